@@ -1,0 +1,1 @@
+"""What the platform computes: one module per asset, and the methods that they apply."""

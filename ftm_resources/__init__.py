@@ -1,0 +1,1 @@
+"""What the platform computes with: table contracts, the warehouse, transcript sources, models."""

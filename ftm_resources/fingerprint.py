@@ -1,0 +1,50 @@
+"""Content fingerprints: whether two tables hold the same rows, whatever their files and order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ftm_resources.tables import Table
+
+
+class Fingerprint:
+    """The order-independent fingerprint of a table's rows, fed batch by batch.
+
+    The number of rows and the sum, modulo 2^128, of DuckDB's 64-bit hash of each row as a struct of the
+    contract's columns; columns that are measurements of the run (seconds) stay out. Anyone can compute it:
+    `SELECT count(*), sum(hash({'a': a, 'b': b})::UHUGEINT) FROM t`.
+    """
+
+    def __init__(self, contract: Table) -> None:
+        import duckdb  # noqa: PLC0415
+
+        columns = (c.name for c in contract.columns if not c.is_measurement)
+        struct = ", ".join(f"'{c}': \"{c}\"" for c in columns)
+        self._sql = f"SELECT sum(hash({{{struct}}})::UHUGEINT) FROM batch"  # noqa: S608 - contract's own names
+        self._connection = duckdb.connect(":memory:")
+        self._sum = 0
+        self.rows = 0
+
+    def update(self, batch: pa.Table) -> None:
+        """Add rows of the contract's columns."""
+        if not batch.num_rows:
+            return
+        with self._connection.cursor() as cursor:
+            cursor.register("batch", batch)
+            (total,) = cursor.execute(self._sql).fetchone() or (0,)
+        self._sum = (self._sum + int(total)) % 2**128
+        self.rows += batch.num_rows
+
+    def value(self) -> str:
+        """Return rows and sum as text; equal for equal sets of rows."""
+        return f"{self.rows}-{self._sum:032x}"
+
+
+def fingerprint(rows: pa.Table, contract: Table) -> str:
+    """Return the fingerprint of a whole table."""
+    result = Fingerprint(contract)
+    result.update(rows)
+    return result.value()

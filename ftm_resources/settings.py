@@ -1,0 +1,46 @@
+"""The environment variables that configure a deployment: names, defaults, meaning; read at run time only."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable."""
+
+    name: str
+    default: str | None
+    doc: str
+    is_secret: bool = False
+
+
+_ALL = (
+    Setting("FTM_WAREHOUSE", "./warehouse", "Where tables live: a folder or an `s3://bucket/prefix`"),
+    Setting("FTM_SOURCE", "sample", "Where transcripts come from: `sample` (generated) or `files`"),
+    Setting("FTM_SOURCE_PATH", None, "With `files`: a CSV or Parquet file, or a folder of them"),
+    Setting("FTM_SAMPLE_FIRMS", "48", "With `sample`: how many firms to generate"),
+    Setting("FTM_EMBEDDING_MODEL", None, "Any sentence-transformers name or path; unset: the bundled MiniLM"),
+    Setting(
+        "FTM_SENTIMENT_MODEL",
+        None,
+        "A transformers text-classification name or path, e.g. `yiyanghkust/finbert-tone`; "
+        "unset: the embedded Loughran-McDonald scorer",
+    ),
+    Setting(
+        "FTM_EXECUTOR", "in_process", "How the steps of a run execute: `in_process`, `multiprocess` or `ecs`"
+    ),
+    Setting(
+        "LLM_BASE_URL", None, "OpenAI-compatible endpoint that names topics; unset: the extractive namer"
+    ),
+    Setting("LLM_MODEL", "Qwen/Qwen3-8B", "Model to ask for at that endpoint"),
+    Setting("LLM_API_KEY", None, "Its key, where it wants one", is_secret=True),
+)
+
+SETTINGS: dict[str, Setting] = {s.name: s for s in _ALL}
+
+
+def get(name: str) -> str | None:
+    """Return the value of a documented setting, its default where it is unset or empty; KeyError if unknown."""
+    return os.environ.get(name) or SETTINGS[name].default

@@ -1,0 +1,151 @@
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ftm_resources.fingerprint import fingerprint
+from ftm_resources.tables import TABLES, ContractError
+from ftm_resources.warehouse import Warehouse
+
+
+def topics(quarter: str, n: int, *, firm: str = "1") -> pa.Table:
+    return pa.table(
+        {
+            "topic_id": [f"{quarter}:{firm}:{i:03d}" for i in range(n)],
+            "firm_id": [firm] * n,
+            "local_topic": pa.array(range(n), pa.int32()),
+            "n_sentences": pa.array([3] * n, pa.int32()),
+            "keywords": [["price", "mix"]] * n,
+            "representative_sentence_ids": [["s"]] * n,
+        }
+    )
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(path=str(tmp_path / "warehouse"))
+
+
+def test_what_is_written_is_read_back(warehouse: Warehouse):
+    rows, content = warehouse.replace(
+        "firm_topics", "2020Q1", [topics("2020Q1", 3), topics("2020Q1", 2, firm="2")]
+    )
+    read = warehouse.read("firm_topics", "2020Q1")
+    assert rows == read.num_rows == 5
+    assert read.schema.equals(TABLES["firm_topics"].arrow_schema)
+    assert fingerprint(read, TABLES["firm_topics"]) == content
+
+
+def test_replacing_a_quarter_leaves_the_new_rows_and_the_other_quarters(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 4)])
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 2
+    assert warehouse.read("firm_topics", "2020Q2").num_rows == 4
+    assert warehouse.quarters("firm_topics") == ["2020Q1", "2020Q2"]
+
+
+def test_replacing_with_nothing_empties_the_quarter_and_says_what_it_was_made_from(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q1", [], provenance={"run_id": "r2"})
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 0
+    assert warehouse.provenance("firm_topics", "2020Q1")["run_id"] == "r2"
+
+
+def test_a_held_quarter_reads_its_snapshot_after_a_replacement(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    held = warehouse.quarter("firm_topics", "2020Q1")
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 1)])
+    assert held.read().num_rows == 3
+    assert warehouse.quarter("firm_topics", "2020Q1").read().num_rows == 1
+
+
+def test_the_content_of_a_quarter_ignores_writes_to_other_quarters_and_equal_rewrites(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    before = warehouse.quarter("firm_topics", "2020Q1").content
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 3)])
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    assert warehouse.quarter("firm_topics", "2020Q1").content == before
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 4)])
+    assert warehouse.quarter("firm_topics", "2020Q1").content != before
+
+
+def test_a_batch_against_the_contract_is_refused_by_column_and_leaves_the_quarter(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    bad = topics("2020Q1", 2).set_column(3, "n_sentences", pa.array([0, 1], pa.int32()))
+    with pytest.raises(ContractError, match="firm_topics: column 'n_sentences' holds 0"):
+        warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 1), bad])
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 3
+    files = list((Path(warehouse.root) / "ftm" / "firm_topics" / "data").rglob("*.parquet"))
+    assert len(files) == 1, "the refused write left no file behind"
+
+
+def test_columns_and_firms_select(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3), topics("2020Q1", 2, firm="2")])
+    read = warehouse.quarter("firm_topics", "2020Q1").read(["topic_id"], firms=["2"])
+    assert read.column_names == ["topic_id"]
+    assert read.column("topic_id").to_pylist() == ["2020Q1:2:000", "2020Q1:2:001"]
+
+
+def test_every_table_can_be_created_and_queried_empty(warehouse: Warehouse):
+    connection = warehouse.connect()
+    for name, contract in TABLES.items():
+        assert warehouse.read(name, "2020Q1").schema.equals(contract.arrow_schema)
+        assert connection.execute(f'SELECT count(*) FROM "{name}"').fetchone() == (0,)
+
+
+def test_duckdb_sees_every_quarter_and_opens_the_files_of_one(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 4)])
+    connection = warehouse.connect()
+    by_quarter = "SELECT quarter, count(*) FROM firm_topics GROUP BY 1 ORDER BY 1"
+    assert connection.execute(by_quarter).fetchall() == [("2020Q1", 3), ("2020Q2", 4)]
+    plan = connection.execute(
+        "EXPLAIN ANALYZE SELECT count(*) FROM firm_topics WHERE quarter = '2020Q2'"
+    ).fetchall()
+    assert "Total Files Read: 1" in plan[0][1]
+    one = warehouse.connect(quarter="2020Q1")
+    assert one.execute(by_quarter).fetchall() == [("2020Q1", 3)]
+
+
+def test_parallel_first_writes_of_eight_quarters_lose_nothing(warehouse: Warehouse):
+    quarters = [f"{year}Q{q}" for year in (2020, 2021) for q in (1, 2, 3, 4)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda q: warehouse.replace("firm_topics", q, [topics(q, 5)]), quarters))
+    assert {q: warehouse.read("firm_topics", q).num_rows for q in quarters} == dict.fromkeys(quarters, 5)
+
+
+@pytest.mark.integration
+def test_processes_that_write_first_at_once_lose_nothing(tmp_path: Path):
+    script = textwrap.dedent("""
+        import sys, pyarrow as pa
+        from ftm_resources.warehouse import Warehouse
+        quarter, root = sys.argv[1:]
+        n = 4
+        rows = pa.table({
+            "topic_id": [f"{quarter}:1:{i:03d}" for i in range(n)], "firm_id": ["1"] * n,
+            "local_topic": pa.array(range(n), pa.int32()), "n_sentences": pa.array([3] * n, pa.int32()),
+            "keywords": [["a"]] * n, "representative_sentence_ids": [["s"]] * n})
+        Warehouse(path=root).replace("firm_topics", quarter, [rows])
+    """)
+    root = str(tmp_path / "warehouse")
+    quarters = [f"{year}Q{q}" for year in (2020, 2021) for q in (1, 2, 3, 4)]
+    running = [subprocess.Popen([sys.executable, "-c", script, q, root]) for q in quarters]
+    assert [p.wait(timeout=120) for p in running] == [0] * len(quarters)
+    assert Warehouse(path=root).quarters("firm_topics") == quarters
+
+
+def test_provenance_names_run_quarter_code_version_and_inputs(warehouse: Warehouse):
+    made_from = {
+        "run_id": "abc",
+        "code_version": "1",
+        "inputs": {"sentences": {"snapshot_id": 7, "content": "x"}},
+    }
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 1)], provenance=made_from)
+    found = warehouse.provenance("firm_topics", "2020Q1")
+    assert {k: found[k] for k in made_from} == made_from
+    assert found["quarter"] == "2020Q1"
