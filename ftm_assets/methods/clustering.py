@@ -1,0 +1,239 @@
+"""The clusterer of one firm's sentences: an exact nearest-neighbour graph and Leiden.
+
+Belongs here: from embeddings to labels, the same labels for the same rows whatever their order, the process
+and the number of threads. Which rows are clustered and what a cluster is called does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Edge = tuple[str, str, float]
+
+OUTLIER = -1
+
+_SCALE = 1_000_000
+"""Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
+_BLOCK = 1024
+"""Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
+_MIN_WEIGHT = 0.01
+"""Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
+_MAX_STEPS = 6
+"""Resolutions tried."""
+_TOLERANCE = 0.1
+"""The search ends at a number of clusters within this share of the target."""
+
+
+@dataclass(eq=False)
+class GraphClusterer:
+    """Cluster vectors by Leiden on their k-nearest-neighbour graph.
+
+    An estimator in scikit-learn's manner, fit for BERTopic's `hdbscan_model=`. `fit` sets
+
+    - `labels_` (int64, n): 0 is the largest cluster; -1 an outlier. Clusters of one size are in the order of
+      their least vector, so that labels do not depend on the order of rows;
+    - `strength_` (float64, n): cosine to the centroid of the row's cluster, to six digits; 0 for an outlier.
+
+    Identical rows are one node of the graph, so that they share a label and a phrase said fifty times does not
+    bend the graph; sizes count rows. A row of zeros has no direction and is an outlier.
+    """
+
+    n_neighbors: int = 7
+    """Neighbours of each vector, by exact cosine."""
+    sentences_per_topic: float = 16
+    """Rows per cluster to aim at."""
+    usual_topics: int = 22
+    """Clusters to aim at where that leaves `least_sentences_per_topic` rows each: a call of 250 sentences is
+    as varied as one of 350."""
+    least_sentences_per_topic: float = 11
+    max_topics: int = 30
+    """Clusters at most; those beyond, by size, are treated as too small."""
+    min_size: int = 5
+    """A smaller group joins the nearest cluster, or its rows are outliers."""
+    join_similarity: float = 0.35
+    """Cosine of a group's centroid to a cluster's at which it may join."""
+    min_rows: int = 10
+    """Fewer rows are one cluster."""
+    trials: int = 3
+    """Independent runs of Leiden, the best of which is kept."""
+    iterations: int = 3
+    """Passes of Leiden over its own result. On 22 calls, trials x iterations of 1 x 1, 5 x 1 and 3 x 3 agree
+    between seeds to ARI 0.79, 0.82 and 0.87, in 2.5, 7 and 10 ms."""
+    seed: int = 42
+    """Seed of Leiden."""
+
+    def get_params(self, deep: bool = True) -> dict[str, float]:  # noqa: ARG002 - scikit-learn's signature
+        """Return the parameters by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
+        """Cluster the rows of `X` (n, d), any real dtype, any length, n ≥ 0; `y` is ignored.
+
+        Raises ValueError if `X` is not two-dimensional or a row is not finite.
+        """
+        nodes, node_of_row = _nodes(_checked(X))
+        counts = np.bincount(node_of_row, minlength=len(nodes))
+        labels = self._label(nodes, counts)
+        strength = _strength(nodes, counts, labels)
+        self.labels_: Ints = labels[node_of_row]
+        self.strength_: Floats = strength[node_of_row]
+        return self
+
+    def fit_predict(self, X: ArrayLike, y: object = None) -> Ints:  # noqa: N803
+        """Cluster the rows of `X` and return `labels_`."""
+        return self.fit(X, y).labels_
+
+    def _label(self, nodes: Floats, counts: Ints) -> Ints:
+        labels = np.full(len(nodes), OUTLIER, dtype=np.int64)
+        directed = np.flatnonzero(nodes.any(axis=1))
+        if directed.size:
+            labels[directed] = self._partition(nodes[directed], counts[directed])
+        return _by_size(labels, counts)
+
+    def _partition(self, nodes: Floats, counts: Ints) -> Ints:
+        n_rows = int(counts.sum())
+        target = max(
+            n_rows / self.sentences_per_topic, min(self.usual_topics, n_rows / self.least_sentences_per_topic)
+        )
+        target = min(target, self.max_topics)
+        if n_rows < self.min_rows or len(nodes) == 1 or target < 1.5:
+            return np.zeros(len(nodes), dtype=np.int64)
+        edges = _edges(nodes, self.n_neighbors)
+        best, best_distance = np.zeros(len(nodes), dtype=np.int64), np.inf
+        resolution, low, high = float(np.clip(n_rows / 150, 0.3, 3)), 0.0, np.inf
+        for _ in range(_MAX_STEPS):
+            labels = self._settle(self._leiden(edges, len(nodes), resolution), nodes, counts)
+            found = len(np.unique(labels[labels != OUTLIER]))
+            distance = abs(np.log(found / target))
+            if distance < best_distance:
+                best, best_distance = labels, distance
+            if abs(found - target) <= max(_TOLERANCE * target, 0.5):
+                break
+            low, high = (resolution, high) if found < target else (low, resolution)
+            # The number of clusters grows about in proportion; between two bounds, their geometric mean is safe.
+            guess = resolution * target / found
+            resolution = guess if low < guess < high else float(np.sqrt(low * high))
+        return best
+
+    def _leiden(self, edges: list[Edge], n_nodes: int, resolution: float) -> Ints:
+        import graspologic_native
+
+        _, partition = graspologic_native.leiden(
+            edges, resolution=resolution, iterations=self.iterations, seed=self.seed, trials=self.trials
+        )
+        return np.array([partition[_name(i)] for i in range(n_nodes)], dtype=np.int64)
+
+    def _settle(self, groups: Ints, nodes: Floats, counts: Ints) -> Ints:
+        """Keep the large groups; let the others join their nearest at `join_similarity`, or be outliers."""
+        groups = _by_size(groups, counts)
+        sizes = np.bincount(groups, weights=counts)
+        n_kept = min(int((sizes >= self.min_size).sum()), self.max_topics)
+        if n_kept == 0:
+            return np.zeros(len(nodes), dtype=np.int64)
+        centroids = _centroids(nodes, counts, groups)
+        similarity = _rounded(centroids[n_kept:] @ centroids[:n_kept].T)
+        fate = np.arange(len(sizes))
+        if len(similarity):
+            nearest = similarity.argmax(axis=1)
+            joins = similarity.max(axis=1) >= self.join_similarity
+            fate[n_kept:] = np.where(joins, nearest, OUTLIER)
+        return fate[groups]
+
+
+def _checked(x: ArrayLike) -> Floats:
+    rows = np.asarray(x, dtype=np.float64)
+    if rows.size == 0 and rows.ndim < 2:
+        rows = rows.reshape(0, 0)
+    if rows.ndim != 2:
+        raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
+    if not np.isfinite(rows).all():
+        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise ValueError(f"row {bad} is not finite: embed it again, or leave it out")
+    return rows
+
+
+def _nodes(rows: Floats) -> tuple[Floats, Ints]:
+    """Return the distinct directions, in an order of their own, and the index of each row's.
+
+    Vectors are scaled to unit length and rounded, so that neither the order of rows nor the last bits matter.
+    """
+    if rows.size == 0:  # no rows, or no dimensions: no direction
+        return np.zeros((min(len(rows), 1), 1)), np.zeros(len(rows), dtype=np.int64)
+    largest = np.abs(rows).max(axis=1, keepdims=True)  # first, so that squares neither overflow nor vanish
+    scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
+    norms = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
+    unit = np.divide(scaled, norms, out=np.zeros_like(rows), where=norms > 0)
+    digits = np.ascontiguousarray(np.rint(unit * _SCALE).astype("<i4"))
+    keys = digits.view(np.dtype((np.void, digits.dtype.itemsize * digits.shape[1]))).ravel()
+    _, first, node_of_row = np.unique(keys, return_index=True, return_inverse=True)
+    return digits[first] / _SCALE, node_of_row.astype(np.int64)
+
+
+def _edges(nodes: Floats, n_neighbors: int) -> list[Edge]:
+    """Return the edges of the nearest-neighbour graph, each once; where both are neighbours the weight is double."""
+    n, k = len(nodes), min(n_neighbors, len(nodes) - 1)
+    neighbors, weights = np.empty((n, k), dtype=np.int64), np.empty((n, k))
+    for start in range(0, n, _BLOCK):
+        stop = min(start + _BLOCK, n)
+        similarity = np.rint(nodes[start:stop] @ nodes.T * _SCALE).astype(np.int64)
+        similarity[np.arange(stop - start), np.arange(start, stop)] = -2 * _SCALE  # not its own neighbour
+        # One integer per pair that ranks by similarity, then by node: no ties, so the k least are one set.
+        rank = -similarity * n + np.arange(n)
+        nearest = np.sort(np.argpartition(rank, k - 1, axis=1)[:, :k], axis=1)
+        neighbors[start:stop] = nearest
+        weights[start:stop] = np.take_along_axis(similarity, nearest, axis=1) / _SCALE
+    source, target = np.repeat(np.arange(n), k), neighbors.ravel()
+    pair, index = np.unique(np.minimum(source, target) * n + np.maximum(source, target), return_inverse=True)
+    weight = np.bincount(index, weights=np.maximum(weights.ravel(), _MIN_WEIGHT))
+    names = [_name(i) for i in range(n)]
+    return [(names[p // n], names[p % n], w) for p, w in zip(pair.tolist(), weight.tolist(), strict=True)]
+
+
+def _name(node: int) -> str:
+    return str(node)
+
+
+def _by_size(labels: Ints, counts: Ints) -> Ints:
+    """Return the labels with clusters numbered by their rows, largest first, ties by first node."""
+    found, first = np.unique(labels, return_index=True)
+    first = first[found != OUTLIER]
+    found = found[found != OUTLIER]
+    if not found.size:
+        return labels
+    sizes = np.bincount(labels[labels != OUTLIER], weights=counts[labels != OUTLIER])[found]
+    rank = np.full(int(found.max()) + 2, OUTLIER, dtype=np.int64)  # its last place is what -1 indexes
+    rank[found[np.lexsort((first, -sizes))]] = np.arange(len(found))
+    return rank[labels]
+
+
+def _centroids(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
+    """Return the unit-length mean of each cluster's rows; zero where they cancel out."""
+    members = np.zeros((int(labels.max()) + 1, len(nodes)))
+    inside = np.flatnonzero(labels != OUTLIER)
+    members[labels[inside], inside] = counts[inside]
+    sums = members @ nodes
+    norms = np.sqrt((sums**2).sum(axis=1, keepdims=True))
+    centroids: Floats = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 1 / _SCALE)
+    return centroids
+
+
+def _strength(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
+    strength = np.zeros(len(nodes))
+    inside = labels != OUTLIER
+    if inside.any():
+        centroids = _centroids(nodes, counts, labels)
+        strength[inside] = _rounded((nodes[inside] * centroids[labels[inside]]).sum(axis=1))
+    return strength
+
+
+def _rounded(similarity: Floats) -> Floats:
+    rounded: Floats = np.clip(np.rint(similarity * _SCALE) / _SCALE, -1, 1) + 0.0  # no negative zero
+    return rounded

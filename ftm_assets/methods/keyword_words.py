@@ -1,0 +1,106 @@
+"""Word lists of the keywords: what never is one, what is too general to stand alone, what firms are called.
+
+Belongs here: lists judged by reading the keywords of real calls. An entry of an inflected list stands for all
+its inflections (`keywords.normal_form`); an entry of an exact list for itself only.
+"""
+
+from __future__ import annotations
+
+_STOP_EXACT = """
+    able absolutely according actual actually additionally again ago ah ahead ain alright am annual
+    annualized anybody anymore anytime anyways apart apologies apologize approximately apr april august away
+    awesome back bad basically basis basis-point basis-points been began begun being best better bigger
+    billion billions bit bps brought bunch came ceo certainly cfo chairman chief clearly closely com
+    completely congrats congratulations coo corp correct couple currently day-to-day december definitely did
+    didn directly does doesn doing dollar dollars don done double dozen dr eh eighty eleven entirely er
+    especially essentially etc euro euros everybody exactly excellent excited exciting executive extremely
+    fairly fantastic far february felt fifteen fifth finally forward fourth frankly friday fully gave
+    generally gentleman gentlemen given glad going gone gonna good got gotcha gotta gotten great guys half
+    happy hasn haven having heard hello helpful hey hi highly historically hm honestly hopefully http https
+    hundreds i.e incorporated incredibly initially isn january july june just kept kind kinda knew known la
+    ladies largely lastly led left let's like likewise literally llc longer lot lots ltd lucky made mainly
+    march maybe mean meaning meanwhile mid million millions monday monthly mostly moving mr mrs ms near
+    nearly necessarily nice ninety november now obviously october officer oh ok okay ones overall partially
+    particularly partly percent percentage pleased plus president pretty previous previously primarily prior
+    probably proud put q&a quarterly quickly quite rapidly rather really recent recently reiterate
+    relatively respectively right roughly said saturday saw seen senior september seven seventy shortly
+    significantly simply sir slightly somebody somewhat soon sooner sorry sort sorta specifically spoke
+    standpoint stuff sunday super sure taken tens terrific thanks third thirty thought thousand thousands
+    thursday today told tomorrow tonight took tremendous tremendously tuesday twenty typically uh ultimately
+    um umm understood us usually versus vice vs wanna wasn wednesday weekly went weren wonderful wow www ya
+    yeah year-on-year year-over-year yearly yep yes yesterday yet yoy yup zero
+    """
+"""Function words beyond scikit-learn's, fillers, titles, numbers, months and days."""
+
+_STOP_INFLECTED = """
+    admit afternoon allude analyst answer anticipate appreciate ask assume become begin believe bet bring
+    call come comment conference congratulate consider continue curious date day deck delight discuss
+    discussion evening expect expectation explain feel folk follow follow-up followup gentleman get give go
+    guess guy happen hear help hop hope hour imagine join jump keep know leave let look love luck make
+    mention mind minute moment month morning note obvious operator participant period person prepared
+    presentation quarter question queue recall refer regard remark remember remind reminder replay say
+    second see seem sense show slide sound speak stand standpoint start talk tell thank thing think time
+    transcript try turn understand use wait want watch way webcast week weekday welcome wish wonder word
+    year yield-back
+    """
+"""Words of the call itself, of time, and verbs of speech and thought."""
+
+_WEAK = """
+    ability achieve across action activity actual add addition affect align allow alternative amount appear
+    approach area aspect assess associate attractive available average avoid backdrop base benefit big
+    bought broad build business buy case cause center certain challenge change clarity clear close color
+    combine comfortable common company compare comparison complete confidence confident consistent
+    contemplate context contrast conversation core couple create current deal decision decline decrease
+    deliver describe detail develop difference different difficult direct drive driven driver early easy
+    effect effective effort element enable encourage end enjoy ensure environment event example exceed
+    execute execution exist expand experience extend fact factor fall fallen fast favorable feature fell
+    figure final find firm fit focus form full further future gain general global goal greater grew grow
+    grown growth half handle hard heavy high higher highest idea identify impact imply important improve
+    improvement include increase incremental individual initial initiative instance interesting issue item
+    job key large larger last late later lead least lessen level light likely limited line little live local
+    long low lower maintain major majority manage management match matter meaningful measure meet mission
+    mix model momentum move multiple natural necessary need new normal normalized number offer offset
+    ongoing open opportunity optimistic option order organization outlook outside part particular past
+    pattern people performance perspective pick piece place plan play point portion position positive
+    possible potential present pressure primary process produce program progress provide purpose quality
+    quick range ratio reach react ready real realize reason reduce reduction reflect relate relative remain
+    report reported represent require respect respond response rest result review rise risen rose run scale
+    scenario section sell sequential set share short side sign significant similar simple single situation
+    size small smaller sold solid specific stable stage state statement stay step stop strategic strategy
+    strength strong stronger subject substantial success successful support system take target team term top
+    total track trajectory trend true type typical unfavorable update value various view visibility weak
+    whole win work world
+    """
+"""Too general to stand alone, but fit for a phrase: "price increase", "new stores"."""
+
+_GENERIC_NAME = """
+    advanced air america american applied asia asset atlantic auto bank beauty brand brazil british build
+    california canada canadian capital care central chemical china chinese city coast coffee communication
+    community computer consumer credit data design device diagnostic digital east eastern electric
+    electronic energy enterprise equipment europe european express federal finance financial first food fuel
+    gas general genetics german germany global gold green health healthcare home hospital hotel imaging
+    india industrial industry insurance interactive international japan laboratory land life logistics
+    london machine manufacturing marine market material media medical medicine metal mexico mining mobile
+    mortgage motor national natural network new north northern nuclear ocean oil one pacific paper park
+    partner petroleum pharma pharmaceutical plastic platform power product property realty renewable
+    research resource restaurant retail royal science security semiconductor service silver software solar
+    solution south southern sport steel storage store street supply support system technology texas
+    therapeutics tobacco tool transport transportation union united universal utility video vision waste
+    water west western wireless world york
+    """
+"""Words of firm names that are words of business too: a name of several words drops them only as a whole."""
+
+_FIRM_SUFFIX = """
+    ab ag aktiengesellschaft asa bv co companies company corp corporation group holding holdings inc
+    incorporated kgaa limited llc llp lp ltd nv oyj plc reit sa se spa trust trusts
+    """
+
+WRONG_STOP_WORDS = frozenset({"bill", "fire", "interest", "mill", "system", "top"})
+"""Stop words of scikit-learn's list that a firm may be talking about."""
+
+STOP_EXACT = frozenset(_STOP_EXACT.split())
+STOP_INFLECTED = frozenset(_STOP_INFLECTED.split())
+WEAK_INFLECTED = frozenset(_WEAK.split())
+GENERIC_NAME_INFLECTED = frozenset(_GENERIC_NAME.split())
+FIRM_SUFFIXES = frozenset(_FIRM_SUFFIX.split())
+CONNECTORS = frozenset({"and", "of", "the", "de", "for"})

@@ -1,0 +1,164 @@
+"""What a name is: what a namer is given, what it returns, and the rules that every name and summary obeys.
+
+How names are found is elsewhere: `naming_extractive` (from the text alone), `naming_llm` (by a model).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+MAX_NAME_WORDS = 8
+MAX_SUMMARY_CHARACTERS = 400
+
+Progress = Callable[[int, int], None]
+"""Called with (named so far, all)."""
+
+BANNED_WORDS = re.compile(
+    r"^(?:various|discussions? (?:of|about|on|around)|overview of|miscellaneous|general (?:discussion|comments)|"
+    r"call participants?|topics?\b|themes?\b|summary\b|unknown\b|n/?a$|none$)|"
+    r"\bcall participants?\b|\bearnings call\b|\bthe (?:speaker|executive|analyst)s?\b",
+    re.IGNORECASE,
+)
+"""What a name must not open with, or hold: it says that people talked, not what about."""
+
+_LEGAL_FORM = re.compile(
+    r"(?:[\s,]+(?:the|inc|incorporated|corp|corporation|co|company|companies|ltd|limited|llc|plc|lp|sa|se|ag|nv|ab|"
+    r"asa|oyj|spa|group|holdings?|trusts?|international|technologies|aktiengesellschaft)\b\.?)+\s*$",
+    re.IGNORECASE,
+)
+_INITIALISM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
+_SENTENCE_END = re.compile(r"[.!?][\"'”’)]*(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What is to be named: one topic of a firm, or one theme across firms."""
+
+    id: str
+    kind: Literal["topic", "theme"]
+    keywords: tuple[str, ...]
+    """Strongest first."""
+    sentences: tuple[str, ...]
+    """Most central first: spoken sentences of a topic, summaries of a theme's topics."""
+    names: tuple[str, ...] = ()
+    """Of a theme: its topics' names, most central first."""
+    exclude: tuple[str, ...] = ()
+    """Firm names, tickers, brands and speakers that the name must not hold; see `firm_name_forms`."""
+    group: str = ""
+    """The firm of a topic. Names are told apart within a group, so they do not depend on who else is named."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name and a summary, and who gave them."""
+
+    name: str
+    summary: str
+    naming_method: Literal["extractive", "llm"]
+    model: str
+    prompt_version: str
+
+
+class Namer(Protocol):
+    """Names digests; returns one `Named` per digest, in order, whatever happens."""
+
+    def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
+        """Return a name for each digest, in order."""
+        ...
+
+
+class NamingError(ValueError):
+    """A name or summary that breaks a rule; the message says which, in words that a model can act on."""
+
+
+def firm_name_forms(name: str, *others: str) -> tuple[str, ...]:
+    """Return the forms of a firm's name that its topics must not be named by.
+
+    The full name and the name without its legal form ("Monro Inc" → "Monro Inc", "Monro"), then `others`
+    (tickers, brands) as they are. Single words of a name are not forms: "New Home Company" may have a topic
+    on new homes.
+    """
+    forms, short = [], name.strip()
+    while short:
+        forms.append(short)
+        shorter = _LEGAL_FORM.sub("", short).strip()
+        short = "" if shorter == short else shorter
+    return tuple(dict.fromkeys([*forms, *(o.strip() for o in others if o.strip())]))
+
+
+def holds_firm_name(text: str, exclude: Sequence[str]) -> bool:
+    """Return whether `text` holds one of the names as whole words, in any case, with or without 's."""
+    return any(
+        re.search(rf"(?<!\w){re.escape(form)}(?:['’]s)?(?!\w)", text, re.IGNORECASE)
+        for form in exclude
+        if form
+    )
+
+
+def plain_text(text: str) -> str:
+    """Return `text` on one line, without control characters, invisible characters and markdown marks."""
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(
+            " " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c
+            for c in unicodedata.normalize("NFC", text)
+            if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"}
+        )
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)  # links and images
+    text = re.sub(r"(?:^|(?<=\s))(?:#{1,6}|[-*+>]|\d+[.)])\s+(?=\w|\*)", "", text.strip(), count=1)
+    text = re.sub(r"[*`~|<>\\]+|(?<!\w)_+|_+(?!\w)", "", text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def cut_at_sentence(text: str, *, sentences: int = 2, characters: int = MAX_SUMMARY_CHARACTERS) -> str:
+    """Return at most so many sentences and characters of `text`, cut at a sentence's end where there is one.
+
+    Without a sentence's end in reach it is cut at a word, with an ellipsis.
+    """
+    masked = _INITIALISM.sub(lambda m: m.group().replace(".", "\0"), text)
+    masked = re.sub(
+        r"\b(?:Inc|Corp|Co|Ltd|approx|vs|No|Mr|Ms|Dr|St)\.", lambda m: m.group()[:-1] + "\0", masked
+    )
+    ends = [m.end() for m in _SENTENCE_END.finditer(masked)][:sentences]
+    if len(text) <= characters and (not ends or len(ends) < sentences):
+        return text
+    if fitting := [end for end in ends if end <= characters]:
+        return text[: fitting[-1]]
+    return text[: characters - 1].rsplit(" ", 1)[0].rstrip(" ,;:-") + "…"
+
+
+def check_name(name: str, exclude: Sequence[str] = ()) -> str:
+    """Return the name made plain; NamingError if it breaks a rule that tidying cannot mend."""
+    name = plain_text(name).strip(" \"'“”‘’.,:;-–—")
+    words = name.split()
+    if not words or not re.search(r"[^\W\d_]", name):
+        raise NamingError("the name is empty")
+    if len(words) > MAX_NAME_WORDS or len(name) > 100:
+        raise NamingError(f"the name has {len(words)} words; at most {MAX_NAME_WORDS} are allowed")
+    if not is_english(name):
+        raise NamingError("the name is not in English")
+    if found := BANNED_WORDS.search(name):
+        raise NamingError(f"the name must say what the business is about, without {found.group().strip()!r}")
+    if holds_firm_name(name, exclude):
+        raise NamingError("the name must not contain the company's own name, ticker or brand")
+    return name[0].upper() + name[1:] if name[0].islower() and name[1:2].islower() else name
+
+
+def check_summary(summary: str) -> str:
+    """Return the summary made plain and cut to two sentences; NamingError if nothing usable is left."""
+    summary = cut_at_sentence(plain_text(summary).strip(' "“”'))
+    if len(re.findall(r"[^\W\d_]+", summary)) < 3:
+        raise NamingError("the summary is empty")
+    if not is_english(summary):
+        raise NamingError("the summary is not in English")
+    return summary if summary[-1] in ".!?…" else f"{summary}."
+
+
+def is_english(text: str) -> bool:
+    """Return whether the letters of `text` are mostly Latin: English as far as script tells."""
+    letters = [c for c in text if c.isalpha()]
+    latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
+    return latin >= 0.8 * len(letters)
