@@ -7,7 +7,7 @@ the last part. The commit counts: a planned firm that is in no part is a loud fa
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
@@ -20,8 +20,6 @@ from ftm_resources.io_manager import Rows
 from ftm_resources.progress import bar
 from ftm_resources.staging import Part, Staging, digest
 from ftm_resources.warehouse import QuarterTable
-
-IO_MANAGER = "warehouse_io"
 
 
 class FanOutConfig(dg.Config):
@@ -47,6 +45,8 @@ class Task:
     config: Any
     resources: Any
     log: Any
+    progress: Callable[[int, int], None] = lambda done, total: None
+    """Called by the work with what is done and all there is, in whatever it counts."""
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the group's rows of an input table."""
@@ -54,7 +54,7 @@ class Task:
 
     def of(self, firms: Sequence[str]) -> "Task":
         """Return the same task for other firms."""
-        return Task(self.quarter, tuple(firms), self.inputs, self.config, self.resources, self.log)
+        return replace(self, firms=tuple(firms))
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class FanOut:
     def _plan_op(self) -> dg.OpDefinition:
         @dg.op(
             name=f"{self.name}_plan",
-            ins={t: dg.In(QuarterTable, input_manager_key=IO_MANAGER) for t in self.inputs},
+            ins={t: dg.In(QuarterTable) for t in self.inputs},
             out={"planned": dg.Out(dict), "chunks": dg.DynamicOut(dict)},
             config_schema=self.config.to_config_schema().as_field(),
             required_resource_keys=set(self.resources),
@@ -194,7 +194,14 @@ class FanOut:
             with bar(f"{self.name} {quarter} chunk {chunk['index']}", "firms", len(chunk["firms"])) as move:
                 for group in _groups(chunk["firms"], config):
                     if staging.find(group) is None:
-                        task = Task(quarter, tuple(group), inputs, config, context.resources, context.log)
+                        start = reused + computed
+
+                        def within(done: int, total: int, start: int = start, n: int = len(group)) -> None:
+                            move(start + n * done // max(total, 1), None)
+
+                        task = Task(
+                            quarter, tuple(group), inputs, config, context.resources, context.log, within
+                        )
                         staging.write(group, *self._compute(task))
                         computed += len(group)
                     else:
@@ -208,10 +215,7 @@ class FanOut:
         @dg.op(
             name=f"{self.name}_commit",
             ins={"planned": dg.In(dict), "chunks": dg.In(list)},
-            out={
-                (t if len(self.tables) > 1 else "result"): dg.Out(Rows, io_manager_key=IO_MANAGER)
-                for t in self.tables
-            },
+            out={(t if len(self.tables) > 1 else "result"): dg.Out(Rows) for t in self.tables},
             required_resource_keys={"warehouse"},
             description="Count the planned firms in the parts, then replace the quarter",
         )

@@ -11,6 +11,8 @@ import pyarrow as pa
 from ftm_resources.tables import PARTITION, TABLES, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
 
     from ftm_resources.warehouse import Warehouse
@@ -27,7 +29,9 @@ _SQL_TYPES = {
 }
 
 
-def open_connection(warehouse: Warehouse, quarter: str | None) -> duckdb.DuckDBPyConnection:
+def open_connection(
+    warehouse: Warehouse, quarter: str | None, tables: Iterable[str] = tuple(TABLES)
+) -> duckdb.DuckDBPyConnection:
     """Return a connection in memory with one view per table of the warehouse."""
     import duckdb  # noqa: PLC0415
 
@@ -36,13 +40,19 @@ def open_connection(warehouse: Warehouse, quarter: str | None) -> duckdb.DuckDBP
     connection.execute("SET TimeZone = 'UTC'")
     if urlparse(warehouse.root).scheme.startswith("s3"):
         _prepare_s3(connection)
-    create_views(connection, warehouse, quarter)
+    create_views(connection, warehouse, quarter, tables)
     return connection
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse, quarter: str | None) -> None:
+def create_views(
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    quarter: str | None,
+    tables: Iterable[str] = tuple(TABLES),
+) -> None:
     """Create, on any connection, a view per table over the files of its current snapshot."""
-    for name, contract in TABLES.items():
+    for name in tables:
+        contract = TABLES[name]
         files = [_path(uri) for uri in warehouse.data_files(name, quarter=quarter)]
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {_select(contract, files)}')
 

@@ -15,7 +15,7 @@ class Fingerprint:
 
     The number of rows and the sum, modulo 2^128, of DuckDB's 64-bit hash of each row as a struct of the
     contract's columns; columns that are measurements of the run (seconds) stay out. Anyone can compute it:
-    `SELECT count(*), sum(hash({'a': a, 'b': b})::UHUGEINT) FROM t`.
+    `SELECT count(*), sum(hash({'a': a, 'b': b})::HUGEINT) FROM t`.
     """
 
     def __init__(self, contract: Table) -> None:
@@ -23,7 +23,7 @@ class Fingerprint:
 
         columns = (c.name for c in contract.columns if not c.is_measurement)
         struct = ", ".join(f"'{c}': \"{c}\"" for c in columns)
-        self._sql = f"SELECT sum(hash({{{struct}}})::UHUGEINT) FROM batch"  # noqa: S608 - contract's own names
+        self._sql = f"SELECT sum(hash({{{struct}}})::HUGEINT) FROM batch"  # noqa: S608 - contract's own names
         self._connection = duckdb.connect(":memory:")
         self._sum = 0
         self.rows = 0

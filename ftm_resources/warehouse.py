@@ -245,7 +245,9 @@ class Warehouse(ConfigurableResource):
             return []
         return sorted({task.file.partition[0] for task in table.scan().plan_files()})
 
-    def connect(self, *, quarter: str | None = None) -> duckdb.DuckDBPyConnection:
+    def connect(
+        self, *, quarter: str | None = None, tables: Iterable[str] = tuple(TABLES)
+    ) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection in memory with a view per table over its current snapshot.
 
         With `quarter`, the views hold that quarter only; without, DuckDB prunes by the quarter in a query.
@@ -253,7 +255,7 @@ class Warehouse(ConfigurableResource):
         """
         from ftm_resources.duck import open_connection  # noqa: PLC0415
 
-        return open_connection(self, quarter)
+        return open_connection(self, quarter, tables)
 
     def data_files(self, name: str, *, quarter: str | None = None) -> list[str]:
         """Return the URIs of the data files of a table's current snapshot, sorted by quarter and path."""

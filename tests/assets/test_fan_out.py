@@ -7,8 +7,8 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from ftm_assets.partitions import QUARTERS
 from ftm_assets.fan_out import FanOut, FanOutConfig, Task
+from ftm_assets.partitions import QUARTERS
 from ftm_resources.io_manager import WarehouseIOManager
 from ftm_resources.staging import FOLDER
 from ftm_resources.warehouse import Warehouse
@@ -41,7 +41,11 @@ def scored(task: Task) -> Mapping[str, pa.Table]:
     ids = task.read("sentences", ["sentence_id"]).column("sentence_id")
     n = len(ids)
     columns = {"sentence_id": ids, "label": [task.config.label] * n, "model": ["test"] * n}
-    return {"sentence_sentiment": pa.table(columns | {f"p_{c}": [1 / 3] * n for c in ("positive", "neutral", "negative")})}
+    return {
+        "sentence_sentiment": pa.table(
+            columns | {f"p_{c}": [1 / 3] * n for c in ("positive", "neutral", "negative")}
+        )
+    }
 
 
 class Runner:
@@ -54,7 +58,11 @@ class Runner:
         self.calls: list[tuple[str, ...]] = []
 
     def run(
-        self, work: Callable[[Task], Mapping[str, pa.Table]] = scored, *, code_version: str = "1", **config: object
+        self,
+        work: Callable[[Task], Mapping[str, pa.Table]] = scored,
+        *,
+        code_version: str = "1",
+        **config: object,
     ) -> dg.ExecuteInProcessResult:
         def counted(task: Task) -> Mapping[str, pa.Table]:
             self.calls.append(task.firms)
@@ -70,7 +78,10 @@ class Runner:
         )
         return dg.materialize(
             [fan_out.build(), dg.AssetSpec("sentences", partitions_def=QUARTERS)],
-            resources={"warehouse": self.warehouse, "warehouse_io": WarehouseIOManager(warehouse=self.warehouse)},
+            resources={
+                "warehouse": self.warehouse,
+                "io_manager": WarehouseIOManager(warehouse=self.warehouse),
+            },
             partition_key=QUARTER,
             instance=self.instance,
             run_config={"ops": {"sentence_sentiment": {"config": config}}},

@@ -1,0 +1,53 @@
+# make run    one quarter of the sample, from calls to scores      make run CALLS=path QUARTER=2020Q4
+# make ui     the Dagster UI: lineage, metadata, backfills
+# make test   everything that CI checks
+# make lock   resolve constraints.txt again after pyproject.toml changed
+
+PYTHON ?= python3
+QUARTER ?= 2023Q1
+CALLS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export DAGSTER_DISABLE_TELEMETRY ?= 1
+
+.PHONY: run ui test lock clean
+
+run: $(VENV)/.run $(DAGSTER_HOME)/dagster.yaml
+	@$(BIN)/python -m ftm_assets.run --quarter '$(QUARTER)' $(if $(CALLS),--calls '$(CALLS)')
+
+ui: $(VENV)/.run $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/dagster dev
+
+test: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q
+
+$(DAGSTER_HOME)/dagster.yaml: infra/dagster/local.yaml
+	@mkdir -p '$(DAGSTER_HOME)' && cp $< '$@'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "FTM needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
+	@touch $@
+
+lock: $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet 'pip-tools>=7.5'
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-emit-options --no-annotate \
+		--output-file constraints.txt pyproject.toml
+	# One lock for every machine: the build of torch (CPU, CUDA, Apple) is the index's choice.
+	sed -i.old 's/^\(torch==[0-9.]*\)+.*/\1/' constraints.txt && rm constraints.txt.old
+
+clean:
+	rm -rf $(VENV) .dagster dbt/target dbt/logs

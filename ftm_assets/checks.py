@@ -1,0 +1,149 @@
+"""Asset checks: what every table promises in its contract, held against what is stored."""
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+
+from ftm_assets.partitions import QUARTERS
+from ftm_resources.contracts import DOUBLE, PARTITION, Column, Table
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import Warehouse
+
+MAX_FAILED_FIRMS = 0.01
+"""Share of a quarter's firms whose topic model may fail."""
+
+MAX_FIRMS_WITHOUT_TOPICS = 0.25
+"""Share of firms without topics, failed or too small, above which a person should look."""
+
+CARRY_QUARTER = ("component_id", "sentence_id", "topic_id", "theme_id")
+"""Ids that open with their quarter."""
+
+
+def build_checks() -> list[dg.AssetChecksDefinition]:
+    """Return the checks of all tables: one step per table, one result per promise."""
+    return [_contract_checks(t) for t in TABLES.values()] + [_firm_loss()]
+
+
+def _contract_checks(contract: Table) -> dg.AssetChecksDefinition:
+    promises = {
+        "contract": "Types, nulls, allowed values and bounds of every column",
+        "key_unique": f"No two rows share {', '.join(contract.key)}",
+        "quarter_pure": "Every row and every id is of this quarter",
+    }
+    referenced = {table for _, table, _ in contract.references()}
+    if referenced:
+        promises["references_resolve"] = f"Every id exists in {', '.join(sorted(referenced))}"
+    specs = [
+        dg.AssetCheckSpec(
+            name, asset=contract.name, description=doc, blocking=True, partitions_def=QUARTERS,
+            additional_deps=sorted(referenced) if name == "references_resolve" else None,
+        )
+        for name, doc in promises.items()
+    ]  # fmt: skip
+
+    @dg.multi_asset_check(name=f"check_{contract.name}", specs=specs)
+    def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
+        quarter = context.op_execution_context.partition_key
+        connection = warehouse.connect(quarter=quarter, tables={contract.name, *referenced})
+
+        def count(sql: str) -> int:
+            row = connection.execute(sql).fetchone()
+            return int(row[0] or 0) if row else 0
+
+        for name in promises:
+            problems = {what: n for what, sql in _queries(name, contract, quarter) if (n := count(sql))}
+            yield dg.AssetCheckResult(
+                check_name=name,
+                asset_key=contract.name,
+                passed=not problems,
+                description="; ".join(f"{what}: {n} rows" for what, n in problems.items()) or None,
+                metadata={"problems": problems, "rows": count(f'SELECT count(*) FROM "{contract.name}"')},  # noqa: S608
+            )
+
+    return check
+
+
+def _queries(promise: str, contract: Table, quarter: str) -> Iterator[tuple[str, str]]:
+    """Yield (what is wrong, SQL that counts the rows where it is); names are the contract's own."""
+    count = f'SELECT count(*) FROM "{contract.name}" t WHERE '  # noqa: S608
+    if promise == "contract":
+        for column in contract.columns:
+            for what, condition in _violations(column):
+                yield f"{column.name} {what}", count + condition
+    elif promise == "key_unique":
+        key = ", ".join(f'"{k}"' for k in contract.key)
+        yield (
+            "duplicate key",
+            f'SELECT sum(n - 1) FROM (SELECT count(*) n FROM "{contract.name}" GROUP BY {key})',  # noqa: S608
+        )
+    elif promise == "quarter_pure":
+        yield f"{PARTITION} is another", f"{count} \"{PARTITION}\" <> '{quarter}'"
+        for column in contract.columns:
+            if column.name in CARRY_QUARTER:
+                yield (
+                    f"{column.name} is of another",
+                    f"{count} NOT starts_with(\"{column.name}\", '{quarter}:')",
+                )
+    else:
+        for column_name, table, other in contract.references():
+            found = f'SELECT 1 FROM "{table}" r WHERE r."{other}" = t."{column_name}"'  # noqa: S608
+            yield (
+                f"{column_name} is not in {table}",
+                f'{count} t."{column_name}" IS NOT NULL AND NOT EXISTS ({found})',
+            )
+
+
+def _violations(column: Column) -> Iterator[tuple[str, str]]:
+    name = f'"{column.name}"'
+    if not column.nullable:
+        yield "is null", f"{name} IS NULL"
+    if column.values:
+        allowed = ", ".join(f"'{v}'" for v in column.values)
+        yield "is not an allowed value", f"{name} NOT IN ({allowed})"
+    if column.bounds:
+        low, high = column.bounds
+        yield f"is below {low:g}", f"{name} < {low:g}"
+        if high != float("inf"):
+            yield f"is above {high:g}", f"{name} > {high:g}"
+        if column.type == DOUBLE:
+            yield "is not a number", f"isnan({name})"
+
+
+def _firm_loss() -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(
+            "failed_firms",
+            asset="firm_status",
+            description=f"At most {MAX_FAILED_FIRMS:.0%} of the firms failed",
+            blocking=True,
+            partitions_def=QUARTERS,
+        ),
+        dg.AssetCheckSpec(
+            "firms_without_topics",
+            asset="firm_status",
+            description=f"At most {MAX_FIRMS_WITHOUT_TOPICS:.0%} of the firms have no topics",
+            partitions_def=QUARTERS,
+        ),
+    ]
+
+    @dg.multi_asset_check(name="check_firm_loss", specs=specs)
+    def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
+        status = warehouse.read("firm_status", context.op_execution_context.partition_key, columns=["status"])
+        found = [s.as_py() for s in status.column("status")]
+        n = max(len(found), 1)
+        failed, without = found.count("failed"), sum(s != "ok" for s in found)
+        yield dg.AssetCheckResult(
+            check_name="failed_firms",
+            asset_key="firm_status",
+            passed=failed <= MAX_FAILED_FIRMS * n,
+            metadata={"firms": len(found), "failed": failed, "share": failed / n},
+        )
+        yield dg.AssetCheckResult(
+            check_name="firms_without_topics",
+            asset_key="firm_status",
+            passed=without <= MAX_FIRMS_WITHOUT_TOPICS * n,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"firms": len(found), "without_topics": without, "share": without / n},
+        )
+
+    return check

@@ -1,0 +1,50 @@
+"""The code location: every asset, check, job and resource; `defs` is the only product of importing it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from ftm_assets.checks import build_checks
+from ftm_assets.executors import ftm_executor
+from ftm_assets.firm_topics import firm_topics
+from ftm_assets.marts import build_marts
+from ftm_assets.sentence_embeddings import sentence_embeddings
+from ftm_assets.sentence_sentiment import sentence_sentiment
+from ftm_assets.sentences import sentences
+from ftm_assets.sentiment_scores import sentiment_scores
+from ftm_assets.themes import themes
+from ftm_assets.topic_summaries import topic_summaries
+from ftm_assets.transcripts import transcripts
+from ftm_resources.environments import resources
+
+QUARTER_JOB = "quarter"
+
+
+def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Return all definitions; tests and commands replace resources here and nowhere else."""
+    quarter = dg.define_asset_job(
+        QUARTER_JOB,
+        selection=dg.AssetSelection.all(),
+        description="Every asset of one quarter, with its checks",
+    )
+    return dg.Definitions(
+        assets=[
+            transcripts,
+            sentences,
+            sentence_embeddings,
+            firm_topics,
+            topic_summaries,
+            themes,
+            sentence_sentiment,
+            sentiment_scores,
+            build_marts(),
+        ],
+        asset_checks=build_checks(),
+        jobs=[quarter],
+        executor=ftm_executor,
+        resources={**resources(), **(resource_overrides or {})},
+    )
+
+
+defs = build_definitions()

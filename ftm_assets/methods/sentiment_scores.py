@@ -1,0 +1,93 @@
+"""Sentiment per theme and call: which sentences are in a theme, and the counts and score of each call in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from ftm_resources.tables import TABLES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# One row per sentence in a theme. Left joins: a sentence that another table lacks must be seen, not lost.
+_MEMBERS = """
+CREATE TEMP TABLE members AS
+SELECT m.sentence_id, t.theme_id, t.topic_id, s.transcript_id, f.label
+FROM sentence_topics AS m
+JOIN theme_topics AS t ON t.topic_id = m.topic_id AND t.theme_id IS NOT NULL
+LEFT JOIN sentences AS s ON s.sentence_id = m.sentence_id
+LEFT JOIN sentence_sentiment AS f ON f.sentence_id = m.sentence_id
+"""
+
+# `transcripts` has one row per component; what it says of the call is the same in each.
+_SCORES = """
+WITH calls AS (
+    SELECT transcript_id, min(firm_id) AS firm_id, min(firm_name) AS firm_name, min(permno) AS permno,
+        min(gvkey) AS gvkey, min(call_date) AS call_date
+    FROM transcripts GROUP BY transcript_id
+), counts AS (
+    SELECT theme_id, transcript_id,
+        count(*) FILTER (label = 'positive') AS n_positive,
+        count(*) FILTER (label = 'neutral') AS n_neutral,
+        count(*) FILTER (label = 'negative') AS n_negative,
+        count(*) AS n_sentences
+    FROM members GROUP BY theme_id, transcript_id
+)
+SELECT theme_id, transcript_id, firm_id, firm_name, permno, gvkey, call_date,
+    n_positive::INT AS n_positive, n_neutral::INT AS n_neutral, n_negative::INT AS n_negative,
+    n_sentences::INT AS n_sentences,
+    (n_positive - n_negative)::DOUBLE / n_sentences AS score
+FROM counts LEFT JOIN calls USING (transcript_id)
+ORDER BY theme_id, transcript_id
+"""
+
+_FAULTS = {
+    "is in sentence_topics more than once, or its topic or itself is twice in another table": (
+        "SELECT sentence_id FROM members GROUP BY sentence_id HAVING count(*) > 1"
+    ),
+    "is not in sentences": "SELECT sentence_id FROM members WHERE transcript_id IS NULL",
+    "has no sentiment": "SELECT sentence_id FROM members WHERE label IS NULL",
+    "belongs to a call that is not in transcripts": (
+        "SELECT sentence_id FROM members WHERE transcript_id NOT IN (SELECT transcript_id FROM transcripts)"
+    ),
+}
+
+
+def build_scores(
+    theme_topics: pa.Table,
+    sentence_topics: pa.Table,
+    sentence_sentiment: pa.Table,
+    sentences: pa.Table,
+    transcripts: pa.Table,
+    *,
+    quarter: str,
+) -> pa.Table:
+    """Count the sentences of each theme and call by label: the table `sentiment_scores`.
+
+    The inputs are the tables of that name for one quarter; columns beyond those read are ignored. Only
+    sentences whose topic is in a theme count, each exactly once. The score is
+    (n_positive - n_negative) / n_sentences. Rows are ordered by theme_id and transcript_id.
+
+    ValueError if a sentence in a theme lacks its row in `sentences`, `sentence_sentiment` or `transcripts`,
+    or would count twice.
+    """
+    inputs = {
+        "theme_topics": theme_topics.select(["topic_id", "theme_id"]),
+        "sentence_topics": sentence_topics.select(["sentence_id", "topic_id"]),
+        "sentence_sentiment": sentence_sentiment.select(["sentence_id", "label"]),
+        "sentences": sentences.select(["sentence_id", "transcript_id"]),
+        "transcripts": transcripts.select(
+            ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
+        ),
+    }
+    with duckdb.connect(":memory:") as database:
+        for name, table in inputs.items():
+            database.register(name, table)
+        database.execute(_MEMBERS)
+        for fault, query in _FAULTS.items():
+            if row := database.execute(f"{query} ORDER BY sentence_id LIMIT 1").fetchone():
+                raise ValueError(f"sentiment_scores: sentence {row[0]!r} {fault}")
+        scores = database.execute(_SCORES).to_arrow_table()
+    return TABLES["sentiment_scores"].conform(scores, quarter=quarter)

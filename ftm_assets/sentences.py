@@ -1,0 +1,46 @@
+"""sentences: what speakers other than the operator said, sentence by sentence, procedural talk marked."""
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_assets.methods.sentences import build_sentences
+from ftm_assets.partitions import QUARTERS
+from ftm_assets.specs import asset_attributes, preview
+from ftm_resources.progress import bar
+from ftm_resources.warehouse import QuarterTable
+
+CODE_VERSION = "1"
+
+FIRMS_AT_ONCE = 100
+"""Firms split at a time: progress moves and memory stays flat."""
+
+
+@dg.asset(
+    partitions_def=QUARTERS,
+    **asset_attributes("sentences", code_version=CODE_VERSION, kinds={"python"}),
+)
+def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[pa.Table]:
+    """Split the quarter's components into sentences and mark the procedural ones."""
+    quarter = context.partition_key
+    # Transcripts are stored firm by firm, so that a firm's rows lie together.
+    spoken = transcripts.read()
+    firms = spoken.column("firm_id").unique().to_pylist()
+    found = []
+    with bar(f"sentences {quarter}", "firms", len(firms)) as move:
+        for start in range(0, len(firms), FIRMS_AT_ONCE):
+            some = firms[start : start + FIRMS_AT_ONCE]
+            rows = spoken.filter(pc.is_in(spoken.column("firm_id"), pa.array(some)))
+            found.append(build_sentences(rows, quarter))
+            move(start + len(some), None)
+    result = pa.concat_tables(found) if found else build_sentences(spoken, quarter)
+    n, procedural = result.num_rows, pc.sum(result.column("is_procedural")).as_py() or 0
+    return dg.Output(
+        result,
+        metadata={
+            "firms": len(firms),
+            "procedural_share": procedural / n if n else 0.0,
+            "business_sentences": n - procedural,
+            "preview": preview(result, ["sentence_id", "section", "is_procedural", "text"]),
+        },
+    )

@@ -1,0 +1,49 @@
+"""sentiment_scores: per theme and call, how many sentences were positive, neutral, negative, and the score."""
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_assets.methods.sentiment_scores import build_scores
+from ftm_assets.partitions import QUARTERS
+from ftm_assets.specs import asset_attributes, preview
+from ftm_resources.warehouse import QuarterTable
+
+CODE_VERSION = "1"
+
+
+@dg.asset(
+    partitions_def=QUARTERS,
+    **asset_attributes("sentiment_scores", code_version=CODE_VERSION, kinds={"duckdb"}),
+)
+def sentiment_scores(
+    context: dg.AssetExecutionContext,
+    theme_topics: QuarterTable,
+    sentence_topics: QuarterTable,
+    sentence_sentiment: QuarterTable,
+    sentences: QuarterTable,
+    transcripts: QuarterTable,
+) -> dg.Output[pa.Table]:
+    """Count the sentences of each theme and call by sentiment."""
+    calls = ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
+    rows = build_scores(
+        theme_topics=theme_topics.read(["topic_id", "theme_id"]),
+        sentence_topics=sentence_topics.read(["sentence_id", "topic_id"]),
+        sentence_sentiment=sentence_sentiment.read(["sentence_id", "label"]),
+        sentences=sentences.read(["sentence_id", "transcript_id"]),
+        transcripts=transcripts.read(calls),
+        quarter=context.partition_key,
+    )
+    total = pc.sum(rows.column("n_sentences")).as_py() or 0
+    net = pc.sum(pc.subtract(rows.column("n_positive"), rows.column("n_negative"))).as_py() or 0
+    return dg.Output(
+        rows,
+        metadata={
+            "firms": pc.count_distinct(rows.column("firm_id")).as_py(),
+            "themes": pc.count_distinct(rows.column("theme_id")).as_py(),
+            "sentences": total,
+            "mean_score": net / total if total else 0.0,
+            "linked_share": 1 - rows.column("permno").null_count / max(rows.num_rows, 1),
+            "preview": preview(rows, ["theme_id", "firm_name", "call_date", "n_sentences", "score"]),
+        },
+    )

@@ -1,0 +1,95 @@
+"""topic_summaries: a name and a summary for each topic, and the summary's embedding."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from ftm_assets import naming
+from ftm_assets.fan_out import Committed, FanOut, FanOutConfig, Task
+from ftm_assets.firm_topics import firm_names
+from ftm_assets.methods.naming import Digest, firm_name_forms
+from ftm_assets.sentence_embeddings import as_lists
+from ftm_assets.specs import preview
+from ftm_resources.tables import TABLES
+
+CODE_VERSION = "1"
+
+
+class TopicSummariesConfig(FanOutConfig):
+    """What the namer is shown of a topic."""
+
+    max_sentences: int = Field(default=8, ge=1, description="Most central sentences that the namer is shown")
+
+
+def summarise(task: Task) -> Mapping[str, pa.Table]:
+    """Name and summarise the group's topics, and embed the summaries."""
+    topics = task.read("firm_topics", ["topic_id", "firm_id", "keywords", "representative_sentence_ids"])
+    digests = _digests(topics, task)
+    named = naming.name_all(digests, task.resources.llm, task.progress)
+    columns = {
+        "topic_id": topics.column("topic_id"),
+        "firm_id": topics.column("firm_id"),
+        **{
+            field: pa.array([getattr(n, field) for n in named], pa.string())
+            for field in ("name", "summary", "naming_method", "model", "prompt_version")
+        },
+        "embedding": as_lists(task.resources.embedder.embed([n.summary for n in named])),
+    }
+    return {"topic_summaries": TABLES["topic_summaries"].conform(pa.table(columns), quarter=task.quarter)}
+
+
+def _digests(topics: pa.Table, task: Task) -> list[Digest]:
+    sentences = task.read("sentences", ["sentence_id", "text"])
+    texts = dict(
+        zip(sentences.column("sentence_id").to_pylist(), sentences.column("text").to_pylist(), strict=True)
+    )
+    names = {
+        firm: sorted({form for name in known for form in firm_name_forms(name)})
+        for firm, known in firm_names(task).items()
+    }
+    return [
+        Digest(
+            id=topic["topic_id"],
+            kind="topic",
+            keywords=tuple(topic["keywords"]),
+            sentences=tuple(
+                texts[s] for s in topic["representative_sentence_ids"][: task.config.max_sentences]
+            ),
+            exclude=tuple(names.get(topic["firm_id"], ())),
+            group=topic["firm_id"],
+        )
+        for topic in topics.to_pylist()
+    ]
+
+
+def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
+    rows = committed.table("topic_summaries", ["topic_id", "name", "summary", "naming_method"])
+    methods = {m["values"]: m["counts"] for m in rows.column("naming_method").value_counts().to_pylist()}
+    return {
+        "topic_summaries": {
+            "topics": rows.num_rows,
+            "naming_methods": methods,
+            "preview": preview(rows, ["topic_id", "name", "summary"], 20),
+        }
+    }
+
+
+def _identity(resources: Any) -> Mapping[str, Any]:
+    return {"namer": naming.describe(resources.llm), "embedder": resources.embedder.describe()}
+
+
+topic_summaries = FanOut(
+    name="topic_summaries",
+    tables=["topic_summaries"],
+    inputs=["firm_topics", "sentences", "transcripts"],
+    config=TopicSummariesConfig,
+    code_version=CODE_VERSION,
+    work=summarise,
+    identity=_identity,
+    describe=_describe,
+    resources=frozenset({"embedder", "llm"}),
+    kinds=frozenset({"openai"}),
+    pool="llm",
+).build()

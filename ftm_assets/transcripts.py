@@ -1,0 +1,56 @@
+"""transcripts, transcript_audit: the calls of a quarter from the configured source, best version of each."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_assets.methods.transcripts import build_transcripts
+from ftm_assets.partitions import QUARTERS
+from ftm_assets.specs import asset_attributes, preview
+from ftm_resources.progress import bar
+from ftm_resources.sources.base import COMPONENTS, SourceError
+from ftm_resources.sources.configured import ConfiguredSource
+
+CODE_VERSION = "1"
+_ATTRIBUTES = {
+    t: asset_attributes(t, code_version=CODE_VERSION, kinds={"python"})
+    for t in ("transcripts", "transcript_audit")
+}
+
+
+@dg.multi_asset(
+    outs={t: dg.AssetOut(**a) for t, a in _ATTRIBUTES.items()},
+    partitions_def=QUARTERS,
+    pool="source",
+)
+def transcripts(context: dg.AssetExecutionContext, source: ConfiguredSource) -> Iterator[dg.Output]:
+    """Read the quarter from the source, choose versions, and keep what was not chosen in the audit."""
+    quarter = context.partition_key
+    opened = source.open()
+    with bar(f"transcripts {quarter} from {opened.name}", "components") as move:
+        try:
+            tables = list(opened.components(quarter, progress=move))
+        except SourceError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+    components = pa.concat_tables(tables) if tables else COMPONENTS.empty_table()
+    kept, audit = build_transcripts(components, quarter)
+    linked = kept.num_rows - kept.column("permno").null_count
+    statuses = {s["values"]: s["counts"] for s in audit.column("status").value_counts().to_pylist()}
+    if not kept.num_rows:
+        context.log.warning(f"{opened.name} has no call in {quarter}")
+    yield dg.Output(
+        kept,
+        output_name="transcripts",
+        metadata={
+            "source": opened.name,
+            "firms": pc.count_distinct(kept.column("firm_id")).as_py(),
+            "calls": pc.count_distinct(kept.column("transcript_id")).as_py(),
+            "components": kept.num_rows,
+            "link_rate": linked / kept.num_rows if kept.num_rows else 0.0,
+            "audit": statuses,
+            "preview": preview(kept, ["firm_name", "call_date", "section", "speaker_name", "text"]),
+        },
+    )
+    yield dg.Output(audit, output_name="transcript_audit", metadata={"statuses": statuses})
