@@ -227,7 +227,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         rf"\bthe purpose of (?:this|today's|the) {CALL}|\btoday's agenda\b",
         rf"\b(?:thanks|thank|thanking|appreciate) {_some(12)}(?:joining|attending|participating|listening|dialing"
         rf"|tuning)\b",
-        rf"^\W*(?:and |then |finally |next )?{NAME}(?: {NAME})? will (?:now |then |also )*(?:provide|give"
+        rf"^\W*(?:and |then |finally |next |later (?:in|on) the call,? )?{NAME}(?: {NAME})? will (?:now |then |also )*(?:provide|give"
         rf"|discuss|review|talk|speak|cover|comment|take|present|walk|follow)\b",
         r"\b(?:i|we) welcome you\b|\blet's get (?:started|going)\b|\bfollow me (?:on|to) (?:the"
         r" )?(?:slide|page|next slide)\b",
@@ -319,7 +319,7 @@ COURTESIES: dict[str, tuple[str, ...]] = {
         r"\b(?:hi|hello|hey|happy new year|good (?:morning|afternoon|evening|day|night)|greetings|morning"
         r"|(?:a )?(?:very )?(?:warm )?welcome(?: back)?)\b"
         rf"(?:,? (?:to|our|the|all|everyone|everybody|guys|team|management|there|again|listeners"
-        rf"|gentlemen|ladies|and|sir|folks|those(?: of you)? in {NAME})\b)*{VOCATIVE}",
+        rf"|gentlemen|ladies|and|sir|folks|those(?: of you)? in {NAME}|from {NAME})\b)*{VOCATIVE}",
         rf"\b(?:this is|it is|it's|my name is)(?: actually)?(?: {NAME})+(?: (?:here|speaking|on|for"
         rf"|calling|in|filling|from|with|at|of|and|the|&|{NAME}))*",
         rf"\b{NAME}(?: {NAME})? (?:here|speaking)\b(?: (?:on|in)? ?for {NAME}(?: {NAME})*)?|\bhere for"
@@ -341,6 +341,8 @@ COURTESIES: dict[str, tuple[str, ...]] = {
         r"\b(?:nice|great|good|solid|strong|terrific|excellent) (?:quarter|results|job|print|work|numbers)\b(?: (?:on|in|for|this|the|quarter|guys|everyone))*",
     ),
     "announcements": (
+        rf"\b(?:questions?|one|this|that|it|lastly|maybe|perhaps)(?: is| would be| was|'s)?(?: maybe| perhaps)? for {NAME}\b",
+        r"\b(?:help (?:us|me) understand|time will tell|come back to|get back to you|nailed it|please hold|in retirement)\b",
         rf"\b(?:and )?(?:then |maybe |perhaps )?{NAME} (?:can|will|could|may|might) (?:add|jump in|comment|chime in|take|follow|weigh in"
         r"|elaborate)(?: (?:to|on|that|this|it|one|in|more|here|as|well))*\b",
         rf"\b{NAME} (?:already )?(?:covered|answered|addressed) (?:it|that|this)\b|\bi'll be (?:very )?(?:brief|quick)\b",
@@ -375,10 +377,11 @@ COURTESIES: dict[str, tuple[str, ...]] = {
         r"\b(?:in|from|during) (?:the|your|my) (?:prepared |opening |earlier )?(?:remarks|comments)\b",
         r"\b(?:ask|asking|asked|sneak|squeeze|throw|wondering|wonder|curious|wanted|want|like|love|hope"
         r"|question|questions)\b",
-        r"\b(?:my side|our side|offline|answered|answer|answers|answering|asked|mention(?:ed)?|referring"
+        r"\b(?:my side|our side|offline|answered|answer|answers|answering|asked|mention(?:ed)?|covered|referring"
         r"|heard|hear|hearing)\b",
     ),
     "acknowledgements": (
+        rf"\bas {NAME} (?:said|mentioned|noted|pointed out|described|alluded to)(?: earlier| before)?\b",
         rf"\bagree(?:d)?(?: (?:with|completely|totally|fully|that|you|him|her|{NAME}|on|to|all))+\b",
         rf"\b(?:okay|ok|sure|thanks|perfect|got it|understood|exactly|yes|yeah|hey|hi|morning),? {NAME}\b"
         rf"|\b{NAME}(?:'s| is) right\b",
@@ -419,14 +422,16 @@ OPENS_WITH_NAME = rf"^\W*{NAME}(?: {NAME})?,"
 
 # Words that say nothing of the business on their own.
 EMPTY_WORDS = (
-    r"a|about|actually|add|again|ah|all|already|also|am|an|and|another|any|anyone|anything|appreciate"
-    r"|are|as|at|back|basically|be|been|before|bit|both|buddy|but|by|can|color|colour|correctly|could|differently"
-    r"|do|does|doing|don't|dr|else|er|everybody|everyone|everything|finally|folks|for|from|gentlemen"
-    r"|give|glad|guess|guys|happy|have|he|he's|her|here|him|his|hm|how|i|i'd|i'll|i'm|i've|if|in|is|it"
-    r"|it's|its|just|kind|know|ladies|lastly|let|let's|listen|little|look|lot|madam|made|may|maybe|me"
-    r"|mean|mm|mr|mrs|ms|much|my|not|now|obviously|of|oh|on|one|operator|or|our|participants|patience"
-    r"|perhaps|pleasure|president|quickly|say|sense|she|she's|side|sincerely|sir|so|some|sort|still|talk"
-    r"|team|tell|than|that|that'll|that's|the|their|them|then|there|they|think|this|those|through|to"
-    r"|today|too|until|up|us|very|wanna|was|we|we'd|we'll|we're|we've|well|were|what|where|which|who"
-    r"|will|with|would|yet|you|you'd|you'll|you're|you've|your|yourself"
+    r"a|about|actually|add|again|agenda|ah|all|already|also|am|an|and|another|any|anyone|anything|appreciate"
+    r"|are|as|at|back|basically|be|been|before|bit|both|buddy|but|by|can|clarify|closing|color|colour"
+    r"|correctly|could|differently|do|does|doing|don't|dr|earlier|elaborate|else|er|everybody|everyone"
+    r"|everything|few|finally|first|folks|for|from|gentlemen|give|glad|guess|guys|happy|have|he|he's|her"
+    r"|here|him|his|hm|how|i|i'd|i'll|i'm|i've|if|in|is|it|it's|its|just|kind|know|ladies|lastly|later|let"
+    r"|let's|listen|little|look|lot|madam|made|may|maybe|me|mean|minute|missed|mm|moment|mr|mrs|ms|much|my"
+    r"|not|now|obviously|of|oh|on|one|operator|or|our|participants|patience|perhaps|pleasure|president"
+    r"|quickly|said|say|second|seconds|see|sense|she|she's|shortly|should|side|sincerely|sir|so|some"
+    r"|something|sort|sounds|statement|still|talk|team|tell|terms|than|that|that'll|that's|the|their|them"
+    r"|then|there|they|think|this|those|thoughts|through|to|today|too|topics|understanding|until|up|us|very"
+    r"|wait|wanna|was|way|we|we'd|we'll|we're|we've|well|were|what|where|which|who|will|with|words|would|yet"
+    r"|you|you'd|you'll|you're|you've|your|yourself"
 )

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,8 +15,8 @@ CALLED = datetime(2020, 11, 5, 22, 0, tzinfo=UTC)
 
 
 def call(
-    transcript: str, texts: list[str] = ["Good day.", "Sales rose."], **changes: Any
-) -> list[dict[str, Any]]:  # noqa: B006
+    transcript: str, texts: Sequence[str] = ("Good day.", "Sales rose."), **changes: Any
+) -> list[dict[str, Any]]:
     return [
         {
             "companyid": "1",
