@@ -45,7 +45,7 @@ class Task:
     config: Any
     resources: Any
     log: Any
-    progress: Callable[[int, int], None] = lambda done, total: None
+    progress: Callable[[int, int], None] = lambda _done, _total: None
     """Called by the work with what is done and all there is, in whatever it counts."""
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:

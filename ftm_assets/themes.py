@@ -35,6 +35,25 @@ class ThemesConfig(dg.Config):
         le=1,
         description="Share of a theme's topics from one firm at most",
     )
+    min_topics: int = Field(
+        default=_DEFAULT.min_topics,
+        ge=2,
+        description="Theme granularity: fewest topics, growing with their number",
+    )
+    join_similarity: float = Field(
+        default=_DEFAULT.join_similarity,
+        ge=-1,
+        le=1,
+        description="Cosine at which a topic in no cluster joins one",
+    )
+    max_procedural_share: float = Field(
+        default=_DEFAULT.max_procedural_share,
+        ge=0,
+        le=1,
+        description="Share of topics about the call itself at most",
+    )
+    n_keywords: int = Field(default=_DEFAULT.n_keywords, ge=1, description="Keywords per theme at most")
+    n_central: int = Field(default=_DEFAULT.n_central, ge=1, description="Topics that the namer is shown")
     seed: int = Field(default=_DEFAULT.seed, ge=0, description="Seed of the clustering")
 
     def params(self) -> ThemeParams:

@@ -1,17 +1,20 @@
-"""topic_summaries: a name and a summary for each topic, and the summary's embedding."""
+"""topic_summaries: a name and a summary for each topic, and their embedding."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pydantic import Field
 
 from ftm_assets import naming
 from ftm_assets.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.firm_topics import firm_names
-from ftm_assets.methods.naming import Digest, firm_name_forms
+from ftm_assets.methods.naming import Digest, Named, firm_name_forms
 from ftm_assets.sentence_embeddings import as_lists
 from ftm_assets.specs import preview
+from ftm_resources.embedder import Embedder
 from ftm_resources.tables import TABLES
 
 CODE_VERSION = "1"
@@ -35,9 +38,21 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
             field: pa.array([getattr(n, field) for n in named], pa.string())
             for field in ("name", "summary", "naming_method", "model", "prompt_version")
         },
-        "embedding": as_lists(task.resources.embedder.embed([n.summary for n in named])),
+        "embedding": as_lists(_embed(topics, named, task.resources.embedder)),
     }
     return {"topic_summaries": TABLES["topic_summaries"].conform(pa.table(columns), quarter=task.quarter)}
+
+
+def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDArray[np.float32]:
+    """Return one unit vector per topic: the mean of its summary's and of its name's with the keywords.
+
+    A summary of a sentence or two is one speaker's wording; what the whole topic says is in its keywords.
+    """
+    keywords = topics.column("keywords").to_pylist()
+    labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
+    total = embedder.embed([n.summary for n in named]).astype(np.float64) + embedder.embed(labels)
+    unit: NDArray[np.float32] = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def _digests(topics: pa.Table, task: Task) -> list[Digest]:

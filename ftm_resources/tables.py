@@ -167,7 +167,7 @@ _ALL = (
     ),
     Table(
         "topic_summaries",
-        "One row per topic: its name and summary, and the summary's embedding",
+        "One row per topic: its name and summary, and their embedding",
         ("topic_id",),
         (
             _TOPIC,
@@ -177,7 +177,9 @@ _ALL = (
             Column("naming_method", STRING, "Who named it", values=NAMING_METHODS),
             Column("model", STRING, "Model that named it"),
             Column("prompt_version", STRING, "Version of the prompt or of the extractive rules"),
-            Column("embedding", FLOATS, "Unit-length embedding of the summary, float32"),
+            Column(
+                "embedding", FLOATS, "Unit-length mean of the embeddings of summary and of name with keywords"
+            ),
         ),
     ),
     Table(

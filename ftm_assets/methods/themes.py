@@ -58,8 +58,8 @@ class ThemeParams:
     """Share of a theme's topics from one firm at most; the least central ones of a firm above it are left out."""
     min_topics: int = 4
     """Topics in a theme at least; grows with the number of topics (see `theme_clustering`)."""
-    join_similarity: float = 0.55
-    """Cosine to a theme's centroid at which a topic in no cluster joins it."""
+    join_similarity: float = 0.45
+    """Cosine to a theme's centroid at which a topic in no cluster joins it (see `theme_clustering`)."""
     max_procedural_share: float = 0.5
     """Share of a theme's topics named by words of the call itself, above which it is procedural."""
     n_keywords: int = 10
