@@ -7,6 +7,7 @@ ones are no error, that no cluster swallows the rest, and that an outlier near a
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -100,17 +101,20 @@ class ThemeClusterer:
         # Signs of singular vectors are arbitrary; the largest entry decides.
         start = start * np.sign(start[np.abs(start).argmax(axis=0), np.arange(start.shape[1])])
         start = 10 * start / np.abs(start).max()
-        layout: NDArray[np.float32] = umap.UMAP(
-            n_neighbors=k,
-            n_components=start.shape[1],
-            min_dist=0.0,
-            metric="cosine",
-            init=start.astype(np.float32),
-            n_epochs=self.n_epochs,
-            random_state=self.seed,
-            n_jobs=1,
-            precomputed_knn=_neighbors(points, k, self.seed),
-        ).fit_transform(points.astype(np.float32))
+        with warnings.catch_warnings():
+            # Nothing new is ever placed into this layout.
+            warnings.filterwarnings("ignore", message=".*transforming new data")
+            layout: NDArray[np.float32] = umap.UMAP(
+                n_neighbors=k,
+                n_components=start.shape[1],
+                min_dist=0.0,
+                metric="cosine",
+                init=start.astype(np.float32),
+                n_epochs=self.n_epochs,
+                random_state=self.seed,
+                n_jobs=1,
+                precomputed_knn=_neighbors(points, k, self.seed),
+            ).fit_transform(points.astype(np.float32))
         return layout
 
     def _split(self, labels: NDArray[np.int64], points: NDArray[np.float64], n: int) -> NDArray[np.int64]:
@@ -151,7 +155,7 @@ class ThemeClusterer:
 
 def _unit(x: ArrayLike) -> NDArray[np.float64]:
     rows = np.asarray(x, dtype=np.float64)
-    rows = rows.reshape(len(rows), -1)
+    rows = rows.reshape(len(rows), -1 if rows.size else 1)
     if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
         raise ValueError(f"row {bad[0]} has a value that is not finite")
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
