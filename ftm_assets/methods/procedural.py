@@ -4,8 +4,8 @@ A *statement* ("I'll turn the call over", "forward-looking statements", "a repla
 sentence procedural whatever else it holds, unless it also holds an amount. A *courtesy* (thanks, a greeting,
 an acknowledgement, the announcement of a question) does so only when nothing else is said: courtesies are
 cut out of the sentence, and what is left may hold names and words without content alone. So "Thanks, Brian"
-is procedural and "Thanks, Brian, pricing was up 3%" is not. What stands between two statements of one
-introduction (safe harbour, then the hand-over) belongs to it.
+is procedural and "Thanks, Brian, pricing was up 3%" is not. What stands within the introduction of a call
+(safe harbour, then the hand-over) belongs to it.
 
 The rules lean towards keeping: evidence lost without a word is worse than a greeting kept.
 """
@@ -21,22 +21,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.procedural_patterns import (
-    COURTESIES,
-    EMPTY_WORDS,
-    EXEMPT,
-    OPENS_WITH_NAME,
-    SPOKEN_TO,
-    STATEMENTS,
-)
+from ftm_assets.methods.procedural_courtesies import COURTESIES, EMPTY_WORDS, OPENS_WITH_NAME, SPOKEN_TO
+from ftm_assets.methods.procedural_statements import EXEMPT, STATEMENTS
 
 BOILERPLATE = ("safe_harbour", "measures")
 INTRODUCTION_GAP = 3
-"""So many unmarked sentences in a row, between two statements of an introduction, belong to it."""
+"""So many unmarked sentences in a row, between two marked ones of an introduction, belong to it."""
 
 _NUMBER = r"\d ?%|[$€£] ?\d|\d (?:million|billion|percent|basis points|bps|cents?)\b"
 _CHANGE = r"\b(?:increased|decreased|grew|declined|rose|fell)\b"
-_HESITATION = r"(?i)\b(?:um+|uh+|eh|er)\b(?:[,.…]|-+)*(?:\s+|$)"
+_HESITATION = r"(?i)(?:,\s*)?\b(?:um+|uh+|eh|er)\b(?:[,.…]|-+)*(?:\s+|$)"
 _CUT_WORD = r"(?i)\b(?:(non|pre|post|mid|co|re)|[a-z]{1,4})-+[,…]?\s+"
 _REPEATED = re.compile(r"\b(\w+(?:'\w+)?)(?:[,…-]+\s*|\s+)(?=\1\b)", re.IGNORECASE)
 
@@ -44,8 +38,8 @@ _REPEATED = re.compile(r"\b(\w+(?:'\w+)?)(?:[,…-]+\s*|\s+)(?=\1\b)", re.IGNORE
 def mark_procedural(sentences: pa.Table) -> npt.NDArray[np.bool_]:
     """Return a boolean per row: whether the sentence is procedural.
 
-    `sentences` has columns text, section and component_id, rows in call order with each component's
-    sentences together. Linear in the length of the text; about a gigabyte of text fits a few minutes.
+    `sentences` has columns text and component_id, the sentences of a component together and in order. The
+    decision looks no further than the component, so any chunk of whole components gives the same marks.
     """
     text = normalized(sentences["text"])
     number = _matches(text, [_NUMBER])
@@ -58,7 +52,7 @@ def mark_procedural(sentences: pa.Table) -> npt.NDArray[np.bool_]:
 
 def normalized(text: pa.ChunkedArray) -> pa.Array:
     """Return `text` with straight apostrophes and without hesitations, stammers and cut words."""
-    spoken = pc.replace_substring_regex(text, pattern=_HESITATION, replacement="")
+    spoken = pc.replace_substring_regex(text, pattern=_HESITATION, replacement=" ")
     whole = pc.replace_substring_regex(spoken, pattern=_CUT_WORD, replacement="\\1")
     straight = pc.replace_substring(whole, pattern="’", replacement="'")
     return pa.array([_REPEATED.sub("", t).strip(" -") for t in straight.to_pylist()], pa.string())
@@ -101,16 +95,19 @@ def _introductions(
     marked: npt.NDArray[np.bool_],
     number: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.bool_]:
-    """Whether a sentence stands between boilerplate and a marked sentence of the same component.
+    """Whether an unmarked sentence belongs to the introduction of a call.
 
-    At most INTRODUCTION_GAP sentences in a row, none with a number: what follows the last marked sentence
-    stays.
+    That is: at most INTRODUCTION_GAP of them in a row, without a number, stand between two marked sentences
+    of a component, and the first is boilerplate, or the component holds boilerplate and is mostly marked.
     """
     filled = np.zeros(len(marked), dtype=np.bool_)
     if not boilerplate.any():
         return filled
     component = component_ids.combine_chunks().dictionary_encode().indices.to_numpy()
-    starts = np.flatnonzero(boilerplate[:-1] & ~marked[1:] & (component[:-1] == component[1:])) + 1
+    mostly = np.bincount(component, weights=marked) * 2 >= np.bincount(component)
+    holds = np.bincount(component, weights=boilerplate) > 0
+    opens = boilerplate | (marked & (mostly & holds)[component])
+    starts = np.flatnonzero(opens[:-1] & ~marked[1:] & (component[:-1] == component[1:])) + 1
     for start in starts.tolist():
         for end in range(start, min(start + INTRODUCTION_GAP + 1, len(marked))):
             if component[end] != component[start] or number[end]:

@@ -9,17 +9,18 @@ is decided in `procedural.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ftm_assets.methods.procedural import mark_procedural
 from ftm_resources.tables import TABLES
 
 LANGUAGE = "en"
+_READ = ["component_id", "firm_id", "transcript_id", "section", "speaker_type", "text"]
 COMPONENTS_AT_ONCE = 20_000
-"""Speaker turns held as Python strings at a time (about 30 MB of text); calls are never cut."""
+"""Speaker turns held as Python strings at a time: about 15 MB of text."""
 
 FALSE_START_WORDS = 8
 """An ellipsis after at most so many words is a false start: it belongs to the sentence that replaces it."""
@@ -27,41 +28,18 @@ FALSE_START_WORDS = 8
 # Blanks of the same length take the place of quotation marks, because sentencex splits nothing between two
 # of them: in "in ' 21. We grew. In ' 22" it would see one quotation.
 _QUOTE = re.compile(r"""["“”„«»‘]|(?<!\w)['’]|['’](?!\w)""")
-_LAST_TOKEN = re.compile(r"(\S+)\s*\Z")
 _OPENING = "([\"'“‘"
 
 # Never the end of a sentence, whatever follows: they announce the next word.
 _ANNOUNCES = frozenset({"approx", "vs", "cf", "i.e", "e.g", "incl", "excl", "avg", "mr", "mrs", "ms", "dr"})
-# Ends a sentence only before a word in upper case. Abbreviations without a vowel (bn, bps, mgmt, hrs) need
-# no entry.
-_CONTINUES = frozenset(
-    [
-        "co",
-        "cos",
-        "inc",
-        "corp",
-        "cap",
-        "dept",
-        "div",
-        "est",
-        "etc",
-        "fig",
-        "gov",
-        "gen",
-        "intl",
-        "jr",
-        "op",
-        "prod",
-        "qoq",
-        "sr",
-        "univ",
-        "yoy",
-    ]
-) | {"a.m", "p.m"}
-_CLOCK = frozenset({"a.m", "p.m"})
+# Ends a sentence only before a word in upper case; so does any abbreviation without a vowel (bn, bps, mgmt).
+_CONTINUES = re.compile(
+    r"(?:cos?|inc|corp|cap|dept|div|est|etc|fig|gov|gen|intl|jr|op|prod|q[1-4]|qoq|sr|univ|yoy|[ap]\.m"
+    r"|[b-df-hj-np-tv-z]{2,5})\Z"
+)
 _ZONE = re.compile(r"(?:Eastern|Central|Mountain|Pacific|London|New York|[A-Z]{2,4}T|GMT|UTC)\b")
+_FIGURE = re.compile(r"[$€£]?\d")
 _LIST_NUMBER = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z])[.)]\Z")
-_NO_VOWEL = re.compile(r"[b-df-hj-np-tv-z]{2,5}\Z")
 
 _STARTER = (
     r"(?:And|But|So|Um|Uh|We|The|This|That|It|Our|In|On|If|You|Yeah|Then|They|There|As|At|For|With|Now|However|"
@@ -69,7 +47,8 @@ _STARTER = (
 )
 # Gaps that sentencex passes over because the word before the full stop can be an abbreviation.
 _MISSED = re.compile(
-    r"(?<![\w.'’-])(?:[Nn]o|[Mm]e|[Mm]ay|[Mm]iss|[Oo]k|OK|etc|Ken|(?<=, )(?:Al|Art|Cal|Del|Jan))\.[\"'”)]*\s+(?=[\"'“(]?[A-Z])"
+    r"(?<![\w.'’-])(?:[Nn]o|[Mm]e|[Mm]ay|[Mm]iss|[Oo]k|OK|etc|Ken|(?<=, )(?:Al|Art|Cal|Del|Jan))\."
+    r"[\"'”)]*\s+(?=[\"'“(]?[A-Z])"
     rf"|\s[A-Z]{{1,2}}\.\s+(?={_STARTER})"
     r"|\s[A-Z]{2}\.\s+(?=I\b)"
     r"|\bwww\.\S+\.\s+(?=[A-Z])"
@@ -97,26 +76,20 @@ def build_sentences(transcripts: pa.Table, quarter: str) -> pa.Table:
 
     `transcripts` holds rows of the `transcripts` contract (component_id, firm_id, transcript_id,
     component_order, section, speaker_type and text are read) in any order; the result is ordered by call and
-    place in it. Calls must be whole, since what is procedural depends on the place in the call. Strings are
-    held for COMPONENTS_AT_ONCE components at a time.
+    place in it. A component's sentences depend on nothing outside it, so it may be called per chunk of calls.
+    Raises ContractError where the result does not match the contract.
     """
-    order = [("transcript_id", "ascending"), ("component_order", "ascending")]
-    columns = [
-        "component_id",
-        "firm_id",
-        "transcript_id",
-        "component_order",
-        "section",
-        "speaker_type",
-        "text",
-    ]
-    calls = transcripts.select(columns).sort_by(order)
-    parts = [_sentences_of(part, quarter) for part in _whole_calls(calls)]
+    order = pc.sort_indices(
+        transcripts, sort_keys=[("transcript_id", "ascending"), ("component_order", "ascending")]
+    )
+    read = transcripts.select(_READ)
+    starts = range(0, len(order), COMPONENTS_AT_ONCE)
+    parts = [_sentences_of(read.take(order.slice(i, COMPONENTS_AT_ONCE)), quarter) for i in starts]
     return pa.concat_tables(parts) if parts else TABLES["sentences"].empty()
 
 
 def _sentences_of(components: pa.Table, quarter: str) -> pa.Table:
-    spoken = components.filter(pa.compute.not_equal(components["speaker_type"], "operator"))
+    spoken = components.filter(pc.not_equal(components["speaker_type"], "operator"))
     pieces = [split(text) for text in spoken["text"].to_pylist()]
     counts = np.fromiter((len(p) for p in pieces), dtype=np.int64, count=len(pieces))
     row = np.repeat(np.arange(len(pieces)), counts)
@@ -136,19 +109,6 @@ def _sentences_of(components: pa.Table, quarter: str) -> pa.Table:
     return TABLES["sentences"].conform(marked, quarter=quarter)
 
 
-def _whole_calls(calls: pa.Table) -> Iterator[pa.Table]:
-    """Yield slices of about COMPONENTS_AT_ONCE rows that end with a call."""
-    ids = calls["transcript_id"].combine_chunks().dictionary_encode()
-    codes = ids.indices.to_numpy(zero_copy_only=False) if len(ids) else np.empty(0, np.int64)
-    ends = np.append(np.flatnonzero(np.diff(codes)) + 1, len(codes))
-    start = 0
-    for end in ends.tolist():
-        if end - start >= COMPONENTS_AT_ONCE or end == len(codes):
-            if end > start:
-                yield calls.slice(start, end - start)
-            start = end
-
-
 def _boundaries(text: str) -> list[int]:
     """Return the offsets, ascending, at which a sentence other than the first begins."""
     import sentencex
@@ -160,7 +120,7 @@ def _boundaries(text: str) -> list[int]:
         end += len(piece)
         found.add(_after_gap(text, end - len(piece) + len(piece.rstrip())))
     found.update(m.end() for m in _MISSED.finditer(text))
-    broken_off = [m.end() for m in _BROKEN_OFF.finditer(text)]
+    broken_off = {m.end() for m in _BROKEN_OFF.finditer(text)}
     kept: list[int] = []
     for b in sorted(found.union(broken_off) - {0, len(text)}):
         start = kept[-1] if kept else 0
@@ -189,26 +149,20 @@ def _has_word(text: str) -> bool:
 
 def _joins(before: str, after: str) -> bool:
     """Whether the piece that begins with `after` continues the sentence `before`."""
-    last = _LAST_TOKEN.search(before)
-    if last is None:
-        return False
-    token = last[1]
+    token = before.rsplit(None, 1)[-1] if before.strip() else ""
+    word = token[:-1].lstrip(_OPENING).lower()
+    continued = after[:1].islower()
     if _LIST_NUMBER.match(before.strip()):
         return True
-    if token[-1] in "\"'”’":
-        return after[:1].islower()
+    if token.endswith(('"', "”", "'", "’")):
+        return continued
     if not token.endswith("."):
         return False
-    word = token[:-1].lstrip(_OPENING).lower()
-    if word in _ANNOUNCES or (word in _CLOCK and _ZONE.match(after)):
-        return True
-    if word == "est" and (after[:1].isdigit() or after[:1] in "$€£"):
-        return True
-    if not after[:1].islower():
-        return False
-    if after.lower().split()[0] == word:  # "and. and": a stammer
-        return True
-    return word in _CONTINUES or bool(_NO_VOWEL.match(word))
+    if continued:
+        stammer = after.lower().split()[0] == word  # "and. and"
+        return stammer or word in _ANNOUNCES or bool(_CONTINUES.match(word))
+    time_of_day = word in {"a.m", "p.m"} and _ZONE.match(after)
+    return word in _ANNOUNCES or bool(time_of_day) or (word == "est" and bool(_FIGURE.match(after)))
 
 
 def _is_new_thought(before: str, after: str) -> bool:

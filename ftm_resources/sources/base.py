@@ -9,6 +9,8 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -101,9 +103,17 @@ def call_date(timestamps: pa.Array | pa.ChunkedArray, is_date_only: pa.Array | p
     `timestamps` (timestamp[us, tz=UTC]) and `is_date_only` (bool) are as in COMPONENTS: where there is only a
     date, the date part is the answer, for midnight UTC is still the day before in New York.
     """
-    local = pc.local_timestamp(pc.cast(timestamps, pa.timestamp("us", tz=EXCHANGE_ZONE)))
-    stated = pc.local_timestamp(pc.cast(timestamps, pa.timestamp("us", tz="UTC")))
-    return pc.cast(pc.floor_temporal(pc.if_else(is_date_only, stated, local), unit="day"), pa.date32())
+    exchange = ZoneInfo(EXCHANGE_ZONE)
+    # A call is many components, so each time is converted once. Not by Arrow: it has no time zones where the
+    # machine has no tzdata package, as small container images do not; Python then takes the one from PyPI.
+    stated = pc.dictionary_encode(_flat(timestamps).cast(pa.timestamp("us")))
+    local = [t.replace(tzinfo=UTC).astimezone(exchange).date() for t in stated.dictionary.to_pylist()]
+    dates = pa.array(local, pa.date32()).take(stated.indices)
+    return pc.if_else(_flat(is_date_only), stated.dictionary.cast(pa.date32()).take(stated.indices), dates)
+
+
+def _flat(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def quarters_of(dates: pa.Array | pa.ChunkedArray) -> pa.Array:

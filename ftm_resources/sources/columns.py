@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -22,33 +23,58 @@ REQUIRED = (
 )
 """What every file must have: the columns of the old CSV export, which has these and nothing else."""
 
+KNOWN = frozenset(COMPONENTS.names) - {"is_date_only"} | {"mostimportanttimeutc", "transcriptcomponentid"}
+"""Columns read; others in a file are passed over."""
+
+_ALIASES = {"transcriptcomponenttypename": "componenttypename"}
+"""Names of the same column in WRDS's views of Capital IQ."""
+
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
+_NAIVE = pa.timestamp("us")
 _US_DATE = "%m/%d/%Y"
 _MAX_ORDER = 1_000_000
+_EXACT = 2.0**53
+"""Beyond it a float does not hold every whole number."""
+_SHOWN = 60
+"""Characters of a bad value that a message shows."""
+
+
+def canonical(name: str) -> str:
+    """Return a column's name as Capital IQ's tables have it, from any case."""
+    lower = name.strip().lower()
+    return _ALIASES.get(lower, lower)
 
 
 @dataclass
 class Problems:
-    """The problems of one file: the first 20, and how many more there are."""
+    """The problems of one file: the first 20, and how many there are."""
 
     file: str
     listed: list[Problem] = field(default_factory=list)
-    more: int = 0
+    count: int = 0
 
     def add(self, row: int | None, column: str | None, message: str) -> None:
         """Note a problem."""
+        self.count += 1
         if len(self.listed) < MAX_PROBLEMS:
             self.listed.append(Problem(self.file, row, column, message))
-        else:
-            self.more += 1
+
+    def add_not_utf8(self, row: int, column: str, content: bytes, error: UnicodeDecodeError) -> None:
+        """Note a text that is not UTF-8, with the bytes and what stands before them."""
+        found = content[error.start : error.end].hex(" ")
+        before = content[max(error.start - _SHOWN // 2, 0) : error.start].decode(errors="replace")
+        self.add(row, column, f'is not UTF-8 after "{before}" (bytes {found}): save the file as UTF-8')
 
 
 def normalise(raw: pa.Table, problems: Problems) -> pa.Table:
-    """Return a table of COMPONENTS and `row`; what cannot be read is null and noted by row and column.
+    """Return a table of COMPONENTS, `transcriptcomponentid` and `row`; what cannot be read is noted, and null.
 
-    `raw` has the required columns, any of the optional ones, and `row`, in any types.
+    `raw` has the required columns, any other KNOWN ones, and `row`, in any types but nested ones.
+    `is_date_only` is of the value as written; a file of which every time is midnight has dates only, which a
+    batch cannot tell.
     """
     rows = raw.column("row")
+    raw = pa.table({n: _readable(raw.column(n), n, rows, problems) for n in raw.column_names})
     columns: dict[str, pa.ChunkedArray] = {}
     for name in ("companyid", "transcriptid"):
         columns[name] = _required(_ids(raw.column(name)), name, rows, problems)
@@ -65,7 +91,44 @@ def normalise(raw: pa.Table, problems: Problems) -> pa.Table:
             given = raw.column(name) if name in raw.column_names else None
             columns[name] = _optional(name, given, rows, problems)
     schema = pa.schema([f.with_nullable(True) for f in COMPONENTS])
-    return pa.table([columns[n] for n in COMPONENTS.names], schema=schema).append_column("row", rows)
+    table = pa.table([columns[n] for n in COMPONENTS.names], schema=schema).append_column("row", rows)
+    key = raw.column("transcriptcomponentid") if "transcriptcomponentid" in raw.column_names else None
+    keys = pa.chunked_array([pa.nulls(len(rows), pa.string())]) if key is None else _ids(key)
+    return table.append_column("transcriptcomponentid", keys)
+
+
+def _readable(
+    values: pa.ChunkedArray, name: str, rows: pa.ChunkedArray, problems: Problems
+) -> pa.ChunkedArray:
+    """Return dictionaries and bytes as strings; those that are not UTF-8 are noted, and shown as far as they go."""
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if not any(is_kind(values.type) for is_kind in _TEXT_KINDS):
+        return values
+    content = values.cast(pa.large_binary())
+    try:
+        # Parquet's strings are not checked when read; the way through bytes checks them.
+        return content.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        readable = []
+        for row, value in zip(rows.to_pylist(), content.to_pylist(), strict=True):
+            try:
+                readable.append(None if value is None else value.decode())
+            except UnicodeDecodeError as error:
+                problems.add_not_utf8(row, name, value, error)
+                readable.append(value.decode(errors="replace"))
+        return pa.chunked_array([pa.array(readable, pa.large_string())])
+
+
+_TEXT_KINDS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
 
 
 def _optional(
@@ -77,9 +140,8 @@ def _optional(
     if name == "permno":
         return _parsed(_ids(given), name, rows, problems, _whole_number, kind, "is not a PERMNO")
     if name == "link_date":
-        day = pc.cast(given, pa.date32()) if pa.types.is_temporal(given.type) else None
-        if day is not None:
-            return day
+        if _is_moment(given.type):
+            return _utc(given).cast(_NAIVE).cast(pa.date32())
         return _parsed(_text(given), name, rows, problems, _day, kind, "is not a date")
     return _ids(given) if name in {"keydevid", "gvkey"} else _text(given)
 
@@ -93,8 +155,11 @@ def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def _ids(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return ids as strings: pandas writes an integer column with a gap as 18749.0."""
     if pa.types.is_floating(values.type):
-        whole = pc.cast(values, pa.int64(), safe=False)
-        values = pc.if_else(pc.equal(values, pc.cast(whole, values.type)), pc.cast(whole, pa.string()), None)
+        values = values.cast(pa.float64())
+        values = pc.if_else(pc.is_nan(values), None, values)
+        whole = pc.and_(pc.less(pc.abs(values), _EXACT), pc.equal(pc.trunc(values), values))
+        integers = pc.if_else(pc.fill_null(whole, False), values, None).cast(pa.int64())
+        values = pc.coalesce(integers.cast(pa.string()), values.cast(pa.string()))
     text = _text(values)
     return pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^(\d+)\.0+$", r"\1")
 
@@ -128,7 +193,7 @@ def _parsed(
     result = pa.array(parsed, kind).take(encoded.indices)
     bad = pc.and_(pc.is_valid(text), pc.is_null(result))
     for row, value in zip(rows.filter(bad).to_pylist(), text.filter(bad).to_pylist(), strict=True):
-        problems.add(row, name, f'"{value[:60]}" {complaint}')
+        problems.add(row, name, f'"{value[:_SHOWN]}" {complaint}')
     return pa.chunked_array([result])
 
 
@@ -147,59 +212,58 @@ def _order(value: str) -> int:
 
 
 def _whole_number(value: str) -> int:
-    return int(value.strip())
+    # int() also takes 1_0 and other alphabets' digits.
+    if not re.fullmatch(r"[0-9]{1,15}", value):
+        raise ValueError(value)
+    return int(value)
 
 
 def _times(
     raw: pa.Table, rows: pa.ChunkedArray, problems: Problems
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Return the times (UTC) and whether each is a bare date.
+    """Return the times (UTC), and whether each was written as a bare date.
 
-    A file in which every time is midnight has dates only, whatever its type: no day of calls starts at 00:00
-    UTC throughout. A `mostimportanttimeutc` column gives the time of a bare date.
+    A `mostimportanttimeutc` column gives the time of what is a date or midnight.
     """
     name = "mostimportantdateutc"
     values = raw.column(name)
-    if pa.types.is_temporal(values.type):
-        at = _utc(values)
-        at = _required(at, name, rows, problems)
+    if _is_moment(values.type):
+        at = _required(_utc(values), name, rows, problems)
+        is_bare = pa.chunked_array([pa.repeat(pa.scalar(pa.types.is_date(values.type)), len(rows))])
     else:
         text = _required(_text(values), name, rows, problems)
         at = _parsed(text, name, rows, problems, _moment, _TIMESTAMP, "is not a date or time")
-    bare = pc.equal(pc.local_timestamp(at).cast(pa.time64("us")), pa.scalar(time(0), pa.time64("us")))
-    if "mostimportanttimeutc" in raw.column_names:
-        return _with_time(at, bare, raw.column("mostimportanttimeutc"), rows, problems)
-    all_bare = pc.all(bare, min_count=0).as_py() is not False
-    is_text = not pa.types.is_temporal(values.type)
-    written_bare = pc.invert(pc.match_substring(_text(values), ":")) if is_text else None
-    date_only = pa.chunked_array([pa.repeat(pa.scalar(all_bare), len(at))])
-    if written_bare is not None:
-        date_only = pc.or_(date_only, written_bare)
-    return at, pc.fill_null(date_only, True)
+        is_bare = pc.fill_null(pc.invert(pc.match_substring(text, ":")), True)
+    if "mostimportanttimeutc" not in raw.column_names:
+        return at, is_bare
+    micros = _parsed(
+        _text(raw.column("mostimportanttimeutc")),
+        "mostimportanttimeutc",
+        rows,
+        problems,
+        _since_midnight,
+        pa.int64(),
+        "is not a time",
+    )
+    joined = pc.add(at.cast(pa.int64()), pc.fill_null(micros, 0)).cast(_TIMESTAMP)
+    return pc.if_else(is_midnight(at), joined, at), pc.and_(is_bare, pc.is_null(micros))
+
+
+def is_midnight(at: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return whether each time (timestamp[us, tz=UTC]) is midnight in UTC."""
+    naive = at.cast(_NAIVE)
+    return pc.equal(pc.floor_temporal(naive, unit="day"), naive)
+
+
+def _is_moment(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _utc(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_timestamp(values.type) and values.type.tz is None:
-        return pc.assume_timezone(values.cast(pa.timestamp("us")), "UTC")
+    """Return dates and times as timestamps in UTC, in which those without a zone are; below 1 µs is cut off."""
     if pa.types.is_date(values.type):
-        return pc.assume_timezone(values.cast(pa.timestamp("us")), "UTC")
-    return values.cast(_TIMESTAMP)
-
-
-def _with_time(
-    at: pa.ChunkedArray,
-    bare: pa.ChunkedArray,
-    times: pa.ChunkedArray,
-    rows: pa.ChunkedArray,
-    problems: Problems,
-) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    text = _text(times)
-    micros = _parsed(
-        text, "mostimportanttimeutc", rows, problems, _since_midnight, pa.int64(), "is not a time"
-    )
-    joined = pc.add(at.cast(pa.int64()), pc.fill_null(micros, 0)).cast(_TIMESTAMP)
-    use = pc.and_(bare, pc.is_valid(micros))
-    return pc.if_else(use, joined, at), pc.fill_null(pc.and_(bare, pc.is_null(micros)), True)
+        return values.cast(_NAIVE).cast(_TIMESTAMP)
+    return pc.cast(values, pa.timestamp("us", tz=values.type.tz), safe=False).cast(_TIMESTAMP)
 
 
 def _since_midnight(value: str) -> int:
@@ -208,16 +272,24 @@ def _since_midnight(value: str) -> int:
 
 
 def _moment(value: str) -> datetime:
-    """Parse ISO dates and times (without a zone: UTC), and month/day/year as American exports write it."""
-    value = value.strip()
+    """Parse ISO dates and times (without a zone: UTC), and month/day/year as American exports write it.
+
+    3/4/2021 is 4 March, as the vendors are American; day/month/year cannot be told from it and shows itself
+    by its thirteenth, which is refused.
+    """
+    value = value.strip().removesuffix(" UTC")
     if "/" in value:
         day, _, clock = value.partition(" ")
         parsed = datetime.strptime(day, _US_DATE).replace(tzinfo=UTC)
         return datetime.combine(parsed.date(), time.fromisoformat(clock.zfill(5)), UTC) if clock else parsed
-    if len(value) < len("2020-01-01"):
+    if not _ISO_DATE.match(value):
         raise ValueError(value)
     parsed = datetime.fromisoformat(value)
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
+"""Python also reads 20201105 and weeks, which are more often a mistake."""
 
 
 def _day(value: str) -> date:

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from ftm_assets.methods.transcripts import build_transcripts
 from ftm_resources.sources.base import COMPONENTS
+from ftm_resources.sources.files import FilesSource
 
 QUARTER = "2020Q4"
 CALLED = datetime(2020, 11, 5, 22, 0, tzinfo=UTC)
@@ -68,6 +70,70 @@ def test_the_same_words_under_another_event_are_a_duplicate():
     assert audit == {"9": ("duplicate", "same text as transcript 10"), "10": ("kept", None)}
 
 
+def test_versions_of_one_event_stay_together_where_one_of_them_has_the_words_of_another_event():
+    _, audit = build(
+        call("1", ["Same words."], keydevid="2"),
+        call("2", ["Other words, and more of them."], keydevid="2"),
+        call("3", ["Same words."], keydevid="1"),
+    )
+    assert {t: status for t, (status, _) in audit.items()} == {
+        "1": "superseded",
+        "2": "kept",
+        "3": "superseded",
+    }
+
+
+def test_a_version_without_event_belongs_to_the_event_at_its_time():
+    _, audit = build(call("1", ["Text."], keydevid="9"), call("2", ["Text and more."]))
+    assert audit["1"][0] == "superseded"
+
+
+def test_a_version_without_event_does_not_join_two_events_at_its_time():
+    _, audit = build(call("1", ["a"], keydevid="8"), call("2", ["b"], keydevid="9"), call("3", ["c"]))
+    assert {status for status, _ in audit.values()} == {"kept"}
+
+
+EARNINGS = (
+    "Revenue rose by nine percent in the quarter. Margins held up well in both segments. We paid down debt."
+)
+MERGER = "We agreed to buy a maker of bottling plants. The price is four hundred million. We expect to close in May."
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kept"),
+    [
+        ((EARNINGS, None), (EARNINGS.replace("nine", "[ nine ]"), None), {"2"}),
+        ((EARNINGS, None), (MERGER, None), {"1", "2"}),
+        ((EARNINGS, "Third quarter"), (MERGER, "Merger"), {"1", "2"}),
+        ((EARNINGS, "Third quarter"), ("Revenue rose.", "Third quarter"), {"1"}),
+        ((EARNINGS, "Third quarter"), (EARNINGS + " Bye.", "Quarter, third"), {"2"}),
+    ],
+)
+def test_on_a_bare_date_versions_share_the_headline_or_most_of_the_text(
+    one: tuple[str, str | None], other: tuple[str, str | None], kept: set[str]
+):
+    bare = {"mostimportantdateutc": datetime(2020, 11, 5, tzinfo=UTC), "is_date_only": True}
+    rows, _ = build(
+        *(call(str(i), [t], headline=h, **bare) for i, (t, h) in enumerate([one, other], start=1))
+    )
+    assert {r["transcript_id"] for r in rows} == kept
+
+
+def test_on_a_bare_date_events_tell_calls_apart_whatever_the_headline():
+    bare = {
+        "mostimportantdateutc": datetime(2020, 11, 5, tzinfo=UTC),
+        "is_date_only": True,
+        "headline": "Call",
+    }
+    _, audit = build(call("1", ["a"], keydevid="8", **bare), call("2", ["b"], keydevid="9", **bare))
+    assert {status for status, _ in audit.values()} == {"kept"}
+
+
+def test_the_highest_id_by_number_decides_between_equals():
+    _, audit = build(call("9", ["Text."], keydevid="1"), call("10", ["Txet."], keydevid="1"))
+    assert audit == {"9": ("superseded", "transcript 10 is newer by its id"), "10": ("kept", None)}
+
+
 def test_two_calls_of_a_firm_are_both_kept():
     later = datetime(2020, 12, 5, 22, 0, tzinfo=UTC)
     _, audit = build(call("1", ["Earnings."]), call("2", ["Merger."], mostimportantdateutc=later))
@@ -122,6 +188,15 @@ def test_without_component_types_questions_begin_where_the_operator_opens_them()
         turn["speakertypename"] = speaker
     rows, _ = build(turns)
     assert [r["section"] for r in rows] == ["presentation", "presentation", "q_and_a", "q_and_a"]
+
+
+def test_a_welcome_that_announces_questions_does_not_open_them(earnings21: Path):
+    table = pa.concat_tables(FilesSource(earnings21).components(QUARTER))
+    position = table.schema.get_field_index("componenttypename")
+    untyped = table.set_column(position, "componenttypename", pa.nulls(table.num_rows, pa.string()))
+    given, inferred = (build_transcripts(t, QUARTER)[0].column("section") for t in (table, untyped))
+    wrong = sum(a != b for a, b in zip(given.to_pylist(), inferred.to_pylist(), strict=True))
+    assert wrong <= 0.03 * table.num_rows
 
 
 def test_an_unheard_of_speaker_type_is_unknown():

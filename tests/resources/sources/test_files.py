@@ -6,9 +6,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ftm_resources.sources.base import COMPONENTS, SourceError
 from ftm_resources.sources.files import FilesSource
+from ftm_resources.sources.tabular import BATCH_ROWS
 
 OLD_EXPORT = [
     "companyid",
@@ -122,6 +125,16 @@ def test_midnight_among_other_times_is_a_time(tmp_path: Path):
         ({"componentorder": "x"}, 'a.csv row 2, column componentorder: "x" is not a whole number'),
         ({"componentorder": "1.5"}, 'column componentorder: "1.5" is not'),
         ({"componentorder": "-1"}, 'column componentorder: "-1" is not'),
+        ({"componentorder": "1_0"}, 'column componentorder: "1_0" is not'),
+        ({"permno": "9" * 20}, f'column permno: "{"9" * 20}" is not a PERMNO'),
+        ({"link_date": "soon"}, 'column link_date: "soon" is not a date'),
+        ({"mostimportantdateutc": "13/11/2020"}, '"13/11/2020" is not a date'),
+        ({"mostimportantdateutc": "2020-W45-4"}, '"2020-W45-4" is not a date'),
+        ({"mostimportanttimeutc": "25:30"}, 'column mostimportanttimeutc: "25:30" is not a time'),
+        (
+            {"mostimportantdateutc": "2020-11-06 22:00:00"},
+            "column mostimportantdateutc: 2020-11-06 22:00:00+00:00 differs from 2020-11-05 22:00:00+00:00",
+        ),
         ({"componenttext": "  "}, "a.csv row 2, column componenttext: is empty"),
         ({"componenttext": "a\0b"}, "a.csv row 2, column componenttext: holds a NUL character"),
         ({"mostimportantdateutc": "soon"}, 'a.csv row 2, column mostimportantdateutc: "soon" is not a date'),
@@ -134,7 +147,8 @@ def test_midnight_among_other_times_is_a_time(tmp_path: Path):
     ],
 )
 def test_a_bad_value_is_refused_by_file_row_and_column(tmp_path: Path, changes: dict[str, Any], message: str):
-    path = write(tmp_path / "a.csv", [row(0), row(1) | changes, row(2)])
+    empty = dict.fromkeys(changes, "")
+    path = write(tmp_path / "a.csv", [empty | row(0), row(1) | changes, empty | row(2)])
     assert any(message in p for p in problems(path))
 
 
@@ -159,6 +173,97 @@ def test_a_component_twice_across_files_is_named_with_both(tmp_path: Path):
     ]
 
 
+def test_a_component_id_twice_is_named(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row(0, transcriptcomponentid=7), row(1, transcriptcomponentid=7)])
+    assert problems(path) == ["a.csv row 2, column transcriptcomponentid: 7 is the component in row 1"]
+
+
+def test_a_quote_that_is_never_closed_is_named_and_what_came_before_is_checked(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row("x"), row(1)])
+    path.write_bytes(path.read_bytes().replace(b"Component 1.", b'"Component 1.'))
+    first, second = problems(path)
+    assert first.startswith("a.csv row 1, column componentorder")
+    assert second.startswith("a.csv row 2: is not well-formed CSV")
+
+
+def test_parquet_types_that_other_tools_write_are_read(tmp_path: Path):
+    table = pa.table(
+        {
+            "companyid": pa.array([18749.0, 18749.0]),
+            "companyname": pa.array(["Rookshaw, Inc."] * 2).dictionary_encode(),
+            "transcriptid": pa.array([55, 55], pa.decimal128(10, 2)),
+            "componenttext": pa.array(["One.", "Two."], pa.large_string()),
+            "componentorder": pa.array([0.0, 1.0]),
+            "mostimportantdateutc": pa.array([1604613600000000001] * 2, pa.timestamp("ns")),
+            "speakertypename": pa.array([b"Executives"] * 2),
+            "transcriptcomponenttypename": ["Question", "Answer"],  # its name in WRDS
+            "link_date": pa.array([1604613600] * 2, pa.timestamp("s")),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    _, second = read(tmp_path).to_pylist()
+    assert (second["companyid"], second["transcriptid"], second["componentorder"]) == ("18749", "55", 1)
+    assert second["mostimportantdateutc"].isoformat() == "2020-11-05T22:00:00+00:00"
+    assert second["componenttypename"] == "Answer"
+    assert second["link_date"].isoformat() == "2020-11-05"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"componentorder": [0.0, 1.5, None]}, 'row 2, column componentorder: "1.5" is not a whole number'),
+        ({"componentorder": [0.0, 1.0, None]}, "row 3, column componentorder: is empty"),
+        ({"componenttext": [["a"], ["b"], ["c"]]}, "column componenttext: holds list"),
+        ({"mostimportantdateutc": [20201105] * 3}, '"20201105" is not a date'),
+    ],
+)
+def test_parquet_values_of_a_wrong_kind_are_named(tmp_path: Path, changes: dict[str, Any], message: str):
+    table = pa.Table.from_pylist([row(i) for i in range(3)]).to_pydict()
+    pq.write_table(pa.table(table | changes), tmp_path / "a.parquet")
+    assert any(message in p for p in problems(tmp_path))
+
+
+def test_a_large_file_comes_in_batches_and_is_numbered_through(tmp_path: Path):
+    rows = [row(i, transcriptid=56 + i % 3) for i in range(2 * BATCH_ROWS + 5)]
+    path = write(tmp_path / "a.csv", rows)
+    steps: list[tuple[int, int | None]] = []
+    tables = list(
+        FilesSource(path).components("2020Q4", progress=lambda done, total: steps.append((done, total)))
+    )
+    assert [t.num_rows for t in tables] == [BATCH_ROWS, BATCH_ROWS, 5]
+    assert steps[-1] == (2 * BATCH_ROWS + 5, 2 * BATCH_ROWS + 5)
+    rows[-1]["componentorder"] = "x"
+    assert problems(write(path, rows))[0].startswith(f"a.csv row {len(rows)}, column componentorder")
+
+
+def test_dates_only_is_said_of_a_whole_file_not_of_a_batch(tmp_path: Path):
+    midnight = [row(i, mostimportantdateutc="2021-01-01 00:00:00") for i in range(BATCH_ROWS)]
+    path = write(tmp_path / "a.csv", [*midnight, row(transcriptid=56)])
+    assert read(path, "2020Q4").num_rows == BATCH_ROWS + 1
+
+
+def test_a_time_of_its_own_column_joins_the_date(tmp_path: Path):
+    changes = {"mostimportantdateutc": "2021-01-01", "mostimportanttimeutc": "02:30:00"}
+    (found,) = read(write(tmp_path / "a.csv", [row(**changes)])).to_pylist()
+    assert found["mostimportantdateutc"].isoformat() == "2021-01-01T02:30:00+00:00"
+    assert not found["is_date_only"]
+
+
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30
+).filter(str.strip)
+
+
+@given(st.lists(texts, min_size=1, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_comes_back_as_it_was_from_both_formats(tmp_path: Path, said: list[str]):
+    rows = [row(i, componenttext=text) for i, text in enumerate(said)]
+    path = write(tmp_path / "a.csv", rows)
+    assert read(path).column("componenttext").to_pylist() == said
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "b.parquet")
+    assert read(tmp_path / "b.parquet").column("componenttext").to_pylist() == said
+
+
 def test_a_missing_column_is_named(tmp_path: Path):
     without = {k: v for k, v in row().items() if k != "companyname"}
     assert "column companyname: the column is missing" in problems(write(tmp_path / "a.csv", [without]))[0]
@@ -172,7 +277,10 @@ def test_a_missing_column_is_named(tmp_path: Path):
         ("a.csv", b"PK\x03\x04....", "is not a CSV file"),
         ("a.csv", b"", "the file is empty"),
         ("a.csv", ",".join(OLD_EXPORT).encode() + b"\n", "the file has no rows"),
+        ("a.csv", gzip.compress(b"a,b\n", mtime=0), "it is compressed with gzip"),
+        ("a.csv", "companyid,companyname\n".encode("utf-16"), "it is in UTF-16"),
         ("a.csv.gz", b"not gzip", "is not a readable gzip file"),
+        ("a.csv", b"companyid;companyname\n1;2\n", "missing; found: companyid;companyname"),
     ],
 )
 def test_a_file_that_is_not_what_its_ending_says_is_refused(
@@ -182,10 +290,31 @@ def test_a_file_that_is_not_what_its_ending_says_is_refused(
     assert message in problems(tmp_path / name)[0]
 
 
-def test_invalid_utf_8_is_named_by_row(tmp_path: Path):
-    path = write(tmp_path / "a.csv", [row(0), row(1, componenttext="Société"), row(2)])
-    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xe9", 1))
-    assert problems(path)[0].startswith("a.csv row 2: is not UTF-8")
+def test_invalid_utf_8_is_named_by_row_and_column_and_the_rest_is_checked_too(tmp_path: Path):
+    text = "Two\nlines, Société"
+    path = write(
+        tmp_path / "a.csv", [row(0), row(1, componenttext=text), row(2, companyname="Café"), row("x")]
+    )
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xe9"))
+    assert problems(path) == [
+        'a.csv row 2, column componenttext: is not UTF-8 after "Two\nlines, Soci" (bytes e9): save the file as UTF-8',
+        'a.csv row 3, column companyname: is not UTF-8 after "Caf" (bytes e9): save the file as UTF-8',
+        'a.csv row 4, column componentorder: "x" is not a whole number from 0 on',
+    ]
+
+
+def test_invalid_utf_8_in_parquet_is_named_by_row_and_column(tmp_path: Path):
+    rows = [row(0), row(1, componenttext=b"Soci\xe9t\xe9")]
+    rows[0]["componenttext"] = b"Hello."
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert problems(tmp_path)[0].startswith("a.parquet row 2, column componenttext: is not UTF-8 after")
+
+
+def test_a_gzip_file_that_breaks_off_is_refused(tmp_path: Path):
+    plain = write(tmp_path / "a.csv", [row(i) for i in range(99)])
+    packed = tmp_path / "b.csv.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes())[:-12])
+    assert "b.csv.gz: is not a readable gzip file" in problems(packed)[0]
 
 
 def test_a_line_with_too_few_fields_is_named(tmp_path: Path):

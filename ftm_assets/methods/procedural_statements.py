@@ -1,8 +1,8 @@
-"""The phrases by which procedural sentences are known, grouped and named by kind.
+"""Statements: phrases that are about the call whatever else the sentence holds, named by kind.
 
 Patterns are RE2 (Arrow's engine: no look-around, linear in the length of the text), matched without regard
-to case unless they say `(?-i:`. They see the sentence without hesitations and stammers and with straight
-apostrophes. Only what is said about the call belongs here; what decides with them is in `procedural.py`.
+to case save within `(?-i:`. They see the sentence without hesitations and stammers and with straight
+apostrophes (`procedural.normalized`). What decides with them is in `procedural.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ROLE = (
     r"|director"
     r"|ceo|cfo|coo|cto|cio|evp|svp|vp|v\.p|head of [\w ]+|counsel)"
 )
-NAME = r"(?:(?:mr|ms|mrs|dr)\.? )?(?-i:[A-Z]\pL[\pL'-]*|[A-Z]\.(?:[A-Z]\.?)?)"
+NAME = r"(?:(?:mr|ms|mrs|dr)\.? )?(?-i:[A-Z]\pL[\pL'-]*|[OD]'[A-Z]\pL+|[A-Z]\.(?:[A-Z]\.?)?)"
 BY_NOW = r"(?:this morning|this afternoon|this evening|today|yesterday|last night|earlier|last evening)"
 PAPER = (
     r"(?:slides?|slide deck|deck|presentations?|press releases?|news releases?|earnings releases?"
@@ -30,9 +30,6 @@ PAPER = (
     r"|documents?|prepared remarks|shareholder letter|supplement(?:s|al|ary)?|financial tables?|reports?"
     r"|transcripts?)"
 )
-
-VOCATIVE = rf"(?:,?(?: and)? {NAME}(?: {NAME}){{0,3}}(?: from {NAME}(?: {NAME})*)?)*"
-_VOCATIVE_END = rf",? {NAME}(?: {NAME})?(?:[,.?!…]|$)"
 
 EXEMPT = (
     # What is said before the next turn, or the people who are thanked, are the business.
@@ -93,6 +90,7 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         r"|refer)".replace("{0}", _some(10)),
     ),
     "logistics": (
+        r"\bsection of (?:our|the company's|the) (?:corporate )?web ?site for\b",
         r"^\W*(?:and |so |now )?as (?:shown|seen|you can see|you see) on (?:slide|page) [\w-]+\W*$",
         r"^\W*(?:and |so |now )?(?:moving|turning|going|move|turn|go) (?:on )?to the next (?:slide|page)\W*$",
         r"\b(?:webcast|replay|transcript|recording|rebroadcast)s?\b.*\b(?:available|post(?:ed)?|access\w*"
@@ -134,13 +132,14 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         rf"|back)) {_some(3)}(?:us|me|investor relations|ir team)\b",
     ),
     "turns": (
+        r"\bstick to .*\bquestions?\b|\bready to tackle questions\b",
         r"\bready for (?:the|our|your) (?:first|next) question\b|\bline is (?:now )?open\b|\bstanding by\b",
         r"\bturn to your (?:\w+ )?question\W*$",
         rf"\b(?:turn|hand|pass|give|open)(?:ing|ed|s)? {_some(3)}(?:call|program|conference|floor|lines?"
         rf"|presentation|meeting|things|time|webcast|discussion|phones?|word)"
         rf"(?: back)?(?: now)? (?:over|up|to|back|for)\b",
-        r"\b(?:turn|hand|pass|throw|toss|kick)(?:ing|ed)? (?:it|this|that|things|you)(?: now)?(?:"
-        r" back)?(?: (?:over|off|back|on))?(?: to\b|\W*$)",
+        r"\b(?:turn|hand|pass|throw|toss|kick)(?:ing|ed)? (?:it|this|that|things|you)(?: now)?"
+        r"(?: back)?(?: (?:over|off|back|on)(?: to\b|\W*$)| to\b)",
         rf"\b(?:turn|hand|pass|handing|turning|passing) {_some(2)}over(?: now)? to\b",
         rf"\bopen (?:it|this|the \w+)? ?(?:up )?{_some(3)}(?:for|to) (?:\w+ )?(?:questions|{Q_AND_A})",
         rf"\b(?:happy|ready|pleased|glad|available|time|here|back) to {_some(2)}(?:take|answer|address"
@@ -166,7 +165,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         r"\b(?:come|came|coming|at|reached) (?:to )?the end of (?:our|the|this|today's) (?:\w+"
         r" ){0,3}(?:call|session|presentation|prepared|conference)\b",
         r"\bno (?:more|further|other|additional) questions\b",
-        r"\b(?:hop|jump|get|go|step|drop|fall|come|put|back|join|rejoin|yourself)(?: \w+){0,3} (?:the )?queue\b|\brequeue\b",
+        r"\b(?:hop|jump|get|go|step|drop|fall|come|put|back|join|rejoin"
+        r"|yourself)(?: \w+){0,3} (?:the )?queue\b|\brequeue\b",
         r"\bqueue\W*$|\bqueue for questions\b|\blined up\b.*\bquestions?\b",
         r"\b(?:take|have|give\w*|hand\w*) (?:\w+ ){0,2}the floor\b|\byour floor\b",
         r"\bfloor is (?:yours|open)\b|\bhave the floor\b",
@@ -190,6 +190,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         rf" (?:operator|{NAME})\b.{{0,40}}$",
     ),
     "opening": (
+        rf"\bon the (?:{CALL}|line|phone) with (?:me|us)\b|\b(?:with|have|make|offer) (?:very |some "
+        rf"|a few )?brief (?:comments|remarks)\b",
         rf"\bwelcome,? {_some(14)}(?:to .*)?\b(?:{CALL}|conference|results release|earnings release"
         rf"|quarter results|business update|presentation)\b",
         rf"\b(?:join(?:ing|ed)?|with|participating|presenting|speaking|here|present)\b {_some(4)}(?:on"
@@ -225,17 +227,22 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         r"\b(?:today|now|then|first|on the call|i|we),? (?:\w+ )?(?:will|have|is going to)"
         r" .*\b(?:updates? to share|(?:question|q).{0,12}session)\b",
         rf"\bthe purpose of (?:this|today's|the) {CALL}|\btoday's agenda\b",
-        rf"\b(?:thanks|thank|thanking|appreciate) {_some(12)}(?:joining|attending|participating|listening|dialing"
+        rf"\b(?:thanks|thank|thanking|appreciate) {_some(12)}(?:join us|joining|attending|participating"
+        rf"|listening|dialing"
         rf"|tuning)\b",
-        rf"^\W*(?:and |then |finally |next |later (?:in|on) the call,? )?{NAME}(?: {NAME})? will (?:now |then |also )*(?:provide|give"
+        rf"^\W*(?:and |then |finally |next |later (?:in|on) the call,? )?{NAME}(?: {NAME})? will (?:now "
+        rf"|then |also )*(?:provide|give"
         rf"|discuss|review|talk|speak|cover|comment|take|present|walk|follow)\b",
         r"\b(?:i|we) welcome you\b|\blet's get (?:started|going)\b|\bfollow me (?:on|to) (?:the"
         r" )?(?:slide|page|next slide)\b",
     ),
     "closing": (
+        r"\b(?:be|are) around (?:all|the rest|throughout|later|today)\b|\b(?:we're|we are|i'm|i am"
+        r"|be) (?:also )?pleased to welcome {0}\b".replace("{0}", NAME),
         rf"^.{{0,60}}\blook(?:ing|s)? {_some(2)}forward to {_some(3)}(?:speak|speaking|talk|talking"
         rf"|(?:see|seeing) (?:you|everyone|all|many)|(?:updating|update|keeping|giving|providing) you"
-        rf"|meet|meeting (?:with )?(?:you|everyone)|connecting|reporting|welcoming|your questions|our"
+        rf"|meet|meeting (?:with )?(?:you|everyone)|connecting|reporting(?: back)?|welcoming|catching up"
+        rf"|your questions|our"
         rf" next|hearing from|having you|continuing (?:our|the) (?:conversation|dialogue))\b",
         r"^.{0,60}\blook(?:ing|s)? forward to .*\b(?:next|future|upcoming) (?:\w+ )?(?:call|conference)\b",
         r"\b(?:talk|speak|see|seeing|talking|speaking)(?: to| with)? (?:you|everyone|all)(?: guys| all)?"
@@ -261,7 +268,9 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         rf"|interest in)\b",
     ),
     "questions": (
-        r"\bmissed (?:the|your|that|what) .*\bquestion\b|\byou (?:just )?broke up\b|\b(?:we )?(?:just )?lost (?:you|him|her|them)\W*$",
+        r"\bhang up\b|\btry your call\b|\bexit the call\b",
+        r"\bmissed (?:the|your|that|what) .*\bquestion\b|\byou (?:just )?broke up\b"
+        r"|\b(?:we )?(?:just )?lost (?:you|him|her|them)\W*$",
         r"\b(?:can|could|do|did|are) you (?:\w+ )?hear (?:me|us|that)\b|\b(?:we|i) can(?: now)? hear"
         r" you\b|\bhear you\b",
         r"\b(?:didn't|did not) get (?:it|that|your|the (?:question|name|last))\b",
@@ -286,152 +295,3 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         r"\b(?:question|this|it) (?:is|comes|was) (?:\w+ )?from \pL+ \pL+ (?:from|at|with|of)\b",
     ),
 }
-
-_FOR_WHAT = (
-    r"(?:questions?|time|interest|call|colou?r|comments?|commentary|details?|clarifications?|clarifying"
-    r"|clarity|answers?|answer"
-    r"|follow[- ]?ups?|joining|participation|attention|support|patience|taking|us|me|everyone|you"
-    r"|insights?|thoughts|today|morning"
-    r"|afternoon|evening|opportunity|that|this|it|update|updates|introduction|help|perspective|context"
-    r"|explanation|presentation|discussion|waiting|holding on|audience|encouragement"
-    r"|in|all|overview|remarks|feedback|here|again|holding|question|responses?|information|guys|both"
-    r"|chance|on|listening)"
-)
-_WORDS_BEFORE_WHAT = (
-    r"(?:your|everyone's|the|all|taking|these|those|joining|being|participating|attending|having|giving"
-    r"|sharing|making|answering|allowing|letting|sneaking|ongoing"
-    r"|fitting|squeezing|getting|my|our|us|me|today's|and|of|extra|additional|great|good|very|really"
-    r"|helpful|more|further|continued|a"
-    r"|an|with|to|kind|detailed|thorough|quick|ask|some|any|full|useful|as|well|on|here|so|much|both"
-    r"|couple|just|providing|is)"
-)
-
-COURTESIES: dict[str, tuple[str, ...]] = {
-    "thanks": (
-        r"\b(?:many thanks|thanks|thank you|thank|i appreciate|appreciate|appreciated|grateful)\b"
-        r"(?:,? (?:so|very|again|a lot|a bunch|much|indeed|kindly|you|guys|all|both|everyone|everybody"
-        r"|sir|operator|folks|ladies|and|gentlemen|to our|to|our|listeners|management|team|first of all)\b)*"
-        rf"{VOCATIVE}"
-        rf"(?:,?(?: for| to)?(?: {_WORDS_BEFORE_WHAT})*,? {_FOR_WHAT}\b)*",
-    ),
-    "greetings": (
-        rf"(?:^\W*{NAME} )?"
-        r"\b(?:hi|hello|hey|happy new year|good (?:morning|afternoon|evening|day|night)|greetings|morning"
-        r"|(?:a )?(?:very )?(?:warm )?welcome(?: back)?)\b"
-        rf"(?:,? (?:to|our|the|all|everyone|everybody|guys|team|management|there|again|listeners"
-        rf"|gentlemen|ladies|and|sir|folks|those(?: of you)? in {NAME}|from {NAME})\b)*{VOCATIVE}",
-        rf"\b(?:this is|it is|it's|my name is)(?: actually)?(?: {NAME})+(?: (?:here|speaking|on|for"
-        rf"|calling|in|filling|from|with|at|of|and|the|&|{NAME}))*",
-        rf"\b{NAME}(?: {NAME})? (?:here|speaking)\b(?: (?:on|in)? ?for {NAME}(?: {NAME})*)?|\bhere for"
-        rf" {NAME}",
-        r"\blong time,? no (?:speak|see|talk)\b",
-        r"\b(?:nice|good|great)(?: to)? (?:hear|talking|speaking|seeing|meet|see|talk|speak|be)(?: to|"
-        r" with| from| on| here)?(?: you| your voice| all of you)?\b",
-        r"\b(?:how are you|how's it going|hope you're)(?: all| guys)?(?: doing)?(?: well| good| today)?\b",
-        r"\bon the (?:call|phone|line)\b",
-    ),
-    "congratulations": (
-        r"\b(?:congrats|congratulations|congratulate|kudos)\b(?:,? (?:again|guys|to|you|all|everyone|on"
-        r"|for|the|a|an|your|really|very|great"
-        r"|good|nice|solid|strong|terrific|another|such|impressive|outstanding|fantastic|excellent"
-        r"|quarter|record|holidays?|results?|execution|performance"
-        r"|print|job|work|year|numbers|in|this|and|retirement|team|success|of|from|me|well|new|role"
-        r"|promotion|tough|challenging|environment|progress|far|deal))*"
-        rf"{VOCATIVE}",
-        r"\b(?:nice|great|good|solid|strong|terrific|excellent) (?:quarter|results|job|print|work|numbers)\b(?: (?:on|in|for|this|the|quarter|guys|everyone))*",
-    ),
-    "announcements": (
-        rf"\b(?:questions?|one|this|that|it|lastly|maybe|perhaps)(?: is| would be| was|'s)?(?: maybe| perhaps)? for {NAME}\b",
-        r"\b(?:help (?:us|me) understand|time will tell|come back to|get back to you|nailed it|please hold|in retirement)\b",
-        rf"\b(?:and )?(?:then |maybe |perhaps )?{NAME} (?:can|will|could|may|might) (?:add|jump in|comment|chime in|take|follow|weigh in"
-        r"|elaborate)(?: (?:to|on|that|this|it|one|in|more|here|as|well))*\b",
-        rf"\b{NAME} (?:already )?(?:covered|answered|addressed) (?:it|that|this)\b|\bi'll be (?:very )?(?:brief|quick)\b",
-        r"\b(?:happy|pleased|glad) to (?:take|answer|address)(?: (?:that|this|it|the|one|question|first|second))*\b",
-        r"\b(?:ask|take|sneak|squeeze|have|got|with|get|had|try|a|an|one|two|three|four|few|my|the"
-        r"|another|last|first|second|third|next"
-        r"|final|quick|other|more|follow[- ]?up|brief|short|simple|additional|couple|couple of|different"
-        r"|big picture|bigger picture|high[- ]level|general|broad|broader|like|your|just|that|this)"
-        r" (?:(?:in|just|a|an|one|two|three|four"
-        r"|couple|of|few|my|the|another|last|first|second|third|next|final|quick|other|more|follow[- ]?up"
-        r"|brief|short|simple|additional|part|different|related|bigger|big|picture|high|level|high-level"
-        r"|general|broader|broad|modeling|model) )*"
-        r"(?:questions?|follow[- ]?ups?|clarifications?)\b",
-        r"\b(?:one|two|three|couple|few|quick|last|another|final) (?:quick |last |final |more |other "
-        r"|little |of |different )*(?:more|one|ones|things?|items?)\b",
-        r"\b(?:great|good|excellent|fair|interesting|important|tough|real|valid|reasonable|fantastic"
-        r"|terrific|perfect) (?:questions?|points?)\b",
-        r"\bhousekeeping (?:questions?|items?|matters?|points?|topics?|notes?)\b|\bif (?:i|we) (?:may|can"
-        r"|could|might)(?: just)?(?: add)?\b",
-        r"\bleave it (?:there|at that)\b|\b(?:let me )?(?:take|for|give you|have|given) (?:the|this"
-        r"|another|an) opportunity\b|\bdo you mind\b",
-        r"\b(?:let me|i'll|i will|i can|i'd|let|we'll|maybe) (?:\w+ )?(?:take|reply|start|answer|address"
-        r"|handle|begin|try|jump in|comment|follow up|clarify|add"
-        r"|clear|go|respond|say|cover)(?: (?:that|this|it|up|the|first|one|on|your|question|questions"
-        r"|second|off|to|and|part|then|maybe|answer|up|front|of|here|last|third|by|for|you|with|easier"
-        r"|easy|latter|former|a|couple|things|few|quick|points|both))*\b",
-        r"\b(?:do you )?(?:want to|wanna) (?:touch on|take|answer|add|comment|talk|speak)(?: (?:to|on"
-        r"|about|through|this|that|it|those|one|first))*\b",
-        r"\bbefore we (?:get )?(?:start|started|begin)\b",
-        r"\bfollow[- ]?ups?\b|\bfollowing up\b|\bfollow up\b",
-        r"\b(?:switch|switching|change|shift|shifting) (?:gears|topics|subjects)\b",
-        r"\b(?:in|from|during) (?:the|your|my) (?:prepared |opening |earlier )?(?:remarks|comments)\b",
-        r"\b(?:ask|asking|asked|sneak|squeeze|throw|wondering|wonder|curious|wanted|want|like|love|hope"
-        r"|question|questions)\b",
-        r"\b(?:my side|our side|offline|answered|answer|answers|answering|asked|mention(?:ed)?|covered|referring"
-        r"|heard|hear|hearing)\b",
-    ),
-    "acknowledgements": (
-        rf"\bas {NAME} (?:said|mentioned|noted|pointed out|described|alluded to)(?: earlier| before)?\b",
-        rf"\bagree(?:d)?(?: (?:with|completely|totally|fully|that|you|him|her|{NAME}|on|to|all))+\b",
-        rf"\b(?:okay|ok|sure|thanks|perfect|got it|understood|exactly|yes|yeah|hey|hi|morning),? {NAME}\b"
-        rf"|\b{NAME}(?:'s| is) right\b",
-        r"\b(?:good|best of|lots of) luck\b(?: (?:to|with|in|on|for|the|you|guys|all|everyone|next|rest"
-        r"|of|year|quarter|back|half|everything))*",
-        r"\b(?:no problem|no worries|not really|not at all|good stuff|okay|ok|alright|all right|right|yes"
-        r"|yeah|yep|yup|no|nope|sure|great|perfect|excellent|good|fine|wonderful|fantastic"
-        r"|terrific|awesome|cool|gotcha|got it|got you|understood|understand|alrighty|wow|afternoon"
-        r"|exactly|correct|absolutely|definitely|certainly|indeed"
-        r"|of course|fair enough|interesting|true|mm-?hmm|uh-huh|mhm|please|sorry|apologies|apologize"
-        r"|excuse me|pardon|you're welcome"
-        r"|my pleasure|helpful(?: (?:perspective|context))?|makes? (?:perfect |total |a lot of |good"
-        r" )?sense|fair|i see|agree|agreed|likewise"
-        r"|best wishes|well done|lovely|you bet|super|nice|thing|all the best|really|clear|useful"
-        r"|encouraging)\b"
-        rf"(?:{_VOCATIVE_END})?",
-        r"\b(?:as|like) (?:i|you|we) (?:said|say|mentioned|know|noted|can imagine|can see)(?: (?:before"
-        r"|earlier|already))?\b|\bby the way\b|\bto be honest\b",
-        r"\b(?:i|we) (?:don't|do not|didn't|can't|cannot) (?:know|remember|recall|get)\b|\bi'm not sure\b"
-        r"|\blet's see\b|\bif you (?:will|like|want|wanna)\b",
-        r"\b(?:i )?(?:can |could |will )?(?:give|take)(?: you)? (?:one|an|another) example\b|\bfor example\b",
-        r"\b(?:i|we|it|they|he|she|that) (?:do|does|did|didn't|don't|doesn't|is|was|isn't|have|has|am|are"
-        r"|will|would)\W*$",
-    ),
-}
-
-# Who is spoken to: a name between commas, or one that ends the sentence behind a comma; then, once the
-# courtesies are cut, one that opens it.
-SPOKEN_TO = (
-    r"^\W*(?:(?:well|yeah|yes|yep|so|and|hi|hey|hello|okay|sure|no|sorry|right|great|thanks|now|but|again"
-    r"|oh|then|maybe),? )+"
-    rf"{NAME}(?: {NAME})?,",
-    rf",(?: and)? {NAME}(?: {NAME})?(?:,? (?:and )?{NAME}(?: {NAME})?)*(?:,|\W*$)",
-    # A single word is an answer, or calls someone.
-    r"^\W*[\pL'-]+\W*$",
-)
-OPENS_WITH_NAME = rf"^\W*{NAME}(?: {NAME})?,"
-
-# Words that say nothing of the business on their own.
-EMPTY_WORDS = (
-    r"a|about|actually|add|again|agenda|ah|all|already|also|am|an|and|another|any|anyone|anything|appreciate"
-    r"|are|as|at|back|basically|be|been|before|bit|both|buddy|but|by|can|clarify|closing|color|colour"
-    r"|correctly|could|differently|do|does|doing|don't|dr|earlier|elaborate|else|er|everybody|everyone"
-    r"|everything|few|finally|first|folks|for|from|gentlemen|give|glad|guess|guys|happy|have|he|he's|her"
-    r"|here|him|his|hm|how|i|i'd|i'll|i'm|i've|if|in|is|it|it's|its|just|kind|know|ladies|lastly|later|let"
-    r"|let's|listen|little|look|lot|madam|made|may|maybe|me|mean|minute|missed|mm|moment|mr|mrs|ms|much|my"
-    r"|not|now|obviously|of|oh|on|one|operator|or|our|participants|patience|perhaps|pleasure|president"
-    r"|quickly|said|say|second|seconds|see|sense|she|she's|shortly|should|side|sincerely|sir|so|some"
-    r"|something|sort|sounds|statement|still|talk|team|tell|terms|than|that|that'll|that's|the|their|them"
-    r"|then|there|they|think|this|those|thoughts|through|to|today|too|topics|understanding|until|up|us|very"
-    r"|wait|wanna|was|way|we|we'd|we'll|we're|we've|well|were|what|where|which|who|will|with|words|would|yet"
-    r"|you|you'd|you'll|you're|you've|your|yourself"
-)

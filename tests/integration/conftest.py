@@ -1,0 +1,52 @@
+"""One quarter of a small sample, materialized once with everything real, for all tests of this folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from ftm_assets.definitions import QUARTER_JOB, build_definitions
+from ftm_resources.environments import test_resources as resources_under
+from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.warehouse import Warehouse
+
+SAMPLE_QUARTER = "2023Q1"
+SAMPLE_FIRMS = 20
+
+
+class Deployment:
+    """A warehouse and a Dagster instance under a folder, and the definitions over them."""
+
+    def __init__(self, root: Path, source: ConfiguredSource, **overrides: Any) -> None:
+        (root / "dagster").mkdir(parents=True)
+        self.instance = dg.DagsterInstance.local_temp(str(root / "dagster"))
+        resources = resources_under(root / "warehouse", source=source, **overrides)
+        self.warehouse: Warehouse = resources["warehouse"]
+        self.definitions = build_definitions(resource_overrides=resources)
+
+    def run(self, quarter: str, *, config: Mapping[str, Any] | None = None) -> dg.ExecuteInProcessResult:
+        """Materialize the quarter, with its checks; whether it succeeded is the caller's to ask."""
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        return self.definitions.resolve_job_def(QUARTER_JOB).execute_in_process(
+            partition_key=quarter,
+            instance=self.instance,
+            run_config={**quiet, "ops": dict(config or {})},
+            raise_on_error=False,
+        )
+
+
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Return the messages of the steps that failed."""
+    return [str(e.step_failure_data.error) for e in result.all_events if e.is_step_failure]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, dg.ExecuteInProcessResult]:
+    """The sample's quarter, materialized."""
+    source = ConfiguredSource(kind="sample", sample_firms=SAMPLE_FIRMS)
+    deployment = Deployment(tmp_path_factory.mktemp("sample"), source)
+    result = deployment.run(SAMPLE_QUARTER)
+    assert result.success, failures(result)
+    return deployment, result

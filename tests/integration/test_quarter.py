@@ -1,0 +1,171 @@
+"""A quarter from calls to scores: nothing lost, everything traceable, the same again, themes that were planted."""
+
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pytest
+
+from ftm_resources.fingerprint import fingerprint
+from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.sources.sample import SampleSource
+from ftm_resources.tables import TABLES
+
+from .conftest import SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, failures
+
+pytestmark = pytest.mark.integration
+Sample = tuple[Deployment, dg.ExecuteInProcessResult]
+
+
+@pytest.fixture(scope="session")
+def db(sample: Sample) -> duckdb.DuckDBPyConnection:
+    return sample[0].warehouse.connect(quarter=SAMPLE_QUARTER)
+
+
+def one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
+    return db.execute(sql).fetchone()[0]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_table_has_rows_that_keep_its_contract(sample: Sample, table: str):
+    rows = sample[0].warehouse.read(table, SAMPLE_QUARTER)
+    assert rows.num_rows
+    assert TABLES[table].conform(rows, quarter=SAMPLE_QUARTER).equals(rows)
+
+
+def test_every_check_ran_and_passed(sample: Sample):
+    evaluations = sample[1].get_asset_check_evaluations()
+    assert {(e.asset_key.path[-1], "key_unique") for e in evaluations} >= {(t, "key_unique") for t in TABLES}
+    assert [f"{e.asset_key.path[-1]}.{e.check_name}" for e in evaluations if not e.passed] == []
+
+
+def test_no_sentence_vanishes(db: duckdb.DuckDBPyConnection):
+    spoken = one(db, "SELECT count(*) FROM sentences WHERE NOT is_procedural")
+    assert one(db, "SELECT count(*) FROM sentence_topics") == spoken
+    assert one(db, "SELECT count(*) FROM sentence_sentiment") == spoken
+    assert one(db, "SELECT count(*) FROM sentence_embeddings") == one(db, "SELECT count(*) FROM sentences")
+    assert one(db, "SELECT sum(n_sentences) FROM firm_topics") == one(
+        db, "SELECT count(topic_id) FROM sentence_topics"
+    )
+
+
+def test_no_firm_and_no_topic_vanishes(db: duckdb.DuckDBPyConnection):
+    assert one(db, "SELECT count(*) FROM firm_status") == one(
+        db, "SELECT count(DISTINCT firm_id) FROM transcripts"
+    )
+    assert one(db, "SELECT count(*) FROM theme_topics") == one(db, "SELECT count(*) FROM firm_topics")
+    assert one(db, "SELECT count(*) FROM topic_summaries") == one(db, "SELECT count(*) FROM firm_topics")
+    assert one(db, "SELECT count(*) FROM theme_topics WHERE (theme_id IS NULL) <> (reason IS NOT NULL)") == 0
+
+
+def test_the_scores_are_those_of_the_sentences(db: duckdb.DuckDBPyConnection):
+    by_hand = """
+        SELECT theme_id, transcript_id, count(*) FILTER (label = 'positive') AS p,
+            count(*) FILTER (label = 'negative') AS n, count(*) AS total
+        FROM sentence_sentiment JOIN sentence_topics USING (sentence_id) JOIN theme_topics USING (topic_id)
+        JOIN sentences USING (sentence_id) WHERE theme_id IS NOT NULL GROUP BY ALL"""
+    wrong = f"""
+        SELECT count(*) FROM sentiment_scores s FULL JOIN ({by_hand}) h USING (theme_id, transcript_id)
+        WHERE s.n_positive IS DISTINCT FROM h.p OR s.n_negative IS DISTINCT FROM h.n
+            OR s.n_sentences IS DISTINCT FROM h.total OR abs(s.score - (h.p - h.n) / h.total) > 1e-12"""
+    assert one(db, wrong) == 0
+    assert one(db, "SELECT sum(n_sentences) FROM theme_sentiment") == one(
+        db, "SELECT sum(n_sentences) FROM sentiment_scores"
+    )
+
+
+def test_a_theme_traces_down_to_the_spoken_sentence(db: duckdb.DuckDBPyConnection):
+    spoken = db.execute("""
+        SELECT t.text, s.text, t.speaker_type FROM theme_topics
+        JOIN sentence_topics USING (topic_id) JOIN sentences s USING (sentence_id)
+        JOIN transcripts t USING (component_id)
+        WHERE theme_id = (SELECT min(theme_id) FROM themes)""").fetchall()
+    assert spoken
+    assert all(sentence in component for component, sentence, _ in spoken)
+    assert {speaker for *_, speaker in spoken} <= {"executive", "analyst"}
+
+
+def test_the_snapshots_say_what_they_were_made_from(sample: Sample):
+    deployment, result = sample
+    for table in (
+        "sentences",
+        "sentence_embeddings",
+        "firm_status",
+        "themes",
+        "sentiment_scores",
+        "theme_sentiment",
+    ):
+        made_from = deployment.warehouse.provenance(table, SAMPLE_QUARTER)
+        assert made_from["run_id"] == result.run_id
+        for name, snapshot in made_from["inputs"].items():
+            assert snapshot["content"] == deployment.warehouse.quarter(name, SAMPLE_QUARTER).content
+
+
+def test_a_second_run_leaves_the_same_rows(sample: Sample):
+    deployment, _ = sample
+    contents = {t: deployment.warehouse.quarter(t, SAMPLE_QUARTER).content for t in TABLES}
+    result = deployment.run(SAMPLE_QUARTER)
+    assert result.success, failures(result)
+    for table, contract in TABLES.items():
+        rows = deployment.warehouse.read(table, SAMPLE_QUARTER)
+        assert fingerprint(rows, contract) == contents[table], table
+
+
+def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
+    """Adjusted Rand index, over topics mostly about one planted theme, of found against planted themes."""
+    from sklearn.metrics import adjusted_rand_score
+
+    db.register("truth", pa.concat_tables(SampleSource(SAMPLE_FIRMS).truth(SAMPLE_QUARTER)))
+    rows = db.execute("""
+        WITH told AS (
+            SELECT topic_id, r.theme_id AS planted, count(*) AS n
+            FROM sentence_topics JOIN sentences s USING (sentence_id) JOIN transcripts t USING (component_id)
+            JOIN truth r ON r.transcriptid = t.transcript_id AND r.componentorder = t.component_order
+                AND r.text = s.text
+            WHERE topic_id IS NOT NULL GROUP BY ALL),
+        mostly AS (SELECT *, n / sum(n) OVER (PARTITION BY topic_id) AS part FROM told)
+        SELECT planted, m.theme_id FROM mostly JOIN theme_topics m USING (topic_id)
+        WHERE part > 0.5 AND planted IS NOT NULL AND m.theme_id IS NOT NULL""").fetchall()
+    planted, found = zip(*rows, strict=True)
+    assert len(rows) > 80
+    assert adjusted_rand_score(planted, found) > 0.35
+
+
+def test_metadata_answers_whether_it_went_well(sample: Sample):
+    events = {
+        e.asset_key.path[-1]: e.materialization.metadata for e in sample[1].get_asset_materialization_events()
+    }
+    assert set(events) == set(TABLES)
+    assert all("dagster/partition_row_count" in metadata for metadata in events.values())
+    assert {"link_rate", "audit", "preview"} <= set(events["transcripts"])
+    assert {"seconds", "outlier_share", "topics_per_firm", "config", "preview"} <= set(events["firm_topics"])
+    assert "data:image/png;base64," in events["firm_topics"]["topics_per_firm"].value
+    assert {"placed_share", "config", "preview"} <= set(events["themes"])
+    assert events["sentence_sentiment"]["models"].value["sentiment"]["is_degraded"] is True
+
+
+def test_the_real_calls_run_whole(earnings21: Path, tmp_path: Path):
+    source = ConfiguredSource(kind="files", path=str(earnings21))
+    deployment = Deployment(tmp_path, source)
+    result = deployment.run("2020Q2")
+    assert result.success, failures(result)
+    assert deployment.warehouse.read("firm_status", "2020Q2").num_rows == 5
+
+
+def test_a_quarter_without_calls_gives_empty_tables(tmp_path: Path, earnings21: Path):
+    deployment = Deployment(tmp_path, ConfiguredSource(kind="files", path=str(earnings21)))
+    result = deployment.run("2001Q1")
+    assert result.success, failures(result)
+    assert all(deployment.warehouse.read(t, "2001Q1").num_rows == 0 for t in TABLES)
+
+
+def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path):
+    bad = tmp_path / "calls.csv"
+    bad.write_text("companyid,companyname\n1,A\n")
+    deployment = Deployment(tmp_path / "d", ConfiguredSource(kind="files", path=str(bad)))
+    result = deployment.run("2020Q4")
+    assert not result.success
+    assert "calls.csv" in failures(result)[0]
+    assert "column transcriptid" in failures(result)[0]
+    assert deployment.warehouse.quarters("transcripts") == []
