@@ -14,8 +14,8 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
+from ftm_assets.outputs import asset_outs, write_tables
 from ftm_assets.partitions import QUARTERS
-from ftm_assets.specs import asset_attributes
 from ftm_resources.io_manager import Rows
 from ftm_resources.progress import bar
 from ftm_resources.staging import Part, Staging, digest
@@ -103,37 +103,19 @@ class FanOut:
         def configure(value: dict[str, Any]) -> dict[str, Any]:
             return {plan.name: {"config": value}}
 
-        def compose(**tables: Any) -> Any:
+        def compose(**tables: Any) -> dict[str, Any]:
             planned, chunks = plan(**tables)
-            parts = chunks.map(chunk).collect()
-            return commit(planned, parts)
-
-        outs = {
-            t: dg.AssetOut(**asset_attributes(t, code_version=self.code_version, kinds=self.kinds))
-            for t in self.tables
-        }
-        compose = _with_parameters(compose, self.inputs)
-        if len(self.tables) == 1:
-            attributes = asset_attributes(self.name, code_version=self.code_version, kinds=self.kinds)
-            return dg.graph_asset(
-                name=self.name,
-                ins={t: dg.AssetIn() for t in self.inputs},
-                partitions_def=QUARTERS,
-                config=configure,
-                **attributes,
-            )(compose)
-
-        def compose_many(**tables: Any) -> dict[str, Any]:
-            results = compose(**tables)
-            return {t: getattr(results, t) for t in self.tables}
+            committed = commit(planned, chunks.map(chunk).collect())
+            return {t: getattr(committed, t) if len(self.tables) > 1 else committed for t in self.tables}
 
         return dg.graph_multi_asset(
             name=self.name,
-            outs=outs,
+            outs=asset_outs(self.tables, code_version=self.code_version, kinds=set(self.kinds)),
             ins={t: dg.AssetIn() for t in self.inputs},
             partitions_def=QUARTERS,
             config=configure,
-        )(_with_parameters(compose_many, self.inputs))
+            can_subset=len(self.tables) > 1,
+        )(_with_parameters(compose, self.inputs))
 
     def _plan_op(self) -> dg.OpDefinition:
         @dg.op(
@@ -215,7 +197,7 @@ class FanOut:
         @dg.op(
             name=f"{self.name}_commit",
             ins={"planned": dg.In(dict), "chunks": dg.In(list)},
-            out={(t if len(self.tables) > 1 else "result"): dg.Out(Rows) for t in self.tables},
+            out={t: dg.Out(Rows, is_required=False) for t in self.tables},
             required_resource_keys={"warehouse"},
             description="Count the planned firms in the parts, then replace the quarter",
         )
@@ -246,13 +228,16 @@ class FanOut:
                 t: {"snapshot_id": snapshot, "content": planned["identity"]["inputs"][t]}
                 for t, snapshot in planned["snapshots"].items()
             }
-            for table in self.tables:
-                batches = (staging.read(part, table) for part in parts if table in part.files)
-                yield dg.Output(
-                    Rows(batches, inputs),
-                    output_name=table if len(self.tables) > 1 else "result",
-                    metadata={**shared, **described.get(table, {})},
+            tables = {
+                table: (
+                    Rows(staging.stream(parts, table), inputs),
+                    {**shared, **described.get(table, {})},
                 )
+                for table in self.tables
+            }
+            yield from write_tables(
+                context, context.resources.warehouse, tables, code_version=self.code_version
+            )
             # Every output above is committed by now: the parts have done their work.
             staging.clear()
 

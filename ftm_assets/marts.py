@@ -18,6 +18,7 @@ from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import asset_attributes, preview
 from ftm_resources import dbt_project
 from ftm_resources.dbt_project import MARTS, SOURCES, OfflineDbt
+from ftm_resources.io_manager import Rows, write_quarter
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 
@@ -108,19 +109,19 @@ def _stored(
     key = context.asset_key_for_output(model.output_name)
     mart, quarter = key.path[-1], context.partition_key
     rows = dbt_project.built(folder, mart)
-    provenance = {
-        "run_id": context.run.run_id,
-        "code_version": context.assets_def.code_versions_by_key[key] or "",
-        "inputs": {name: tables[name].provenance() for name in SOURCES},
-    }
-    n_rows, content = warehouse.replace(mart, quarter, [rows], provenance=provenance)
+    written = write_quarter(
+        warehouse,
+        mart,
+        quarter,
+        Rows.of(rows, *(tables[name] for name in SOURCES)),
+        run_id=context.run.run_id,
+        code_version=context.assets_def.code_versions_by_key[key] or "",
+    )
     metadata = {
         **model.metadata,
-        "dagster/partition_row_count": n_rows,
+        **written,
         "quarter": quarter,
         "snapshot_id": str(warehouse.quarter(mart, quarter).snapshot_id),
-        "content": content,
-        "inputs": provenance["inputs"],
         "preview": preview(rows, [c for c in rows.column_names if c != "quarter"]),
     }
     return dg.Output(None, output_name=model.output_name, metadata=metadata)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -53,7 +54,12 @@ def run(quarter: str) -> int:
 
     started = time.perf_counter()
     job = build_definitions().resolve_job_def(QUARTER_JOB)
-    with dg.DagsterInstance.get() as instance:
+    # dbt prints a line per model and test; they are in the run's event log too.
+    with (
+        dg.DagsterInstance.get() as instance,
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
         result = job.execute_in_process(
             partition_key=quarter,
             instance=instance,

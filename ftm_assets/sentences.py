@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from ftm_assets.methods.sentences import build_sentences
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import asset_attributes, preview
+from ftm_resources.io_manager import Rows
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable
 
@@ -20,7 +21,7 @@ FIRMS_AT_ONCE = 100
     partitions_def=QUARTERS,
     **asset_attributes("sentences", code_version=CODE_VERSION, kinds={"python"}),
 )
-def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[pa.Table]:
+def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[Rows]:
     """Split the quarter's components into sentences and mark the procedural ones."""
     quarter = context.partition_key
     # Transcripts are stored firm by firm, so that a firm's rows lie together.
@@ -36,7 +37,7 @@ def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> d
     result = pa.concat_tables(found) if found else build_sentences(spoken, quarter)
     n, procedural = result.num_rows, pc.sum(result.column("is_procedural")).as_py() or 0
     return dg.Output(
-        result,
+        Rows.of(result, transcripts),
         metadata={
             "firms": len(firms),
             "procedural_share": procedural / n if n else 0.0,

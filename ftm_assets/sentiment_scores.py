@@ -1,12 +1,12 @@
 """sentiment_scores: per theme and call, how many sentences were positive, neutral, negative, and the score."""
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.sentiment_scores import build_scores
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import asset_attributes, preview
+from ftm_resources.io_manager import Rows
 from ftm_resources.warehouse import QuarterTable
 
 CODE_VERSION = "1"
@@ -23,7 +23,7 @@ def sentiment_scores(
     sentence_sentiment: QuarterTable,
     sentences: QuarterTable,
     transcripts: QuarterTable,
-) -> dg.Output[pa.Table]:
+) -> dg.Output[Rows]:
     """Count the sentences of each theme and call by sentiment."""
     calls = ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
     rows = build_scores(
@@ -36,8 +36,9 @@ def sentiment_scores(
     )
     total = pc.sum(rows.column("n_sentences")).as_py() or 0
     net = pc.sum(pc.subtract(rows.column("n_positive"), rows.column("n_negative"))).as_py() or 0
+    inputs = (theme_topics, sentence_topics, sentence_sentiment, sentences, transcripts)
     return dg.Output(
-        rows,
+        Rows.of(rows, *inputs),
         metadata={
             "firms": pc.count_distinct(rows.column("firm_id")).as_py(),
             "themes": pc.count_distinct(rows.column("theme_id")).as_py(),

@@ -12,17 +12,17 @@ from pydantic import Field
 from ftm_assets import naming
 from ftm_assets.methods.naming import Digest
 from ftm_assets.methods.themes import ThemeModel, ThemeParams, model_themes
+from ftm_assets.outputs import asset_outs, write_tables
 from ftm_assets.partitions import QUARTERS
-from ftm_assets.specs import asset_attributes, preview
+from ftm_assets.specs import preview
+from ftm_resources.io_manager import Rows
 from ftm_resources.llm import LlmResource
 from ftm_resources.progress import bar
-from ftm_resources.warehouse import QuarterTable
+from ftm_resources.warehouse import QuarterTable, Warehouse
 
 CODE_VERSION = "1"
 _DEFAULT = ThemeParams()
-_ATTRIBUTES = {
-    t: asset_attributes(t, code_version=CODE_VERSION, kinds={"python"}) for t in ("themes", "theme_topics")
-}
+TABLES = ("themes", "theme_topics")
 
 
 class ThemesConfig(dg.Config):
@@ -63,7 +63,8 @@ class ThemesConfig(dg.Config):
 
 
 @dg.multi_asset(
-    outs={t: dg.AssetOut(**a) for t, a in _ATTRIBUTES.items()},
+    outs=asset_outs(TABLES, code_version=CODE_VERSION, kinds={"python"}),
+    can_subset=True,
     partitions_def=QUARTERS,
     pool="cpu",
 )
@@ -71,10 +72,11 @@ def themes(
     context: dg.AssetExecutionContext,
     config: ThemesConfig,
     llm: LlmResource,
+    warehouse: Warehouse,
     topic_summaries: QuarterTable,
     firm_topics: QuarterTable,
     transcripts: QuarterTable,
-) -> Iterator[dg.Output]:
+) -> Iterator[dg.Output[Rows]]:
     """Cluster the topics of all firms, filter, and name what remains."""
     quarter = context.partition_key
     topics = _topics(topic_summaries, firm_topics, transcripts)
@@ -90,8 +92,12 @@ def themes(
     ):
         values = pa.array([getattr(n, attribute) for n in named], pa.string())
         rows = rows.append_column(field, values)
-    yield dg.Output(rows, output_name="themes", metadata=_describe(model, rows, config))
-    yield dg.Output(model.theme_topics, output_name="theme_topics", metadata=_describe_members(model))
+    inputs = (topic_summaries, firm_topics, transcripts)
+    tables = {
+        "themes": (Rows.of(rows, *inputs), _describe(model, rows, config)),
+        "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
+    }
+    yield from write_tables(context.op_execution_context, warehouse, tables, code_version=CODE_VERSION)
 
 
 def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterTable) -> pa.Table:

@@ -7,25 +7,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.transcripts import build_transcripts
+from ftm_assets.outputs import asset_outs, write_tables
 from ftm_assets.partitions import QUARTERS
-from ftm_assets.specs import asset_attributes, preview
+from ftm_assets.specs import preview
+from ftm_resources.io_manager import Rows
 from ftm_resources.progress import bar
 from ftm_resources.sources.base import COMPONENTS, SourceError
 from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.warehouse import Warehouse
 
-CODE_VERSION = "1"
-_ATTRIBUTES = {
-    t: asset_attributes(t, code_version=CODE_VERSION, kinds={"python"})
-    for t in ("transcripts", "transcript_audit")
-}
+CODE_VERSION = "2"
+TABLES = ("transcripts", "transcript_audit")
 
 
 @dg.multi_asset(
-    outs={t: dg.AssetOut(**a) for t, a in _ATTRIBUTES.items()},
+    outs=asset_outs(TABLES, code_version=CODE_VERSION, kinds={"python"}),
+    can_subset=True,
     partitions_def=QUARTERS,
     pool="source",
 )
-def transcripts(context: dg.AssetExecutionContext, source: ConfiguredSource) -> Iterator[dg.Output]:
+def transcripts(
+    context: dg.AssetExecutionContext, source: ConfiguredSource, warehouse: Warehouse
+) -> Iterator[dg.Output[Rows]]:
     """Read the quarter from the source, choose versions, and keep what was not chosen in the audit."""
     quarter = context.partition_key
     opened = source.open()
@@ -40,17 +43,17 @@ def transcripts(context: dg.AssetExecutionContext, source: ConfiguredSource) -> 
     statuses = {s["values"]: s["counts"] for s in audit.column("status").value_counts().to_pylist()}
     if not kept.num_rows:
         context.log.warning(f"{opened.name} has no call in {quarter}")
-    yield dg.Output(
-        kept,
-        output_name="transcripts",
-        metadata={
-            "source": opened.name,
-            "firms": pc.count_distinct(kept.column("firm_id")).as_py(),
-            "calls": pc.count_distinct(kept.column("transcript_id")).as_py(),
-            "components": kept.num_rows,
-            "link_rate": linked / kept.num_rows if kept.num_rows else 0.0,
-            "audit": statuses,
-            "preview": preview(kept, ["firm_name", "call_date", "section", "speaker_name", "text"]),
-        },
-    )
-    yield dg.Output(audit, output_name="transcript_audit", metadata={"statuses": statuses})
+    described = {
+        "source": opened.name,
+        "firms": pc.count_distinct(kept.column("firm_id")).as_py(),
+        "calls": pc.count_distinct(kept.column("transcript_id")).as_py(),
+        "components": kept.num_rows,
+        "link_rate": linked / kept.num_rows if kept.num_rows else 0.0,
+        "audit": statuses,
+        "preview": preview(kept, ["firm_name", "call_date", "section", "speaker_name", "text"]),
+    }
+    made = {
+        "transcripts": (Rows.of(kept), described),
+        "transcript_audit": (Rows.of(audit), {"statuses": statuses}),
+    }
+    yield from write_tables(context.op_execution_context, warehouse, made, code_version=CODE_VERSION)

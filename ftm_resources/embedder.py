@@ -81,7 +81,7 @@ class Embedder(ConfigurableResource):
             batch = models.filled(part)
             # `encode` does what the model's authors meant, prompt and all; only the padding is ours.
             padding = {"text": {"padding": "max_length", "max_length": width}}
-            options = {"processing_kwargs": padding} if loaded.tokenizer else {}
+            options = {"processing_kwargs": padding} if loaded.tokenizer is not None else {}
             with loaded.lock, models.autocast(device, precision):
                 raw = loaded.model.encode(batch, batch_size=len(batch), show_progress_bar=False, **options)
             vectors[rows] = _unit(np.asarray(raw[: len(part)], np.float64), part)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
-import pyarrow as pa
-from pydantic import PrivateAttr
 
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    import pyarrow as pa
+
+    from ftm_resources.warehouse import QuarterTable
 
 CHUNK_ROWS = 50_000
 """Rows validated, hashed and written at a time."""
@@ -25,46 +27,57 @@ CHUNK_ROWS = 50_000
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows too many to hold at once: a stream of tables, and what they were made from."""
+    """Rows to write, as a stream of tables that need not fit in memory together, and what they were made from."""
 
     batches: Iterable[pa.Table]
-    inputs: dict[str, Any]
+    inputs: Mapping[str, Any]
+    """Table → snapshot and content of its quarter."""
+
+    @classmethod
+    def of(cls, rows: pa.Table, *inputs: QuarterTable) -> Self:
+        """Return a table's rows, made from these inputs."""
+        slices = (rows.slice(start, CHUNK_ROWS) for start in range(0, rows.num_rows, CHUNK_ROWS))
+        return cls(slices, {i.name: i.provenance() for i in inputs})
+
+
+def write_quarter(
+    warehouse: Warehouse, table: str, quarter: str, rows: Rows, *, run_id: str, code_version: str
+) -> dict[str, Any]:
+    """Replace a quarter of a table with the rows, and record what they were made from; return its metadata."""
+    provenance = {"run_id": run_id, "code_version": code_version, "inputs": dict(rows.inputs)}
+    n_rows, content = warehouse.replace(table, quarter, rows.batches, provenance=provenance)
+    return {"dagster/partition_row_count": n_rows, "content": content, "inputs": dict(rows.inputs)}
 
 
 class WarehouseIOManager(dg.ConfigurableIOManager):
-    """Writes `pa.Table` or `Rows` to an asset's Iceberg table, hands assets over as `QuarterTable`.
+    """Writes an asset's `Rows` to its Iceberg table, hands assets over as `QuarterTable`.
 
     Values between the steps of a graph are any JSON.
     """
 
     warehouse: Warehouse
-    _loaded: dict[tuple[str, str], dict[str, Any]] = PrivateAttr(default_factory=dict)
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        """Replace the asset's quarter with the rows, and record what they were made from."""
+        """Replace the asset's quarter with the rows; between steps, write the value."""
         if not context.has_asset_key:
             self._write_json(context, obj)
             return
-        rows = obj if isinstance(obj, Rows) else Rows(_slices(obj), self._loaded.get(_step(context), {}))
-        name, quarter = context.asset_key.path[-1], context.partition_key
-        provenance = {
-            "run_id": context.run_id,
-            "code_version": context.asset_spec.code_version or "",
-            "inputs": rows.inputs,
-        }
-        n_rows, content = self.warehouse.replace(name, quarter, rows.batches, provenance=provenance)
         context.add_output_metadata(
-            {"dagster/partition_row_count": n_rows, "content": content, "inputs": rows.inputs}
+            write_quarter(
+                self.warehouse,
+                context.asset_key.path[-1],
+                context.partition_key,
+                obj,
+                run_id=context.run_id,
+                code_version=context.asset_spec.code_version or "",
+            )
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the upstream table's quarter at its current snapshot; between steps, the value."""
         if not context.has_asset_key:
             return self._read_json(context)
-        name, quarter = context.asset_key.path[-1], context.asset_partition_key
-        held = self.warehouse.quarter(name, quarter)
-        self._loaded.setdefault(_step(context), {})[name] = held.provenance()
-        return held
+        return self.warehouse.quarter(context.asset_key.path[-1], context.asset_partition_key)
 
     def _write_json(self, context: dg.OutputContext, value: Any) -> None:
         filesystem, path = self._json_path(context)
@@ -82,12 +95,3 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     def _json_path(self, context: dg.OutputContext) -> tuple[Any, str]:
         filesystem, root = self.warehouse.filesystem()
         return filesystem, "/".join([root, "runs", *context.get_identifier()]) + ".json"
-
-
-def _step(context: dg.OutputContext | dg.InputContext) -> tuple[str, str]:
-    step = context.step_context
-    return step.run_id, step.step.key
-
-
-def _slices(rows: pa.Table) -> Iterable[pa.Table]:
-    return (rows.slice(start, CHUNK_ROWS) for start in range(0, rows.num_rows, CHUNK_ROWS))

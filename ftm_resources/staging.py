@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs as pafs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ftm_resources.warehouse import Warehouse
 
@@ -106,6 +106,10 @@ class Staging:
         if hashlib.sha256(content).hexdigest() != file["sha256"]:
             raise OSError(f"{file['path']} is corrupt: re-execute the run from the failed chunk")
         return pq.read_table(pa.BufferReader(content))
+
+    def stream(self, parts: Sequence[Part], table: str) -> Iterator[pa.Table]:
+        """Yield the rows of one table, part by part."""
+        return (self.read(part, table) for part in parts if table in part.files)
 
     def clear(self) -> None:
         """Remove the parts of the quarter, those of abandoned plans included."""

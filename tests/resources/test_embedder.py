@@ -42,7 +42,9 @@ def random_bert(tokenizer: Any, folder: Path, *, prompt: str | None = None) -> P
     BertModel(config).save_pretrained(folder / "bert")
     tokenizer.save_pretrained(folder / "bert")
     words = Transformer(str(folder / "bert"), max_seq_length=20)
-    prompts = {"prompts": {"passage": prompt}, "default_prompt_name": "passage"} if prompt else {}
+    prompts: dict[str, Any] = (
+        {"prompts": {"passage": prompt}, "default_prompt_name": "passage"} if prompt else {}
+    )
     SentenceTransformer(modules=[words, Pooling(24)], device="cpu", **prompts).save(str(folder / "model"))
     return folder / "model"
 
