@@ -107,7 +107,10 @@ class Warehouse(ConfigurableResource):
         if _is_s3(self.root):
             from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - boto3 is loaded with it
 
-            return load_catalog("ftm", type="glue", warehouse=self.root)
+            # PyIceberg's file access does not read the endpoint that AWS clients read.
+            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+            options = {"s3.endpoint": endpoint} if endpoint else {}
+            return load_catalog("ftm", type="glue", warehouse=self.root, **options)
         from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415
 
         Path(self.root).mkdir(parents=True, exist_ok=True)
@@ -120,7 +123,7 @@ class Warehouse(ConfigurableResource):
         from pyarrow import fs as pafs  # noqa: PLC0415
 
         filesystem, path = pafs.FileSystem.from_uri(self.uri)
-        return filesystem, path
+        return filesystem, path.rstrip("/")
 
     def table(self, name: str) -> IcebergTable:
         """Load a table at its current snapshot, creating it by its contract where it does not exist."""
