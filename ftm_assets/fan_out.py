@@ -16,6 +16,7 @@ from pydantic import Field
 
 from ftm_assets.outputs import asset_outs, write_tables
 from ftm_assets.partitions import QUARTERS
+from ftm_assets.specs import GROUPS
 from ftm_resources.io_manager import Rows
 from ftm_resources.progress import bar
 from ftm_resources.staging import Part, Staging, digest
@@ -114,6 +115,7 @@ class FanOut:
             ins={t: dg.AssetIn() for t in self.inputs},
             partitions_def=QUARTERS,
             config=configure,
+            group_name=GROUPS[self.name],  # a graph's assets do not take it from their outs
             can_subset=len(self.tables) > 1,
         )(_with_parameters(compose, self.inputs))
 
