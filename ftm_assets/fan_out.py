@@ -227,7 +227,7 @@ class FanOut:
                 shared["failures"] = dict(list(failures.items())[:20])
             described = self.describe(Committed(staging, parts))
             inputs = {
-                t: {"snapshot_id": snapshot, "content": planned["identity"]["inputs"][t]}
+                t: {"snapshot_id": str(snapshot), "content": planned["identity"]["inputs"][t]}
                 for t, snapshot in planned["snapshots"].items()
             }
             tables = {

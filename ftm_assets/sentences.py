@@ -1,5 +1,7 @@
 """sentences: what speakers other than the operator said, sentence by sentence, procedural talk marked."""
 
+import time
+
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +25,7 @@ FIRMS_AT_ONCE = 100
 )
 def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[Rows]:
     """Split the quarter's components into sentences and mark the procedural ones."""
+    started = time.perf_counter()
     quarter = context.partition_key
     # Transcripts are stored firm by firm, so that a firm's rows lie together.
     spoken = transcripts.read()
@@ -40,6 +43,7 @@ def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> d
         Rows.of(result, transcripts),
         metadata={
             "firms": len(firms),
+            "seconds": time.perf_counter() - started,
             "procedural_share": procedural / n if n else 0.0,
             "business_sentences": n - procedural,
             "preview": preview(result, ["sentence_id", "section", "is_procedural", "text"]),

@@ -1,5 +1,7 @@
 """sentiment_scores: per theme and call, how many sentences were positive, neutral, negative, and the score."""
 
+import time
+
 import dagster as dg
 import pyarrow.compute as pc
 
@@ -25,6 +27,7 @@ def sentiment_scores(
     transcripts: QuarterTable,
 ) -> dg.Output[Rows]:
     """Count the sentences of each theme and call by sentiment."""
+    started = time.perf_counter()
     calls = ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
     rows = build_scores(
         theme_topics=theme_topics.read(["topic_id", "theme_id"]),
@@ -40,6 +43,7 @@ def sentiment_scores(
     return dg.Output(
         Rows.of(rows, *inputs),
         metadata={
+            "seconds": time.perf_counter() - started,
             "firms": pc.count_distinct(rows.column("firm_id")).as_py(),
             "themes": pc.count_distinct(rows.column("theme_id")).as_py(),
             "sentences": total,

@@ -1,5 +1,6 @@
 """themes, theme_topics: topics of all firms clustered across firms, named, each topic with its theme or why not."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -78,6 +79,7 @@ def themes(
     transcripts: QuarterTable,
 ) -> Iterator[dg.Output[Rows]]:
     """Cluster the topics of all firms, filter, and name what remains."""
+    started = time.perf_counter()
     quarter = context.partition_key
     topics = _topics(topic_summaries, firm_topics, transcripts)
     model = model_themes(topics, quarter, config.params())
@@ -94,7 +96,10 @@ def themes(
         rows = rows.append_column(field, values)
     inputs = (topic_summaries, firm_topics, transcripts)
     tables = {
-        "themes": (Rows.of(rows, *inputs), _describe(model, rows, config)),
+        "themes": (
+            Rows.of(rows, *inputs),
+            {**_describe(model, rows, config), "seconds": time.perf_counter() - started},
+        ),
         "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
     }
     yield from write_tables(context.op_execution_context, warehouse, tables, code_version=CODE_VERSION)

@@ -1,5 +1,6 @@
 """transcripts, transcript_audit: the calls of a quarter from the configured source, best version of each."""
 
+import time
 from collections.abc import Iterator
 
 import dagster as dg
@@ -30,6 +31,7 @@ def transcripts(
     context: dg.AssetExecutionContext, source: ConfiguredSource, warehouse: Warehouse
 ) -> Iterator[dg.Output[Rows]]:
     """Read the quarter from the source, choose versions, and keep what was not chosen in the audit."""
+    started = time.perf_counter()
     quarter = context.partition_key
     opened = source.open()
     with bar(f"transcripts {quarter} from {opened.name}", "components") as move:
@@ -45,6 +47,7 @@ def transcripts(
         context.log.warning(f"{opened.name} has no call in {quarter}")
     described = {
         "source": opened.name,
+        "seconds": time.perf_counter() - started,
         "firms": pc.count_distinct(kept.column("firm_id")).as_py(),
         "calls": pc.count_distinct(kept.column("transcript_id")).as_py(),
         "components": kept.num_rows,

@@ -79,8 +79,8 @@ class QuarterTable:
         return sorted(self.read(["firm_id"]).column("firm_id").unique().to_pylist())
 
     def provenance(self) -> dict[str, Any]:
-        """Return what a table made from this one records about it."""
-        return {"snapshot_id": self.snapshot_id, "content": self.content}
+        """Return what a table made from this one records about it; the id as text: it is beyond a JSON number."""
+        return {"snapshot_id": str(self.snapshot_id), "content": self.content}
 
 
 class Warehouse(ConfigurableResource):
