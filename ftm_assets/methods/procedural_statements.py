@@ -115,6 +115,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
         r"\bstar (?:one|1|key)\b|\bpress (?:the )?(?:\*|#|star|pound)|\bkeypad\b|\bdial-?in (?:number"
         r"|info|detail)|\bsame dial",
         r"\b(?:hold|stay|remain|back) on the line\b|\bstand ?by\b",
+        # "We hold the line on price" is business.
+        r"\bplease (?:continue to )?hold\b|\bbe right back with you\b",
         r"\btechnical (?:difficult(?:y|ies)|glitch)|\b(?:apologies|sorry|apologize) for .*\btechnical\b",
         rf"^\W*(?:(?:and|so|now|then|okay|if|please) )*{_some(5)}(?:turn|turning|go|going|move|moving"
         rf"|look|flip|refer|start|starting|jump) "

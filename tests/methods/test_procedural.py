@@ -381,3 +381,14 @@ def test_marks_do_not_depend_on_the_chunk_a_component_is_marked_in(marked_calls)
     cut = components.index(components[len(components) // 2])
     apart = _marks(texts[:cut], components[:cut]) + _marks(texts[cut:], components[cut:])
     assert apart == [mark for _, mark in marked_calls.values()]
+
+
+def test_hold_announcements_are_procedural_and_holding_the_line_on_price_is_not():
+    said = {
+        "Please hold the line and we'll be right back with you.": True,
+        "Please continue to hold.": True,
+        "We hold the line on pricing.": False,
+    }
+    ids = [str(i) for i in range(len(said))]
+    sentences = pa.table({"component_id": ids, "text": list(said)})
+    assert mark_procedural(sentences).tolist() == list(said.values())
