@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from ftm_resources.sources.base import EXCHANGE_ZONE
+
 FIRST_QUARTER = "2000Q1"
 """Before it, transcripts are too few to compare quarters."""
-
-EXCHANGE_TIME = ZoneInfo("America/New_York")
 
 
 def quarter_of(day: date) -> str:
@@ -36,7 +36,7 @@ def _index(quarter: str) -> int:
 
 def today() -> date:
     """Return the current date where the exchange is."""
-    return datetime.now(EXCHANGE_TIME).date()
+    return datetime.now(ZoneInfo(EXCHANGE_ZONE)).date()
 
 
 # Static keys, the current quarter included: a code location that runs for months is reloaded to get a new one.
