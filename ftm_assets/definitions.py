@@ -14,6 +14,7 @@ from ftm_assets.sentence_sentiment import sentence_sentiment
 from ftm_assets.sentences import sentences
 from ftm_assets.sentiment_scores import sentiment_scores
 from ftm_assets.themes import themes
+from ftm_assets.topic_quality import topic_quality
 from ftm_assets.topic_summaries import topic_summaries
 from ftm_assets.transcripts import transcripts
 from ftm_resources.environments import resources
@@ -36,6 +37,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             firm_topics,
             topic_summaries,
             themes,
+            topic_quality,
             sentence_sentiment,
             sentiment_scores,
             build_marts(),

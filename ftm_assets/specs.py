@@ -29,6 +29,7 @@ GROUPS = {
     "topic_summaries": "topics",
     "themes": "themes",
     "theme_topics": "themes",
+    "topic_quality": "themes",
     "sentiment_scores": "scores",
     "firm_theme_sentiment": "marts",
     "theme_sentiment": "marts",

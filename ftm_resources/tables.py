@@ -243,6 +243,17 @@ _ALL = (
         ),
     ),
     Table(
+        "topic_quality",
+        "One row per measure of the quarter's topics or themes: coherence, stability, shares that show trouble",
+        ("level", "metric"),
+        (
+            Column("level", STRING, "What is measured", values=("firm_topics", "themes")),
+            Column("metric", STRING, "Name of the measure (see methods.quality)"),
+            Column("value", DOUBLE, "Its value; null where there was nothing to measure", nullable=True),
+            Column("n", INT, "Firms, topics or themes that the value rests on", bounds=_COUNT),
+        ),
+    ),
+    Table(
         "firm_theme_sentiment",
         "One row per theme and firm: the firm's calls of the quarter together (dbt)",
         ("theme_id", "firm_id"),

@@ -2,12 +2,13 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from ftm_assets.checks import build_checks
+from ftm_assets.checks import COMPARED, LIMITS, SMALL_QUARTER_TOPICS, build_checks
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
 QUARTER = "2020Q1"
 CHECKS = build_checks()
+QUALITY = {limit.name for limit in LIMITS} | {f"{level}_{metric}" for level, metric in COMPARED}
 
 
 def statuses(states: list[str]) -> pa.Table:
@@ -61,7 +62,7 @@ def test_every_table_has_blocking_checks_of_contract_key_and_quarter():
     by_table: dict[str, set[str]] = {}
     for spec in (s for c in CHECKS for s in c.check_specs):
         by_table.setdefault(spec.asset_key.path[-1], set()).add(spec.name)
-        assert spec.blocking or spec.name == "firms_without_topics"
+        assert spec.blocking or spec.name in {"firms_without_topics", *QUALITY}
     assert set(by_table) == set(TABLES)
     for table, names in by_table.items():
         assert {"contract", "key_unique", "quarter_pure"} <= names
@@ -102,3 +103,69 @@ def test_lost_firms_beyond_the_bound_fail_the_check(
 ):
     warehouse.replace("firm_status", QUARTER, [statuses(states)])
     assert set(failed("firm_status", warehouse)) == failing
+
+
+def write_quality(
+    warehouse: Warehouse, measures: dict[tuple[str, str], float | None], quarter: str = QUARTER, n: int = 500
+) -> None:
+    rows = [
+        {"level": level, "metric": metric, "value": value, "n": n, "quarter": quarter}
+        for (level, metric), value in measures.items()
+    ]
+    schema = TABLES["topic_quality"].arrow_schema
+    warehouse.replace("topic_quality", quarter, [pa.Table.from_pylist(rows, schema=schema)])
+
+
+def at_the_limits(beyond: float = 0.0) -> dict[tuple[str, str], float]:
+    return {(m.level, m.metric): m.limit + (beyond if m.is_upper else -beyond) for m in LIMITS}
+
+
+def test_topics_at_the_limits_of_quality_pass(warehouse: Warehouse):
+    write_quality(warehouse, at_the_limits())
+    assert failed("topic_quality", warehouse) == {}
+
+
+def test_topics_beyond_a_limit_are_warned_of_and_one_giant_theme_is_an_error(warehouse: Warehouse):
+    write_quality(warehouse, at_the_limits(beyond=0.01), n=SMALL_QUARTER_TOPICS)
+    found = {n: e.severity for n, e in evaluate("topic_quality", warehouse).items() if not e.passed}
+    warnings = dict.fromkeys((m.name for m in LIMITS), dg.AssetCheckSeverity.WARN)
+    assert found == warnings | {"largest_theme": dg.AssetCheckSeverity.ERROR}
+
+
+def test_a_giant_theme_of_a_small_quarter_is_a_warning(warehouse: Warehouse):
+    write_quality(warehouse, {("themes", "largest_theme_share"): 0.9}, n=SMALL_QUARTER_TOPICS - 1)
+    found = evaluate("topic_quality", warehouse)["largest_theme"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.description == "0.900, against a limit of 0.150"
+
+
+def test_what_could_not_be_measured_passes_and_says_so(warehouse: Warehouse):
+    write_quality(warehouse, dict.fromkeys(at_the_limits()), n=0)
+    found = evaluate("topic_quality", warehouse)
+    assert {found[name].description for name in QUALITY} == {"not measured"}
+    assert all(e.passed for e in found.values())
+
+
+@pytest.mark.parametrize(
+    ("others", "value", "passes"),
+    [
+        ([0.30, 0.10], 0.11, True),
+        ([0.30, 0.10], 0.09, False),
+        ([0.30, 0.10, 0.30], 0.19, False),
+        ([0.90], 0.10, True),
+        ([], 0.10, True),
+    ],
+)
+def test_coherence_may_not_fall_far_below_the_median_of_the_other_quarters(
+    warehouse: Warehouse, others: list[float], value: float, passes: bool
+):
+    for i, other in enumerate(others):
+        write_quality(warehouse, {("themes", "coherence_c_npmi"): other}, quarter=f"201{i}Q1")
+    write_quality(warehouse, {("themes", "coherence_c_npmi"): value})
+    assert set(failed("topic_quality", warehouse)) == (set() if passes else {"themes_coherence_c_npmi"})
+
+
+def test_a_check_of_quality_says_what_to_do():
+    docs = {s.name: s.description for c in CHECKS for s in c.check_specs if s.name in QUALITY}
+    assert set(docs) == QUALITY
+    assert all(" Else " in doc for doc in docs.values())

@@ -41,6 +41,13 @@ def test_every_asset_says_what_it_is(name: str):
             "sentiment_scores",
             {"theme_topics", "sentence_topics", "sentence_sentiment", "sentences", "transcripts"},
         ),
+        (
+            "topic_quality",
+            {
+                *("sentences", "sentence_embeddings", "firm_topics", "sentence_topics"),
+                *("firm_status", "themes", "theme_topics"),
+            },
+        ),
         ("theme_sentiment", {"sentiment_scores", "themes"}),
     ],
 )
@@ -68,6 +75,7 @@ def test_research_parameters_are_config_with_documented_defaults():
         ("themes", "min_firms"),
         ("themes", "max_firm_share"),
         ("topic_summaries", "max_sentences"),
+        ("topic_quality", "coherence_firms"),
     ]:
         field = job.run_config_schema.config_type.fields["ops"].config_type.fields[asset]
         parameters = field.config_type.fields["config"].config_type.fields
