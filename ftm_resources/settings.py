@@ -23,11 +23,17 @@ _ALL = (
     Setting("FTM_SAMPLE_FIRMS", "48", "With `sample`: how many firms to generate"),
     Setting("FTM_EMBEDDING_MODEL", None, "Any sentence-transformers name or path; unset: the bundled MiniLM"),
     Setting(
+        "FTM_EMBEDDING_PRECISION",
+        "auto",
+        "`auto` (half precision where the hardware has it), `float32`, `bfloat16` or `float16`",
+    ),
+    Setting(
         "FTM_SENTIMENT_MODEL",
         None,
         "A transformers text-classification name or path, e.g. `yiyanghkust/finbert-tone`; "
         "unset: the embedded Loughran-McDonald scorer",
     ),
+    Setting("FTM_SENTIMENT_PRECISION", "auto", "As `FTM_EMBEDDING_PRECISION`, for the classifier"),
     Setting(
         "FTM_EXECUTOR", "in_process", "How the steps of a run execute: `in_process`, `multiprocess` or `ecs`"
     ),

@@ -2,41 +2,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ftm_resources import models
-
-
-@given(
-    n_tokens=st.lists(st.integers(1, 64), max_size=60).map(lambda x: np.array(x, np.int64)),
-    budget=st.integers(1, 300),
-)
-def test_batches_hold_every_row_once_in_a_width_of_its_own_length_and_within_the_budget(
-    n_tokens: np.ndarray, budget: int
-) -> None:
-    limit = 60
-    found = list(models.batches(np.minimum(n_tokens, limit), limit, budget, "cpu"))
-    rows = np.concatenate([r for _, r in found]) if found else np.array([], np.int64)
-    assert sorted(rows.tolist()) == list(range(len(n_tokens)))
-    for width, part in found:
-        own = np.minimum(n_tokens[part], limit)
-        assert (own <= width).all()
-        assert (width - own < models.WIDTH_STEP).all()
-        assert width <= limit
-        assert len(part) <= models.ROW_STEP or width * len(part) <= budget
-    widths = [width for width, _ in found]
-    assert widths == sorted(widths, reverse=True)
-
-
-@given(st.lists(st.text(max_size=2), min_size=1, max_size=30))
-def test_a_filled_batch_begins_with_its_texts(batch: list[str]) -> None:
-    filled = models.filled(batch)
-    assert filled[: len(batch)] == batch
-    assert len(filled) % models.ROW_STEP == 0
-    assert len(filled) - len(batch) < models.ROW_STEP
+from ftm_resources.encoders import TorchEncoder
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=20))
@@ -53,7 +24,8 @@ def test_threads_that_ask_at_once_share_one_load(monkeypatch: pytest.MonkeyPatch
 
     def load() -> models.LoadedModel:
         loads.append(threading.get_ident())
-        return models.LoadedModel(object(), None, 8)
+        encoder = TorchEncoder(lambda ids, _: ids, "cpu", "float32", autocast=False)
+        return models.LoadedModel(encoder, None, 8)
 
     def ask(_: int) -> models.LoadedModel:
         together.wait()
@@ -81,6 +53,7 @@ def test_without_cpuinfo_there_is_no_bfloat16(tmp_path: Path) -> None:
 
 def test_auto_is_half_precision_on_a_gpu_and_what_is_asked_for_stays() -> None:
     assert models.choose_precision("auto", "cuda:1") == "float16"
-    assert models.choose_precision("float32", "cuda") == "float32"
+    assert models.choose_precision("auto", "cuda", "bfloat16") == "bfloat16"
+    assert models.choose_precision("float32", "cuda", "bfloat16") == "float32"
     assert models.choose_precision("auto", "cpu") in {"float32", "bfloat16"}
     assert models.choose_device("cpu") == "cpu"
