@@ -16,7 +16,7 @@ from ftm_assets.sentence_embeddings import as_matrix
 from ftm_assets.specs import histogram, preview
 from ftm_resources.tables import TABLES
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 _DEFAULT = FirmParams()
 
 
@@ -41,6 +41,12 @@ class FirmTopicsConfig(FanOutConfig):
     n_neighbors: int = Field(
         default=_DEFAULT.n_neighbors, ge=1, description="Neighbours in the sentence graph"
     )
+    turn_weight: float = Field(
+        default=_DEFAULT.turn_weight,
+        ge=0,
+        le=1,
+        description="Weight of the sentences before and after in the same speaker turn; 0: each by itself",
+    )
     seed: int = Field(default=_DEFAULT.seed, ge=0, description="Seed of the clustering")
     min_sentences: int = Field(
         default=_DEFAULT.min_sentences, ge=1, description="A firm with fewer sentences is too_small"
@@ -58,7 +64,9 @@ class FirmTopicsConfig(FanOutConfig):
 
 def model(task: Task) -> Mapping[str, pa.Table]:
     """Model the topics of each firm of the group."""
-    sentences = task.read("sentences", ["sentence_id", "firm_id", "text", "is_procedural"])
+    sentences = task.read(
+        "sentences", ["sentence_id", "firm_id", "component_id", "position", "text", "is_procedural"]
+    )
     sentences = sentences.filter(pc.invert(sentences.column("is_procedural")))
     embedded = task.read("sentence_embeddings", ["sentence_id", "embedding"])
     vectors = as_matrix(embedded.column("embedding"))
@@ -76,6 +84,8 @@ def model(task: Task) -> Mapping[str, pa.Table]:
             ids,
             own.column("text").to_pylist(),
             vectors[np.array([row_of[s] for s in ids], dtype=np.int64)],
+            turns=own.column("component_id").to_pylist(),
+            positions=own.column("position").to_pylist(),
             firm_id=firm,
             firm_names=names.get(firm, []),
             quarter=task.quarter,

@@ -21,7 +21,7 @@ from ftm_resources.llm import LlmResource
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 _DEFAULT = ThemeParams()
 TABLES = ("themes", "theme_topics")
 
@@ -36,16 +36,21 @@ class ThemesConfig(dg.Config):
         le=1,
         description="Share of a theme's topics from one firm at most",
     )
+    granularity: float = Field(
+        default=_DEFAULT.granularity,
+        gt=0,
+        description="Themes aimed at: this times the square root of the number of topics",
+    )
     min_topics: int = Field(
         default=_DEFAULT.min_topics,
         ge=2,
-        description="Theme granularity: fewest topics, growing with their number",
+        description="Topics in a theme at least, growing with their number",
     )
     join_similarity: float = Field(
         default=_DEFAULT.join_similarity,
         ge=-1,
         le=1,
-        description="Cosine at which a topic in no cluster joins one",
+        description="Cosine to a theme's centroid below which a topic is in none",
     )
     max_procedural_share: float = Field(
         default=_DEFAULT.max_procedural_share,

@@ -11,21 +11,14 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from ftm_assets.methods.graph import OUTLIER, SCALE, edges, exact_neighbors, leiden, search_resolution
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-    Edge = tuple[str, str, float]
 
-OUTLIER = -1
-
-_SCALE = 1_000_000
-"""Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
-_BLOCK = 1024
-"""Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
-_MIN_WEIGHT = 0.01
-"""Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
 _MAX_STEPS = 6
 """Resolutions tried."""
 _TOLERANCE = 0.1
@@ -106,30 +99,19 @@ class GraphClusterer:
         target = min(target, self.max_topics)
         if n_rows < self.min_rows or len(nodes) == 1 or target < 1.5:
             return np.zeros(len(nodes), dtype=np.int64)
-        edges = _edges(nodes, self.n_neighbors)
-        best, best_distance = np.zeros(len(nodes), dtype=np.int64), np.inf
-        resolution, low, high = float(np.clip(n_rows / 150, 0.3, 3)), 0.0, np.inf
-        for _ in range(_MAX_STEPS):
-            labels = self._settle(self._leiden(edges, len(nodes), resolution), nodes, counts)
-            found = len(np.unique(labels[labels != OUTLIER]))
-            distance = abs(np.log(found / target))
-            if distance < best_distance:
-                best, best_distance = labels, distance
-            if abs(found - target) <= max(_TOLERANCE * target, 0.5):
-                break
-            low, high = (resolution, high) if found < target else (low, resolution)
-            # The number of clusters grows about in proportion; between two bounds, their geometric mean is safe.
-            guess = resolution * target / found
-            resolution = guess if low < guess < high else float(np.sqrt(low * high))
-        return best
+        neighbors, similarity = exact_neighbors(nodes, min(self.n_neighbors, len(nodes) - 1))
+        graph = edges(neighbors, similarity)
 
-    def _leiden(self, edges: list[Edge], n_nodes: int, resolution: float) -> Ints:
-        import graspologic_native
+        def partition(resolution: float) -> Ints:
+            groups = leiden(
+                graph, len(nodes), resolution, seed=self.seed, iterations=self.iterations, trials=self.trials
+            )
+            return self._settle(groups, nodes, counts)
 
-        _, partition = graspologic_native.leiden(
-            edges, resolution=resolution, iterations=self.iterations, seed=self.seed, trials=self.trials
+        start = float(np.clip(n_rows / 150, 0.3, 3))
+        return search_resolution(
+            partition, target=target, start=start, tolerance=_TOLERANCE, max_steps=_MAX_STEPS
         )
-        return np.array([partition[_name(i)] for i in range(n_nodes)], dtype=np.int64)
 
     def _settle(self, groups: Ints, nodes: Floats, counts: Ints) -> Ints:
         """Keep the large groups; let the others join their nearest at `join_similarity`, or be outliers."""
@@ -146,6 +128,13 @@ class GraphClusterer:
             joins = similarity.max(axis=1) >= self.join_similarity
             fate[n_kept:] = np.where(joins, nearest, OUTLIER)
         return fate[groups]
+
+
+def centrality(X: ArrayLike, labels: Ints) -> Floats:  # noqa: N803 - scikit-learn's name
+    """Return the cosine of each row of X (n, d) to the centroid of its cluster, to six digits; 0 for an outlier."""
+    nodes, node_of_row = _nodes(_checked(X))
+    rows = nodes[node_of_row]
+    return _strength(rows, np.ones(len(rows), dtype=np.int64), labels)
 
 
 def _checked(x: ArrayLike) -> Floats:
@@ -171,34 +160,10 @@ def _nodes(rows: Floats) -> tuple[Floats, Ints]:
     scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
     norms = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
     unit = np.divide(scaled, norms, out=np.zeros_like(rows), where=norms > 0)
-    digits = np.ascontiguousarray(np.rint(unit * _SCALE).astype("<i4"))
+    digits = np.ascontiguousarray(np.rint(unit * SCALE).astype("<i4"))
     keys = digits.view(np.dtype((np.void, digits.dtype.itemsize * digits.shape[1]))).ravel()
     _, first, node_of_row = np.unique(keys, return_index=True, return_inverse=True)
-    return digits[first] / _SCALE, node_of_row.astype(np.int64)
-
-
-def _edges(nodes: Floats, n_neighbors: int) -> list[Edge]:
-    """Return the edges of the nearest-neighbour graph, each once; where both are neighbours the weight is double."""
-    n, k = len(nodes), min(n_neighbors, len(nodes) - 1)
-    neighbors, weights = np.empty((n, k), dtype=np.int64), np.empty((n, k))
-    for start in range(0, n, _BLOCK):
-        stop = min(start + _BLOCK, n)
-        similarity = np.rint(nodes[start:stop] @ nodes.T * _SCALE).astype(np.int64)
-        similarity[np.arange(stop - start), np.arange(start, stop)] = -2 * _SCALE  # not its own neighbour
-        # One integer per pair that ranks by similarity, then by node: no ties, so the k least are one set.
-        rank = -similarity * n + np.arange(n)
-        nearest = np.sort(np.argpartition(rank, k - 1, axis=1)[:, :k], axis=1)
-        neighbors[start:stop] = nearest
-        weights[start:stop] = np.take_along_axis(similarity, nearest, axis=1) / _SCALE
-    source, target = np.repeat(np.arange(n), k), neighbors.ravel()
-    pair, index = np.unique(np.minimum(source, target) * n + np.maximum(source, target), return_inverse=True)
-    weight = np.bincount(index, weights=np.maximum(weights.ravel(), _MIN_WEIGHT))
-    names = [_name(i) for i in range(n)]
-    return [(names[p // n], names[p % n], w) for p, w in zip(pair.tolist(), weight.tolist(), strict=True)]
-
-
-def _name(node: int) -> str:
-    return str(node)
+    return digits[first] / SCALE, node_of_row.astype(np.int64)
 
 
 def _by_size(labels: Ints, counts: Ints) -> Ints:
@@ -221,7 +186,7 @@ def _centroids(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
     members[labels[inside], inside] = counts[inside]
     sums = members @ nodes
     norms = np.sqrt((sums**2).sum(axis=1, keepdims=True))
-    centroids: Floats = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 1 / _SCALE)
+    centroids: Floats = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 1 / SCALE)
     return centroids
 
 
@@ -235,5 +200,5 @@ def _strength(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
 
 
 def _rounded(similarity: Floats) -> Floats:
-    rounded: Floats = np.clip(np.rint(similarity * _SCALE) / _SCALE, -1, 1) + 0.0  # no negative zero
+    rounded: Floats = np.clip(np.rint(similarity * SCALE) / SCALE, -1, 1) + 0.0  # no negative zero
     return rounded

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.clustering import OUTLIER, GraphClusterer
+from ftm_assets.methods.clustering import GraphClusterer, centrality
+from ftm_assets.methods.graph import OUTLIER
 from ftm_assets.methods.keywords import class_keywords, initials
 from ftm_resources.tables import TABLES
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FirmParams:
-    """What a researcher may choose about a firm's topics; `clustering.GraphClusterer` explains the first seven."""
+    """What a researcher may choose about a firm's topics; `clustering.GraphClusterer` explains those it is given."""
 
     sentences_per_topic: float = 16
     """Sentences per topic to aim at."""
@@ -39,6 +40,9 @@ class FirmParams:
     """Cosine at which a group that is too small may join a topic."""
     n_neighbors: int = 7
     """Nearest neighbours that the sentence graph connects."""
+    turn_weight: float = 0.25
+    """Weight at which the sentences before and after in the same speaker turn are added to a sentence's vector
+    before clustering (see `in_context`); 0: each sentence by itself."""
     seed: int = 42
     """Seed of the clustering."""
     min_sentences: int = 5
@@ -88,11 +92,50 @@ class FirmResult:
     status: FirmStatus
 
 
+def in_context(embeddings: NDArray[np.floating], turns: Sequence[str], weight: float) -> NDArray[np.float64]:
+    """Return each vector plus `weight` times the unit vectors before and after it in the same turn, at unit length.
+
+    `embeddings` (n, d) in the order in which they were spoken, `turns` the speaker turn of each; float64 (n, d).
+    "It was well above what we had planned" is about what the speaker is talking of. On five calls whose 1,371
+    sentences were labelled one by one in shuffled order, so that the labels know nothing of neighbours, 0.25
+    raises the agreement of topics with the labels (ARI) from 0.32 to 0.40, and for pairs of sentences in
+    different turns, more than five apart, F1 from 0.33 to 0.38: see docs/benchmarks.md.
+    """
+    unit = _unit(np.asarray(embeddings, dtype=np.float64))
+    if not weight or len(unit) < 2:
+        return unit
+    names = np.asarray(turns, dtype=object)
+    together = (names[1:] == names[:-1])[:, None]
+    blended = unit.copy()
+    blended[1:] += weight * unit[:-1] * together
+    blended[:-1] += weight * unit[1:] * together
+    return _unit(blended)
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return unit
+
+
+def cluster(
+    embeddings: NDArray[np.floating], turns: Sequence[str], positions: Sequence[int], params: FirmParams
+) -> NDArray[np.int64]:
+    """Return the topic of each sentence, int64 (n,), by size from 0, -1 for none; arguments as of `model_firm`."""
+    spoken = np.array(sorted(range(len(turns)), key=lambda i: (turns[i], positions[i])), dtype=np.int64)
+    labels = np.empty(len(spoken), dtype=np.int64)
+    context = in_context(embeddings[spoken], [turns[i] for i in spoken], params.turn_weight)
+    labels[spoken] = params.clusterer().fit(context).labels_
+    return labels
+
+
 def model_firm(
     sentence_ids: Sequence[str],
     texts: Sequence[str],
     embeddings: NDArray[np.floating],
     *,
+    turns: Sequence[str],
+    positions: Sequence[int],
     firm_id: str,
     firm_names: Iterable[str],
     quarter: str,
@@ -100,19 +143,22 @@ def model_firm(
 ) -> FirmResult:
     """Return the topics of one firm's non-procedural sentences.
 
-    `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0. `firm_names` (the firm's, and any
-    other names, such as the speakers') are kept out of the keywords. The order of sentences does not matter:
-    they are sorted by id first. Fewer than `params.min_sentences` give status `too_small`; if no sentence
-    falls into a topic the status is `failed`. Either way each sentence has a row, without topic.
+    `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0; `turns` is the speaker turn
+    (component) of each and `positions` its place there. `firm_names` (the firm's, and any other names, such as
+    the speakers') are kept out of the keywords. The order of sentences does not matter: they are sorted by id
+    first. Fewer than `params.min_sentences` give status `too_small`; if no sentence falls into a topic the
+    status is `failed`. Either way each sentence has a row, without topic.
 
     Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite.
     """
     params = params or FirmParams()
-    ids, texts, embeddings = _sorted(sentence_ids, texts, embeddings, firm_id)
+    ids, texts, embeddings, turns, positions = _sorted(
+        firm_id, sentence_ids, texts, embeddings, turns, positions
+    )
     labels, strength = np.full(len(ids), OUTLIER, dtype=np.int64), np.zeros(len(ids))
     if len(ids) >= params.min_sentences:
-        clusterer = params.clusterer().fit(embeddings)
-        labels, strength = clusterer.labels_, clusterer.strength_
+        labels = cluster(embeddings, turns, positions, params)
+        strength = centrality(embeddings, labels)
     topic_ids = [f"{quarter}:{firm_id}:{rank:03d}" for rank in range(labels.max(initial=OUTLIER) + 1)]
     members = [np.flatnonzero(labels == rank) for rank in range(len(topic_ids))]
     names = list(firm_names)
@@ -146,17 +192,30 @@ def model_firm(
 
 
 def _sorted(
-    sentence_ids: Sequence[str], texts: Sequence[str], embeddings: NDArray[np.floating], firm_id: str
-) -> tuple[list[str], list[str], NDArray[np.floating]]:
-    if not len(sentence_ids) == len(texts) == len(embeddings):
+    firm_id: str,
+    sentence_ids: Sequence[str],
+    texts: Sequence[str],
+    embeddings: NDArray[np.floating],
+    turns: Sequence[str],
+    positions: Sequence[int],
+) -> tuple[list[str], list[str], NDArray[np.floating], list[str], list[int]]:
+    lengths = [len(x) for x in (sentence_ids, texts, embeddings, turns, positions)]
+    if len(set(lengths)) > 1:
         raise ValueError(
-            f"firm {firm_id}: {len(sentence_ids)} sentence ids, {len(texts)} texts and {len(embeddings)} embeddings"
+            f"firm {firm_id}: {lengths[0]} sentence ids, {lengths[1]} texts, {lengths[2]} embeddings, "
+            f"{lengths[3]} turns and {lengths[4]} positions"
         )
     order = sorted(range(len(sentence_ids)), key=sentence_ids.__getitem__)
     ids = [sentence_ids[i] for i in order]
     if twice := [i for i, n in Counter(ids).items() if n > 1]:
         raise ValueError(f"firm {firm_id}: sentence {twice[0]!r} is there more than once")
-    return ids, [texts[i] for i in order], embeddings[np.array(order, dtype=np.int64)]
+    return (
+        ids,
+        [texts[i] for i in order],
+        embeddings[np.array(order, dtype=np.int64)],
+        [turns[i] for i in order],
+        [positions[i] for i in order],
+    )
 
 
 def _representatives(

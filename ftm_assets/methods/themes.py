@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ftm_assets.methods.graph import OUTLIER
 from ftm_assets.methods.keywords import class_keywords, normal_form
-from ftm_assets.methods.theme_clustering import OUTLIER, ThemeClusterer
+from ftm_assets.methods.theme_clustering import ThemeClusterer
 from ftm_resources.tables import TABLES
 
 PROCEDURAL_WORDS = frozenset(
@@ -56,10 +57,12 @@ class ThemeParams:
     """Firms in a theme at least. `max_firm_share` below one half asks for three already."""
     max_firm_share: float = 0.40
     """Share of a theme's topics from one firm at most; the least central ones of a firm above it are left out."""
+    granularity: float = 1.6
+    """Themes aimed at: this times the square root of the number of topics (see `theme_clustering`)."""
     min_topics: int = 4
     """Topics in a theme at least; grows with the number of topics (see `theme_clustering`)."""
-    join_similarity: float = 0.45
-    """Cosine to a theme's centroid at which a topic in no cluster joins it (see `theme_clustering`)."""
+    join_similarity: float = 0.35
+    """Cosine to a theme's centroid below which a topic is in no theme (see `theme_clustering`)."""
     max_procedural_share: float = 0.5
     """Share of a theme's topics named by words of the call itself, above which it is procedural."""
     n_keywords: int = 10
@@ -103,7 +106,10 @@ def model_themes(topics: pa.Table, quarter: str, params: ThemeParams | None = No
     params = params or ThemeParams()
     given = _read(topics)
     clusterer = ThemeClusterer(
-        min_topics=params.min_topics, join_similarity=params.join_similarity, seed=params.seed
+        granularity=params.granularity,
+        min_topics=params.min_topics,
+        join_similarity=params.join_similarity,
+        seed=params.seed,
     ).fit(given.vectors)
     reasons: dict[int, str] = {}
     for i in np.flatnonzero(clusterer.labels_ == OUTLIER):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ftm_assets.methods.firm_topics import FirmParams, FirmResult, model_firm
+from ftm_assets.methods.firm_topics import FirmParams, FirmResult, cluster, in_context, model_firm
 from ftm_resources.tables import TABLES
 
 QUARTER, FIRM = "2020Q4", "18749"
@@ -37,7 +37,10 @@ def model(
     params: FirmParams | None = None,
     name: str = "Monro Inc",
 ) -> FirmResult:
-    return model_firm(ids, texts, x, firm_id=FIRM, firm_names=[name], quarter=QUARTER, params=params)
+    return model_firm(
+        ids, texts, x, turns=ids, positions=[0] * len(ids),
+        firm_id=FIRM, firm_names=[name], quarter=QUARTER, params=params,
+    )  # fmt: skip
 
 
 def serialized(result: FirmResult) -> bytes:
@@ -184,5 +187,44 @@ def test_a_sentence_given_twice_is_refused() -> None:
 
 def test_lengths_that_differ_are_refused() -> None:
     ids, texts, x = firm(20)
-    with pytest.raises(ValueError, match="20 sentence ids, 20 texts and 19 embeddings"):
+    with pytest.raises(ValueError, match="20 sentence ids, 20 texts, 19 embeddings"):
         model(ids, texts, x[:-1])
+
+
+def test_a_sentence_is_seen_with_those_beside_it_in_the_same_turn_and_no_other() -> None:
+    x = np.eye(4)
+    blended = in_context(x, ["a", "a", "a", "b"], 0.5)
+    assert np.allclose(blended[0], np.array([1, 0.5, 0, 0]) / np.sqrt(1.25))
+    assert np.allclose(blended[1], np.array([0.5, 1, 0.5, 0]) / np.sqrt(1.5))
+    assert np.allclose(blended[3], x[3])  # alone in its turn
+    assert np.array_equal(in_context(2 * x, ["a"] * 4, 0), x)
+    assert in_context(np.zeros((0, 4)), [], 0.5).shape == (0, 4)
+    assert np.array_equal(in_context(np.zeros((2, 4)), ["a", "a"], 0.5), np.zeros((2, 4)))
+
+
+def test_context_follows_the_places_in_a_turn_not_the_order_of_rows_or_ids() -> None:
+    _, _, x = firm(120)
+    turns = [str(i // 12) for i in range(120)]
+    positions = [i % 12 for i in range(120)]
+    labels = cluster(x, turns, positions, FirmParams())
+    order = np.random.default_rng(3).permutation(120)
+    shuffled = cluster(x[order], [turns[i] for i in order], [positions[i] for i in order], FirmParams())
+    assert np.array_equal(shuffled, labels[order])
+
+
+def test_a_vague_sentence_goes_with_what_its_speaker_is_talking_of() -> None:
+    """Sixteen turns on eight subjects; in each the middle sentence points in no direction of its own."""
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(8, 64))
+    turns = np.repeat(np.arange(16), 15)
+    x = centres[turns % 8] + 0.3 * rng.normal(size=(240, 64))
+    vague = np.arange(7, 240, 15)
+    x[vague] = 0.9 * rng.normal(size=(16, 64))
+    labels = {
+        weight: cluster(
+            x, [str(t) for t in turns], list(range(240)), FirmParams(turn_weight=weight, usual_topics=8)
+        )
+        for weight in (0.0, 0.25)
+    }
+    placed = {w: np.mean(found[vague] == found[vague - 1]) for w, found in labels.items()}
+    assert placed[0.25] > placed[0.0]

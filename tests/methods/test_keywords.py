@@ -1,14 +1,15 @@
 """Keywords: readable, of the class, without inflected doubles, names and words of calls."""
 
 import itertools
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_assets.methods.keywords import class_keywords, initials, normal_form
+from ftm_assets.methods.keywords import class_keywords, ctfidf, initials, normal_form
 
 TIRES = [
     "We opened new stores and sold more tires than last quarter.",
@@ -224,3 +225,23 @@ def test_real_calls_give_each_passage_distinct_keywords_without_the_firms_name(e
             assert max(map(spoken.count, spoken)) <= 2
             if name in {"Monro Inc", "Illumina", "Danaher Corp", "Yeti Holdings"}:
                 assert name.split()[0].lower() not in spoken
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from([(w,) for w in "abcdefgh"]), st.integers(1, 9), min_size=1),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_weights_are_those_of_bertopic(classes: list[dict[tuple[str, ...], int]]) -> None:
+    import numpy as np
+    from bertopic.vectorizers import ClassTfidfTransformer
+    from scipy.sparse import csr_matrix
+
+    terms = sorted({("y",), ("z",)}.union(*classes))  # theirs wants two terms at least
+    matrix = csr_matrix(np.array([[c.get(t, 0) for t in terms] for c in classes], dtype=float))
+    theirs = ClassTfidfTransformer(bm25_weighting=True).fit(matrix).transform(matrix.copy()).toarray()
+    ours = ctfidf([Counter(c) for c in classes])
+    assert np.allclose([[c.get(t, 0.0) for t in terms] for c in ours], theirs)

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ftm_assets.methods.theme_clustering import OUTLIER, ThemeClusterer
+from ftm_assets.methods.graph import OUTLIER
+from ftm_assets.methods.theme_clustering import ThemeClusterer
 
 
 def planted(n_themes: int, size: int, *, spread: float, seed: int = 0) -> tuple[NDArray, NDArray]:

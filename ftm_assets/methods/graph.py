@@ -1,0 +1,92 @@
+"""Nearest-neighbour graphs and Leiden on them: what the clusterers of sentences and of topics have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Edge = tuple[str, str, float]
+
+OUTLIER = -1
+
+SCALE = 1_000_000
+"""Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
+_BLOCK = 1024
+"""Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
+_MIN_WEIGHT = 0.01
+"""Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
+
+
+def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
+    """Return indices and cosines, to six digits, of the k nearest other rows of `unit` (n, d), k < n: (n, k) each.
+
+    A row's neighbours are in ascending order of index; of equally near ones those of lesser index are taken.
+    """
+    n = len(unit)
+    neighbors, similarity = np.empty((n, k), dtype=np.int64), np.empty((n, k))
+    wide = unit.astype(np.float64, copy=False)
+    for start in range(0, n, _BLOCK):
+        stop = min(start + _BLOCK, n)
+        cosine = np.rint(wide[start:stop] @ wide.T * SCALE).astype(np.int64)
+        cosine[np.arange(stop - start), np.arange(start, stop)] = -2 * SCALE  # not its own neighbour
+        # One integer per pair that ranks by similarity, then by node: no ties, so the k least are one set.
+        rank = -cosine * n + np.arange(n)
+        nearest = np.sort(np.argpartition(rank, k - 1, axis=1)[:, :k], axis=1)
+        neighbors[start:stop] = nearest
+        similarity[start:stop] = np.take_along_axis(cosine, nearest, axis=1) / SCALE
+    return neighbors, similarity
+
+
+def edges(neighbors: Ints, similarity: Floats) -> list[Edge]:
+    """Return the edges of a neighbour graph, each once; where both are neighbours the weight is double."""
+    n, k = neighbors.shape
+    source, target = np.repeat(np.arange(n), k), neighbors.ravel()
+    pair, index = np.unique(np.minimum(source, target) * n + np.maximum(source, target), return_inverse=True)
+    weight = np.bincount(index, weights=np.maximum(similarity.ravel(), _MIN_WEIGHT))
+    names = [str(i) for i in range(n)]
+    return [(names[p // n], names[p % n], w) for p, w in zip(pair.tolist(), weight.tolist(), strict=True)]
+
+
+def leiden(
+    graph: list[Edge], n_nodes: int, resolution: float, *, seed: int, iterations: int, trials: int
+) -> Ints:
+    """Return the community of each node, int64 (n,): Leiden (Traag et al. 2019, arXiv:1810.08473) on modularity."""
+    import graspologic_native
+
+    _, partition = graspologic_native.leiden(
+        graph, resolution=resolution, iterations=iterations, seed=seed, trials=trials
+    )
+    return np.array([partition[str(i)] for i in range(n_nodes)], dtype=np.int64)
+
+
+def search_resolution(
+    partition: Callable[[float], Ints], *, target: float, start: float, tolerance: float, max_steps: int
+) -> Ints:
+    """Return the labels of the resolution at which `partition` comes nearest to `target` clusters, in ratio.
+
+    `partition` gives labels (-1: none) at a resolution. The search begins at `start` and ends within the share
+    `tolerance` of the target, or half a cluster, or after `max_steps` resolutions.
+    """
+    best, best_distance = np.empty(0, dtype=np.int64), np.inf
+    resolution, low, high = start, 0.0, np.inf
+    for _ in range(max_steps):
+        labels = partition(resolution)
+        found = max(len(np.unique(labels[labels != OUTLIER])), 1)
+        distance = abs(np.log(found / target))
+        if distance < best_distance:
+            best, best_distance = labels, distance
+        if abs(found - target) <= max(tolerance * target, 0.5):
+            break
+        low, high = (resolution, high) if found < target else (low, resolution)
+        # The number of clusters grows about in proportion; between two bounds, their geometric mean is safe.
+        guess = resolution * target / found
+        resolution = guess if low < guess < high else float(np.sqrt(low * high))
+    return best
