@@ -28,6 +28,11 @@ class FanOutConfig(dg.Config):
 
     chunk_firms: int = Field(default=500, ge=1, description="Firms per chunk: one mapped step each")
     flush_firms: int = Field(default=50, ge=1, description="Firms per part: what a killed step loses at most")
+    processes: int = Field(
+        default=0,
+        ge=0,
+        description="Processes that work on firms side by side, where the work is not a model's; 0: one per CPU",
+    )
     max_failed_share: float = Field(
         default=0.01,
         ge=0,

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from ftm_assets.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.methods.firm_topics import FirmParams, FirmResult, model_firm
+from ftm_assets.processes import side_by_side
 from ftm_assets.sentence_embeddings import as_matrix
 from ftm_assets.specs import histogram, preview
 from ftm_resources.tables import TABLES
@@ -73,28 +74,36 @@ def model(task: Task) -> Mapping[str, pa.Table]:
     row_of = {s: i for i, s in enumerate(embedded.column("sentence_id").to_pylist())}
     names = firm_names(task)
     params = task.config.params()
-    results, statuses = [], []
+    firms = []
     for firm in task.firms:
-        started = time.perf_counter()
         own = sentences.filter(pc.equal(sentences.column("firm_id"), firm))
         ids = own.column("sentence_id").to_pylist()
         if missing := [s for s in ids if s not in row_of]:
             raise ValueError(f"{len(missing)} sentences have no embedding, e.g. {missing[0]}")
-        result = model_firm(
-            ids,
-            own.column("text").to_pylist(),
-            vectors[np.array([row_of[s] for s in ids], dtype=np.int64)],
-            turns=own.column("component_id").to_pylist(),
-            positions=own.column("position").to_pylist(),
-            firm_id=firm,
-            firm_names=names.get(firm, []),
-            quarter=task.quarter,
-            params=params,
+        firms.append(
+            {
+                "sentence_ids": ids,
+                "texts": own.column("text").to_pylist(),
+                "embeddings": vectors[np.array([row_of[s] for s in ids], dtype=np.int64)],
+                "turns": own.column("component_id").to_pylist(),
+                "positions": own.column("position").to_pylist(),
+                "firm_id": firm,
+                "firm_names": names.get(firm, []),
+                "quarter": task.quarter,
+                "params": params,
+            }
         )
+    results, statuses = [], []
+    for result, seconds in side_by_side(_timed, firms, task.config.processes):
         results.append(result)
-        statuses.append({**result.status, "seconds": time.perf_counter() - started})
-        task.progress(len(results), len(task.firms))
+        statuses.append({**result.status, "seconds": seconds})
+        task.progress(len(results), len(firms))
     return _rows(results, statuses)
+
+
+def _timed(firm: Mapping[str, Any]) -> tuple[FirmResult, float]:
+    started = time.perf_counter()
+    return model_firm(**firm), time.perf_counter() - started
 
 
 def firm_names(task: Task) -> dict[str, list[str]]:

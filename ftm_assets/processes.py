@@ -1,0 +1,40 @@
+"""Work on many items in processes side by side: what firms cost one by one, they cost by as many as there are CPUs."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from ftm_resources import settings
+
+Result = TypeVar("Result")
+
+FEWEST_ITEMS = 8
+"""Fewer items are done here: a process takes a second to start."""
+
+
+def n_processes(asked: int) -> int:
+    """Return how many processes to use: as asked, or for 0 one per CPU that this process may use.
+
+    With the multiprocess executor it is one for 0: the steps are side by side already.
+    """
+    if asked:
+        return asked
+    if settings.get("FTM_EXECUTOR") == "multiprocess":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def side_by_side(work: Callable[[Any], Result], items: Sequence[Any], asked: int = 0) -> Iterator[Result]:
+    """Yield `work(item)` for each item, in the order of items; `work` is a function of a module.
+
+    The processes have one thread each for linear algebra and are kept for the next call; they end when idle for
+    five minutes. An exception of `work` is raised here.
+    """
+    n = min(n_processes(asked), len(items))
+    if n < 2 or len(items) < FEWEST_ITEMS:
+        yield from map(work, items)
+        return
+    from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - a second that other steps need not wait
+
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        yield from Parallel(n_jobs=n, return_as="generator", max_nbytes=None)(delayed(work)(i) for i in items)
