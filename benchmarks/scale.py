@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,19 +102,23 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
     return slopes
 
 
+def run_all(sizes: Sequence[int], out: Path, folder: Path | None = None) -> None:
+    """Run each size and add a JSON line per stage to `out`; warehouses are kept in `folder`, if given."""
+    for firms in sizes:
+        with tempfile.TemporaryDirectory() as temporary:
+            rows = run(firms, (folder or Path(temporary)) / str(firms))
+        with out.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
 def main() -> None:
-    """Run the sizes asked for and append a JSON line per stage to the file given."""
+    """Run the sizes asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--firms", type=int, nargs="+", default=[500, 1000, 2000, 5000])
     parser.add_argument("--out", type=Path, required=True, help="file to which results are added")
     parser.add_argument("--folder", type=Path, help="keep the warehouses here; default: a temporary folder")
     options = parser.parse_args()
-    for firms in options.firms:
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = (options.folder or Path(temporary)) / str(firms)
-            rows = run(firms, folder)
-        with options.out.open("a") as out:
-            out.writelines(json.dumps(row) + "\n" for row in rows)
+    run_all(options.firms, options.out, options.folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,54 @@
+"""Clocks and memory for the benchmarks, and the tables that their results become."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Clock:
+    """Seconds spent inside `timed`, by the wall and by the CPU (all threads of this process)."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+@contextmanager
+def timed(clock: Clock) -> Iterator[None]:
+    """Add what the block takes to the clock."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    try:
+        yield
+    finally:
+        clock.wall += time.perf_counter() - wall
+        clock.cpu += time.process_time() - cpu
+
+
+def peak_mib() -> int:
+    """Return the most memory that this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as a Markdown table; floats to three significant digits, at most three decimals."""
+    if not rows:
+        return "(not run)"
+    columns = list(rows[0])
+    lines = [f"| {' | '.join(columns)} |", f"| {' | '.join('---' for _ in columns)} |"]
+    lines += [f"| {' | '.join(_cell(row.get(c)) for c in columns)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        if abs(value) >= 100:
+            return f"{value:,.0f}"
+        return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

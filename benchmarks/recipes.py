@@ -1,0 +1,107 @@
+"""What is compared: BERTopic as it comes, the system being replaced, and ours, each as a person would run it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ftm_assets.methods.clustering import GraphClusterer
+from ftm_assets.methods.firm_topics import FirmParams, cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from benchmarks.planted import Firm
+
+    Labels = NDArray[np.int64]
+
+
+def predecessor_umap(seed: int) -> Any:
+    """UMAP as the predecessor set it for a firm."""
+    from umap import UMAP
+
+    return UMAP(n_neighbors=15, n_components=10, min_dist=0.01, metric="cosine", random_state=seed)
+
+
+def predecessor_hdbscan() -> Any:
+    """HDBSCAN as the predecessor set it for a firm."""
+    from hdbscan import HDBSCAN
+
+    return HDBSCAN(min_cluster_size=6, min_samples=2, cluster_selection_method="leaf", prediction_data=False)
+
+
+def bertopic_default(firm: Firm, seed: int) -> Labels:
+    """BERTopic's own UMAP (15 neighbours, 5 d, min_dist 0) and HDBSCAN (10)."""
+    from hdbscan import HDBSCAN
+    from umap import UMAP
+
+    layout = UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=seed)
+    found: Labels = HDBSCAN(min_cluster_size=10).fit_predict(layout.fit_transform(firm.embeddings))
+    return found
+
+
+def predecessor(firm: Firm, seed: int) -> Labels:
+    """UMAP and HDBSCAN as the predecessor set them."""
+    found: Labels = predecessor_hdbscan().fit_predict(predecessor_umap(seed).fit_transform(firm.embeddings))
+    return found
+
+
+def ward(firm: Firm, seed: int) -> Labels:  # noqa: ARG001 - it has none
+    """Centred vectors, Ward linkage, n/15 clusters."""
+    from sklearn.cluster import AgglomerativeClustering
+
+    centred = firm.embeddings - firm.embeddings.mean(axis=0)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    found: Labels = AgglomerativeClustering(max(2, len(centred) // 15)).fit_predict(centred)
+    return found
+
+
+def ours_alone(firm: Firm, seed: int) -> Labels:
+    """Our clusterer, each sentence by itself."""
+    return GraphClusterer(seed=seed).fit(firm.embeddings).labels_
+
+
+def ours(firm: Firm, seed: int) -> Labels:
+    """Our clusterer as the platform runs it: sentences with those beside them in the turn."""
+    return cluster(firm.embeddings, firm.turns, firm.positions, replace(FirmParams(), seed=seed))
+
+
+CLUSTERINGS: dict[str, Callable[[Firm, int], Labels]] = {
+    "BERTopic default": bertopic_default,
+    "predecessor": predecessor,
+    "centred Ward, n/15": ward,
+    "ours, each sentence alone": ours_alone,
+    "ours": ours,
+}
+
+
+def reassigned(firm: Firm, labels: Labels) -> Labels:
+    """Return the labels with outliers given to the topic of nearest centroid, as the predecessor did."""
+    if labels.max() < 0:
+        return labels
+    centroids = np.stack([firm.embeddings[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
+    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    nearest: Labels = (firm.embeddings @ centroids.T).argmax(axis=1)
+    return np.where(labels < 0, nearest, labels)
+
+
+def bertopic_model(kind: str, encoder: Any) -> Any:
+    """Return BERTopic as it comes (`default`) or in the predecessor's setting, keywords included."""
+    from bertopic import BERTopic
+
+    if kind == "default":
+        return BERTopic(embedding_model=encoder)
+    from bertopic.representation import KeyBERTInspired, MaximalMarginalRelevance
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    return BERTopic(
+        embedding_model=encoder,
+        umap_model=predecessor_umap(42),
+        hdbscan_model=predecessor_hdbscan(),
+        vectorizer_model=CountVectorizer(ngram_range=(1, 2), min_df=2, stop_words="english"),
+        representation_model=[KeyBERTInspired(), MaximalMarginalRelevance(diversity=0.3)],
+    )
