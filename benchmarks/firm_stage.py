@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from benchmarks.measure import Clock, timed
 from benchmarks.planted import NOISE, as_firm, passages, shuffled
 from ftm_assets.methods.firm_topics import model_firm
 from ftm_assets.methods.keywords import class_keywords
-from ftm_assets.methods.quality import coherence, diversity
+from ftm_assets.methods.quality import coherence, diversity, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
