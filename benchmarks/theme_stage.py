@@ -89,8 +89,8 @@ def one(sentences: Vectors, n: int, name: str) -> dict[str, Any]:
     from sklearn.metrics import adjusted_rand_score
 
     x, truth = themes(n, SIZES[n], sentences, spread=SPREAD, within=WITHIN)
-    # Everything once at a size that takes the same code paths (approximate neighbours above 10,000 rows).
-    RECIPES[name](themes(12_000, 100, sentences, spread=SPREAD, within=WITHIN, seed=1)[0])
+    # Everything once at a size that takes the same code paths (approximate neighbours above 25,000 rows).
+    RECIPES[name](themes(26_000, 250, sentences, spread=SPREAD, within=WITHIN, seed=1)[0])
     clock = Clock()
     with timed(clock):
         labels = RECIPES[name](x)

@@ -180,9 +180,13 @@ class FanOut:
             }
             config = self.config(**chunk["config"])
             reused = computed = 0
+            is_as_planned = False
             with bar(f"{self.name} {quarter} chunk {chunk['index']}", "firms", len(chunk["firms"])) as move:
                 for group in _groups(chunk["firms"], config):
                     if staging.find(group) is None:
+                        if not is_as_planned:
+                            self._refuse_other_models(chunk["identity"]["models"], context.resources)
+                            is_as_planned = True
                         start = reused + computed
 
                         def within(done: int, total: int, start: int = start, n: int = len(group)) -> None:
@@ -199,6 +203,17 @@ class FanOut:
             return {"firms_computed": computed, "firms_reused": reused, "parts_ignored": staging.ignored}
 
         return chunk
+
+    def _refuse_other_models(self, planned: Mapping[str, Any], resources: Any) -> None:
+        """Raise a Failure where this process would compute with other models, or in another precision."""
+        here = dict(self.identity(resources))
+        if digest(here) != digest(planned):
+            raise dg.Failure(
+                f"{self.name}: planned with {planned}, but this process has {here}. The steps of a run must have "
+                "the same settings; where their processors differ, set FTM_EMBEDDING_PRECISION and "
+                "FTM_SENTIMENT_PRECISION to float32, and materialize the asset again.",
+                allow_retries=False,
+            )
 
     def _commit_op(self) -> dg.OpDefinition:
         @dg.op(

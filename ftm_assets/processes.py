@@ -9,7 +9,7 @@ from ftm_resources import settings
 Result = TypeVar("Result")
 
 FEWEST_ITEMS = 8
-"""Fewer items are done here: a process takes a second to start."""
+"""Fewer firms are modelled here: a process takes a second to start."""
 
 
 def n_processes(asked: int) -> int:
@@ -24,14 +24,16 @@ def n_processes(asked: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def side_by_side(work: Callable[[Any], Result], items: Sequence[Any], asked: int = 0) -> Iterator[Result]:
+def side_by_side(
+    work: Callable[[Any], Result], items: Sequence[Any], asked: int = 0, *, fewest: int = FEWEST_ITEMS
+) -> Iterator[Result]:
     """Yield `work(item)` for each item, in the order of items; `work` is a function of a module.
 
-    The processes have one thread each for linear algebra and are kept for the next call; they end when idle for
-    five minutes. An exception of `work` is raised here.
+    Fewer than `fewest` items are worked on here. The processes have one thread each for linear algebra and are
+    kept for the next call; they end when idle for five minutes. An exception of `work` is raised here.
     """
     n = min(n_processes(asked), len(items))
-    if n < 2 or len(items) < FEWEST_ITEMS:
+    if n < 2 or len(items) < fewest:
         yield from map(work, items)
         return
     from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - a second that other steps need not wait

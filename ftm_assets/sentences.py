@@ -1,6 +1,7 @@
 """sentences: what speakers other than the operator said, sentence by sentence, procedural talk marked."""
 
 import time
+from functools import partial
 
 import dagster as dg
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pyarrow.compute as pc
 
 from ftm_assets.methods.sentences import build_sentences
 from ftm_assets.partitions import QUARTERS
+from ftm_assets.processes import side_by_side
 from ftm_assets.specs import asset_attributes, preview
 from ftm_resources.io_manager import Rows
 from ftm_resources.progress import bar
@@ -30,13 +32,13 @@ def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> d
     # Transcripts are stored firm by firm, so that a firm's rows lie together.
     spoken = transcripts.read()
     firms = spoken.column("firm_id").unique().to_pylist()
-    found = []
+    groups = [firms[i : i + FIRMS_AT_ONCE] for i in range(0, len(firms), FIRMS_AT_ONCE)]
+    rows = [spoken.filter(pc.is_in(spoken.column("firm_id"), pa.array(g))) for g in groups]
+    found: list[pa.Table] = []
     with bar(f"sentences {quarter}", "firms", len(firms)) as move:
-        for start in range(0, len(firms), FIRMS_AT_ONCE):
-            some = firms[start : start + FIRMS_AT_ONCE]
-            rows = spoken.filter(pc.is_in(spoken.column("firm_id"), pa.array(some)))
-            found.append(build_sentences(rows, quarter))
-            move(start + len(some), None)
+        for part in side_by_side(partial(build_sentences, quarter=quarter), rows, fewest=2):
+            found.append(part)
+            move(min(len(found) * FIRMS_AT_ONCE, len(firms)), None)
     result = pa.concat_tables(found) if found else build_sentences(spoken, quarter)
     n, procedural = result.num_rows, pc.sum(result.column("is_procedural")).as_py() or 0
     return dg.Output(

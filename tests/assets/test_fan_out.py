@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -62,6 +63,7 @@ class Runner:
         work: Callable[[Task], Mapping[str, pa.Table]] = scored,
         *,
         code_version: str = "1",
+        identity: Callable[[Any], Mapping[str, Any]] = lambda _: {},
         **config: object,
     ) -> dg.ExecuteInProcessResult:
         def counted(task: Task) -> Mapping[str, pa.Table]:
@@ -75,6 +77,7 @@ class Runner:
             config=Config,
             code_version=code_version,
             work=counted,
+            identity=identity,
         )
         return dg.materialize(
             [fan_out.build(), dg.AssetSpec("sentences", partitions_def=QUARTERS)],
@@ -151,6 +154,16 @@ def test_another_config_or_code_version_starts_afresh(runner: Runner, change: di
     done = len(runner.calls)
     assert runner.run(flush_firms=5, **change).success
     assert len(runner.calls) - done == 5
+
+
+def test_a_chunk_that_would_compute_otherwise_than_planned_is_refused(runner: Runner):
+    """Steps of one run may land on processors of two kinds: their vectors must not mix."""
+    precisions = iter(["bfloat16", "float32"])
+    result = runner.run(identity=lambda _: {"embedder": {"precision": next(precisions)}})
+    assert not result.success
+    assert "planned with" in failure(result)
+    assert "FTM_EMBEDDING_PRECISION" in failure(result)
+    assert runner.calls == []
 
 
 def test_one_firm_that_raises_costs_the_others_nothing(runner: Runner):

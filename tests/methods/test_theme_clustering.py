@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ftm_assets.methods import theme_clustering
 from ftm_assets.methods.graph import OUTLIER
 from ftm_assets.methods.theme_clustering import ThemeClusterer
 
@@ -37,6 +38,46 @@ def test_the_order_of_rows_changes_nothing():
     assert ThemeClusterer().fit_predict(points[order]).tolist() == labels[order].tolist()
 
 
+def test_neither_order_nor_threads_nor_approximate_neighbours_change_the_labels(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Above `EXACT_NEIGHBORS_UP_TO` rows neighbours come from NN-descent, compiled, in threads."""
+    import numba
+    from sklearn.metrics import adjusted_rand_score
+    from threadpoolctl import threadpool_limits
+
+    points, truth = planted(30, 100, spread=1.1)
+    exact = ThemeClusterer().fit_predict(points)
+    monkeypatch.setattr(theme_clustering, "EXACT_NEIGHBORS_UP_TO", 1_000)
+    order = np.random.default_rng(2).permutation(len(points))
+    labels = []
+    threads = numba.get_num_threads()
+    for n, rows in ((1, np.arange(len(points))), (threads, order)):
+        numba.set_num_threads(n)
+        with threadpool_limits(n):
+            found = np.empty(len(points), dtype=np.int64)
+            found[rows] = ThemeClusterer().fit_predict(points[rows])
+            labels.append(found)
+    assert np.array_equal(*labels)
+    assert adjusted_rand_score(truth, labels[0]) > 0.95
+    assert adjusted_rand_score(exact, labels[0]) > 0.95
+
+
+def test_few_clear_themes_are_not_split_to_reach_the_number_aimed_at():
+    points, truth = planted(8, 100, spread=0.9)
+    labels = ThemeClusterer().fit_predict(points)
+    assert same_partition(truth, labels)
+    assert ThemeClusterer(merge_similarity=1.1).fit_predict(points).max() > 20
+
+
+def test_what_is_near_no_theme_is_in_none():
+    points, _ = planted(20, 30, spread=0.9)
+    stray = np.random.default_rng(7).normal(size=(40, 48))
+    labels = ThemeClusterer(join_similarity=0.6).fit_predict(np.vstack([points, stray]))
+    assert (labels[: len(points)] != OUTLIER).mean() > 0.95
+    assert (labels[len(points) :] == OUTLIER).mean() > 0.9
+
+
 def test_equal_rows_share_a_label():
     points, _ = planted(8, 15, spread=0.8)
     labels = ThemeClusterer().fit_predict(np.vstack([points, points[:7]]))
@@ -49,7 +90,7 @@ def test_themes_are_numbered_by_size():
     assert sizes.tolist() == sorted(sizes.tolist(), reverse=True)
 
 
-def test_an_outlier_joins_a_near_theme_and_a_lower_bound_places_more():
+def test_a_lower_bound_places_more():
     points, _ = planted(10, 25, spread=1.6, seed=2)
     strict = ThemeClusterer(join_similarity=0.9).fit_predict(points)
     lenient = ThemeClusterer(join_similarity=0.2).fit_predict(points)
