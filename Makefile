@@ -46,8 +46,9 @@ lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.5'
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-emit-options --no-annotate \
 		--output-file constraints.txt pyproject.toml
-	# One lock for every machine: the build of torch (CPU, CUDA, Apple) is the index's choice.
-	sed -i.old 's/^\(torch==[0-9.]*\)+.*/\1/' constraints.txt && rm constraints.txt.old
+	# One lock for every machine: the build of torch (CPU, CUDA, Apple) is the index's choice, and where this
+	# package lies is not the lock's to say (it names itself in its extras).
+	sed -i.old -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^ftm @ /d' constraints.txt && rm constraints.txt.old
 
 clean:
 	rm -rf $(VENV) .dagster dbt/target dbt/logs
