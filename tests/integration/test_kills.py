@@ -15,7 +15,7 @@ def test_a_killed_stage_goes_on_and_leaves_what_an_undisturbed_run_leaves():
     # In a process of its own: forking one in which OpenMP has worked would hang.
     command = [sys.executable, "-m", "benchmarks.kills", "--kills", "8", "--json"]
     done = subprocess.run(
-        [*command, "--stages", "sentences", "firm_topics"],
+        [*command, "--stages", "sentences", "sentence_sentiment"],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
