@@ -1,4 +1,4 @@
-"""The code location: every asset, check, job and resource; `defs` is the only product of importing it."""
+"""The code location: every asset, check, job, schedule and resource; `defs` is the only product of importing it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,8 @@ import dagster as dg
 from ftm_assets.checks import build_checks
 from ftm_assets.executors import ftm_executor
 from ftm_assets.firm_topics import firm_topics
+from ftm_assets.maintenance import NAME as MAINTENANCE
+from ftm_assets.maintenance import maintenance_schedule, warehouse_maintenance
 from ftm_assets.marts import build_marts
 from ftm_assets.sentence_embeddings import sentence_embeddings
 from ftm_assets.sentence_sentiment import sentence_sentiment
@@ -26,7 +28,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
     """Return all definitions; tests and commands replace resources here and nowhere else."""
     quarter = dg.define_asset_job(
         QUARTER_JOB,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(MAINTENANCE),
         description="Every asset of one quarter, with its checks",
     )
     return dg.Definitions(
@@ -41,9 +43,11 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             sentence_sentiment,
             sentiment_scores,
             build_marts(),
+            warehouse_maintenance,
         ],
         asset_checks=build_checks(),
         jobs=[quarter],
+        schedules=[maintenance_schedule],
         executor=ftm_executor,
         resources={**resources(), **(resource_overrides or {})},
     )

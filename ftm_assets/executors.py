@@ -29,9 +29,9 @@ def ftm_executor(context: dg.InitExecutorContext) -> Executor:
     if name == "multiprocess":
         return _create(dg.multiprocess_executor, context, config)
     if name == "ecs":
-        from dagster_aws.ecs import ecs_executor  # noqa: PLC0415 - boto3 is loaded with it
+        from ftm_assets.ecs_steps import ecs_step_executor  # noqa: PLC0415 - boto3 is loaded with it
 
-        return _create(ecs_executor, context, config)
+        return ecs_step_executor(context)
     raise dg.DagsterInvariantViolationError(
         f"FTM_EXECUTOR is {name!r}; it must be in_process, multiprocess or ecs"
     )

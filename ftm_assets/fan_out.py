@@ -14,6 +14,7 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
+from ftm_assets.ecs import op_tags
 from ftm_assets.outputs import asset_outs, write_tables
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import GROUPS
@@ -127,6 +128,7 @@ class FanOut:
     def _plan_op(self) -> dg.OpDefinition:
         @dg.op(
             name=f"{self.name}_plan",
+            tags=op_tags(f"{self.name}_plan"),
             ins={t: dg.In(QuarterTable) for t in self.inputs},
             out={"planned": dg.Out(dict), "chunks": dg.DynamicOut(dict)},
             config_schema=self.config.to_config_schema().as_field(),
@@ -164,6 +166,7 @@ class FanOut:
     def _chunk_op(self) -> dg.OpDefinition:
         @dg.op(
             name=f"{self.name}_chunk",
+            tags=op_tags(f"{self.name}_chunk"),
             ins={"chunk": dg.In(dict)},
             out=dg.Out(dict),
             required_resource_keys={"warehouse", *self.resources},
@@ -173,6 +176,7 @@ class FanOut:
         def chunk(context: dg.OpExecutionContext, chunk: dict[str, Any]) -> dict[str, Any]:
             warehouse, quarter = context.resources.warehouse, context.partition_key
             staging = Staging(warehouse, self.name, quarter, chunk["plan_id"])
+            staging.claim()
             contents = chunk["identity"]["inputs"]
             inputs = {
                 t: QuarterTable(warehouse, t, quarter, snapshot, contents[t])
@@ -218,6 +222,7 @@ class FanOut:
     def _commit_op(self) -> dg.OpDefinition:
         @dg.op(
             name=f"{self.name}_commit",
+            tags=op_tags(f"{self.name}_commit"),
             ins={"planned": dg.In(dict), "chunks": dg.In(list)},
             out={t: dg.Out(Rows, is_required=False) for t in self.tables},
             required_resource_keys={"warehouse"},
@@ -229,6 +234,7 @@ class FanOut:
             staging = Staging(
                 context.resources.warehouse, self.name, context.partition_key, planned["plan_id"]
             )
+            staging.claim()
             config = self.config(**planned["config"])
             groups = [g for chunk in planned["chunks"] for g in _groups(chunk, config)]
             parts = _complete(self.name, staging, groups)

@@ -14,6 +14,7 @@ from dagster_dbt import (
     dbt_assets,
 )
 
+from ftm_assets.ecs import op_tags
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import asset_attributes, preview
 from ftm_resources import dbt_project
@@ -79,6 +80,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
         manifest=manifest or dbt_project.manifest(),
         name="marts",
         partitions_def=QUARTERS,
+        op_tags=op_tags("marts"),
         dagster_dbt_translator=ContractTranslator(),
     )
     def marts(context: dg.AssetExecutionContext, dbt: OfflineDbt, warehouse: Warehouse) -> Iterator[Any]:

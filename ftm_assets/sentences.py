@@ -7,6 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftm_assets.ecs import op_tags
 from ftm_assets.methods.sentences import build_sentences
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.processes import side_by_side
@@ -23,6 +24,7 @@ FIRMS_AT_ONCE = 100
 
 @dg.asset(
     partitions_def=QUARTERS,
+    op_tags=op_tags("sentences"),
     **asset_attributes("sentences", code_version=CODE_VERSION, kinds={"python"}),
 )
 def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[Rows]:

@@ -5,6 +5,7 @@ import time
 import dagster as dg
 import pyarrow.compute as pc
 
+from ftm_assets.ecs import op_tags
 from ftm_assets.methods.sentiment_scores import build_scores
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import asset_attributes, preview
@@ -16,6 +17,7 @@ CODE_VERSION = "1"
 
 @dg.asset(
     partitions_def=QUARTERS,
+    op_tags=op_tags("sentiment_scores"),
     **asset_attributes("sentiment_scores", code_version=CODE_VERSION, kinds={"duckdb"}),
 )
 def sentiment_scores(

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets import naming
+from ftm_assets.ecs import op_tags
 from ftm_assets.methods.naming import Digest
 from ftm_assets.methods.themes import ThemeModel, ThemeParams, model_themes
 from ftm_assets.outputs import asset_outs, write_tables
@@ -73,6 +74,7 @@ class ThemesConfig(dg.Config):
     can_subset=True,
     partitions_def=QUARTERS,
     pool="cpu",
+    op_tags=op_tags("themes"),
 )
 def themes(
     context: dg.AssetExecutionContext,

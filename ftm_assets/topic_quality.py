@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ftm_assets.ecs import op_tags
 from ftm_assets.methods.firm_topics import FirmParams
 from ftm_assets.methods.quality import (
     LARGE_TOPIC_SENTENCES,
@@ -56,6 +57,7 @@ class TopicQualityConfig(dg.Config):
 @dg.asset(
     partitions_def=QUARTERS,
     pool="cpu",
+    op_tags=op_tags("topic_quality"),
     **asset_attributes("topic_quality", code_version=CODE_VERSION, kinds={"scikitlearn"}),
 )
 def topic_quality(

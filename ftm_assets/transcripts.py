@@ -7,6 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftm_assets.ecs import op_tags
 from ftm_assets.methods.transcripts import build_transcripts
 from ftm_assets.outputs import asset_outs, write_tables
 from ftm_assets.partitions import QUARTERS
@@ -25,7 +26,8 @@ TABLES = ("transcripts", "transcript_audit")
     outs=asset_outs(TABLES, code_version=CODE_VERSION, kinds={"python"}),
     can_subset=True,
     partitions_def=QUARTERS,
-    pool="source",
+    pool="wrds",
+    op_tags=op_tags("transcripts"),
 )
 def transcripts(
     context: dg.AssetExecutionContext, source: ConfiguredSource, warehouse: Warehouse

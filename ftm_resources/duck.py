@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ftm_resources.history import AsOf
     from ftm_resources.warehouse import Warehouse
 
 _SQL_TYPES = {
@@ -30,7 +31,10 @@ _SQL_TYPES = {
 
 
 def open_connection(
-    warehouse: Warehouse, quarter: str | None, tables: Iterable[str] = tuple(TABLES)
+    warehouse: Warehouse,
+    quarter: str | None,
+    tables: Iterable[str] = tuple(TABLES),
+    as_of: AsOf | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Return a connection in memory with one view per table of the warehouse."""
     import duckdb  # noqa: PLC0415
@@ -40,7 +44,7 @@ def open_connection(
     connection.execute("SET TimeZone = 'UTC'")
     if urlparse(warehouse.root).scheme.startswith("s3"):
         _prepare_s3(connection)
-    create_views(connection, warehouse, quarter, tables)
+    create_views(connection, warehouse, quarter, tables, as_of)
     return connection
 
 
@@ -49,11 +53,12 @@ def create_views(
     warehouse: Warehouse,
     quarter: str | None,
     tables: Iterable[str] = tuple(TABLES),
+    as_of: AsOf | None = None,
 ) -> None:
-    """Create, on any connection, a view per table over the files of its current snapshot."""
+    """Create, on any connection, a view per table over the files of its current snapshot, or of `as_of`."""
     for name in tables:
         contract = TABLES[name]
-        files = [_path(uri) for uri in warehouse.data_files(name, quarter=quarter)]
+        files = [_path(uri) for uri in warehouse.data_files(name, quarter=quarter, as_of=as_of)]
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {_select(contract, files)}')
 
 
@@ -73,7 +78,7 @@ def _sql_type(kind: pa.DataType) -> str:
 
 
 def _path(uri: str) -> str:
-    return unquote(urlparse(uri).path) if uri.startswith("file://") else uri
+    return uri.removeprefix("file://")
 
 
 def _prepare_s3(connection: duckdb.DuckDBPyConnection) -> None:

@@ -58,6 +58,12 @@ class Staging:
         self._quarter_folder = f"{root}/{FOLDER}/{self.asset}/{self.quarter}"
         self._folder = f"{self._quarter_folder}/{self.plan_id}"
 
+    def claim(self) -> None:
+        """Mark the plan's parts as in use now: maintenance leaves them alone for its grace period."""
+        self._fs.create_dir(self._folder, recursive=True)
+        with self._fs.open_output_stream(f"{self._folder}/in-use"):
+            pass
+
     def write(
         self,
         firms: Sequence[str],

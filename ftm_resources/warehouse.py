@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dagster import ConfigurableResource
 
-from ftm_resources import settings
+from ftm_resources import history, settings
+from ftm_resources.damage import naming_damage, naming_damaged_metadata
 from ftm_resources.fingerprint import Fingerprint
+from ftm_resources.history import PREFIX, WarehouseError
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.snapshots import Snapshot
+
+    from ftm_resources.history import AsOf
 
 TARGET_FILE_BYTES = 512 * 1024 * 1024
 """A data file is closed when it reaches this size: two or three files hold a full quarter."""
@@ -49,12 +54,6 @@ _TABLE_PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
 }
-
-_PREFIX = "ftm."
-
-
-class WarehouseError(RuntimeError):
-    """The warehouse cannot do what was asked; the message says what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -99,41 +98,49 @@ class Warehouse(ConfigurableResource):
 
     @property
     def uri(self) -> str:
-        """The root as a URI."""
-        return self.root if _is_s3(self.root) else Path(self.root).as_uri()
+        """The root as PyIceberg has it: a URI without escapes, which it would not undo."""
+        return self.root if _is_s3(self.root) else f"file://{self.root}"
 
     def catalog(self) -> Catalog:
         """Open the catalog, creating it (and the folder) on first use."""
         if _is_s3(self.root):
             from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - boto3 is loaded with it
 
-            # PyIceberg's file access does not read the endpoint that AWS clients read.
-            endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-            options = {"s3.endpoint": endpoint} if endpoint else {}
-            return load_catalog("ftm", type="glue", warehouse=self.root, **options)
+            return load_catalog("ftm", type="glue", warehouse=self.root, **self.file_options)
         from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415
 
         Path(self.root).mkdir(parents=True, exist_ok=True)
-        # Two processes that both find no catalog would both create its tables: one at a time.
-        with self._lock("catalog"):
+        with self.lock("catalog"):  # two processes that both find no catalog would both create its tables
             return SqlCatalog("ftm", uri=f"sqlite:///{self.root}/catalog.db?timeout=120", warehouse=self.uri)
+
+    @property
+    def file_options(self) -> dict[str, str]:
+        """What PyIceberg's file access must be told: unlike AWS clients, it reads no endpoint by itself."""
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        return {"s3.endpoint": endpoint} if endpoint and _is_s3(self.root) else {}
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
         """Return the file system that holds the warehouse and the root's path in it."""
         from pyarrow import fs as pafs  # noqa: PLC0415
 
-        filesystem, path = pafs.FileSystem.from_uri(self.uri)
+        if not _is_s3(self.root):
+            return pafs.LocalFileSystem(), self.root
+        filesystem, path = pafs.FileSystem.from_uri(self.root)
         return filesystem, path.rstrip("/")
 
     def table(self, name: str) -> IcebergTable:
-        """Load a table at its current snapshot, creating it by its contract where it does not exist."""
+        """Load a table at its current snapshot, creating it by its contract where it does not exist.
+
+        Raises WarehouseError, naming the file, where the table's metadata is gone or unreadable.
+        """
         from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError  # noqa: PLC0415
 
         contract, catalog = TABLES[name], self.catalog()
         try:
-            return catalog.load_table((NAMESPACE, name))
+            with naming_damaged_metadata(self, name):
+                return catalog.load_table((NAMESPACE, name))
         except NoSuchTableError:
-            with self._lock("catalog"), contextlib.suppress(NamespaceAlreadyExistsError):
+            with self.lock("catalog"), contextlib.suppress(NamespaceAlreadyExistsError):
                 catalog.create_namespace(NAMESPACE)
             return self._create(catalog, contract)
 
@@ -145,7 +152,7 @@ class Warehouse(ConfigurableResource):
         schema = contract.iceberg_schema
         source = schema.find_field(PARTITION).field_id
         spec = PartitionSpec(PartitionField(source, 1000, IdentityTransform(), PARTITION))
-        with self._lock("catalog"):
+        with self.lock("catalog"):
             try:
                 return catalog.create_table(
                     (NAMESPACE, contract.name),
@@ -180,13 +187,13 @@ class Warehouse(ConfigurableResource):
                 writer.write(contract.conform(batch, quarter=quarter))
             paths, rows, content = writer.close()
             properties = {
-                f"{_PREFIX}quarter": quarter,
-                f"{_PREFIX}content": content,
-                f"{_PREFIX}rows": str(rows),
-                **{f"{_PREFIX}{k}": _text(v) for k, v in (provenance or {}).items()},
+                f"{PREFIX}quarter": quarter,
+                f"{PREFIX}content": content,
+                f"{PREFIX}rows": str(rows),
+                **{f"{PREFIX}{k}": _text(v) for k, v in (provenance or {}).items()},
             }
             scheme = "s3://" if _is_s3(self.root) else "file://"
-            with self._lock(f"commit-{name}"):
+            with self.lock(f"commit-{name}"):
                 table = table.refresh()
                 with table.transaction() as transaction:
                     if _has_quarter(table, quarter):
@@ -208,13 +215,8 @@ class Warehouse(ConfigurableResource):
         """Return a quarter of a table as of now: later writes do not change what it reads."""
         table = self.table(name)
         snapshot = table.current_snapshot()
-        return QuarterTable(
-            self,
-            name,
-            quarter,
-            snapshot.snapshot_id if snapshot else None,
-            _content(table, snapshot, quarter),
-        )
+        pinned = snapshot.snapshot_id if snapshot else None
+        return QuarterTable(self, name, quarter, pinned, _content(table, snapshot, quarter))
 
     def read(
         self,
@@ -224,22 +226,36 @@ class Warehouse(ConfigurableResource):
         columns: Sequence[str] | None = None,
         firms: Sequence[str] | None = None,
         snapshot_id: int | None = None,
+        as_of: AsOf | None = None,
     ) -> pa.Table:
-        """Return a quarter's rows as an Arrow table of the contract's types; no rows where there are none."""
+        """Return a quarter's rows as an Arrow table of the contract's types; no rows where there are none.
+
+        As they are, or at a snapshot, or `as_of` a tag or a moment. Raises WarehouseError where that state has
+        expired or never was, or a file of it is damaged; it says which.
+        """
         table = self.table(name)
         wanted = tuple(columns) if columns else tuple(c.name for c in TABLES[name].columns)
         schema = pa.schema([TABLES[name].arrow_schema.field(c) for c in wanted])
-        if table.current_snapshot() is None:
-            return schema.empty_table()
+        if snapshot_id is None:
+            chosen = history.selections(table, name, quarter, as_of)
+            if not chosen:
+                history.require(self, quarter, as_of)
+                return schema.empty_table()
+            ((_, snapshot_id),) = chosen
+        elif table.snapshot_by_id(snapshot_id) is None:
+            raise WarehouseError(
+                f"{name}: snapshot {snapshot_id} has expired; materialize what reads it again, from its start"
+            )
         where = _where(quarter, firms)
-        rows = table.scan(row_filter=where, selected_fields=wanted, snapshot_id=snapshot_id).to_arrow()
-        return rows.select(wanted).cast(schema)
+        scan = table.scan(row_filter=where, selected_fields=wanted, snapshot_id=snapshot_id)
+        with naming_damage(scan, name, quarter):
+            return scan.to_arrow().select(wanted).cast(schema)
 
     def provenance(self, name: str, quarter: str) -> dict[str, Any]:
         """Return what the snapshot that wrote a quarter says it was made from; empty if there is none."""
         table = self.table(name)
-        snapshot = _writer_of(table, table.current_snapshot(), quarter)
-        return {} if snapshot is None else _properties(snapshot)
+        write = history.writer_of(table, table.current_snapshot(), quarter)
+        return {} if write is None else write.provenance()
 
     def quarters(self, name: str) -> list[str]:
         """Return the quarters that a table holds, sorted."""
@@ -249,27 +265,36 @@ class Warehouse(ConfigurableResource):
         return sorted({task.file.partition[0] for task in table.scan().plan_files()})
 
     def connect(
-        self, *, quarter: str | None = None, tables: Iterable[str] = tuple(TABLES)
+        self,
+        *,
+        quarter: str | None = None,
+        tables: Iterable[str] = tuple(TABLES),
+        as_of: AsOf | None = None,
     ) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection in memory with a view per table over its current snapshot.
 
         With `quarter`, the views hold that quarter only; without, DuckDB prunes by the quarter in a query.
-        The views name the files of the snapshots at the time of the call.
+        With `as_of`, they hold what the tables held at a moment, or the quarters that have this tag as tagged.
+        The views name the files of the snapshots at the time of the call. Raises WarehouseError as `read` does.
         """
         from ftm_resources.duck import open_connection  # noqa: PLC0415
 
-        return open_connection(self, quarter, tables)
+        history.require(self, quarter, as_of)
+        return open_connection(self, quarter, tables, as_of)
 
-    def data_files(self, name: str, *, quarter: str | None = None) -> list[str]:
+    def data_files(self, name: str, *, quarter: str | None = None, as_of: AsOf | None = None) -> list[str]:
         """Return the URIs of the data files of a table's current snapshot, sorted by quarter and path."""
         table = self.table(name)
-        if table.current_snapshot() is None:
-            return []
-        scan = table.scan(row_filter=_where(quarter)) if quarter else table.scan()
-        return sorted(task.file.file_path for task in scan.plan_files())
+        found: list[str] = []
+        for of_quarter, snapshot_id in history.selections(table, name, quarter, as_of):
+            scan = table.scan(snapshot_id=snapshot_id)
+            scan = scan.filter(_where(of_quarter)) if of_quarter else scan
+            with naming_damage(scan, name, of_quarter):
+                found += [task.file.file_path for task in scan.plan_files()]
+        return sorted(found)
 
     @contextlib.contextmanager
-    def _lock(self, what: str) -> Iterator[None]:
+    def lock(self, what: str) -> Iterator[None]:
         """Serialise writers on one machine; the system releases the lock of a process that dies.
 
         On S3 the Glue catalog's optimistic commit, with its retries, does this alone.
@@ -342,7 +367,9 @@ def _text(value: Any) -> str:
 def _has_quarter(table: IcebergTable, quarter: str) -> bool:
     if table.current_snapshot() is None:
         return False
-    return any(True for _ in table.scan(row_filter=_where(quarter)).plan_files())
+    scan = table.scan(row_filter=_where(quarter))
+    with naming_damage(scan, table.name()[-1], quarter):
+        return any(True for _ in scan.plan_files())
 
 
 def _where(quarter: str, firms: Sequence[str] | None = None) -> BooleanExpression:
@@ -354,32 +381,19 @@ def _where(quarter: str, firms: Sequence[str] | None = None) -> BooleanExpressio
     return And(in_quarter, In("firm_id", set(firms)))  # type: ignore[misc,call-arg]
 
 
-def _writer_of(table: IcebergTable, snapshot: Snapshot | None, quarter: str) -> Snapshot | None:
-    """Return the newest snapshot, from `snapshot` backwards, that wrote the quarter."""
-    while snapshot is not None:
-        if snapshot.summary and snapshot.summary.additional_properties.get(f"{_PREFIX}quarter") == quarter:
-            return snapshot
-        parent = snapshot.parent_snapshot_id
-        snapshot = table.snapshot_by_id(parent) if parent is not None else None
-    return None
-
-
-def _properties(snapshot: Snapshot) -> dict[str, Any]:
-    found = snapshot.summary.additional_properties if snapshot.summary else {}
-    mine = {k.removeprefix(_PREFIX): v for k, v in found.items() if k.startswith(_PREFIX)}
-    return {k: json.loads(v) if v[:1] in "{[" else v for k, v in mine.items()} | {
-        "snapshot_id": snapshot.snapshot_id,
-        "committed_at_ms": snapshot.timestamp_ms,
-    }
-
-
 def _content(table: IcebergTable, snapshot: Snapshot | None, quarter: str) -> str:
-    writer = _writer_of(table, snapshot, quarter)
+    writer = history.writer_of(table, snapshot, quarter)
     if writer is not None:
-        return str(_properties(writer)["content"])
+        return writer.properties["content"]
     if snapshot is None or not _has_quarter(table, quarter):
         return "empty"
-    # Written by other means, or its snapshot has expired: the names of its files identify it.
+    # Written by other means: the names of its files identify it.
     scan = table.scan(row_filter=_where(quarter), snapshot_id=snapshot.snapshot_id)
     names = sorted(os.path.basename(task.file.file_path) for task in scan.plan_files())  # noqa: PTH119 - URIs
     return "files:" + uuid.uuid5(uuid.NAMESPACE_URL, "|".join(names)).hex
+
+
+if __name__ == "__main__":
+    from ftm_resources.commands import main
+
+    sys.exit(main())

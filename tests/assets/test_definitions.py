@@ -2,6 +2,7 @@ import dagster as dg
 import pytest
 
 from ftm_assets.definitions import QUARTER_JOB, build_definitions
+from ftm_assets.maintenance import NAME as MAINTENANCE
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import GROUPS, OWNER
 from ftm_resources.tables import TABLES
@@ -10,18 +11,24 @@ DEFINITIONS = build_definitions()
 SPECS = {spec.key.path[-1]: spec for spec in DEFINITIONS.resolve_all_asset_specs()}
 
 
-def test_the_assets_are_the_tables():
-    assert set(SPECS) == set(TABLES)
+def test_the_assets_are_the_tables_and_their_maintenance():
+    assert set(SPECS) == {*TABLES, MAINTENANCE}
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_every_asset_says_what_it_is(name: str):
+@pytest.mark.parametrize("name", SPECS)
+def test_every_asset_has_a_description_group_owner_kinds_and_version(name: str):
     spec = SPECS[name]
     assert spec.description
-    assert spec.group_name == GROUPS[name]
+    assert spec.group_name
     assert list(spec.owners) == [OWNER]
     assert spec.kinds
     assert spec.code_version
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_says_what_its_columns_are(name: str):
+    spec = SPECS[name]
+    assert spec.group_name == GROUPS[name]
     assert spec.partitions_def == QUARTERS
     columns = {c.name: c for c in spec.metadata["dagster/column_schema"].columns}
     assert set(columns) == {c.name for c in TABLES[name].columns}

@@ -58,3 +58,10 @@ def test_an_unknown_executor_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     success, said = messages(tmp_path)
     assert not success
     assert "FTM_EXECUTOR is 'threads'; it must be in_process, multiprocess or ecs" in said
+
+
+def test_steps_on_ecs_need_the_launcher_of_ecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FTM_EXECUTOR", "ecs")
+    success, said = messages(tmp_path)
+    assert not success
+    assert "infra/dagster/aws.yaml" in said

@@ -1,5 +1,7 @@
 """Plan → chunks → commit on a small asset of its own, in a real Dagster instance and a real warehouse."""
 
+import os
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.fan_out import FanOut, FanOutConfig, Task
+from ftm_assets.maintenance import warehouse_maintenance
 from ftm_assets.partitions import QUARTERS
 from ftm_resources.io_manager import WarehouseIOManager
 from ftm_resources.staging import FOLDER
@@ -226,3 +229,62 @@ def test_a_part_that_vanishes_before_the_commit_is_a_loud_failure(runner: Runner
     assert not result.success
     assert "5 planned firms are in no part" in failure(result)
     assert runner.rows() == []
+
+
+def test_a_damaged_input_file_ends_the_step_by_name_and_costs_no_firm(runner: Runner):
+    (uri,) = runner.warehouse.data_files("sentences")
+    path = Path(uri.removeprefix("file://"))
+    whole = path.read_bytes()
+
+    def cut_short(task: Task) -> Mapping[str, pa.Table]:
+        path.write_bytes(whole[:100])
+        return scored(task)
+
+    result = runner.run(cut_short, max_failed_share=1)
+    assert not result.success
+    assert f"data file {uri} has 100 bytes where {len(whole)} were written" in failure(result)
+    path.write_bytes(whole)
+    assert runner.run().success
+    assert len(runner.rows()) == 25
+
+
+def test_maintenance_in_the_middle_of_a_resumed_run_takes_nothing_that_the_run_needs(
+    tmp_path: Path, firms: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Its parts and its input are two months old, and the input is replaced while it runs."""
+    runner = Runner(tmp_path)
+    root, long_ago = Path(runner.warehouse.root), time.time() - 60 * 86400
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time", lambda: long_ago)
+        runner.warehouse.replace("sentences", QUARTER, [sentences(firms)])
+
+    def dies(task: Task) -> Mapping[str, pa.Table]:
+        if "020" in task.firms:
+            raise OSError("the disk is gone")
+        return scored(task)
+
+    assert not runner.run(dies, flush_firms=5).success
+    abandoned = root / FOLDER / "firm_topics" / QUARTER / "plan" / "part.parquet"
+    abandoned.parent.mkdir(parents=True)
+    abandoned.touch()
+    for path in root.rglob("*"):
+        os.utime(path, (long_ago, long_ago))
+
+    def maintained(task: Task) -> Mapping[str, pa.Table]:
+        runner.warehouse.replace("sentences", QUARTER, [sentences(["999"])])
+        strictest = {"keep_days": 1, "keep_last": 1, "grace_days": 1 / 24}
+        done = dg.materialize(
+            [warehouse_maintenance],
+            resources={"warehouse": runner.warehouse},
+            instance=runner.instance,
+            run_config={"ops": {warehouse_maintenance.op.name: {"config": strictest}}},
+        )
+        (event,) = done.asset_materializations_for_node(warehouse_maintenance.op.name)
+        assert event.metadata["oldest_unfinished_run"].value != "none"
+        return scored(task)
+
+    result = runner.run(maintained, flush_firms=5)
+    assert result.success
+    assert not abandoned.exists()
+    assert [c[0] for c in runner.calls[5:]] == ["020"], "the old parts are reused"
+    assert runner.rows() == [f"{QUARTER}:{f}:000" for f in firms], "of the input that was planned"

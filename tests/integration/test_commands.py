@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from ftm_resources.tables import TABLES
@@ -93,12 +94,62 @@ def test_bad_calls_end_in_the_list_of_problems_not_in_a_traceback(
     assert "Traceback" not in done.stderr
 
 
+WAREHOUSE_COMMANDS = re.findall(r"^(python -m ftm_resources\.warehouse .*?)(?: +#.*)?$", README, re.MULTILINE)
+
+
 def test_the_readme_queries_run(sample: tuple[Deployment, object], monkeypatch: pytest.MonkeyPatch):
     warehouse = sample[0].warehouse
     monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
-    (python,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(python, {})  # noqa: S102 - the README is ours
+    tag, _, verify = (call(command, dict(os.environ)) for command in WAREHOUSE_COMMANDS[:3])
+    assert tag.stdout.strip() == f"2023Q1 as of now is paper-v1; tables: {len(TABLES)}"
+    assert verify.stdout.strip() == f"2023Q1 is as it was written; tables: {len(TABLES)}"
+    for python in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(python, {})  # noqa: S102 - the README is ours
     sql = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
     assert sql
     for query in sql:
         assert warehouse.connect().execute(query).fetchall()
+
+
+def test_the_warehouse_commands_of_the_readme_run(environment: dict[str, str]):
+    warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
+    warehouse.replace("themes", SAMPLE_QUARTER, [])
+    said = []
+    for command in WAREHOUSE_COMMANDS:
+        done = call(command, environment)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout.strip())
+    assert said == [
+        "2023Q1 as of now is paper-v1; tables: 1",
+        "2023Q1 paper-v1; tables: 1",
+        "2023Q1 is as it was written; tables: 1",
+        "paper-v1 of 2023Q1 is removed; tables: 1",
+    ]
+
+
+def test_a_table_is_restored_by_the_command_that_its_error_names(environment: dict[str, str]):
+    warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
+    warehouse.replace("themes", SAMPLE_QUARTER, [])
+    Path(warehouse.table("themes").metadata_location.removeprefix("file://")).unlink()
+    refused = call(f"python -m ftm_resources.warehouse verify {SAMPLE_QUARTER}", environment)
+    assert refused.returncode == 1
+    (command,) = re.findall(r"`(python -m ftm_resources\.warehouse restore \w+)`", refused.stderr)
+    assert "themes is back at its state of its creation" in call(command, environment).stdout
+    assert "nothing to restore" in call(command, environment).stdout
+
+
+def test_the_maintenance_command_of_the_readme_reports_and_changes_nothing(environment: dict[str, str]):
+    warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
+    warehouse.replace("themes", SAMPLE_QUARTER, [])
+    (command,) = re.findall(
+        r"^dagster asset materialize --select warehouse_maintenance.*?\}'$", README, re.M | re.S
+    )
+    done = call(command.replace("\\\n", " "), environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("warehouse_maintenance"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    metadata = event.asset_materialization.metadata
+    assert metadata["dry_run"].value is True
+    assert metadata["snapshots"].value == 1

@@ -1,7 +1,7 @@
-"""What the tests of the model resources share.
+"""What the tests of the resources share.
 
-A tokenizer made on the spot, for models made on the spot; and a scripted OpenAI-compatible server: real HTTP
-on 127.0.0.1, with the faults of real servers on demand.
+Rows to write and a clock to write them at; a tokenizer made on the spot, for models made on the spot; and a
+scripted OpenAI-compatible server: real HTTP on 127.0.0.1, with the faults of real servers on demand.
 """
 
 import json
@@ -11,14 +11,49 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 WORDS = ("margins", "grew", "fell", "demand", "is", "strong", "weak", "flat", "we", "expect", "more", "costs")
+
+
+@pytest.fixture
+def topics() -> Callable[[str, int], pa.Table]:
+    """A function that makes n rows of `firm_topics`."""
+
+    def topics(quarter: str, n: int) -> pa.Table:
+        return pa.table(
+            {
+                "topic_id": [f"{quarter}:1:{i:03d}" for i in range(n)],
+                "firm_id": ["1"] * n,
+                "local_topic": pa.array(range(n), pa.int32()),
+                "n_sentences": pa.array([3] * n, pa.int32()),
+                "keywords": [["price", "mix"]] * n,
+                "representative_sentence_ids": [["s"]] * n,
+            }
+        )
+
+    return topics
+
+
+@pytest.fixture
+def at_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], AbstractContextManager[None]]:
+    """A context in which this process's clock stands at a moment."""
+
+    @contextmanager
+    def at_clock(moment: datetime) -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "time", moment.timestamp)
+            yield
+
+    return at_clock
 
 
 @pytest.fixture

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -119,26 +116,6 @@ def test_parallel_first_writes_of_eight_quarters_lose_nothing(warehouse: Warehou
     assert {q: warehouse.read("firm_topics", q).num_rows for q in quarters} == dict.fromkeys(quarters, 5)
 
 
-@pytest.mark.integration
-def test_processes_that_write_first_at_once_lose_nothing(tmp_path: Path):
-    script = textwrap.dedent("""
-        import sys, pyarrow as pa
-        from ftm_resources.warehouse import Warehouse
-        quarter, root = sys.argv[1:]
-        n = 4
-        rows = pa.table({
-            "topic_id": [f"{quarter}:1:{i:03d}" for i in range(n)], "firm_id": ["1"] * n,
-            "local_topic": pa.array(range(n), pa.int32()), "n_sentences": pa.array([3] * n, pa.int32()),
-            "keywords": [["a"]] * n, "representative_sentence_ids": [["s"]] * n})
-        Warehouse(path=root).replace("firm_topics", quarter, [rows])
-    """)
-    root = str(tmp_path / "warehouse")
-    quarters = [f"{year}Q{q}" for year in (2020, 2021) for q in (1, 2, 3, 4)]
-    running = [subprocess.Popen([sys.executable, "-c", script, q, root]) for q in quarters]
-    assert [p.wait(timeout=120) for p in running] == [0] * len(quarters)
-    assert Warehouse(path=root).quarters("firm_topics") == quarters
-
-
 def test_provenance_names_run_quarter_code_version_and_inputs(warehouse: Warehouse):
     made_from = {
         "run_id": "abc",
@@ -149,3 +126,14 @@ def test_provenance_names_run_quarter_code_version_and_inputs(warehouse: Warehou
     found = warehouse.provenance("firm_topics", "2020Q1")
     assert {k: found[k] for k in made_from} == made_from
     assert found["quarter"] == "2020Q1"
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path):
+    folder = tmp_path / "a b" / "ü'%20"
+    warehouse = Warehouse(path=str(folder))
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 2
+    assert warehouse.connect().execute("SELECT count(*) FROM firm_topics").fetchone() == (2,)
+    assert list(folder.rglob("*.metadata.json"))
+    assert [p.name for p in tmp_path.iterdir()] == ["a b"], "all of it lies in the folder"

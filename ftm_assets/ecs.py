@@ -1,0 +1,100 @@
+"""What each step takes on ECS: its size, its machines and its task definition, as tags on its op.
+
+The only place where sizes are. Dagster's ECS executor reads the tags; the other executors pass them over. A
+step without tags, such as a check, takes `DEFAULT`. A size is of the step alone: the process of the run, which
+only waits, has that of the task definition in `infra/ecs`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+GPU_TASK_DEFINITION = "ftm-gpu-steps"
+"""Family of `infra/ecs/gpu-steps.json`; an override cannot change the image, so a GPU step names its definition."""
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Where tasks run: a Spot capacity provider of the cluster, and its On-Demand neighbour."""
+
+    spot: str
+    on_demand: str
+
+    def strategy(self, *, on_demand: bool = False) -> list[dict[str, Any]]:
+        """Return the capacityProviderStrategy that places all tasks on one of the two.
+
+        ECS does not fall back by itself: weights divide tasks, whatever the capacity. The executor does, by
+        asking again with the weights exchanged (see `ecs_steps`).
+        """
+        return [
+            {"capacityProvider": self.spot, "weight": int(not on_demand)},
+            {"capacityProvider": self.on_demand, "weight": int(on_demand)},
+        ]
+
+
+FARGATE = Machines(spot="FARGATE_SPOT", on_demand="FARGATE")
+GPU_HOSTS = Machines(spot="ftm-gpu-spot", on_demand="ftm-gpu-on-demand")
+"""Auto Scaling groups of hosts with one GPU, 4 vCPU and 16 GiB (g5.xlarge, g6.xlarge); Fargate has no GPUs."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a step's task takes."""
+
+    cpu: int
+    """CPU units, 1,024 per vCPU; of the pairs that Fargate has, where it runs there."""
+    memory: int
+    """MiB."""
+    storage: int | None = None
+    """GiB of scratch disk beyond Fargate's 20; a host's own disk where it does not run on Fargate."""
+    gpus: int = 0
+
+    @property
+    def machines(self) -> Machines:
+        """Where a task of this size runs."""
+        return GPU_HOSTS if self.gpus else FARGATE
+
+    def tags(self) -> dict[str, str]:
+        """Return the op tags that Dagster's ECS executor reads."""
+        request: dict[str, Any] = {"capacityProviderStrategy": self.machines.strategy()}
+        tags = {"ecs/cpu": str(self.cpu), "ecs/memory": str(self.memory)}
+        if self.storage:
+            tags["ecs/ephemeral_storage"] = str(self.storage)
+        if self.gpus:
+            request["taskDefinition"] = GPU_TASK_DEFINITION
+            gpus = [{"type": "GPU", "value": str(self.gpus)}]
+            tags["ecs/container_overrides"] = json.dumps({"resourceRequirements": gpus})
+        return {**tags, "ecs/run_task_kwargs": json.dumps(request)}
+
+
+SMALL = Size(cpu=1024, memory=4096)
+"""Reads a column or two of a quarter, or streams parts through: plans, commits, checks."""
+MEDIUM = Size(cpu=2048, memory=16384)
+"""Holds a quarter's texts or scores: 2 million sentences are about half a gigabyte of text."""
+LARGE = Size(cpu=4096, memory=30720)
+"""Holds 120,000 topics with their embeddings, clusters them."""
+WIDE = Size(cpu=8192, memory=32768, storage=50)
+"""Models a chunk's firms in a process per vCPU, each with its threads of linear algebra."""
+GPU = Size(cpu=4096, memory=14336, gpus=1)
+"""A whole host of `GPU_HOSTS`, less what its agent and system need."""
+
+DEFAULT = SMALL
+
+_STEPS: Mapping[str, Size] = {
+    "transcripts": MEDIUM,
+    "sentences": MEDIUM,
+    "sentence_embeddings_chunk": GPU,
+    "sentence_sentiment_chunk": GPU,
+    "firm_topics_chunk": WIDE,
+    "topic_summaries_chunk": MEDIUM,
+    "themes": LARGE,
+    "topic_quality": LARGE,
+    "sentiment_scores": MEDIUM,
+    "marts": MEDIUM,
+}
+
+
+def op_tags(step: str) -> dict[str, str]:
+    """Return the tags of a step's op: those of its size, of `DEFAULT` where it has none of its own."""
+    return _STEPS.get(step, DEFAULT).tags()

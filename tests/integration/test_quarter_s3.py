@@ -1,0 +1,90 @@
+"""A small quarter from calls to scores on S3 with the Glue catalog, over HTTP: the same rows as on disk."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from ftm_resources.io_manager import WarehouseIOManager
+from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import Warehouse
+
+from .conftest import SAMPLE_QUARTER, Deployment, failures
+
+pytestmark = pytest.mark.integration
+FIRMS = 4
+CONFIG = {"themes": {"config": {"min_firms": 2}}}  # four firms are fewer than a theme asks for
+SAMPLE = ConfiguredSource(kind="sample", sample_firms=FIRMS)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Warehouse]:
+    """A warehouse on a bucket of moto's."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        }.items():
+            patch.setenv(name, value)
+        boto3.DEFAULT_SESSION = None
+        boto3.client("s3").create_bucket(Bucket="ftm")
+        yield Warehouse(path="s3://ftm/warehouse")
+    boto3.DEFAULT_SESSION = None
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def on_s3(
+    s3: Warehouse, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Deployment, dg.ExecuteInProcessResult]:
+    """The quarter, materialized on S3."""
+    root = tmp_path_factory.mktemp("s3")
+    deployment = Deployment(root, SAMPLE, warehouse=s3, io_manager=WarehouseIOManager(warehouse=s3))
+    return deployment, deployment.run(SAMPLE_QUARTER, config=CONFIG)
+
+
+def test_the_whole_quarter_is_made_and_checked(on_s3: tuple[Deployment, dg.ExecuteInProcessResult]):
+    deployment, result = on_s3
+    assert result.success, failures(result)
+    assert result.get_asset_check_evaluations()
+    made = {t: deployment.warehouse.read(t, SAMPLE_QUARTER).num_rows for t in TABLES}
+    assert all(made.values()), made
+
+
+def test_the_rows_are_those_of_a_local_warehouse(
+    on_s3: tuple[Deployment, dg.ExecuteInProcessResult], tmp_path_factory: pytest.TempPathFactory
+):
+    local = Deployment(tmp_path_factory.mktemp("local"), SAMPLE)
+    result = local.run(SAMPLE_QUARTER, config=CONFIG)
+    assert result.success, failures(result)
+    for table in TABLES:
+        there = on_s3[0].warehouse.quarter(table, SAMPLE_QUARTER).content
+        assert there == local.warehouse.quarter(table, SAMPLE_QUARTER).content, table
+
+
+def test_the_tables_are_in_glue_and_nothing_is_left_in_staging(
+    on_s3: tuple[Deployment, dg.ExecuteInProcessResult],
+):
+    import boto3
+
+    assert on_s3[1].success
+    listed = boto3.client("glue").get_tables(DatabaseName="ftm")["TableList"]
+    assert {t["Name"] for t in listed} == set(TABLES)
+    objects = boto3.client("s3").list_objects_v2(Bucket="ftm", Prefix="warehouse/staging/")
+    assert [o["Key"] for o in objects.get("Contents", []) if o["Size"]] == []
+
+
+def test_a_researcher_reads_them_with_duckdb(on_s3: tuple[Deployment, dg.ExecuteInProcessResult]):
+    connection = on_s3[0].warehouse.connect(quarter=SAMPLE_QUARTER)
+    sql = "SELECT count(*) FROM theme_topics JOIN sentence_topics USING (topic_id) JOIN sentences USING (sentence_id)"
+    assert connection.execute(sql).fetchone()[0]
