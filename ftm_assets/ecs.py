@@ -75,7 +75,7 @@ MEDIUM = Size(cpu=2048, memory=16384)
 LARGE = Size(cpu=4096, memory=30720)
 """Holds 120,000 topics with their embeddings, clusters them."""
 WIDE = Size(cpu=8192, memory=32768, storage=50)
-"""Models a chunk's firms in a process per vCPU, each with its threads of linear algebra."""
+"""Models a chunk's firms in a process of one thread per vCPU."""
 GPU = Size(cpu=4096, memory=14336, gpus=1)
 """A whole host of `GPU_HOSTS`, less what its agent and system need."""
 

@@ -84,17 +84,19 @@ def topic_quality(
     again = sampled_firms(status, config.stability_firms, config.seed, at_least=LARGE_TOPIC_SENTENCES)
     documents = _documents(sentences, some)
     own = topics.filter(pc.is_in(topics.column("firm_id"), pa.array(some, pa.string())))
+    own_keywords = own.column("keywords").to_pylist()
+    coherent = coherence(documents, [*own_keywords, *theme_keywords])
     vectors = _vectors(sentences, sentence_embeddings, again)
     truth = _truth(source, quarter, config.recovery_firms)
     measures = {
         "firm_topics": {
             **firm_measures(status, topics),
-            **coherence(documents, own.column("keywords").to_pylist()).measures(),
+            **coherent[: len(own_keywords)].measures(),
             "seed_stability": seed_stability(vectors, FirmParams()),
         },
         "themes": {
             **theme_measures(members, theme_keywords),
-            **coherence(documents, theme_keywords).measures(),
+            **coherent[len(own_keywords) :].measures(),
             **_recovery(truth, sentences, sentence_topics, members),
         },
     }

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from ftm_assets.methods.graph import OUTLIER, SCALE, edges, exact_neighbors, leiden, search_resolution
+from ftm_assets.methods.graph import (
+    OUTLIER,
+    SCALE,
+    by_size,
+    edges,
+    exact_neighbors,
+    finite_rows,
+    leiden,
+    search_resolution,
+    unit,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -72,7 +82,7 @@ class GraphClusterer:
 
         Raises ValueError if `X` is not two-dimensional or a row is not finite.
         """
-        nodes, node_of_row = _nodes(_checked(X))
+        nodes, node_of_row = _nodes(finite_rows(X))
         counts = np.bincount(node_of_row, minlength=len(nodes))
         labels = self._label(nodes, counts)
         strength = _strength(nodes, counts, labels)
@@ -89,7 +99,7 @@ class GraphClusterer:
         directed = np.flatnonzero(nodes.any(axis=1))
         if directed.size:
             labels[directed] = self._partition(nodes[directed], counts[directed])
-        return _by_size(labels, counts)
+        return by_size(labels, counts)
 
     def _partition(self, nodes: Floats, counts: Ints) -> Ints:
         n_rows = int(counts.sum())
@@ -115,7 +125,7 @@ class GraphClusterer:
 
     def _settle(self, groups: Ints, nodes: Floats, counts: Ints) -> Ints:
         """Keep the large groups; let the others join their nearest at `join_similarity`, or be outliers."""
-        groups = _by_size(groups, counts)
+        groups = by_size(groups, counts)
         sizes = np.bincount(groups, weights=counts)
         n_kept = min(int((sizes >= self.min_size).sum()), self.max_topics)
         if n_kept == 0:
@@ -132,21 +142,9 @@ class GraphClusterer:
 
 def centrality(X: ArrayLike, labels: Ints) -> Floats:  # noqa: N803 - scikit-learn's name
     """Return the cosine of each row of X (n, d) to the centroid of its cluster, to six digits; 0 for an outlier."""
-    nodes, node_of_row = _nodes(_checked(X))
+    nodes, node_of_row = _nodes(finite_rows(X))
     rows = nodes[node_of_row]
     return _strength(rows, np.ones(len(rows), dtype=np.int64), labels)
-
-
-def _checked(x: ArrayLike) -> Floats:
-    rows = np.asarray(x, dtype=np.float64)
-    if rows.size == 0 and rows.ndim < 2:
-        rows = rows.reshape(0, 0)
-    if rows.ndim != 2:
-        raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
-    if not np.isfinite(rows).all():
-        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise ValueError(f"row {bad} is not finite: embed it again, or leave it out")
-    return rows
 
 
 def _nodes(rows: Floats) -> tuple[Floats, Ints]:
@@ -156,27 +154,10 @@ def _nodes(rows: Floats) -> tuple[Floats, Ints]:
     """
     if rows.size == 0:  # no rows, or no dimensions: no direction
         return np.zeros((min(len(rows), 1), 1)), np.zeros(len(rows), dtype=np.int64)
-    largest = np.abs(rows).max(axis=1, keepdims=True)  # first, so that squares neither overflow nor vanish
-    scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)
-    norms = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
-    unit = np.divide(scaled, norms, out=np.zeros_like(rows), where=norms > 0)
-    digits = np.ascontiguousarray(np.rint(unit * SCALE).astype("<i4"))
+    digits = np.ascontiguousarray(np.rint(unit(rows) * SCALE).astype("<i4"))
     keys = digits.view(np.dtype((np.void, digits.dtype.itemsize * digits.shape[1]))).ravel()
     _, first, node_of_row = np.unique(keys, return_index=True, return_inverse=True)
     return digits[first] / SCALE, node_of_row.astype(np.int64)
-
-
-def _by_size(labels: Ints, counts: Ints) -> Ints:
-    """Return the labels with clusters numbered by their rows, largest first, ties by first node."""
-    found, first = np.unique(labels, return_index=True)
-    first = first[found != OUTLIER]
-    found = found[found != OUTLIER]
-    if not found.size:
-        return labels
-    sizes = np.bincount(labels[labels != OUTLIER], weights=counts[labels != OUTLIER])[found]
-    rank = np.full(int(found.max()) + 2, OUTLIER, dtype=np.int64)  # its last place is what -1 indexes
-    rank[found[np.lexsort((first, -sizes))]] = np.arange(len(found))
-    return rank[labels]
 
 
 def _centroids(nodes: Floats, counts: Ints, labels: Ints) -> Floats:

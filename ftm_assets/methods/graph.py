@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -17,12 +17,58 @@ if TYPE_CHECKING:
 
 OUTLIER = -1
 
-SCALE = 1_000_000
+DIGITS = 6
 """Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
+SCALE = 10**DIGITS
 _BLOCK = 1024
 """Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
 _MIN_WEIGHT = 0.01
 """Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
+
+
+def finite_rows(x: ArrayLike) -> Floats:
+    """Return the rows of `x` (n, d), n ≥ 0, in float64.
+
+    Raises ValueError if `x` is not two-dimensional, or naming the first row that is not finite.
+    """
+    rows = np.asarray(x, dtype=np.float64)
+    if rows.size == 0 and rows.ndim < 2:
+        rows = rows.reshape(0, 0)
+    if rows.ndim != 2:
+        raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
+    if not (finite := np.isfinite(rows).all(axis=1)).all():
+        raise ValueError(f"row {int(finite.argmin())} is not finite: embed it again, or leave it out")
+    return rows
+
+
+def unit(rows: Floats) -> Floats:
+    """Return the rows at unit length; a row of zeros stays one."""
+    if rows.size == 0:
+        return rows
+    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
+    scaled = np.divide(
+        rows, largest, out=np.zeros_like(rows), where=largest > 0
+    )  # so that no square overflows
+    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
+    directions: Floats = np.divide(scaled, norms, out=scaled, where=norms > 0)
+    return directions
+
+
+def by_size(labels: Ints, counts: Ints) -> Ints:
+    """Return the labels with clusters numbered from 0 by their rows, largest first, ties by first node.
+
+    `labels` (n,) of nodes, -1 for none; `counts` (n,), how many rows each node stands for.
+    """
+    found, first = np.unique(labels, return_index=True)
+    first = first[found != OUTLIER]
+    found = found[found != OUTLIER]
+    if not found.size:
+        return labels
+    inside = labels != OUTLIER
+    sizes = np.bincount(labels[inside], weights=counts[inside])[found]
+    rank = np.full(int(found.max()) + 2, OUTLIER, dtype=np.int64)  # its last place is what -1 indexes
+    rank[found[np.lexsort((first, -sizes))]] = np.arange(len(found))
+    return rank[labels]
 
 
 def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
@@ -46,11 +92,15 @@ def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
 
 
 def edges(neighbors: Ints, similarity: Floats) -> list[Edge]:
-    """Return the edges of a neighbour graph, each once; where both are neighbours the weight is double."""
+    """Return the edges of a neighbour graph, each once; where both are neighbours the weight is double.
+
+    A neighbour of -1 is one that was not found: no edge.
+    """
     n, k = neighbors.shape
-    source, target = np.repeat(np.arange(n), k), neighbors.ravel()
+    found = neighbors.ravel() >= 0
+    source, target = np.repeat(np.arange(n), k)[found], neighbors.ravel()[found]
     pair, index = np.unique(np.minimum(source, target) * n + np.maximum(source, target), return_inverse=True)
-    weight = np.bincount(index, weights=np.maximum(similarity.ravel(), _MIN_WEIGHT))
+    weight = np.bincount(index, weights=np.maximum(similarity.ravel()[found], _MIN_WEIGHT))
     names = [str(i) for i in range(n)]
     return [(names[p // n], names[p % n], w) for p, w in zip(pair.tolist(), weight.tolist(), strict=True)]
 

@@ -73,6 +73,10 @@ class Coherence:
     c_v: Floats
     c_npmi: Floats
 
+    def __getitem__(self, topics: slice) -> Coherence:
+        """Return the coherence of some of the topics."""
+        return Coherence(self.c_v[topics], self.c_npmi[topics])
+
     def measures(self) -> dict[str, Measure]:
         """Return the means over topics, and how many topics were left out."""
         left_out = int(np.isnan(self.c_npmi).sum())
@@ -165,7 +169,7 @@ def _cooccurrence(documents: Sequence[Ints], n_words: int, window: int) -> tuple
 
     `documents` hold columns, -1 for a word of no topic. A document no longer than the window is one window.
     """
-    from scipy.sparse import csr_array  # noqa: PLC0415 - only this needs it
+    from scipy.sparse import csr_array
 
     together, n_windows = csr_array((n_words, n_words), dtype=np.int64), 0
     for some in _chunks(documents):
@@ -177,18 +181,20 @@ def _cooccurrence(documents: Sequence[Ints], n_words: int, window: int) -> tuple
 
 def _chunks(documents: Sequence[Ints]) -> Iterator[list[Ints]]:
     chunk: list[Ints] = []
+    tokens = 0
     for document in documents:
         chunk.append(document)
-        if sum(map(len, chunk)) >= _TOKENS_AT_ONCE:
+        tokens += len(document)
+        if tokens >= _TOKENS_AT_ONCE:
             yield chunk
-            chunk = []
+            chunk, tokens = [], 0
     if chunk:
         yield chunk
 
 
 def _windows(documents: Sequence[Ints], n_words: int, window: int) -> Any:
     """Return which window (row) holds which word (column), sparse, of 0 and 1."""
-    from scipy.sparse import csr_array  # noqa: PLC0415 - only this needs it
+    from scipy.sparse import csr_array
 
     lengths = np.array([len(d) for d in documents])
     per_document = np.maximum(lengths - window + 1, 1)

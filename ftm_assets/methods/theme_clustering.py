@@ -12,11 +12,18 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.sparse import csr_array
-from scipy.spatial.distance import squareform
 
-from ftm_assets.methods.graph import OUTLIER, edges, exact_neighbors, leiden, search_resolution
+from ftm_assets.methods.graph import (
+    DIGITS,
+    OUTLIER,
+    by_size,
+    edges,
+    exact_neighbors,
+    finite_rows,
+    leiden,
+    search_resolution,
+    unit,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -33,8 +40,6 @@ FEWEST_FOR_GRAPH = 60
 """Fewer rows are clustered by average linkage: their neighbours would be most of the rest."""
 
 _BLOCK = 2_000
-_DIGITS = 6
-"""Similarities count to six digits: what BLAS changes with its threads lies below."""
 _ROUNDS = 6
 """Rounds of assignment at most; they end when fewer than one topic in a thousand moves."""
 
@@ -156,13 +161,8 @@ class ThemeClusterer:
 
 
 def _unit(x: ArrayLike) -> Floats:
-    rows = np.asarray(x)
-    rows = rows.reshape(len(rows), -1 if rows.size else 1)
-    if bad := np.flatnonzero(~np.isfinite(rows).all(axis=1)).tolist():
-        raise ValueError(f"row {bad[0]} has a value that is not finite")
-    norms = np.linalg.norm(rows.astype(np.float64, copy=False), axis=1, keepdims=True)
-    unit: Floats = np.divide(rows, norms, out=np.zeros(rows.shape), where=norms > 0).astype(np.float32)
-    return unit
+    rows = finite_rows(x)
+    return unit(rows if rows.size else np.zeros((len(rows), 1))).astype(np.float32)
 
 
 def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
@@ -170,7 +170,7 @@ def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
 
     Equal rows then share a label, and the caller's order plays no part.
     """
-    rounded = np.ascontiguousarray(np.round(unit, _DIGITS) + np.float32(0))  # + 0: no negative zero
+    rounded = np.ascontiguousarray(np.round(unit, DIGITS) + np.float32(0))  # + 0: no negative zero
     keys = rounded.view(np.dtype((np.void, rounded.dtype.itemsize * rounded.shape[1]))).ravel()
     _, first, where, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
     return unit[first], where.reshape(-1).astype(np.int64), counts.astype(np.int64)
@@ -181,7 +181,7 @@ def _centred(points: Floats, counts: Ints) -> Floats:
     if len(points) < FEWEST_FOR_GRAPH:
         return points
     mean = np.average(points.astype(np.float64), axis=0, weights=counts)
-    return _unit(np.round(points - mean, _DIGITS))
+    return _unit(np.round(points - mean, DIGITS))
 
 
 def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.float64]]:
@@ -194,12 +194,14 @@ def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.floa
         index = NNDescent(points, metric="cosine", n_neighbors=k + 1, random_state=seed, n_jobs=1)
         found, distances = index.neighbor_graph
         # Each row is its own first neighbour, but for a row in a crowd at distance zero.
-        return found[:, 1:].astype(np.int64), np.round(1 - distances[:, 1:].astype(np.float64), _DIGITS)
+        return found[:, 1:].astype(np.int64), np.round(1 - distances[:, 1:].astype(np.float64), DIGITS)
     return exact_neighbors(points, k)
 
 
 def _sums(points: Floats, labels: Ints, weights: NDArray[Any]) -> NDArray[np.float64]:
     """Return the weighted sum of each theme's rows, float64 (themes, d)."""
+    from scipy.sparse import csr_array
+
     inside = np.flatnonzero(labels != OUTLIER)
     shape = (int(labels.max()) + 1, len(points))
     members = csr_array((weights[inside].astype(np.float64), (labels[inside], inside)), shape=shape)
@@ -214,6 +216,9 @@ def _centroids(points: Floats, labels: Ints, counts: Ints) -> Floats:
 
 def _merged(labels: Ints, points: Floats, threshold: float) -> Ints:
     """Return the labels with groups that are alike at `threshold` or more made one, by average linkage."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     if labels.max(initial=OUTLIER) < 1:
         return labels
     distance = 1 - _likeness(labels, points)
@@ -239,7 +244,7 @@ def _likeness(labels: Ints, points: Floats) -> NDArray[np.float64]:
     likeness = np.clip(between / np.outer(coherence, coherence), -1, 1)
     # A group without any coherence is like no other.
     likeness[within <= 0] = likeness[:, within <= 0] = 0
-    rounded: NDArray[np.float64] = np.round(likeness, _DIGITS)
+    rounded: NDArray[np.float64] = np.round(likeness, DIGITS)
     return rounded
 
 
@@ -247,7 +252,7 @@ def _nearest(points: Floats, centroids: Floats) -> tuple[Ints, NDArray[np.float6
     """Return for each row its nearest centroid and the cosine to it, to six digits; ties go to the first."""
     nearest, similarity = np.empty(len(points), dtype=np.int64), np.empty(len(points))
     for start in range(0, len(points), _BLOCK):
-        cosine = np.round(points[start : start + _BLOCK] @ centroids.T, _DIGITS)
+        cosine = np.round(points[start : start + _BLOCK] @ centroids.T, DIGITS)
         best = cosine.argmax(axis=1)
         nearest[start : start + _BLOCK] = best
         similarity[start : start + _BLOCK] = cosine[np.arange(len(best)), best]
@@ -268,19 +273,13 @@ def _without_small(labels: Ints, counts: Ints, smallest: int) -> Ints:
 
 def _ranked(labels: Ints, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
     """Return themes numbered by size, ties by first row, and each row's cosine to its theme or the nearest one."""
-    labels = _without_small(labels, counts, 1)
-    inside = labels != OUTLIER
+    ranked = by_size(labels, counts)
+    inside = ranked != OUTLIER
     if not inside.any():
-        return labels, np.zeros(len(labels))
-    sizes = np.bincount(labels[inside], weights=counts[inside])
-    _, first = np.unique(labels[inside], return_index=True)
-    rank = np.empty(len(sizes) + 1, dtype=np.int64)
-    rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
-    rank[-1] = OUTLIER
-    ranked = rank[labels]
+        return ranked, np.zeros(len(ranked))
     centroids = _centroids(points, ranked, counts)
     _, similarity = _nearest(points, centroids)
-    own = np.round((points[inside] * centroids[ranked[inside]]).sum(axis=1).astype(np.float64), _DIGITS)
+    own = np.round((points[inside] * centroids[ranked[inside]]).sum(axis=1).astype(np.float64), DIGITS)
     similarity[inside] = own
     return ranked, similarity
 

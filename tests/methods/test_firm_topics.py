@@ -228,3 +228,10 @@ def test_a_vague_sentence_goes_with_what_its_speaker_is_talking_of() -> None:
     }
     placed = {w: np.mean(found[vague] == found[vague - 1]) for w, found in labels.items()}
     assert placed[0.25] > placed[0.0]
+
+
+def test_the_row_that_is_not_finite_is_named_not_its_neighbour() -> None:
+    embeddings = np.random.default_rng(0).normal(size=(20, 8))
+    embeddings[7, 3] = np.nan
+    with pytest.raises(ValueError, match="row 7 is not finite"):
+        cluster(embeddings, ["turn"] * 20, range(20), FirmParams())
