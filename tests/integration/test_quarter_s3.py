@@ -1,6 +1,7 @@
 """A small quarter from calls to scores on S3 with the Glue catalog, over HTTP: the same rows as on disk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import dagster as dg
 import pytest
@@ -19,28 +20,9 @@ SAMPLE = ConfiguredSource(kind="sample", sample_firms=FIRMS)
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[Warehouse]:
-    """A warehouse on a bucket of moto's."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_REGION": "us-east-1",
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        }.items():
-            patch.setenv(name, value)
-        boto3.DEFAULT_SESSION = None
-        boto3.client("s3").create_bucket(Bucket="ftm")
-        yield Warehouse(path="s3://ftm/warehouse")
-    boto3.DEFAULT_SESSION = None
-    server.stop()
+def s3(warehouse_on_s3: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
+    with warehouse_on_s3() as warehouse:
+        yield warehouse
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """The warehouse on S3 with the Glue catalog, both served over HTTP on this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from urllib.request import Request, urlopen
 
 import pyarrow as pa
 import pytest
@@ -13,43 +13,16 @@ from ftm_resources.maintenance import Policy, maintain
 from ftm_resources.staging import Staging
 from ftm_resources.warehouse import Warehouse
 
+Topics = Callable[[str, int], pa.Table]
+
 
 @pytest.fixture
-def warehouse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="ftm")
-    yield Warehouse(path="s3://ftm/warehouse/")
-    urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
-    server.stop()
+def warehouse(warehouse_on_s3: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
+    with warehouse_on_s3() as warehouse:
+        yield warehouse
 
 
-def topics(quarter: str, n: int) -> pa.Table:
-    return pa.table(
-        {
-            "topic_id": [f"{quarter}:1:{i:03d}" for i in range(n)],
-            "firm_id": ["1"] * n,
-            "local_topic": pa.array(range(n), pa.int32()),
-            "n_sentences": pa.array([3] * n, pa.int32()),
-            "keywords": [["price", "mix"]] * n,
-            "representative_sentence_ids": [["s"]] * n,
-        }
-    )
-
-
-def test_quarters_are_replaced_read_and_queried(warehouse: Warehouse):
+def test_quarters_are_replaced_read_and_queried(warehouse: Warehouse, topics: Topics):
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
     warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 4)])
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
@@ -60,7 +33,7 @@ def test_quarters_are_replaced_read_and_queried(warehouse: Warehouse):
     assert connection.execute(by_quarter).fetchall() == [("2020Q1", 2), ("2020Q2", 4)]
 
 
-def test_a_tag_outlives_maintenance_and_what_it_lets_go_of_is_removed(warehouse: Warehouse):
+def test_a_tag_outlives_maintenance_and_what_it_lets_go_of_is_removed(warehouse: Warehouse, topics: Topics):
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
     history.tag(warehouse, "2020Q1", "paper-v1")
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 4)])
@@ -81,7 +54,9 @@ def test_a_tag_outlives_maintenance_and_what_it_lets_go_of_is_removed(warehouse:
     assert warehouse.provenance("firm_topics", "2020Q1")["rows"] == "5"
 
 
-def test_a_deleted_metadata_file_is_named_and_the_state_before_it_restored(warehouse: Warehouse):
+def test_a_deleted_metadata_file_is_named_and_the_state_before_it_restored(
+    warehouse: Warehouse, topics: Topics
+):
     import boto3
 
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
