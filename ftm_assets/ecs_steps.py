@@ -38,6 +38,15 @@ _SHIELD = ("sh", "-c", 'trap "" TERM; "$@"; exit "$?"', "sh")
 """Keeps from a step the SIGTERM that its task gets, of which Dagster would make a failure of the step's own. So it
 uses the two minutes' notice of a Spot host, and is lost, and started again, only if it does not end in them."""
 
+_TELL = (
+    *("sh", "-c"),
+    '"$@" & trap "kill -USR1 $! 2>/dev/null" TERM; '
+    'wait "$!"; status="$?"; while kill -0 "$!" 2>/dev/null; do wait "$!"; status="$?"; done; exit "$status"',
+    "sh",
+)
+"""Passes the SIGTERM on to a chunk's step as SIGUSR1: it flushes what it is at and asks to be started again (see
+`notice`); one that does not listen yet, or no more, ends and so is lost, and started again too."""
+
 
 def ecs_step_executor(context: InitExecutorContext) -> EcsStepExecutor:
     """Build the executor; the run must have been launched by the EcsRunLauncher."""
@@ -105,7 +114,7 @@ class SpotStepHandler(EcsStepHandler):
         request.pop("launchType", None)
         request["startedBy"] = run.run_id
         for container in request["overrides"]["containerOverrides"]:
-            container["command"] = [*_SHIELD, *container["command"]]
+            container["command"] = [*(_TELL if _is_chunk(step_key) else _SHIELD), *container["command"]]
         known = step_handler_context.execute_step_args.known_state
         if known is not None and known.get_retry_state().get_attempt_count(step_key):
             request["capacityProviderStrategy"] = _on_demand(request["capacityProviderStrategy"])
@@ -126,6 +135,11 @@ class SpotStepHandler(EcsStepHandler):
         """Stop the step's task; dagster-aws returns None, at which Dagster leaves the other steps' tasks running."""
         super().terminate_step(step_handler_context)
         return iter(())
+
+
+def _is_chunk(step_key: str) -> bool:
+    """Tell whether a step is one of a chunked asset's mapped ones, `firm_topics.firm_topics_chunk[chunk_003]`."""
+    return step_key.partition("[")[0].endswith("_chunk")
 
 
 def _on_demand(strategy: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

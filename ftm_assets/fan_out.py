@@ -15,13 +15,18 @@ import pyarrow as pa
 from pydantic import Field
 
 from ftm_assets.ecs import op_tags
+from ftm_assets.notice import has_notice, notice
 from ftm_assets.outputs import asset_outs, write_tables
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import GROUPS
 from ftm_resources.io_manager import Rows
 from ftm_resources.progress import bar
 from ftm_resources.staging import Part, Staging, digest
+from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable
+
+INTERRUPTIONS = 3
+"""How often a step whose machine goes is started again in its run."""
 
 
 class FanOutConfig(dg.Config):
@@ -74,8 +79,8 @@ class Committed:
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return all rows of a table, of these columns; for tables that fit in memory."""
         parts = [self.staging.read(part, name) for part in self.parts if name in part.files]
-        parts = [p.select(columns) if columns else p for p in parts]
-        return pa.concat_tables(parts) if parts else pa.table({c: [] for c in columns or []})
+        parts = parts or [TABLES[name].empty()]
+        return pa.concat_tables([p.select(columns) for p in parts] if columns else parts)
 
 
 @dataclass(frozen=True)
@@ -185,8 +190,14 @@ class FanOut:
             config = self.config(**chunk["config"])
             reused = computed = 0
             is_as_planned = False
-            with bar(f"{self.name} {quarter} chunk {chunk['index']}", "firms", len(chunk["firms"])) as move:
+            was_told = has_notice()
+            with (
+                notice() as told_to_end,
+                bar(f"{self.name} {quarter} chunk {chunk['index']}", "firms", len(chunk["firms"])) as move,
+            ):
                 for group in _groups(chunk["firms"], config):
+                    if told_to_end.is_set():
+                        self._stop(context, reused + computed, len(chunk["firms"]), again=was_told)
                     if staging.find(group) is None:
                         if not is_as_planned:
                             self._refuse_other_models(chunk["identity"]["models"], context.resources)
@@ -207,6 +218,14 @@ class FanOut:
             return {"firms_computed": computed, "firms_reused": reused, "parts_ignored": staging.ignored}
 
         return chunk
+
+    def _stop(self, context: dg.OpExecutionContext, done: int, n_firms: int, *, again: bool) -> None:
+        """End the step, for another process to go on with it; where this one is asked once more, fail."""
+        what = f"{self.name}: told to end after {done} of {n_firms} firms of the chunk, which are flushed"
+        if again:
+            raise dg.Failure(f"{what}. Materialize the asset again: it goes on behind them.")
+        context.log.warning(what)
+        raise dg.RetryRequested(max_retries=INTERRUPTIONS)
 
     def _refuse_other_models(self, planned: Mapping[str, Any], resources: Any) -> None:
         """Raise a Failure where this process would compute with other models, or in another precision."""

@@ -14,8 +14,8 @@ LIMITS = {
     "gpu": 8,
     # Steps that ask the LLM endpoint, each with its own requests in flight: what one vLLM host keeps busy with.
     "llm": 4,
-    # Sessions of one WRDS account. Quarters are read one after the other all the same; the second hides latency.
-    "wrds": 2,
+    # Sessions of one WRDS account, whose second factor is per address: quarters are read one after the other.
+    "wrds": 1,
     # Steps of up to 8 vCPU: 32 are 256 vCPU of the account's Fargate quota.
     "cpu": 32,
 }

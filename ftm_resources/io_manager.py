@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
 
+from ftm_resources.space import naming_full_disk
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -81,9 +82,10 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
 
     def _write_json(self, context: dg.OutputContext, value: Any) -> None:
         filesystem, path = self._json_path(context)
-        filesystem.create_dir(path.rpartition("/")[0], recursive=True)
-        with filesystem.open_output_stream(path) as stream:
-            stream.write(json.dumps(value).encode())
+        with naming_full_disk(self.warehouse.root, "a value between steps"):
+            filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+            with filesystem.open_output_stream(path) as stream:
+                stream.write(json.dumps(value).encode())
 
     def _read_json(self, context: dg.InputContext) -> Any:
         if context.upstream_output is None:

@@ -7,14 +7,18 @@ leaves nothing that counts, and what is corrupt is ignored, counted and computed
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
+
+from ftm_resources.space import naming_full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,9 +132,17 @@ class Staging:
     def _put(self, path: str, content: bytes) -> None:
         """Write a file whole: on disk under a temporary name, renamed; on S3 an object appears at its end."""
         if isinstance(self._fs, pafs.LocalFileSystem):
-            with self._fs.open_output_stream(f"{path}.tmp") as stream:
-                stream.write(content)
-            self._fs.move(f"{path}.tmp", path)
+            # A name of its own: a run thought dead may be writing the same part.
+            temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+            try:
+                with naming_full_disk(self.warehouse.root, f"{self.asset} {self.quarter}"):
+                    with self._fs.open_output_stream(temporary) as stream:
+                        stream.write(content)
+                    self._fs.move(temporary, path)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    self._fs.delete_file(temporary)
+                raise
         else:
             with self._fs.open_output_stream(path) as stream:
                 stream.write(content)

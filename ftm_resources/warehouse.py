@@ -24,6 +24,7 @@ from ftm_resources import history, settings
 from ftm_resources.damage import naming_damage, naming_damaged_metadata
 from ftm_resources.fingerprint import Fingerprint
 from ftm_resources.history import PREFIX, WarehouseError
+from ftm_resources.space import naming_full_disk
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 
 if TYPE_CHECKING:
@@ -176,40 +177,54 @@ class Warehouse(ConfigurableResource):
 
         `batches` are written to data files first, in order and at constant memory; a reader sees the old
         quarter or the new one. `provenance` becomes properties of the snapshot. Raises ContractError,
-        before anything becomes visible, where a batch does not match the contract.
+        before anything becomes visible, where a batch does not match the contract, and WarehouseError where
+        the disk is full.
         """
-        contract, table = TABLES[name], self.table(name)
-        filesystem, root = self.filesystem()
-        folder = f"{root}/{NAMESPACE}/{name}/data/{PARTITION}={quarter}"
-        writer = _DataFiles(filesystem, folder, contract)
-        try:
-            for batch in batches:
-                writer.write(contract.conform(batch, quarter=quarter))
-            paths, rows, content = writer.close()
+        contract = TABLES[name]
+        with naming_full_disk(self.root, f"{name} {quarter}"):
+            table = self.table(name)
+            filesystem, root = self.filesystem()
+            folder = f"{root}/{NAMESPACE}/{name}/data/{PARTITION}={quarter}"
+            writer = _DataFiles(filesystem, folder, contract)
+            try:
+                for batch in batches:
+                    writer.write(contract.conform(batch, quarter=quarter))
+                paths, rows, content = writer.close()
+            except BaseException:
+                writer.discard()
+                raise
             properties = {
                 f"{PREFIX}quarter": quarter,
                 f"{PREFIX}content": content,
                 f"{PREFIX}rows": str(rows),
                 **{f"{PREFIX}{k}": _text(v) for k, v in (provenance or {}).items()},
             }
-            scheme = "s3://" if _is_s3(self.root) else "file://"
             with self.lock(f"commit-{name}"):
                 table = table.refresh()
-                with table.transaction() as transaction:
-                    if _has_quarter(table, quarter):
-                        transaction.delete(_where(quarter), snapshot_properties=properties)
-                    if paths:
-                        uris = [scheme + p for p in paths]
-                        transaction.add_files(
-                            uris, snapshot_properties=properties, check_duplicate_files=False
-                        )
-                    else:
-                        # An empty quarter is committed too: its snapshot says what it was made from.
-                        transaction.append(contract.empty(), snapshot_properties=properties)
-        except BaseException:
-            writer.discard()
-            raise
+                before = table.metadata_location
+                try:
+                    self._commit(table, contract, quarter, paths, properties)
+                except BaseException:
+                    # On S3 a commit may have been made whose reply was lost: then its files are needed. Those that
+                    # nothing refers to are maintenance's.
+                    if not _is_s3(self.root) and self.table(name).metadata_location == before:
+                        writer.discard()
+                    raise
         return rows, content
+
+    def _commit(
+        self, table: IcebergTable, contract: Table, quarter: str, paths: list[str], properties: dict[str, str]
+    ) -> None:
+        scheme = "s3://" if _is_s3(self.root) else "file://"
+        with table.transaction() as transaction:
+            if _has_quarter(table, quarter):
+                transaction.delete(_where(quarter), snapshot_properties=properties)
+            if paths:
+                uris = [scheme + p for p in paths]
+                transaction.add_files(uris, snapshot_properties=properties, check_duplicate_files=False)
+            else:
+                # An empty quarter is committed too: its snapshot says what it was made from.
+                transaction.append(contract.empty(), snapshot_properties=properties)
 
     def quarter(self, name: str, quarter: str) -> QuarterTable:
         """Return a quarter of a table as of now: later writes do not change what it reads."""
@@ -338,7 +353,8 @@ class _DataFiles:
 
     def discard(self) -> None:
         """Remove what was written: nothing refers to it."""
-        self._close_file()
+        with contextlib.suppress(OSError):  # a full disk has no room for the end of a file either
+            self._close_file()
         for path in self._paths:
             with contextlib.suppress(FileNotFoundError):
                 self._fs.delete_file(path)

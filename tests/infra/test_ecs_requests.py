@@ -7,6 +7,9 @@ one's host is lost.
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -257,3 +260,36 @@ def test_a_run_that_is_cancelled_stops_the_tasks_of_all_its_steps(
         None,
         *(s.replace("[", "-").rstrip("]") for s in waiting),
     }
+
+
+@pytest.fixture
+def told(requests: dict) -> list[str]:
+    """What a chunk's step is started with, up to its own command."""
+    (container,) = requests["sentence_embeddings_chunk-chunk_1"][0]["overrides"]["containerOverrides"]
+    return container["command"][: container["command"].index("dagster")]
+
+
+LISTENS = """
+import sys
+from ftm_assets.notice import notice
+with notice() as told:
+    print("ready", flush=True)
+    sys.exit(7 if told.wait(60) else 8)
+"""
+DOES_NOT_LISTEN = "print('ready', flush=True); import time; time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("step", "status"), [(LISTENS, 7), (DOES_NOT_LISTEN, 128 + signal.SIGUSR1)], ids=["at work", "not yet"]
+)
+def test_the_notice_of_a_host_reaches_the_step_of_a_chunk(told: list[str], step: str, status: int):
+    """At work, it flushes and asks to be started again; before that it ends, is lost, and started again too."""
+    with subprocess.Popen([*told, sys.executable, "-c", step], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.terminate()
+        assert process.wait(timeout=30) == status
+
+
+def test_without_a_notice_a_chunk_ends_as_its_step_does(told: list[str]):
+    assert subprocess.run([*told, sys.executable, "-c", "raise SystemExit(3)"], check=False).returncode == 3

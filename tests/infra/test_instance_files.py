@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from ftm_assets import pools
+from ftm_assets.local_runs import LocalRunLauncher
 
 from .conftest import REPOSITORY
 
@@ -28,7 +29,9 @@ def test_a_laptop_holds_two_sets_of_models_at_most(tmp_path: Path):
     with instance_of("local.yaml", tmp_path / "home") as instance:
         assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 2
         assert instance.run_monitoring_enabled
-        assert not instance.run_retries_enabled
+        assert isinstance(instance.run_launcher, LocalRunLauncher)
+        assert instance.run_retries_enabled
+        assert not instance.run_retries_on_asset_or_op_failure
 
 
 def test_pools_get_their_limits(tmp_path: Path):
