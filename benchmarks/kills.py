@@ -29,14 +29,14 @@ FIRMS = 12
 CHUNKED = {
     "sentence_embeddings": ("sentence_embeddings",),
     "firm_topics": ("firm_topics", "sentence_topics", "firm_status"),
-    "topic_summaries": ("topic_summaries",),
+    "topic_summaries": ("topic_summaries", "topic_naming_audit"),
     "sentence_sentiment": ("sentence_sentiment",),
 }
 STAGES: dict[str, tuple[str, ...]] = {
     "transcripts": ("transcripts", "transcript_audit"),
     "sentences": ("sentences",),
     **CHUNKED,
-    "themes": ("themes", "theme_topics"),
+    "themes": ("themes", "theme_topics", "theme_naming_audit"),
     "sentiment_scores": ("sentiment_scores",),
 }
 """Stages in the order of the pipeline, and the tables of each."""

@@ -1,16 +1,21 @@
 """Asset checks: what every table promises in its contract, held against what is stored; and topic quality."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
 import dagster as dg
 
+from ftm_assets.methods.naming import DEGRADED
 from ftm_assets.methods.quality import LARGE_TOPIC_SENTENCES, LARGE_TOPIC_SHARE
 from ftm_assets.partitions import QUARTERS
 from ftm_resources.contracts import DOUBLE, PARTITION, Column, Table
-from ftm_resources.tables import TABLES
+from ftm_resources.tables import NAMING_AUDITS, TABLES
 from ftm_resources.warehouse import Warehouse
+
+MAX_DEGRADED_NAMES = 0.02
+"""Share of names that the model which was asked did not give; one that its endpoint did not answer is one too many."""
 
 MAX_FAILED_FIRMS = 0.01
 """Share of a quarter's firms whose topic model may fail."""
@@ -49,7 +54,11 @@ CARRY_QUARTER = ("component_id", "sentence_id", "topic_id", "theme_id")
 
 def build_checks() -> list[dg.AssetChecksDefinition]:
     """Return the checks of all tables: one step per table, one result per promise."""
-    return [_contract_checks(t) for t in TABLES.values()] + [_firm_loss(), _topic_quality()]
+    return [_contract_checks(t) for t in TABLES.values()] + [
+        _firm_loss(),
+        _topic_quality(),
+        *(_degraded_names(t) for t in NAMING_AUDITS),
+    ]
 
 
 def _contract_checks(contract: Table) -> dg.AssetChecksDefinition:
@@ -135,6 +144,32 @@ def _violations(column: Column) -> Iterator[tuple[str, str]]:
             yield f"is above {high:g}", f"{name} > {high:g}"
         if column.type == DOUBLE:
             yield "is not a number", f"isnan({name})"
+
+
+def _degraded_names(table: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="degraded_names",
+        asset=table,
+        description=f"Every request for a name was answered, and at most {MAX_DEGRADED_NAMES:.0%} of the names are "
+        "extractive although a model was asked. Else look at outcome and reason, and materialize again what was "
+        "named: only what was degraded is asked for again",
+        partitions_def=QUARTERS,
+    )
+    def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
+        rows = warehouse.read(
+            table, context.op_execution_context.partition_key, columns=["outcome", "reason"]
+        )
+        outcomes = Counter(rows.column("outcome").to_pylist())
+        share = sum(outcomes[o] for o in DEGRADED) / max(rows.num_rows, 1)
+        reasons = Counter(rows.column("reason").drop_null().to_pylist()).most_common(3)
+        return dg.AssetCheckResult(
+            passed=share <= MAX_DEGRADED_NAMES and not outcomes["down"] + outcomes["unanswered"],
+            severity=dg.AssetCheckSeverity.WARN,
+            description="; ".join(f"{n} x {reason}" for reason, n in reasons) or None,
+            metadata={"outcomes": dict(outcomes), "share_degraded": share},
+        )
+
+    return check
 
 
 def _firm_loss() -> dg.AssetChecksDefinition:

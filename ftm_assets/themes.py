@@ -1,4 +1,4 @@
-"""themes, theme_topics: topics of all firms clustered across firms, named, each topic with its theme or why not."""
+"""themes, theme_topics, theme_naming_audit: topics clustered across firms and named; each with its theme or why not."""
 
 import time
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ from ftm_resources.llm import LlmResource
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 _DEFAULT = ThemeParams()
-TABLES = ("themes", "theme_topics")
+TABLES = ("themes", "theme_topics", "theme_naming_audit")
 
 
 class ThemesConfig(dg.Config):
@@ -92,8 +92,11 @@ def themes(
     model = model_themes(topics, quarter, config.params())
     digests = _digests(model, topics)
     with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
-        named = naming.name_all(digests, llm, move)
+        named = naming.name_all(
+            digests, llm, warehouse=warehouse, table="themes", quarter=quarter, progress=move
+        )
     rows = model.themes
+    audit = pa.table({"theme_id": rows.column("theme_id"), **naming.audit_columns(named, llm)})
     for field, attribute in (
         ("name", "name"),
         ("description", "summary"),
@@ -108,6 +111,7 @@ def themes(
             {**_describe(model, rows, config), "seconds": time.perf_counter() - started},
         ),
         "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
+        "theme_naming_audit": (Rows.of(audit, *inputs), naming.describe_audit(audit)),
     }
     yield from write_tables(context.op_execution_context, warehouse, tables, code_version=CODE_VERSION)
 

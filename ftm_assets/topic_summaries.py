@@ -1,4 +1,4 @@
-"""topic_summaries: a name and a summary for each topic, and their embedding."""
+"""topic_summaries, topic_naming_audit: each topic's name, summary and their embedding; what naming it took."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,17 +12,22 @@ from ftm_assets import naming
 from ftm_assets.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.firm_topics import firm_names
 from ftm_assets.methods.naming import Digest, Named, firm_name_forms
-from ftm_assets.sentence_embeddings import as_lists
+from ftm_assets.sentence_embeddings import as_lists, refuse_other_dimension
 from ftm_assets.specs import preview
 from ftm_resources.embedder import Embedder
 from ftm_resources.tables import TABLES
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 class TopicSummariesConfig(FanOutConfig):
-    """What the namer is shown of a topic."""
+    """What the namer is shown of a topic.
 
+    A part is a whole chunk: between parts requests in flight run dry, and what a killed step had been told by a
+    model is in the reply cache.
+    """
+
+    flush_firms: int = Field(default=500, ge=1, description="Firms per part: what a killed step embeds again")
     max_sentences: int = Field(default=8, ge=1, description="Most central sentences that the namer is shown")
 
 
@@ -30,17 +35,30 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
     """Name and summarise the group's topics, and embed the summaries."""
     topics = task.read("firm_topics", ["topic_id", "firm_id", "keywords", "representative_sentence_ids"])
     digests = _digests(topics, task)
-    named = naming.name_all(digests, task.resources.llm, task.progress)
+    llm, warehouse = task.resources.llm, task.inputs["firm_topics"].warehouse
+    refuse_other_dimension(warehouse, task.quarter, task.resources.embedder.dimension())
+    named = naming.name_all(
+        digests,
+        llm,
+        warehouse=warehouse,
+        table="topic_summaries",
+        quarter=task.quarter,
+        progress=task.progress,
+    )
+    ids = {"topic_id": topics.column("topic_id"), "firm_id": topics.column("firm_id")}
     columns = {
-        "topic_id": topics.column("topic_id"),
-        "firm_id": topics.column("firm_id"),
+        **ids,
         **{
             field: pa.array([getattr(n, field) for n in named], pa.string())
             for field in ("name", "summary", "naming_method", "model", "prompt_version")
         },
         "embedding": as_lists(_embed(topics, named, task.resources.embedder)),
     }
-    return {"topic_summaries": TABLES["topic_summaries"].conform(pa.table(columns), quarter=task.quarter)}
+    tables = {
+        "topic_summaries": pa.table(columns),
+        "topic_naming_audit": pa.table({**ids, **naming.audit_columns(named, llm)}),
+    }
+    return {t: TABLES[t].conform(rows, quarter=task.quarter) for t, rows in tables.items()}
 
 
 def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDArray[np.float32]:
@@ -87,7 +105,8 @@ def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
             "topics": rows.num_rows,
             "naming_methods": methods,
             "preview": preview(rows, ["topic_id", "name", "summary"], 20),
-        }
+        },
+        "topic_naming_audit": naming.describe_audit(committed.table("topic_naming_audit")),
     }
 
 
@@ -97,7 +116,7 @@ def _identity(resources: Any) -> Mapping[str, Any]:
 
 topic_summaries = FanOut(
     name="topic_summaries",
-    tables=["topic_summaries"],
+    tables=["topic_summaries", "topic_naming_audit"],
     inputs=["firm_topics", "sentences", "transcripts"],
     config=TopicSummariesConfig,
     code_version=CODE_VERSION,

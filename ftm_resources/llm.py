@@ -1,53 +1,42 @@
-"""The client of an OpenAI-compatible endpoint: many chat requests, bounded concurrency, every one accounted for.
+"""The LLM resource: which chat endpoint to ask (vLLM, xAI, OpenAI, `transformers serve`), and how.
 
-What a prompt says and what a good reply is belong to the caller; here is only how requests reach a server
-(vLLM, xAI, OpenAI, `transformers serve`) and what becomes of those that do not come back well.
+What a prompt says and what a good reply is belong to the caller.
 """
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+import json
+import time
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from dagster import ConfigurableResource
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from ftm_resources import settings
+from ftm_resources.chat import QUOTED_REPLY_CHARACTERS, Completion, Message, Session
+from ftm_resources.endpoint import Connection, Endpoint, EndpointUnavailableError, Health, run
+from ftm_resources.reply_cache import Reply, ReplyCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    import openai
+    from ftm_resources.warehouse import Warehouse
 
 T = TypeVar("T")
-Message = dict[str, str]
 
-# A reply quoted back in a repair request is cut here: it must not push the prompt out of the context.
-QUOTED_REPLY_CHARACTERS = 600
+DEFAULT_CONTEXT_TOKENS = 4096
+"""The context of a model whose server does not say."""
 
-REPAIR = "That reply was not usable: {reason}. Reply again, with the corrected JSON object and nothing else."
-
-
-class LlmError(Exception):
-    """One request that ended without a usable reply; `reason` says why. The caller falls back for that one."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class LlmUnavailableError(RuntimeError):
-    """The endpoint as a whole is unusable; the message says what to fix."""
+CONTEXT_KEY = "context"
+"""Where a reply cache keeps what the server said of the model's context."""
 
 
 class LlmResource(ConfigurableResource):
     """Chat completions from the OpenAI-compatible endpoint at LLM_BASE_URL.
 
-    The client of `openai` retries transport itself: 408, 409, 429 (honouring Retry-After), 5xx, resets and
-    time-outs, exponential with jitter. 401, 403 and 404 fail at once. A reply that does not parse gets one
-    repair request.
+    408, 409, 429 (honouring Retry-After), 5xx, resets and time-outs are retried, exponentially with jitter,
+    within a budget per request and per run. 401, 403 and 404 fail at once. A reply that does not parse gets
+    one repair request.
     """
 
     base_url: str | None = Field(default=None, description="Endpoint, ending in /v1; default: LLM_BASE_URL")
@@ -56,16 +45,33 @@ class LlmResource(ConfigurableResource):
         default=None, repr=False, description="Give it as EnvVar, never as text; default: LLM_API_KEY"
     )
     concurrency: int = Field(default=64, ge=1, description="Requests in flight")
-    max_retries: int = Field(default=5, ge=0, description="Transport retries per request")
+    max_retries: int = Field(default=5, ge=0, description="Retries per request")
+    retry_budget: float = Field(
+        default=1.0,
+        ge=0,
+        description="Retries per request that a run may make on average (beyond 10 per place in flight) "
+        "before the endpoint counts as down",
+    )
     connect_seconds: float = Field(default=10.0, gt=0, description="Time-out of connecting")
     read_seconds: float = Field(default=120.0, gt=0, description="Time-out of waiting for bytes of a reply")
+    startup_seconds: float = Field(
+        default=900.0, ge=0, description="How long to wait for a server that does not answer yet"
+    )
     max_tokens: int = Field(default=300, ge=1, description="Tokens of a reply")
-    context_tokens: int = Field(default=4096, ge=1024, description="Context of the model as served")
+    context_tokens: int | None = Field(
+        default=None,
+        ge=1024,
+        description="Context of the model as served; default: what the server says (max_model_len), else 4096",
+    )
     seed: int = Field(default=0, description="Seed sent with each request; temperature is 0")
+    price_in: float | None = Field(default=None, ge=0, description="USD per million tokens of prompts")
+    price_out: float | None = Field(default=None, ge=0, description="USD per million tokens of replies")
     on_llm_failure: Literal["fail", "degrade"] = Field(
         default="fail",
         description="When the endpoint is down for good: fail the run, or return errors for the rest",
     )
+    _health: Health = PrivateAttr(default_factory=Health)
+    _caches: dict[str, ReplyCache] = PrivateAttr(default_factory=dict)
 
     def is_configured(self) -> bool:
         """Return whether there is an endpoint to ask."""
@@ -75,9 +81,38 @@ class LlmResource(ConfigurableResource):
         """Return the name of the model that is asked for."""
         return self.model or settings.get("LLM_MODEL") or ""
 
-    def prompt_tokens(self) -> int:
-        """Return the tokens that a prompt may take so that a repair request still fits the context."""
-        return self.context_tokens - 2 * self.max_tokens - QUOTED_REPLY_CHARACTERS // 3
+    def parameters(self) -> dict[str, Any]:
+        """Return what beside the prompt decides a reply."""
+        return {
+            "model": self.model_name(),
+            "temperature": 0,
+            "seed": self.seed,
+            "max_tokens": self.max_tokens,
+        }
+
+    def prompt_tokens(self, cache: ReplyCache | None = None) -> int:
+        """Return the tokens that a prompt may take so that a repair request still fits the context.
+
+        The context is what is configured, else what the server says; while the server does not answer, what
+        it said when `cache` was filled, so that a run with nothing new to ask needs no server. Else it waits.
+        """
+        return self._context(cache) - 2 * self.max_tokens - QUOTED_REPLY_CHARACTERS // 3
+
+    def cost(self, tokens_in: int, tokens_out: int) -> float | None:
+        """Return USD at the configured prices; None where none is configured."""
+        if self.price_in is None and self.price_out is None:
+            return None
+        return (tokens_in * (self.price_in or 0.0) + tokens_out * (self.price_out or 0.0)) / 1e6
+
+    def cache(
+        self, warehouse: Warehouse, table: str, quarter: str, identity: Mapping[str, Any]
+    ) -> ReplyCache:
+        """Return the reply cache of this table's quarter, opened once per run and process."""
+        key = json.dumps([warehouse.root, table, quarter, dict(identity)], sort_keys=True)
+        if key not in self._caches:
+            self._caches.clear()  # a quarter's replies at a time are enough to hold
+            self._caches[key] = ReplyCache(warehouse, table, quarter, identity)
+        return self._caches[key]
 
     def complete(
         self,
@@ -85,196 +120,73 @@ class LlmResource(ConfigurableResource):
         parse: Callable[[int, str], T],
         *,
         schema: dict[str, Any] | None = None,
+        cache: ReplyCache | None = None,
+        stale_before: float = 0.0,
         progress: Callable[[int, int], None] | None = None,
-    ) -> list[T | LlmError]:
+    ) -> list[Completion[T]]:
         """Return, in order, what `parse(index, reply)` made of the reply to each request, or its error.
 
         `parse` raises ValueError on a reply it cannot use; its message goes into one repair request. `schema`
-        is the JSON schema of a reply, sent as response_format until the server rejects it. `progress` is
-        called with (done, total). Safe to call with or without a running event loop.
+        is the JSON schema of a reply, sent as response_format until the server rejects it. Replies are taken
+        from `cache` and kept in it; one that `parse` cannot use, and that came before `stale_before` (seconds
+        since 1970), is asked for again. `progress` is called with (done, total). Safe to call with or without
+        a running event loop.
 
-        Raises LlmUnavailableError when the endpoint is not configured, refuses the key or the model, or (with
-        `on_llm_failure="fail"`) has stopped answering.
+        Raises EndpointUnavailableError when the endpoint is not configured, refuses the key or the model, or
+        (with `on_llm_failure="fail"`) has stopped answering.
         """
         if not self.is_configured():
-            raise LlmUnavailableError("no LLM endpoint: set LLM_BASE_URL, e.g. http://localhost:8000/v1")
+            raise EndpointUnavailableError("no LLM endpoint: set LLM_BASE_URL, e.g. http://localhost:8000/v1")
         if not requests:
             return []
-        session = _Session(self, requests, parse, schema, progress)
         try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(session.run())
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            return pool.submit(asyncio.run, session.run()).result()
+            return run(self._session(requests, parse, schema, cache, stale_before, progress))
+        finally:
+            if cache is not None:
+                cache.flush()
 
-    def _client(self) -> openai.AsyncOpenAI:
-        import openai
+    def _context(self, cache: ReplyCache | None) -> int:
+        if self.context_tokens is not None:
+            return self.context_tokens
+        remembered = cache.get(CONTEXT_KEY) if cache is not None else None
 
-        return openai.AsyncOpenAI(
-            base_url=self.base_url or settings.get("LLM_BASE_URL"),
-            # The client insists on a key; servers without one ignore it.
-            api_key=self._key() or "none",
+        async def look() -> None:
+            async with self._connection() as connection:
+                if not await connection.look() and remembered is None:
+                    await connection.wait_until_ready()
+
+        if not self._health.is_ready and self._health.down is None:
+            run(look())
+        if not self._health.is_ready and remembered is not None:
+            return int(remembered.text)
+        context = self._health.models.get(self.model_name()) or DEFAULT_CONTEXT_TOKENS
+        if (
+            cache is not None
+            and self._health.is_ready
+            and (not remembered or remembered.text != str(context))
+        ):
+            cache.put(CONTEXT_KEY, Reply(str(context), "", 0, 0, 0.0, time.time()))
+        return context
+
+    async def _session(
+        self, requests: Sequence[list[Message]], parse: Callable[[int, str], T], *rest: Any
+    ) -> list[Completion[T]]:
+        session = Session(self._connection(), self.parameters(), self.concurrency, requests, parse, *rest)
+        return await session.run()
+
+    def _connection(self) -> Connection:
+        endpoint = Endpoint(
+            url=(self.base_url or settings.get("LLM_BASE_URL") or "").rstrip("/"),
+            key=self.api_key or settings.get("LLM_API_KEY"),
+            what="LLM endpoint",
+            settings="LLM",
+            concurrency=self.concurrency,
             max_retries=self.max_retries,
-            timeout=openai.Timeout(self.read_seconds, connect=self.connect_seconds, pool=None),
+            retry_budget=self.retry_budget,
+            connect_seconds=self.connect_seconds,
+            read_seconds=self.read_seconds,
+            startup_seconds=self.startup_seconds,
+            otherwise=": replies that had come are kept. Or set on_llm_failure=degrade",
+            degrades=self.on_llm_failure == "degrade",
         )
-
-    def _key(self) -> str | None:
-        return self.api_key or settings.get("LLM_API_KEY")
-
-
-@dataclass(frozen=True)
-class _Dialect:
-    """What beyond plain chat the server is asked for; steps down when it answers 400 or 422."""
-
-    structured: bool
-    no_thinking: bool
-
-    def plainer(self) -> Iterator[_Dialect]:
-        if self.structured:
-            yield _Dialect(structured=False, no_thinking=self.no_thinking)
-        if self.no_thinking:
-            yield _Dialect(structured=False, no_thinking=False)
-
-
-@dataclass
-class _Session(Generic[T]):
-    """One call of `complete`: its workers, its results, and what it has learnt about the server."""
-
-    llm: LlmResource
-    requests: Sequence[list[Message]]
-    parse: Callable[[int, str], T]
-    schema: dict[str, Any] | None
-    progress: Callable[[int, int], None] | None
-    results: dict[int, T | LlmError] = field(default_factory=dict)
-    unanswered: int = 0
-    """Requests in a row that no server answered, after all retries."""
-    down: str | None = None
-    """Why the endpoint was given up, once it was."""
-
-    async def run(self) -> list[T | LlmError]:
-        self.dialect = _Dialect(
-            structured=self.schema is not None,
-            # Qwen3 thinks aloud unless its chat template is told not to; other servers may reject the argument.
-            no_thinking="qwen3" in self.llm.model_name().lower(),
-        )
-        queue = iter(range(len(self.requests)))
-        async with self.llm._client() as client:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self.llm.concurrency, len(self.requests))):
-                        group.create_task(self._work(client, queue))
-            except* LlmUnavailableError as failures:
-                # From None: the causes hold request objects, whose headers hold the key.
-                raise failures.exceptions[0] from None
-        return [self.results[i] for i in range(len(self.requests))]
-
-    async def _work(self, client: openai.AsyncOpenAI, queue: Iterator[int]) -> None:
-        # Each worker takes the next request as soon as it is free, so the bound is filled until the end.
-        for index in queue:
-            if self.down is None:
-                self.results[index] = await self._answer(client, index)
-            else:
-                self.results[index] = LlmError(self.down)
-            if self.progress:
-                self.progress(len(self.results), len(self.requests))
-
-    async def _answer(self, client: openai.AsyncOpenAI, index: int) -> T | LlmError:
-        messages = self.requests[index]
-        reason = ""
-        for _ in range(2):
-            try:
-                reply = await self._ask(client, messages)
-            except LlmError as error:
-                return error
-            try:
-                return self.parse(index, reply)
-            except ValueError as error:
-                reason = str(error)
-            quoted = reply[:QUOTED_REPLY_CHARACTERS]
-            messages = [
-                *self.requests[index],
-                *([{"role": "assistant", "content": quoted}] if quoted.strip() else []),
-                {"role": "user", "content": REPAIR.format(reason=reason)},
-            ]
-        return LlmError(f"unusable reply after one repair: {reason}")
-
-    async def _ask(self, client: openai.AsyncOpenAI, messages: list[Message]) -> str:
-        """Return the text of one reply; LlmError if there is none, LlmUnavailableError if there never will be."""
-        import openai
-
-        try:
-            reply = await self._ask_plainer(client, messages)
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise LlmUnavailableError(
-                f"{self._where()} refused the key (HTTP {error.status_code}): check LLM_API_KEY"
-            ) from None
-        except openai.NotFoundError:
-            raise LlmUnavailableError(
-                f"{self._where()} knows no model {self.llm.model_name()!r} (HTTP 404): check LLM_MODEL, and that "
-                "LLM_BASE_URL ends in /v1"
-            ) from None
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            self.unanswered = 0
-            raise LlmError(self._redact(f"HTTP {error.status_code}: {error.message}")) from None
-        except openai.APIError as error:
-            self._count_unanswered(self._redact(f"{type(error).__name__}: {error.message}"))
-            raise LlmError(self._redact(f"{type(error).__name__}: {error.message}")) from None
-        self.unanswered = 0
-        return reply
-
-    async def _ask_plainer(self, client: openai.AsyncOpenAI, messages: list[Message]) -> str:
-        """Ask in the session's dialect, and in plainer ones while the server rejects the request."""
-        import openai
-
-        dialect = self.dialect
-        try:
-            return await self._post(client, messages, dialect)
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as rejected:
-            for plainer in dialect.plainer():
-                try:
-                    reply = await self._post(client, messages, plainer)
-                except (openai.BadRequestError, openai.UnprocessableEntityError):
-                    continue
-                # Only now is it known that the dialect was the reason, and not this one prompt.
-                self.dialect = plainer
-                return reply
-            raise rejected from None
-
-    async def _post(self, client: openai.AsyncOpenAI, messages: list[Message], dialect: _Dialect) -> str:
-        extra: dict[str, Any] = {}
-        if dialect.structured:
-            schema = {"name": "reply", "schema": self.schema, "strict": True}
-            extra["response_format"] = {"type": "json_schema", "json_schema": schema}
-        if dialect.no_thinking:
-            extra["extra_body"] = {"chat_template_kwargs": {"enable_thinking": False}}
-        try:
-            completion = await client.chat.completions.create(
-                model=self.llm.model_name(),
-                messages=messages,  # type: ignore[arg-type]
-                temperature=0,
-                seed=self.llm.seed,
-                max_tokens=self.llm.max_tokens,
-                **extra,
-            )
-            # A server may send null, or an object of another shape; both are a reply that does not parse.
-            return completion.choices[0].message.content or ""
-        except (ValueError, AttributeError, IndexError, TypeError):
-            return ""
-
-    def _count_unanswered(self, reason: str) -> None:
-        self.unanswered += 1
-        # Every worker in vain, twice over: one slow request is no outage, 2 x concurrency in a row are.
-        if self.down is None and self.unanswered >= min(2 * self.llm.concurrency, len(self.requests)):
-            self.down = f"{self._where()} stopped answering; last: {reason}"
-            if self.llm.on_llm_failure == "fail":
-                raise LlmUnavailableError(
-                    f"{self.down}. Is the server up? Start it and run again, or set on_llm_failure=degrade"
-                )
-
-    def _where(self) -> str:
-        return f"LLM endpoint {self.llm.base_url or settings.get('LLM_BASE_URL')}"
-
-    def _redact(self, text: str) -> str:
-        key = self.llm._key()
-        return (text.replace(key, "***") if key else text)[:500]
+        return Connection(endpoint, self._health)

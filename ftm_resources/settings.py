@@ -23,6 +23,14 @@ _ALL = (
     Setting("FTM_SAMPLE_FIRMS", "48", "With `sample`: how many firms to generate"),
     Setting("FTM_EMBEDDING_MODEL", None, "Any sentence-transformers name or path; unset: the bundled MiniLM"),
     Setting(
+        "FTM_EMBEDDING_BASE_URL",
+        None,
+        "OpenAI-compatible endpoint that embeds with `FTM_EMBEDDING_MODEL`; unset: it runs here",
+    ),
+    Setting(
+        "FTM_EMBEDDING_API_KEY", None, "Its key, where it wants one; never stored nor logged", is_secret=True
+    ),
+    Setting(
         "FTM_EMBEDDING_PRECISION",
         "auto",
         "`auto` (half precision where the hardware has it), `float32`, `bfloat16` or `float16`",
@@ -41,7 +49,7 @@ _ALL = (
         "LLM_BASE_URL", None, "OpenAI-compatible endpoint that names topics; unset: the extractive namer"
     ),
     Setting("LLM_MODEL", "Qwen/Qwen3-8B", "Model to ask for at that endpoint"),
-    Setting("LLM_API_KEY", None, "Its key, where it wants one", is_secret=True),
+    Setting("LLM_API_KEY", None, "Its key, where it wants one; never stored nor logged", is_secret=True),
 )
 
 SETTINGS: dict[str, Setting] = {s.name: s for s in _ALL}

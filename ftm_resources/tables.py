@@ -23,11 +23,12 @@ from ftm_resources.contracts import (
     Table,
 )
 
-__all__ = ["NAMESPACE", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
+__all__ = ["NAMESPACE", "NAMING_AUDITS", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
 
 SPEAKER_TYPES = ("operator", "executive", "analyst", "shareholder", "attendee", "unknown")
 SECTIONS = ("presentation", "q_and_a")
 NAMING_METHODS = ("extractive", "llm")
+NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive")
 LABELS = ("positive", "neutral", "negative")
 
 _FIRM = Column("firm_id", STRING, "Capital IQ company id")
@@ -48,6 +49,39 @@ _GVKEY = Column("gvkey", STRING, "Compustat GVKEY", nullable=True)
 _CALL_DATE = Column("call_date", DATE, "Date of the call in New York")
 _SHARE = (0.0, 1.0)
 _COUNT = (0, float("inf"))
+
+_NAMING_AUDIT = (
+    Column(
+        "outcome",
+        STRING,
+        "named (by the first reply), repaired (by the second), or extractive because no model was asked, its "
+        "replies were unusable, the server rejected or did not answer the request, or was down",
+        values=NAMING_OUTCOMES,
+    ),
+    Column("reason", STRING, "Why not by the model that was asked", nullable=True),
+    Column("model", STRING, "Model that was asked; of an extractive name, the namer"),
+    Column("prompt_version", STRING, "Version of the prompt or of the extractive rules"),
+    Column("is_cached", BOOL, "Its replies had come in an earlier run", is_measurement=True),
+    Column("n_attempts", INT, "Requests sent, retries included", bounds=_COUNT, is_measurement=True),
+    Column("tokens_in", INT, "Tokens of its prompts", bounds=_COUNT, is_measurement=True),
+    Column("tokens_out", INT, "Tokens of its replies", bounds=_COUNT, is_measurement=True),
+    Column(
+        "seconds",
+        DOUBLE,
+        "From request to reply, retries included; of a cached reply, what it took when it came",
+        bounds=_COUNT,
+        is_measurement=True,
+    ),
+    Column(
+        "cost",
+        DOUBLE,
+        "USD of this run at the configured prices; 0 if cached, null without prices",
+        nullable=True,
+        bounds=_COUNT,
+        is_measurement=True,
+    ),
+    Column("answered_at", TIMESTAMP, "When the last reply came", nullable=True, is_measurement=True),
+)
 
 _ALL = (
     Table(
@@ -183,6 +217,12 @@ _ALL = (
         ),
     ),
     Table(
+        "topic_naming_audit",
+        "One row per topic: what it took to name it",
+        ("topic_id",),
+        (_TOPIC, _FIRM, *_NAMING_AUDIT),
+    ),
+    Table(
         "themes",
         "One row per cross-firm theme of the quarter",
         ("theme_id",),
@@ -208,6 +248,15 @@ _ALL = (
             Column("theme_id", STRING, "Null: in no theme", nullable=True, references=("themes", "theme_id")),
             _FIRM,
             Column("reason", STRING, "Why the topic is in no theme", nullable=True),
+        ),
+    ),
+    Table(
+        "theme_naming_audit",
+        "One row per theme: what it took to name it",
+        ("theme_id",),
+        (
+            Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
+            *_NAMING_AUDIT,
         ),
     ),
     Table(
@@ -293,3 +342,6 @@ _ALL = (
 )
 
 TABLES: dict[str, Table] = {t.name: t for t in _ALL}
+
+NAMING_AUDITS = ("topic_naming_audit", "theme_naming_audit")
+"""Written with what was named, each by the asset that names; DuckDB's view `naming_audit` holds both."""

@@ -266,6 +266,14 @@ class Warehouse(ConfigurableResource):
         with naming_damage(scan, name, quarter):
             return scan.to_arrow().select(wanted).cast(schema)
 
+    def dimension(self, name: str, quarter: str) -> int | None:
+        """Return the length of a quarter's vectors, by its first row; None if it has none."""
+        table = self.table(name)
+        if table.current_snapshot() is None:
+            return None
+        rows = table.scan(row_filter=_where(quarter), selected_fields=("embedding",), limit=1).to_arrow()
+        return len(rows.column("embedding")[0]) if rows.num_rows else None
+
     def provenance(self, name: str, quarter: str) -> dict[str, Any]:
         """Return what the snapshot that wrote a quarter says it was made from; empty if there is none."""
         table = self.table(name)

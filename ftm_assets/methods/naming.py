@@ -31,6 +31,8 @@ _LEGAL_FORM = re.compile(
     re.IGNORECASE,
 )
 _INITIALISM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
+# What any of the substitutions of `plain_text` could change; most sentences hold none of it.
+_MARKED = re.compile(r"[*`~|<>\\\[\]_#]|[-+>]\s|\d[.)]\s|\s{2}|[^\S ]")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)]*(?=\s|$)")
 
 
@@ -52,6 +54,33 @@ class Digest:
     """The firm of a topic. Names are told apart within a group, so they do not depend on who else is named."""
 
 
+Outcome = Literal["named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive"]
+"""By the first reply, by the second; or extractively because: both were no use, the server refused this request,
+did not answer it, or had been given up; because no model was asked."""
+
+DEGRADED = ("unusable", "rejected", "unanswered", "down")
+"""Outcomes of which the extractive name stands in for a model's."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What it took to name a digest."""
+
+    outcome: Outcome = "extractive"
+    reason: str | None = None
+    """Why not by the model, where one was asked."""
+    is_cached: bool = False
+    """Whether its replies had come in an earlier run: nothing was sent."""
+    attempts: int = 0
+    """Requests sent, retries included."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+    """From request to reply; of a cached reply, what it took when it came."""
+    answered_at: float | None = None
+    """Seconds since 1970."""
+
+
 @dataclass(frozen=True)
 class Named:
     """A name and a summary, and who gave them."""
@@ -61,6 +90,7 @@ class Named:
     naming_method: Literal["extractive", "llm"]
     model: str
     prompt_version: str
+    audit: Audit = Audit()
 
 
 class Namer(Protocol):
@@ -107,6 +137,8 @@ def plain_text(text: str) -> str:
             for c in unicodedata.normalize("NFC", text)
             if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"}
         )
+    if not _MARKED.search(text):
+        return text.strip()
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)  # links and images
     text = re.sub(r"(?:^|(?<=\s))(?:#{1,6}|[-*+>]|\d+[.)])\s+(?=\w|\*)", "", text.strip(), count=1)
     text = re.sub(r"[*`~|<>\\]+|(?<!\w)_+|_+(?!\w)", "", text)
@@ -159,6 +191,8 @@ def check_summary(summary: str) -> str:
 
 def is_english(text: str) -> bool:
     """Return whether the letters of `text` are mostly Latin: English as far as script tells."""
+    if text.isascii():
+        return True
     letters = [c for c in text if c.isalpha()]
     latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
     return latin >= 0.8 * len(letters)

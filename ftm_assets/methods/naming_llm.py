@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any, Protocol, overload
 
 from ftm_assets.methods.naming import (
+    Audit,
     Digest,
     Named,
     NamingError,
+    Outcome,
     Progress,
     check_name,
     check_summary,
@@ -54,6 +57,58 @@ _KIND = {
 
 _THINK = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 
+# Qwen3's template may open the block itself: the reply then begins inside it.
+_THOUGHT_BEFORE = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+
+# What only the prompt says.
+_ECHO = re.compile(
+    r"\bjson object\b|\breply with\b|\bnoun phrase\b|\bdata tags?\b|\bname this (?:topic|theme)\b|"
+    r"^(?:keywords?|sentences?)\b\W*$",
+    re.IGNORECASE,
+)
+
+_LABEL = re.compile(r"\A\W*(?:(?:topic|theme) )?(?:name|title|summary)\W*:\s*", re.IGNORECASE)
+
+
+class Completion(Protocol):
+    """What became of one request; `ftm_resources.llm.Completion` is one."""
+
+    @property
+    def value(self) -> tuple[str, str] | None:
+        """What `parse` returned; None if the request ended in an error."""
+
+    @property
+    def error(self) -> Any:
+        """None, or what ended it: with `reason`, and `kind` as in `naming.Outcome`."""
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether the value is of the second reply."""
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether nothing was sent."""
+
+    @property
+    def attempts(self) -> int:
+        """Requests sent."""
+
+    @property
+    def tokens_in(self) -> int:
+        """Tokens of the prompts."""
+
+    @property
+    def tokens_out(self) -> int:
+        """Tokens of the replies."""
+
+    @property
+    def seconds(self) -> float:
+        """From request to reply."""
+
+    @property
+    def answered_at(self) -> float | None:
+        """Seconds since 1970."""
+
 
 class Complete(Protocol):
     """Sends requests to a model; `ftm_resources.llm.LlmResource.complete` is one."""
@@ -65,8 +120,8 @@ class Complete(Protocol):
         *,
         schema: dict[str, Any] | None = None,
         progress: Progress | None = None,
-    ) -> Sequence[tuple[str, str] | Exception]:
-        """Return, in order, what `parse(index, reply)` returned, or the exception that ended the request."""
+    ) -> Sequence[Completion]:
+        """Return, in order, what became of each request."""
         ...
 
 
@@ -81,20 +136,61 @@ class LlmNamer:
 
     def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
         """Return a name for each digest, in order. `naming_method` says who named it."""
-        replies = self._complete(
-            [build_messages(d, max_tokens=self._prompt_tokens) for d in digests],
+        completions = self._complete(
+            _Prompts(digests, self._prompt_tokens),
             lambda index, text: parse_reply(text, digests[index]),
             schema=REPLY_SCHEMA,
             progress=progress,
         )
-        failed = [d for d, reply in zip(digests, replies, strict=True) if isinstance(reply, Exception)]
+        failed = [d for d, c in zip(digests, completions, strict=True) if c.value is None]
         extractive = iter(self._fallback.name(failed))
         return [
-            next(extractive)
-            if isinstance(reply, Exception)
-            else Named(*reply, "llm", self._model, PROMPT_VERSION)
-            for reply in replies
+            replace(next(extractive), audit=_audit(c))
+            if c.value is None
+            else Named(*c.value, "llm", self._model, PROMPT_VERSION, _audit(c))
+            for c in completions
         ]
+
+
+class _Prompts(Sequence[list[Message]]):
+    """The messages of each digest, built when they are sent: the first requests do not wait for the last prompt."""
+
+    def __init__(self, digests: Sequence[Digest], max_tokens: int) -> None:
+        self._digests = digests
+        self._max_tokens = max_tokens
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    @overload
+    def __getitem__(self, index: int) -> list[Message]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[list[Message]]: ...
+
+    def __getitem__(self, index: int | slice) -> list[Message] | list[list[Message]]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return build_messages(self._digests[index], max_tokens=self._max_tokens)
+
+
+def _audit(completion: Completion) -> Audit:
+    outcome: Outcome = "repaired" if completion.is_repaired else "named"
+    if completion.error is not None:
+        outcome = completion.error.kind
+    return Audit(
+        outcome=outcome,
+        reason=plain_text(completion.error.reason) if completion.error is not None else None,
+        is_cached=completion.is_cached,
+        attempts=completion.attempts,
+        tokens_in=completion.tokens_in,
+        tokens_out=completion.tokens_out,
+        seconds=completion.seconds,
+        answered_at=completion.answered_at,
+    )
+
+
+_ASCII_LETTERS = re.compile(r"[A-Za-z]+")
 
 
 def build_messages(digest: Digest, *, max_tokens: int = DEFAULT_PROMPT_TOKENS) -> list[Message]:
@@ -125,8 +221,8 @@ def count_tokens(text: str) -> int:
 
     Three letters a token (English has four to five), and one for every digit, mark or letter beyond ASCII.
     """
-    letters = sum(c.isascii() and c.isalpha() for c in text)
-    return -(-letters // 3) + sum(not c.isspace() and not (c.isascii() and c.isalpha()) for c in text) + 1
+    others = _ASCII_LETTERS.sub("", text)
+    return -(-(len(text) - len(others)) // 3) + len("".join(others.split())) + 1
 
 
 def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
@@ -134,13 +230,15 @@ def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
 
     Thinking, code fences and prose around the JSON object are passed over.
     """
-    reply = _json_object(_THINK.sub("", text))
+    reply = _json_object(_THINK.sub("", _THOUGHT_BEFORE.sub("", text)))
     fields = []
     for field in ("name", "summary"):
         value = reply.get(field)
         if not isinstance(value, str):
             raise NamingError(f"the JSON object must have a string {field!r}")
-        fields.append(value)
+        fields.append(_LABEL.sub("", value))
+        if _ECHO.search(fields[-1]):
+            raise NamingError(f"the {field} repeats the instructions instead of describing the data")
     return check_name(fields[0], digest.exclude), check_summary(fields[1])
 
 

@@ -75,6 +75,15 @@ def test_plain_text_is_one_line_of_printable_characters(text):
     assert plain_text(plain).isprintable()
 
 
+@given(st.text(alphabet=" \t\nab3.)-+>#*_[]`!", max_size=12))
+def test_text_that_holds_no_mark_is_left_as_it_is(text):
+    """The short way of plain text: what it passes, the long way would not change."""
+    plain = plain_text(text)
+    if plain == text.strip():
+        # A table cell makes every text go the long way; its own mark is removed.
+        assert plain_text(f"{plain}|") == plain or not plain
+
+
 @pytest.mark.parametrize(
     ("name", "checked"),
     [

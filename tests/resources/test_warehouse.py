@@ -137,3 +137,44 @@ def test_a_folder_may_have_any_name(tmp_path: Path):
     assert warehouse.connect().execute("SELECT count(*) FROM firm_topics").fetchone() == (2,)
     assert list(folder.rglob("*.metadata.json"))
     assert [p.name for p in tmp_path.iterdir()] == ["a b"], "all of it lies in the folder"
+
+
+def test_both_audits_of_naming_are_one_view(warehouse: Warehouse):
+    shared = {
+        "outcome": ["named"],
+        "reason": pa.array([None], pa.string()),
+        "model": ["m"],
+        "prompt_version": ["1"],
+        "is_cached": [False],
+        "n_attempts": pa.array([1], pa.int32()),
+        "tokens_in": pa.array([900], pa.int32()),
+        "tokens_out": pa.array([40], pa.int32()),
+        "seconds": [0.5],
+        "cost": pa.array([None], pa.float64()),
+        "answered_at": pa.array([None], pa.timestamp("us", tz="UTC")),
+    }
+    warehouse.replace(
+        "topic_naming_audit",
+        "2020Q1",
+        [pa.table({"topic_id": ["2020Q1:1:000"], "firm_id": ["1"], **shared})],
+    )
+    warehouse.replace(
+        "theme_naming_audit", "2020Q1", [pa.table({"theme_id": ["2020Q1:theme:000"], **shared})]
+    )
+    sql = "SELECT topic_id, theme_id, quarter, tokens_in FROM naming_audit ORDER BY topic_id NULLS LAST"
+    assert warehouse.connect().execute(sql).fetchall() == [
+        ("2020Q1:1:000", None, "2020Q1", 900),
+        (None, "2020Q1:theme:000", "2020Q1", 900),
+    ]
+
+
+def test_the_length_of_a_quarters_vectors_is_read_from_its_first_row(warehouse: Warehouse):
+    assert warehouse.dimension("sentence_embeddings", "2020Q1") is None
+    rows = {
+        "sentence_id": ["a"],
+        "firm_id": ["1"],
+        "embedding": pa.array([[0.6, 0.8]], pa.list_(pa.float32())),
+    }
+    warehouse.replace("sentence_embeddings", "2020Q1", [pa.table(rows)])
+    assert warehouse.dimension("sentence_embeddings", "2020Q1") == 2
+    assert warehouse.dimension("sentence_embeddings", "2020Q2") is None
