@@ -17,6 +17,7 @@ run: $(VENV)/.run $(DAGSTER_HOME)/dagster.yaml
 	@$(BIN)/python -m ftm_assets.run --quarter '$(QUARTER)' $(if $(CALLS),--calls '$(CALLS)')
 
 ui: $(VENV)/.run $(DAGSTER_HOME)/dagster.yaml
+	@$(BIN)/dagster instance concurrency set wrds 1
 	$(BIN)/dagster dev
 
 test: $(VENV)/.test

@@ -47,7 +47,7 @@ def run(firms: int, folder: Path, stages: tuple[str, ...] = STAGES) -> list[dict
         with log.open("w") as out:
             process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own command
             while process.poll() is None:
-                memory, cpu = _usage(process.pid)
+                memory, cpu = memory_and_cpu(process.pid)
                 peak, used = max(peak, memory), max(used, cpu)
                 time.sleep(_EVERY)
         if process.returncode:
@@ -68,7 +68,7 @@ def run(firms: int, folder: Path, stages: tuple[str, ...] = STAGES) -> list[dict
     return found
 
 
-def _usage(pid: int) -> tuple[int, float]:
+def memory_and_cpu(pid: int) -> tuple[int, float]:
     """Return resident bytes and CPU seconds of a process and those below it, ended children included."""
     memory, cpu = 0, 0.0
     try:

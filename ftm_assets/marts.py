@@ -110,12 +110,12 @@ def _stored(
     """Replace the mart's quarter by what dbt built, and describe it."""
     key = context.asset_key_for_output(model.output_name)
     mart, quarter = key.path[-1], context.partition_key
-    rows = dbt_project.built(folder, mart)
+    rows, inputs = dbt_project.built(folder, mart), context.assets_def.asset_deps[key]
     written = write_quarter(
         warehouse,
         mart,
         quarter,
-        Rows.of(rows, *(tables[name] for name in SOURCES)),
+        Rows.of(rows, *(tables[name] for name in SOURCES if dg.AssetKey(name) in inputs)),
         run_id=context.run.run_id,
         code_version=context.assets_def.code_versions_by_key[key] or "",
     )

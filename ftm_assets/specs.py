@@ -35,6 +35,7 @@ GROUPS = {
     "sentiment_scores": "scores",
     "firm_theme_sentiment": "marts",
     "theme_sentiment": "marts",
+    "coverage": "marts",
 }
 
 

@@ -1,11 +1,20 @@
-"""transcripts, transcript_audit: the calls of a quarter from the configured source, best version of each."""
+"""transcripts, transcript_audit: the calls of a quarter from the configured source, best version of each.
 
+This is the only asset that reads a source, hence the only one that speaks to WRDS: one at a time, from the
+machine whose address the second factor approved. What comes after reads the table.
+"""
+
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from ftm_assets.ecs import op_tags
 from ftm_assets.methods.transcripts import build_transcripts
@@ -14,12 +23,29 @@ from ftm_assets.partitions import QUARTERS
 from ftm_assets.specs import preview
 from ftm_resources.io_manager import Rows
 from ftm_resources.progress import bar
-from ftm_resources.sources.base import COMPONENTS, SourceError
+from ftm_resources.sources.base import COMPONENTS, SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.spool import Spool
+from ftm_resources.tables import TABLES as CONTRACTS
 from ftm_resources.warehouse import Warehouse
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 TABLES = ("transcripts", "transcript_audit")
+
+FIRMS_AT_ONCE = 250
+"""Firms whose versions are compared at a time: memory stays flat."""
+
+PREVIEW = ("firm_name", "call_date", "section", "speaker_name", "text")
+
+
+class TranscriptsConfig(dg.Config):
+    """Which calls a study can use."""
+
+    require_permno: bool = Field(
+        default=True,
+        description="With capital_iq: leave out calls of firms without a PERMNO on the day of the call, which no "
+        "event study can use; transcript_audit says why each has none",
+    )
 
 
 @dg.multi_asset(
@@ -30,35 +56,72 @@ TABLES = ("transcripts", "transcript_audit")
     op_tags=op_tags("transcripts"),
 )
 def transcripts(
-    context: dg.AssetExecutionContext, source: ConfiguredSource, warehouse: Warehouse
+    context: dg.AssetExecutionContext,
+    config: TranscriptsConfig,
+    source: ConfiguredSource,
+    warehouse: Warehouse,
 ) -> Iterator[dg.Output[Rows]]:
     """Read the quarter from the source, choose versions, and keep what was not chosen in the audit."""
     started = time.perf_counter()
     quarter = context.partition_key
-    opened = source.open()
-    with bar(f"transcripts {quarter} from {opened.name}", "components") as move:
-        try:
-            tables = list(opened.components(quarter, progress=move))
-        except SourceError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
-    components = pa.concat_tables(tables) if tables else COMPONENTS.empty_table()
-    kept, audit = build_transcripts(components, quarter)
-    linked = kept.num_rows - kept.column("permno").null_count
-    statuses = {s["values"]: s["counts"] for s in audit.column("status").value_counts().to_pylist()}
-    if not kept.num_rows:
-        context.log.warning(f"{opened.name} has no call in {quarter}")
-    described = {
-        "source": opened.name,
-        "seconds": time.perf_counter() - started,
-        "firms": pc.count_distinct(kept.column("firm_id")).as_py(),
-        "calls": pc.count_distinct(kept.column("transcript_id")).as_py(),
-        "components": kept.num_rows,
-        "link_rate": linked / kept.num_rows if kept.num_rows else 0.0,
-        "audit": statuses,
-        "preview": preview(kept, ["firm_name", "call_date", "section", "speaker_name", "text"]),
+    opened = source.open(require_permno=config.require_permno)
+    with (
+        tempfile.TemporaryDirectory(prefix="ftm-transcripts-") as scratch,
+        Spool(Path(scratch) / "kept.parquet", CONTRACTS["transcripts"].arrow_schema, "firm_id") as kept,
+    ):
+        audit, described = _build(opened, quarter, kept, Path(scratch))
+        if not kept.rows:
+            context.log.warning(f"{opened.name} has no call in {quarter}")
+        described |= {"source": opened.name, "seconds": time.perf_counter() - started, **config.model_dump()}
+        made = {
+            "transcripts": (Rows(kept.batches(), {}), described),
+            "transcript_audit": (Rows.of(audit), {"statuses": described["audit"]}),
+        }
+        yield from write_tables(context.op_execution_context, warehouse, made, code_version=CODE_VERSION)
+
+
+def _build(
+    source: TranscriptSource, quarter: str, kept: Spool, scratch: Path
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Put the quarter's rows into `kept`; return the audit, and what a person wants to know of both."""
+    with Spool(scratch / "components.parquet", COMPONENTS, "companyid") as components:
+        with bar(f"transcripts {quarter} from {source.name}", "components") as move:
+            try:
+                for table in source.components(quarter, progress=move):
+                    components.write(table)
+                offered = source.audit()
+            except SourceError as error:
+                raise dg.Failure(str(error), allow_retries=False) from error
+        firms = sorted(components.values | set(offered.column("companyid").to_pylist()))
+        audits = [CONTRACTS["transcript_audit"].empty()]
+        calls, first = [], CONTRACTS["transcripts"].empty()
+        for start in range(0, len(firms), FIRMS_AT_ONCE):
+            group = firms[start : start + FIRMS_AT_ONCE]
+            said = offered.filter(pc.is_in(offered.column("companyid"), pa.array(group)))
+            rows, audit = build_transcripts(components.of(group), quarter, said)
+            kept.write(rows)
+            audits.append(audit)
+            calls.append(rows.group_by(["transcript_id", "firm_id", "permno"]).aggregate([]))
+            first = first if first.num_rows else rows.slice(0, 10)
+    audit = pa.concat_tables(audits)
+    return audit, _described(calls, audit) | {"components": kept.rows, "preview": preview(first, PREVIEW)}
+
+
+def _described(calls: list[pa.Table], audit: pa.Table) -> dict[str, Any]:
+    """Return counts and the link rate: of the calls, one version of each, the share that has a PERMNO."""
+    statuses = Counter(audit.column("status").to_pylist())
+    lost = audit.filter(pc.equal(audit.column("status"), "unlinked"))
+    reasons = Counter((r or "").partition(":")[0] for r in lost.column("reason").to_pylist())
+    found = [row for table in calls for row in table.to_pylist()]
+    linked = [row for row in found if row["permno"] is not None]
+    firms = {row["firm_id"] for row in found} | set(lost.column("firm_id").to_pylist())
+    n_calls = len(found) + statuses["unlinked"]
+    return {
+        "firms": len({row["firm_id"] for row in found}),
+        "calls": len(found),
+        "link_rate": len(linked) / n_calls if n_calls else 0.0,
+        "firm_link_rate": len({row["firm_id"] for row in linked}) / len(firms) if firms else 0.0,
+        "unlinked": dict(reasons),
+        "ambiguous_links": sum("several PERMNOs" in (r or "") for r in audit.column("reason").to_pylist()),
+        "audit": dict(statuses),
     }
-    made = {
-        "transcripts": (Rows.of(kept), described),
-        "transcript_audit": (Rows.of(audit), {"statuses": statuses}),
-    }
-    yield from write_tables(context.op_execution_context, warehouse, made, code_version=CODE_VERSION)

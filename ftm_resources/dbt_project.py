@@ -41,10 +41,19 @@ PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 DATABASE = "marts.duckdb"
 """Name, in dbt's target folder, of the file that `profiles.yml` opens; its stem is the catalog's name."""
 
-SOURCES = ("themes", "sentiment_scores")
-"""The tables of the warehouse that the models read: the dbt sources."""
+SOURCES: dict[str, tuple[str, ...] | None] = {
+    "transcript_audit": None,
+    "transcripts": ("transcript_id", "firm_id", "permno", "quarter"),
+    "sentences": ("sentence_id", "transcript_id", "is_procedural", "quarter"),
+    "sentence_topics": ("sentence_id", "topic_id", "quarter"),
+    "firm_status": ("firm_id", "status", "quarter"),
+    "theme_topics": ("topic_id", "theme_id", "reason", "quarter"),
+    "themes": None,
+    "sentiment_scores": None,
+}
+"""The tables of the warehouse that the models read, the dbt sources, and which columns (None: all)."""
 
-MARTS = ("firm_theme_sentiment", "theme_sentiment")
+MARTS = ("firm_theme_sentiment", "theme_sentiment", "coverage")
 """The tables that the models make: the dbt models, by the names of their contracts."""
 
 _TARGET = "duckdb"
@@ -157,7 +166,7 @@ def stage(folder: Path, tables: Mapping[str, QuarterTable]) -> None:
     with duckdb.connect(str(folder / DATABASE)) as connection:
         connection.execute(f"CREATE SCHEMA {NAMESPACE}")
         for name in (*SOURCES, *MARTS):
-            connection.register("staged", tables[name].read())
+            connection.register("staged", tables[name].read(SOURCES.get(name)))
             relation = f"{NAMESPACE}.{name}" if name in SOURCES else name
             connection.execute(f"CREATE TABLE {relation} AS SELECT * FROM staged")  # noqa: S608 - fixed names
             connection.unregister("staged")

@@ -18,9 +18,30 @@ class Setting:
 
 _ALL = (
     Setting("FTM_WAREHOUSE", "./warehouse", "Where tables live: a folder or an `s3://bucket/prefix`"),
-    Setting("FTM_SOURCE", "sample", "Where transcripts come from: `sample` (generated) or `files`"),
+    Setting(
+        "FTM_SOURCE", "sample", "Where transcripts come from: `sample` (generated), `files` or `capital_iq`"
+    ),
     Setting("FTM_SOURCE_PATH", None, "With `files`: a CSV or Parquet file, or a folder of them"),
     Setting("FTM_SAMPLE_FIRMS", "48", "With `sample`: how many firms to generate"),
+    Setting("WRDS_HOST", "wrds-pgdata.wharton.upenn.edu", "With `capital_iq`: WRDS's PostgreSQL server"),
+    Setting("WRDS_PORT", "9737", "Its port"),
+    Setting("WRDS_DB", "wrds", "Its database"),
+    Setting("WRDS_SSLMODE", "require", "How TLS is used, as in PostgreSQL's `sslmode`"),
+    Setting("WRDS_USERNAME", None, "WRDS account; without a password, `.pgpass` has it"),
+    Setting("WRDS_PASSWORD", None, "Its password", is_secret=True),
+    Setting(
+        "WRDS_SECRET_ID",
+        None,
+        "AWS Secrets Manager secret with `username` and `password`, instead of the two",
+    ),
+    Setting("WRDS_TRANSCRIPT_SCHEMA", "ciq", "Schema in which the account has Capital IQ's transcripts"),
+    Setting("WRDS_GVKEY_TABLE", "ciq.wrds_gvkey", "Table that links Capital IQ's companies to GVKEYs"),
+    Setting(
+        "WRDS_LINK_TABLE",
+        "crsp.ccmxpf_linktable",
+        "Table that links GVKEYs to PERMNOs, e.g. `crsp_a_ccm.ccmxpf_lnkhist`",
+    ),
+    Setting("WRDS_STATEMENT_TIMEOUT", "900", "Seconds that a statement may take before it is tried again"),
     Setting("FTM_EMBEDDING_MODEL", None, "Any sentence-transformers name or path; unset: the bundled MiniLM"),
     Setting(
         "FTM_EMBEDDING_BASE_URL",

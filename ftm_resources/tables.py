@@ -29,6 +29,7 @@ SPEAKER_TYPES = ("operator", "executive", "analyst", "shareholder", "attendee", 
 SECTIONS = ("presentation", "q_and_a")
 NAMING_METHODS = ("extractive", "llm")
 NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive")
+COVERAGE_STEPS = ("seen", "version", "link", "sentences", "topics", "themes", "scores")
 LABELS = ("positive", "neutral", "negative")
 
 _FIRM = Column("firm_id", STRING, "Capital IQ company id")
@@ -105,6 +106,13 @@ _ALL = (
             ),
             _CALL_DATE,
             Column(
+                "is_after_close",
+                BOOL,
+                "Began at 16:00 in New York or later: an event study starts on the next trading day; "
+                "null where the source has only a date",
+                nullable=True,
+            ),
+            Column(
                 "component_order",
                 INT,
                 "Position of the component in the call, from the source",
@@ -132,7 +140,13 @@ _ALL = (
                 "kept, or why not",
                 values=("kept", "superseded", "unlinked", "duplicate", "empty"),
             ),
-            Column("reason", STRING, "Which version was kept and why; empty text lists", nullable=True),
+            Column(
+                "reason",
+                STRING,
+                "Which version was kept and why; why there is no link, as `category: details`; "
+                "for a kept one, between which links was chosen",
+                nullable=True,
+            ),
         ),
     ),
     Table(
@@ -337,6 +351,25 @@ _ALL = (
             Column("n_negative", INT, "Negative sentences", bounds=_COUNT),
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, "(n_positive − n_negative) / n_sentences", bounds=(-1.0, 1.0)),
+        ),
+    ),
+    Table(
+        "coverage",
+        "One row per step from what the source offered to what was scored, and outcome: calls and firms (dbt)",
+        ("step", "outcome"),
+        (
+            Column("step", STRING, "The step, in the order of `position`", values=COVERAGE_STEPS),
+            Column("position", INT, "0-based place of the step", bounds=(0, len(COVERAGE_STEPS) - 1)),
+            Column("outcome", STRING, "What the calls became at the step, or why they were lost there"),
+            Column("is_lost", BOOL, "The calls go no further; those of the other rows are in the next step"),
+            Column("n_calls", INT, "Calls; before versions are chosen, transcripts", bounds=_COUNT),
+            Column("n_firms", INT, "Firms with such a call", bounds=_COUNT),
+            Column(
+                "n_firms_lost",
+                INT,
+                "Firms of which no call goes further; 0 where none is lost",
+                bounds=_COUNT,
+            ),
         ),
     ),
 )

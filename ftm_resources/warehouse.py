@@ -139,11 +139,17 @@ class Warehouse(ConfigurableResource):
         contract, catalog = TABLES[name], self.catalog()
         try:
             with naming_damaged_metadata(self, name):
-                return catalog.load_table((NAMESPACE, name))
+                table = catalog.load_table((NAMESPACE, name))
         except NoSuchTableError:
             with self.lock("catalog"), contextlib.suppress(NamespaceAlreadyExistsError):
                 catalog.create_namespace(NAMESPACE)
             return self._create(catalog, contract)
+        if missing := {c.name for c in contract.columns} - set(table.schema().column_names):
+            raise WarehouseError(
+                f"{name} in {self.root} was made by an earlier version: it has no {', '.join(sorted(missing))}. "
+                "Set FTM_WAREHOUSE to a new place and materialize its quarters there."
+            )
+        return table
 
     def _create(self, catalog: Catalog, contract: Table) -> IcebergTable:
         from pyiceberg.exceptions import TableAlreadyExistsError  # noqa: PLC0415

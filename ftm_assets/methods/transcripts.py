@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import time
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ftm_resources.sources.base import EXCHANGE_ZONE
+from ftm_resources.sources.base import AUDIT, EXCHANGE_ZONE
+from ftm_resources.sources.versions import finality, less_final
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
@@ -16,11 +18,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
-COLLECTION_TYPES = ("Spellchecked Copy", "Edited Copy", "Proofed Copy", "Audited Copy")
-"""Capital IQ's collection types, least final first; a name that is not here is less final than any.
-
-A call's transcript is spell-checked within hours, then edited, then proofed; some are audited after that.
-"""
+CLOSE = time(16)
+"""When the exchange closes, in New York: a call from then on moves prices on the next trading day."""
 
 SPEAKER_TYPES = {
     "operator": "operator",
@@ -99,6 +98,8 @@ SELECT format('{}:{}:{:04d}', $quarter, transcriptid, componentorder) AS compone
         ELSE mostimportantdateutc END AS call_at,
     CAST(CASE WHEN is_date_only THEN timezone('UTC', mostimportantdateutc)
         ELSE timezone($zone, mostimportantdateutc) END AS DATE) AS call_date,
+    CASE WHEN NOT is_date_only
+        THEN CAST(timezone($zone, mostimportantdateutc) AS TIME) >= $close END AS is_after_close,
     componentorder AS component_order, componenttypename AS component_type,
     CASE WHEN component IS NOT NULL
             THEN CASE WHEN list_contains($questions, component) THEN 'q_and_a' ELSE 'presentation' END
@@ -110,11 +111,14 @@ ORDER BY firm_id, call_at, transcript_id, component_order
 """
 
 
-def build_transcripts(components: pa.Table, quarter: str) -> tuple[pa.Table, pa.Table]:
+def build_transcripts(
+    components: pa.Table, quarter: str, offered: pa.Table | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Return the tables `transcripts` and `transcript_audit` of a quarter, whatever the order of the rows.
 
-    `components` is of schema `sources.base.COMPONENTS`, calls of the quarter only. Versions of one call are
-    transcripts of one firm that share
+    `components` is of schema `sources.base.COMPONENTS`, calls of the quarter only; `offered`, of schema
+    `sources.base.AUDIT`, is what the source says of transcripts that are not among them, and of some that are.
+    Versions of one call are transcripts of one firm that share
     - `keydevid`; or, where one has none,
     - the time of the call, or for bare dates the date and either the headline or most of the text; or
     - the text, word for word.
@@ -130,10 +134,12 @@ def build_transcripts(components: pa.Table, quarter: str) -> tuple[pa.Table, pa.
         calls = connection.execute(_CALLS).to_arrow_table().to_pylist()
         audit = [row for versions in _versions(calls, connection) for row in _audit(versions)]
         kept = [row["transcript_id"] for row in audit if row["status"] == "kept"]
+        audit += _of_source(audit, offered)
         connection.register("chosen", pa.table({"transcriptid": pa.array(kept, pa.string())}))
         parameters: dict[str, Any] = {
             "quarter": quarter,
             "zone": EXCHANGE_ZONE,
+            "close": CLOSE,
             "questions": list(QUESTION_TYPES),
             "opening": OPENS_QUESTIONS,
             "spoken": list(SPEAKER_TYPES),
@@ -147,6 +153,19 @@ def build_transcripts(components: pa.Table, quarter: str) -> tuple[pa.Table, pa.
         TABLES["transcripts"].conform(transcripts, quarter=quarter),
         table.conform(pa.Table.from_pylist(audit, schema=schema), quarter=quarter),
     )
+
+
+def _of_source(audit: list[dict[str, Any]], offered: pa.Table | None) -> list[dict[str, Any]]:
+    """Return audit rows of what the source left out; what it notes of the others is added to their reasons."""
+    rows = {row["transcript_id"]: row for row in audit}
+    left_out = []
+    for said in offered.to_pylist() if offered is not None else []:
+        if (row := rows.get(said["transcriptid"])) is None:
+            names = ("transcript_id", "firm_id", "status", "reason")
+            left_out.append(dict(zip(names, (said[n] for n in AUDIT.names), strict=True)))
+        else:
+            row["reason"] = "; ".join(r for r in (row["reason"], said["reason"]) if r)
+    return left_out
 
 
 def _versions(
@@ -239,21 +258,15 @@ def _audit(versions: list[dict[str, Any]]) -> Iterable[dict[str, str | None]]:
 def _rank(call: dict[str, Any]) -> tuple[int, int, int, str]:
     transcript = call["transcriptid"]
     number = int(transcript) if transcript.isdecimal() else -1
-    return _finality(call), call["characters"], number, transcript
-
-
-def _finality(call: dict[str, Any]) -> int:
-    name = (call["collection"] or "").strip().lower()
-    return next((i for i, t in enumerate(COLLECTION_TYPES, start=1) if t.lower() == name), 0)
+    return finality(call["collection"]), call["characters"], number, transcript
 
 
 def _why_not(call: dict[str, Any], kept: dict[str, Any]) -> tuple[str, str]:
     best = f"transcript {kept['transcriptid']}"
     if call["content"] == kept["content"]:
         return "duplicate", f"same text as {best}"
-    if _finality(call) != _finality(kept):
-        ours = (call["collection"] or "version of no known type").lower()
-        return "superseded", f"{best} is the {kept['collection'].lower()}, this one the {ours}"
+    if finality(call["collection"]) != finality(kept["collection"]):
+        return "superseded", less_final(kept["transcriptid"], kept["collection"], call["collection"])
     if call["characters"] != kept["characters"]:
         counts = f"{kept['characters']} characters against {call['characters']}"
         return "superseded", f"{best} has more text ({counts})"

@@ -1,1 +1,1 @@
-"""Where transcripts come from: a folder of files, the generated sample, later Capital IQ through WRDS."""
+"""Where transcripts come from: a folder of files, the generated sample, Capital IQ through WRDS."""

@@ -7,9 +7,10 @@ take that rule from here.
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, date, timedelta
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -49,6 +50,20 @@ COMPONENTS = pa.schema(
 `mostimportantdateutc` is the start of the call; where the source gives only a date (`is_date_only`) it is
 midnight of that date in UTC, and the date is the one in New York. (transcriptid, componentorder) is unique,
 and the rows of a transcript agree about firm, name of the event and time.
+"""
+
+
+AUDIT = pa.schema(
+    [
+        pa.field("transcriptid", pa.string(), nullable=False),
+        pa.field("companyid", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("reason", pa.string()),
+    ]
+)
+"""What a source itself did with a transcript, statuses as in the table `transcript_audit`.
+
+A transcript that was yielded has a row only where there is something to note (`kept`, and the note).
 """
 
 
@@ -96,6 +111,13 @@ class TranscriptSource(abc.ABC):
         calls yields nothing. SourceError, before the first table, where the input cannot be used.
         """
 
+    def audit(self) -> pa.Table:
+        """Return what became of transcripts that the last `components`, read to its end, did not yield (AUDIT).
+
+        A source that yields all it has, as most do, leaves nothing to tell.
+        """
+        return AUDIT.empty_table()
+
 
 def call_date(timestamps: pa.Array | pa.ChunkedArray, is_date_only: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return the date in New York (date32) of each call.
@@ -114,6 +136,15 @@ def call_date(timestamps: pa.Array | pa.ChunkedArray, is_date_only: pa.Array | p
 
 def _flat(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def bounds(quarter: str) -> tuple[date, date]:
+    """Return the first and the last day of a quarter such as 2023Q1; ValueError where it is none."""
+    if not re.fullmatch(r"[0-9]{4}Q[1-4]", quarter):
+        raise ValueError(f"{quarter!r} is not a quarter such as 2023Q1")
+    year, number = int(quarter[:4]), int(quarter[5])
+    following = date(year + number // 4, 3 * (number % 4) + 1, 1)
+    return date(year, 3 * number - 2, 1), following - timedelta(days=1)
 
 
 def quarters_of(dates: pa.Array | pa.ChunkedArray) -> pa.Array:

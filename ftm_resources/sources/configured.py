@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dagster import ConfigurableResource
 
 from ftm_resources import settings
+from ftm_resources.sources.capital_iq import CapitalIqSource
 from ftm_resources.sources.files import FilesSource
 from ftm_resources.sources.sample import SampleSource
 
@@ -21,8 +22,11 @@ class ConfiguredSource(ConfigurableResource):
     path: str | None = None
     sample_firms: int | None = None
 
-    def open(self) -> TranscriptSource:
-        """Return the source; ValueError, naming the setting, where it is unknown or incomplete."""
+    def open(self, *, require_permno: bool = True) -> TranscriptSource:
+        """Return the source; ValueError, naming the setting, where it is unknown or incomplete.
+
+        `require_permno` is Capital IQ's: the other sources keep firms without a link.
+        """
         kind = self.kind or settings.get("FTM_SOURCE")
         if kind == "sample":
             return SampleSource(firms=self.sample_firms or int(settings.get("FTM_SAMPLE_FIRMS") or 0))
@@ -31,4 +35,6 @@ class ConfiguredSource(ConfigurableResource):
             if not path:
                 raise ValueError("FTM_SOURCE=files needs FTM_SOURCE_PATH: a CSV or Parquet file, or a folder")
             return FilesSource(path)
-        raise ValueError(f"FTM_SOURCE is {kind!r}; it must be sample or files")
+        if kind == "capital_iq":
+            return CapitalIqSource(require_permno=require_permno)
+        raise ValueError(f"FTM_SOURCE is {kind!r}; it must be sample, files or capital_iq")

@@ -6,7 +6,7 @@ import pytest
 
 from ftm_resources.fingerprint import fingerprint
 from ftm_resources.tables import TABLES, ContractError
-from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse import Warehouse, WarehouseError
 
 
 def topics(quarter: str, n: int, *, firm: str = "1") -> pa.Table:
@@ -25,6 +25,13 @@ def topics(quarter: str, n: int, *, firm: str = "1") -> pa.Table:
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(path=str(tmp_path / "warehouse"))
+
+
+def test_a_table_of_an_earlier_version_is_named_with_the_column_that_it_lacks(warehouse: Warehouse):
+    with warehouse.table("firm_topics").update_schema(allow_incompatible_changes=True) as change:
+        change.delete_column("keywords")
+    with pytest.raises(WarehouseError, match=r"firm_topics in .* has no keywords. Set FTM_WAREHOUSE"):
+        warehouse.quarter("firm_topics", "2020Q1")
 
 
 def test_what_is_written_is_read_back(warehouse: Warehouse):

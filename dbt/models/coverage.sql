@@ -1,0 +1,134 @@
+with linked as (
+
+    -- The components of a call agree about its link.
+    select quarter, transcript_id, max(permno) is not null as has_permno
+    from {{ source('ftm', 'transcripts') }}
+    group by quarter, transcript_id
+
+),
+
+spoken as (
+
+    select
+        sentences.quarter,
+        sentences.transcript_id,
+        count_if(not sentences.is_procedural) > 0 as has_business,
+        count(sentence_topics.topic_id) > 0 as has_topic,
+        count(theme_topics.theme_id) > 0 as has_theme,
+        -- Reasons go on after a colon; the first by the alphabet speaks for the call.
+        min(split_part(theme_topics.reason, ':', 1)) as refusal
+    from {{ source('ftm', 'sentences') }} as sentences
+    left join {{ source('ftm', 'sentence_topics') }} as sentence_topics
+        on sentences.quarter = sentence_topics.quarter and sentences.sentence_id = sentence_topics.sentence_id
+    left join {{ source('ftm', 'theme_topics') }} as theme_topics
+        on sentence_topics.quarter = theme_topics.quarter and sentence_topics.topic_id = theme_topics.topic_id
+    group by sentences.quarter, sentences.transcript_id
+
+),
+
+scored as (
+
+    select distinct quarter, transcript_id from {{ source('ftm', 'sentiment_scores') }}
+
+),
+
+calls as (
+
+    -- Null where the call was not lost at that step; what comes after a loss does not count.
+    select
+        offered.quarter,
+        offered.transcript_id,
+        offered.firm_id,
+        linked.has_permno,
+        case when offered.status in ('superseded', 'duplicate', 'empty') then offered.status end as lost_version,
+        case
+            when offered.status = 'unlinked' then coalesce(split_part(offered.reason, ':', 1), 'unlinked')
+        end as lost_link,
+        case
+            when spoken.transcript_id is null then 'only the operator spoke'
+            when not spoken.has_business then 'only procedural sentences'
+        end as lost_sentences,
+        case
+            when spoken.has_topic then null
+            when firm_status.status = 'ok' then 'sentences in no topic'
+            else coalesce('firm ' || replace(firm_status.status, '_', ' '), 'firm not modelled')
+        end as lost_topics,
+        case when not spoken.has_theme then coalesce(spoken.refusal, 'topics in no theme') end as lost_themes,
+        case when scored.transcript_id is null then 'no score' end as lost_scores
+    from {{ source('ftm', 'transcript_audit') }} as offered
+    left join linked
+        on offered.quarter = linked.quarter and offered.transcript_id = linked.transcript_id
+    left join spoken
+        on offered.quarter = spoken.quarter and offered.transcript_id = spoken.transcript_id
+    left join scored
+        on offered.quarter = scored.quarter and offered.transcript_id = scored.transcript_id
+    left join {{ source('ftm', 'firm_status') }} as firm_status
+        on offered.quarter = firm_status.quarter and offered.firm_id = firm_status.firm_id
+
+),
+
+ended as (
+
+    -- The step at which a call was lost; 7: at none.
+    select
+        *,
+        case
+            when lost_version is not null then 1
+            when lost_link is not null then 2
+            when lost_sentences is not null then 3
+            when lost_topics is not null then 4
+            when lost_themes is not null then 5
+            when lost_scores is not null then 6
+            else 7
+        end as lost_at
+    from calls
+
+),
+
+reached as (
+
+    select *, max(lost_at) over (partition by quarter, firm_id) as firm_lost_at from ended
+
+),
+
+outcomes as (
+
+    select *, 0 as position, 'seen' as step, 'offered by the source' as outcome
+    from reached
+    union all
+    select *, 1, 'version', coalesce(lost_version, 'one version of each call')
+    from reached
+    union all
+    select *, 2, 'link', coalesce(lost_link, case when has_permno then 'linked' else 'kept without a PERMNO' end)
+    from reached
+    where lost_at >= 2
+    union all
+    select *, 3, 'sentences', coalesce(lost_sentences, 'has sentences')
+    from reached
+    where lost_at >= 3
+    union all
+    select *, 4, 'topics', coalesce(lost_topics, 'in a topic')
+    from reached
+    where lost_at >= 4
+    union all
+    select *, 5, 'themes', coalesce(lost_themes, 'in a theme')
+    from reached
+    where lost_at >= 5
+    union all
+    select *, 6, 'scores', coalesce(lost_scores, 'scored')
+    from reached
+    where lost_at >= 6
+
+)
+
+select
+    step,
+    position,
+    outcome,
+    lost_at = position as is_lost,
+    cast(count(*) as integer) as n_calls,
+    cast(count(distinct firm_id) as integer) as n_firms,
+    cast(count(distinct case when firm_lost_at = position then firm_id end) as integer) as n_firms_lost,
+    quarter
+from outcomes
+group by quarter, step, position, outcome, lost_at = position

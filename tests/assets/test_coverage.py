@@ -1,0 +1,149 @@
+"""The coverage mart: every way to lose a call, counted by hand."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from ftm_assets.marts import build_marts
+from ftm_resources.dbt_project import dbt_resource
+from ftm_resources.tables import COVERAGE_STEPS, TABLES
+from ftm_resources.warehouse import Warehouse
+
+QUARTER = "2023Q1"
+
+# Transcript: firm, audit status and reason, then how far a kept one gets: its sentences as
+# (procedural?, topic or None), of which REFUSED says more.
+OFFERED: dict[str, tuple[str, str, str | None, list[tuple[bool, str | None]]]] = {
+    "1": ("a", "kept", None, [(False, "t1"), (True, None)]),
+    "2": ("a", "superseded", "transcript 1 is the proofed copy", []),
+    "3": ("b", "kept", "several PERMNOs on 2023-02-01: 1 taken before 2", [(False, "t2"), (False, "t1")]),
+    "4": ("b", "duplicate", "same text as transcript 3", []),
+    "5": ("c", "unlinked", "no GVKEY: company c has none", []),
+    "6": ("c", "unlinked", "PERMNO expired: ended long ago", []),
+    "7": ("d", "empty", "no component has text", []),
+    "8": ("e", "kept", None, []),
+    "9": ("f", "kept", None, [(True, None)]),
+    "10": ("g", "kept", None, [(False, None)]),
+    "11": ("h", "kept", None, [(False, None)]),
+    "12": ("a", "kept", None, [(False, "t2"), (False, "t3")]),
+    "13": ("i", "kept", None, [(False, "t4")]),
+}
+REFUSED = {"t1": None, "t2": "outlier: far", "t3": "few firms: 2", "t4": None}
+"""Why a topic is in no theme; None where it is in one."""
+STATUS = {"a": "ok", "b": "ok", "g": "too_small", "h": "ok", "i": "ok"}
+
+
+def rows(table: str, values: list[dict[str, Any]]) -> list[pa.Table]:
+    """Return a table of these columns, the others being null or a zero of their type."""
+    zeros = {
+        pa.string(): "x",
+        pa.int32(): 0,
+        pa.float64(): 0.0,
+        pa.bool_(): False,
+        pa.date32(): date(2023, 2, 1),
+        pa.timestamp("us", "UTC"): datetime(2023, 2, 1, tzinfo=UTC),
+    }
+    filled = [
+        {
+            f.name: v.get(
+                f.name, None if f.nullable else QUARTER if f.name == "quarter" else zeros.get(f.type)
+            )
+            for f in TABLES[table].arrow_schema
+        }
+        for v in values
+    ]
+    return [pa.Table.from_pylist(filled, schema=TABLES[table].arrow_schema)]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.ExecuteInProcessResult]:
+    warehouse = Warehouse(path=str(tmp_path_factory.mktemp("coverage")))
+    audit, transcripts, sentences, topics, scores = [], [], [], [], []
+    for transcript, (firm, status, reason, said) in OFFERED.items():
+        audit.append({"transcript_id": transcript, "firm_id": firm, "status": status, "reason": reason})
+        if status != "kept":
+            continue
+        permno = None if firm == "i" else 10
+        call = {"transcript_id": transcript, "firm_id": firm, "permno": permno}
+        for i in range(2):
+            component = {"component_id": f"{QUARTER}:{transcript}:{i}", "component_order": i}
+            transcripts.append(call | component | {"section": "q_and_a", "speaker_type": "operator"})
+        for i, (is_procedural, topic) in enumerate(said):
+            key = {"sentence_id": f"{QUARTER}:{transcript}:{i}", "firm_id": firm}
+            place = {"section": "q_and_a", "speaker_type": "operator"}
+            sentences.append(key | call | place | {"is_procedural": is_procedural})
+            if not is_procedural:
+                topics.append(key | {"topic_id": topic})
+        if transcript in ("1", "3"):
+            scores.append(call | {"theme_id": f"{QUARTER}:theme:000", "n_sentences": 1, "n_neutral": 1})
+    theme = {"theme_id": f"{QUARTER}:theme:000", "keywords": [], "embedding": [1.0], "naming_method": "llm"}
+    counts = {"n_topics": 1, "n_firms": 1, "n_sentences": 1}
+    made = {
+        "transcript_audit": audit,
+        "transcripts": transcripts,
+        "sentences": sentences,
+        "sentence_topics": topics,
+        "firm_status": [{"firm_id": firm, "status": status} for firm, status in STATUS.items()],
+        "theme_topics": [
+            {"topic_id": t, "firm_id": "a", "reason": why, "theme_id": None if why else theme["theme_id"]}
+            for t, why in REFUSED.items()
+        ],
+        "themes": [theme | counts],
+        "sentiment_scores": scores,
+    }
+    for table, values in made.items():
+        warehouse.replace(table, QUARTER, rows(table, values))
+    definitions = dg.Definitions(
+        assets=[build_marts()],
+        jobs=[dg.define_asset_job("job", selection=["coverage"])],
+        resources={"dbt": dbt_resource(), "warehouse": warehouse},
+    )
+    result = definitions.resolve_job_def("job").execute_in_process(
+        partition_key=QUARTER, raise_on_error=False
+    )
+    assert result.success
+    return warehouse, result
+
+
+def test_every_call_is_followed_to_where_it_was_lost(built: tuple[Warehouse, Any]):
+    found = built[0].read("coverage", QUARTER).to_pylist()
+    found.sort(key=lambda r: (r["position"], r["is_lost"], r["outcome"]))
+    assert [
+        (r["step"], r["outcome"], r["is_lost"], r["n_calls"], r["n_firms"], r["n_firms_lost"]) for r in found
+    ] == [
+        ("seen", "offered by the source", False, 13, 9, 0),
+        ("version", "one version of each call", False, 10, 8, 0),
+        ("version", "duplicate", True, 1, 1, 0),
+        ("version", "empty", True, 1, 1, 1),
+        ("version", "superseded", True, 1, 1, 0),
+        ("link", "kept without a PERMNO", False, 1, 1, 0),
+        ("link", "linked", False, 7, 6, 0),
+        ("link", "PERMNO expired", True, 1, 1, 1),
+        ("link", "no GVKEY", True, 1, 1, 1),
+        ("sentences", "has sentences", False, 6, 5, 0),
+        ("sentences", "only procedural sentences", True, 1, 1, 1),
+        ("sentences", "only the operator spoke", True, 1, 1, 1),
+        ("topics", "in a topic", False, 4, 3, 0),
+        ("topics", "firm too small", True, 1, 1, 1),
+        ("topics", "sentences in no topic", True, 1, 1, 1),
+        ("themes", "in a theme", False, 3, 3, 0),
+        ("themes", "few firms", True, 1, 1, 0),
+        ("scores", "scored", False, 2, 2, 0),
+        ("scores", "no score", True, 1, 1, 1),
+    ]
+
+
+def test_each_step_has_the_calls_that_the_one_before_did_not_lose(built: tuple[Warehouse, Any]):
+    found = built[0].read("coverage", QUARTER).to_pylist()
+    left = len(OFFERED)
+    for step in COVERAGE_STEPS:
+        here = [r for r in found if r["step"] == step]
+        assert sum(r["n_calls"] for r in here) == left
+        left = sum(r["n_calls"] for r in here if not r["is_lost"])
+    assert {e.check_name for e in built[1].get_asset_check_evaluations()} >= {
+        "coverage_accounts_for_every_call"
+    }
+    assert all(e.passed for e in built[1].get_asset_check_evaluations())

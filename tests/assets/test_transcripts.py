@@ -1,0 +1,175 @@
+"""The transcripts asset over Capital IQ: what it stores, what it says, and that a file gives the same."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+import ftm_assets.transcripts as module
+from ftm_assets.sentences import sentences
+from ftm_assets.transcripts import transcripts
+from ftm_resources.environments import test_resources as resources_under
+from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.sources.sample import SampleSource
+from ftm_resources.sources.wrds_export import main
+from ftm_resources.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from benchmarks.wrds_server import Library
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+QUARTER = "2023Q1"
+CALLED = datetime(2023, 2, 1, 21, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def quarter(library: "Library") -> "Library":
+    """Sixteen firms of the sample, and three whose calls have what is hard to carry over a file."""
+    library.add_sample(16, QUARTER)
+    library.add_gvkey()
+    library.add_link(10107)
+    library.add_link(20000, linktype="LU")
+    odd = [
+        'He said, "fine",\r\nthen\nleft.',
+        None,
+        "Größe – 5 µm; naïve\tcafé.",
+        "  Leading blanks stay.",
+        "=1+1",
+    ]
+    library.add_call(
+        55, odd, at=CALLED, event=7, people=[None, None, ("Answer", "", "Executives"), None, None]
+    )
+    library.add_call(54, odd, at=CALLED, event=7, collection="Edited Copy")
+    library.add_call(56, ["A call of some hour. Sales rose."], on=date(2023, 3, 31))
+    library.add_call(57, ["No link. None at all."], company=2, at=CALLED)
+    library.add_gvkey("000003", 3)
+    library.add_link(30000, "000003", end=date(2020, 1, 1))
+    library.add_call(58, ["An old link."], company=3, at=CALLED)
+    return library
+
+
+def materialize(
+    root: Path, *others: dg.AssetsDefinition, config: dict[str, Any] | None = None, **source: Any
+) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [transcripts, *others],
+        partition_key=QUARTER,
+        resources=resources_under(root, source=ConfiguredSource(**source)),
+        run_config={"ops": {"transcripts": {"config": config or {}}}},
+        raise_on_error=False,
+    )
+
+
+def metadata(result: dg.ExecuteInProcessResult, table: str) -> dict[str, Any]:
+    found = {
+        e.asset_key.path[-1]: e.materialization.metadata for e in result.get_asset_materialization_events()
+    }
+    return {name: value.value for name, value in found[table].items()}
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".csv.gz"])
+def test_a_file_gives_the_same_tables_downstream_as_wrds(quarter: "Library", tmp_path: Path, ending: str):
+    out = tmp_path / f"calls{ending}"
+    with pytest.raises(SystemExit) as done:
+        main(["--quarter", QUARTER, "--out", str(out)])
+    assert done.value.code == 0
+    direct, filed = tmp_path / "direct", tmp_path / "filed"
+    assert materialize(direct, sentences, kind="capital_iq").success
+    connections = quarter.server.logins()
+    assert materialize(filed, sentences, kind="files", path=str(out)).success
+    assert quarter.server.logins() == connections
+    one, other = Warehouse(path=str(direct)), Warehouse(path=str(filed))
+    for table in ("transcripts", "sentences"):
+        rows = one.read(table, QUARTER)
+        assert rows.num_rows > 30
+        assert rows.equals(other.read(table, QUARTER))
+        assert one.quarter(table, QUARTER).content == other.quarter(table, QUARTER).content
+
+
+@pytest.mark.usefixtures("quarter")
+def test_the_audit_accounts_for_every_transcript_and_the_metadata_for_the_links(tmp_path: Path):
+    result = materialize(tmp_path / "w", kind="capital_iq")
+    assert result.success
+    warehouse = Warehouse(path=str(tmp_path / "w"))
+    audit = {a["transcript_id"]: a for a in warehouse.read("transcript_audit", QUARTER).to_pylist()}
+    offered = (
+        pa.concat_tables(SampleSource(16).components(QUARTER)).column("transcriptid").unique().to_pylist()
+    )
+    assert set(audit) == {*offered, "54", "55", "56", "57", "58"}
+    assert {t: audit[t]["status"] for t in ("54", "55", "56", "57", "58")} == {
+        "54": "superseded",
+        "55": "kept",
+        "56": "kept",
+        "57": "unlinked",
+        "58": "unlinked",
+    }
+    assert audit["55"]["reason"].startswith("several PERMNOs on 2023-02-01: 10107 (LC P")
+    kept = {t for t, a in audit.items() if a["status"] == "kept"}
+    stored = warehouse.read("transcripts", QUARTER)
+    assert set(stored.column("transcript_id").to_pylist()) == kept
+    assert stored.column("permno").null_count == 0
+    said = metadata(result, "transcripts")
+    unlinked = sum(a["status"] == "unlinked" for a in audit.values())
+    assert said["link_rate"] == len(kept) / (len(kept) + unlinked)
+    assert said["unlinked"]["PERMNO expired"] == 1
+    assert sum(said["unlinked"].values()) == unlinked
+    assert said["ambiguous_links"] == 2
+    assert (said["source"], said["require_permno"]) == ("capital_iq", True)
+    assert 0 < said["firm_link_rate"] < 1
+
+
+@pytest.mark.usefixtures("quarter")
+def test_without_require_permno_unlinked_firms_stay_and_the_link_rate_is_the_same(tmp_path: Path):
+    strict = metadata(materialize(tmp_path / "a", kind="capital_iq"), "transcripts")
+    lenient = metadata(
+        materialize(tmp_path / "b", kind="capital_iq", config={"require_permno": False}), "transcripts"
+    )
+    assert lenient["calls"] == strict["calls"] + sum(strict["unlinked"].values())
+    assert lenient["link_rate"] == strict["link_rate"]
+    assert lenient["firm_link_rate"] == strict["firm_link_rate"]
+
+
+@pytest.mark.usefixtures("library")
+def test_what_wrds_refuses_fails_the_step_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WRDS_PASSWORD", "wrong")
+    result = materialize(tmp_path, kind="capital_iq")
+    failure = result.failure_data_for_node("transcripts").user_failure_data
+    assert "password authentication failed" in failure.description
+    assert "approve this machine's address" in failure.description
+
+
+def test_firms_built_in_small_groups_are_the_same_rows_in_the_same_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    stored = []
+    for firms_at_once in (250, 5):
+        monkeypatch.setattr(module, "FIRMS_AT_ONCE", firms_at_once)
+        root = tmp_path / str(firms_at_once)
+        assert materialize(root, kind="sample", sample_firms=12).success
+        warehouse = Warehouse(path=str(root))
+        stored.append([warehouse.read(t, QUARTER) for t in ("transcripts", "transcript_audit")])
+    assert all(one.equals(other) for one, other in zip(*stored, strict=True))
+    firms = stored[0][0].column("firm_id").to_pylist()
+    assert firms == sorted(firms)
+
+
+def test_transcripts_run_in_a_pool_to_which_make_ui_gives_one_place(tmp_path: Path):
+    assert transcripts.op.pool == "wrds"
+    [command] = re.findall(
+        r"^\t@\$\(BIN\)/(dagster instance .*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE
+    )
+    shutil.copy(REPOSITORY / "infra" / "dagster" / "local.yaml", tmp_path / "dagster.yaml")
+    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
+    program = Path(sys.executable).parent / command.split()[0]
+    subprocess.run([program, *command.split()[1:]], env=environment, check=True)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
+    assert limits == {"wrds": 1}
