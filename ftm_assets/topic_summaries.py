@@ -34,11 +34,11 @@ class TopicSummariesConfig(FanOutConfig):
 def summarise(task: Task) -> Mapping[str, pa.Table]:
     """Name and summarise the group's topics, and embed the summaries."""
     topics = task.read("firm_topics", ["topic_id", "firm_id", "keywords", "representative_sentence_ids"])
-    digests = _digests(topics, task)
+    to_name = digests(topics, task)
     llm, warehouse = task.resources.llm, task.inputs["firm_topics"].warehouse
     refuse_other_dimension(warehouse, task.quarter, task.resources.embedder.dimension())
     named = naming.name_all(
-        digests,
+        to_name,
         llm,
         warehouse=warehouse,
         table="topic_summaries",
@@ -73,7 +73,8 @@ def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDAr
     return unit
 
 
-def _digests(topics: pa.Table, task: Task) -> list[Digest]:
+def digests(topics: pa.Table, task: Task) -> list[Digest]:
+    """Return what the namer is shown of each topic, rows of `firm_topics` of the task's firms."""
     sentences = task.read("sentences", ["sentence_id", "text"])
     texts = dict(
         zip(sentences.column("sentence_id").to_pylist(), sentences.column("text").to_pylist(), strict=True)
