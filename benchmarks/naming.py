@@ -31,6 +31,7 @@ REPLY = {
     "name": "Freight cost inflation",
     "summary": "Freight and labor costs rose in the quarter. Prices followed with a delay of two months.",
 }
+_REPOSITORY = Path(__file__).resolve().parent.parent
 GROUP = 5000
 """Topics named by one call, as a chunk of some 230 firms would."""
 
@@ -96,8 +97,17 @@ def _served(latency: float, core: int | None) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "benchmarks.naming", "--serve", str(port), "--latency", str(latency)]
-    process = subprocess.Popen([*command, *(["--core", str(core)] if core is not None else [])])  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [*command, *(["--core", str(core)] if core is not None else [])], cwd=_REPOSITORY
+    )
     try:
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        else:
+            raise RuntimeError(f"the server ended with status {process.returncode}")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.terminate()
