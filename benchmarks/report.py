@@ -178,4 +178,5 @@ of its own, compiled before the clock starts. *Reassigned*: what is in no theme 
 
 SCALE = """\
 `dagster asset materialize` of one stage after the other for generated firms, extractive names; the whole command,
-its start of about five seconds included. Memory is the sum over all its processes."""
+its start of about five seconds included. Memory is the sum over all its processes. A stage with a *killed after* was
+killed (SIGKILL) after so many seconds and started again; its seconds are of both attempts."""

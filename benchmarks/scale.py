@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -22,11 +22,18 @@ _EVERY = 0.25
 """Seconds between looks at memory."""
 
 
-def run(firms: int, folder: Path, stages: tuple[str, ...] = STAGES) -> list[dict[str, Any]]:
+def run(
+    firms: int,
+    folder: Path,
+    stages: tuple[str, ...] = STAGES,
+    kills: Mapping[str, float] | None = None,
+) -> list[dict[str, Any]]:
     """Materialize each stage of a quarter of generated firms; return seconds, CPU seconds and peak memory of each.
 
     `seconds` is the whole command, its start (about 5 s) included; `peak_mib` the largest sum of the resident
-    memory of all its processes, in MiB, as seen every quarter of a second; `rows` what the table then holds.
+    memory of all its processes, in MiB, as seen every quarter of a second; `rows` and `files` what the table's
+    quarter then holds. A stage of `kills` is killed with SIGKILL, all its processes, after so many seconds, and
+    started again: its row is of both attempts.
     """
     environment = os.environ | {
         "FTM_WAREHOUSE": str(folder / "warehouse"),
@@ -43,22 +50,21 @@ def run(firms: int, folder: Path, stages: tuple[str, ...] = STAGES) -> list[dict
             *("--partition", QUARTER, "-m", "ftm_assets.definitions"),
         ]
         log = folder / f"{stage}.log"
-        started, peak, used = time.perf_counter(), 0, 0.0
-        with log.open("w") as out:
-            process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own command
-            while process.poll() is None:
-                memory, cpu = memory_and_cpu(process.pid)
-                peak, used = max(peak, memory), max(used, cpu)
-                time.sleep(_EVERY)
-        if process.returncode:
+        kill_after = (kills or {}).get(stage)
+        moments = [None] if kill_after is None else [kill_after, None]
+        attempts = [_attempt(command, environment, log, after) for after in moments]
+        if attempts[-1].status:
             raise RuntimeError(f"{stage} of {firms} firms failed; see {log}:\n{log.read_text()[-3000:]}")
+        rows, files = _held(stage, environment)
         row = {
             "firms": firms,
             "stage": stage,
-            "seconds": round(time.perf_counter() - started, 1),
-            "cpu_seconds": round(used, 1),
-            "peak_mib": round(peak / 2**20),
-            "rows": _rows(stage, environment),
+            "seconds": round(sum(a.seconds for a in attempts), 1),
+            "killed_after": kill_after,
+            "cpu_seconds": round(sum(a.cpu_seconds for a in attempts), 1),
+            "peak_mib": round(max(a.peak for a in attempts) / 2**20),
+            "rows": rows,
+            "files": files,
             "warehouse_mib": round(
                 sum(f.stat().st_size for f in (folder / "warehouse").rglob("*") if f.is_file()) / 2**20
             ),
@@ -66,6 +72,31 @@ def run(firms: int, folder: Path, stages: tuple[str, ...] = STAGES) -> list[dict
         print(json.dumps(row), flush=True)
         found.append(row)
     return found
+
+
+class _Attempt(NamedTuple):
+    status: int
+    seconds: float
+    cpu_seconds: float
+    peak: int
+
+
+def _attempt(
+    command: Sequence[str], environment: dict[str, str], log: Path, kill_after: float | None
+) -> _Attempt:
+    started, peak, used = time.perf_counter(), 0, 0.0
+    with log.open("w") as out:
+        process = psutil.Popen(command, env=environment, stdout=out, stderr=out)
+        while process.poll() is None:
+            memory, cpu = memory_and_cpu(process.pid)
+            peak, used = max(peak, memory), max(used, cpu)
+            if kill_after and time.perf_counter() - started > kill_after:
+                for doomed in [*process.children(recursive=True), process]:
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        doomed.kill()
+                process.wait()
+            time.sleep(_EVERY)
+    return _Attempt(process.returncode, time.perf_counter() - started, used, peak)
 
 
 def memory_and_cpu(pid: int) -> tuple[int, float]:
@@ -84,11 +115,13 @@ def memory_and_cpu(pid: int) -> tuple[int, float]:
     return memory, cpu
 
 
-def _rows(table: str, environment: dict[str, str]) -> int:
+def _held(table: str, environment: dict[str, str]) -> tuple[int, int]:
+    """Return the rows and the data files of the table's quarter."""
     from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
     warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
-    return warehouse.read(table, QUARTER, columns=["firm_id" if table != "themes" else "theme_id"]).num_rows
+    rows = warehouse.read(table, QUARTER, columns=["firm_id" if table != "themes" else "theme_id"]).num_rows
+    return rows, len(warehouse.data_files(table, quarter=QUARTER))
 
 
 def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -102,11 +135,18 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
     return slopes
 
 
-def run_all(sizes: Sequence[int], out: Path, folder: Path | None = None) -> None:
-    """Run each size and add a JSON line per stage to `out`; warehouses are kept in `folder`, if given."""
+def run_all(
+    sizes: Sequence[int], out: Path, folder: Path | None = None, kills: Mapping[str, float] | None = None
+) -> None:
+    """Run each size and add a JSON line per stage to `out`; warehouses are kept in `folder`, if given.
+
+    `kills` are of the largest size.
+    """
     for firms in sizes:
         with tempfile.TemporaryDirectory() as temporary:
-            rows = run(firms, (folder or Path(temporary)) / str(firms))
+            rows = run(
+                firms, (folder or Path(temporary)) / str(firms), kills=kills if firms == max(sizes) else None
+            )
         with out.open("a") as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
@@ -117,8 +157,18 @@ def main() -> None:
     parser.add_argument("--firms", type=int, nargs="+", default=[500, 1000, 2000, 5000])
     parser.add_argument("--out", type=Path, required=True, help="file to which results are added")
     parser.add_argument("--folder", type=Path, help="keep the warehouses here; default: a temporary folder")
+    parser.add_argument(
+        "--kill",
+        nargs="*",
+        default=[],
+        metavar="STAGE=SECONDS",
+        help="kill a stage of the largest size after so many seconds, and start it again",
+    )
     options = parser.parse_args()
-    run_all(options.firms, options.out, options.folder)
+    kills = {stage: float(seconds) for stage, _, seconds in (k.partition("=") for k in options.kill)}
+    if unknown := set(kills) - set(STAGES):
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+    run_all(options.firms, options.out, options.folder, kills)
 
 
 if __name__ == "__main__":
