@@ -1,6 +1,6 @@
 """Which namer a run uses, the replies that it keeps, and the account of what naming took."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from ftm_assets.methods.naming import DEGRADED, Digest, Named
 from ftm_assets.methods.naming_extractive import RULES_VERSION, ExtractiveNamer
 from ftm_assets.methods.naming_llm import PROMPT_VERSION, LlmNamer
+from ftm_assets.processes import side_by_side
 from ftm_resources.endpoint import EndpointUnavailableError
 from ftm_resources.llm import LlmResource
 from ftm_resources.warehouse import Warehouse
@@ -30,15 +31,18 @@ def name_all(
     warehouse: Warehouse,
     table: str,
     quarter: str,
+    processes: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Named]:
     """Name the digests of a table's quarter, in order; a Failure that says what to fix if that is impossible.
+
+    Without an endpoint, extractively, group by group in so many `processes` (0: one per CPU).
 
     What a model replied is kept and not asked for again, except where it was of no use and the quarter has been
     committed since: materializing it again names anew what was degraded.
     """
     if not llm.is_configured():
-        return ExtractiveNamer().name(digests, progress)
+        return _extractively(digests, processes, progress)
     replies = llm.cache(warehouse, table, quarter, describe(llm))
     committed_at_ms = warehouse.provenance(table, quarter).get("committed_at_ms", 0)
     complete = partial(llm.complete, cache=replies, stale_before=committed_at_ms / 1000)
@@ -47,6 +51,26 @@ def name_all(
         return namer.name(digests, progress)
     except EndpointUnavailableError as error:
         raise dg.Failure(str(error)) from error
+
+
+def _extractively(
+    digests: Sequence[Digest], processes: int, progress: Callable[[int, int], None] | None
+) -> list[Named]:
+    # Names are told apart within a group, so groups may be named side by side.
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for i, digest in enumerate(digests):
+        groups[digest.group].append(i)
+    named: dict[int, Named] = {}
+    work = [[digests[i] for i in members] for members in groups.values()]
+    for members, names in zip(groups.values(), side_by_side(_group_named, work, processes), strict=True):
+        named.update(zip(members, names, strict=True))
+        if progress:
+            progress(len(named), len(digests))
+    return [named[i] for i in range(len(digests))]
+
+
+def _group_named(digests: Sequence[Digest]) -> list[Named]:
+    return ExtractiveNamer().name(digests)
 
 
 def describe(llm: LlmResource) -> Mapping[str, Any]:

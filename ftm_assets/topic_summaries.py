@@ -43,6 +43,7 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
         warehouse=warehouse,
         table="topic_summaries",
         quarter=task.quarter,
+        processes=task.config.processes,
         progress=task.progress,
     )
     ids = {"topic_id": topics.column("topic_id"), "firm_id": topics.column("firm_id")}

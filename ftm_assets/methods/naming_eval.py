@@ -55,21 +55,21 @@ def discrimination(
     of_firm: dict[str, list[int]] = {}
     for i, firm in enumerate(firms):
         of_firm.setdefault(firm, []).append(i)
-    own, others, auc, nearest = [], [], [], []
+    found: list[NDArray[np.float64]] = []
     for rows in of_firm.values():
         if len(rows) < 2:
             continue
         cosine = np.asarray(names[rows] @ topics[rows].T, dtype=np.float64)
         right = cosine.diagonal()
         wrong = cosine[~np.eye(len(rows), dtype=bool)].reshape(len(rows), -1)
-        own.extend(right)
-        others.extend(wrong.mean(axis=1))
         below = (wrong < right[:, None]) + 0.5 * (wrong == right[:, None])
-        auc.extend(below.mean(axis=1))
-        nearest.extend((wrong < right[:, None]).all(axis=1))
-    if not own:
+        is_nearest = (wrong < right[:, None]).min(axis=1)
+        found.append(np.stack([right, wrong.mean(axis=1), below.mean(axis=1), is_nearest], axis=1))
+    if not found:
         raise ValueError("no firm has two topics: there is nothing to tell apart")
-    return Discrimination(*(float(np.mean(x)) for x in (own, others, auc, nearest)), n=len(own))
+    every = np.concatenate(found)
+    own, others, auc, nearest = every.mean(axis=0).tolist()
+    return Discrimination(own, others, auc, nearest, len(every))
 
 
 def form(names: Sequence[str], digests: Sequence[Digest]) -> dict[str, float]:

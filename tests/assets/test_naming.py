@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.checks import build_checks
-from ftm_assets.methods.naming import DEGRADED
+from ftm_assets.methods.naming import DEGRADED, Digest
+from ftm_assets.methods.naming_extractive import ExtractiveNamer
+from ftm_assets.naming import name_all
 from ftm_assets.partitions import QUARTERS
 from ftm_assets.topic_summaries import topic_summaries
 from ftm_resources.embedder import Embedder
@@ -358,3 +360,23 @@ def test_every_topic_has_a_name_whatever_the_server_does(tmp_path, scripted_llm,
         assert found[kind] == {(outcome, attempts)}, kind
     assert sum(r["outcome"] in DEGRADED for r in audit) == 300
     assert sum(r["naming_method"] == "extractive" for r in rows) == 300
+
+
+def test_names_are_the_same_however_many_processes_give_them(tmp_path):
+    digests = [
+        Digest(
+            id=f"{firm}:{i}",
+            kind="topic",
+            keywords=("freight", "costs", f"region {i}"),
+            sentences=(f"Our freight costs rose in region {i} of firm {firm}.",),
+            group=str(firm),
+        )
+        for i in range(3)
+        for firm in range(10)
+    ]
+    asked = {"warehouse": Warehouse(path=str(tmp_path)), "table": "topic_summaries", "quarter": QUARTER}
+    alone = name_all(digests, LlmResource(), processes=1, **asked)
+    told: list[tuple[int, int]] = []
+    beside = name_all(digests, LlmResource(), processes=2, progress=lambda *done: told.append(done), **asked)
+    assert beside == alone == ExtractiveNamer().name(digests)
+    assert told[-1] == (30, 30)
