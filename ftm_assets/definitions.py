@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from ftm_assets import retries
 from ftm_assets.checks import build_checks
 from ftm_assets.executors import ftm_executor
 from ftm_assets.firm_topics import firm_topics
@@ -30,6 +31,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
         QUARTER_JOB,
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(MAINTENANCE),
         description="Every asset of one quarter, with its checks",
+        tags=retries.TAGS,
     )
     return dg.Definitions(
         assets=[

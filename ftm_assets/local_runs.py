@@ -18,8 +18,11 @@ from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionRes
 from dagster._serdes import deserialize_value
 from grpc import StatusCode
 
+from ftm_assets import retries
+
 if TYPE_CHECKING:
     from dagster import DagsterRun
+    from dagster._core.launcher.base import LaunchRunContext
 
 _PATIENCE_SECONDS = 60
 """A code server whose runs use all cores answers late."""
@@ -27,6 +30,12 @@ _PATIENCE_SECONDS = 60
 
 class LocalRunLauncher(DefaultRunLauncher):
     """DefaultRunLauncher with the health check that `run_monitoring` asks for: a lost run fails, and is retried."""
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Launch a run that is retried, if it is lost, asset by asset, whatever launched it."""
+        if missing := {k: v for k, v in retries.TAGS.items() if k not in context.dagster_run.tags}:
+            self._instance.add_run_tags(context.dagster_run.run_id, missing)
+        super().launch_run(context)
 
     @property
     def supports_check_run_worker_health(self) -> bool:

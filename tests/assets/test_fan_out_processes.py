@@ -90,7 +90,10 @@ def test_re_executed_from_failure_it_is_whole(fanned: Fanned, executor: str):
 
 
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
-def test_killed_and_re_executed_from_failure_it_is_whole(fanned: Fanned, executor: str):
+def test_killed_and_re_executed_from_failure_it_fails_loudly_and_the_next_run_is_whole(
+    fanned: Fanned, executor: str
+):
+    """Dagster passes over the chunks that had not been started. (The daemon's retries do not: see `retries`.)"""
     (fanned.folder / "pause").write_text("0.3")
     process = fanned.start("run", executor)
     working = fanned.await_calls(6, process)
@@ -98,11 +101,13 @@ def test_killed_and_re_executed_from_failure_it_is_whole(fanned: Fanned, executo
     if working != process.pid:
         os.kill(working, signal.SIGKILL)
     process.wait()
-    assert fanned.run("retry", executor) == "success"
+    assert fanned.run("retry", executor) == "failure"
+    assert fanned.logged("planned firms are in no part")
+    assert fanned.warehouse.quarters("sentence_sentiment") == []
+    assert fanned.run("run", executor) == "success"
     assert fanned.is_whole()
-    assert (
-        sum(n for times, n in fanned.times_worked_on().items() if times > 1) <= FLUSH * 2
-    )  # two chunks at once
+    repeated = sum(n for times, n in fanned.times_worked_on().items() if times > 1)
+    assert repeated <= FLUSH * 2, "a group per chunk at work"
 
 
 def test_a_step_that_is_told_to_end_flushes_and_another_process_goes_on(fanned: Fanned):
@@ -166,6 +171,5 @@ print((FOLDER / "calls").read_text())
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     groups = [line.split()[1] for line in done.stdout.split("\n") if line]
-    assert Counter(Counter(groups).values()) == {1: len(FIRMS) // FLUSH - 1, 2: 1}, (
-        "only the group that found no room"
-    )
+    again = {firm for firm, times in Counter(groups).items() if times > 1}
+    assert again == {"010", "016"}, "of each chunk, the group that found no room"

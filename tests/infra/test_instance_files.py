@@ -31,7 +31,7 @@ def test_a_laptop_holds_two_sets_of_models_at_most(tmp_path: Path):
         assert instance.run_monitoring_enabled
         assert isinstance(instance.run_launcher, LocalRunLauncher)
         assert instance.run_retries_enabled
-        assert not instance.run_retries_on_asset_or_op_failure
+        assert not instance.run_retries_retry_on_asset_or_op_failure
 
 
 def test_pools_get_their_limits(tmp_path: Path):
