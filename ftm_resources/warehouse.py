@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from dagster import ConfigurableResource
 
 from ftm_resources import history, settings
 from ftm_resources.damage import naming_damage, naming_damaged_metadata
-from ftm_resources.fingerprint import Fingerprint
+from ftm_resources.data_files import DataFiles
 from ftm_resources.history import PREFIX, WarehouseError
 from ftm_resources.space import naming_full_disk
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
@@ -38,12 +37,6 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
     from ftm_resources.history import AsOf
-
-TARGET_FILE_BYTES = 512 * 1024 * 1024
-"""A data file is closed when it reaches this size: two or three files hold a full quarter."""
-
-ROW_GROUP_ROWS = 65_536
-"""Rows per Parquet row group: about 80 firms of sentences, so that reading a chunk skips the others."""
 
 _TABLE_PROPERTIES = {
     "format-version": "2",
@@ -191,7 +184,7 @@ class Warehouse(ConfigurableResource):
             table = self.table(name)
             filesystem, root = self.filesystem()
             folder = f"{root}/{NAMESPACE}/{name}/data/{PARTITION}={quarter}"
-            writer = _DataFiles(filesystem, folder, contract)
+            writer = DataFiles(filesystem, folder, contract)
             try:
                 for batch in batches:
                     writer.write(contract.conform(batch, quarter=quarter))
@@ -337,53 +330,6 @@ class Warehouse(ConfigurableResource):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{what}.lock"):
             yield
-
-
-class _DataFiles:
-    """The data files of one replacement: rolled over by size, hashed as they are written."""
-
-    def __init__(self, filesystem: pafs.FileSystem, folder: str, contract: Table) -> None:
-        self._fs, self._folder, self._contract = filesystem, folder, contract
-        self._fingerprint = Fingerprint(contract)
-        self._paths: list[str] = []
-        self._sink: Any = None
-        self._writer: pq.ParquetWriter | None = None
-        filesystem.create_dir(folder, recursive=True)
-
-    def write(self, rows: pa.Table) -> None:
-        if not rows.num_rows:
-            return
-        if self._writer is None:
-            self._open()
-        assert self._writer is not None  # noqa: S101 - narrows the type
-        self._fingerprint.update(rows)
-        self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
-        if self._sink.tell() >= TARGET_FILE_BYTES:
-            self._close_file()
-
-    def close(self) -> tuple[list[str], int, str]:
-        self._close_file()
-        return self._paths, self._fingerprint.rows, self._fingerprint.value()
-
-    def discard(self) -> None:
-        """Remove what was written: nothing refers to it."""
-        with contextlib.suppress(OSError):  # a full disk has no room for the end of a file either
-            self._close_file()
-        for path in self._paths:
-            with contextlib.suppress(FileNotFoundError):
-                self._fs.delete_file(path)
-
-    def _open(self) -> None:
-        path = f"{self._folder}/{self._contract.name}-{uuid.uuid4().hex}.parquet"
-        self._sink = self._fs.open_output_stream(path)
-        self._paths.append(path)
-        self._writer = pq.ParquetWriter(self._sink, self._contract.arrow_schema, compression="zstd")
-
-    def _close_file(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._sink.close()
-            self._writer = None
 
 
 def _is_s3(path: str) -> bool:

@@ -15,7 +15,7 @@ def test_the_assets_are_the_tables_and_their_maintenance():
     assert set(SPECS) == {*TABLES, MAINTENANCE}
 
 
-@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("name", sorted(SPECS))
 def test_every_asset_has_a_description_group_owner_kinds_and_version(name: str):
     spec = SPECS[name]
     assert spec.description
