@@ -32,8 +32,8 @@ REPLY = {
     "summary": "Freight and labor costs rose in the quarter. Prices followed with a delay of two months.",
 }
 _REPOSITORY = Path(__file__).resolve().parent.parent
-GROUP = 5000
-"""Topics named by one call, as a chunk of some 230 firms would."""
+GROUP = 10_000
+"""Topics named by one call, as a part of 500 firms would."""
 
 
 class _Server(asyncio.Protocol):
@@ -127,7 +127,7 @@ def topics(n: int) -> list[Digest]:
             kind="topic",
             keywords=(f"subject {i}", *texts[i % len(texts)].lower().split()[:11]),
             sentences=tuple(texts[(8 * i + k) % len(texts)] for k in range(8)),
-            exclude=("Example Holdings Inc", "Example Holdings", "Example"),
+            exclude=(f"Example {i // 22} Holdings Inc", f"Example {i // 22} Holdings", f"Example {i // 22}"),
             group=str(i // 22),
         )
         for i in range(n)

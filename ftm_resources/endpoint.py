@@ -128,13 +128,16 @@ class Connection:
         self._endpoint = endpoint
         self._health = health
         self._starting = asyncio.Lock()
+        self._urls: dict[str, httpx2.URL] = {}
 
     async def __aenter__(self) -> Self:
         import httpx2  # noqa: PLC0415 - comes with openai
 
         self._client, self._http = _clients(self._endpoint)
+        # Each header costs each request: those in which the client describes itself (X-Stainless) are left out.
         given = {k: v for k, v in self._client.default_headers.items() if isinstance(v, str)}
-        self._headers = {**given, "Authorization": f"Bearer {self._client.api_key}"}
+        given = {k: v for k, v in given.items() if not k.lower().startswith("x-stainless")}
+        self._http.headers = {**given, "Authorization": f"Bearer {self._client.api_key}"}
         # Parsed here: the client's models refuse what is not JSON.
         self._raw = httpx2.Response
         return self
@@ -142,8 +145,8 @@ class Connection:
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
 
-    async def post(self, path: str, body: Mapping[str, Any], *, total: int) -> Answer:
-        """Send a request until it is answered; `total` is how many the caller has.
+    async def post(self, path: str, content: bytes, *, total: int) -> Answer:
+        """Send a request (JSON) until it is answered; `total` is how many the caller has.
 
         RequestError if this one got no reply; EndpointUnavailableError if none ever will.
         """
@@ -152,7 +155,7 @@ class Connection:
         if not self._health.is_ready:
             await self.wait_until_ready()
         health, started, attempt = self._health, time.perf_counter(), 0
-        url, content = f"{self._endpoint.url}{path}", json.dumps(body).encode()
+        url = self._url(path)
         while True:
             if health.down is not None:
                 raise RequestError(health.down, "down", attempt)
@@ -160,7 +163,7 @@ class Connection:
             health.requests += 1
             try:
                 # By the client's own HTTP client: its `post` takes as long again, and would hide the retries.
-                response = await self._http.post(url, content=content, headers=self._headers)
+                response = await self._http.post(url, content=content)
             except httpx2.RequestError as error:  # no connection, reset, time-out
                 fault, wait = f"{type(error).__name__}: {error}", None
             else:
@@ -178,6 +181,14 @@ class Connection:
                 raise RequestError(fault, "unanswered", attempt)
             self._spend_retry(fault)
             await asyncio.sleep(_backoff(attempt) if wait is None else wait)
+
+    def _url(self, path: str) -> httpx2.URL:
+        """Return the URL of a path, parsed once."""
+        import httpx2  # noqa: PLC0415
+
+        if path not in self._urls:
+            self._urls[path] = httpx2.URL(f"{self._endpoint.url}{path}")
+        return self._urls[path]
 
     async def wait_until_ready(self) -> None:
         """Return once the server answers; a cold vLLM takes 5 to 10 minutes to load its model.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,11 +71,12 @@ class RemoteEmbedder:
         try:
             try:
                 encoding = {"encoding_format": self._encoding} if self._encoding else {}
-                answer = await connection.post("/embeddings", {**body, **encoding}, total=total)
+                content = json.dumps({**body, **encoding}).encode()
+                answer = await connection.post("/embeddings", content, total=total)
             except RequestError as error:
                 if error.kind != "rejected" or self._encoding is None:
                     raise
-                answer = await connection.post("/embeddings", body, total=total)
+                answer = await connection.post("/embeddings", json.dumps(body).encode(), total=total)
                 self._encoding = None
         except RequestError as error:
             raise EndpointUnavailableError(

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,9 @@ class Reply:
     """Seconds since 1970."""
 
 
+_FIELDS = tuple(f.name for f in fields(Reply))
+
+
 class ReplyCache:
     """The replies of one table's quarter to one way of asking; for one process, any number of calls."""
 
@@ -95,7 +98,7 @@ class ReplyCache:
 
     def put(self, key: str, reply: Reply) -> None:
         """Keep a reply, for the next run. On disk it survives the death of this process once this returns."""
-        line = json.dumps({"key": key, **asdict(reply)}) + "\n"
+        line = json.dumps(_row(key, reply)) + "\n"
         if self._is_local:
             os.write(self._opened(), line.encode())
         else:
@@ -193,7 +196,7 @@ class ReplyCache:
         old = [f for f in files if time.time() - f.mtime.timestamp() > MERGE_AGE_SECONDS]
         if len(old) < MERGE_FILES:
             return
-        rows = [{"key": key, **asdict(reply)} for key, reply in sorted(replies.items())]
+        rows = [_row(key, reply) for key, reply in sorted(replies.items())]
         sink = pa.BufferOutputStream()
         pq.write_table(pa.Table.from_pylist(rows, _SCHEMA), sink, compression="zstd")
         path = f"{self._folder}/{self._name}-merged"
@@ -205,3 +208,7 @@ class ReplyCache:
         for file in old:
             with contextlib.suppress(FileNotFoundError):
                 self._fs.delete_file(file.path)
+
+
+def _row(key: str, reply: Reply) -> dict[str, Any]:
+    return {"key": key, **{name: getattr(reply, name) for name in _FIELDS}}

@@ -31,8 +31,9 @@ _LEGAL_FORM = re.compile(
     re.IGNORECASE,
 )
 _INITIALISM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
-# What any of the substitutions of `plain_text` could change; most sentences hold none of it.
-_MARKED = re.compile(r"[*`~|<>\\\[\]_#]|[-+>]\s|\d[.)]\s|\s{2}|[^\S ]")
+# What the substitutions of `plain_text` could change in a line; most sentences hold none of it.
+_MARK = re.compile(r"[*`~|<>\\\[\]_#]")
+_NUMBERED = re.compile(r"\d[.)] ")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)]*(?=\s|$)")
 
 
@@ -122,23 +123,29 @@ def firm_name_forms(name: str, *others: str) -> tuple[str, ...]:
 
 def holds_firm_name(text: str, exclude: Sequence[str]) -> bool:
     """Return whether `text` holds one of the names as whole words, in any case, with or without 's."""
+    # A pattern per firm is too much for the cache of `re`; without the name it is not needed.
+    small = text.lower()
     return any(
         re.search(rf"(?<!\w){re.escape(form)}(?:['’]s)?(?!\w)", text, re.IGNORECASE)
         for form in exclude
-        if form
+        if form and (form.lower() in small or not (form + text).isascii())
     )
 
 
 def plain_text(text: str) -> str:
     """Return `text` on one line, without control characters, invisible characters and markdown marks."""
-    if not (text.isascii() and text.isprintable()):
+    if text.isascii() and text.isprintable():
+        has_mark = (
+            "  " in text or "- " in text or "+ " in text or _MARK.search(text) or _NUMBERED.search(text)
+        )
+        if not has_mark:
+            return text.strip()
+    else:
         text = "".join(
             " " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c
             for c in unicodedata.normalize("NFC", text)
             if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"}
         )
-    if not _MARKED.search(text):
-        return text.strip()
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)  # links and images
     text = re.sub(r"(?:^|(?<=\s))(?:#{1,6}|[-*+>]|\d+[.)])\s+(?=\w|\*)", "", text.strip(), count=1)
     text = re.sub(r"[*`~|<>\\]+|(?<!\w)_+|_+(?!\w)", "", text)

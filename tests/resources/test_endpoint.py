@@ -37,7 +37,7 @@ def endpoint(url, **changes):
 def post(server, health=None, *, total=100, **changes):
     async def ask():
         async with Connection(endpoint(server.url, **changes), health or Health()) as connection:
-            return await connection.post("/chat/completions", BODY, total=total)
+            return await connection.post("/chat/completions", json.dumps(BODY).encode(), total=total)
 
     return asyncio.run(ask())
 
@@ -167,7 +167,7 @@ def test_a_run_spends_no_more_retries_than_its_budget(scripted_llm, reply):
         given = endpoint(scripted_llm.url, concurrency=1, retry_budget=0.25)
         async with Connection(given, health) as connection:
             for _ in range(n):
-                await connection.post("/chat/completions", BODY, total=n)
+                await connection.post("/chat/completions", json.dumps(BODY).encode(), total=n)
 
     asyncio.run(ask(15))
     assert health.retries == 15
