@@ -349,15 +349,18 @@ def test_every_topic_has_a_name_whatever_the_server_does(tmp_path, scripted_llm,
     assert all(r["name"].isprintable() and len(r["name"].split()) <= 8 and r["summary"] for r in rows)
     assert all(r["name"].isascii() and len(r["summary"]) <= 401 for r in rows)
     found: dict[str, set[tuple[str, int]]] = {}
+    given: list[str] = []
     for row in audit:
         _, firm, local = row["topic_id"].split(":")
         kind = kinds[(int(local) * 40 + int(firm)) % 20]
+        given.append(kind)
         found.setdefault(kind, set()).add((row["outcome"], row["n_attempts"]))
     for kind, (_, later, attempts) in faults.items():
         repaired = attempts == 2 and not kind[:3].isdigit()
         transport = kind in {"slow first byte", "stall mid-body", "reset"}
         outcome = "unusable" if later else "repaired" if repaired and not transport else "named"
         assert found[kind] == {(outcome, attempts)}, kind
+        print(f"{kind}: {sum(k == kind for k in given)} x {outcome} after {attempts}")  # noqa: T201 - what to show
     assert sum(r["outcome"] in DEGRADED for r in audit) == 300
     assert sum(r["naming_method"] == "extractive" for r in rows) == 300
 
