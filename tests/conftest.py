@@ -1,6 +1,7 @@
 """Fixtures that more than one package of tests needs."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
@@ -19,6 +20,10 @@ from ftm_resources.warehouse import Warehouse
 from .scripted_llm import Reply, ScriptedLlm
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+
+# A job in the background of a script ignores SIGINT; Dagster then makes SIGTERM the same, and children inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes is the machine's affair.
 settings.register_profile("untimed", deadline=None)
