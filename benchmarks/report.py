@@ -178,5 +178,6 @@ of its own, compiled before the clock starts. *Reassigned*: what is in no theme 
 
 SCALE = """\
 `dagster asset materialize` of one stage after the other for generated firms, extractive names; the whole command,
-its start of about five seconds included. Memory is the sum over all its processes. A stage with a *killed after* was
-killed (SIGKILL) after so many seconds and started again; its seconds are of both attempts."""
+its start of about five seconds included. Memory is the resident memory of all its processes, looked at four times
+a second: one that is caught between fork and exec counts its parent's a second time. A stage with a *killed after*
+was killed (SIGKILL) after so many seconds and started again; its seconds are of both attempts."""
