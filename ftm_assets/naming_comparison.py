@@ -16,6 +16,7 @@ import numpy as np
 
 from ftm_assets import naming
 from ftm_assets.fan_out import Task
+from ftm_assets.methods.graph import unit
 from ftm_assets.methods.naming_eval import discrimination, form, sheet, verdict
 from ftm_assets.methods.naming_extractive import ExtractiveNamer
 from ftm_assets.sentence_embeddings import as_matrix
@@ -134,8 +135,7 @@ def _topic_vectors(shown: Sequence[Digest], task: Task) -> NDArray[np.float64]:
     for sentence, topic in pairs:
         if topic in place:
             totals[place[topic]] += matrix[rows[sentence]]
-    unit: NDArray[np.float64] = totals / np.linalg.norm(totals, axis=1, keepdims=True)
-    return unit
+    return unit(totals)
 
 
 def _key(page: Path) -> Path:

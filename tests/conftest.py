@@ -50,8 +50,24 @@ def warehouse_on_s3() -> Callable[[], AbstractContextManager[Warehouse]]:
     return _warehouse_on_s3
 
 
+@pytest.fixture
+def aws_over_http() -> Iterator[None]:
+    """AWS, empty, served over HTTP on this machine, and the settings under which clients find it."""
+    with _aws_over_http():
+        yield
+
+
 @contextmanager
 def _warehouse_on_s3() -> Iterator[Warehouse]:
+    import boto3
+
+    with _aws_over_http():
+        boto3.client("s3").create_bucket(Bucket="ftm")
+        yield Warehouse(path="s3://ftm/warehouse")
+
+
+@contextmanager
+def _aws_over_http() -> Iterator[None]:
     import boto3
     from moto.server import ThreadedMotoServer
 
@@ -68,8 +84,7 @@ def _warehouse_on_s3() -> Iterator[Warehouse]:
         }.items():
             patch.setenv(name, value)
         boto3.DEFAULT_SESSION = None
-        boto3.client("s3").create_bucket(Bucket="ftm")
-        yield Warehouse(path="s3://ftm/warehouse")
+        yield
     boto3.DEFAULT_SESSION = None
     # All servers of a process hold one state.
     urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()

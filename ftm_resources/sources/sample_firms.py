@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from ftm_resources.sources.base import EXCHANGE_ZONE
+from ftm_resources.sources.base import EXCHANGE_ZONE, bounds
 from ftm_resources.sources.sample_corpus import Aspect, Sector, SubjectKind, corpus
 from ftm_resources.sources.sample_grammar import MONTHS, Dice, Phrase, Scope, say
 
@@ -57,13 +57,12 @@ class Quarter:
     @property
     def first_day(self) -> date:
         """First day of the quarter."""
-        return date(self.year, 3 * self.number - 2, 1)
+        return bounds(self.key)[0]
 
     @property
     def last_day(self) -> date:
         """Last day of the quarter."""
-        following = date(self.year + self.number // 4, 3 * (self.number % 4) + 1, 1)
-        return following - timedelta(days=1)
+        return bounds(self.key)[1]
 
     @property
     def reported(self) -> tuple[int, int]:

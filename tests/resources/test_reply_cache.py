@@ -1,6 +1,7 @@
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,24 +90,9 @@ def test_old_files_are_merged_into_one_and_fresh_ones_left_alone(warehouse: Ware
 
 
 @pytest.fixture
-def on_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-    }.items():
-        monkeypatch.setenv(name, value)
-    boto3.client("s3").create_bucket(Bucket="ftm")
-    yield Warehouse(path="s3://ftm/warehouse")
-    server.stop()
+def on_s3(warehouse_on_s3: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
+    with warehouse_on_s3() as warehouse:
+        yield warehouse
 
 
 def test_on_s3_replies_become_objects_every_second_and_when_flushed(

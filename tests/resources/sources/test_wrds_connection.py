@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,28 +152,15 @@ def test_the_environment_goes_before_the_password_file(monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+def secrets(aws_over_http: None) -> Callable[[str, str], None]:  # noqa: ARG001 - where it is stored
     """A function that stores a secret in an AWS Secrets Manager spoken to over HTTP."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in (
-        ("AWS_ENDPOINT_URL", f"http://{host}:{port}"),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
 
     def store(name: str, value: str) -> None:
         import boto3
 
         boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
 
-    yield store
-    server.stop()
+    return store
 
 
 @pytest.mark.usefixtures("ten_calls")
