@@ -5,7 +5,6 @@ How a request reaches the server is `endpoint`'s; what users configure is `llm`'
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import hashlib
 import json
@@ -13,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ftm_resources.endpoint import EndpointUnavailableError, RequestError
+from ftm_resources.endpoint import RequestError, in_flight
 from ftm_resources.reply_cache import Reply
 
 if TYPE_CHECKING:
@@ -124,12 +123,7 @@ class Session(Generic[T]):
             usual = gc.get_threshold()
             gc.set_threshold(ALLOCATIONS_PER_COLLECTION, *usual[1:])
             try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self.concurrency, len(self.requests))):
-                        group.create_task(self._work(queue))
-            except* EndpointUnavailableError as failures:
-                # From None: the causes hold request objects, whose headers hold the key.
-                raise failures.exceptions[0] from None
+                await in_flight(lambda: self._work(queue), min(self.concurrency, len(self.requests)))
             finally:
                 gc.set_threshold(*usual)
         return [self.results[i] for i in range(len(self.requests))]

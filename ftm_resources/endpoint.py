@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     import httpx2
     import openai
@@ -338,6 +338,17 @@ def _json(response: httpx2.Response) -> Any:
         return json.loads(response.content)
     except ValueError:
         return response.text
+
+
+async def in_flight(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:
+    """Run `work` n times side by side; if the endpoint is unusable, end all with the first such error alone."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(n):
+                group.create_task(work())
+    except* EndpointUnavailableError as failures:
+        # From None: the causes hold request objects, whose headers hold the key.
+        raise failures.exceptions[0] from None
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
@@ -10,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftm_resources.endpoint import Connection, Endpoint, EndpointUnavailableError, Health, RequestError
+from ftm_resources.endpoint import (
+    Connection,
+    Endpoint,
+    EndpointUnavailableError,
+    Health,
+    RequestError,
+    in_flight,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,12 +64,7 @@ class RemoteEmbedder:
                 progress(done, len(texts))
 
         async with Connection(self._endpoint, self._health) as connection:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self._endpoint.concurrency, len(starts))):
-                        group.create_task(work())
-            except* EndpointUnavailableError as failures:
-                raise failures.exceptions[0] from None
+            await in_flight(work, min(self._endpoint.concurrency, len(starts)))
         return np.concatenate([found[s] for s in starts]) if texts else np.empty((0, 0), np.float32)
 
     async def _ask(self, connection: Connection, texts: list[str], total: int) -> NDArray[np.float32]:
