@@ -14,7 +14,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 .PHONY: run ui test lock clean
 
 run: $(VENV)/.run $(DAGSTER_HOME)/dagster.yaml
-	@$(BIN)/python -m ftm_assets.run --quarter '$(QUARTER)' $(if $(CALLS),--calls '$(CALLS)')
+	@$(BIN)/python -m ftm_assets.cli.run --quarter '$(QUARTER)' $(if $(CALLS),--calls '$(CALLS)')
 
 ui: $(VENV)/.run $(DAGSTER_HOME)/dagster.yaml
 	@$(BIN)/dagster instance concurrency set wrds 1

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.sentences import build_sentences
-from ftm_assets.methods.transcripts import build_transcripts
-from ftm_assets.partitions import QUARTERS
-from ftm_resources.sources.files import FilesSource
+from ftm_assets.methods.calls.versions import build_transcripts
+from ftm_assets.methods.text.split import build_sentences
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.sources.files.transcript_files import FilesSource
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def load(path: Path) -> list[Call]:
 
 def embedded(calls: list[Call]) -> list[Call]:
     """Fill in the embeddings, in float32, so that every clustering is given the same."""
-    from ftm_resources.embedder import Embedder  # noqa: PLC0415
+    from ftm_resources.models.embedder import Embedder  # noqa: PLC0415
 
     vectors = Embedder(precision="float32").embed([t for c in calls for t in c.texts])
     for call, own in zip(

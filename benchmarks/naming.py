@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.measure import Clock, markdown, timed
 
 if TYPE_CHECKING:
-    from ftm_assets.methods.naming import Digest
+    from ftm_assets.methods.naming.rules import Digest
 
 REPLY = {
     "name": "Freight cost inflation",
@@ -115,8 +115,8 @@ def _served(latency: float, core: int | None) -> Iterator[str]:
 
 def topics(n: int) -> list[Digest]:
     """Return topics with twelve keywords and eight of the sample's sentences each: a prompt of some 3 kB."""
-    from ftm_assets.methods.naming import Digest  # noqa: PLC0415
-    from ftm_resources.sources.sample import SampleSource  # noqa: PLC0415
+    from ftm_assets.methods.naming.rules import Digest  # noqa: PLC0415
+    from ftm_resources.sources.sample.generated import SampleSource  # noqa: PLC0415
 
     rows = [r for table in SampleSource(8).truth("2023Q1") for r in table.to_pylist()]
     texts = [r["text"] for r in rows if r["kind"] != "procedural" and len(r["text"].split()) > 12]
@@ -134,13 +134,13 @@ def topics(n: int) -> list[Digest]:
 
 
 def _named(url: str, digests: Sequence[Digest], concurrency: int, root: Path) -> None:
-    from ftm_assets import naming  # noqa: PLC0415
-    from ftm_resources.llm import LlmResource  # noqa: PLC0415
+    from ftm_assets.orchestration import namer  # noqa: PLC0415
+    from ftm_resources.endpoint.llm import LlmResource  # noqa: PLC0415
     from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
     llm = LlmResource(base_url=url, model="benchmark", api_key="none", concurrency=concurrency)
     warehouse = Warehouse(path=str(root))
-    named = naming.name_all(digests, llm, warehouse=warehouse, table="topic_summaries", quarter="2023Q1")
+    named = namer.name_all(digests, llm, warehouse=warehouse, table="topic_summaries", quarter="2023Q1")
     if {n.audit.outcome for n in named} != {"named"}:
         raise RuntimeError("the server did not name every topic")
 

@@ -59,7 +59,7 @@ def given_neighbors(x: Vectors) -> Labels:
 
 def ours(x: Vectors) -> Labels:
     """Our clusterer."""
-    from ftm_assets.methods.theme_clustering import ThemeClusterer  # noqa: PLC0415
+    from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415
 
     return ThemeClusterer().fit_predict(x)
 

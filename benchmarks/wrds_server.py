@@ -229,7 +229,7 @@ class Library:
 
     def add_sample(self, firms: int, quarter: str) -> Mapping[str, int]:
         """Add the calls of the generated sample, with their links; return how many rows each table got."""
-        from ftm_resources.sources.sample import SampleSource  # noqa: PLC0415
+        from ftm_resources.sources.sample.generated import SampleSource  # noqa: PLC0415
 
         counts = {"calls": 0, "components": 0}
         for table in SampleSource(firms).components(quarter):

@@ -5,22 +5,22 @@ from typing import Any
 
 import dagster as dg
 
-from ftm_assets import retries
-from ftm_assets.checks import build_checks
-from ftm_assets.executors import ftm_executor
-from ftm_assets.firm_topics import firm_topics
-from ftm_assets.maintenance import NAME as MAINTENANCE
-from ftm_assets.maintenance import maintenance_schedule, warehouse_maintenance
-from ftm_assets.marts import build_marts
-from ftm_assets.sentence_embeddings import sentence_embeddings
-from ftm_assets.sentence_sentiment import sentence_sentiment
-from ftm_assets.sentences import sentences
-from ftm_assets.sentiment_scores import sentiment_scores
-from ftm_assets.themes import themes
-from ftm_assets.topic_quality import topic_quality
-from ftm_assets.topic_summaries import topic_summaries
-from ftm_assets.transcripts import transcripts
-from ftm_resources.environments import resources
+from ftm_assets.assets.firm_topics import firm_topics
+from ftm_assets.assets.marts import build_marts
+from ftm_assets.assets.sentence_embeddings import sentence_embeddings
+from ftm_assets.assets.sentence_sentiment import sentence_sentiment
+from ftm_assets.assets.sentences import sentences
+from ftm_assets.assets.sentiment_scores import sentiment_scores
+from ftm_assets.assets.themes import themes
+from ftm_assets.assets.topic_quality import topic_quality
+from ftm_assets.assets.topic_summaries import topic_summaries
+from ftm_assets.assets.transcripts import transcripts
+from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
+from ftm_assets.assets.warehouse_maintenance import maintenance_schedule, warehouse_maintenance
+from ftm_assets.checks.build import build_checks
+from ftm_assets.orchestration.deployment import resources
+from ftm_assets.orchestration.execution import retries
+from ftm_assets.orchestration.execution.executors import ftm_executor
 
 QUARTER_JOB = "quarter"
 

@@ -2,13 +2,16 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
+import pyarrow as pa
 import pytest
 from hypothesis import settings
 
@@ -127,3 +130,35 @@ def library(wrds_server: "Server", monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PGPASSFILE", str(tmp_path / "no.pgpass"))
     return made
+
+
+@pytest.fixture
+def topics() -> Callable[[str, int], pa.Table]:
+    """A function that makes n rows of `firm_topics`."""
+
+    def topics(quarter: str, n: int) -> pa.Table:
+        return pa.table(
+            {
+                "topic_id": [f"{quarter}:1:{i:03d}" for i in range(n)],
+                "firm_id": ["1"] * n,
+                "local_topic": pa.array(range(n), pa.int32()),
+                "n_sentences": pa.array([3] * n, pa.int32()),
+                "keywords": [["price", "mix"]] * n,
+                "representative_sentence_ids": [["s"]] * n,
+            }
+        )
+
+    return topics
+
+
+@pytest.fixture
+def at_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], AbstractContextManager[None]]:
+    """A context in which this process's clock stands at a moment."""
+
+    @contextmanager
+    def at_clock(moment: datetime) -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "time", moment.timestamp)
+            yield
+
+    return at_clock

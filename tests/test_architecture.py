@@ -80,7 +80,7 @@ class Watch:
             raise ImportError("seen enough: compiling it takes half a minute")
 sys.meta_path.insert(0, Watch())
 import numpy as np
-from ftm_assets.methods import theme_clustering
+from ftm_assets.methods.topics import theme_clustering
 theme_clustering.EXACT_NEIGHBORS_UP_TO = 0
 try:
     theme_clustering._neighbors(np.eye(70, dtype=np.float32) + 0.1, 5, 42)

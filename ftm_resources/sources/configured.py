@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from dagster import ConfigurableResource
 
 from ftm_resources import settings
-from ftm_resources.sources.capital_iq import CapitalIqSource
-from ftm_resources.sources.files import FilesSource
-from ftm_resources.sources.sample import SampleSource
+from ftm_resources.sources.files.transcript_files import FilesSource
+from ftm_resources.sources.sample.generated import SampleSource
+from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 
 if TYPE_CHECKING:
     from ftm_resources.sources.base import TranscriptSource

@@ -7,8 +7,8 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from ftm_assets.marts import build_marts
-from ftm_resources.dbt_project import dbt_resource
+from ftm_assets.assets.marts import build_marts
+from ftm_assets.orchestration.dbt_project import dbt_resource
 from ftm_resources.tables import COVERAGE_STEPS, TABLES
 from ftm_resources.warehouse import Warehouse
 

@@ -12,9 +12,9 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from ftm_assets.marts import build_marts
-from ftm_assets.partitions import QUARTERS
-from ftm_resources.dbt_project import MARTS, dbt_resource
+from ftm_assets.assets.marts import build_marts
+from ftm_assets.orchestration.dbt_project import MARTS, dbt_resource
+from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
@@ -100,8 +100,8 @@ def run_marts(
 RUN = """
 import sys
 import dagster as dg
-from ftm_assets.marts import build_marts
-from ftm_resources.dbt_project import dbt_resource
+from ftm_assets.assets.marts import build_marts
+from ftm_assets.orchestration.dbt_project import dbt_resource
 from ftm_resources.warehouse import Warehouse
 
 dg.materialize(

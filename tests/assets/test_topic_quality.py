@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftm_assets.assets.topic_quality import TREND_QUARTERS, sampled_firms
 from ftm_assets.definitions import build_definitions
-from ftm_assets.topic_quality import TREND_QUARTERS, sampled_firms
-from ftm_resources.environments import test_resources as resources_under
+from ftm_assets.orchestration.deployment import test_resources as resources_under
 from ftm_resources.sources.configured import ConfiguredSource
-from ftm_resources.sources.sample import SampleSource
+from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 

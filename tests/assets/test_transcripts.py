@@ -13,13 +13,13 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-import ftm_assets.transcripts as module
-from ftm_assets.sentences import sentences
-from ftm_assets.transcripts import transcripts
-from ftm_resources.environments import test_resources as resources_under
+import ftm_assets.assets.transcripts as module
+from ftm_assets.assets.sentences import sentences
+from ftm_assets.assets.transcripts import transcripts
+from ftm_assets.orchestration.deployment import test_resources as resources_under
 from ftm_resources.sources.configured import ConfiguredSource
-from ftm_resources.sources.sample import SampleSource
-from ftm_resources.sources.wrds_export import main
+from ftm_resources.sources.sample.generated import SampleSource
+from ftm_resources.sources.wrds.export import main
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from ftm_assets.ecs import op_tags
-from ftm_assets.executors import ftm_executor
+from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.execution.executors import ftm_executor
 
 
 @dg.op(tags=op_tags("sentence_embeddings_plan"), out=dg.DynamicOut(int))

@@ -21,7 +21,7 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.launcher.base import LaunchRunContext
 
-from ftm_assets import ecs
+from ftm_assets.orchestration.execution import ecs
 
 from .conftest import ACCOUNT, PLAIN_SECRETS, REPOSITORY, LocalAws
 
@@ -271,7 +271,7 @@ def told(requests: dict) -> list[str]:
 
 LISTENS = """
 import sys
-from ftm_assets.notice import notice
+from ftm_assets.orchestration.execution.notice import notice
 with notice() as told:
     print("ready", flush=True)
     sys.exit(7 if told.wait(60) else 8)

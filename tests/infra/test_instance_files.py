@@ -10,8 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ftm_assets import pools
-from ftm_assets.local_runs import LocalRunLauncher
+from ftm_assets.orchestration import pools
+from ftm_assets.orchestration.execution.local_runs import LocalRunLauncher
 
 from .conftest import REPOSITORY
 

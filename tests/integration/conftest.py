@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from ftm_assets.definitions import QUARTER_JOB, build_definitions
-from ftm_resources.environments import test_resources as resources_under
+from ftm_assets.orchestration.deployment import test_resources as resources_under
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.warehouse import Warehouse
 

@@ -51,7 +51,7 @@ def test_asset_list_names_every_table(environment: dict[str, str]):
 
 
 def test_the_run_command_prints_themes_and_what_next(environment: dict[str, str]):
-    done = call(f"python -m ftm_assets.run --quarter {SAMPLE_QUARTER}", environment)
+    done = call(f"python -m ftm_assets.cli.run --quarter {SAMPLE_QUARTER}", environment)
     assert done.returncode == 0, done.stderr[-3000:]
     assert f"Top themes of {SAMPLE_QUARTER}" in done.stdout
     assert environment["FTM_WAREHOUSE"] in done.stdout
@@ -60,7 +60,7 @@ def test_the_run_command_prints_themes_and_what_next(environment: dict[str, str]
 
 
 def test_the_plain_materialize_command_makes_one_asset_again(environment: dict[str, str]):
-    call(f"python -m ftm_assets.run --quarter {SAMPLE_QUARTER}", environment)
+    call(f"python -m ftm_assets.cli.run --quarter {SAMPLE_QUARTER}", environment)
     warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
     before = warehouse.provenance("themes", SAMPLE_QUARTER)
     done = call(f"dagster asset materialize --select themes --partition {SAMPLE_QUARTER}", environment)
@@ -78,7 +78,7 @@ def test_the_plain_materialize_command_makes_one_asset_again(environment: dict[s
     ],
 )
 def test_a_wrong_argument_says_what_is_right(environment: dict[str, str], arguments: str, message: str):
-    done = call(f"python -m ftm_assets.run {arguments}", environment)
+    done = call(f"python -m ftm_assets.cli.run {arguments}", environment)
     assert done.returncode == 2
     assert message in done.stderr
 
@@ -88,13 +88,15 @@ def test_bad_calls_end_in_the_list_of_problems_not_in_a_traceback(
 ):
     bad = tmp_path / "calls.csv"
     bad.write_text("companyid,companyname\n1,A\n")
-    done = call(f"python -m ftm_assets.run --quarter 2020Q4 --calls {bad}", environment)
+    done = call(f"python -m ftm_assets.cli.run --quarter 2020Q4 --calls {bad}", environment)
     assert done.returncode == 1
     assert "column transcriptid" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-WAREHOUSE_COMMANDS = re.findall(r"^(python -m ftm_resources\.warehouse .*?)(?: +#.*)?$", README, re.MULTILINE)
+WAREHOUSE_COMMANDS = re.findall(
+    r"^(python -m ftm_assets\.cli\.warehouse .*?)(?: +#.*)?$", README, re.MULTILINE
+)
 
 
 def test_the_readme_queries_run(sample: tuple[Deployment, object], monkeypatch: pytest.MonkeyPatch):
@@ -131,9 +133,9 @@ def test_a_table_is_restored_by_the_command_that_its_error_names(environment: di
     warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
     warehouse.replace("themes", SAMPLE_QUARTER, [])
     Path(warehouse.table("themes").metadata_location.removeprefix("file://")).unlink()
-    refused = call(f"python -m ftm_resources.warehouse verify {SAMPLE_QUARTER}", environment)
+    refused = call(f"python -m ftm_assets.cli.warehouse verify {SAMPLE_QUARTER}", environment)
     assert refused.returncode == 1
-    (command,) = re.findall(r"`(python -m ftm_resources\.warehouse restore \w+)`", refused.stderr)
+    (command,) = re.findall(r"`(python -m ftm_assets\.cli\.warehouse restore \w+)`", refused.stderr)
     assert "themes is back at its state of its creation" in call(command, environment).stdout
     assert "nothing to restore" in call(command, environment).stdout
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ftm_assets.naming_comparison import main
+from ftm_assets.cli.naming_comparison import main
 
 from .conftest import SAMPLE_QUARTER, Deployment
 

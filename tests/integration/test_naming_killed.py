@@ -17,24 +17,24 @@ TOPICS, IN_FLIGHT = 400, 16
 
 NAMING = """
 import json, os, sys
-from ftm_assets import naming
-from ftm_assets.methods import naming_llm
-from ftm_assets.methods.naming import Digest
-from ftm_resources.llm import LlmResource
+from ftm_assets.orchestration import namer
+from ftm_assets.methods.naming.rules import by_model
+from ftm_assets.methods.naming.rules import Digest
+from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.warehouse import Warehouse
 
 root, url, topics, in_flight = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 arrived = os.open(f"{root}/arrived", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-parse = naming_llm.parse_reply
+parse = by_model.parse_reply
 
 def noted(text, digest):
     os.write(arrived, f"{digest.id}\\n".encode())
     return parse(text, digest)
 
-naming_llm.parse_reply = noted
+by_model.parse_reply = noted
 digests = [Digest(str(i), "topic", (f"cost {i}", "freight"), (f"Costs rose {i}.",)) for i in range(topics)]
 llm = LlmResource(base_url=url, model="test-model", concurrency=in_flight)
-named = naming.name_all(
+named = namer.name_all(
     digests, llm, warehouse=Warehouse(path=root), table="topic_summaries", quarter="2023Q1"
 )
 print(json.dumps([[n.name, n.audit.outcome, n.audit.is_cached] for n in named]))

@@ -7,10 +7,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from ftm_resources.fingerprint import fingerprint
 from ftm_resources.sources.configured import ConfiguredSource
-from ftm_resources.sources.sample import SampleSource
+from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.tables import TABLES
+from ftm_resources.warehouse.fingerprint import fingerprint
 
 from .conftest import SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, failures
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 import dagster as dg
 import pytest
 
-from ftm_resources.io_manager import WarehouseIOManager
+from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse

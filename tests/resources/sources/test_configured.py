@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from ftm_resources.sources.capital_iq import CapitalIqSource
 from ftm_resources.sources.configured import ConfiguredSource
-from ftm_resources.sources.files import FilesSource
-from ftm_resources.sources.sample import SampleSource
+from ftm_resources.sources.files.transcript_files import FilesSource
+from ftm_resources.sources.sample.generated import SampleSource
+from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 
 
 def test_the_sample_is_the_default(monkeypatch: pytest.MonkeyPatch):

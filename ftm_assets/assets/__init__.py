@@ -1,0 +1,1 @@
+"""The assets, a module each: read, call the method, return the table with its metadata."""

@@ -1,0 +1,192 @@
+"""firm_topics, sentence_topics, firm_status: the topics of each firm's quarter, and what became of each firm."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from ftm_assets.assets.sentence_embeddings import as_matrix
+from ftm_assets.methods.topics.of_firm import FirmParams, FirmResult, model_firm
+from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
+from ftm_assets.orchestration.processes import side_by_side
+from ftm_assets.orchestration.specs import histogram, preview
+from ftm_resources.tables import TABLES
+
+CODE_VERSION = "2"
+_DEFAULT = FirmParams()
+
+
+class FirmTopicsConfig(FanOutConfig):
+    """What a researcher may choose about a firm's topics; see `methods.firm_topics.FirmParams`."""
+
+    sentences_per_topic: float = Field(
+        default=_DEFAULT.sentences_per_topic,
+        gt=0,
+        description="Topic granularity: sentences per topic aimed at",
+    )
+    max_topics: int = Field(default=_DEFAULT.max_topics, ge=1, description="Topics per firm at most")
+    min_topic_sentences: int = Field(
+        default=_DEFAULT.min_topic_sentences, ge=1, description="A smaller group joins its nearest topic"
+    )
+    join_similarity: float = Field(
+        default=_DEFAULT.join_similarity,
+        ge=-1,
+        le=1,
+        description="Cosine at which it may join; else outliers",
+    )
+    n_neighbors: int = Field(
+        default=_DEFAULT.n_neighbors, ge=1, description="Neighbours in the sentence graph"
+    )
+    turn_weight: float = Field(
+        default=_DEFAULT.turn_weight,
+        ge=0,
+        le=1,
+        description="Weight of the sentences before and after in the same speaker turn; 0: each by itself",
+    )
+    seed: int = Field(default=_DEFAULT.seed, ge=0, description="Seed of the clustering")
+    min_sentences: int = Field(
+        default=_DEFAULT.min_sentences, ge=1, description="A firm with fewer sentences is too_small"
+    )
+    n_keywords: int = Field(default=_DEFAULT.n_keywords, ge=1, description="Keywords per topic at most")
+    n_representatives: int = Field(
+        default=_DEFAULT.n_representatives, ge=1, description="Representative sentences per topic at most"
+    )
+
+    def params(self) -> FirmParams:
+        """Return the method's parameters."""
+        known = {f.name for f in fields(FirmParams)}
+        return FirmParams(**{k: v for k, v in self.model_dump().items() if k in known})
+
+
+def model(task: Task) -> Mapping[str, pa.Table]:
+    """Model the topics of each firm of the group."""
+    sentences = task.read(
+        "sentences", ["sentence_id", "firm_id", "component_id", "position", "text", "is_procedural"]
+    )
+    sentences = sentences.filter(pc.invert(sentences.column("is_procedural")))
+    embedded = task.read("sentence_embeddings", ["sentence_id", "embedding"])
+    vectors = as_matrix(embedded.column("embedding"))
+    row_of = {s: i for i, s in enumerate(embedded.column("sentence_id").to_pylist())}
+    names = firm_names(task)
+    params = task.config.params()
+    firms = []
+    for firm in task.firms:
+        own = sentences.filter(pc.equal(sentences.column("firm_id"), firm))
+        ids = own.column("sentence_id").to_pylist()
+        if missing := [s for s in ids if s not in row_of]:
+            raise ValueError(f"{len(missing)} sentences have no embedding, e.g. {missing[0]}")
+        firms.append(
+            {
+                "sentence_ids": ids,
+                "texts": own.column("text").to_pylist(),
+                "embeddings": vectors[np.array([row_of[s] for s in ids], dtype=np.int64)],
+                "turns": own.column("component_id").to_pylist(),
+                "positions": own.column("position").to_pylist(),
+                "firm_id": firm,
+                "firm_names": names.get(firm, []),
+                "quarter": task.quarter,
+                "params": params,
+            }
+        )
+    results, statuses = [], []
+    for result, seconds in side_by_side(_timed, firms, task.config.processes):
+        results.append(result)
+        statuses.append({**result.status, "seconds": seconds})
+        task.progress(len(results), len(firms))
+    return _rows(results, statuses)
+
+
+def _timed(firm: Mapping[str, Any]) -> tuple[FirmResult, float]:
+    started = time.perf_counter()
+    return model_firm(**firm), time.perf_counter() - started
+
+
+def firm_names(task: Task) -> dict[str, list[str]]:
+    """Return the names by which each firm of the group is known, its speakers' included: none is a keyword."""
+    known = task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"])
+    found: dict[str, set[str]] = {}
+    for column in ("firm_name", "ticker", "speaker_name"):
+        pairs = known.select(["firm_id", column]).group_by(["firm_id", column]).aggregate([])
+        for row in pairs.to_pylist():
+            if row[column]:
+                found.setdefault(row["firm_id"], set()).add(row[column])
+    return {firm: sorted(names) for firm, names in found.items()}
+
+
+def stand_in(task: Task, reason: str) -> Mapping[str, pa.Table]:
+    """Return the rows of a firm that failed: its status with the reason, its sentences without topic."""
+    (firm,) = task.firms
+    sentences = task.read("sentences", ["sentence_id", "is_procedural"])
+    ids = sentences.filter(pc.invert(sentences.column("is_procedural"))).column("sentence_id")
+    n = len(ids)
+    columns = {
+        "sentence_id": ids,
+        "firm_id": [firm] * n,
+        "topic_id": pa.nulls(n, pa.string()),
+        "strength": [0.0] * n,
+    }
+    result = TABLES["sentence_topics"].conform(pa.table(columns), quarter=task.quarter)
+    status = {
+        "firm_id": firm, "status": "failed", "reason": reason, "n_sentences": n, "n_topics": 0,
+        "outlier_share": 1.0 if n else 0.0, "seconds": 0.0, "quarter": task.quarter,
+    }  # fmt: skip
+    return {"sentence_topics": result, "firm_status": _statuses([status])}
+
+
+def _rows(results: Sequence[FirmResult], statuses: Sequence[Mapping[str, Any]]) -> Mapping[str, pa.Table]:
+    return {
+        "firm_topics": pa.concat_tables([r.firm_topics for r in results]),
+        "sentence_topics": pa.concat_tables([r.sentence_topics for r in results]),
+        "firm_status": _statuses(statuses),
+    }
+
+
+def _statuses(statuses: Sequence[Mapping[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(list(statuses), schema=TABLES["firm_status"].arrow_schema)
+
+
+def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
+    status = committed.table("firm_status", ["status", "n_sentences", "n_topics", "outlier_share", "seconds"])
+    ok = status.filter(pc.equal(status.column("status"), "ok"))
+    topics = committed.table("firm_topics", ["topic_id", "n_sentences", "keywords"])
+    n = pc.sum(status.column("n_sentences")).as_py() or 0
+    outliers = (
+        pc.sum(pc.multiply(status.column("n_sentences"), status.column("outlier_share"))).as_py() or 0.0
+    )
+    statuses = {s["values"]: s["counts"] for s in status.column("status").value_counts().to_pylist()}
+    per_firm = ok.column("n_topics").to_pylist()
+    shared = {
+        "statuses": statuses,
+        "outlier_share": outliers / n if n else 0.0,
+        "median_seconds_per_firm": float(np.median(ok.column("seconds"))) if len(ok) else 0.0,
+    }
+    return {
+        "firm_topics": {
+            **shared,
+            "topics": topics.num_rows,
+            "median_topics_per_firm": float(np.median(per_firm)) if per_firm else 0.0,
+            "topics_per_firm": histogram(per_firm, "Topics per firm", "topics"),
+            "preview": preview(topics, ["topic_id", "n_sentences", "keywords"], 20),
+        },
+        "sentence_topics": shared,
+        "firm_status": shared,
+    }
+
+
+firm_topics = FanOut(
+    name="firm_topics",
+    tables=["firm_topics", "sentence_topics", "firm_status"],
+    inputs=["transcripts", "sentences", "sentence_embeddings"],
+    config=FirmTopicsConfig,
+    code_version=CODE_VERSION,
+    work=model,
+    on_failure=stand_in,
+    describe=_describe,
+    kinds=frozenset({"scikitlearn"}),
+    pool="cpu",
+).build()

@@ -1,0 +1,55 @@
+"""sentences: what speakers other than the operator said, sentence by sentence, procedural talk marked."""
+
+import time
+from functools import partial
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_assets.methods.text.split import build_sentences
+from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.processes import side_by_side
+from ftm_assets.orchestration.specs import asset_attributes, preview
+from ftm_resources.progress import bar
+from ftm_resources.warehouse import QuarterTable
+
+CODE_VERSION = "1"
+
+FIRMS_AT_ONCE = 100
+"""Firms split at a time: progress moves and memory stays flat."""
+
+
+@dg.asset(
+    partitions_def=QUARTERS,
+    op_tags=op_tags("sentences"),
+    **asset_attributes("sentences", code_version=CODE_VERSION, kinds={"python"}),
+)
+def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[Rows]:
+    """Split the quarter's components into sentences and mark the procedural ones."""
+    started = time.perf_counter()
+    quarter = context.partition_key
+    # Transcripts are stored firm by firm, so that a firm's rows lie together.
+    spoken = transcripts.read()
+    firms = spoken.column("firm_id").unique().to_pylist()
+    groups = [firms[i : i + FIRMS_AT_ONCE] for i in range(0, len(firms), FIRMS_AT_ONCE)]
+    rows = [spoken.filter(pc.is_in(spoken.column("firm_id"), pa.array(g))) for g in groups]
+    found: list[pa.Table] = []
+    with bar(f"sentences {quarter}", "firms", len(firms)) as move:
+        for part in side_by_side(partial(build_sentences, quarter=quarter), rows, fewest=2):
+            found.append(part)
+            move(min(len(found) * FIRMS_AT_ONCE, len(firms)), None)
+    result = pa.concat_tables(found) if found else build_sentences(spoken, quarter)
+    n, procedural = result.num_rows, pc.sum(result.column("is_procedural")).as_py() or 0
+    return dg.Output(
+        Rows.of(result, transcripts),
+        metadata={
+            "firms": len(firms),
+            "seconds": time.perf_counter() - started,
+            "procedural_share": procedural / n if n else 0.0,
+            "business_sentences": n - procedural,
+            "preview": preview(result, ["sentence_id", "section", "is_procedural", "text"]),
+        },
+    )

@@ -1,0 +1,56 @@
+"""sentiment_scores: per theme and call, how many sentences were positive, neutral, negative, and the score."""
+
+import time
+
+import dagster as dg
+import pyarrow.compute as pc
+
+from ftm_assets.methods.scores import build_scores
+from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import asset_attributes, preview
+from ftm_resources.warehouse import QuarterTable
+
+CODE_VERSION = "1"
+
+
+@dg.asset(
+    partitions_def=QUARTERS,
+    op_tags=op_tags("sentiment_scores"),
+    **asset_attributes("sentiment_scores", code_version=CODE_VERSION, kinds={"duckdb"}),
+)
+def sentiment_scores(
+    context: dg.AssetExecutionContext,
+    theme_topics: QuarterTable,
+    sentence_topics: QuarterTable,
+    sentence_sentiment: QuarterTable,
+    sentences: QuarterTable,
+    transcripts: QuarterTable,
+) -> dg.Output[Rows]:
+    """Count the sentences of each theme and call by sentiment."""
+    started = time.perf_counter()
+    calls = ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
+    rows = build_scores(
+        theme_topics=theme_topics.read(["topic_id", "theme_id"]),
+        sentence_topics=sentence_topics.read(["sentence_id", "topic_id"]),
+        sentence_sentiment=sentence_sentiment.read(["sentence_id", "label"]),
+        sentences=sentences.read(["sentence_id", "transcript_id"]),
+        transcripts=transcripts.read(calls),
+        quarter=context.partition_key,
+    )
+    total = pc.sum(rows.column("n_sentences")).as_py() or 0
+    net = pc.sum(pc.subtract(rows.column("n_positive"), rows.column("n_negative"))).as_py() or 0
+    inputs = (theme_topics, sentence_topics, sentence_sentiment, sentences, transcripts)
+    return dg.Output(
+        Rows.of(rows, *inputs),
+        metadata={
+            "seconds": time.perf_counter() - started,
+            "firms": pc.count_distinct(rows.column("firm_id")).as_py(),
+            "themes": pc.count_distinct(rows.column("theme_id")).as_py(),
+            "sentences": total,
+            "mean_score": net / total if total else 0.0,
+            "linked_share": 1 - rows.column("permno").null_count / max(rows.num_rows, 1),
+            "preview": preview(rows, ["theme_id", "firm_name", "call_date", "n_sentences", "score"]),
+        },
+    )

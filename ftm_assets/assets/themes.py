@@ -1,0 +1,173 @@
+"""themes, theme_topics, theme_naming_audit: topics clustered across firms and named; each with its theme or why not."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from ftm_assets.methods.naming.rules import Digest
+from ftm_assets.methods.topics.of_quarter import ThemeModel, ThemeParams, model_themes
+from ftm_assets.orchestration import namer
+from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.outputs import asset_outs, write_tables
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import preview
+from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.progress import bar
+from ftm_resources.warehouse import QuarterTable, Warehouse
+
+CODE_VERSION = "3"
+_DEFAULT = ThemeParams()
+TABLES = ("themes", "theme_topics", "theme_naming_audit")
+
+
+class ThemesConfig(dg.Config):
+    """What a researcher may choose about themes; see `methods.themes.ThemeParams`."""
+
+    min_firms: int = Field(default=_DEFAULT.min_firms, ge=1, description="Firms in a theme at least")
+    max_firm_share: float = Field(
+        default=_DEFAULT.max_firm_share,
+        gt=0,
+        le=1,
+        description="Share of a theme's topics from one firm at most",
+    )
+    granularity: float = Field(
+        default=_DEFAULT.granularity,
+        gt=0,
+        description="Themes aimed at: this times the square root of the number of topics",
+    )
+    min_topics: int = Field(
+        default=_DEFAULT.min_topics,
+        ge=2,
+        description="Topics in a theme at least, growing with their number",
+    )
+    join_similarity: float = Field(
+        default=_DEFAULT.join_similarity,
+        ge=-1,
+        le=1,
+        description="Cosine to a theme's centroid below which a topic is in none",
+    )
+    max_procedural_share: float = Field(
+        default=_DEFAULT.max_procedural_share,
+        ge=0,
+        le=1,
+        description="Share of topics about the call itself at most",
+    )
+    n_keywords: int = Field(default=_DEFAULT.n_keywords, ge=1, description="Keywords per theme at most")
+    n_central: int = Field(default=_DEFAULT.n_central, ge=1, description="Topics that the namer is shown")
+    seed: int = Field(default=_DEFAULT.seed, ge=0, description="Seed of the clustering")
+
+    def params(self) -> ThemeParams:
+        """Return the method's parameters."""
+        known = {f.name for f in fields(ThemeParams)}
+        return ThemeParams(**{k: v for k, v in self.model_dump().items() if k in known})
+
+
+@dg.multi_asset(
+    outs=asset_outs(TABLES, code_version=CODE_VERSION, kinds={"python"}),
+    can_subset=True,
+    partitions_def=QUARTERS,
+    pool="cpu",
+    op_tags=op_tags("themes"),
+)
+def themes(
+    context: dg.AssetExecutionContext,
+    config: ThemesConfig,
+    llm: LlmResource,
+    warehouse: Warehouse,
+    topic_summaries: QuarterTable,
+    firm_topics: QuarterTable,
+    transcripts: QuarterTable,
+) -> Iterator[dg.Output[Rows]]:
+    """Cluster the topics of all firms, filter, and name what remains."""
+    started = time.perf_counter()
+    quarter = context.partition_key
+    topics = _topics(topic_summaries, firm_topics, transcripts)
+    model = model_themes(topics, quarter, config.params())
+    digests = _digests(model, topics)
+    with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
+        named = namer.name_all(
+            digests, llm, warehouse=warehouse, table="themes", quarter=quarter, progress=move
+        )
+    rows = model.themes
+    audit = pa.table({"theme_id": rows.column("theme_id"), **namer.audit_columns(named, llm)})
+    for field, attribute in (
+        ("name", "name"),
+        ("description", "summary"),
+        ("naming_method", "naming_method"),
+    ):
+        values = pa.array([getattr(n, attribute) for n in named], pa.string())
+        rows = rows.append_column(field, values)
+    inputs = (topic_summaries, firm_topics, transcripts)
+    tables = {
+        "themes": (
+            Rows.of(rows, *inputs),
+            {**_describe(model, rows, config), "seconds": time.perf_counter() - started},
+        ),
+        "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
+        "theme_naming_audit": (Rows.of(audit, *inputs), namer.describe_audit(audit)),
+    }
+    yield from write_tables(context.op_execution_context, warehouse, tables, code_version=CODE_VERSION)
+
+
+def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterTable) -> pa.Table:
+    """Return every topic with its firm's name, size, keywords, name, summary and embedding."""
+    named = summaries.read(["topic_id", "firm_id", "name", "summary", "embedding"])
+    sizes = topics.read(["topic_id", "n_sentences", "keywords"])
+    firms = transcripts.read(["firm_id", "firm_name"]).group_by("firm_id").aggregate([("firm_name", "min")])
+    # Lists cannot pass through a join: take them by position.
+    position = pc.index_in(named.column("topic_id"), sizes.column("topic_id"))
+    names = pc.index_in(named.column("firm_id"), firms.column("firm_id"))
+    return (
+        named.append_column("n_sentences", sizes.column("n_sentences").take(position))
+        .append_column("keywords", sizes.column("keywords").take(position))
+        .append_column("firm_name", firms.column("firm_name_min").take(names))
+    )
+
+
+def _digests(model: ThemeModel, topics: pa.Table) -> list[Digest]:
+    row_of = {t: i for i, t in enumerate(topics.column("topic_id").to_pylist())}
+    names, summaries = topics.column("name").to_pylist(), topics.column("summary").to_pylist()
+    firms = topics.column("firm_name").to_pylist()
+    digests = []
+    for theme, central in zip(model.themes.to_pylist(), model.central_topic_ids, strict=True):
+        rows = [row_of[t] for t in central]
+        digests.append(
+            Digest(
+                id=theme["theme_id"],
+                kind="theme",
+                keywords=tuple(theme["keywords"]),
+                sentences=tuple(summaries[i] for i in rows),
+                names=tuple(names[i] for i in rows),
+                exclude=tuple(sorted({firms[i] for i in rows})),
+            )
+        )
+    return digests
+
+
+def _describe(model: ThemeModel, rows: pa.Table, config: ThemesConfig) -> dict[str, Any]:
+    members = model.theme_topics
+    placed = members.num_rows - members.column("theme_id").null_count
+    return {
+        "themes": rows.num_rows,
+        "topics": members.num_rows,
+        "firms": pc.count_distinct(members.column("firm_id")).as_py(),
+        "placed_share": placed / members.num_rows if members.num_rows else 0.0,
+        "config": config.model_dump(),
+        "preview": preview(rows, ["name", "n_topics", "n_firms", "n_sentences", "keywords"], 25),
+    }
+
+
+def _describe_members(model: ThemeModel) -> dict[str, Any]:
+    reasons = model.theme_topics.column("reason").drop_null().to_pylist()
+    kinds: dict[str, int] = {}
+    for reason in reasons:
+        kind = reason.partition(":")[0]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return {"topics": model.theme_topics.num_rows, "left_out": len(reasons), "reasons": kinds}

@@ -1,0 +1,229 @@
+"""topic_quality: how good the quarter's topics and themes are, measured, kept, and shown over quarters.
+
+Shares come from all firms; coherence, stability and recovery, which read sentences, from a sample of them.
+"""
+
+import hashlib
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from ftm_assets.assets.sentence_embeddings import as_matrix
+from ftm_assets.methods.topics.of_firm import FirmParams
+from ftm_assets.methods.topics.quality import (
+    LARGE_TOPIC_SENTENCES,
+    Measure,
+    coherence,
+    firm_measures,
+    planted_themes,
+    recovery,
+    seed_stability,
+    theme_measures,
+    words,
+)
+from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import asset_attributes
+from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.sources.sample.generated import TRUTH, SampleSource
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import QuarterTable, Warehouse
+
+CODE_VERSION = "1"
+TREND_QUARTERS = 12
+"""Quarters in the trend on the asset's page, the newest."""
+
+_Measures = Mapping[str, Mapping[str, Measure]]
+
+
+class TopicQualityConfig(dg.Config):
+    """How many firms the measures that read sentences look at."""
+
+    coherence_firms: int = Field(
+        default=40, ge=1, description="Firms whose topics and speech coherence is of"
+    )
+    stability_firms: int = Field(default=20, ge=1, description="Firms clustered again with other seeds")
+    recovery_firms: int = Field(default=100, ge=1, description="Firms of the sample whose truth is compared")
+    seed: int = Field(default=42, ge=0, description="Another seed, another sample of firms")
+
+
+@dg.asset(
+    partitions_def=QUARTERS,
+    pool="cpu",
+    op_tags=op_tags("topic_quality"),
+    **asset_attributes("topic_quality", code_version=CODE_VERSION, kinds={"scikitlearn"}),
+)
+def topic_quality(
+    context: dg.AssetExecutionContext,
+    config: TopicQualityConfig,
+    source: ConfiguredSource,
+    warehouse: Warehouse,
+    sentences: QuarterTable,
+    sentence_embeddings: QuarterTable,
+    firm_topics: QuarterTable,
+    sentence_topics: QuarterTable,
+    firm_status: QuarterTable,
+    themes: QuarterTable,
+    theme_topics: QuarterTable,
+) -> dg.Output[Rows]:
+    """Measure the topics and themes of the quarter."""
+    started = time.perf_counter()
+    quarter = context.partition_key
+    status = firm_status.read(["firm_id", "n_sentences", "n_topics", "outlier_share"])
+    topics = firm_topics.read(["firm_id", "n_sentences", "keywords"])
+    members = theme_topics.read(["topic_id", "theme_id"])
+    theme_keywords = themes.read(["keywords"]).column("keywords").to_pylist()
+    some = sampled_firms(status, config.coherence_firms, config.seed)
+    again = sampled_firms(status, config.stability_firms, config.seed, at_least=LARGE_TOPIC_SENTENCES)
+    documents = _documents(sentences, some)
+    own = topics.filter(pc.is_in(topics.column("firm_id"), pa.array(some, pa.string())))
+    own_keywords = own.column("keywords").to_pylist()
+    coherent = coherence(documents, [*own_keywords, *theme_keywords])
+    vectors = _vectors(sentences, sentence_embeddings, again)
+    truth = _truth(source, quarter, config.recovery_firms)
+    measures = {
+        "firm_topics": {
+            **firm_measures(status, topics),
+            **coherent[: len(own_keywords)].measures(),
+            "seed_stability": seed_stability(vectors, FirmParams()),
+        },
+        "themes": {
+            **theme_measures(members, theme_keywords),
+            **coherent[len(own_keywords) :].measures(),
+            **_recovery(truth, sentences, sentence_topics, members),
+        },
+    }
+    measures = measures if status.num_rows else {}  # a quarter without calls has nothing to measure
+    read = (sentences, sentence_embeddings, firm_topics, sentence_topics, firm_status, themes, theme_topics)
+    return dg.Output(
+        Rows.of(_rows(measures, quarter), *read),
+        metadata={
+            **_plain(measures),
+            "trend": _trend(warehouse, measures, quarter),
+            "firms_read": len({*some, *again}),
+            "config": config.model_dump(),
+            "seconds": time.perf_counter() - started,
+        },
+    )
+
+
+def sampled_firms(status: pa.Table, n: int, seed: int, at_least: int = 1) -> list[str]:
+    """Return at most `n` firms with topics and `at_least` so many sentences, sorted.
+
+    By a hash of seed and id: a firm drawn in one quarter is drawn in the next, so that a trend is of topics
+    rather than of samples.
+    """
+    sizes = status.filter(pc.greater(status.column("n_topics"), 0))
+    firms = (
+        sizes.filter(pc.greater_equal(sizes.column("n_sentences"), at_least)).column("firm_id").to_pylist()
+    )
+    return sorted(sorted(firms, key=lambda f: hashlib.blake2b(f"{seed}:{f}".encode()).digest())[:n])
+
+
+def _spoken(sentences: QuarterTable, firms: Sequence[str], columns: Sequence[str]) -> pa.Table:
+    """Return the firms' sentences about the business."""
+    rows = sentences.read([*columns, "is_procedural"], firms=firms)
+    return rows.filter(pc.invert(rows.column("is_procedural")))
+
+
+def _documents(sentences: QuarterTable, firms: Sequence[str]) -> list[list[str]]:
+    """Return the words of each speaker turn."""
+    rows = _spoken(sentences, firms, ["component_id", "position", "text"])
+    rows = rows.sort_by([("component_id", "ascending"), ("position", "ascending")])
+    turns: defaultdict[str, list[str]] = defaultdict(list)
+    for turn, text in zip(
+        rows.column("component_id").to_pylist(), rows.column("text").to_pylist(), strict=True
+    ):
+        turns[turn] += words(text)
+    return list(turns.values())
+
+
+def _vectors(
+    sentences: QuarterTable, sentence_embeddings: QuarterTable, firms: Sequence[str]
+) -> list[tuple[np.ndarray, list[str], list[int]]]:
+    """Return the embeddings of each firm's sentences about the business, with their turns and places there."""
+    if not firms:
+        return []
+    spoken = _spoken(sentences, firms, ["sentence_id", "component_id", "position"])
+    rows = sentence_embeddings.read(["sentence_id", "firm_id", "embedding"], firms=firms)
+    place = pc.index_in(rows.column("sentence_id"), spoken.column("sentence_id").combine_chunks())
+    rows = rows.filter(place.is_valid())
+    place = place.drop_null()
+    rows = rows.append_column("turn", spoken.column("component_id").take(place))
+    rows = rows.append_column("position", spoken.column("position").take(place)).sort_by("sentence_id")
+    own = [rows.filter(pc.equal(rows.column("firm_id"), firm)) for firm in firms]
+    return [
+        (as_matrix(f.column("embedding")), f.column("turn").to_pylist(), f.column("position").to_pylist())
+        for f in own
+    ]
+
+
+def _truth(source: ConfiguredSource, quarter: str, n_firms: int) -> pa.Table:
+    """Return what was planted in the first firms of the sample; nothing where another source speaks."""
+    opened = source.open()
+    if not isinstance(opened, SampleSource):
+        return TRUTH.empty_table()
+    return pa.concat_tables(SampleSource(min(opened.firms, n_firms), opened.seed).truth(quarter))
+
+
+def _recovery(
+    truth: pa.Table, sentences: QuarterTable, sentence_topics: QuarterTable, theme_topics: pa.Table
+) -> dict[str, Measure]:
+    """Return how far the themes are those planted; without values where nothing was."""
+    planted: dict[str, str] = {}
+    if firms := truth.column("companyid").unique().to_pylist():
+        planted = planted_themes(
+            truth,
+            sentences.read(["sentence_id", "component_id", "text"], firms=firms),
+            sentence_topics.read(["sentence_id", "topic_id"], firms=firms),
+        )
+    topics, themes = (theme_topics.column(c).to_pylist() for c in ("topic_id", "theme_id"))
+    return recovery(planted, dict(zip(topics, themes, strict=True)))
+
+
+def _rows(measures: _Measures, quarter: str) -> pa.Table:
+    rows = [
+        # What a sum's order changes lies below nine digits: the same input gives the same rows.
+        {"level": level, "metric": metric, "value": None if m.value is None else round(m.value, 9), "n": m.n}
+        for level, own in measures.items()
+        for metric, m in sorted(own.items())
+    ]
+    schema = pa.schema(
+        [TABLES["topic_quality"].arrow_schema.field(c) for c in ("level", "metric", "value", "n")]
+    )
+    return TABLES["topic_quality"].conform(pa.Table.from_pylist(rows, schema=schema), quarter=quarter)
+
+
+def _plain(measures: _Measures) -> dict[str, float]:
+    """Return the values by level and metric: numbers, which the UI plots over quarters."""
+    return {
+        f"{level}_{metric}": m.value
+        for level, own in measures.items()
+        for metric, m in own.items()
+        if m.value is not None
+    }
+
+
+def _trend(warehouse: Warehouse, measures: _Measures, quarter: str) -> dg.MetadataValue:
+    """Return the measures of the newest quarters, this one included, as Markdown."""
+    stored = warehouse.connect(tables={"topic_quality"}).execute(
+        "SELECT quarter, level || '_' || metric, value FROM topic_quality WHERE value IS NOT NULL AND quarter <> ?",
+        [quarter],
+    )
+    values: dict[str, dict[str, float]] = {quarter: _plain(measures)}
+    for of, metric, value in stored.fetchall():
+        values.setdefault(of, {})[metric] = value
+    quarters = sorted(values)[-TREND_QUARTERS:]
+    metrics = list(dict.fromkeys([*values[quarter], *sorted({m for q in quarters for m in values[q]})]))
+    lines = ["| measure | " + " | ".join(quarters) + " |", "|" + " --- |" * (len(quarters) + 1)]
+    for metric in metrics:
+        shown = (f"{values[q][metric]:.3f}" if metric in values[q] else "" for q in quarters)
+        lines.append(f"| {metric} | " + " | ".join(shown) + " |")
+    return dg.MetadataValue.md("\n".join(lines))

@@ -1,0 +1,131 @@
+"""topic_summaries, topic_naming_audit: each topic's name, summary and their embedding; what naming it took."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ftm_assets.assets.firm_topics import firm_names
+from ftm_assets.assets.sentence_embeddings import as_lists, refuse_other_dimension
+from ftm_assets.methods.naming.rules import Digest, Named, firm_name_forms
+from ftm_assets.orchestration import namer
+from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
+from ftm_assets.orchestration.specs import preview
+from ftm_resources.models.embedder import Embedder
+from ftm_resources.tables import TABLES
+
+CODE_VERSION = "2"
+
+
+class TopicSummariesConfig(FanOutConfig):
+    """What the namer is shown of a topic.
+
+    A part is a whole chunk: between parts requests in flight run dry, and what a killed step had been told by a
+    model is in the reply cache.
+    """
+
+    flush_firms: int = Field(default=500, ge=1, description="Firms per part: what a killed step embeds again")
+    max_sentences: int = Field(default=8, ge=1, description="Most central sentences that the namer is shown")
+
+
+def summarise(task: Task) -> Mapping[str, pa.Table]:
+    """Name and summarise the group's topics, and embed the summaries."""
+    topics = task.read("firm_topics", ["topic_id", "firm_id", "keywords", "representative_sentence_ids"])
+    to_name = digests(topics, task)
+    llm, warehouse = task.resources.llm, task.inputs["firm_topics"].warehouse
+    refuse_other_dimension(warehouse, task.quarter, task.resources.embedder.dimension())
+    named = namer.name_all(
+        to_name,
+        llm,
+        warehouse=warehouse,
+        table="topic_summaries",
+        quarter=task.quarter,
+        processes=task.config.processes,
+        progress=task.progress,
+    )
+    ids = {"topic_id": topics.column("topic_id"), "firm_id": topics.column("firm_id")}
+    columns = {
+        **ids,
+        **{
+            field: pa.array([getattr(n, field) for n in named], pa.string())
+            for field in ("name", "summary", "naming_method", "model", "prompt_version")
+        },
+        "embedding": as_lists(_embed(topics, named, task.resources.embedder)),
+    }
+    tables = {
+        "topic_summaries": pa.table(columns),
+        "topic_naming_audit": pa.table({**ids, **namer.audit_columns(named, llm)}),
+    }
+    return {t: TABLES[t].conform(rows, quarter=task.quarter) for t, rows in tables.items()}
+
+
+def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDArray[np.float32]:
+    """Return one unit vector per topic: the mean of its summary's and of its name's with the keywords.
+
+    A summary of a sentence or two is one speaker's wording; what the whole topic says is in its keywords.
+    """
+    keywords = topics.column("keywords").to_pylist()
+    labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
+    total = embedder.embed([n.summary for n in named]).astype(np.float64) + embedder.embed(labels)
+    unit: NDArray[np.float32] = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+def digests(topics: pa.Table, task: Task) -> list[Digest]:
+    """Return what the namer is shown of each topic, rows of `firm_topics` of the task's firms."""
+    sentences = task.read("sentences", ["sentence_id", "text"])
+    texts = dict(
+        zip(sentences.column("sentence_id").to_pylist(), sentences.column("text").to_pylist(), strict=True)
+    )
+    names = {
+        firm: sorted({form for name in known for form in firm_name_forms(name)})
+        for firm, known in firm_names(task).items()
+    }
+    return [
+        Digest(
+            id=topic["topic_id"],
+            kind="topic",
+            keywords=tuple(topic["keywords"]),
+            sentences=tuple(
+                texts[s] for s in topic["representative_sentence_ids"][: task.config.max_sentences]
+            ),
+            exclude=tuple(names.get(topic["firm_id"], ())),
+            group=topic["firm_id"],
+        )
+        for topic in topics.to_pylist()
+    ]
+
+
+def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
+    rows = committed.table("topic_summaries", ["topic_id", "name", "summary", "naming_method"])
+    methods = {m["values"]: m["counts"] for m in rows.column("naming_method").value_counts().to_pylist()}
+    return {
+        "topic_summaries": {
+            "topics": rows.num_rows,
+            "naming_methods": methods,
+            "preview": preview(rows, ["topic_id", "name", "summary"], 20),
+        },
+        "topic_naming_audit": namer.describe_audit(committed.table("topic_naming_audit")),
+    }
+
+
+def _identity(resources: Any) -> Mapping[str, Any]:
+    return {"namer": namer.describe(resources.llm), "embedder": resources.embedder.describe()}
+
+
+topic_summaries = FanOut(
+    name="topic_summaries",
+    tables=["topic_summaries", "topic_naming_audit"],
+    inputs=["firm_topics", "sentences", "transcripts"],
+    config=TopicSummariesConfig,
+    code_version=CODE_VERSION,
+    work=summarise,
+    identity=_identity,
+    describe=_describe,
+    resources=frozenset({"embedder", "llm"}),
+    kinds=frozenset({"openai"}),
+    pool="llm",
+).build()

@@ -1,0 +1,127 @@
+"""transcripts, transcript_audit: the calls of a quarter from the configured source, best version of each.
+
+This is the only asset that reads a source, hence the only one that speaks to WRDS: one at a time, from the
+machine whose address the second factor approved. What comes after reads the table.
+"""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from ftm_assets.methods.calls.versions import build_transcripts
+from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.outputs import asset_outs, write_tables
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import preview
+from ftm_assets.orchestration.spool import Spool
+from ftm_resources.progress import bar
+from ftm_resources.sources.base import COMPONENTS, SourceError, TranscriptSource
+from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.tables import TABLES as CONTRACTS
+from ftm_resources.warehouse import Warehouse
+
+CODE_VERSION = "3"
+TABLES = ("transcripts", "transcript_audit")
+
+FIRMS_AT_ONCE = 250
+"""Firms whose versions are compared at a time: memory stays flat."""
+
+PREVIEW = ("firm_name", "call_date", "section", "speaker_name", "text")
+
+
+class TranscriptsConfig(dg.Config):
+    """Which calls a study can use."""
+
+    require_permno: bool = Field(
+        default=True,
+        description="With capital_iq: leave out calls of firms without a PERMNO on the day of the call, which no "
+        "event study can use; transcript_audit says why each has none",
+    )
+
+
+@dg.multi_asset(
+    outs=asset_outs(TABLES, code_version=CODE_VERSION, kinds={"python"}),
+    can_subset=True,
+    partitions_def=QUARTERS,
+    pool="wrds",
+    op_tags=op_tags("transcripts"),
+)
+def transcripts(
+    context: dg.AssetExecutionContext,
+    config: TranscriptsConfig,
+    source: ConfiguredSource,
+    warehouse: Warehouse,
+) -> Iterator[dg.Output[Rows]]:
+    """Read the quarter from the source, choose versions, and keep what was not chosen in the audit."""
+    started = time.perf_counter()
+    quarter = context.partition_key
+    opened = source.open(require_permno=config.require_permno)
+    with (
+        tempfile.TemporaryDirectory(prefix="ftm-transcripts-") as scratch,
+        Spool(Path(scratch) / "kept.parquet", CONTRACTS["transcripts"].arrow_schema, "firm_id") as kept,
+    ):
+        audit, described = _build(opened, quarter, kept, Path(scratch))
+        if not kept.rows:
+            context.log.warning(f"{opened.name} has no call in {quarter}")
+        described |= {"source": opened.name, "seconds": time.perf_counter() - started, **config.model_dump()}
+        made = {
+            "transcripts": (Rows(kept.batches(), {}), described),
+            "transcript_audit": (Rows.of(audit), {"statuses": described["audit"]}),
+        }
+        yield from write_tables(context.op_execution_context, warehouse, made, code_version=CODE_VERSION)
+
+
+def _build(
+    source: TranscriptSource, quarter: str, kept: Spool, scratch: Path
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Put the quarter's rows into `kept`; return the audit, and what a person wants to know of both."""
+    with Spool(scratch / "components.parquet", COMPONENTS, "companyid") as components:
+        with bar(f"transcripts {quarter} from {source.name}", "components") as move:
+            try:
+                for table in source.components(quarter, progress=move):
+                    components.write(table)
+                offered = source.audit()
+            except SourceError as error:
+                raise dg.Failure(str(error), allow_retries=False) from error
+        firms = sorted(components.values | set(offered.column("companyid").to_pylist()))
+        audits = [CONTRACTS["transcript_audit"].empty()]
+        calls, first = [], CONTRACTS["transcripts"].empty()
+        for start in range(0, len(firms), FIRMS_AT_ONCE):
+            group = firms[start : start + FIRMS_AT_ONCE]
+            said = offered.filter(pc.is_in(offered.column("companyid"), pa.array(group)))
+            rows, audit = build_transcripts(components.of(group), quarter, said)
+            kept.write(rows)
+            audits.append(audit)
+            calls.append(rows.group_by(["transcript_id", "firm_id", "permno"]).aggregate([]))
+            first = first if first.num_rows else rows.slice(0, 10)
+    audit = pa.concat_tables(audits)
+    return audit, _described(calls, audit) | {"components": kept.rows, "preview": preview(first, PREVIEW)}
+
+
+def _described(calls: list[pa.Table], audit: pa.Table) -> dict[str, Any]:
+    """Return counts and the link rate: of the calls, one version of each, the share that has a PERMNO."""
+    statuses = Counter(audit.column("status").to_pylist())
+    lost = audit.filter(pc.equal(audit.column("status"), "unlinked"))
+    reasons = Counter((r or "").partition(":")[0] for r in lost.column("reason").to_pylist())
+    found = [row for table in calls for row in table.to_pylist()]
+    linked = [row for row in found if row["permno"] is not None]
+    firms = {row["firm_id"] for row in found} | set(lost.column("firm_id").to_pylist())
+    n_calls = len(found) + statuses["unlinked"]
+    return {
+        "firms": len({row["firm_id"] for row in found}),
+        "calls": len(found),
+        "link_rate": len(linked) / n_calls if n_calls else 0.0,
+        "firm_link_rate": len({row["firm_id"] for row in linked}) / len(firms) if firms else 0.0,
+        "unlinked": dict(reasons),
+        "ambiguous_links": sum("several PERMNOs" in (r or "") for r in audit.column("reason").to_pylist()),
+        "audit": dict(statuses),
+    }

@@ -1,0 +1,102 @@
+"""Maintenance as an asset: what the warehouse holds, and what nobody needs any more, removed; with its schedule."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+import dagster as dg
+from pydantic import Field
+
+from ftm_assets.orchestration.specs import OWNER
+from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
+
+NAME = "warehouse_maintenance"
+
+GROUP = "operations"
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+class MaintenanceConfig(dg.Config):
+    """What is old."""
+
+    keep_days: int = Field(
+        default=30,
+        ge=1,
+        description="Days that a snapshot is kept after it ceased to be current: how far back a date reads, and "
+        "longer than any run",
+    )
+    keep_last: int = Field(default=10, ge=1, description="Newest writes kept per table, whatever their age")
+    grace_days: float = Field(
+        default=7,
+        ge=1 / 24,
+        description="Days that a file which nothing refers to, the parts of an unfinished step and the values of "
+        "a run are kept after they were last touched: how long a failed run can be gone on with",
+    )
+    dry_run: bool = Field(default=False, description="Report what would go, and leave everything as it is")
+
+
+@dg.asset(
+    name=NAME,
+    description="Expire old snapshots, remove the files, parts and run values that nobody needs, and report what "
+    "the warehouse holds. Never touches what a tag, a live snapshot or an unfinished run needs.",
+    group_name=GROUP,
+    owners=[OWNER],
+    kinds={"iceberg"},
+    code_version="1",
+)
+def warehouse_maintenance(
+    context: dg.AssetExecutionContext, config: MaintenanceConfig, warehouse: Warehouse
+) -> dg.MaterializeResult[None]:
+    """Maintain every table and report it."""
+    since = unfinished_since(context.instance, context.run.run_id)
+    policy = Policy(
+        keep=timedelta(days=config.keep_days),
+        keep_last=config.keep_last,
+        grace=timedelta(days=config.grace_days),
+        running_since=since,
+        dry_run=config.dry_run,
+    )
+    found = maintain(warehouse, policy)
+    total = sum(found.values(), Kept())
+    return dg.MaterializeResult(
+        metadata={
+            **asdict(total),
+            "dry_run": config.dry_run,
+            "oldest_unfinished_run": since.isoformat() if since else "none",
+            "by_table": dg.MetadataValue.md(_markdown(found)),
+        }
+    )
+
+
+def unfinished_since(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
+    """Return when the oldest unfinished run other than `run_id` began, or the run that it goes on with."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
+    others = [r for r in records if r.dagster_run.run_id != run_id]
+    roots = [instance.get_run_record_by_id(r.dagster_run.root_run_id or "") for r in others]
+    return min((r.create_timestamp for r in [*others, *roots] if r is not None), default=None)
+
+
+def _markdown(found: dict[str, Kept]) -> str:
+    columns = list(asdict(Kept()))
+    lines = ["| table | " + " | ".join(columns) + " |", "|" + " --- |" * (len(columns) + 1)]
+    rows = [
+        f"| {name} | " + " | ".join(f"{v:,}" for v in asdict(k).values()) + " |" for name, k in found.items()
+    ]
+    return "\n".join(lines + rows)
+
+
+# Off until someone who knows how long their runs and papers take turns it on.
+maintenance_schedule = dg.ScheduleDefinition(
+    name="weekly_maintenance",
+    target=dg.AssetSelection.assets(NAME),
+    cron_schedule="0 3 * * 0",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Sundays at 03:00 UTC, off by default",
+)

@@ -1,0 +1,1 @@
+"""The command `ftm`: it talks to people, and nothing imports it."""

@@ -1,0 +1,1 @@
+"""Which transcript is taken of each call."""

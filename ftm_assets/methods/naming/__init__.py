@@ -1,0 +1,1 @@
+"""Names and summaries: what is asked, what is believed, what stands in."""

@@ -1,0 +1,1 @@
+"""Speech to sentences, and which of them are about the call itself."""

@@ -1,0 +1,118 @@
+"""Procedural sentences: what is about the call rather than about the business.
+
+A *statement* ("I'll turn the call over", "forward-looking statements", "a replay will be available") makes a
+sentence procedural whatever else it holds, unless it also holds an amount. A *courtesy* (thanks, a greeting,
+an acknowledgement, the announcement of a question) does so only when nothing else is said: courtesies are
+cut out of the sentence, and what is left may hold names and words without content alone. So "Thanks, Brian"
+is procedural and "Thanks, Brian, pricing was up 3%" is not. What stands within the introduction of a call
+(safe harbour, then the hand-over) belongs to it.
+
+The rules lean towards keeping: evidence lost without a word is worse than a greeting kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_assets.methods.text.courtesies import COURTESIES, EMPTY_WORDS, OPENS_WITH_NAME, SPOKEN_TO
+from ftm_assets.methods.text.statements import EXEMPT, STATEMENTS
+
+BOILERPLATE = ("safe_harbour", "measures")
+INTRODUCTION_GAP = 3
+"""So many unmarked sentences in a row, between two marked ones of an introduction, belong to it."""
+
+_NUMBER = r"\d ?%|[$€£] ?\d|\d (?:million|billion|percent|basis points|bps|cents?)\b"
+_CHANGE = r"\b(?:increased|decreased|grew|declined|rose|fell)\b"
+_HESITATION = r"(?i)(?:,\s*)?\b(?:um+|uh+|eh|er)\b(?:[,.…]|-+)*(?:\s+|$)"
+_CUT_WORD = r"(?i)\b(?:(non|pre|post|mid|co|re)|[a-z]{1,4})-+[,…]?\s+"
+_REPEATED = re.compile(r"\b(\w+(?:'\w+)?)(?:[,…-]+\s*|\s+)(?=\1\b)", re.IGNORECASE)
+
+
+def mark_procedural(sentences: pa.Table) -> npt.NDArray[np.bool_]:
+    """Return a boolean per row: whether the sentence is procedural.
+
+    `sentences` has columns text and component_id, the sentences of a component together and in order. The
+    decision looks no further than the component, so any chunk of whole components gives the same marks.
+    """
+    text = normalized(sentences["text"])
+    number = _matches(text, [_NUMBER])
+    boilerplate = _matches(text, [p for kind in BOILERPLATE for p in STATEMENTS[kind]]) & ~number
+    said = _matches(text, [p for kind in STATEMENTS if kind not in BOILERPLATE for p in STATEMENTS[kind]])
+    statement = said & ~number & ~_matches(text, [_CHANGE, *EXEMPT])
+    marked = boilerplate | statement | is_courtesy(text)
+    return marked | _introductions(sentences["component_id"], boilerplate, marked, number)
+
+
+def normalized(text: pa.ChunkedArray) -> pa.Array:
+    """Return `text` with straight apostrophes and without hesitations, stammers and cut words."""
+    spoken = pc.replace_substring_regex(text, pattern=_HESITATION, replacement=" ")
+    whole = pc.replace_substring_regex(spoken, pattern=_CUT_WORD, replacement="\\1")
+    straight = pc.replace_substring(whole, pattern="’", replacement="'")
+    return pa.array([_REPEATED.sub("", t).strip(" -") for t in straight.to_pylist()], pa.string())
+
+
+def kinds(text: str) -> list[str]:
+    """Return the names of the rules that `text` meets, for a person who asks why it was marked."""
+    one = normalized(pa.chunked_array([[text]]))
+    found = [kind for kind in STATEMENTS if _matches(one, STATEMENTS[kind])[0]]
+    return found + (["courtesy"] if is_courtesy(one)[0] else [])
+
+
+def is_courtesy(text: pa.Array) -> npt.NDArray[np.bool_]:
+    """Return a boolean per normalized sentence: whether nothing is left of it without its courtesies."""
+    rest = text
+    for pattern in _cuts():
+        rest = pc.replace_substring_regex(rest, pattern=f"(?i){pattern}", replacement=" , ")
+    return np.asarray(pc.invert(pc.match_substring_regex(rest, pattern=r"[\pL\pN%$€£]")))
+
+
+@cache
+def _cuts() -> tuple[str, ...]:
+    courtesies = "|".join(p for patterns in COURTESIES.values() for p in patterns)
+    # Each match takes the space behind it along, so that the second pass finds what stood between two.
+    empty = rf"\b(?:{EMPTY_WORDS})(?:'s)?(?:[^\w'-]|$)|'(?:s|re|ll|ve|d|m)\b"
+    return (*SPOKEN_TO, courtesies, OPENS_WITH_NAME, empty, empty)
+
+
+def _matches(text: pa.Array, patterns: Iterable[str]) -> npt.NDArray[np.bool_]:
+    """Whether any pattern occurs; one at a time, since RE2 is several times slower on their union."""
+    found = np.zeros(len(text), dtype=np.bool_)
+    for pattern in patterns:
+        found |= np.asarray(pc.match_substring_regex(text, pattern=pattern, ignore_case=True))
+    return found
+
+
+def _introductions(
+    component_ids: pa.ChunkedArray,
+    boilerplate: npt.NDArray[np.bool_],
+    marked: npt.NDArray[np.bool_],
+    number: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.bool_]:
+    """Whether an unmarked sentence belongs to the introduction of a call.
+
+    That is: at most INTRODUCTION_GAP of them in a row, without a number, stand between two marked sentences
+    of a component, and the first is boilerplate, or the component holds boilerplate and is mostly marked.
+    """
+    filled = np.zeros(len(marked), dtype=np.bool_)
+    if not boilerplate.any():
+        return filled
+    component = component_ids.combine_chunks().dictionary_encode().indices.to_numpy()
+    mostly = np.bincount(component, weights=marked) * 2 >= np.bincount(component)
+    holds = np.bincount(component, weights=boilerplate) > 0
+    opens = boilerplate | (marked & (mostly & holds)[component])
+    starts = np.flatnonzero(opens[:-1] & ~marked[1:] & (component[:-1] == component[1:])) + 1
+    for start in starts.tolist():
+        for end in range(start, min(start + INTRODUCTION_GAP + 1, len(marked))):
+            if component[end] != component[start] or number[end]:
+                break
+            if marked[end]:
+                filled[start:end] = True
+                break
+    return filled

@@ -1,0 +1,175 @@
+"""Sentences: splitting a speaker turn, and the `sentences` table of a quarter.
+
+The splitter is sentencex with a pass over its boundaries for what it gets wrong in earnings calls:
+abbreviations of finance, answers that look like abbreviations ("No. We do"), apostrophes before a year that
+it takes for quotation marks, list numbers, and the ellipses of a speaker who breaks off. What is procedural
+is decided in `procedural.py`.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_assets.methods.text.procedural import mark_procedural
+from ftm_resources.tables import TABLES
+
+LANGUAGE = "en"
+_READ = ["component_id", "firm_id", "transcript_id", "section", "speaker_type", "text"]
+COMPONENTS_AT_ONCE = 20_000
+"""Speaker turns held as Python strings at a time: about 15 MB of text."""
+
+FALSE_START_WORDS = 8
+"""An ellipsis after at most so many words is a false start: it belongs to the sentence that replaces it."""
+
+# Blanks of the same length take the place of quotation marks, because sentencex splits nothing between two
+# of them: in "in ' 21. We grew. In ' 22" it would see one quotation.
+_QUOTE = re.compile(r"""["“”„«»‘]|(?<!\w)['’]|['’](?!\w)""")
+_OPENING = "([\"'“‘"
+
+# Never the end of a sentence, whatever follows: they announce the next word.
+_ANNOUNCES = frozenset({"approx", "vs", "cf", "i.e", "e.g", "incl", "excl", "avg", "mr", "mrs", "ms", "dr"})
+# Ends a sentence only before a word in upper case; so does any abbreviation without a vowel (bn, bps, mgmt).
+_CONTINUES = re.compile(
+    r"(?:cos?|inc|corp|cap|dept|div|est|etc|fig|gov|gen|intl|jr|op|prod|q[1-4]|qoq|sr|univ|yoy|[ap]\.m"
+    r"|[b-df-hj-np-tv-z]{2,5})\Z"
+)
+_ZONE = re.compile(r"(?:Eastern|Central|Mountain|Pacific|London|New York|[A-Z]{2,4}T|GMT|UTC)\b")
+_FIGURE = re.compile(r"[$€£]?\d")
+_LIST_NUMBER = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z])[.)]\Z")
+
+_STARTER = (
+    r"(?:And|But|So|Um|Uh|We|The|This|That|It|Our|In|On|If|You|Yeah|Then|They|There|As|At|For|With|Now|However|"
+    r"References)\b"
+)
+# Gaps that sentencex passes over because the word before the full stop can be an abbreviation.
+_MISSED = re.compile(
+    r"(?<![\w.'’-])(?:[Nn]o|[Mm]e|[Mm]ay|[Mm]iss|[Oo]k|OK|etc|Ken|(?<=, )(?:Al|Art|Cal|Del|Jan))\."
+    r"[\"'”)]*\s+(?=[\"'“(]?[A-Z])"
+    rf"|\s[A-Z]{{1,2}}\.\s+(?={_STARTER})"
+    r"|\s[A-Z]{2}\.\s+(?=I\b)"
+    r"|\bwww\.\S+\.\s+(?=[A-Z])"
+)
+_BROKEN_OFF = re.compile(r"(?:…|\.\.\.+)[\"'”)]*\s+(?=[A-Z])")
+_ELLIPSIS = re.compile(r"…|\.\.\.+")
+_WORD = re.compile(r"[\w'’-]+")
+_HESITATION = frozenset({"um", "uh", "eh"})
+
+
+def split(text: str) -> list[str]:
+    """Return the sentences of `text` in order, verbatim, without surrounding whitespace.
+
+    Joined and stripped of whitespace they give the text stripped of whitespace: nothing is lost, for any
+    unicode text. No sentence is empty; a piece without a letter or digit stays with its neighbour. Text that
+    is only whitespace has no sentence.
+    """
+    boundaries = _boundaries(text)
+    pieces = (text[i:j].strip() for i, j in zip([0, *boundaries], [*boundaries, len(text)], strict=True))
+    return [p for p in pieces if p]
+
+
+def build_sentences(transcripts: pa.Table, quarter: str) -> pa.Table:
+    """Split and mark every component that is not the operator's; return the `sentences` table.
+
+    `transcripts` holds rows of the `transcripts` contract (component_id, firm_id, transcript_id,
+    component_order, section, speaker_type and text are read) in any order; the result is ordered by call and
+    place in it. A component's sentences depend on nothing outside it, so it may be called per chunk of calls.
+    Raises ContractError where the result does not match the contract.
+    """
+    order = pc.sort_indices(
+        transcripts, sort_keys=[("transcript_id", "ascending"), ("component_order", "ascending")]
+    )
+    read = transcripts.select(_READ)
+    starts = range(0, len(order), COMPONENTS_AT_ONCE)
+    parts = [_sentences_of(read.take(order.slice(i, COMPONENTS_AT_ONCE)), quarter) for i in starts]
+    return pa.concat_tables(parts) if parts else TABLES["sentences"].empty()
+
+
+def _sentences_of(components: pa.Table, quarter: str) -> pa.Table:
+    spoken = components.filter(pc.not_equal(components["speaker_type"], "operator"))
+    pieces = [split(text) for text in spoken["text"].to_pylist()]
+    counts = np.fromiter((len(p) for p in pieces), dtype=np.int64, count=len(pieces))
+    row = np.repeat(np.arange(len(pieces)), counts)
+    position = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    copied = spoken.select(["firm_id", "transcript_id", "component_id", "section", "speaker_type"]).take(row)
+    ids = [
+        f"{component}:{place:03d}"
+        for component, n in zip(spoken["component_id"].to_pylist(), counts.tolist(), strict=True)
+        for place in range(n)
+    ]
+    sentences = (
+        copied.append_column("sentence_id", pa.array(ids, pa.string()))
+        .append_column("position", pa.array(position, pa.int32()))
+        .append_column("text", pa.array([s for p in pieces for s in p], pa.string()))
+    )
+    marked = sentences.append_column("is_procedural", pa.array(mark_procedural(sentences)))
+    return TABLES["sentences"].conform(marked, quarter=quarter)
+
+
+def _boundaries(text: str) -> list[int]:
+    """Return the offsets, ascending, at which a sentence other than the first begins."""
+    import sentencex
+
+    masked = _QUOTE.sub(" ", text)
+    found: set[int] = set()
+    end = 0
+    for piece in sentencex.segment(LANGUAGE, masked):
+        end += len(piece)
+        found.add(_after_gap(text, end - len(piece) + len(piece.rstrip())))
+    found.update(m.end() for m in _MISSED.finditer(text))
+    broken_off = {m.end() for m in _BROKEN_OFF.finditer(text)}
+    kept: list[int] = []
+    for b in sorted(found.union(broken_off) - {0, len(text)}):
+        start = kept[-1] if kept else 0
+        if b in broken_off:
+            if _is_new_thought(text[start:b], text[b : b + 60]):
+                kept.append(b)
+        elif not _joins(text[start:b], text[b : b + 12]) and _has_word(text[start:b]):
+            kept.append(b)
+    while kept and not _has_word(text[kept[-1] :]):
+        kept.pop()
+    return kept
+
+
+def _after_gap(text: str, end: int) -> int:
+    """Return the offset of the first character behind the whitespace that follows `end` and its quotes."""
+    while end < len(text) and _QUOTE.match(text, end):
+        end += 1
+    while end < len(text) and text[end].isspace():
+        end += 1
+    return end
+
+
+def _has_word(text: str) -> bool:
+    return any(c.isalnum() for c in text)
+
+
+def _joins(before: str, after: str) -> bool:
+    """Whether the piece that begins with `after` continues the sentence `before`."""
+    token = before.rsplit(None, 1)[-1] if before.strip() else ""
+    word = token[:-1].lstrip(_OPENING).lower()
+    continued = after[:1].islower()
+    if _LIST_NUMBER.match(before.strip()):
+        return True
+    if token.endswith(('"', "”", "'", "’")):
+        return continued
+    if not token.endswith("."):
+        return False
+    if continued:
+        stammer = after.lower().split()[0] == word  # "and. and"
+        return stammer or word in _ANNOUNCES or bool(_CONTINUES.match(word))
+    time_of_day = word in {"a.m", "p.m"} and _ZONE.match(after)
+    return word in _ANNOUNCES or bool(time_of_day) or (word == "est" and bool(_FIGURE.match(after)))
+
+
+def _is_new_thought(before: str, after: str) -> bool:
+    """Whether a capital after an ellipsis begins a sentence rather than mending the one broken off."""
+    *_, last = (t for t in _ELLIPSIS.split(before) if t.strip())
+    said = [w for w in _WORD.findall(last.lower()) if w not in _HESITATION]
+    follows = _WORD.findall(after.lower())
+    if len(said) <= FALSE_START_WORDS or last.endswith("-") or not follows or follows[0] in _HESITATION:
+        return False
+    return follows[0] not in said[-2:]

@@ -1,0 +1,373 @@
+"""Keywords of classes of sentences: readable c-TF-IDF terms, for the topics of a firm and for themes.
+
+Belongs here: what counts as a word, what two words have in common (inflection), which words say nothing
+(English, speech, earnings calls, the firm's own name), and how terms are weighted and chosen.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+
+from ftm_assets.methods.text.words import (
+    CONNECTORS,
+    FIRM_SUFFIXES,
+    GENERIC_NAME_INFLECTED,
+    STOP_EXACT,
+    STOP_INFLECTED,
+    WEAK_INFLECTED,
+    WRONG_STOP_WORDS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Term = tuple[str, ...]
+"""A term as the normal forms of its words, e.g. ("supply", "chain")."""
+
+_TOKEN = re.compile(r"(?:[^\W\d_]\.){2,}|[^\W_]++(?:[&'’\-][^\W_]++)*+(?!-(?!-))")
+"""Dotted abbreviations (U.S.), else letters and digits joined by &, apostrophe or hyphen (R&D, COVID-19).
+A word that breaks off ("the admini- the administration") is none."""
+
+_CONTRACTION = re.compile(r"['’](?:s|re|ve|ll|d|m)?$")
+
+_FIGURE = re.compile(
+    r"[\d\-]*\d(?:st|nd|rd|th|s|x|bps?|mm|bn|m|b|k|pm|am|[a-z]*-(?:days?|weeks?|months?|years?|percent|fold|plus))?"
+    r"|[qh]\d+(?:-\d+)?|\d+[qh]\d*|fy-?\d+|(?:low|mid|high)(?:-to-(?:low|mid|high))?-?\d*s?"
+    r"|[a-z\-]*-?digits?|[a-z]"
+)
+"""Figures, periods (Q3, FY20, mid-2021) and single letters. 5G, B2B, GLP-1 and COVID-19 are words."""
+
+_IRREGULAR = {"children": "child", "men": "man", "women": "woman", "news": "news", "covid-19": "covid"}
+_NOT_INFLECTED = frozenset({"marketing", "building", "housing", "rating", "earnings", "engineering"})
+"""Nouns whose -ing is not the verb's: a rating is not a rate, marketing is not a market."""
+
+_MAX_PER_WORD = 2
+"""A word may occur in this many keywords of a class: "gross margin", "operating margin", no third."""
+
+_MIN_PHRASE_COUNT = 2
+"""A phrase that the class says once is chance, and its idf would put it on top."""
+
+_REDUNDANT_SHARE = 0.6
+"""A phrase that holds this share of a word's uses stands for the word: "supply chain" beats "supply"."""
+
+
+def class_keywords(
+    documents: Sequence[Sequence[str]],
+    *,
+    exclude: Iterable[str] = (),
+    top_n: int = 10,
+    ngram_range: tuple[int, int] = (1, 2),
+) -> list[list[str]]:
+    """Return the keywords of each class of texts, strongest first, words said only once last; at most `top_n`.
+
+    `documents` holds one sequence of texts per class. Terms are weighted by BERTopic's c-TF-IDF
+    (Grootendorst 2022, arXiv:2203.05794) with BM25 idf, which ranks low what all classes say. Its option to
+    take square roots of frequencies is off: on real calls it put words said once above the topic's subject.
+    A class is one document to the weighting, so there is no minimum of documents: it would delete every term
+    that only one class uses.
+
+    Words that differ by inflection count as one and appear in their most common form; upper case is kept
+    where it is a word's usual form (FDA, Pfizer). Function words, fillers, words of calls, figures, and
+    `exclude` (names of firms or people) are no keywords; a word of business in a firm's name remains one ("energy").
+    Phrases do not cross such words nor punctuation. A class that has nothing else falls back to its most
+    frequent words outside `exclude`, and to [] when it has no word at all. Ties go by term.
+    """
+    names = _Names.of(exclude)
+    classes = [[_parse(text) for text in texts] for texts in documents]
+    casing = _Casing.of(classes)
+    counts = [_count(texts, names, casing, ngram_range) for texts in classes]
+    return [
+        [casing.show(surface) for surface in _choose(count, weights, top_n)]
+        or _fallback(texts, names, casing, top_n)
+        for count, weights, texts in zip(counts, ctfidf([c.terms for c in counts]), classes, strict=True)
+    ]
+
+
+def initials(name: str) -> str:
+    """Return the initials by which a firm of several words may be called, "GE" for "General Electric Co"; or ""."""
+    words = [w for w in _name_words(name) if w not in CONNECTORS]
+    return "".join(w[0] for w in words).upper() if len(words) > 1 else ""
+
+
+# --- words ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Token:
+    """A word as spoken. Compared by identity, which is fast: `_token` makes one per spelling."""
+
+    form: str
+    """Without a possessive or contracted ending."""
+    lower: str
+    normal: str
+    """Normal form."""
+    is_content: bool
+    """May be part of a phrase."""
+    is_strong: bool
+    """May be a keyword by itself."""
+
+
+class _Text(NamedTuple):
+    tokens: list[_Token]
+    joined: list[bool]
+    """Whether nothing but a space lies between a token and the one before."""
+
+
+def _parse(text: str) -> _Text:
+    tokens, joined, end = [], [], 0
+    for match in _TOKEN.finditer(text):
+        token = _token(match.group())
+        tokens.append(token)
+        start = match.start()
+        joined.append(text[end:start] == " ")
+        end = start + len(token.form)
+    return _Text(tokens, joined)
+
+
+@lru_cache(maxsize=200_000)
+def _token(spoken: str) -> _Token:
+    form = _CONTRACTION.sub("", spoken)
+    lower = form.lower()
+    normal = normal_form(lower)
+    is_content = not (
+        lower in _function_words()
+        or normal in _STOP_FORMS
+        or lower.endswith(("n't", "n’t"))
+        or _FIGURE.fullmatch(lower)
+    )
+    return _Token(form, lower, normal, is_content, is_content and normal not in _WEAK_FORMS)
+
+
+@lru_cache(maxsize=1)
+def _function_words() -> frozenset[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return frozenset(ENGLISH_STOP_WORDS - WRONG_STOP_WORDS) | STOP_EXACT
+
+
+def _measure(stem: str) -> int:
+    """Count the vowel-consonant sequences of a stem: m in Porter's rules."""
+    return len(re.findall(r"[aeiouy]+[^aeiouy]+", stem))
+
+
+def _is_short(stem: str) -> bool:
+    """Tell whether a stem ends consonant-vowel-consonant (not w, x, y), as "pric": Porter's *o."""
+    return re.search(r"[^aeiouy][aeiouy][^aeiouywx]$", stem) is not None
+
+
+def normal_form(word: str) -> str:
+    """Return the form that all inflections of a lower-case word share; not always itself a word.
+
+    The inflectional steps of Porter's stemmer (1a with Porter2's rule for -s, 1b, 1c, 5; Porter 1980, Program
+    14(3), 130-137). The derivational ones are left out: they turn production into product, customer into
+    custom and utility and utilization into one.
+    """
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith("sses"):
+        word = word[:-2]
+    elif word.endswith("s") and not word.endswith(("ss", "us")) and re.search(r"[aeiouy].", word[:-1]):
+        word = word[:-1]
+    if word not in _NOT_INFLECTED and (verb := re.fullmatch(r"(.*[aeiouy].*)(?:ed|ing)", word)):
+        word = verb[1]
+        if word.endswith(("at", "bl", "iz")) or (_measure(word) == 1 and _is_short(word)):
+            word += "e"
+        elif re.search(r"([^aeiouylsz])\1$", word):
+            word = word[:-1]
+    if word.endswith("e") and ((m := _measure(word[:-1])) > 1 or (m == 1 and not _is_short(word[:-1]))):
+        word = word[:-1]
+    if word.endswith("ll") and _measure(word[:-1]) > 1:
+        word = word[:-1]
+    return word
+
+
+_STOP_FORMS = frozenset(map(normal_form, STOP_INFLECTED))
+_WEAK_FORMS = frozenset(map(normal_form, WEAK_INFLECTED))
+_GENERIC_NAME_FORMS = frozenset(map(normal_form, GENERIC_NAME_INFLECTED))
+
+
+# --- names and case -------------------------------------------------------------------------------------
+
+
+def _name_words(name: str) -> list[str]:
+    """Return the lower-case words of a firm's name without legal form and outer connectors."""
+    words = [_CONTRACTION.sub("", w).lower() for w in _TOKEN.findall(name)]
+    while words and (words[-1] in FIRM_SUFFIXES or words[-1] in CONNECTORS):
+        words.pop()
+    while words and words[0] in CONNECTORS:
+        words.pop(0)
+    return words
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The firms' names: words that are a name's alone, and the phrases that are names."""
+
+    words: frozenset[str]
+    """Normal forms; a text that uses one mostly in lower case means the word, not the firm."""
+    phrases: dict[str, tuple[Term, ...]]
+    """Two or more leading words of a name (normal forms), by the first; longest first."""
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> _Names:
+        words: set[str] = set()
+        phrases: defaultdict[str, set[Term]] = defaultdict(set)
+        for name in names:
+            full = [normal_form(w) for w in _name_words(name)]
+            words.update(w for w in full if w not in CONNECTORS)
+            for variant in (full, [w for w in full if w not in CONNECTORS]):
+                for length in range(2, len(variant) + 1):
+                    phrases[variant[0]].add(tuple(variant[:length]))
+        ordered = {first: tuple(sorted(p, key=lambda t: (-len(t), t))) for first, p in phrases.items()}
+        return cls(frozenset(words - _GENERIC_NAME_FORMS), ordered)
+
+    def has(self, token: _Token, casing: _Casing) -> bool:
+        """Tell whether a word belongs to a name and is used as one."""
+        return token.normal in self.words and casing.is_proper(token)
+
+    def spans(self, tokens: Sequence[_Token]) -> set[int]:
+        """Return the positions of tokens that are part of a name of several words, as spoken with capitals."""
+        inside: set[int] = set()
+        for i, token in enumerate(tokens):
+            for phrase in self.phrases.get(token.normal, ()):
+                found = tokens[i : i + len(phrase)]
+                if tuple(t.normal for t in found) == phrase and all(
+                    t.form[0].isupper() or t.lower in CONNECTORS for t in found
+                ):
+                    inside.update(range(i, i + len(phrase)))
+                    break
+        return inside
+
+
+@dataclass(frozen=True)
+class _Casing:
+    """How each word is usually written within a sentence, where a capital is not due to the place."""
+
+    usual: dict[str, str]
+    has_case: bool
+    """False for texts without capitals, which cannot tell a name from a word."""
+
+    @classmethod
+    def of(cls, classes: Iterable[Iterable[_Text]]) -> _Casing:
+        spoken = Counter(t.form for texts in classes for text in texts for t in text.tokens[1:])
+        forms: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+        for form, n in spoken.items():
+            forms[form.lower()].append((-n, form))
+        has_case = any(t.form != t.lower for texts in classes for text in texts for t in text.tokens)
+        usual = {lower: min(found)[1] for lower, found in forms.items()}
+        return cls(usual, has_case)
+
+    def is_proper(self, token: _Token) -> bool:
+        """Tell whether a word is usually written as a name; always true where case cannot tell."""
+        return not self.has_case or self.usual.get(token.lower, token.form) != token.lower
+
+    def show(self, surface: Sequence[str]) -> str:
+        return " ".join(self.usual.get(word, word) for word in surface)
+
+
+# --- terms ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Terms of one class: how often each occurs, and in which lower-case forms."""
+
+    terms: Counter[Term]
+    surfaces: dict[Term, Counter[Term]]
+
+    def surface(self, term: Term) -> Term:
+        forms = self.surfaces[term]
+        return min(forms, key=lambda form: (-forms[form], form))
+
+
+def _count(texts: Iterable[_Text], names: _Names, casing: _Casing, ngram_range: tuple[int, int]) -> _Count:
+    runs = [run for text in texts for run in _runs(text, names, casing)]
+    spoken: Counter[tuple[_Token, ...]] = Counter()
+    for length in range(ngram_range[0], ngram_range[1] + 1):
+        spoken.update(
+            chain.from_iterable(zip(*(run[i:] for i in range(length)), strict=False) for run in runs)
+        )
+    count = _Count(Counter(), defaultdict(Counter))
+    for tokens, n in spoken.items():
+        if any(t.is_strong for t in tokens):
+            term = tuple(t.normal for t in tokens)
+            count.terms[term] += n
+            count.surfaces[term][tuple(t.lower for t in tokens)] += n
+    for term in [t for t, n in count.terms.items() if len(t) > 1 and n < _MIN_PHRASE_COUNT]:
+        del count.terms[term]
+    return count
+
+
+def _runs(text: _Text, names: _Names, casing: _Casing) -> list[list[_Token]]:
+    """Return the stretches of content words with nothing between them, outside names."""
+    inside = names.spans(text.tokens) if names.phrases else ()
+    runs: list[list[_Token]] = [[]]
+    for i, (token, is_joined) in enumerate(zip(*text, strict=True)):
+        if not is_joined:
+            runs.append([])
+        if token.is_content and i not in inside and not names.has(token, casing):
+            runs[-1].append(token)
+        else:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def ctfidf(counts: Sequence[Counter[Term]]) -> list[dict[Term, float]]:
+    """Return the weight of each term in each class: class-based TF-IDF with BM25's inverse frequency.
+
+    The share of the class's terms that it is, times ln(1 + (A - f + 0.5) / (f + 0.5)), f its occurrences in all
+    classes and A the mean number of terms in a class, rounded down: Grootendorst (2022), arXiv:2203.05794, as
+    BERTopic's `ClassTfidfTransformer(bm25_weighting=True)` computes it, which a test holds it to. Importing
+    that one costs each process 7 seconds and 700 MB, for UMAP and numba that are not used.
+    """
+    frequency: Counter[Term] = Counter()
+    for count in counts:
+        frequency.update(count)
+    average = frequency.total() // max(len(counts), 1)
+    idf = {t: math.log(1 + (average - f + 0.5) / (f + 0.5)) for t, f in frequency.items()}
+    return [{t: n / max(count.total(), 1) * idf[t] for t, n in count.items()} for count in counts]
+
+
+def _choose(count: _Count, weights: dict[Term, float], top_n: int) -> list[Term]:
+    """Return the surfaces of the best terms, without words that a phrase says better and repetition."""
+    weights = dict(weights)
+    for phrase in sorted((t for t in weights if len(t) > 1), key=lambda t: (len(t), t)):
+        for part in _parts(phrase):
+            if part in weights and count.terms[phrase] >= _REDUNDANT_SHARE * count.terms[part]:
+                weights[phrase] = max(weights[phrase], weights.pop(part))
+    chosen: list[Term] = []
+    uses: Counter[str] = Counter()
+    # What the class says more than once comes first: a word said once has the highest idf and says least.
+    for term in sorted(weights, key=lambda t: (count.terms[t] == 1, -round(weights[t], 12), t)):
+        if len(chosen) == top_n:
+            break
+        if any(uses[w] >= _MAX_PER_WORD for w in term) or (len(term) > 1 and all(uses[w] for w in term)):
+            continue
+        chosen.append(count.surface(term))
+        uses.update(set(term))
+    return chosen
+
+
+def _parts(phrase: Term) -> list[Term]:
+    """Return the shorter terms within a phrase."""
+    n = len(phrase)
+    return [phrase[i : i + k] for k in range(1, n) for i in range(n - k + 1)]
+
+
+def _fallback(texts: Iterable[_Text], names: _Names, casing: _Casing, top_n: int) -> list[str]:
+    """Return the most frequent words, stop words too, for a class without a content word."""
+    words = Counter(
+        t.lower
+        for text in texts
+        for t in text.tokens
+        if t.normal not in names.words and any(c.isalpha() for c in t.lower)
+    )
+    return [casing.show([w]) for w in sorted(words, key=lambda w: (-words[w], w))[:top_n]]

@@ -1,0 +1,249 @@
+"""Topics of one firm's quarter: its sentences clustered, each topic with keywords and representative sentences.
+
+Belongs here: what becomes of one firm, as rows of `firm_topics`, `sentence_topics` and `firm_status`.
+How sentences are clustered is in `clustering`, how keywords are chosen in `keywords`; many firms are the asset's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+import pyarrow as pa
+
+from ftm_assets.methods.topics.clustering import GraphClusterer, centrality
+from ftm_assets.methods.topics.graph import OUTLIER, finite_rows, unit
+from ftm_assets.methods.topics.keywords import class_keywords, initials
+from ftm_resources.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class FirmParams:
+    """What a researcher may choose about a firm's topics; `clustering.GraphClusterer` explains those it is given."""
+
+    sentences_per_topic: float = 16
+    """Sentences per topic to aim at."""
+    usual_topics: int = 22
+    """Topics to aim at nevertheless where that leaves 11 sentences each; 0: `sentences_per_topic` alone decides."""
+    max_topics: int = 30
+    """Topics at most."""
+    min_topic_sentences: int = 5
+    """A smaller group joins its nearest topic or is left out."""
+    join_similarity: float = 0.35
+    """Cosine at which a group that is too small may join a topic."""
+    n_neighbors: int = 7
+    """Nearest neighbours that the sentence graph connects."""
+    turn_weight: float = 0.25
+    """Weight at which the sentences before and after in the same speaker turn are added to a sentence's vector
+    before clustering (see `in_context`); 0: each sentence by itself."""
+    seed: int = 42
+    """Seed of the clustering."""
+    min_sentences: int = 5
+    """A firm with fewer non-procedural sentences is `too_small`: no topics."""
+    n_keywords: int = 10
+    """Keywords per topic at most."""
+    n_representatives: int = 5
+    """Representative sentences per topic at most."""
+    min_representative_words: int = 8
+    """A shorter sentence represents a topic only where none is of readable length."""
+    max_representative_words: int = 60
+    """Likewise a longer one."""
+
+    def clusterer(self) -> GraphClusterer:
+        """Return the clusterer that these parameters describe."""
+        return GraphClusterer(
+            n_neighbors=self.n_neighbors,
+            sentences_per_topic=self.sentences_per_topic,
+            usual_topics=self.usual_topics,
+            max_topics=self.max_topics,
+            min_size=self.min_topic_sentences,
+            join_similarity=self.join_similarity,
+            seed=self.seed,
+        )
+
+
+class FirmStatus(TypedDict):
+    """A row of `firm_status` without `seconds`, which only the caller can know."""
+
+    firm_id: str
+    status: str
+    reason: str | None
+    n_sentences: int
+    n_topics: int
+    outlier_share: float
+    quarter: str
+
+
+@dataclass(frozen=True)
+class FirmResult:
+    """What became of one firm, in rows of the tables of these names."""
+
+    firm_topics: pa.Table
+    """Sorted by topic."""
+    sentence_topics: pa.Table
+    """Every sentence given, sorted by id."""
+    status: FirmStatus
+
+
+def in_context(embeddings: NDArray[np.floating], turns: Sequence[str], weight: float) -> NDArray[np.float64]:
+    """Return each vector plus `weight` times the unit vectors before and after it in the same turn, at unit length.
+
+    `embeddings` (n, d) in the order in which they were spoken, `turns` the speaker turn of each; float64 (n, d).
+    "It was well above what we had planned" is about what the speaker is talking of. On five calls whose 1,371
+    sentences were labelled one by one in shuffled order, so that the labels know nothing of neighbours, 0.25
+    raises the agreement of topics with the labels (ARI) from 0.32 to 0.40, and for pairs of sentences in
+    different turns, more than five apart, F1 from 0.33 to 0.37: see docs/benchmarks.md.
+
+    Raises ValueError if a row is not finite.
+    """
+    alone = unit(finite_rows(embeddings))
+    if not weight or len(alone) < 2:
+        return alone
+    names = np.asarray(turns, dtype=object)
+    together = (names[1:] == names[:-1])[:, None]
+    blended = alone.copy()
+    blended[1:] += weight * alone[:-1] * together
+    blended[:-1] += weight * alone[1:] * together
+    return unit(blended)
+
+
+def cluster(
+    embeddings: NDArray[np.floating], turns: Sequence[str], positions: Sequence[int], params: FirmParams
+) -> NDArray[np.int64]:
+    """Return the topic of each sentence, int64 (n,), by size from 0, -1 for none; arguments as of `model_firm`.
+
+    Raises ValueError naming the row of `embeddings` that is not finite.
+    """
+    embeddings = finite_rows(embeddings)  # before a bad row is blended into its neighbours
+    spoken = np.array(sorted(range(len(turns)), key=lambda i: (turns[i], positions[i])), dtype=np.int64)
+    labels = np.empty(len(spoken), dtype=np.int64)
+    context = in_context(embeddings[spoken], [turns[i] for i in spoken], params.turn_weight)
+    labels[spoken] = params.clusterer().fit(context).labels_
+    return labels
+
+
+def model_firm(
+    sentence_ids: Sequence[str],
+    texts: Sequence[str],
+    embeddings: NDArray[np.floating],
+    *,
+    turns: Sequence[str],
+    positions: Sequence[int],
+    firm_id: str,
+    firm_names: Iterable[str],
+    quarter: str,
+    params: FirmParams | None = None,
+) -> FirmResult:
+    """Return the topics of one firm's non-procedural sentences.
+
+    `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0; `turns` is the speaker turn
+    (component) of each and `positions` its place there. `firm_names` (the firm's, and any other names, such as
+    the speakers') are kept out of the keywords. The order of sentences does not matter: they are sorted by id
+    first. Fewer than `params.min_sentences` give status `too_small`; if no sentence falls into a topic the
+    status is `failed`. Either way each sentence has a row, without topic.
+
+    Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite.
+    """
+    params = params or FirmParams()
+    ids, texts, embeddings, turns, positions = _sorted(
+        firm_id, sentence_ids, texts, embeddings, turns, positions
+    )
+    labels, strength = np.full(len(ids), OUTLIER, dtype=np.int64), np.zeros(len(ids))
+    if len(ids) >= params.min_sentences:
+        labels = cluster(embeddings, turns, positions, params)
+        strength = centrality(embeddings, labels)
+    topic_ids = [f"{quarter}:{firm_id}:{rank:03d}" for rank in range(labels.max(initial=OUTLIER) + 1)]
+    members = [np.flatnonzero(labels == rank) for rank in range(len(topic_ids))]
+    names = list(firm_names)
+    keywords = class_keywords(
+        [[texts[i] for i in rows] for rows in members],
+        exclude=[*names, *filter(None, map(initials, names))],
+        top_n=params.n_keywords,
+    )
+    representatives = [_representatives(rows, texts, strength, params) for rows in members]
+    firm_topics = {
+        "topic_id": topic_ids,
+        "firm_id": [firm_id] * len(topic_ids),
+        "local_topic": range(len(topic_ids)),
+        "n_sentences": [len(rows) for rows in members],
+        "keywords": keywords,
+        "representative_sentence_ids": [[ids[i] for i in rows] for rows in representatives],
+        "quarter": [quarter] * len(topic_ids),
+    }
+    sentence_topics = {
+        "sentence_id": ids,
+        "firm_id": [firm_id] * len(ids),
+        "topic_id": [topic_ids[label] if label != OUTLIER else None for label in labels.tolist()],
+        "strength": strength,
+        "quarter": [quarter] * len(ids),
+    }
+    return FirmResult(
+        pa.table(firm_topics, schema=TABLES["firm_topics"].arrow_schema),
+        pa.table(sentence_topics, schema=TABLES["sentence_topics"].arrow_schema),
+        _status(firm_id, quarter, labels, params),
+    )
+
+
+def _sorted(
+    firm_id: str,
+    sentence_ids: Sequence[str],
+    texts: Sequence[str],
+    embeddings: NDArray[np.floating],
+    turns: Sequence[str],
+    positions: Sequence[int],
+) -> tuple[list[str], list[str], NDArray[np.floating], list[str], list[int]]:
+    lengths = [len(x) for x in (sentence_ids, texts, embeddings, turns, positions)]
+    if len(set(lengths)) > 1:
+        raise ValueError(
+            f"firm {firm_id}: {lengths[0]} sentence ids, {lengths[1]} texts, {lengths[2]} embeddings, "
+            f"{lengths[3]} turns and {lengths[4]} positions"
+        )
+    order = sorted(range(len(sentence_ids)), key=sentence_ids.__getitem__)
+    ids = [sentence_ids[i] for i in order]
+    if twice := [i for i, n in Counter(ids).items() if n > 1]:
+        raise ValueError(f"firm {firm_id}: sentence {twice[0]!r} is there more than once")
+    return (
+        ids,
+        [texts[i] for i in order],
+        embeddings[np.array(order, dtype=np.int64)],
+        [turns[i] for i in order],
+        [positions[i] for i in order],
+    )
+
+
+def _representatives(
+    rows: NDArray[np.int64], texts: Sequence[str], strength: NDArray[np.float64], params: FirmParams
+) -> list[int]:
+    """Return the most central sentences, most central first, of readable length where there are any, no text twice."""
+    central = sorted(rows.tolist(), key=lambda i: (-strength[i], i))
+    low, high = params.min_representative_words, params.max_representative_words
+    readable = [i for i in central if low <= len(texts[i].split()) <= high]
+    by_text: dict[str, int] = {}
+    for i in readable or central:
+        by_text.setdefault(" ".join(texts[i].casefold().split()), i)
+    return list(by_text.values())[: params.n_representatives]
+
+
+def _status(firm_id: str, quarter: str, labels: NDArray[np.int64], params: FirmParams) -> FirmStatus:
+    n, n_topics = len(labels), int(labels.max(initial=OUTLIER)) + 1
+    status, reason = "ok", None
+    if n < params.min_sentences:
+        status, reason = "too_small", f"{n} sentences, fewer than min_sentences = {params.min_sentences}"
+    elif n_topics == 0:
+        status, reason = "failed", "no sentence is in a topic: all embeddings are zero"
+    return FirmStatus(
+        firm_id=firm_id,
+        status=status,
+        reason=reason,
+        n_sentences=n,
+        n_topics=n_topics,
+        outlier_share=float((labels == OUTLIER).mean()) if n else 0.0,
+        quarter=quarter,
+    )

@@ -1,0 +1,298 @@
+"""The clusterer of topics across firms: a nearest-neighbour graph, Leiden, and assignment with a bound.
+
+Leiden on the graph finds where themes are; those that are one but for chance are merged; then every topic
+goes to its nearest centroid, as in spherical k-means (Dhillon & Modha 2001), if it is near enough, else to
+none. Against UMAP and HDBSCAN this places more topics, finds planted themes better and takes a fraction of the
+time: see docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ftm_assets.methods.topics.graph import (
+    DIGITS,
+    OUTLIER,
+    by_size,
+    edges,
+    exact_neighbors,
+    finite_rows,
+    leiden,
+    search_resolution,
+    unit,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float32]
+    Ints = NDArray[np.int64]
+
+EXACT_NEIGHBORS_UP_TO = 25_000
+"""Rows up to which neighbours are exact, n² similarities in blocks; beyond, NN-descent (Dong et al. 2011).
+
+Of 25,000 rows they take about as long as compiling NN-descent does, half a minute."""
+
+FEWEST_FOR_GRAPH = 60
+"""Fewer rows are clustered by average linkage: their neighbours would be most of the rest."""
+
+_BLOCK = 2_000
+_ROUNDS = 6
+"""Rounds of assignment at most; they end when fewer than one topic in a thousand moves."""
+
+
+@dataclass(eq=False)
+class ThemeClusterer:
+    """Clusters vectors by direction; scikit-learn's fit / labels_ interface, fit for BERTopic's `hdbscan_model=`.
+
+    After `fit`: `labels_` int64 (n,), themes by size from 0, -1 for none; `similarity_` float64 (n,), the
+    cosine of each row to the centroid of its theme, or of the nearest one for an outlier. Cosines are between
+    centred vectors: what all topics have in common, that they are talk of companies, is taken away first.
+    """
+
+    granularity: float = 1.6
+    """Themes aimed at: this times the square root of the number of topics, e.g. 28 of 300 and 506 of 100,000."""
+    merge_similarity: float = 0.8
+    """Similarity of two themes (see `_likeness`) at which they are one; then there are fewer than aimed at."""
+    min_topics: int = 4
+    """Smallest theme; grows with the square root of n (see `smallest`)."""
+    growth: float = 0.05
+    """How fast the smallest theme grows: `growth * sqrt(n)` is added."""
+    n_neighbors: int = 12
+    """Neighbours of each topic in the graph."""
+    join_similarity: float = 0.35
+    """Cosine to a theme's centroid below which a topic is in none."""
+    max_share: float = 0.15
+    """A theme with a larger share of at least 200 topics is split."""
+    seed: int = 42
+    """Seed of NN-descent and Leiden."""
+
+    def get_params(self, deep: bool = True) -> dict[str, float]:  # noqa: ARG002 - scikit-learn's signature
+        """Return the parameters by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def smallest(self, n: int) -> int:
+        """Return the smallest theme among n topics: 4 of 300, 5 of 1,000, 19 of 100,000."""
+        return self.min_topics + int(self.growth * float(n) ** 0.5)
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
+        """Cluster the rows of X (n, d), n ≥ 0, of any length; zero rows are outliers.
+
+        Raises ValueError where a value is not finite. Memory beside X: three copies of it in float32.
+        """
+        points, where, counts = _distinct(_unit(X))
+        usable = np.flatnonzero(points.any(axis=1))
+        labels = np.full(len(points), OUTLIER, dtype=np.int64)
+        similarity = np.zeros(len(points))
+        labels[usable], similarity[usable] = self._cluster(
+            _centred(points[usable], counts[usable]), counts[usable]
+        )
+        self.labels_: Ints = labels[where]
+        self.similarity_: NDArray[np.float64] = similarity[where]
+        return self
+
+    def fit_predict(self, X: ArrayLike, y: object = None) -> Ints:  # noqa: N803
+        """Fit and return the labels."""
+        return self.fit(X, y).labels_
+
+    def _cluster(self, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
+        n = int(counts.sum())
+        if len(points) < 2:
+            return np.full(len(points), 0 if n > 1 else OUTLIER, dtype=np.int64), np.ones(len(points))
+        if len(points) < FEWEST_FOR_GRAPH:
+            return self._assign(_linked(points, self.join_similarity), points, counts, smallest=2)
+        labels, similarity = self._themes(points, counts, self.granularity * n**0.5, self.smallest(n))
+        return self._split(labels, similarity, points, counts) if n >= 200 else (labels, similarity)
+
+    def _themes(
+        self, points: Floats, counts: Ints, target: float, smallest: int
+    ) -> tuple[Ints, NDArray[np.float64]]:
+        neighbors, similarity = _neighbors(points, min(self.n_neighbors, len(points) - 1), self.seed)
+        graph = edges(neighbors, similarity)
+
+        def partition(resolution: float) -> Ints:
+            groups = leiden(graph, len(points), resolution, seed=self.seed, iterations=2, trials=1)
+            return _without_small(groups, counts, smallest)
+
+        groups = search_resolution(
+            partition, target=target, start=max(1.0, target / 15), tolerance=0.15, max_steps=5
+        )
+        merged = _merged(groups, points, self.merge_similarity)
+        return self._assign(merged, points, counts, smallest=smallest)
+
+    def _split(
+        self, labels: Ints, similarity: NDArray[np.float64], points: Floats, counts: Ints
+    ) -> tuple[Ints, NDArray[np.float64]]:
+        """Split themes that hold too much of everything, each by itself; the others stay as they are."""
+        total = int(counts.sum())
+        labels = labels.copy()
+        sizes = np.bincount(labels[labels != OUTLIER], weights=counts[labels != OUTLIER])
+        too_large = np.flatnonzero(sizes > self.max_share * total)
+        for label in too_large.tolist():
+            members = np.flatnonzero(labels == label)
+            if len(members) < FEWEST_FOR_GRAPH:
+                continue
+            # What they have in common made them one: it is taken away again.
+            own = _centred(points[members], counts[members])
+            target = max(2.0, 2 * sizes[label] / (self.max_share * total))
+            parts, _ = self._themes(own, counts[members], target, self.smallest(len(members)))
+            labels[members] = np.where(parts == OUTLIER, OUTLIER, parts + labels.max() + 1)
+        return _ranked(labels, points, counts) if len(too_large) else (labels, similarity)
+
+    def _assign(
+        self, groups: Ints, points: Floats, counts: Ints, *, smallest: int
+    ) -> tuple[Ints, NDArray[np.float64]]:
+        """Move every point to its nearest centroid at `join_similarity` or more; small themes dissolve."""
+        labels = _without_small(groups, counts, smallest)
+        for _ in range(_ROUNDS):
+            if labels.max(initial=OUTLIER) == OUTLIER:
+                break
+            nearest, similarity = _nearest(points, _centroids(points, labels, counts))
+            moved = np.where(similarity >= self.join_similarity, nearest, OUTLIER)
+            moved = _without_small(moved, counts, smallest)
+            settled = np.mean(moved != labels) < 0.001
+            labels = moved
+            if settled:
+                break
+        return _ranked(labels, points, counts)
+
+
+def _unit(x: ArrayLike) -> Floats:
+    rows = finite_rows(x)
+    return unit(rows if rows.size else np.zeros((len(rows), 1))).astype(np.float32)
+
+
+def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
+    """Return the distinct rows in an order of their own, the place of each row among them, and their counts.
+
+    Equal rows then share a label, and the caller's order plays no part.
+    """
+    rounded = np.ascontiguousarray(np.round(unit, DIGITS) + np.float32(0))  # + 0: no negative zero
+    keys = rounded.view(np.dtype((np.void, rounded.dtype.itemsize * rounded.shape[1]))).ravel()
+    _, first, where, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    return unit[first], where.reshape(-1).astype(np.int64), counts.astype(np.int64)
+
+
+def _centred(points: Floats, counts: Ints) -> Floats:
+    """Take the mean away and scale to unit length; few rows stay as they are: their mean is no common part."""
+    if len(points) < FEWEST_FOR_GRAPH:
+        return points
+    mean = np.average(points.astype(np.float64), axis=0, weights=counts)
+    return _unit(np.round(points - mean, DIGITS))
+
+
+def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.float64]]:
+    """Return the indices and the cosines, to six digits, of k neighbours of each row, itself not among them: (n, k)."""
+    n = len(points)
+    if n > EXACT_NEIGHBORS_UP_TO:
+        import torch  # noqa: F401 - before numba's OpenMP, or torch is slowed twelvefold
+        from pynndescent import NNDescent
+
+        index = NNDescent(points, metric="cosine", n_neighbors=k + 1, random_state=seed, n_jobs=1)
+        found, distances = index.neighbor_graph
+        # Each row is its own first neighbour, but for a row in a crowd at distance zero.
+        return found[:, 1:].astype(np.int64), np.round(1 - distances[:, 1:].astype(np.float64), DIGITS)
+    return exact_neighbors(points, k)
+
+
+def _sums(points: Floats, labels: Ints, weights: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the weighted sum of each theme's rows, float64 (themes, d)."""
+    from scipy.sparse import csr_array
+
+    inside = np.flatnonzero(labels != OUTLIER)
+    shape = (int(labels.max()) + 1, len(points))
+    members = csr_array((weights[inside].astype(np.float64), (labels[inside], inside)), shape=shape)
+    sums: NDArray[np.float64] = members @ points.astype(np.float64)
+    return sums
+
+
+def _centroids(points: Floats, labels: Ints, counts: Ints) -> Floats:
+    """Return the mean of each theme's rows at unit length, float32 (themes, d)."""
+    return _unit(_sums(points, labels, counts))
+
+
+def _merged(labels: Ints, points: Floats, threshold: float) -> Ints:
+    """Return the labels with groups that are alike at `threshold` or more made one, by average linkage."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    if labels.max(initial=OUTLIER) < 1:
+        return labels
+    distance = 1 - _likeness(labels, points)
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(np.clip(distance, 0, 2), checks=False), "average")
+    group = np.append(fcluster(tree, 1 - threshold, "distance") - 1, OUTLIER)  # the last is what -1 indexes
+    found: Ints = group[labels].astype(np.int64)
+    return found
+
+
+def _likeness(labels: Ints, points: Floats) -> NDArray[np.float64]:
+    """Return how alike groups are, (groups, groups): 1 for two halves drawn at random from one.
+
+    The mean cosine between members of two groups over the geometric mean of those within each. Centroids of
+    few members are noisy and so look apart; the division takes that out, as in Spearman's correction for
+    attenuation (1904, The American Journal of Psychology 15, 72-101).
+    """
+    sizes = np.bincount(labels[labels != OUTLIER]).astype(np.float64)
+    sums = _sums(points, labels, np.ones(len(points)))
+    within = ((sums**2).sum(axis=1) - sizes) / np.maximum(sizes * (sizes - 1), 1)
+    between = sums @ sums.T / np.outer(sizes, sizes)
+    coherence = np.sqrt(np.maximum(within, 1e-6))
+    likeness = np.clip(between / np.outer(coherence, coherence), -1, 1)
+    # A group without any coherence is like no other.
+    likeness[within <= 0] = likeness[:, within <= 0] = 0
+    rounded: NDArray[np.float64] = np.round(likeness, DIGITS)
+    return rounded
+
+
+def _nearest(points: Floats, centroids: Floats) -> tuple[Ints, NDArray[np.float64]]:
+    """Return for each row its nearest centroid and the cosine to it, to six digits; ties go to the first."""
+    nearest, similarity = np.empty(len(points), dtype=np.int64), np.empty(len(points))
+    for start in range(0, len(points), _BLOCK):
+        cosine = np.round(points[start : start + _BLOCK] @ centroids.T, DIGITS)
+        best = cosine.argmax(axis=1)
+        nearest[start : start + _BLOCK] = best
+        similarity[start : start + _BLOCK] = cosine[np.arange(len(best)), best]
+    return nearest, similarity
+
+
+def _without_small(labels: Ints, counts: Ints, smallest: int) -> Ints:
+    """Return the labels from 0 without gaps, those of fewer than `smallest` rows taken away."""
+    inside = labels != OUTLIER
+    if not inside.any():
+        return labels
+    sizes = np.bincount(labels[inside], weights=counts[inside])
+    kept = sizes >= smallest
+    names = np.append(np.where(kept, np.cumsum(kept) - 1, OUTLIER), OUTLIER)  # the last is what -1 indexes
+    found: Ints = names[labels].astype(np.int64)
+    return found
+
+
+def _ranked(labels: Ints, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
+    """Return themes numbered by size, ties by first row, and each row's cosine to its theme or the nearest one."""
+    ranked = by_size(labels, counts)
+    inside = ranked != OUTLIER
+    if not inside.any():
+        return ranked, np.zeros(len(ranked))
+    centroids = _centroids(points, ranked, counts)
+    _, similarity = _nearest(points, centroids)
+    own = np.round((points[inside] * centroids[ranked[inside]]).sum(axis=1).astype(np.float64), DIGITS)
+    similarity[inside] = own
+    return ranked, similarity
+
+
+def _linked(points: Floats, similarity: float) -> Ints:
+    """Cluster few points: average linkage cut at the cosine at which a topic may be in a theme."""
+    from sklearn.cluster import AgglomerativeClustering
+
+    labels: Ints = (
+        AgglomerativeClustering(
+            n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - similarity
+        )
+        .fit_predict(points)
+        .astype(np.int64)
+    )
+    return labels

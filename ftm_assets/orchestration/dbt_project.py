@@ -1,0 +1,223 @@
+"""The dbt project that makes the marts: its manifest, its command line, and the DuckDB file it works in.
+
+What belongs here: everything about running `dbt/` that is not Dagster's. The warehouse is not opened by dbt:
+a quarter's inputs are copied into a DuckDB file at fixed snapshots, dbt builds and tests its models there,
+and the caller takes the result out. So a failing test leaves the warehouse as it was, and what was read is
+exactly what the provenance names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster_dbt import DbtCliResource
+from packaging.version import Version
+
+from ftm_resources.tables import TABLES
+from ftm_resources.tables.contract import NAMESPACE
+from ftm_resources.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from ftm_resources.warehouse import QuarterTable
+
+PROJECT = Path(__file__).resolve().parents[2] / "dbt"
+"""The folder of `dbt_project.yml` and `profiles.yml`."""
+
+DATABASE = "marts.duckdb"
+"""Name, in dbt's target folder, of the file that `profiles.yml` opens; its stem is the catalog's name."""
+
+SOURCES: dict[str, tuple[str, ...] | None] = {
+    "transcript_audit": None,
+    "transcripts": ("transcript_id", "firm_id", "permno", "quarter"),
+    "sentences": ("sentence_id", "transcript_id", "is_procedural", "quarter"),
+    "sentence_topics": ("sentence_id", "topic_id", "quarter"),
+    "firm_status": ("firm_id", "status", "quarter"),
+    "theme_topics": ("topic_id", "theme_id", "reason", "quarter"),
+    "themes": None,
+    "sentiment_scores": None,
+}
+"""The tables of the warehouse that the models read, the dbt sources, and which columns (None: all)."""
+
+MARTS = ("firm_theme_sentiment", "theme_sentiment", "coverage")
+"""The tables that the models make: the dbt models, by the names of their contracts."""
+
+_TARGET = "duckdb"
+_PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "tests/**/*")
+
+
+class DbtProjectError(RuntimeError):
+    """The dbt project cannot be parsed or run; the message says what to do about it."""
+
+
+class OfflineDbt(DbtCliResource):
+    """dagster-dbt's command line without its two detours before every command.
+
+    It would run `dbt --version`, which asks PyPI for the newest release, and load the project a second time in
+    the calling process, for features that are not used here (row counts and columns fetched by dbt).
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]  # noqa: ARG002
+        return None
+
+
+def dbt_resource(project_dir: Path = PROJECT) -> OfflineDbt:
+    """Return the resource that runs dbt's command line on the project."""
+    return OfflineDbt(
+        project_dir=str(project_dir),
+        profiles_dir=str(project_dir),
+        target=_TARGET,
+        dbt_executable=dbt_executable(),
+        global_config_flags=["--no-use-colors"],
+    )
+
+
+def dbt_executable() -> str:
+    """Return the path of the dbt that is installed with the running interpreter, activated or not."""
+    path = Path(sysconfig.get_path("scripts")) / ("dbt.exe" if os.name == "nt" else "dbt")
+    if not path.exists():
+        raise DbtProjectError(f"no dbt at {path}: install dbt-core and dbt-duckdb into {sys.prefix}")
+    return str(path)
+
+
+def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
+    """Return the path of the manifest of the project's present files, parsing them where there is none.
+
+    A manifest lies in `target` (default: the project's own target folder), in a folder named by a hash of the
+    project's files and of dbt's version: it is never stale, whatever the files' dates. Any number of
+    processes may ask at once; one parses. Where the folder cannot be written (an image), call this once when
+    the image is built. Raises DbtProjectError with dbt's own message where the project does not parse.
+    """
+    folder = (target or project_dir / "target") / f"manifest-{_fingerprint(project_dir)}"
+    path = folder / "manifest.json"
+    if path.exists():
+        return path
+    from filelock import FileLock  # noqa: PLC0415
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not path.exists():
+                _parse(project_dir, folder)
+    except OSError as error:  # no permission, or a read-only file system
+        raise DbtProjectError(
+            f"{folder.parent} has no manifest of the present dbt files and none can be written: {error}; "
+            "run `python -m ftm_assets.orchestration.dbt_project` where that folder can be written"
+        ) from error
+    return path
+
+
+def _fingerprint(project_dir: Path) -> str:
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    for path in sorted({p for pattern in _PROJECT_FILES for p in project_dir.glob(pattern) if p.is_file()}):
+        content = path.read_bytes()
+        digest.update(f"\0{path.relative_to(project_dir).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _parse(project_dir: Path, folder: Path) -> None:
+    """Run `dbt parse` in a folder of its own, then give that folder its name in one step."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        command = [dbt_executable(), "parse", "--quiet", "--no-partial-parse"]
+        command += [
+            "--project-dir",
+            str(project_dir),
+            "--profiles-dir",
+            str(project_dir),
+            "--target",
+            _TARGET,
+        ]
+        command += ["--target-path", f"{scratch}/parsed", "--log-path", f"{scratch}/logs"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+        if done.returncode:
+            raise DbtProjectError(f"dbt cannot parse {project_dir}:\n{done.stdout}{done.stderr}")
+        (Path(scratch) / "parsed").rename(folder)
+
+
+def stage(folder: Path, tables: Mapping[str, QuarterTable]) -> None:
+    """Write a quarter of the sources, and of the marts as they stand, into the DuckDB file of `folder`.
+
+    `tables` holds a quarter of each of SOURCES and MARTS. The marts are there for a test that runs without its
+    model: it tests the stored rows. A model that runs replaces its own.
+    """
+    import duckdb  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DATABASE).unlink(missing_ok=True)
+    with duckdb.connect(str(folder / DATABASE)) as connection:
+        connection.execute(f"CREATE SCHEMA {NAMESPACE}")
+        for name in (*SOURCES, *MARTS):
+            connection.register("staged", tables[name].read(SOURCES.get(name)))
+            relation = f"{NAMESPACE}.{name}" if name in SOURCES else name
+            connection.execute(f"CREATE TABLE {relation} AS SELECT * FROM staged")  # noqa: S608 - fixed names
+            connection.unregister("staged")
+
+
+def built(folder: Path, mart: str) -> pa.Table:
+    """Return the rows that dbt built for a mart in the DuckDB file of `folder`, sorted by the mart's key."""
+    return _query(folder, f"SELECT * FROM {mart} ORDER BY {', '.join(TABLES[mart].key)}")  # noqa: S608
+
+
+@dataclass(frozen=True)
+class FailedNode:
+    """A model or test that did not succeed."""
+
+    name: str
+    """`test theme_sentiment_counts_add_up`, `model theme_sentiment`."""
+    message: str
+    """What dbt says about it."""
+    rows: pa.Table | None
+    """The rows that a test returned; None for a model, or a test that could not run."""
+
+
+def failed_nodes(folder: Path) -> list[FailedNode]:
+    """Return what failed in the run whose artifacts are in `folder`; empty where dbt did not get to run."""
+    path = folder / "run_results.json"
+    results = json.loads(path.read_text())["results"] if path.exists() else []
+    found = []
+    for result in results:
+        if result["status"] in {"fail", "error", "runtime error"}:
+            kind, _, name, *_ = result["unique_id"].split(".")
+            rows = _query(folder, result["compiled_code"]) if result["status"] == "fail" else None
+            found.append(FailedNode(f"{kind} {name}", str(result["message"]), rows))
+    return found
+
+
+def _query(folder: Path, sql: str) -> pa.Table:
+    import duckdb  # noqa: PLC0415
+
+    with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
+        return connection.execute(sql).to_arrow_table()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Parse the project; with a quarter, also copy that quarter of the warehouse in, for dbt without Dagster."""
+    manifest()
+    # dbt's own variable, which profiles.yml reads too.
+    folder = Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
+    for quarter in arguments[:1]:
+        warehouse = Warehouse()
+        stage(folder, {name: warehouse.quarter(name, quarter) for name in (*SOURCES, *MARTS)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

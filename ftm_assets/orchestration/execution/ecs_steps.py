@@ -1,0 +1,148 @@
+"""Steps as ECS tasks on Spot: dagster-aws's executor, and what a task needs that may lose its host.
+
+Loaded only when a run starts with FTM_EXECUTOR=ecs: dagster-aws loads boto3.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from dagster import DagsterEvent, DagsterInvariantViolationError
+from dagster._core.execution.plan.objects import StepRetryData
+from dagster._core.execution.retries import RetryMode
+from dagster._core.executor.step_delegating import StepDelegatingExecutor
+from dagster_aws.ecs import EcsRunLauncher
+from dagster_aws.ecs.executor import EcsStepHandler
+from dagster_aws.ecs.utils import run_ecs_task
+
+from ftm_assets.orchestration.execution import ecs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from dagster import DagsterRun, InitExecutorContext
+    from dagster._core.execution.context.system import IStepContext
+    from dagster._core.execution.plan.state import KnownExecutionState
+    from dagster._core.executor.step_delegating import StepHandlerContext
+    from dagster_aws.ecs.container_context import EcsContainerContext
+    from dagster_shared.error import SerializableErrorInfo
+
+LOST_TASK_RETRIES = 3
+"""How often a step whose task was lost is started again; a step that failed by itself is not."""
+
+_NO_CAPACITY = ("Capacity is unavailable", "RESOURCE:")
+"""What ECS says where a provider cannot place a task: Fargate Spot, and hosts without a free GPU, CPU or memory."""
+
+_SHIELD = ("sh", "-c", 'trap "" TERM; "$@"; exit "$?"', "sh")
+"""Keeps from a step the SIGTERM that its task gets, of which Dagster would make a failure of the step's own. So it
+uses the two minutes' notice of a Spot host, and is lost, and started again, only if it does not end in them."""
+
+_TELL = (
+    *("sh", "-c"),
+    '"$@" & trap "kill -USR1 $! 2>/dev/null" TERM; '
+    'wait "$!"; status="$?"; while kill -0 "$!" 2>/dev/null; do wait "$!"; status="$?"; done; exit "$status"',
+    "sh",
+)
+"""Passes the SIGTERM on to a chunk's step as SIGUSR1: it flushes what it is at and asks to be started again (see
+`notice`); one that does not listen yet, or no more, ends and so is lost, and started again too."""
+
+
+def ecs_step_executor(context: InitExecutorContext) -> EcsStepExecutor:
+    """Build the executor; the run must have been launched by the EcsRunLauncher."""
+    launcher = context.instance.run_launcher
+    if not isinstance(launcher, EcsRunLauncher):
+        raise DagsterInvariantViolationError(
+            f"FTM_EXECUTOR=ecs needs the EcsRunLauncher, this instance has {type(launcher).__name__}: use "
+            "infra/dagster/aws.yaml as its dagster.yaml"
+        )
+    max_concurrent = context.executor_config.get("max_concurrent")
+    assert max_concurrent is None or isinstance(max_concurrent, int)  # noqa: S101 - narrows the type
+    handler = SpotStepHandler(
+        run_launcher=launcher,
+        run_task_kwargs={"capacityProviderStrategy": ecs.DEFAULT.machines.strategy()},
+        cpu=ecs.DEFAULT.cpu,
+        memory=ecs.DEFAULT.memory,
+        ephemeral_storage=ecs.DEFAULT.storage,
+        task_overrides=None,
+    )
+    return EcsStepExecutor(
+        handler,
+        retries=RetryMode.ENABLED,
+        max_concurrent=max_concurrent,
+        should_verify_step=True,
+    )
+
+
+class EcsStepExecutor(StepDelegatingExecutor):
+    """Starts a step again whose task was lost, without giving the step's own failures a retry."""
+
+    def log_failure_or_retry_event_after_error(
+        self, step_context: IStepContext, err_info: SerializableErrorInfo, known_state: KnownExecutionState
+    ) -> DagsterEvent:
+        """Record a retry of a step whose process is gone, until it was lost too often."""
+        lost = known_state.get_retry_state().get_attempt_count(step_context.step.key)
+        if step_context.op_retry_policy is None and lost < LOST_TASK_RETRIES:
+            return DagsterEvent.step_retry_event(
+                step_context,
+                StepRetryData(err_info),  # type: ignore[no-untyped-call]
+            )
+        return super().log_failure_or_retry_event_after_error(step_context, err_info, known_state)
+
+
+class SpotStepHandler(EcsStepHandler):
+    """Asks for Spot first, for On-Demand where there is no Spot or where it was taken away."""
+
+    def _get_run_task_kwargs(
+        self,
+        run: DagsterRun,
+        args: Sequence[str],
+        step_key: str,
+        step_tags: Mapping[str, str],
+        step_handler_context: StepHandlerContext,
+        container_context: EcsContainerContext,
+    ) -> dict[str, Any]:
+        # dagster-aws writes a step's overrides into what all steps share: each step gets its own.
+        shared, self._run_task_kwargs = self._run_task_kwargs, copy.deepcopy(self._run_task_kwargs)
+        try:
+            request: dict[str, Any] = super()._get_run_task_kwargs(
+                run, args, step_key, step_tags, step_handler_context, container_context
+            )
+        finally:
+            self._run_task_kwargs = shared
+        # The launch type is the run's own; ECS refuses a request that has a strategy too.
+        request.pop("launchType", None)
+        request["startedBy"] = run.run_id
+        for container in request["overrides"]["containerOverrides"]:
+            container["command"] = [*(_TELL if _is_chunk(step_key) else _SHIELD), *container["command"]]
+        known = step_handler_context.execute_step_args.known_state
+        if known is not None and known.get_retry_state().get_attempt_count(step_key):
+            request["capacityProviderStrategy"] = _on_demand(request["capacityProviderStrategy"])
+        return request
+
+    def _run_task(self, **request: Any) -> Mapping[str, Any]:
+        try:
+            return run_ecs_task(self.ecs, request)
+        except Exception as error:
+            strategy = request["capacityProviderStrategy"]
+            if strategy == _on_demand(strategy) or not any(text in str(error) for text in _NO_CAPACITY):
+                raise
+        return run_ecs_task(self.ecs, {**request, "capacityProviderStrategy": _on_demand(strategy)})
+
+    def terminate_step(  # type: ignore[override]
+        self, step_handler_context: StepHandlerContext
+    ) -> Iterator[DagsterEvent]:
+        """Stop the step's task; dagster-aws returns None, at which Dagster leaves the other steps' tasks running."""
+        super().terminate_step(step_handler_context)
+        return iter(())
+
+
+def _is_chunk(step_key: str) -> bool:
+    """Tell whether a step is one of a chunked asset's mapped ones, `firm_topics.firm_topics_chunk[chunk_003]`."""
+    return step_key.partition("[")[0].endswith("_chunk")
+
+
+def _on_demand(strategy: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a Spot strategy with all weight on its last provider, the On-Demand one."""
+    last = len(strategy) - 1
+    return [{**provider, "weight": int(i == last)} for i, provider in enumerate(strategy)]

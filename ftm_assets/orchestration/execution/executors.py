@@ -1,0 +1,45 @@
+"""Where the steps of a run execute: in its process, in processes beside it, or as ECS tasks."""
+
+from typing import Any
+
+import dagster as dg
+from dagster._core.executor.base import Executor
+
+from ftm_resources import settings
+
+
+@dg.executor(
+    name="ftm",
+    config_schema={
+        "max_concurrent": dg.Field(
+            dg.Noneable(int), default_value=None, description="Step processes at once; null: one per core"
+        )
+    },
+)
+def ftm_executor(context: dg.InitExecutorContext) -> Executor:
+    """Build the executor of FTM_EXECUTOR: `in_process`, `multiprocess` or `ecs`.
+
+    Read when a run starts, not when the code is loaded. Raises DagsterInvariantViolationError, naming the
+    value, if it is none of the three.
+    """
+    name = settings.get("FTM_EXECUTOR")
+    config = {**context.executor_config, "retries": {"enabled": {}}}
+    if name == "in_process":
+        return _create(dg.in_process_executor, context, {"retries": config["retries"]})
+    if name == "multiprocess":
+        return _create(dg.multiprocess_executor, context, config)
+    if name == "ecs":
+        from ftm_assets.orchestration.execution.ecs_steps import ecs_step_executor  # noqa: PLC0415 - boto3 is loaded with it
+
+        return ecs_step_executor(context)
+    raise dg.DagsterInvariantViolationError(
+        f"FTM_EXECUTOR is {name!r}; it must be in_process, multiprocess or ecs"
+    )
+
+
+def _create(
+    executor: dg.ExecutorDefinition, context: dg.InitExecutorContext, config: dict[str, Any]
+) -> Executor:
+    create = executor.executor_creation_fn
+    assert create is not None  # noqa: S101 - Dagster's own executors have one
+    return create(context._replace(executor_config=config))

@@ -1,0 +1,353 @@
+"""Plan → chunks → commit: how every chunked asset runs, written once.
+
+The plan splits the firms of the quarter into chunks and pins the snapshots that they read. Each chunk is a
+mapped step that works through its firms in groups, flushing a part per group; restarted, it goes on behind
+the last part. The commit counts: a planned firm that is in no part is a loud failure, never a short table.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+from pydantic import Field
+
+from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.execution.notice import has_notice, notice
+from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.outputs import asset_outs, write_tables
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import GROUPS
+from ftm_resources.progress import bar
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import QuarterTable
+from ftm_resources.warehouse.parts import Part, Staging, digest
+
+INTERRUPTIONS = 3
+"""How often a step whose machine goes is started again in its run."""
+
+
+class FanOutConfig(dg.Config):
+    """How a chunked asset is split; changes nothing in its result."""
+
+    chunk_firms: int = Field(default=500, ge=1, description="Firms per chunk: one mapped step each")
+    flush_firms: int = Field(default=50, ge=1, description="Firms per part: what a killed step loses at most")
+    processes: int = Field(
+        default=0,
+        ge=0,
+        description="Processes that work on firms side by side, where the work is not a model's; 0: one per CPU",
+    )
+    max_failed_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Share of the quarter's firms that may fail before the asset does",
+    )
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the work on a group of firms is given."""
+
+    quarter: str
+    firms: tuple[str, ...]
+    inputs: Mapping[str, QuarterTable]
+    config: Any
+    resources: Any
+    log: Any
+    progress: Callable[[int, int], None] = lambda _done, _total: None
+    """Called by the work with what is done and all there is, in whatever it counts."""
+
+    def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the group's rows of an input table."""
+        return self.inputs[table].read(columns, firms=self.firms)
+
+    def of(self, firms: Sequence[str]) -> "Task":
+        """Return the same task for other firms."""
+        return replace(self, firms=tuple(firms))
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a commit knows of its quarter when it describes it: the parts, and their rows by table."""
+
+    staging: Staging
+    parts: Sequence[Part]
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return all rows of a table, of these columns; for tables that fit in memory."""
+        parts = [self.staging.read(part, name) for part in self.parts if name in part.files]
+        parts = parts or [TABLES[name].empty()]
+        return pa.concat_tables([p.select(columns) for p in parts] if columns else parts)
+
+
+@dataclass(frozen=True)
+class FanOut:
+    """A chunked asset: what it reads and writes, and the work on a group of firms."""
+
+    name: str
+    tables: Sequence[str]
+    """Tables written, the asset's own first."""
+    inputs: Sequence[str]
+    """Tables read; the firms of the first are the ones planned."""
+    config: type[FanOutConfig]
+    code_version: str
+    work: Callable[[Task], Mapping[str, pa.Table]]
+    """Rows of each table for the task's firms. An exception costs the firm that raises it, except
+    `dagster.Failure` and OSError, which end the step: the environment failed, not the firm."""
+    identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
+    """What besides inputs, code and config the result depends on, from the resources: the model's name."""
+    on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
+    """Rows that stand for a failed firm, given a task of that firm and the reason."""
+    describe: Callable[[Committed], Mapping[str, Mapping[str, Any]]] = lambda _: {}
+    """Materialization metadata by table."""
+    resources: frozenset[str] = frozenset()
+    kinds: frozenset[str] = field(default_factory=frozenset)
+    pool: str | None = None
+
+    def build(self) -> dg.AssetsDefinition:
+        """Return the graph asset of the three steps."""
+        plan, chunk, commit = self._plan_op(), self._chunk_op(), self._commit_op()
+
+        @dg.config_mapping(config_schema=self.config.to_config_schema().as_field())
+        def configure(value: dict[str, Any]) -> dict[str, Any]:
+            return {plan.name: {"config": value}}
+
+        def compose(**tables: Any) -> dict[str, Any]:
+            planned, chunks = plan(**tables)
+            committed = commit(planned, chunks.map(chunk).collect())
+            return {t: getattr(committed, t) if len(self.tables) > 1 else committed for t in self.tables}
+
+        return dg.graph_multi_asset(
+            name=self.name,
+            outs=asset_outs(self.tables, code_version=self.code_version, kinds=set(self.kinds)),
+            ins={t: dg.AssetIn() for t in self.inputs},
+            partitions_def=QUARTERS,
+            config=configure,
+            group_name=GROUPS[self.name],  # a graph's assets do not take it from their outs
+            can_subset=len(self.tables) > 1,
+        )(_with_parameters(compose, self.inputs))
+
+    def _plan_op(self) -> dg.OpDefinition:
+        @dg.op(
+            name=f"{self.name}_plan",
+            tags=op_tags(f"{self.name}_plan"),
+            ins={t: dg.In(QuarterTable) for t in self.inputs},
+            out={"planned": dg.Out(dict), "chunks": dg.DynamicOut(dict)},
+            config_schema=self.config.to_config_schema().as_field(),
+            required_resource_keys=set(self.resources),
+            description="Split the firms of the quarter into chunks and pin the snapshots that they read",
+        )
+        def plan(context: dg.OpExecutionContext, **tables: QuarterTable) -> Iterator[Any]:
+            config = self.config(**context.op_config)
+            firms = tables[self.inputs[0]].firms()
+            science = config.model_dump(exclude=set(FanOutConfig.model_fields))
+            identity = {
+                "code_version": self.code_version,
+                "config": science,
+                "inputs": {t: q.content for t, q in tables.items()},
+                "models": dict(self.identity(context.resources)),
+            }
+            starts = range(0, len(firms), config.chunk_firms)
+            chunks = [firms[i : i + config.chunk_firms] for i in starts]
+            planned = {
+                "plan_id": digest(identity),
+                "identity": identity,
+                "config": config.model_dump(),
+                "snapshots": {t: q.snapshot_id for t, q in tables.items()},
+                "n_firms": len(firms),
+                "chunks": chunks,
+            }
+            context.log.info(f"{self.name}: {len(firms)} firms in {len(chunks)} chunks")
+            yield dg.Output(planned, "planned")
+            for i, chunk in enumerate(chunks):
+                work = {k: planned[k] for k in ("plan_id", "config", "snapshots", "identity")}
+                yield dg.DynamicOutput({**work, "index": i, "firms": chunk}, f"chunk_{i:03d}", "chunks")
+
+        return plan
+
+    def _chunk_op(self) -> dg.OpDefinition:
+        @dg.op(
+            name=f"{self.name}_chunk",
+            tags=op_tags(f"{self.name}_chunk"),
+            ins={"chunk": dg.In(dict)},
+            out=dg.Out(dict),
+            required_resource_keys={"warehouse", *self.resources},
+            pool=self.pool,
+            description="Work through a chunk's firms, flushing a part per group",
+        )
+        def chunk(context: dg.OpExecutionContext, chunk: dict[str, Any]) -> dict[str, Any]:
+            warehouse, quarter = context.resources.warehouse, context.partition_key
+            staging = Staging(warehouse, self.name, quarter, chunk["plan_id"])
+            staging.claim()
+            contents = chunk["identity"]["inputs"]
+            inputs = {
+                t: QuarterTable(warehouse, t, quarter, snapshot, contents[t])
+                for t, snapshot in chunk["snapshots"].items()
+            }
+            config = self.config(**chunk["config"])
+            reused = computed = 0
+            is_as_planned = False
+            was_told = has_notice()
+            with (
+                notice() as told_to_end,
+                bar(f"{self.name} {quarter} chunk {chunk['index']}", "firms", len(chunk["firms"])) as move,
+            ):
+                for group in _groups(chunk["firms"], config):
+                    if told_to_end.is_set():
+                        self._stop(context, reused + computed, len(chunk["firms"]), again=was_told)
+                    if staging.find(group) is None:
+                        if not is_as_planned:
+                            self._refuse_other_models(chunk["identity"]["models"], context.resources)
+                            is_as_planned = True
+                        start = reused + computed
+
+                        def within(done: int, total: int, start: int = start, n: int = len(group)) -> None:
+                            move(start + n * done // max(total, 1), None)
+
+                        task = Task(
+                            quarter, tuple(group), inputs, config, context.resources, context.log, within
+                        )
+                        staging.write(group, *self._compute(task))
+                        computed += len(group)
+                    else:
+                        reused += len(group)
+                    move(reused + computed, None)
+            return {"firms_computed": computed, "firms_reused": reused, "parts_ignored": staging.ignored}
+
+        return chunk
+
+    def _stop(self, context: dg.OpExecutionContext, done: int, n_firms: int, *, again: bool) -> None:
+        """End the step, for another process to go on with it; where this one is asked once more, fail."""
+        what = f"{self.name}: told to end after {done} of {n_firms} firms of the chunk, which are flushed"
+        if again:
+            raise dg.Failure(f"{what}. Materialize the asset again: it goes on behind them.")
+        context.log.warning(what)
+        raise dg.RetryRequested(max_retries=INTERRUPTIONS)
+
+    def _refuse_other_models(self, planned: Mapping[str, Any], resources: Any) -> None:
+        """Raise a Failure where this process would compute with other models, or in another precision."""
+        here = dict(self.identity(resources))
+        if digest(here) != digest(planned):
+            raise dg.Failure(
+                f"{self.name}: planned with {planned}, but this process has {here}. The steps of a run must have "
+                "the same settings; where their processors differ, set FTM_EMBEDDING_PRECISION and "
+                "FTM_SENTIMENT_PRECISION to float32, and materialize the asset again.",
+                allow_retries=False,
+            )
+
+    def _commit_op(self) -> dg.OpDefinition:
+        @dg.op(
+            name=f"{self.name}_commit",
+            tags=op_tags(f"{self.name}_commit"),
+            ins={"planned": dg.In(dict), "chunks": dg.In(list)},
+            out={t: dg.Out(Rows, is_required=False) for t in self.tables},
+            required_resource_keys={"warehouse"},
+            description="Count the planned firms in the parts, then replace the quarter",
+        )
+        def commit(
+            context: dg.OpExecutionContext, planned: dict[str, Any], chunks: list[dict[str, Any]]
+        ) -> Iterator[dg.Output]:
+            staging = Staging(
+                context.resources.warehouse, self.name, context.partition_key, planned["plan_id"]
+            )
+            staging.claim()
+            config = self.config(**planned["config"])
+            groups = [g for chunk in planned["chunks"] for g in _groups(chunk, config)]
+            parts = _complete(self.name, staging, groups)
+            failures = {firm: why for part in parts for firm, why in part.failures.items()}
+            _refuse_many_failures(self.name, failures, planned["n_firms"], config.max_failed_share)
+            shared = {
+                "firms": planned["n_firms"],
+                "firms_failed": len(failures),
+                "firms_reused": sum(c["firms_reused"] for c in chunks),
+                "parts_ignored": sum(c["parts_ignored"] for c in chunks),
+                "seconds": round(sum(part.seconds for part in parts), 3),
+                "config": planned["config"],
+                "models": planned["identity"]["models"],
+            }
+            if failures:
+                shared["failures"] = dict(list(failures.items())[:20])
+            described = self.describe(Committed(staging, parts))
+            inputs = {
+                t: {"snapshot_id": str(snapshot), "content": planned["identity"]["inputs"][t]}
+                for t, snapshot in planned["snapshots"].items()
+            }
+            tables = {
+                table: (
+                    Rows(staging.stream(parts, table), inputs),
+                    {**shared, **described.get(table, {})},
+                )
+                for table in self.tables
+            }
+            yield from write_tables(
+                context, context.resources.warehouse, tables, code_version=self.code_version
+            )
+            # Every output above is committed by now: the parts have done their work.
+            staging.clear()
+
+        return commit
+
+    def _compute(self, task: Task) -> tuple[dict[str, pa.Table], dict[str, str], float]:
+        """Return the group's rows by table, the firms that failed with their reasons, and the seconds."""
+        started = time.perf_counter()
+        try:
+            return dict(self.work(task)), {}, time.perf_counter() - started
+        except (dg.Failure, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - any firm's exception is a row with its reason, counted at commit
+            if len(task.firms) == 1:
+                reason = f"{type(error).__name__}: {error}"
+                task.log.warning(f"{self.name}: firm {task.firms[0]} failed: {reason}")
+                rows = dict(self.on_failure(task, reason)) if self.on_failure else {}
+                return rows, {task.firms[0]: reason}, time.perf_counter() - started
+        # Someone in the group failed: each firm alone, so that it costs the others nothing.
+        rows_by_table: dict[str, list[pa.Table]] = {t: [] for t in self.tables}
+        failures: dict[str, str] = {}
+        for firm in task.firms:
+            rows, failed, _ = self._compute(task.of([firm]))
+            failures |= failed
+            for table, found in rows.items():
+                rows_by_table[table].append(found)
+        merged = {t: pa.concat_tables(found) for t, found in rows_by_table.items() if found}
+        return merged, failures, time.perf_counter() - started
+
+
+def _groups(firms: Sequence[str], config: FanOutConfig) -> list[list[str]]:
+    return [list(firms[i : i + config.flush_firms]) for i in range(0, len(firms), config.flush_firms)]
+
+
+def _complete(name: str, staging: Staging, groups: Sequence[Sequence[str]]) -> list[Part]:
+    """Return the parts of all groups; a Failure that may be retried if any is missing."""
+    found = [(group, staging.find(group)) for group in groups]
+    missing = [firm for group, part in found if part is None for firm in group]
+    if missing:
+        raise dg.Failure(
+            f"{name}: {len(missing)} planned firms are in no part, e.g. {', '.join(missing[:5])}. A chunk was "
+            "skipped or its part is corrupt. Materialize the asset again: finished parts are kept.",
+        )
+    return [part for _, part in found if part is not None]
+
+
+def _refuse_many_failures(name: str, failures: Mapping[str, str], n_firms: int, bound: float) -> None:
+    if len(failures) > bound * n_firms:
+        examples = "\n".join(f"  {firm}: {why}" for firm, why in list(failures.items())[:5])
+        raise dg.Failure(
+            f"{name}: {len(failures)} of {n_firms} firms failed, more than max_failed_share={bound:g}:\n{examples}",
+            allow_retries=False,
+        )
+
+
+def _with_parameters(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """Give a `**kwargs` function named parameters: Dagster reads a graph's inputs off its signature."""
+    import inspect  # noqa: PLC0415
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(**dict(zip(names, args, strict=False)), **kwargs)
+
+    parameters = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__name__ = function.__name__
+    return call

@@ -1,0 +1,99 @@
+"""The IO manager: an asset's rows become a quarter of its table, its inputs are quarters at a fixed snapshot.
+
+What the steps of a chunked asset hand each other, plans and counts, is kept as JSON in the warehouse too: the
+next step may run on another machine.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import dagster as dg
+
+from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse.full_disk import naming_full_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pyarrow as pa
+
+    from ftm_resources.warehouse import QuarterTable
+
+CHUNK_ROWS = 50_000
+"""Rows validated, hashed and written at a time."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to write, as a stream of tables that need not fit in memory together, and what they were made from."""
+
+    batches: Iterable[pa.Table]
+    inputs: Mapping[str, Any]
+    """Table → snapshot and content of its quarter."""
+
+    @classmethod
+    def of(cls, rows: pa.Table, *inputs: QuarterTable) -> Self:
+        """Return a table's rows, made from these inputs."""
+        slices = (rows.slice(start, CHUNK_ROWS) for start in range(0, rows.num_rows, CHUNK_ROWS))
+        return cls(slices, {i.name: i.provenance() for i in inputs})
+
+
+def write_quarter(
+    warehouse: Warehouse, table: str, quarter: str, rows: Rows, *, run_id: str, code_version: str
+) -> dict[str, Any]:
+    """Replace a quarter of a table with the rows, and record what they were made from; return its metadata."""
+    provenance = {"run_id": run_id, "code_version": code_version, "inputs": dict(rows.inputs)}
+    n_rows, content = warehouse.replace(table, quarter, rows.batches, provenance=provenance)
+    return {"dagster/partition_row_count": n_rows, "content": content, "inputs": dict(rows.inputs)}
+
+
+class WarehouseIOManager(dg.ConfigurableIOManager):
+    """Writes an asset's `Rows` to its Iceberg table, hands assets over as `QuarterTable`.
+
+    Values between the steps of a graph are any JSON.
+    """
+
+    warehouse: Warehouse
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Replace the asset's quarter with the rows; between steps, write the value."""
+        if not context.has_asset_key:
+            self._write_json(context, obj)
+            return
+        context.add_output_metadata(
+            write_quarter(
+                self.warehouse,
+                context.asset_key.path[-1],
+                context.partition_key,
+                obj,
+                run_id=context.run_id,
+                code_version=context.asset_spec.code_version or "",
+            )
+        )
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Return the upstream table's quarter at its current snapshot; between steps, the value."""
+        if not context.has_asset_key:
+            return self._read_json(context)
+        return self.warehouse.quarter(context.asset_key.path[-1], context.asset_partition_key)
+
+    def _write_json(self, context: dg.OutputContext, value: Any) -> None:
+        filesystem, path = self._json_path(context)
+        with naming_full_disk(self.warehouse.root, "a value between steps"):
+            filesystem.create_dir(path.rpartition("/")[0], recursive=True)
+            with filesystem.open_output_stream(path) as stream:
+                stream.write(json.dumps(value).encode())
+
+    def _read_json(self, context: dg.InputContext) -> Any:
+        if context.upstream_output is None:
+            raise ValueError("a value between steps is read from the step that wrote it")
+        filesystem, path = self._json_path(context.upstream_output)
+        with filesystem.open_input_stream(path) as stream:
+            return json.loads(stream.read())
+
+    def _json_path(self, context: dg.OutputContext) -> tuple[Any, str]:
+        filesystem, root = self.warehouse.filesystem()
+        return filesystem, "/".join([root, "runs", *context.get_identifier()]) + ".json"

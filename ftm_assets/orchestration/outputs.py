@@ -1,0 +1,47 @@
+"""Tables that one step makes together: written together, whichever of them was selected.
+
+`themes` without its `theme_topics` would leave rows that refer to themes of another run. So a selection of
+one table of a step writes them all; those not selected appear as materializations of the same run.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from ftm_assets.orchestration.io_manager import Rows, write_quarter
+from ftm_assets.orchestration.specs import asset_attributes
+from ftm_resources.warehouse import Warehouse
+
+
+def asset_outs(tables: Sequence[str], *, code_version: str, kinds: set[str]) -> dict[str, dg.AssetOut]:
+    """Return the outs of a multi-asset of these tables, any of which may be selected alone."""
+    return {
+        t: dg.AssetOut(is_required=False, **asset_attributes(t, code_version=code_version, kinds=kinds))
+        for t in tables
+    }
+
+
+def write_tables(
+    context: dg.OpExecutionContext,
+    warehouse: Warehouse,
+    tables: Mapping[str, tuple[Rows, Mapping[str, Any]]],
+    *,
+    code_version: str,
+) -> Iterator[dg.Output[Rows]]:
+    """Yield the selected tables as outputs and write the others here; by table, its rows and metadata."""
+    quarter = context.partition_key
+    for table, (rows, metadata) in tables.items():
+        if table in context.selected_output_names:
+            yield dg.Output(rows, output_name=table, metadata=metadata)
+            continue
+        written = write_quarter(
+            warehouse,
+            table,
+            quarter,
+            rows,
+            run_id=context.run_id,
+            code_version=code_version,
+        )
+        materialized = dg.AssetMaterialization(table, metadata={**metadata, **written}, partition=quarter)
+        context.log_event(materialized)

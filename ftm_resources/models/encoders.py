@@ -1,0 +1,263 @@
+"""Encoders: batches of token ids to rows of numbers, with torch on any device or with OpenVINO on a CPU.
+
+The embedder and the sentiment scorer run on these. What an encoder is (backend, version, device, precision)
+decides the last bits of what it gives, and `describe` says it. With one encoder a text's row has the same
+bits whatever else is in the call, in whatever order, with any batch size: see `tokens`. That is observed on
+x86 CPUs, and the tests check it; neither library promises it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ftm_resources.models.batches import Batch, ahead
+
+if TYPE_CHECKING:
+    import torch
+
+_log = logging.getLogger(__name__)
+
+Backend = Literal["auto", "torch", "openvino"]
+Rows = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""The places of n texts, and what the model gave for them: float32 (n, d)."""
+
+READY_BATCHES = 4
+"""Batches tokenized ahead of the model, and on a GPU also batches whose results are on their way back."""
+
+FAITHFUL = 0.03
+"""How far a converted model's rows may be from float32, relative to their length: a cosine of 0.9995."""
+
+_PROBES = ((7, 3), (2, 21))
+"""Shapes (rows, tokens) that are unlike the one that was traced, so that a constant in the graph shows."""
+
+
+class Encoder(Protocol):
+    """A model ready to run; not for use by two threads at once."""
+
+    def describe(self) -> dict[str, str]:
+        """Return backend, backend_version, device and precision."""
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
+        """Yield the rows of each batch, in order; batches are made in a thread, ahead of the model."""
+
+
+class TorchEncoder:
+    """A torch model, its weights on the device already.
+
+    `forward` takes a batch's token ids (int64 tensor on the device) and texts and returns a tensor (n, d).
+    With `autocast` products are computed in `precision` and the rest in float32: as fast as casting the
+    weights on a CPU, and closer. On a GPU the weights are cast by whoever loads them.
+    """
+
+    def __init__(
+        self,
+        forward: Callable[[torch.Tensor, list[str]], torch.Tensor],
+        device: str,
+        precision: str,
+        *,
+        autocast: bool,
+    ) -> None:
+        import torch
+
+        self._forward = forward
+        self._device = torch.device(device)
+        self._precision = precision
+        self._autocast = autocast and precision != "float32"
+        self._is_cuda = self._device.type == "cuda"
+
+    def describe(self) -> dict[str, str]:
+        """Return backend, backend_version, device and precision."""
+        import torch
+
+        return {
+            "backend": "torch",
+            "backend_version": str(torch.__version__),
+            "device": str(self._device),
+            "precision": self._precision,
+        }
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
+        """Yield the rows of each batch, in order, each a few batches after its start (see `READY_BATCHES`)."""
+        running: deque[tuple[Batch, torch.Tensor, Callable[[], None]]] = deque()
+        for batch, ids in ahead(self._inputs(batches), READY_BATCHES):
+            running.append((batch, *self._start(batch, ids)))
+            if len(running) > READY_BATCHES:
+                yield _finish(*running.popleft())
+        while running:
+            yield _finish(*running.popleft())
+
+    def _inputs(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
+        import torch
+
+        for batch in batches:
+            ids = torch.from_numpy(batch.ids)
+            yield batch, ids.pin_memory() if self._is_cuda else ids
+
+    def _start(self, batch: Batch, ids: torch.Tensor) -> tuple[torch.Tensor, Callable[[], None]]:
+        import torch
+
+        with torch.inference_mode(), self._context():
+            # Out of and into pinned memory, so that neither copy waits for the GPU nor it for the copy.
+            out = self._forward(ids.to(self._device, non_blocking=self._is_cuda), batch.texts).float()
+        if not self._is_cuda:
+            return out.cpu(), lambda: None
+        host = torch.empty(out.shape, dtype=out.dtype, pin_memory=True)
+        host.copy_(out, non_blocking=True)
+        copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # torch has it so
+        copied.record(torch.cuda.current_stream(self._device))
+        return host, copied.synchronize
+
+    def _context(self) -> AbstractContextManager[Any]:
+        import torch
+
+        if not self._autocast:
+            return nullcontext()
+        return torch.autocast(self._device.type, dtype=getattr(torch, self._precision))
+
+
+class OpenVinoEncoder:
+    """A torch module from token ids (int64 (n, tokens)) to rows (n, d), converted to OpenVINO, on the CPU.
+
+    Each of the CPU's cores works at a batch of its own, on one thread: the fastest way, and the number of
+    cores then changes no bit.
+    """
+
+    def __init__(self, module: torch.nn.Module, precision: str) -> None:
+        import torch
+
+        openvino = _openvino()
+        ids = torch.ones((2, 8), dtype=torch.long)
+        with _quiet_tracing():
+            model = openvino.convert_model(module, example_input=(ids,), input=[[-1, -1]])
+        n_streams = torch.get_num_threads()  # what the process may use: affinity, cgroup, OMP_NUM_THREADS
+        options = {
+            "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float16": "f16"}.get(precision, "f32"),
+            "NUM_STREAMS": str(n_streams),
+            "INFERENCE_NUM_THREADS": str(n_streams),
+        }
+        compiled = openvino.Core().compile_model(model, "CPU", options)
+        self._requests = [compiled.create_infer_request() for _ in range(n_streams + 1)]
+        self._precision = precision
+        self._module = module
+
+    def describe(self) -> dict[str, str]:
+        """Return backend, backend_version, device and precision."""
+        return {
+            "backend": "openvino",
+            "backend_version": version("openvino"),
+            "device": "cpu",
+            "precision": self._precision,
+        }
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
+        """Yield the rows of each batch, in order; one batch per core is at work."""
+        running: deque[tuple[Any, Batch]] = deque()
+        free = deque(self._requests)
+
+        def finish() -> Rows:
+            request, batch = running.popleft()
+            request.wait()
+            rows = np.array(request.get_output_tensor(0).data[: len(batch.rows)], np.float32)
+            free.append(request)
+            return batch.rows, rows
+
+        try:
+            for batch in ahead(batches, READY_BATCHES):
+                request = free.popleft()
+                request.start_async([batch.ids], share_inputs=True)
+                running.append((request, batch))
+                if not free:
+                    yield finish()
+            while running:
+                yield finish()
+        finally:
+            while running:  # the caller stopped: no request may work on memory that is gone
+                finish()
+
+    def is_faithful(self) -> bool:
+        """Whether made-up tokens give the torch module's rows, to `FAITHFUL` or twice torch's own rounding."""
+        import torch
+
+        for shape in _PROBES:
+            ids = np.arange(shape[0] * shape[1], dtype=np.int64).reshape(shape) % 5
+            tensor = torch.from_numpy(ids)
+            with torch.inference_mode():
+                exact = self._module(tensor).double().numpy()
+                with torch.autocast("cpu", torch.bfloat16):
+                    rounded = self._module(tensor).double().numpy()
+            ((_, found),) = self.run([Batch(np.arange(shape[0]), ids, [])])
+            size = np.linalg.norm(exact)
+            error, own = (float(np.linalg.norm(x - exact) / size) for x in (found, rounded))
+            if not error <= max(FAITHFUL, 2 * own):
+                return False
+        return True
+
+
+def openvino_encoder(module: torch.nn.Module | None, backend: Backend, precision: str) -> Encoder | None:
+    """Return `module` (float32, on the CPU) as an OpenVINO encoder where that is asked for, or `auto` and better.
+
+    None: use torch. `module` is None where the model is not one that OpenVINO takes. For `auto` that is what
+    computes in bfloat16, where the package is there and the converted model proves faithful. ValueError if
+    `openvino` is asked for and impossible.
+    """
+    if backend == "torch" or (backend == "auto" and (precision != "bfloat16" or module is None)):
+        return None
+    try:
+        version("openvino")
+    except PackageNotFoundError:
+        if backend == "auto":
+            return None
+        raise ValueError("backend openvino: the package is not installed; pip install openvino") from None
+    if module is None:
+        raise ValueError(
+            "backend openvino: only for a CPU and a plain model: a transformer with mean or cls pooling, or a "
+            "classifier, that is fed by token ids alone; use backend torch"
+        )
+    try:
+        encoder = OpenVinoEncoder(module, precision)
+        if encoder.is_faithful():
+            return encoder
+        reason = "the converted model differs from the original"
+    except RuntimeError as error:  # a model that the converter does not know
+        reason = str(error).strip().splitlines()[0]
+    if backend == "openvino":
+        raise ValueError(f"backend openvino: {reason}; use backend torch")
+    _log.warning("openvino is not used: %s; torch is", reason)
+    return None
+
+
+def _openvino() -> Any:
+    import torch  # noqa: F401 - before what brings its own threads
+
+    # OpenVINO tells Google Analytics of every import, unasked; without this package it has a stub for it.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: not to be imported
+    return import_module("openvino")
+
+
+@contextmanager
+def _quiet_tracing() -> Iterator[None]:
+    # Tracing warns of all that it fixes in the graph; whether that does harm is what `is_faithful` finds out.
+    library = logging.getLogger("transformers")
+    level = library.level
+    library.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        library.setLevel(level)
+
+
+def _finish(batch: Batch, rows: torch.Tensor, wait: Callable[[], None]) -> Rows:
+    wait()
+    return batch.rows, rows.numpy()[: len(batch.rows)]

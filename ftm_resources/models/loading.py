@@ -1,0 +1,117 @@
+"""What the model resources (embedder, sentiment scorer) share: loading once, device, precision, distinct texts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ftm_resources import settings
+from ftm_resources.models import batches
+from ftm_resources.models.encoders import Encoder, Rows
+
+Precision = Literal["float32", "bfloat16", "float16", "auto"]
+Progress = Callable[[int, int], None]
+"""Called with (texts done, texts in all) after every batch; texts that occur twice count once."""
+
+BATCH_TOKENS = {"cpu": 2048, "gpu": 32768}
+"""Tokens in a batch: on a CPU what stays in its caches, on a GPU what keeps it busy."""
+
+FALLBACK_MAX_TOKENS = 512
+"""The limit of a model that states none (XLNet, T5); no sentence comes near it."""
+
+
+@dataclass
+class LoadedModel:
+    """A model in memory; `lock` is held while it or its tokenizer works, as neither is thread-safe."""
+
+    encoder: Encoder
+    tokenize: batches.Tokenize | None
+    """None where the model has no transformers tokenizer (static word vectors)."""
+    width: int
+    """Columns that the encoder gives."""
+    classes: list[str] = field(default_factory=list)
+    """A classifier's classes as its checkpoint names them, in its order."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, texts: list[str], batch_tokens: int | None, progress: Progress | None) -> Iterator[Rows]:
+        """Yield (places, rows): every text once, in batches of `batch_tokens` (default: by device)."""
+        described = self.encoder.describe()
+        budget = batch_tokens or BATCH_TOKENS["cpu" if described["device"].startswith("cpu") else "gpu"]
+        done = 0
+        with self.lock:
+            for rows, found in self.encoder.run(batches.batches(texts, self.tokenize, budget)):
+                yield rows, found
+                done += len(rows)
+                if progress:
+                    progress(done, len(texts))
+
+
+_loaded: dict[tuple[str, ...], LoadedModel] = {}
+_loading = threading.Lock()
+
+
+def load_once(key: tuple[str, ...], load: Callable[[], LoadedModel]) -> LoadedModel:
+    """Return what `load` made for this key in this process; steps that run in threads wait for one load."""
+    with _loading:
+        if key not in _loaded:
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call] # a bar over weight tensors says nothing in a run's log
+            _loaded[key] = load()
+        return _loaded[key]
+
+
+def choose_device(device: str | None) -> str:
+    """Return the torch device asked for, else the first there is of cuda, mps and cpu."""
+    if device:
+        return device
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def choose_precision(asked: str, device: str, stored: str = "float32") -> str:
+    """Resolve `auto`: half precision where the hardware computes in it, float32 elsewhere.
+
+    That is bfloat16 on a CPU with AVX512-BF16 or AMX. On a GPU it is float16 (its mantissa is the longer one),
+    but bfloat16 for a model whose weights are `stored` so, as their range may not fit float16.
+    """
+    if asked != "auto":
+        return asked
+    if not device.startswith("cpu"):
+        return "bfloat16" if stored == "bfloat16" else "float16"
+    return "bfloat16" if cpu_has_bfloat16() else "float32"
+
+
+def asked_precision(precision: Precision, setting: str) -> str:
+    """Return a resource's precision, for `auto` the setting's; ValueError if that is no precision."""
+    asked = settings.get(setting) if precision == "auto" else precision
+    if asked not in get_args(Precision):
+        raise ValueError(f"{setting}={asked!r}: must be one of {', '.join(get_args(Precision))}")
+    return str(asked)
+
+
+def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the CPU multiplies in bfloat16 (AVX512-BF16 or AMX), as Linux says; False on other systems.
+
+    torch says "AVX512" in public, but not whether that includes bfloat16.
+    """
+    if not cpuinfo.exists():
+        return False
+    flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "")
+    return bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
+
+
+def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the distinct texts in order of first occurrence, and for each text its place among them (int64)."""
+    places: dict[str, int] = {}
+    where = np.fromiter((places.setdefault(t, len(places)) for t in texts), np.int64, len(texts))
+    return list(places), where

@@ -1,0 +1,192 @@
+"""The sentiment scorer: texts to probabilities of positive, neutral and negative.
+
+Either a transformers sequence-classification checkpoint (FinBERT and its kin) or, where none is
+configured, the embedded word lists of `lexicon`, which say of themselves that they are the lesser choice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dagster import ConfigurableResource
+from pydantic import Field
+
+from ftm_resources import settings
+from ftm_resources.models import batches, lexicon, loading
+from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
+from ftm_resources.models.loading import LoadedModel, Precision, Progress
+from ftm_resources.tables import LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from numpy.typing import NDArray
+
+DEGRADED = (
+    "Word lists, not a model: they miss words such as raised, beat and increased, and count question as "
+    "negative. For a better scorer set FTM_SENTIMENT_MODEL, e.g. to yiyanghkust/finbert-tone."
+)
+
+_SHORT = {"pos": "positive", "neu": "neutral", "neg": "negative"}
+
+
+def most_probable(probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
+    """Return the most probable label of each row of (n, 3) probabilities, as str (n,)."""
+    labels: NDArray[np.str_] = np.array(LABELS)[probabilities.argmax(axis=1)]
+    return labels
+
+
+class SentimentScorer(ConfigurableResource):
+    """Sentence sentiment. A checkpoint is loaded at the first use, once per process.
+
+    A text longer than the checkpoint's limit is scored by its beginning.
+    """
+
+    model: str | None = Field(
+        default=None,
+        description="A transformers text-classification name or path; "
+        "default: FTM_SENTIMENT_MODEL, else the Loughran-McDonald word lists",
+    )
+    labels: list[str] | None = Field(
+        default=None,
+        description="The checkpoint's classes in its own order, where it does not name them, "
+        'e.g. ["negative", "neutral", "positive"]',
+    )
+    device: str | None = Field(
+        default=None, description="A torch device; default: the first there is of cuda, mps and cpu"
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="float32, bfloat16, float16, or auto: FTM_SENTIMENT_PRECISION, and where that is unset too "
+        "half precision if the hardware has it",
+    )
+    backend: Backend = Field(
+        default="auto",
+        description="torch, openvino, or auto: openvino in bfloat16 on a CPU, where it is installed; "
+        "torch elsewhere",
+    )
+    batch_tokens: int | None = Field(
+        default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"
+    )
+
+    def model_name(self) -> str:
+        """Return the scorer's name as the tables show it."""
+        return self._configured() or lexicon.scorer_name()
+
+    def is_degraded(self) -> bool:
+        """Whether the word lists stand in for a model."""
+        return self._configured() is None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what decides the scores: model and is_degraded; loads a checkpoint.
+
+        A checkpoint adds backend, backend_version, device and precision; a degraded scorer `note`: why, and
+        what to do.
+        """
+        described: dict[str, Any] = {"model": self.model_name(), "is_degraded": self.is_degraded()}
+        if name := self._configured():
+            return described | self._load(name).encoder.describe()
+        return described | {"note": DEGRADED}
+
+    def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float64]:
+        """Score texts: float64 (n, 3), columns as in `tables.LABELS` (positive, neutral, negative), rows sum to 1.
+
+        Every distinct text is scored once. A row depends on its text alone, bit for bit on an x86 CPU (see
+        `encoders`). ValueError if the checkpoint's classes are not the three, or a score is not finite.
+        """
+        unique, where = loading.distinct(texts)
+        if name := self._configured():
+            found = self._classify(name, unique, progress)
+        else:
+            found = lexicon.probabilities(lexicon.count_words(unique, progress=progress))
+        return found[where]
+
+    def _configured(self) -> str | None:
+        return self.model or settings.get("FTM_SENTIMENT_MODEL")
+
+    def _load(self, name: str) -> LoadedModel:
+        device = loading.choose_device(self.device)
+        asked = loading.asked_precision(self.precision, "FTM_SENTIMENT_PRECISION")
+        key = ("sentiment", name, device, asked, self.backend)
+        return loading.load_once(key, lambda: _load(name, device, asked, self.backend))
+
+    def _classify(self, name: str, texts: list[str], progress: Progress | None) -> NDArray[np.float64]:
+        loaded = self._load(name)
+        classes = [_class_order(name, loaded.classes, self.labels).index(label) for label in LABELS]
+        logits = np.empty((len(texts), len(LABELS)), np.float64)
+        for rows, raw in loaded.run(texts, self.batch_tokens, progress):
+            logits[rows] = raw[:, classes]
+        if not np.isfinite(logits).all():
+            raise ValueError(
+                f"sentiment: model {name!r} gave a score that is not finite; use precision float32"
+            )
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+        return shares
+
+
+def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    local = Path(name).is_dir()
+    tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
+    model = AutoModelForSequenceClassification.from_pretrained(name, local_files_only=local).eval()
+    config = model.config
+    precision = loading.choose_precision(asked, device, str(model.dtype).removeprefix("torch."))
+    is_cpu = device.startswith("cpu")
+    model.to(device, torch.float32 if is_cpu else getattr(torch, precision))
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.model(input_ids=ids).logits
+            return found
+
+    limit = min(int(tokenizer.model_max_length), _positions(model))
+    tokenize = batches.tokenizer_call(tokenizer, limit)
+    types = tokenizer("Gross margin rose.").get("token_type_ids", [])
+    module = None if any(types) else Logits().eval()
+
+    def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
+        # Models that mark tokens by type (XLNet); equally long texts are not padded.
+        features = tokenizer(texts, truncation=True, max_length=limit, return_tensors="pt")
+        found: torch.Tensor = model(**features.to(device)).logits
+        return found
+
+    encoder = openvino_encoder(module if is_cpu else None, backend, precision)
+    if encoder is None:
+        forward = (lambda ids, _: module(ids)) if module is not None else by_texts
+        encoder = TorchEncoder(forward, device, precision, autocast=is_cpu)
+    classes = [str(config.id2label[i]) for i in range(config.num_labels)]
+    return LoadedModel(encoder, tokenize, config.num_labels, classes)
+
+
+def _positions(model: Any) -> int:
+    from torch import nn
+
+    # RoBERTa and its kin number positions from padding_idx + 1: of 514 rows of the table 512 are usable.
+    for module in model.modules():
+        table = getattr(module, "position_embeddings", None)
+        if isinstance(table, nn.Embedding):
+            return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+    return int(getattr(model.config, "max_position_embeddings", loading.FALLBACK_MAX_TOKENS))
+
+
+def _class_order(name: str, classes: list[str], labels: list[str] | None) -> list[str]:
+    """Return the classes of a checkpoint in its order, as `LABELS` spells them; ValueError if not the three."""
+    found = labels or classes
+    order = [_SHORT.get(label.lower(), label.lower()) for label in found]
+    if len(order) == len(classes) and sorted(order) == sorted(LABELS):
+        return order
+    raise ValueError(
+        f"sentiment: model {name!r} has {len(classes)} classes, taken as {', '.join(found)}; they must be "
+        "positive, neutral and negative (or pos, neu, neg). If the model has the three but does not name "
+        'them, set labels to its order, e.g. ["negative", "neutral", "positive"]'
+    )

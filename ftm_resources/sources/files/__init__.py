@@ -1,0 +1,1 @@
+"""Transcripts from the files of a user."""

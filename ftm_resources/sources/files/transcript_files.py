@@ -1,0 +1,201 @@
+"""The files source: transcripts in CSV or Parquet, one file or a folder of them, in Capital IQ's columns.
+
+Two passes, both in batches, so that memory does not grow with the files: the first checks every file, so that
+bad input is refused whole, by file, row and column, before anything is yielded; the second yields the
+quarter, from the files that hold some of it.
+
+A file of which every time is midnight UTC has dates only, whatever its type: calls are spread over the day,
+and exports that lost the time of day look just so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_resources.sources.base import (
+    COMPONENTS,
+    Problem,
+    Progress,
+    SourceError,
+    TranscriptSource,
+    call_date,
+    quarters_of,
+)
+from ftm_resources.sources.files.columns import Problems, is_midnight, normalise
+from ftm_resources.sources.files.tabular import ENDINGS, batches
+
+ADVICE = "Nothing was written. Correct the files, or take them out, and run again."
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What the first pass found out about a file."""
+
+    has_dates_only: bool
+    components: dict[str, int]
+    """How many there are by quarter."""
+
+
+class FilesSource(TranscriptSource):
+    """CSV or Parquet files at a path."""
+
+    name = "files"
+
+    def __init__(self, path: str | Path) -> None:
+        """Take a file, or a folder whose CSV and Parquet files are read, subfolders included.
+
+        Names that begin with a dot or an underscore are passed over, as are those with other endings.
+        """
+        self._path = Path(path).expanduser()
+
+    def files(self) -> list[Path]:
+        """Return the files read, sorted; SourceError where there are none."""
+        if not self._path.exists():
+            raise self._error("there is no such file or folder")
+        if self._path.is_file():
+            if not self._path.name.lower().endswith(ENDINGS):
+                raise self._error(f"is none of {', '.join(ENDINGS)}")
+            return [self._path]
+        found = sorted(
+            p
+            for p in self._path.rglob("*")
+            if p.is_file()
+            and p.name.lower().endswith(ENDINGS)
+            and not any(part.startswith((".", "_")) for part in p.relative_to(self._path).parts)
+        )
+        if not found:
+            raise self._error(f"holds no {', '.join(ENDINGS)} file")
+        return found
+
+    def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
+        """Yield the quarter's components, in batches; SourceError before the first where any file is bad."""
+        files = self.files()
+        checked = self._check(files)
+        done, total = 0, sum(c.components.get(quarter, 0) for c in checked)
+        for file, facts in zip(files, checked, strict=True):
+            if quarter not in facts.components:
+                continue
+            problems = Problems(self._label(file))
+            for raw in batches(file, problems):
+                rows = _dated(normalise(raw, problems), facts.has_dates_only)
+                if problems.count:  # it had none a moment ago
+                    break
+                rows = rows.select(COMPONENTS.names).filter(pc.equal(_quarters(rows), quarter))
+                done += rows.num_rows
+                if progress:
+                    progress(done, total)
+                if rows.num_rows:
+                    yield rows.cast(COMPONENTS)
+            if problems.count:
+                raise SourceError(
+                    problems.listed, problems.count, advice="The file changed while it was read."
+                )
+
+    def _check(self, files: list[Path]) -> list[_Checked]:
+        """Read every file and refuse them together where anything is wrong in or between them."""
+        problems = [Problems(self._label(file)) for file in files]
+        keys: list[pa.Table] = []
+        calls: dict[str, dict[str, Any]] = {}
+        checked = []
+        for number, file in enumerate(files):
+            times: list[pa.Table] = []
+            for raw in batches(file, problems[number]):
+                rows = normalise(raw, problems[number])
+                times.append(_times(rows))
+                keys.append(_keys(rows, number))
+                _check_calls(rows, problems[number], calls)
+            checked.append(_summary(times))
+        if keys:
+            _check_duplicates(pa.concat_tables(keys), problems)
+        if any(p.count for p in problems):
+            listed = [p for found in problems for p in sorted(found.listed, key=lambda p: p.row or 0)]
+            raise SourceError(listed, sum(p.count for p in problems), advice=ADVICE)
+        return checked
+
+    def _error(self, message: str) -> SourceError:
+        return SourceError([Problem(str(self._path), None, None, message)], advice=ADVICE)
+
+    def _label(self, file: Path) -> str:
+        return file.name if self._path.is_file() else str(file.relative_to(self._path))
+
+
+def _dated(rows: pa.Table, has_dates_only: bool) -> pa.Table:
+    """Mark all rows as dates only where their file has nothing else."""
+    if not has_dates_only:
+        return rows
+    marks = pa.repeat(pa.scalar(True), rows.num_rows)
+    return rows.set_column(rows.column_names.index("is_date_only"), "is_date_only", marks)
+
+
+def _quarters(rows: pa.Table) -> pa.Array:
+    return quarters_of(call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only")))
+
+
+def _times(rows: pa.Table) -> pa.Table:
+    """Return the distinct times of the rows and how often each occurs."""
+    keys = ["mostimportantdateutc", "is_date_only"]
+    return rows.group_by(keys, use_threads=False).aggregate([([], "count_all")])
+
+
+def _summary(times: list[pa.Table]) -> _Checked:
+    if not times:
+        return _Checked(has_dates_only=False, components={})
+    rows = pa.concat_tables(times)
+    dates_only = pc.all(is_midnight(rows.column("mostimportantdateutc")), min_count=0).as_py()
+    rows = _dated(rows, dates_only)
+    counts = pa.table({"quarter": _quarters(rows), "n": rows.column("count_all")})
+    per_quarter = counts.group_by("quarter").aggregate([("n", "sum")]).to_pylist()
+    return _Checked(dates_only, {c["quarter"]: c["n_sum"] for c in per_quarter})
+
+
+def _keys(rows: pa.Table, file: int) -> pa.Table:
+    """Return what must be unique over all files, with the place of each row."""
+    kept = rows.select(["transcriptid", "componentorder", "transcriptcomponentid", "row"])
+    return kept.append_column("file", pa.repeat(pa.scalar(file, pa.int32()), rows.num_rows))
+
+
+def _check_duplicates(keys: pa.Table, problems: list[Problems]) -> None:
+    """Report components that occur twice, in a file or between files, each once."""
+    keys = keys.append_column("place", pa.array(range(keys.num_rows), pa.int64()))
+    reported: set[int] = set()
+    for columns in (["transcriptid", "componentorder"], ["transcriptcomponentid"]):
+        groups = keys.group_by(columns, use_threads=False).aggregate([("place", "min"), ([], "count_all")])
+        twice = groups.filter(pc.greater(groups.column("count_all"), 1)).drop_columns("count_all")
+        # A null key is a problem of its own, or a column that is not there; a join leaves it out.
+        again = keys.join(twice, columns, join_type="inner", use_threads=False).sort_by("place")
+        for found in again.filter(pc.greater(again.column("place"), again.column("place_min"))).to_pylist():
+            if found["place"] in reported:
+                continue
+            reported.add(found["place"])
+            first = keys.slice(found["place_min"], 1).to_pylist()[0]
+            where = f"row {first['row']}"
+            if first["file"] != found["file"]:
+                where = f"{problems[first['file']].file}, {where}"
+            what = (
+                f"transcript {found['transcriptid']} has component {found['componentorder']} already in {where}"
+                if len(columns) > 1
+                else f"{found['transcriptcomponentid']} is the component in {where}"
+            )
+            problems[found["file"]].add(found["row"], columns[-1], what)
+
+
+def _check_calls(rows: pa.Table, problems: Problems, calls: dict[str, dict[str, Any]]) -> None:
+    """Report transcripts whose rows disagree about firm or time; `calls` holds what was found first."""
+    columns = ["transcriptid", "companyid", "mostimportantdateutc"]
+    distinct = rows.group_by(columns, use_threads=False).aggregate([("row", "min")])
+    for call in distinct.sort_by("row_min").to_pylist():
+        transcript = call["transcriptid"]
+        if transcript is None:
+            continue
+        first = calls.setdefault(transcript, {})
+        for column in columns[1:]:
+            ours = call[column]
+            if ours is not None and first.setdefault(column, ours) != ours:
+                message = f"{ours} differs from {first[column]} earlier in transcript {transcript}"
+                problems.add(call["row_min"], column, message)

@@ -1,0 +1,229 @@
+"""Who is in the sample and when they speak: firms, their people and subjects, quarters and call times.
+
+A firm is a function of (seed, index) and stays itself in every quarter; what it talks about in a quarter is a
+function of (seed, quarter, index).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from ftm_resources.sources.base import EXCHANGE_ZONE, bounds
+from ftm_resources.sources.sample.corpus import Aspect, Sector, SubjectKind, corpus
+from ftm_resources.sources.sample.grammar import MONTHS, Dice, Phrase, Scope, say
+
+_NEW_YORK = ZoneInfo(EXCHANGE_ZONE)
+_ORDINAL = ("first", "second", "third", "fourth")
+
+BLOCK = 48
+"""In every 48 firms in a row each oddity occurs."""
+_ODDITIES = {
+    "two_versions": (3, 31),
+    "three_versions": (17,),
+    "two_calls": (7, 29),
+    "unlinked": (11, 23, 40),
+    "tiny": (13,),
+    "very_long": (19,),
+    "procedural_only": (27,),
+    "after_close": (5, 35),
+    "accented": (9, 33),
+}
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """A calendar quarter and the fiscal quarter that its calls report on (the one before)."""
+
+    key: str
+    year: int
+    number: int
+
+    @classmethod
+    def parse(cls, key: str) -> Quarter:
+        """Parse `2023Q1`; ValueError for anything else and for quarters before 2000Q1."""
+        match = re.fullmatch(r"(2\d{3})Q([1-4])", key)
+        if not match:
+            raise ValueError(f"quarter {key!r} is not of the form 2023Q1, from 2000Q1 on")
+        return cls(key, int(match[1]), int(match[2]))
+
+    @property
+    def index(self) -> int:
+        """Quarters since 2000Q1."""
+        return (self.year - 2000) * 4 + self.number - 1
+
+    @property
+    def first_day(self) -> date:
+        """First day of the quarter."""
+        return bounds(self.key)[0]
+
+    @property
+    def last_day(self) -> date:
+        """Last day of the quarter."""
+        return bounds(self.key)[1]
+
+    @property
+    def reported(self) -> tuple[int, int]:
+        """(year, number) of the fiscal quarter reported."""
+        return (self.year - 1, 4) if self.number == 1 else (self.year, self.number - 1)
+
+    def words(self, at: datetime) -> dict[str, tuple[Phrase, ...] | str]:
+        """Return the slots that depend on the quarter and the time of the call: quarters, years, months."""
+        year, number = self.reported
+        local = at.astimezone(_NEW_YORK)
+        return {
+            "quarter_name": f"{_ORDINAL[number - 1]} quarter",
+            "next_quarter": f"{_ORDINAL[self.number % 4]} quarter",
+            "fiscal_year": str(year),
+            "year": str(self.year),
+            "prior_year": str(year - 1),
+            "next_year": str(self.year + 1),
+            "far_year": str(self.year + 9),
+            "past_month": tuple((MONTHS[(local.month - 1 - back) % 12],) for back in (1, 2, 3, 4)),
+            "this_month": MONTHS[local.month - 1],
+            "daypart": "morning" if local.hour < 12 else "afternoon" if local.hour < 18 else "evening",
+        }
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something only this firm speaks about."""
+
+    subject_id: str
+    name: str
+    aspect: Aspect
+    words: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Firm:
+    """A firm of the sample."""
+
+    index: int
+    company_id: int
+    name: str
+    spoken_name: str
+    """The name without its legal form."""
+    sector: Sector
+    gvkey: str | None
+    permno: int | None
+    ticker: str
+    chief_executive: str
+    chief_financial: str
+    investor_relations: str
+    managers: tuple[str, ...]
+    """People who are mentioned but do not speak."""
+    places: tuple[str, ...]
+    subjects: tuple[Subject, ...]
+    oddities: frozenset[str]
+    tilt: float
+    """Leaning of what the firm says, in every quarter."""
+    theme_taste: dict[str, float]
+    """Factor by which the firm favors a theme."""
+
+
+def make_firm(seed: int, index: int) -> Firm:
+    """Return firm `index` (from 0) of a seed."""
+    texts, dice = corpus(), Dice(f"firm:{seed}:{index}")
+    place_in_block = (index + seed) % BLOCK
+    oddities = frozenset(name for name, places in _ODDITIES.items() if place_in_block in places)
+    (sector,) = dice.pick_several(texts.sectors, [s.weight for s in texts.sectors], 1)
+    stem = _stem(seed, index)
+    if "accented" in oddities:
+        stem = f"{dice.pick(texts.pools['accented'])} {stem}"
+    name = f"{stem} {dice.pick(sector.words)}"
+    places = tuple(dict.fromkeys(dice.pick(texts.pools["place"]) for _ in range(4)))
+    chief_executive, chief_financial, investor_relations, *managers = _people(dice, 9)
+    taste = {theme.theme_id: 2.0 ** dice.normal(1.0) for theme in texts.themes}
+    is_linked = "unlinked" not in oddities
+    return Firm(
+        index=index,
+        company_id=9_000_000 + index,
+        name=name,
+        spoken_name=re.sub(r",? (Inc|Corp)\.$", "", name),
+        sector=sector,
+        # Outside the ranges in use, so that joining the sample to real data finds nothing.
+        gvkey=f"{900_000 + index}" if is_linked else None,
+        permno=900_000 + index if is_linked else None,
+        ticker=re.sub(r"[^A-Z]", "", stem.upper())[:3] + _letters(index),
+        chief_executive=chief_executive,
+        chief_financial=chief_financial,
+        investor_relations=investor_relations,
+        managers=tuple(managers),
+        places=places,
+        subjects=_subjects(dice, index, sector, places),
+        oddities=oddities,
+        tilt=dice.normal(0.35),
+        theme_taste=taste,
+    )
+
+
+def _stem(seed: int, index: int) -> str:
+    """Return a name no other firm has, until the pairs of syllables run out at 5,256 firms."""
+    first, last = corpus().pools["stem_first"], corpus().pools["stem_last"]
+    total = len(first) * len(last)
+    at = (index * 1_999 + seed * 7_919) % total  # 1,999 is prime and no divisor of the total
+    again = f" {index // total + 1}" if index >= total else ""
+    return first[at // len(last)] + last[at % len(last)] + again
+
+
+def _letters(index: int) -> str:
+    """Return the index in letters, so that tickers differ."""
+    text = ""
+    while True:
+        text = chr(ord("A") + index % 26) + text
+        index = index // 26 - 1
+        if index < 0:
+            return text
+
+
+def _people(dice: Dice, count: int) -> list[str]:
+    """Return names of people who can be told apart by their first names."""
+    pools = corpus().pools
+    firsts = dice.pick_several(pools["first"], [1.0] * len(pools["first"]), count)
+    return [f"{first} {dice.pick(pools['surname'])}" for first in firsts]
+
+
+def _coined(dice: Dice, kind: str) -> str:
+    pools = corpus().pools
+    return dice.pick(pools["coined_first"]) + dice.pick(pools[kind])
+
+
+def _subjects(dice: Dice, index: int, sector: Sector, places: tuple[str, ...]) -> tuple[Subject, ...]:
+    texts = corpus()
+    kinds = [kind for kind in texts.subject_kinds if sector.name in kind.sectors]
+    # A firm has at most one subject of a kind, but may have several products.
+    chosen: list[SubjectKind] = dice.pick_several(kinds, [1.0] * len(kinds), dice.integer(4, 6))
+    chosen += [kind for kind in chosen if kind.kind == "product"] * dice.integer(0, 2)
+    taken: dict[str, Subject] = {}
+    for kind in chosen:
+        words: dict[str, str] = {
+            "coined": _coined(dice, "coined_last"),
+            "drug": _coined(dice, "drug_last"),
+            "place": dice.pick(places),
+            "thing": say(dice.pick(sector.things), {}, dice),
+            "indication": dice.pick(texts.pools["indication"]),
+        }
+        scope: Scope = {**texts.words, **words}
+        words["own"] = say(dice.pick(kind.names), scope, dice)
+        subject_id = f"{9_000_000 + index}:{kind.kind}:{words['own']}"
+        taken.setdefault(subject_id, Subject(subject_id, words["own"], kind.aspect, words))
+    return tuple(taken.values())
+
+
+def call_time(quarter: Quarter, firm: Firm, dice: Dice, call: int) -> datetime:
+    """Return when a call of the firm starts (UTC); its date in New York lies in the quarter.
+
+    Reporting season is days 14 to 55 of a quarter; a second event takes place near its end.
+    `after_close` firms speak at 20:30 in New York on the last day, when it is the next quarter in UTC.
+    """
+    if "after_close" in firm.oddities:
+        local = datetime.combine(quarter.last_day, time(20, 30), _NEW_YORK)
+        return local.astimezone(UTC)
+    day = quarter.first_day + timedelta(days=dice.integer(14, 55) if call == 0 else dice.integer(70, 82))
+    if day.weekday() >= 5:
+        day += timedelta(days=7 - day.weekday())
+    at = dice.pick((time(8), time(8, 30), time(9), time(10), time(11), time(16, 30), time(17)))
+    return datetime.combine(day, at, _NEW_YORK).astimezone(UTC)

@@ -1,0 +1,1 @@
+"""Transcripts of Capital IQ and their links, from WRDS."""

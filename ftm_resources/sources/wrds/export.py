@@ -1,0 +1,111 @@
+"""A quarter of Capital IQ as a file for the `files` source: the same components, so the same ids and results.
+
+The command line is `capital_iq`'s. Capital IQ's licence covers the file as it covers WRDS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ftm_resources.progress import bar
+from ftm_resources.sources.base import COMPONENTS, SourceError, TranscriptSource
+from ftm_resources.sources.files.tabular import ENDINGS
+from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
+
+COLUMNS = tuple(n for n in COMPONENTS.names if n != "is_date_only")
+"""Columns of the file: that there is no time of day shows in `mostimportantdateutc`, which is text."""
+
+
+def export(source: TranscriptSource, quarter: str, out: Path) -> int:
+    """Write the quarter's components to `out` (.csv, .csv.gz or .parquet); return how many.
+
+    The file appears when it is whole; one that is there is replaced. Memory does not grow with the quarter.
+    ValueError where the ending is none of these; no file where there is no component.
+    """
+    name = out.name.lower()
+    if not name.endswith(ENDINGS):
+        raise ValueError(f"{out} ends in none of {', '.join(ENDINGS)}")
+    partial = out.with_name(f".{out.name}.partial")
+    n = 0
+    try:
+        with (
+            bar(f"{quarter} from {source.name}", "components") as move,
+            (_parquet if name.endswith(".parquet") else _csv)(partial, name) as write,
+        ):
+            for table in source.components(quarter, move):
+                write(_as_filed(table))
+                n += table.num_rows
+        if n:
+            partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return n
+
+
+def _as_filed(table: pa.Table) -> pa.Table:
+    """Return the columns of the file: a call's time as text, a bare date where there is no time of day."""
+    naive = table.column("mostimportantdateutc").cast(pa.timestamp("us"))
+    times = pc.if_else(
+        table.column("is_date_only"), naive.cast(pa.date32()).cast(pa.string()), naive.cast(pa.string())
+    )
+    position = table.schema.get_field_index("mostimportantdateutc")
+    return table.set_column(position, "mostimportantdateutc", times).select(COLUMNS)
+
+
+@contextmanager
+def _parquet(path: Path, _: str) -> Iterator[Callable[[pa.Table], None]]:
+    types = [pa.string() if n == "mostimportantdateutc" else COMPONENTS.field(n).type for n in COLUMNS]
+    schema = pa.schema(list(zip(COLUMNS, types, strict=True)))
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        yield lambda table: writer.write_table(table.cast(schema))
+
+
+@contextmanager
+def _csv(path: Path, name: str) -> Iterator[Callable[[pa.Table], None]]:
+    with _text(path, packed=name.endswith(".gz")) as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        yield lambda table: writer.writerows(zip(*(c.to_pylist() for c in table.columns), strict=True))
+
+
+def _text(path: Path, *, packed: bool) -> IO[str]:
+    if packed:
+        return gzip.open(path, "wt", encoding="utf-8", newline="")
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exits with a message where WRDS or the arguments do not work."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ftm_resources.sources.wrds.capital_iq",
+        description="Write a quarter's linked components to a file for the files source.",
+    )
+    parser.add_argument("--quarter", required=True, help="calendar quarter of the calls, e.g. 2023Q1")
+    parser.add_argument("--out", type=Path, required=True, help=f"file that ends in {', '.join(ENDINGS)}")
+    parser.add_argument(
+        "--keep-unlinked", action="store_true", help="keep calls of firms without a PERMNO on their day"
+    )
+    options = parser.parse_args(arguments)
+    source = CapitalIqSource(require_permno=not options.keep_unlinked)
+    try:
+        n = export(source, options.quarter, options.out)
+    except SourceError as error:
+        parser.exit(1, f"{error}\n")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    statuses = Counter(source.audit().filter(pc.field("status") != "kept").column("status").to_pylist())
+    left_out = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "none"
+    if not n:
+        parser.exit(1, f"{options.quarter}: no component to write; calls left out: {left_out}\n")
+    parser.exit(0, f"{n:,} components in {options.out}; transcripts left out: {left_out}\n")

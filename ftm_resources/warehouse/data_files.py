@@ -1,0 +1,72 @@
+"""The data files of a table: Parquet, written in order at constant memory, hashed on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from ftm_resources.warehouse.fingerprint import Fingerprint
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow import fs as pafs
+
+    from ftm_resources.tables import Table
+
+TARGET_FILE_BYTES = 512 * 1024 * 1024
+"""A data file is closed when it reaches this size: two or three files hold a full quarter."""
+
+ROW_GROUP_ROWS = 65_536
+"""Rows per Parquet row group: about 80 firms of sentences, so that reading a chunk skips the others."""
+
+
+class DataFiles:
+    """The data files of one replacement: rolled over by size, hashed as they are written."""
+
+    def __init__(self, filesystem: pafs.FileSystem, folder: str, contract: Table) -> None:
+        self._fs, self._folder, self._contract = filesystem, folder, contract
+        self._fingerprint = Fingerprint(contract)
+        self._paths: list[str] = []
+        self._sink: Any = None
+        self._writer: pq.ParquetWriter | None = None
+        filesystem.create_dir(folder, recursive=True)
+
+    def write(self, rows: pa.Table) -> None:
+        """Append rows of the contract's types; a file that has reached its size is closed."""
+        if not rows.num_rows:
+            return
+        if self._writer is None:
+            self._open()
+        assert self._writer is not None  # noqa: S101 - narrows the type
+        self._fingerprint.update(rows)
+        self._writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+        if self._sink.tell() >= TARGET_FILE_BYTES:
+            self._close_file()
+
+    def close(self) -> tuple[list[str], int, str]:
+        """Close the last file; return the paths of all, their rows and the fingerprint of those."""
+        self._close_file()
+        return self._paths, self._fingerprint.rows, self._fingerprint.value()
+
+    def discard(self) -> None:
+        """Remove what was written: nothing refers to it."""
+        with contextlib.suppress(OSError):  # a full disk has no room for the end of a file either
+            self._close_file()
+        for path in self._paths:
+            with contextlib.suppress(FileNotFoundError):
+                self._fs.delete_file(path)
+
+    def _open(self) -> None:
+        path = f"{self._folder}/{self._contract.name}-{uuid.uuid4().hex}.parquet"
+        self._sink = self._fs.open_output_stream(path)
+        self._paths.append(path)
+        self._writer = pq.ParquetWriter(self._sink, self._contract.arrow_schema, compression="zstd")
+
+    def _close_file(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._sink.close()
+            self._writer = None

@@ -1,0 +1,152 @@
+"""Staging: the parts that a chunked asset flushes on its way to a commit.
+
+A part holds the rows of a group of firms, one Parquet file per table and a marker, written last, that
+names the files with their rows and SHA-256. A part without a valid marker does not exist: a killed step
+leaves nothing that counts, and what is corrupt is ignored, counted and computed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs as pafs
+
+from ftm_resources.warehouse.full_disk import naming_full_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ftm_resources.warehouse import Warehouse
+
+FOLDER = "staging"
+
+
+def digest(value: Any) -> str:
+    """Return 16 hexadecimal digits that identify a JSON value."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part: what its marker says."""
+
+    firms: tuple[str, ...]
+    files: dict[str, dict[str, Any]]
+    """Table → path, rows, sha256."""
+    failures: dict[str, str]
+    """Firm → reason, of the firms that raised."""
+    seconds: float
+
+
+@dataclass
+class Staging:
+    """The parts of one (asset, quarter, plan); a plan with other inputs, code or config has its own folder."""
+
+    warehouse: Warehouse
+    asset: str
+    quarter: str
+    plan_id: str
+    ignored: int = field(default=0, init=False)
+    """Parts found half-written or corrupt, and ignored."""
+
+    def __post_init__(self) -> None:
+        self._fs, root = self.warehouse.filesystem()
+        self._quarter_folder = f"{root}/{FOLDER}/{self.asset}/{self.quarter}"
+        self._folder = f"{self._quarter_folder}/{self.plan_id}"
+
+    def claim(self) -> None:
+        """Mark the plan's parts as in use now: maintenance leaves them alone for its grace period."""
+        self._fs.create_dir(self._folder, recursive=True)
+        with self._fs.open_output_stream(f"{self._folder}/in-use"):
+            pass
+
+    def write(
+        self,
+        firms: Sequence[str],
+        tables: Mapping[str, pa.Table],
+        failures: Mapping[str, str],
+        seconds: float,
+    ) -> Part:
+        """Write the part of a group of firms; it counts once this returns."""
+        name = digest(list(firms))
+        files = {}
+        self._fs.create_dir(self._folder, recursive=True)
+        for table, rows in tables.items():
+            sink = pa.BufferOutputStream()
+            pq.write_table(rows, sink, compression="lz4")
+            content = sink.getvalue().to_pybytes()
+            path = f"{self._folder}/{name}-{table}.parquet"
+            self._put(path, content)
+            sha256 = hashlib.sha256(content).hexdigest()
+            files[table] = {"path": path, "rows": rows.num_rows, "sha256": sha256}
+        part = Part(tuple(firms), files, dict(failures), seconds)
+        self._put(self._marker(firms), json.dumps(part.__dict__).encode())
+        return part
+
+    def find(self, firms: Sequence[str]) -> Part | None:
+        """Return the finished part of this group of firms, if there is one; a broken one is counted."""
+        marker = self._marker(firms)
+        if self._fs.get_file_info(marker).type != pafs.FileType.File:
+            return None
+        try:
+            found = json.loads(self._get(marker))
+            part = Part(tuple(found["firms"]), found["files"], found["failures"], found["seconds"])
+            if part.firms != tuple(firms):
+                raise ValueError("the marker names other firms")
+            for file in part.files.values():
+                if hashlib.sha256(self._get(file["path"])).hexdigest() != file["sha256"]:
+                    raise ValueError(f"{file['path']} is not what was written")
+        except (OSError, ValueError, KeyError, TypeError):
+            self.ignored += 1
+            return None
+        return part
+
+    def read(self, part: Part, table: str) -> pa.Table:
+        """Return a part's rows of one table; OSError if its file is gone or is not what was written."""
+        file = part.files[table]
+        content = self._get(file["path"])
+        if hashlib.sha256(content).hexdigest() != file["sha256"]:
+            raise OSError(f"{file['path']} is corrupt: re-execute the run from the failed chunk")
+        return pq.read_table(pa.BufferReader(content))
+
+    def stream(self, parts: Sequence[Part], table: str) -> Iterator[pa.Table]:
+        """Yield the rows of one table, part by part."""
+        return (self.read(part, table) for part in parts if table in part.files)
+
+    def clear(self) -> None:
+        """Remove the parts of the quarter, those of abandoned plans included."""
+        if self._fs.get_file_info(self._quarter_folder).type == pafs.FileType.Directory:
+            self._fs.delete_dir(self._quarter_folder)
+
+    def _marker(self, firms: Sequence[str]) -> str:
+        return f"{self._folder}/{digest(list(firms))}.json"
+
+    def _put(self, path: str, content: bytes) -> None:
+        """Write a file whole: on disk under a temporary name, renamed; on S3 an object appears at its end."""
+        if isinstance(self._fs, pafs.LocalFileSystem):
+            # A name of its own: a run thought dead may be writing the same part.
+            temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+            try:
+                with naming_full_disk(self.warehouse.root, f"{self.asset} {self.quarter}"):
+                    with self._fs.open_output_stream(temporary) as stream:
+                        stream.write(content)
+                    self._fs.move(temporary, path)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    self._fs.delete_file(temporary)
+                raise
+        else:
+            with self._fs.open_output_stream(path) as stream:
+                stream.write(content)
+
+    def _get(self, path: str) -> bytes:
+        with self._fs.open_input_stream(path) as stream:
+            return bytes(stream.read())

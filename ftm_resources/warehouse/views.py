@@ -1,0 +1,116 @@
+"""DuckDB over the warehouse: a connection with a view per table, on local disk or S3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+import pyarrow as pa
+
+from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import duckdb
+
+    from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.history import AsOf
+
+_SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.float32(): "FLOAT",
+    pa.bool_(): "BOOLEAN",
+    pa.date32(): "DATE",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}
+
+
+def open_connection(
+    warehouse: Warehouse,
+    quarter: str | None,
+    tables: Iterable[str] = tuple(TABLES),
+    as_of: AsOf | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Return a connection in memory with one view per table of the warehouse."""
+    import duckdb  # noqa: PLC0415
+
+    connection = duckdb.connect(":memory:")
+    # A call's time is UTC; a notebook's own zone must not shift it.
+    connection.execute("SET TimeZone = 'UTC'")
+    if urlparse(warehouse.root).scheme.startswith("s3"):
+        _prepare_s3(connection)
+    create_views(connection, warehouse, quarter, tables, as_of)
+    return connection
+
+
+def create_views(
+    connection: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
+    quarter: str | None,
+    tables: Iterable[str] = tuple(TABLES),
+    as_of: AsOf | None = None,
+) -> None:
+    """Create, on any connection, a view per table over the files of its current snapshot, or of `as_of`.
+
+    `naming_audit` is both tables of that name together: topic_id is null for a theme, theme_id for a topic.
+    """
+    tables = tuple(tables)
+    for name in tables:
+        contract = TABLES[name]
+        files = [_path(uri) for uri in warehouse.data_files(name, quarter=quarter, as_of=as_of)]
+        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {_select(contract, files)}')
+    if set(NAMING_AUDITS) <= set(tables):
+        selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
+        connection.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
+
+
+def _select(contract: Table, files: list[str]) -> str:
+    if not files:
+        columns = ", ".join(f'CAST(NULL AS {_sql_type(c.type)}) AS "{c.name}"' for c in contract.columns)
+        return f"SELECT {columns} WHERE false"
+    names = ", ".join(f'"{c.name}"' for c in contract.columns)
+    listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
+    # The quarter is in the path too: DuckDB skips the files of other quarters without opening them.
+    options = f"hive_partitioning = true, hive_types = {{'{PARTITION}': VARCHAR}}"
+    return f"SELECT {names} FROM read_parquet([{listed}], {options})"  # noqa: S608 - names from contracts
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    return f"{_SQL_TYPES[kind.value_type]}[]" if pa.types.is_list(kind) else _SQL_TYPES[kind]
+
+
+def _path(uri: str) -> str:
+    return uri.removeprefix("file://")
+
+
+def _prepare_s3(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load httpfs from its wheel and hand it the credentials that boto3 finds (environment, profile, role)."""
+    import boto3
+    import duckdb_extension_httpfs  # noqa: PLC0415
+
+    # The signed official binary, from its wheel: nothing is downloaded.
+    folder = Path(duckdb_extension_httpfs.__file__).parent
+    extension = next(folder.rglob("httpfs.duckdb_extension"))
+    connection.execute(f"LOAD '{extension}'")
+    session = boto3.session.Session()
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise RuntimeError("no AWS credentials: set them in the environment or a profile")
+    frozen = credentials.get_frozen_credentials()
+    endpoint = urlparse(session.client("s3").meta.endpoint_url)
+    secret = {
+        "KEY_ID": frozen.access_key,
+        "SECRET": frozen.secret_key,
+        "SESSION_TOKEN": frozen.token,
+        "REGION": session.region_name or "us-east-1",
+        "ENDPOINT": endpoint.netloc,
+    }
+    given = ", ".join(f"{k} '{v.replace(chr(39), chr(39) * 2)}'" for k, v in secret.items() if v)
+    style = "path" if "amazonaws" not in endpoint.netloc else "vhost"
+    ssl = str(endpoint.scheme == "https").lower()
+    connection.execute(f"CREATE SECRET ftm (TYPE s3, {given}, URL_STYLE '{style}', USE_SSL {ssl})")

@@ -1,0 +1,85 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from pydantic import ValidationError
+
+from ftm_assets.assets.warehouse_maintenance import (
+    NAME,
+    maintenance_schedule,
+    unfinished_since,
+    warehouse_maintenance,
+)
+from ftm_assets.definitions import build_definitions
+from ftm_resources.warehouse import Warehouse
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(path=str(tmp_path / "warehouse"))
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> dg.DagsterInstance:
+    (tmp_path / "dagster").mkdir()
+    return dg.DagsterInstance.local_temp(str(tmp_path / "dagster"))
+
+
+def metadata(warehouse: Warehouse, instance: dg.DagsterInstance, **config: object) -> dict:
+    result = dg.materialize(
+        [warehouse_maintenance],
+        resources={"warehouse": warehouse},
+        instance=instance,
+        run_config={"ops": {NAME: {"config": config}}},
+    )
+    return {k: v.value for k, v in result.asset_materializations_for_node(NAME)[0].metadata.items()}
+
+
+def test_it_reports_bytes_and_counts_per_table_and_removes_nothing_fresh(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+):
+    warehouse.replace("themes", "2020Q1", [])
+    found = metadata(warehouse, instance)
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in found["by_table"].splitlines()[2:]]
+    assert rows == ["themes", "staging", "runs"]
+    assert found["snapshots"] == 1
+    assert found["bytes"] == sum(
+        p.stat().st_size for p in (Path(warehouse.root) / "ftm").rglob("*") if p.is_file()
+    )
+    assert found["files_removed"] == found["snapshots_expired"] == 0
+    assert found["oldest_unfinished_run"] == "none"
+
+
+@pytest.mark.parametrize("config", [{"keep_days": 0}, {"keep_last": 0}, {"grace_days": 0.01}])
+def test_config_that_would_endanger_a_running_quarter_is_refused(
+    warehouse: Warehouse, instance: dg.DagsterInstance, config: dict
+):
+    with pytest.raises(ValidationError, match="greater than or equal to"):
+        metadata(warehouse, instance, **config)
+
+
+def test_the_oldest_unfinished_run_counts_from_the_run_it_goes_on_with(instance: dg.DagsterInstance):
+    def run(run_id: str, status: dg.DagsterRunStatus, root: str | None = None) -> datetime:
+        instance.add_run(
+            dg.DagsterRun("quarter", run_id, status=status, root_run_id=root, parent_run_id=root)
+        )
+        record = instance.get_run_record_by_id(run_id)
+        assert record is not None
+        return record.create_timestamp
+
+    assert unfinished_since(instance, "me") is None
+    failed = run("failed", dg.DagsterRunStatus.FAILURE)
+    run("me", dg.DagsterRunStatus.STARTED)
+    assert unfinished_since(instance, "me") is None
+    started = run("started", dg.DagsterRunStatus.STARTED)
+    assert unfinished_since(instance, "me") == started
+    run("again", dg.DagsterRunStatus.STARTING, root="failed")
+    assert unfinished_since(instance, "me") == failed < datetime.now(UTC)
+
+
+def test_the_schedule_is_off_and_its_job_is_maintenance_alone():
+    definitions = build_definitions()
+    assert maintenance_schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    job = definitions.resolve_job_def(maintenance_schedule.job_name)
+    assert job.asset_layer.selected_asset_keys == {dg.AssetKey(NAME)}

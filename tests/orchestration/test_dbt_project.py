@@ -1,0 +1,173 @@
+"""The dbt project apart from Dagster: its manifest, its executable, and what goes in and out of its database."""
+
+import json
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from ftm_assets.orchestration import dbt_project
+from ftm_assets.orchestration.dbt_project import MARTS, PROJECT, SOURCES, DbtProjectError
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import Warehouse
+
+QUARTER = "2023Q1"
+
+
+def firm_rows(theme: str, firm: str) -> dict[str, object]:
+    return {
+        "theme_id": theme,
+        "theme_name": "Freight",
+        "firm_id": firm,
+        "firm_name": "Acme",
+        "permno": None,
+        "gvkey": "001",
+        "first_call_date": date(2023, 2, 1),
+        "n_calls": 1,
+        "n_positive": 1,
+        "n_neutral": 0,
+        "n_negative": 0,
+        "n_sentences": 1,
+        "score": 1.0,
+        "quarter": QUARTER,
+    }
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(path=str(tmp_path / "warehouse"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project that a test may change."""
+    return shutil.copytree(PROJECT, tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
+
+
+@pytest.fixture
+def parses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Stand in for `dbt parse`: the folders that were parsed into."""
+    folders: list[Path] = []
+
+    def parse(_project_dir: Path, folder: Path) -> None:
+        folder.mkdir()
+        (folder / "manifest.json").write_text("{}")
+        folders.append(folder)
+
+    monkeypatch.setattr(dbt_project, "_parse", parse)
+    return folders
+
+
+def test_one_of_several_callers_parses_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    commands = []
+    run = subprocess.run
+
+    def counted(command: list[str], **options: object) -> subprocess.CompletedProcess:
+        commands.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", counted)
+    with ThreadPoolExecutor(4) as pool:
+        paths = set(pool.map(lambda _: dbt_project.manifest(target=tmp_path / "target"), range(4)))
+    [path] = paths
+    found = json.loads(path.read_text())
+    assert len(commands) == 1
+    assert {n["name"] for n in found["nodes"].values() if n["resource_type"] == "model"} == set(MARTS)
+    assert {s["name"] for s in found["sources"].values()} == set(SOURCES)
+
+
+def test_a_manifest_serves_until_a_file_of_the_project_changes(project: Path, parses: list[Path]):
+    first = dbt_project.manifest(project)
+    model = project / "models" / "theme_sentiment.sql"
+    model.touch()
+    assert dbt_project.manifest(project) == first
+    model.write_text(model.read_text() + "\n-- changed\n")
+    second = dbt_project.manifest(project)
+    assert second != first
+    (project / "models" / "third.sql").write_text("select 1 as one")
+    assert dbt_project.manifest(project) not in {first, second}
+    assert len(parses) == 3
+
+
+def test_what_dbt_writes_into_its_target_does_not_count_as_a_change(project: Path, parses: list[Path]):
+    first = dbt_project.manifest(project)
+    (project / "target" / "run_results.json").write_text("{}")
+    assert dbt_project.manifest(project) == first
+    assert len(parses) == 1
+
+
+def test_a_project_that_does_not_parse_says_why_and_leaves_no_manifest(project: Path):
+    (project / "models" / "broken.sql").write_text("select * from {{ ref('no_such_model') }}")
+    with pytest.raises(DbtProjectError, match="no_such_model"):
+        dbt_project.manifest(project)
+    assert not list((project / "target").glob("**/manifest.json"))
+
+
+def test_a_target_that_cannot_be_written_says_what_to_do(tmp_path: Path):
+    (tmp_path / "target").write_text("a file where the folder should be")
+    with pytest.raises(DbtProjectError, match=r"python -m ftm_resources\.dbt_project"):
+        dbt_project.manifest(target=tmp_path / "target")
+
+
+def test_dbt_is_that_of_the_running_interpreter_whatever_the_path(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    assert os.access(dbt_project.dbt_executable(), os.X_OK)
+    assert dbt_project.dbt_resource().dbt_executable == dbt_project.dbt_executable()
+
+
+def test_rows_come_back_as_they_went_in_sorted_by_key(warehouse: Warehouse, tmp_path: Path):
+    name = "firm_theme_sentiment"
+    rows = [firm_rows("b", "1"), firm_rows("a", "2"), firm_rows("a", "1")]
+    warehouse.replace(name, QUARTER, [pa.Table.from_pylist(rows, schema=TABLES[name].arrow_schema)])
+    dbt_project.stage(tmp_path / "work", {t: warehouse.quarter(t, QUARTER) for t in (*SOURCES, *MARTS)})
+    read = dbt_project.built(tmp_path / "work", name)
+    assert read.to_pylist() == [rows[2], rows[1], rows[0]]
+    assert read.schema.types == TABLES[name].arrow_schema.types
+
+
+def test_staging_takes_the_quarter_as_it_was_when_it_was_opened(warehouse: Warehouse, tmp_path: Path):
+    name, schema = "firm_theme_sentiment", TABLES["firm_theme_sentiment"].arrow_schema
+    warehouse.replace(name, QUARTER, [pa.Table.from_pylist([firm_rows("a", "1")], schema=schema)])
+    opened = {t: warehouse.quarter(t, QUARTER) for t in (*SOURCES, *MARTS)}
+    warehouse.replace(name, QUARTER, [pa.Table.from_pylist([firm_rows("b", "1")], schema=schema)])
+    dbt_project.stage(tmp_path / "work", opened)
+    assert dbt_project.built(tmp_path / "work", name).column("theme_id").to_pylist() == ["a"]
+
+
+def test_what_failed_is_told_with_the_rows_that_a_test_found(tmp_path: Path):
+    with duckdb.connect(str(tmp_path / dbt_project.DATABASE)) as connection:
+        connection.execute("CREATE TABLE theme_sentiment AS SELECT range AS n FROM range(9)")
+    results = [
+        {"unique_id": "model.ftm.theme_sentiment", "status": "success", "message": "OK", "compiled_code": ""},
+        {"unique_id": "model.ftm.other", "status": "error", "message": "no column x", "compiled_code": "?"},
+        {
+            "unique_id": "test.ftm.small.abc",
+            "status": "fail",
+            "message": "Got 6 results",
+            "compiled_code": "select * from theme_sentiment where n > 2",
+        },
+    ]
+    (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
+    broken, failed = dbt_project.failed_nodes(tmp_path)
+    assert (broken.name, broken.message, broken.rows) == ("model other", "no column x", None)
+    assert (failed.name, failed.message) == ("test small", "Got 6 results")
+    assert failed.rows.to_pylist() == [{"n": n} for n in range(3, 9)]
+
+
+def test_the_command_copies_a_quarter_for_work_with_dbt_alone(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    schema = TABLES["firm_theme_sentiment"].arrow_schema
+    warehouse.replace(
+        "firm_theme_sentiment", QUARTER, [pa.Table.from_pylist([firm_rows("a", "1")], schema=schema)]
+    )
+    monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
+    dbt_project.main([QUARTER])
+    assert dbt_project.built(tmp_path / "target", "firm_theme_sentiment").num_rows == 1

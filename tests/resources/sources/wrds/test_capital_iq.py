@@ -1,0 +1,318 @@
+"""The Capital IQ source on a real PostgreSQL: which calls, versions, links and components it takes."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from ftm_assets.methods.calls.versions import build_transcripts
+from ftm_resources.sources.base import COMPONENTS, bounds
+from ftm_resources.sources.sample.generated import SampleSource
+from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
+from ftm_resources.sources.wrds.links import GvkeySpan, Links, PermnoSpan
+
+if TYPE_CHECKING:
+    from benchmarks.wrds_server import Library
+
+QUARTER = "2023Q1"
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
+
+
+CALLED = utc(2023, 2, 1, 14, 30)
+
+
+def read(
+    quarter: str = QUARTER, **options: Any
+) -> tuple[list[dict[str, Any]], dict[str, tuple[str, str | None]]]:
+    """Return the components of a quarter, and the audit's status and reason by transcript."""
+    source = CapitalIqSource(**options)
+    tables = list(source.components(quarter))
+    assert all(t.schema.equals(COMPONENTS) for t in tables)
+    audit = {a["transcriptid"]: (a["status"], a["reason"]) for a in source.audit().to_pylist()}
+    return [row for t in tables for row in t.to_pylist()], audit
+
+
+def calls(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(row["transcriptid"] for row in rows))
+
+
+@pytest.fixture
+def linked(library: "Library") -> "Library":
+    """Company 1 has one GVKEY and one PERMNO, for ever."""
+    library.add_gvkey()
+    library.add_link(10107)
+    return library
+
+
+def test_a_call_becomes_components_with_links_as_of_its_date(linked: "Library"):
+    linked.add_call(55, at=CALLED, event=7)
+    rows, audit = read()
+    assert rows[0] == {
+        "companyid": "1",
+        "companyname": "Firm 1",
+        "transcriptid": "55",
+        "componentorder": 0,
+        "componenttext": "Good day.",
+        "mostimportantdateutc": CALLED,
+        "is_date_only": False,
+        "speakertypename": "Executives",
+        "gvkey": "000001",
+        "permno": 10107,
+        "link_date": date(2023, 2, 1),
+        "ticker": None,
+        "headline": "Firm 1, Earnings Call",
+        "componenttypename": "Presenter Speech",
+        "transcriptpersonname": "Ann Lee",
+        "keydevid": "7",
+        "transcriptcollectiontypename": "Proofed Copy",
+    }
+    assert audit == {}
+
+
+def test_a_link_that_expired_before_the_call_leaves_the_firm_out_and_says_when_it_ended(library: "Library"):
+    library.add_gvkey()
+    library.add_link(10107, end=date(2023, 1, 31))
+    library.add_call(55, at=CALLED)
+    rows, audit = read()
+    assert rows == []
+    ended = "the last link of GVKEY 000001 ended on 2023-01-31, the call is of 2023-02-01"
+    assert audit == {"55": ("unlinked", f"PERMNO expired: {ended}")}
+
+
+def test_a_link_is_valid_on_its_first_and_on_its_last_day(library: "Library"):
+    library.add_gvkey()
+    library.add_link(10107, start=date(2023, 2, 1), end=date(2023, 2, 1))
+    for transcript, day in ((54, 31), (55, 1), (56, 2)):
+        library.add_call(transcript, at=utc(2023, 1 if day == 31 else 2, day, 14, 0))
+    rows, audit = read()
+    assert calls(rows) == ["55"]
+    assert audit["54"][1].startswith(
+        "PERMNO not yet valid: the first link of GVKEY 000001 starts on 2023-02-01"
+    )
+    assert audit["56"][1].startswith("PERMNO expired")
+
+
+def test_without_require_permno_an_unlinked_firm_stays_with_its_gvkey(library: "Library"):
+    library.add_gvkey()
+    library.add_call(55, at=CALLED)
+    library.add_call(56, at=CALLED, company=2)
+    rows, audit = read(require_permno=False)
+    assert [(r["companyid"], r["gvkey"], r["permno"], r["link_date"]) for r in rows[::2]] == [
+        ("1", "000001", None, None),
+        ("2", None, None, None),
+    ]
+    assert audit["55"] == ("kept", "no PERMNO: GVKEY 000001 has none in CRSP")
+    assert audit["56"] == ("kept", "no GVKEY: company 2 has none")
+
+
+def test_of_two_permnos_the_confirmed_primary_one_wins_and_the_tie_is_recorded(linked: "Library"):
+    linked.add_link(20000, linktype="LU", primary="P", start=date(2020, 1, 1))
+    linked.add_link(30000, linktype="LC", primary="C", start=date(2022, 1, 1))
+    linked.add_link(40000, linktype="LS", primary="P")
+    linked.add_link(50000, linktype="LC", primary="N")
+    linked.add_call(55, at=CALLED)
+    rows, audit = read()
+    assert {r["permno"] for r in rows} == {10107}
+    assert audit["55"] == (
+        "kept",
+        "several PERMNOs on 2023-02-01: 10107 (LC P from 1990-01-01) taken before "
+        "30000 (LC C from 2022-01-01), 20000 (LU P from 2020-01-01)",
+    )
+
+
+def test_between_equal_links_the_newest_wins_and_between_those_the_lowest_permno():
+    spans = [
+        PermnoSpan(3, date(2001, 1, 1), None, "LC", "P"),
+        PermnoSpan(2, date(2002, 1, 1), None, "LC", "P"),
+        PermnoSpan(1, date(2002, 1, 1), None, "LC", "P"),
+    ]
+    links = Links({1: [GvkeySpan("a", None, None)]}, {"a": spans})
+    assert links.at(1, date(2023, 2, 1)).permno == 1
+
+
+def test_the_same_permno_by_two_links_is_no_tie(linked: "Library"):
+    linked.add_link(10107, linktype="LU")
+    linked.add_call(55, at=CALLED)
+    assert read()[1] == {}
+
+
+def test_a_company_whose_gvkey_changed_is_linked_by_the_one_of_the_day(library: "Library"):
+    library.add_gvkey("000001", end=date(2023, 1, 31))
+    library.add_gvkey("000002", start=date(2023, 2, 1))
+    library.add_link(10107, "000001")
+    library.add_link(20000, "000002")
+    library.add_call(54, at=utc(2023, 1, 31, 14, 30))
+    library.add_call(55, at=CALLED)
+    rows, _ = read()
+    assert [(r["transcriptid"], r["gvkey"], r["permno"]) for r in rows[::2]] == [
+        ("54", "000001", 10107),
+        ("55", "000002", 20000),
+    ]
+
+
+def test_a_call_on_a_day_without_gvkey_says_which_the_company_has_had(library: "Library"):
+    library.add_gvkey("000001", end=date(2022, 12, 31))
+    library.add_link(10107)
+    library.add_call(55, at=CALLED)
+    reason = "no GVKEY: company 1 has GVKEY 000001, but not on 2023-02-01"
+    assert read()[1] == {"55": ("unlinked", reason)}
+
+
+def test_an_evening_call_on_the_last_day_belongs_to_the_quarter_of_new_york(linked: "Library"):
+    linked.add_call(55, at=utc(2023, 4, 1, 0, 30))  # 20:30 on 31 March in New York
+    linked.add_call(56, at=utc(2023, 4, 1, 4, 0))  # midnight there
+    linked.add_call(54, at=utc(2023, 1, 1, 4, 59))  # still 2022 there
+    assert [calls(read(q)[0]) for q in ("2022Q4", "2023Q1", "2023Q2")] == [["54"], ["55"], ["56"]]
+
+
+def test_a_call_after_the_close_is_marked_by_the_clock_of_new_york(linked: "Library"):
+    linked.add_call(54, ["Before."], at=utc(2023, 2, 1, 20, 59))
+    linked.add_call(55, ["At the bell."], at=utc(2023, 2, 1, 21, 0))  # 16:00 in winter
+    linked.add_call(56, ["In summer."], at=utc(2023, 3, 31, 20, 0))  # 16:00 there again
+    linked.add_call(57, ["Some time."], on=date(2023, 2, 2))
+    table = pa.concat_tables(CapitalIqSource().components(QUARTER))
+    kept, _ = build_transcripts(table, QUARTER)
+    marks = {r["transcript_id"]: r["is_after_close"] for r in kept.to_pylist()}
+    assert marks == {"54": False, "55": True, "56": True, "57": None}
+
+
+def test_of_five_versions_the_most_final_then_the_newest_is_read_and_the_others_are_superseded(
+    linked: "Library",
+):
+    for transcript, collection, hour in (
+        (51, "Spellchecked Copy", 20),
+        (52, "Edited Copy", 21),
+        (59, "Proofed Copy", 9),
+        (54, "Proofed Copy", 10),
+        (55, None, 23),
+    ):
+        linked.add_call(transcript, at=CALLED, event=7, collection=collection, created=utc(2023, 2, 2, hour))
+    rows, audit = read()
+    assert calls(rows) == ["54"]
+    assert audit == {
+        "51": ("superseded", "transcript 54 is the proofed copy, this one the spellchecked copy"),
+        "52": ("superseded", "transcript 54 is the proofed copy, this one the edited copy"),
+        "59": (
+            "superseded",
+            "transcript 54 was made later (2023-02-02 10:00 against 2023-02-02 09:00 UTC)",
+        ),
+        "55": ("superseded", "transcript 54 is the proofed copy, this one the version of no known type"),
+    }
+
+
+def test_two_events_of_a_firm_in_a_quarter_are_both_kept(linked: "Library"):
+    linked.add_call(55, at=CALLED, event=7)
+    linked.add_call(56, ["Merger."], at=utc(2023, 3, 1, 15, 0), event=8)
+    assert calls(read()[0]) == ["55", "56"]
+
+
+def test_components_come_in_the_order_of_the_vendor_whatever_that_of_the_table(linked: "Library"):
+    linked.add_call(55, ["Third.", "First.", "Second."], at=CALLED, orders=[2, 0, 1])
+    assert [(r["componentorder"], r["componenttext"]) for r in read()[0]] == [
+        (0, "First."),
+        (1, "Second."),
+        (2, "Third."),
+    ]
+
+
+def test_components_whose_order_is_missing_or_twice_there_are_counted(linked: "Library"):
+    linked.add_call(55, ["Last.", "First.", "Second."], at=CALLED, orders=[None, 4, 4])
+    assert [(r["componentorder"], r["componenttext"]) for r in read()[0]] == [
+        (0, "First."),
+        (1, "Second."),
+        (2, "Last."),
+    ]
+
+
+def test_a_component_without_text_is_passed_over_and_a_call_without_any_is_in_the_audit(linked: "Library"):
+    linked.add_call(55, ["Good day.", None, " \n", "Bye."], at=CALLED)
+    linked.add_call(56, [None, ""], at=utc(2023, 3, 1, 15, 0))
+    rows, audit = read()
+    assert [(r["transcriptid"], r["componentorder"]) for r in rows] == [("55", 0), ("55", 3)]
+    assert audit == {"56": ("empty", "no component has text")}
+
+
+def test_a_component_without_a_person_has_an_unknown_speaker(linked: "Library"):
+    linked.add_call(55, at=CALLED, people=[None, ("Answer", "", "")])
+    rows, _ = read()
+    assert [(r["speakertypename"], r["transcriptpersonname"]) for r in rows] == [("Unknown", None)] * 2
+
+
+def test_a_component_with_two_persons_is_one_component(linked: "Library"):
+    linked.add_call(55, ["Good day."], at=CALLED)
+    linked.server.copy(f"{linked.ciq}.wrds_transcript_person", [[55000, "Answer", "Bob Ray", "Executives"]])
+    assert len(read()[0]) == 1
+
+
+def test_people_are_searched_by_transcript_where_their_table_has_it(linked: "Library"):
+    linked.add_call(55, ["One.", "Two."], at=CALLED)
+    people = f"{linked.ciq}.wrds_transcript_person"
+    linked.server.run(f"ALTER TABLE {people} ADD COLUMN transcriptid double precision")
+    linked.server.run(f"UPDATE {people} SET transcriptid = 55 WHERE transcriptcomponentid = 55000")
+    # The other's stays empty, and so it is not found.
+    assert [r["transcriptpersonname"] for r in read()[0]] == ["Ann Lee", None]
+
+
+def test_events_that_are_no_earnings_calls_are_passed_over(linked: "Library"):
+    linked.add_call(55, at=CALLED, kind=51)
+    linked.add_call(56, at=CALLED, company=1)
+    rows, audit = read()
+    assert calls(rows) == ["56"]
+    assert "55" not in audit
+
+
+def test_a_call_without_a_time_of_day_is_on_its_bare_date(linked: "Library"):
+    linked.add_call(55, on=date(2023, 3, 31))
+    rows, _ = read()
+    assert rows[0]["is_date_only"]
+    assert rows[0]["link_date"] == date(2023, 3, 31)
+
+
+def test_a_call_listed_for_two_companies_is_read_once_and_noted(linked: "Library"):
+    linked.add_call(55, at=CALLED)
+    linked.server.run(
+        f"INSERT INTO {linked.ciq}.wrds_transcript_detail SELECT 2, 'Firm 2', keydevid, transcriptid, headline, "
+        "mostimportantdateutc, mostimportanttimeutc, keydeveventtypeid, 1, transcriptcollectiontypename, 'Final', "
+        f"transcriptcreationdate_utc, transcriptcreationtime_utc FROM {linked.ciq}.wrds_transcript_detail"
+    )
+    rows, audit = read()
+    assert len(rows) == 2
+    assert audit == {"55": ("kept", "also listed for company 2")}
+
+
+@pytest.mark.usefixtures("linked")
+def test_a_quarter_without_calls_yields_nothing():
+    assert read("2001Q1") == ([], {})
+
+
+def test_a_few_hundred_firms_come_as_the_sample_made_them_firm_by_firm(library: "Library"):
+    library.add_sample(300, QUARTER)
+    progress: list[tuple[int, int | None]] = []
+    source = CapitalIqSource(require_permno=False, batch_calls=40)
+    found = pa.concat_tables(source.components(QUARTER, lambda done, total: progress.append((done, total))))
+    superseded = [a["transcriptid"] for a in source.audit().to_pylist() if a["status"] == "superseded"]
+    key = [("companyid", "ascending"), ("mostimportantdateutc", "ascending"), ("componentorder", "ascending")]
+    made = pa.concat_tables(SampleSource(300).components(QUARTER)).to_pylist()
+    expected = [{**row, "ticker": None} for row in made if row["transcriptid"] not in superseded]
+    assert found.sort_by(key).to_pylist() == sorted(
+        expected, key=lambda r: (r["companyid"], r["mostimportantdateutc"], r["componentorder"])
+    )
+    assert found.column("companyid").to_pylist() == sorted(found.column("companyid").to_pylist())
+    assert len(progress) > 5
+    assert progress[-1] == (found.num_rows, found.num_rows)
+
+
+@pytest.mark.parametrize("quarter", ["2023", "2023Q5", "Q1", "2023Q1; --"])
+def test_what_is_no_quarter_is_refused(quarter: str):
+    with pytest.raises(ValueError, match="is not a quarter such as 2023Q1"):
+        bounds(quarter)
+
+
+def test_a_quarter_is_its_first_to_its_last_day():
+    assert bounds("2023Q4") == (date(2023, 10, 1), date(2023, 12, 31))
+    assert bounds("2024Q1") == (date(2024, 1, 1), date(2024, 3, 31))

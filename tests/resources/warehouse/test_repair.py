@@ -1,0 +1,140 @@
+"""Damaged files of a table: named in the error, and the way back that the error and the README tell of."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ftm_resources.warehouse import Warehouse, repair
+from ftm_resources.warehouse.history import WarehouseError
+from ftm_resources.warehouse.repair import restore, verify
+
+TABLE = "firm_topics"
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path, topics: Callable) -> Warehouse:
+    """A table whose first quarter has been replaced once and whose second was written last."""
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter, n in [("2020Q1", 3), ("2020Q1", 5), ("2020Q2", 2000)]:
+        warehouse.replace(TABLE, quarter, [topics(quarter, n)])
+    return warehouse
+
+
+def delete(path: Path) -> None:
+    path.unlink()
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:30])
+
+
+def overwrite(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + bytes(len(content) - 300) + content[-296:])
+
+
+def data_file(warehouse: Warehouse, quarter: str) -> Path:
+    (uri,) = warehouse.data_files(TABLE, quarter=quarter)
+    return Path(uri.removeprefix("file://"))
+
+
+def metadata_file(warehouse: Warehouse, kind: str) -> Path:
+    table = warehouse.table(TABLE)
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    uri = {
+        "metadata": table.metadata_location,
+        "manifest list": snapshot.manifest_list,
+        "manifest": snapshot.manifests(table.io)[0].manifest_path,
+    }[kind]
+    return Path(uri.removeprefix("file://"))
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [(delete, "is gone"), (truncate, "has 30 bytes where .* were written"), (overwrite, "cannot be read")],
+)
+def test_a_damaged_data_file_is_named_and_materializing_again_mends_it(
+    warehouse: Warehouse, topics: Callable, harm: Callable, says: str
+):
+    path = data_file(warehouse, "2020Q2")
+    harm(path)
+    message = rf"{TABLE} 2020Q2: data file file://{path} {says}.*; materialize {TABLE} for 2020Q2 again"
+    with pytest.raises(WarehouseError, match=message):
+        warehouse.read(TABLE, "2020Q2")
+    assert warehouse.read(TABLE, "2020Q1").num_rows == 5, "the other quarters can be read"
+    with pytest.raises((duckdb.Error, WarehouseError)):
+        warehouse.connect().execute("SELECT max(topic_id) FROM firm_topics").fetchall()
+    checked, (problem,) = verify(warehouse, "2020Q2")
+    assert path.name in problem
+    warehouse.replace(TABLE, "2020Q2", [topics("2020Q2", 4)])
+    assert warehouse.read(TABLE, "2020Q2").num_rows == 4
+    assert warehouse.connect().execute("SELECT count(*) FROM firm_topics").fetchone() == (9,)
+    assert verify(warehouse, "2020Q2") == (checked, [])
+
+
+@pytest.mark.parametrize("kind", ["metadata", "manifest list", "manifest"])
+@pytest.mark.parametrize("harm", [delete, truncate])
+def test_damaged_metadata_is_named_and_restoring_goes_back_to_the_newest_readable_state(
+    warehouse: Warehouse, topics: Callable, kind: str, harm: Callable
+):
+    path = metadata_file(warehouse, kind)
+    harm(path)
+    message = (
+        rf"{TABLE}: .*{path.name}.*; put it back from a backup, or run `python -m ftm_assets.cli.warehouse "
+    )
+    for read in (
+        lambda: warehouse.read(TABLE, "2020Q2"),
+        lambda: warehouse.connect(tables=[TABLE]),
+        lambda: warehouse.replace(TABLE, "2020Q2", [topics("2020Q2", 1)]),
+    ):
+        with pytest.raises(WarehouseError, match=message + f"restore {TABLE}`"):
+            read()
+    assert warehouse.read("themes", "2020Q1").num_rows == 0, "the other tables can be read"
+    restored = restore(warehouse, TABLE)
+    assert restored.went_back
+    assert warehouse.read(TABLE, "2020Q1").num_rows == 5
+    assert warehouse.read(TABLE, "2020Q2").num_rows == 0, "the write of the damaged file is undone"
+    warehouse.replace(TABLE, "2020Q2", [topics("2020Q2", 2)])
+    assert warehouse.connect().execute("SELECT count(*) FROM firm_topics").fetchone() == (7,)
+
+
+def test_every_writer_and_reader_is_refused_alike_and_no_empty_table_takes_its_place(warehouse: Warehouse):
+    delete(metadata_file(warehouse, "metadata"))
+    for _ in range(2):
+        with pytest.raises(WarehouseError, match="restore firm_topics"):
+            warehouse.table(TABLE)
+
+
+def test_restoring_what_can_be_read_does_nothing(warehouse: Warehouse):
+    before = warehouse.table(TABLE).metadata_location
+    assert not restore(warehouse, TABLE).went_back
+    assert warehouse.table(TABLE).metadata_location == before
+
+
+def test_restoring_without_any_readable_metadata_says_what_is_left_to_do(warehouse: Warehouse):
+    for path in (Path(warehouse.root) / "ftm" / TABLE / "metadata").glob("*.metadata.json"):
+        delete(path)
+    with pytest.raises(WarehouseError, match=r"no metadata file under .* restore that folder from a backup"):
+        restore(warehouse, TABLE)
+
+
+def test_rows_that_are_not_those_written_are_found_though_every_file_can_be_read(
+    warehouse: Warehouse, topics: Callable
+):
+    path = data_file(warehouse, "2020Q1")
+    foreign = Warehouse(path=f"{warehouse.root}-2")
+    foreign.replace(TABLE, "2020Q1", [topics("2020Q1", 5).set_column(1, "firm_id", [["2"] * 5])])
+    path.write_bytes(data_file(foreign, "2020Q1").read_bytes())
+    assert verify(warehouse, "2020Q1")[1] == [
+        "firm_topics 2020Q1: its rows are not those that were written; materialize firm_topics for 2020Q1 again"
+    ]
+    assert verify(warehouse, "2020Q2") == (1, [])
+
+
+def test_an_error_that_no_file_explains_stays_what_it_is(warehouse: Warehouse):
+    scan = warehouse.table(TABLE).scan()
+    with pytest.raises(ZeroDivisionError), repair.naming_damage(scan, TABLE, "2020Q1"):
+        _ = 1 / 0

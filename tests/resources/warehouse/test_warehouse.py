@@ -1,0 +1,187 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ftm_resources.tables import TABLES, ContractError
+from ftm_resources.warehouse import Warehouse, WarehouseError
+from ftm_resources.warehouse.fingerprint import fingerprint
+
+
+def topics(quarter: str, n: int, *, firm: str = "1") -> pa.Table:
+    return pa.table(
+        {
+            "topic_id": [f"{quarter}:{firm}:{i:03d}" for i in range(n)],
+            "firm_id": [firm] * n,
+            "local_topic": pa.array(range(n), pa.int32()),
+            "n_sentences": pa.array([3] * n, pa.int32()),
+            "keywords": [["price", "mix"]] * n,
+            "representative_sentence_ids": [["s"]] * n,
+        }
+    )
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(path=str(tmp_path / "warehouse"))
+
+
+def test_a_table_of_an_earlier_version_is_named_with_the_column_that_it_lacks(warehouse: Warehouse):
+    with warehouse.table("firm_topics").update_schema(allow_incompatible_changes=True) as change:
+        change.delete_column("keywords")
+    with pytest.raises(WarehouseError, match=r"firm_topics in .* has no keywords. Set FTM_WAREHOUSE"):
+        warehouse.quarter("firm_topics", "2020Q1")
+
+
+def test_what_is_written_is_read_back(warehouse: Warehouse):
+    rows, content = warehouse.replace(
+        "firm_topics", "2020Q1", [topics("2020Q1", 3), topics("2020Q1", 2, firm="2")]
+    )
+    read = warehouse.read("firm_topics", "2020Q1")
+    assert rows == read.num_rows == 5
+    assert read.schema.equals(TABLES["firm_topics"].arrow_schema)
+    assert fingerprint(read, TABLES["firm_topics"]) == content
+
+
+def test_replacing_a_quarter_leaves_the_new_rows_and_the_other_quarters(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 4)])
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 2
+    assert warehouse.read("firm_topics", "2020Q2").num_rows == 4
+    assert warehouse.quarters("firm_topics") == ["2020Q1", "2020Q2"]
+
+
+def test_replacing_with_nothing_empties_the_quarter_and_says_what_it_was_made_from(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q1", [], provenance={"run_id": "r2"})
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 0
+    assert warehouse.provenance("firm_topics", "2020Q1")["run_id"] == "r2"
+
+
+def test_a_held_quarter_reads_its_snapshot_after_a_replacement(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    held = warehouse.quarter("firm_topics", "2020Q1")
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 1)])
+    assert held.read().num_rows == 3
+    assert warehouse.quarter("firm_topics", "2020Q1").read().num_rows == 1
+
+
+def test_the_content_of_a_quarter_ignores_writes_to_other_quarters_and_equal_rewrites(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    before = warehouse.quarter("firm_topics", "2020Q1").content
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 3)])
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    assert warehouse.quarter("firm_topics", "2020Q1").content == before
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 4)])
+    assert warehouse.quarter("firm_topics", "2020Q1").content != before
+
+
+def test_a_batch_against_the_contract_is_refused_by_column_and_leaves_the_quarter(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    bad = topics("2020Q1", 2).set_column(3, "n_sentences", pa.array([0, 1], pa.int32()))
+    with pytest.raises(ContractError, match="firm_topics: column 'n_sentences' holds 0"):
+        warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 1), bad])
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 3
+    files = list((Path(warehouse.root) / "ftm" / "firm_topics" / "data").rglob("*.parquet"))
+    assert len(files) == 1, "the refused write left no file behind"
+
+
+def test_columns_and_firms_select(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3), topics("2020Q1", 2, firm="2")])
+    read = warehouse.quarter("firm_topics", "2020Q1").read(["topic_id"], firms=["2"])
+    assert read.column_names == ["topic_id"]
+    assert read.column("topic_id").to_pylist() == ["2020Q1:2:000", "2020Q1:2:001"]
+
+
+def test_every_table_can_be_created_and_queried_empty(warehouse: Warehouse):
+    connection = warehouse.connect()
+    for name, contract in TABLES.items():
+        assert warehouse.read(name, "2020Q1").schema.equals(contract.arrow_schema)
+        assert connection.execute(f'SELECT count(*) FROM "{name}"').fetchone() == (0,)
+
+
+def test_duckdb_sees_every_quarter_and_opens_the_files_of_one(warehouse: Warehouse):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 4)])
+    connection = warehouse.connect()
+    by_quarter = "SELECT quarter, count(*) FROM firm_topics GROUP BY 1 ORDER BY 1"
+    assert connection.execute(by_quarter).fetchall() == [("2020Q1", 3), ("2020Q2", 4)]
+    plan = connection.execute(
+        "EXPLAIN ANALYZE SELECT count(*) FROM firm_topics WHERE quarter = '2020Q2'"
+    ).fetchall()
+    assert "Total Files Read: 1" in plan[0][1]
+    one = warehouse.connect(quarter="2020Q1")
+    assert one.execute(by_quarter).fetchall() == [("2020Q1", 3)]
+
+
+def test_parallel_first_writes_of_eight_quarters_lose_nothing(warehouse: Warehouse):
+    quarters = [f"{year}Q{q}" for year in (2020, 2021) for q in (1, 2, 3, 4)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda q: warehouse.replace("firm_topics", q, [topics(q, 5)]), quarters))
+    assert {q: warehouse.read("firm_topics", q).num_rows for q in quarters} == dict.fromkeys(quarters, 5)
+
+
+def test_provenance_names_run_quarter_code_version_and_inputs(warehouse: Warehouse):
+    made_from = {
+        "run_id": "abc",
+        "code_version": "1",
+        "inputs": {"sentences": {"snapshot_id": 7, "content": "x"}},
+    }
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 1)], provenance=made_from)
+    found = warehouse.provenance("firm_topics", "2020Q1")
+    assert {k: found[k] for k in made_from} == made_from
+    assert found["quarter"] == "2020Q1"
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path):
+    folder = tmp_path / "a b" / "ü'%20"
+    warehouse = Warehouse(path=str(folder))
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 2
+    assert warehouse.connect().execute("SELECT count(*) FROM firm_topics").fetchone() == (2,)
+    assert list(folder.rglob("*.metadata.json"))
+    assert [p.name for p in tmp_path.iterdir()] == ["a b"], "all of it lies in the folder"
+
+
+def test_both_audits_of_naming_are_one_view(warehouse: Warehouse):
+    shared = {
+        "outcome": ["named"],
+        "reason": pa.array([None], pa.string()),
+        "model": ["m"],
+        "prompt_version": ["1"],
+        "is_cached": [False],
+        "n_attempts": pa.array([1], pa.int32()),
+        "tokens_in": pa.array([900], pa.int32()),
+        "tokens_out": pa.array([40], pa.int32()),
+        "seconds": [0.5],
+        "cost": pa.array([None], pa.float64()),
+        "answered_at": pa.array([None], pa.timestamp("us", tz="UTC")),
+    }
+    warehouse.replace(
+        "topic_naming_audit",
+        "2020Q1",
+        [pa.table({"topic_id": ["2020Q1:1:000"], "firm_id": ["1"], **shared})],
+    )
+    warehouse.replace(
+        "theme_naming_audit", "2020Q1", [pa.table({"theme_id": ["2020Q1:theme:000"], **shared})]
+    )
+    sql = "SELECT topic_id, theme_id, quarter, tokens_in FROM naming_audit ORDER BY topic_id NULLS LAST"
+    assert warehouse.connect().execute(sql).fetchall() == [
+        ("2020Q1:1:000", None, "2020Q1", 900),
+        (None, "2020Q1:theme:000", "2020Q1", 900),
+    ]
+
+
+def test_the_length_of_a_quarters_vectors_is_read_from_its_first_row(warehouse: Warehouse):
+    assert warehouse.dimension("sentence_embeddings", "2020Q1") is None
+    rows = {
+        "sentence_id": ["a"],
+        "firm_id": ["1"],
+        "embedding": pa.array([[0.6, 0.8]], pa.list_(pa.float32())),
+    }
+    warehouse.replace("sentence_embeddings", "2020Q1", [pa.table(rows)])
+    assert warehouse.dimension("sentence_embeddings", "2020Q1") == 2
+    assert warehouse.dimension("sentence_embeddings", "2020Q2") is None

@@ -1,0 +1,75 @@
+"""The warehouse on S3 with the Glue catalog, both served over HTTP on this machine."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from ftm_resources.warehouse import Warehouse, history, repair
+from ftm_resources.warehouse.cleanup import Policy, maintain
+from ftm_resources.warehouse.history import WarehouseError
+from ftm_resources.warehouse.parts import Staging
+
+Topics = Callable[[str, int], pa.Table]
+
+
+@pytest.fixture
+def warehouse(warehouse_on_s3: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
+    with warehouse_on_s3() as warehouse:
+        yield warehouse
+
+
+def test_quarters_are_replaced_read_and_queried(warehouse: Warehouse, topics: Topics):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 4)])
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
+    assert warehouse.quarters("firm_topics") == ["2020Q1", "2020Q2"]
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 2
+    by_quarter = "SELECT quarter, count(*) FROM firm_topics GROUP BY 1 ORDER BY 1"
+    connection = warehouse.connect(tables=["firm_topics"])
+    assert connection.execute(by_quarter).fetchall() == [("2020Q1", 2), ("2020Q2", 4)]
+
+
+def test_a_tag_outlives_maintenance_and_what_it_lets_go_of_is_removed(warehouse: Warehouse, topics: Topics):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    history.tag(warehouse, "2020Q1", "paper-v1")
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 4)])
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 5)])
+    Staging(warehouse, "firm_topics", "2020Q1", "plan").write(
+        ["1"], {"firm_topics": topics("2020Q1", 1)}, {}, 0.0
+    )
+    later = datetime.now(UTC) + timedelta(days=40)
+    found = maintain(warehouse, Policy(keep_last=1, now=later), tables=["firm_topics"])
+    assert found["staging"].files_removed == 2
+    assert found["firm_topics"].snapshots_expired == 2
+    assert len(_objects(".parquet")) == 2
+    assert warehouse.read("firm_topics", "2020Q1", as_of="paper-v1").num_rows == 3
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 5
+    history.untag(warehouse, "2020Q1", "paper-v1")
+    maintain(warehouse, Policy(keep_last=1, now=later), tables=["firm_topics"])
+    assert len(_objects(".parquet")) == 1
+    assert warehouse.provenance("firm_topics", "2020Q1")["rows"] == "5"
+
+
+def test_a_deleted_metadata_file_is_named_and_the_state_before_it_restored(
+    warehouse: Warehouse, topics: Topics
+):
+    import boto3
+
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 4)])
+    key = warehouse.table("firm_topics").metadata_location.removeprefix("s3://ftm/")
+    boto3.client("s3").delete_object(Bucket="ftm", Key=key)
+    with pytest.raises(WarehouseError, match=key.rpartition("/")[2]):
+        warehouse.read("firm_topics", "2020Q1")
+    assert repair.restore(warehouse, "firm_topics").went_back
+    assert warehouse.quarters("firm_topics") == ["2020Q1"]
+
+
+def _objects(ending: str) -> list[str]:
+    import boto3
+
+    listed = boto3.client("s3").list_objects_v2(Bucket="ftm")["Contents"]
+    return [o["Key"] for o in listed if o["Key"].endswith(ending)]

@@ -1,0 +1,90 @@
+import dagster as dg
+import pytest
+
+from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
+from ftm_assets.definitions import QUARTER_JOB, build_definitions
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import GROUPS, OWNER
+from ftm_resources.tables import TABLES
+
+DEFINITIONS = build_definitions()
+SPECS = {spec.key.path[-1]: spec for spec in DEFINITIONS.resolve_all_asset_specs()}
+
+
+def test_the_assets_are_the_tables_and_their_maintenance():
+    assert set(SPECS) == {*TABLES, MAINTENANCE}
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_every_asset_has_a_description_group_owner_kinds_and_version(name: str):
+    spec = SPECS[name]
+    assert spec.description
+    assert spec.group_name
+    assert list(spec.owners) == [OWNER]
+    assert spec.kinds
+    assert spec.code_version
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_says_what_its_columns_are(name: str):
+    spec = SPECS[name]
+    assert spec.group_name == GROUPS[name]
+    assert spec.partitions_def == QUARTERS
+    columns = {c.name: c for c in spec.metadata["dagster/column_schema"].columns}
+    assert set(columns) == {c.name for c in TABLES[name].columns}
+    assert all(c.description for c in columns.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "upstream"),
+    [
+        ("sentences", {"transcripts"}),
+        ("sentence_embeddings", {"sentences"}),
+        ("sentence_sentiment", {"sentences"}),
+        ("firm_topics", {"transcripts", "sentences", "sentence_embeddings"}),
+        ("topic_summaries", {"firm_topics", "sentences", "transcripts"}),
+        ("themes", {"topic_summaries", "firm_topics", "transcripts"}),
+        (
+            "sentiment_scores",
+            {"theme_topics", "sentence_topics", "sentence_sentiment", "sentences", "transcripts"},
+        ),
+        (
+            "topic_quality",
+            {
+                *("sentences", "sentence_embeddings", "firm_topics", "sentence_topics"),
+                *("firm_status", "themes", "theme_topics"),
+            },
+        ),
+        ("theme_sentiment", {"sentiment_scores", "themes"}),
+    ],
+)
+def test_the_lineage_is_the_designs(name: str, upstream: set[str]):
+    assert {d.asset_key.path[-1] for d in SPECS[name].deps} == upstream
+
+
+def test_the_job_of_a_quarter_holds_every_asset():
+    job = DEFINITIONS.resolve_job_def(QUARTER_JOB)
+    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == set(TABLES)
+
+
+@pytest.mark.parametrize("name", ["transcripts", "sentences", "firm_topics", "themes", "sentiment_scores"])
+def test_what_users_select_by_name_can_be_selected_alone(name: str):
+    job = dg.define_asset_job("one", selection=[name])
+    chosen = dg.Definitions.merge(DEFINITIONS, dg.Definitions(jobs=[job])).resolve_job_def("one")
+    assert {k.path[-1] for k in chosen.asset_layer.selected_asset_keys} == {name}
+
+
+def test_research_parameters_are_config_with_documented_defaults():
+    job = DEFINITIONS.resolve_job_def(QUARTER_JOB)
+    for asset, parameter in [
+        ("firm_topics", "sentences_per_topic"),
+        ("firm_topics", "min_sentences"),
+        ("themes", "min_firms"),
+        ("themes", "max_firm_share"),
+        ("topic_summaries", "max_sentences"),
+        ("topic_quality", "coherence_firms"),
+    ]:
+        field = job.run_config_schema.config_type.fields["ops"].config_type.fields[asset]
+        parameters = field.config_type.fields["config"].config_type.fields
+        assert parameters[parameter].description
+        assert parameters[parameter].default_provided
