@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import time
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ftm_resources.sources.base import AUDIT, EXCHANGE_ZONE
+from ftm_resources.quarters import CLOSE, NEW_YORK
+from ftm_resources.sources.base import AUDIT
 from ftm_resources.sources.finality import finality, less_final
 from ftm_resources.tables import TABLES
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
     import duckdb
-
-CLOSE = time(16)
-"""When the exchange closes, in New York: a call from then on moves prices on the next trading day."""
 
 SPEAKER_TYPES = {
     "operator": "operator",
@@ -138,7 +135,7 @@ def build_transcripts(
         connection.register("chosen", pa.table({"transcriptid": pa.array(kept, pa.string())}))
         parameters: dict[str, Any] = {
             "quarter": quarter,
-            "zone": EXCHANGE_ZONE,
+            "zone": NEW_YORK.key,
             "close": CLOSE,
             "questions": list(QUESTION_TYPES),
             "opening": OPENS_QUESTIONS,

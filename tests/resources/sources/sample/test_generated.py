@@ -343,4 +343,4 @@ def test_the_command_line_writes_a_sample_and_refuses_a_bad_quarter(tmp_path, ca
     with pytest.raises(SystemExit) as refused:
         main(["--firms", "2", "--quarter", "2023", "--out", str(tmp_path / "b")])
     assert refused.value.code == 2
-    assert "quarter '2023'" in capsys.readouterr().err
+    assert "'2023' is not a quarter such as 2023Q1" in capsys.readouterr().err
