@@ -1,61 +1,23 @@
-"""What every transcript source has in common: the rows it yields, its interface, its error."""
+"""What every transcript source has in common: its interface and its error. The rows it yields are in `tables`."""
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+from ftm_resources.tables.components import AUDIT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 MAX_PROBLEMS = 20
 """Problems that an error lists; enough to see the pattern, few enough to read."""
 
 Progress = Callable[[int, int | None], None]
 """Called with the components done so far and their total (None: unknown)."""
-
-COMPONENTS = pa.schema(
-    [
-        pa.field("companyid", pa.string(), nullable=False),
-        pa.field("companyname", pa.string(), nullable=False),
-        pa.field("transcriptid", pa.string(), nullable=False),
-        pa.field("componentorder", pa.int32(), nullable=False),
-        pa.field("componenttext", pa.string(), nullable=False),
-        pa.field("mostimportantdateutc", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("is_date_only", pa.bool_(), nullable=False),
-        pa.field("speakertypename", pa.string(), nullable=False),
-        pa.field("gvkey", pa.string()),
-        pa.field("permno", pa.int64()),
-        pa.field("link_date", pa.date32()),
-        pa.field("ticker", pa.string()),
-        pa.field("headline", pa.string()),
-        pa.field("componenttypename", pa.string()),
-        pa.field("transcriptpersonname", pa.string()),
-        pa.field("keydevid", pa.string()),
-        pa.field("transcriptcollectiontypename", pa.string()),
-    ]
-)
-"""One row per component (speaker turn), in Capital IQ's column names.
-
-`componenttext` is verbatim. `componentorder` is the place of the turn in its transcript, 0 or more.
-`mostimportantdateutc` is the start of the call; where the source gives only a date (`is_date_only`) it is
-midnight of that date in UTC, and the date is the one in New York. (transcriptid, componentorder) is unique,
-and the rows of a transcript agree about firm, name of the event and time.
-"""
-
-
-AUDIT = pa.schema(
-    [
-        pa.field("transcriptid", pa.string(), nullable=False),
-        pa.field("companyid", pa.string(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("reason", pa.string()),
-    ]
-)
-"""What a source itself did with a transcript, statuses as in the table `transcript_audit`.
-
-A transcript that was yielded has a row only where there is something to note (`kept`, and the note).
-"""
 
 
 @dataclass(frozen=True)

@@ -19,15 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_resources import quarters
-from ftm_resources.sources.base import (
-    COMPONENTS,
-    Problem,
-    Progress,
-    SourceError,
-    TranscriptSource,
-)
+from ftm_resources.sources.base import Problem, Progress, SourceError, TranscriptSource
 from ftm_resources.sources.files.columns import Problems, is_midnight, normalise
 from ftm_resources.sources.files.tabular import ENDINGS, batches
+from ftm_resources.tables.components import COMPONENTS
 
 ADVICE = "Nothing was written. Correct the files, or take them out, and run again."
 

@@ -22,9 +22,10 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from ftm_resources.quarters import NEW_YORK
-from ftm_resources.sources.base import COMPONENTS, Progress, TranscriptSource
+from ftm_resources.sources.base import Progress, TranscriptSource
 from ftm_resources.sources.sample.firms import Firm, Quarter, make_firm
 from ftm_resources.sources.sample.speech import Transcript, make_transcripts
+from ftm_resources.tables.components import COMPONENTS
 
 DEFAULT_SEED = 7
 BATCH_FIRMS = 25

@@ -20,16 +20,11 @@ from typing import Any
 import pyarrow as pa
 
 from ftm_resources.quarters import NEW_YORK, bounds
-from ftm_resources.sources.base import (
-    AUDIT,
-    COMPONENTS,
-    Progress,
-    TranscriptSource,
-)
-from ftm_resources.sources.finality import finality, less_final
+from ftm_resources.sources.base import Progress, TranscriptSource
 from ftm_resources.sources.wrds.links import LINK_PRIMARY, LINK_TYPES, GvkeySpan, Link, Links, PermnoSpan
 from ftm_resources.sources.wrds.postgres import PAUSES, Access, Wrds, one_at_a_time, wrds_error
 from ftm_resources.sources.wrds.schema import Tables, day, moment, text, whole
+from ftm_resources.tables.components import AUDIT, COMPONENTS, finality, less_final
 
 EARNINGS_CALL = 48
 """Capital IQ's `keydeveventtypeid` of earnings calls."""

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.methods.calls.versions import build_transcripts
-from ftm_resources.sources.base import COMPONENTS
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 from ftm_resources.sources.wrds.links import GvkeySpan, Links, PermnoSpan
+from ftm_resources.tables.components import COMPONENTS
 
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library
