@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     from ftm_assets.orchestration.partitions import QUARTERS  # noqa: PLC0415 - after --help
-    from ftm_resources import quarters  # noqa: PLC0415
+    from ftm_resources import quarters, settings  # noqa: PLC0415
 
     with contextlib.suppress(ValueError):
         options.quarter = quarters.parse(options.quarter)
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.calls:
         if not Path(options.calls).exists():
             parser.error(f"calls {options.calls!r} does not exist")
-        os.environ["FTM_SOURCE"], os.environ["FTM_SOURCE_PATH"] = "files", options.calls
+        settings.assign("FTM_SOURCE", "files")
+        settings.assign("FTM_SOURCE_PATH", options.calls)
     return run(options.quarter)
 
 
