@@ -24,9 +24,10 @@ from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_assets.orchestration.spool import Spool
 from ftm_resources.progress import bar
-from ftm_resources.sources.base import COMPONENTS, SourceError, TranscriptSource
+from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.tables import TABLES as CONTRACTS
+from ftm_resources.tables.components import COMPONENTS
 from ftm_resources.warehouse import Warehouse
 
 CODE_VERSION = "3"

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ftm_resources import quarters
 from ftm_resources.tables import NAMESPACE, TABLES
 
 if TYPE_CHECKING:
@@ -32,9 +33,8 @@ ARCHIVE = "ftm.expired."
 COMMIT_ATTEMPTS = 20
 """A tag or an expiry that meets another commit is tried again, as a write is."""
 
-_QUARTER = re.compile(r"\d{4}Q[1-4]")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_REF = re.compile(r"(?P<quarter>\d{4}Q[1-4])\.(?P<tag>.+)")
+_REF = re.compile(rf"(?P<quarter>{quarters.KEY})\.(?P<tag>.+)")
 
 AsOf = str | date | datetime
 """A tag, or a moment: a date means its end, and what has no zone is UTC."""
@@ -230,7 +230,7 @@ def tag(warehouse: Warehouse, quarter: str, name: str, *, replace: bool = False)
     Raises WarehouseError where the name is not letters, digits, - _ or ., the quarter is in no table, or the
     tag stands on other snapshots already and `replace` is not given.
     """
-    if not _QUARTER.fullmatch(quarter):
+    if not quarters.is_key(quarter):
         raise WarehouseError(f"{quarter!r} is not a quarter such as 2023Q1")
     if not _TAG.fullmatch(name) or moment_of(name) is not None:
         raise WarehouseError(

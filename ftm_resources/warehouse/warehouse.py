@@ -87,7 +87,7 @@ class Warehouse(ConfigurableResource):
     @property
     def root(self) -> str:
         """Absolute folder or `s3://bucket/prefix`, without a slash at the end."""
-        path = self.path or settings.get("FTM_WAREHOUSE") or ""
+        path = self.path or settings.current().ftm_warehouse
         return path.rstrip("/") if _is_s3(path) else str(Path(path).expanduser().resolve())
 
     @property
@@ -110,7 +110,8 @@ class Warehouse(ConfigurableResource):
     @property
     def file_options(self) -> dict[str, str]:
         """What PyIceberg's file access must be told: unlike AWS clients, it reads no endpoint by itself."""
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        now = settings.current()
+        endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url
         return {"s3.endpoint": endpoint} if endpoint and _is_s3(self.root) else {}
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+_LEAST_SHARE = 11 / 16
+"""Share of `sentences_per_topic` that `usual_topics` may bring a cluster down to."""
 _MAX_STEPS = 6
 """Resolutions tried."""
 _TOLERANCE = 0.1
@@ -54,9 +56,8 @@ class GraphClusterer:
     sentences_per_topic: float = 16
     """Rows per cluster to aim at."""
     usual_topics: int = 22
-    """Clusters to aim at where that leaves `least_sentences_per_topic` rows each: a call of 250 sentences is
-    as varied as one of 350."""
-    least_sentences_per_topic: float = 11
+    """Clusters to aim at where that leaves each 11/16 of `sentences_per_topic`: by default a call of 250 sentences
+    is as varied as one of 350. 0: `sentences_per_topic` alone decides."""
     max_topics: int = 30
     """Clusters at most; those beyond, by size, are treated as too small."""
     min_size: int = 5
@@ -103,10 +104,8 @@ class GraphClusterer:
 
     def _partition(self, nodes: Floats, counts: Ints) -> Ints:
         n_rows = int(counts.sum())
-        target = max(
-            n_rows / self.sentences_per_topic, min(self.usual_topics, n_rows / self.least_sentences_per_topic)
-        )
-        target = min(target, self.max_topics)
+        aimed_at = n_rows / self.sentences_per_topic
+        target = min(max(aimed_at, min(self.usual_topics, aimed_at / _LEAST_SHARE)), self.max_topics)
         if n_rows < self.min_rows or len(nodes) == 1 or target < 1.5:
             return np.zeros(len(nodes), dtype=np.int64)
         neighbors, similarity = exact_neighbors(nodes, min(self.n_neighbors, len(nodes) - 1))
