@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ftm_assets.methods.topics.clustering import GraphClusterer
-from ftm_assets.methods.topics.of_firm import FirmParams, cluster
+from ftm_assets.methods.topics.firm_model import FirmParams, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.assets.sentence_embeddings import as_matrix
-from ftm_assets.methods.topics.of_firm import FirmParams, FirmResult, model_firm
+from ftm_assets.methods.topics.firm_model import FirmParams, FirmResult, model_firm
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import histogram, preview
@@ -22,7 +22,7 @@ _DEFAULT = FirmParams()
 
 
 class FirmTopicsConfig(FanOutConfig):
-    """What a researcher may choose about a firm's topics; see `methods.firm_topics.FirmParams`."""
+    """What a researcher may choose about a firm's topics; see `methods.topics.firm_model.FirmParams`."""
 
     sentences_per_topic: float = Field(
         default=_DEFAULT.sentences_per_topic,

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.methods.naming.rules import Digest
-from ftm_assets.methods.topics.of_quarter import ThemeModel, ThemeParams, model_themes
+from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
 from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
@@ -28,7 +28,7 @@ TABLES = ("themes", "theme_topics", "theme_naming_audit")
 
 
 class ThemesConfig(dg.Config):
-    """What a researcher may choose about themes; see `methods.themes.ThemeParams`."""
+    """What a researcher may choose about themes; see `methods.topics.theme_model.ThemeParams`."""
 
     min_firms: int = Field(default=_DEFAULT.min_firms, ge=1, description="Firms in a theme at least")
     max_firm_share: float = Field(

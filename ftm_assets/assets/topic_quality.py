@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.assets.sentence_embeddings import as_matrix
-from ftm_assets.methods.topics.of_firm import FirmParams
+from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
     LARGE_TOPIC_SENTENCES,
     Measure,

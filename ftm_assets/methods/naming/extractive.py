@@ -23,7 +23,7 @@ from ftm_assets.methods.naming.rules import (
     holds_firm_name,
     plain_text,
 )
-from ftm_assets.methods.naming.vocabulary import (
+from ftm_assets.methods.naming.word_classes import (
     ABSTRACT_HEADS,
     DOWN,
     EMPTY,

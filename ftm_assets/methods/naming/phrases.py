@@ -1,6 +1,6 @@
 """From speech to noun phrases: removing what speech adds, and finding the spans that can stand as a name.
 
-A finite-state reading over the word classes of `naming_words`: no model, no training data, some ten
+A finite-state reading over the word classes of `word_classes`: no model, no training data, some ten
 microseconds a word. It prefers to miss a phrase over returning a broken one.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ftm_assets.methods.naming.vocabulary import (
+from ftm_assets.methods.naming.word_classes import (
     ADJECTIVAL_ED,
     BEFORE_PARTICIPLES,
     DETERMINERS,

@@ -1,6 +1,6 @@
 """What a name is: what a namer is given, what it returns, and the rules that every name and summary obeys.
 
-How names are found is elsewhere: `naming_extractive` (from the text alone), `naming_llm` (by a model).
+How names are found is elsewhere: `extractive` (from the text alone), `by_model`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Courtesies: phrases that make a sentence procedural when nothing of substance stands beside them.
 
-Patterns as in `procedural_statements.py`. Within one kind the longer phrase comes before its own beginning
+Patterns as in `statements.py`. Within one kind the longer phrase comes before its own beginning
 ("no problem" before "no"), and the kinds are in the order in which they are tried at one place: the first
 that matches is cut out.
 """

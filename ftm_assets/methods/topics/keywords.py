@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from ftm_assets.methods.text.words import (
+from ftm_assets.methods.text.word_lists import (
     CONNECTORS,
     FIRM_SUFFIXES,
     GENERIC_NAME_INFLECTED,

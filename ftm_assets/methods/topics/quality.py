@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.topics.keywords import normal_form
-from ftm_assets.methods.topics.of_firm import FirmParams, cluster
-from ftm_assets.methods.topics.of_quarter import PROCEDURAL_WORDS
+from ftm_assets.methods.topics.firm_model import FirmParams, cluster
+from ftm_assets.methods.topics.theme_model import PROCEDURAL_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -299,7 +299,7 @@ def seed_stability(
 ) -> Measure:
     """Return how far clusterings of the same firm with different seeds agree: mean adjusted Rand index.
 
-    `firms` holds the sentence embeddings, turns and positions of each firm (see `firm_topics.cluster`). A firm's
+    `firms` holds the sentence embeddings, turns and positions of each firm (see `firm_model.cluster`). A firm's
     value is the mean over pairs of seeds, from `params.seed` on; outliers are a group of their own. Hubert &
     Arabie (1985), Comparing Partitions, Journal of Classification 2, 193-218: 0 is chance, 1 the same
     partition. Stability as a criterion: Lange et al. (2004), Neural Computation 16, 1299-1323.

@@ -1,7 +1,7 @@
 import pytest
 
 from ftm_assets.methods.naming.phrases import clean_speech, noun_phrases, without_lead_in
-from ftm_assets.methods.naming.vocabulary import stem, word_class
+from ftm_assets.methods.naming.word_classes import stem, word_class
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ftm_assets.methods.text.procedural import kinds, mark_procedural
-from ftm_assets.methods.text.split import split
+from ftm_assets.methods.text.sentence_splitting import split
 
 FIXTURE = Path(__file__).resolve().parents[2] / "fixtures" / "procedural_labels.csv"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_assets.methods.topics.of_firm import FirmParams
+from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
     C_NPMI_WINDOW,
     C_V_WINDOW,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ftm_assets.methods.topics.of_firm import FirmParams, FirmResult, cluster, in_context, model_firm
+from ftm_assets.methods.topics.firm_model import FirmParams, FirmResult, cluster, in_context, model_firm
 from ftm_resources.tables import TABLES
 
 QUARTER, FIRM = "2020Q4", "18749"
