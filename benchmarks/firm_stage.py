@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks import recipes
 from benchmarks.measure import Clock, timed
 from benchmarks.planted import NOISE, as_firm, passages, shuffled
-from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.topics.firm_model import model_firm
+from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.topics.quality import coherence, diversity, words
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ftm_assets.assets.sentence_embeddings import as_matrix
 from ftm_assets.methods.topics.firm_model import FirmParams, FirmResult, model_firm
+from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import histogram, preview

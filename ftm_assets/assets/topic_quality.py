@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ftm_assets.assets.sentence_embeddings import as_matrix
 from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
     LARGE_TOPIC_SENTENCES,
@@ -27,6 +26,7 @@ from ftm_assets.methods.topics.quality import (
     theme_measures,
     words,
 )
+from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS

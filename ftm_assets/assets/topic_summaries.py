@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ftm_assets.assets.firm_topics import firm_names
-from ftm_assets.assets.sentence_embeddings import as_lists, refuse_other_dimension
+from ftm_assets.assets.sentence_embeddings import refuse_other_dimension
 from ftm_assets.methods.naming.rules import Digest, Named, firm_name_forms
+from ftm_assets.methods.vectors import as_lists, unit
 from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.specs import preview
@@ -70,8 +71,7 @@ def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDAr
     keywords = topics.column("keywords").to_pylist()
     labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
     total = embedder.embed([n.summary for n in named]).astype(np.float64) + embedder.embed(labels)
-    unit: NDArray[np.float32] = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit(total).astype(np.float32)
 
 
 def digests(topics: pa.Table, task: Task) -> list[Digest]:

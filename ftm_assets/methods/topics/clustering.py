@@ -13,15 +13,13 @@ import numpy as np
 
 from ftm_assets.methods.topics.graph import (
     OUTLIER,
-    SCALE,
     by_size,
     edges,
     exact_neighbors,
-    finite_rows,
     leiden,
     search_resolution,
-    unit,
 )
+from ftm_assets.methods.vectors import SCALE, finite_rows, unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

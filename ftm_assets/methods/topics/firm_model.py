@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from ftm_assets.methods.topics.clustering import GraphClusterer, centrality
-from ftm_assets.methods.topics.graph import OUTLIER, finite_rows, unit
+from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords, initials
+from ftm_assets.methods.vectors import finite_rows, unit
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ftm_assets.methods.vectors import SCALE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -17,41 +19,10 @@ if TYPE_CHECKING:
 
 OUTLIER = -1
 
-DIGITS = 6
-"""Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
-SCALE = 10**DIGITS
 _BLOCK = 1024
 """Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
 _MIN_WEIGHT = 0.01
 """Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
-
-
-def finite_rows(x: ArrayLike) -> Floats:
-    """Return the rows of `x` (n, d), n ≥ 0, in float64.
-
-    Raises ValueError if `x` is not two-dimensional, or naming the first row that is not finite.
-    """
-    rows = np.asarray(x, dtype=np.float64)
-    if rows.size == 0 and rows.ndim < 2:
-        rows = rows.reshape(0, 0)
-    if rows.ndim != 2:
-        raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
-    if not (finite := np.isfinite(rows).all(axis=1)).all():
-        raise ValueError(f"row {int(finite.argmin())} is not finite: embed it again, or leave it out")
-    return rows
-
-
-def unit(rows: Floats) -> Floats:
-    """Return the rows at unit length; a row of zeros stays one."""
-    if rows.size == 0:
-        return rows
-    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
-    scaled = np.divide(
-        rows, largest, out=np.zeros_like(rows), where=largest > 0
-    )  # so that no square overflows
-    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-    directions: Floats = np.divide(scaled, norms, out=scaled, where=norms > 0)
-    return directions
 
 
 def by_size(labels: Ints, counts: Ints) -> Ints:

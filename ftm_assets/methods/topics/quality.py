@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.topics.keywords import normal_form
 from ftm_assets.methods.topics.firm_model import FirmParams, cluster
+from ftm_assets.methods.topics.keywords import normal_form
 from ftm_assets.methods.topics.theme_model import PROCEDURAL_WORDS
 
 if TYPE_CHECKING:

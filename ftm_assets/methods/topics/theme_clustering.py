@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ftm_assets.methods.topics.graph import (
-    DIGITS,
     OUTLIER,
     by_size,
     edges,
     exact_neighbors,
-    finite_rows,
     leiden,
     search_resolution,
-    unit,
 )
+from ftm_assets.methods.vectors import DIGITS, finite_rows, unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

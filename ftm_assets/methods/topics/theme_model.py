@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords, normal_form
 from ftm_assets.methods.topics.theme_clustering import ThemeClusterer
+from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_resources.tables import TABLES
 
 PROCEDURAL_WORDS = frozenset(
@@ -129,8 +130,6 @@ def model_themes(topics: pa.Table, quarter: str, params: ThemeParams | None = No
 
 def _read(topics: pa.Table) -> _Topics:
     topics = topics.sort_by("topic_id")
-    lists = topics.column("embedding").combine_chunks()
-    flat = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     return _Topics(
         ids=topics.column("topic_id").to_pylist(),
         firms=topics.column("firm_id").to_pylist(),
@@ -138,7 +137,7 @@ def _read(topics: pa.Table) -> _Topics:
         n_sentences=topics.column("n_sentences").to_numpy().astype(np.int64),
         keywords=topics.column("keywords").to_pylist(),
         names=topics.column("name").to_pylist(),
-        vectors=flat.reshape(len(topics), -1) if len(topics) else np.zeros((0, 1)),
+        vectors=as_matrix(topics.column("embedding")).astype(np.float64),
     )
 
 
@@ -193,7 +192,7 @@ def _result(
     ids = [f"{quarter}:theme:{rank:03d}" for rank in range(len(kept))]
     theme_of = {i: theme for theme, members in zip(ids, kept, strict=True) for i in members}
     firms = [Counter(topics.firms[i] for i in members) for members in kept]
-    centroids = [_centroid(topics.vectors[members]) for members in kept]
+    centroids = [unit(topics.vectors[members].mean(axis=0, keepdims=True))[0] for members in kept]
     keywords = class_keywords(
         [[text for i in members for text in _texts(topics, i)] for members in kept],
         exclude=sorted({topics.firm_names[i] for members in kept for i in members}),
@@ -233,13 +232,6 @@ def _result(
 def _texts(topics: _Topics, i: int) -> list[str]:
     # Keywords are terms of their own: a full stop keeps phrases from running across them.
     return [f"{k}." for k in topics.keywords[i]] + [f"{topics.names[i]}."]
-
-
-def _centroid(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    mean = vectors.mean(axis=0)
-    norm = float(np.linalg.norm(mean))
-    unit: NDArray[np.float64] = mean / norm if norm else mean
-    return unit
 
 
 def _spread(members: list[int], topics: _Topics, centroid: NDArray[np.float64], n: int) -> list[int]:
