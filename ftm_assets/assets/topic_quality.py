@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ftm_assets.methods.text.tokens import words
 from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
     LARGE_TOPIC_SENTENCES,
@@ -24,7 +25,6 @@ from ftm_assets.methods.topics.quality import (
     recovery,
     seed_stability,
     theme_measures,
-    words,
 )
 from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.execution.ecs import op_tags

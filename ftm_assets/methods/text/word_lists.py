@@ -1,36 +1,45 @@
-"""Word lists of the keywords: what never is one, what is too general to stand alone, what firms are called.
+"""Word lists: what never is a keyword, what is too general to stand alone, what is about the call itself.
 
-Belongs here: lists judged by reading the keywords of real calls. An entry of an inflected list stands for all
-its inflections (`keywords.normal_form`); an entry of an exact list for itself only.
+Belongs here: lists judged by reading the keywords and names of real calls. An entry of an inflected list stands for all
+its inflections (`tokens.normal_form`); an entry of an exact list for itself only.
 """
 
 from __future__ import annotations
 
 _STOP_EXACT = """
-    able absolutely according actual actually additionally again ago ah ahead ain alright am annual
-    annualized anybody anymore anytime anyways apart apologies apologize approximately apr april august away
-    awesome back bad basically basis basis-point basis-points been began begun being best better bigger
-    billion billions bit bps brought bunch came ceo certainly cfo chairman chief clearly closely com
-    completely congrats congratulations coo corp correct couple currently day-to-day december definitely did
-    didn directly does doesn doing dollar dollars don done double dozen dr eh eighty eleven entirely er
-    especially essentially etc euro euros everybody exactly excellent excited exciting executive extremely
-    fairly fantastic far february felt fifteen fifth finally forward fourth frankly friday fully gave
-    generally gentleman gentlemen given glad going gone gonna good got gotcha gotta gotten great guys half
-    happy hasn haven having heard hello helpful hey hi highly historically hm honestly hopefully http https
-    hundreds i.e incorporated incredibly initially isn january july june just kept kind kinda knew known la
-    ladies largely lastly led left let's like likewise literally llc longer lot lots ltd lucky made mainly
-    march maybe mean meaning meanwhile mid million millions monday monthly mostly moving mr mrs ms near
-    nearly necessarily nice ninety november now obviously october officer oh ok okay ones overall partially
-    particularly partly percent percentage pleased plus president pretty previous previously primarily prior
-    probably proud put q&a quarterly quickly quite rapidly rather really recent recently reiterate
-    relatively respectively right roughly said saturday saw seen senior september seven seventy shortly
-    significantly simply sir slightly somebody somewhat soon sooner sorry sort sorta specifically spoke
-    standpoint stuff sunday super sure taken tens terrific thanks third thirty thought thousand thousands
-    thursday today told tomorrow tonight took tremendous tremendously tuesday twenty typically uh ultimately
-    um umm understood us usually versus vice vs wanna wasn wednesday weekly went weren wonderful wow www ya
-    yeah year-on-year year-over-year yearly yep yes yesterday yet yoy yup zero
+    able absolutely according actual actually additionally again ago ahead ain alright am annual
+    annualized anybody anymore anytime anyways apart apologies apologize approximately apr away awesome
+    back bad basically basis basis-point basis-points been began begun being best better bigger bit bps
+    brought bunch came ceo certainly cfo chairman chief clearly closely com completely congrats
+    congratulations coo corp correct couple currently day-to-day definitely did didn directly does doesn
+    doing dollar dollars don done double dr entirely especially essentially etc euro euros everybody
+    exactly excellent excited exciting executive extremely fairly fantastic far felt fifth finally
+    forward fourth frankly fully gave generally gentleman gentlemen given glad going gone gonna good got
+    gotcha gotta gotten great guys half happy hasn haven having heard hello helpful hey hi highly
+    historically honestly hopefully http https i.e incorporated incredibly initially isn just kept kind
+    kinda knew known la ladies largely lastly led left let's like likewise literally llc longer lot lots
+    ltd lucky made mainly maybe mean meaning meanwhile monthly mostly moving mr mrs ms near nearly
+    necessarily nice now obviously officer oh ok okay ones overall partially particularly partly percent
+    percentage pleased plus president pretty previous previously primarily prior probably proud put q&a
+    quarterly quickly quite rapidly rather really recent recently reiterate relatively respectively
+    right roughly said saw seen senior shortly significantly simply sir slightly somebody somewhat soon
+    sooner sorry sort sorta specifically spoke standpoint stuff super sure taken terrific thanks third
+    thought today told tomorrow tonight took tremendous tremendously typically ultimately understood us
+    usually versus vice vs wanna wasn weekly went weren wonderful wow www ya yeah year-on-year
+    year-over-year yearly yep yes yesterday yet yoy yup
     """
-"""Function words beyond scikit-learn's, fillers, titles, numbers, months and days."""
+"""Function words beyond scikit-learn's, fillers, titles; hesitations are `tokens.HESITATION`'s."""
+
+_MONTHS_AND_DAYS = """
+    january february march april may june july august september october november december monday tuesday
+    wednesday thursday friday saturday sunday
+    """
+
+_NUMBERS = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million
+    billion trillion dozen hundreds thousands millions billions mid tens twenties
+    """
 
 _STOP_INFLECTED = """
     admit afternoon allude analyst answer anticipate appreciate ask assume become begin believe bet bring
@@ -74,33 +83,38 @@ _WEAK = """
 """Too general to stand alone, but fit for a phrase: "price increase", "new stores"."""
 
 _GENERIC_NAME = """
-    advanced air america american applied asia asset atlantic auto bank beauty brand brazil british build
-    california canada canadian capital care central chemical china chinese city coast coffee communication
-    community computer consumer credit data design device diagnostic digital east eastern electric
-    electronic energy enterprise equipment europe european express federal finance financial first food fuel
+    advanced aerospace air airline america american applied asia asset associate atlantic auto automation
+    automotive bank beauty beverage brand brazil british build california canada canadian capital care
+    center central chemical china chinese city coast coffee communication community computer consumer credit
+    cruise data design device diagnostic digital east eastern electric electronic energy enterprise
+    entertainment equipment equity europe european express federal finance financial first food freight fuel
     gas general genetics german germany global gold green health healthcare home hospital hotel imaging
-    india industrial industry insurance interactive international japan laboratory land life logistics
-    london machine manufacturing marine market material media medical medicine metal mexico mining mobile
-    mortgage motor national natural network new north northern nuclear ocean oil one pacific paper park
-    partner petroleum pharma pharmaceutical plastic platform power product property realty renewable
-    research resource restaurant retail royal science security semiconductor service silver software solar
-    solution south southern sport steel storage store street supply support system technology texas
-    therapeutics tobacco tool transport transportation union united universal utility video vision waste
-    water west western wireless world york
+    india industrial industry information innovation insurance interactive international investment japan
+    laboratory land life line logistics london machine manufacturing marine market material media medical
+    medicine metal mexico mining mobile mortgage motor national natural network new north northern nuclear
+    ocean oil one outdoor pacific paper park partner petroleum pharma pharmaceutical pizza plastic platform
+    power product property realty renewable research resort resource restaurant retail royal science
+    scientific security semiconductor service silver software solar solution south southern sport steel
+    storage store street supply support system technology texas therapeutics tobacco tool transport
+    transportation union united universal utility video vision waste water west western wholesale wireless
+    world worldwide york
     """
 """Words of firm names that are words of business too: a name of several words drops them only as a whole."""
 
-_FIRM_SUFFIX = """
-    ab ag aktiengesellschaft asa bv co companies company corp corporation group holding holdings inc
-    incorporated kgaa limited llc llp lp ltd nv oyj plc reit sa se spa trust trusts
+_CALL = """
+    question answer follow-up queue line operator call webcast replay website slide presentation transcript speaker
+    colleague remark colleagues guys thank thanks good morning afternoon evening hello welcome bye congrats
+    congratulation everyone everybody yes yeah okay sure forward-looking gaap non-gaap reconciliation
     """
+"""Words of the call itself: a topic or theme made of them is none (`procedural.topic_is_procedural`)."""
 
 WRONG_STOP_WORDS = frozenset({"bill", "fire", "interest", "mill", "system", "top"})
 """Stop words of scikit-learn's list that a firm may be talking about."""
 
-STOP_EXACT = frozenset(_STOP_EXACT.split())
+MONTHS_AND_DAYS = frozenset(_MONTHS_AND_DAYS.split())
+NUMBERS = frozenset(_NUMBERS.split())
+CALL_WORDS = frozenset(_CALL.split())
+STOP_EXACT = frozenset(_STOP_EXACT.split()) | MONTHS_AND_DAYS | NUMBERS
 STOP_INFLECTED = frozenset(_STOP_INFLECTED.split())
 WEAK_INFLECTED = frozenset(_WEAK.split())
 GENERIC_NAME_INFLECTED = frozenset(_GENERIC_NAME.split())
-FIRM_SUFFIXES = frozenset(_FIRM_SUFFIX.split())
-CONNECTORS = frozenset({"and", "of", "the", "de", "for"})

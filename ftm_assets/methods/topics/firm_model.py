@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ftm_assets.methods.topics.clustering import GraphClusterer, centrality
 from ftm_assets.methods.topics.graph import OUTLIER
-from ftm_assets.methods.topics.keywords import class_keywords, initials
+from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.vectors import finite_rows, unit
 from ftm_resources.tables import TABLES
 
@@ -145,8 +145,8 @@ def model_firm(
     """Return the topics of one firm's non-procedural sentences.
 
     `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0; `turns` is the speaker turn
-    (component) of each and `positions` its place there. `firm_names` (the firm's, and any other names, such as
-    the speakers') are kept out of the keywords. The order of sentences does not matter: they are sorted by id
+    (component) of each and `positions` its place there. `firm_names` (see `firm_names.known_names`) are
+    kept out of the keywords. The order of sentences does not matter: they are sorted by id
     first. Fewer than `params.min_sentences` give status `too_small`; if no sentence falls into a topic the
     status is `failed`. Either way each sentence has a row, without topic.
 
@@ -162,10 +162,9 @@ def model_firm(
         strength = centrality(embeddings, labels)
     topic_ids = [f"{quarter}:{firm_id}:{rank:03d}" for rank in range(labels.max(initial=OUTLIER) + 1)]
     members = [np.flatnonzero(labels == rank) for rank in range(len(topic_ids))]
-    names = list(firm_names)
     keywords = class_keywords(
         [[texts[i] for i in rows] for rows in members],
-        exclude=[*names, *filter(None, map(initials, names))],
+        exclude=firm_names,
         top_n=params.n_keywords,
     )
     representatives = [_representatives(rows, texts, strength, params) for rows in members]

@@ -3,51 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ftm_assets.methods.text.firm_names import firm_name_forms
+from ftm_assets.methods.text.procedural import topic_is_procedural
 from ftm_assets.methods.topics.graph import OUTLIER
-from ftm_assets.methods.topics.keywords import class_keywords, normal_form
+from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.topics.theme_clustering import ThemeClusterer
 from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_resources.tables import TABLES
-
-PROCEDURAL_WORDS = frozenset(
-    {
-        *(
-            "question",
-            "answer",
-            "follow-up",
-            "queue",
-            "line",
-            "operator",
-            "call",
-            "webcast",
-            "replay",
-            "website",
-        ),
-        *("slide", "presentation", "transcript", "speaker", "colleague", "remark", "colleagues", "guys"),
-        *(
-            "thank",
-            "thanks",
-            "good",
-            "morning",
-            "afternoon",
-            "evening",
-            "hello",
-            "welcome",
-            "bye",
-            "congrats",
-        ),
-        *("congratulation", "everyone", "everybody", "yes", "yeah", "okay", "sure"),
-        *("forward-looking", "gaap", "non-gaap", "reconciliation"),
-    }
-)
-"""Words of the call itself: a theme made of them is none."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +115,7 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
     n = len(members)
     if len(firms) < params.min_firms:
         return [], dict.fromkeys(members, f"few firms: cluster of {n} topics from {len(firms)} firms")
-    procedural = sum(_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
+    procedural = sum(topic_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
     if procedural > params.max_procedural_share * n:
         return [], dict.fromkeys(members, f"procedural: {procedural} of {n} topics are about the call itself")
     remaining, refused = list(members), {}
@@ -169,23 +137,6 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
     return remaining, refused
 
 
-def _is_procedural(keywords: Sequence[str], name: str) -> bool:
-    """Tell whether a topic's name, or most of its strongest keywords, are words of the call itself."""
-    strongest = list(keywords[:5])
-    said = [_procedural_share(k) for k in strongest]
-    return _procedural_share(name) > 0.5 or (bool(said) and sum(s > 0.5 for s in said) > len(said) / 2)
-
-
-def _procedural_share(text: str) -> float:
-    words = text.lower().split()
-    return sum(w in PROCEDURAL_WORDS or normal_form(w) in _PROCEDURAL_FORMS for w in words) / max(
-        len(words), 1
-    )
-
-
-_PROCEDURAL_FORMS = frozenset(map(normal_form, PROCEDURAL_WORDS))
-
-
 def _result(
     kept: list[list[int]], reasons: dict[int, str], topics: _Topics, quarter: str, params: ThemeParams
 ) -> ThemeModel:
@@ -195,7 +146,9 @@ def _result(
     centroids = [unit(topics.vectors[members].mean(axis=0, keepdims=True))[0] for members in kept]
     keywords = class_keywords(
         [[text for i in members for text in _texts(topics, i)] for members in kept],
-        exclude=sorted({topics.firm_names[i] for members in kept for i in members}),
+        exclude=sorted(
+            {form for members in kept for i in members for form in firm_name_forms(topics.firm_names[i])}
+        ),
         top_n=params.n_keywords,
     )
     contract = TABLES["themes"]
