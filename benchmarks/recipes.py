@@ -62,7 +62,7 @@ def ward(firm: Firm, seed: int) -> Labels:  # noqa: ARG001 - it has none
 
 def ours_alone(firm: Firm, seed: int) -> Labels:
     """Our clusterer, each sentence by itself."""
-    return GraphClusterer(seed=seed).fit(firm.embeddings).labels_
+    return GraphClusterer(random_state=seed).fit(firm.embeddings).labels_
 
 
 def ours(firm: Firm, seed: int) -> Labels:

@@ -33,7 +33,9 @@ def finite_rows(x: ArrayLike) -> Floats:
     if rows.ndim != 2:
         raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
     if not (finite := np.isfinite(rows).all(axis=1)).all():
-        raise ValueError(f"row {int(finite.argmin())} is not finite: embed it again, or leave it out")
+        raise ValueError(
+            f"row {int(finite.argmin())} is not finite (NaN or inf): embed it again, or leave it out"
+        )
     return rows
 
 

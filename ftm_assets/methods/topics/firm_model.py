@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.topics.clustering import GraphClusterer, centrality
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.vectors import finite_rows, unit
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    from ftm_assets.methods.topics.clustering import GraphClusterer
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class FirmParams:
 
     def clusterer(self) -> GraphClusterer:
         """Return the clusterer that these parameters describe."""
+        from ftm_assets.methods.topics.clustering import GraphClusterer  # noqa: PLC0415 - loads scikit-learn
+
         return GraphClusterer(
             n_neighbors=self.n_neighbors,
             sentences_per_topic=self.sentences_per_topic,
@@ -66,7 +69,7 @@ class FirmParams:
             max_topics=self.max_topics,
             min_size=self.min_topic_sentences,
             join_similarity=self.join_similarity,
-            seed=self.seed,
+            random_state=self.seed,
         )
 
 
@@ -152,6 +155,8 @@ def model_firm(
 
     Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite.
     """
+    from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
+
     params = params or FirmParams()
     ids, texts, embeddings, turns, positions = _sorted(
         firm_id, sentence_ids, texts, embeddings, turns, positions

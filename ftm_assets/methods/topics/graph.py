@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftm_assets.methods.vectors import SCALE
+from ftm_assets.methods.vectors import SCALE, finite_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Edge = tuple[str, str, float]
+    RandomState = int | np.random.RandomState | None
 
 OUTLIER = -1
 
@@ -23,6 +24,34 @@ _BLOCK = 1024
 """Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
 _MIN_WEIGHT = 0.01
 """Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
+
+
+def checked_rows(estimator: Any, x: ArrayLike) -> Floats:
+    """Return the rows that `estimator` is to fit, float64 (n, d), and set its `n_features_in_`.
+
+    Checked as scikit-learn checks them, but that no rows are rows too, and one that is not finite is named.
+    """
+    from sklearn.utils.validation import validate_data
+
+    rows = np.zeros((0, 0)) if isinstance(x, list) and not x else x
+    rows = validate_data(
+        estimator,
+        rows,
+        dtype=np.float64,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+    )
+    return finite_rows(rows)
+
+
+def seed_of(random_state: RandomState) -> int:
+    """Return the seed that scikit-learn's `random_state` means: an integer is one itself."""
+    from sklearn.utils import check_random_state
+
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def by_size(labels: Ints, counts: Ints) -> Ints:

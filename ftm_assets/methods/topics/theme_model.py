@@ -13,7 +13,6 @@ from ftm_assets.methods.text.firm_names import firm_name_forms
 from ftm_assets.methods.text.procedural import topic_is_procedural
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords
-from ftm_assets.methods.topics.theme_clustering import ThemeClusterer
 from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_resources.tables import TABLES
 
@@ -72,13 +71,15 @@ def model_themes(topics: pa.Table, quarter: str, params: ThemeParams | None = No
     float), in any order. Clusters that fail a filter, and the topics that a filter leaves out, keep their row
     in `theme_topics` with the reason.
     """
+    from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - loads scikit-learn
+
     params = params or ThemeParams()
     given = _read(topics)
     clusterer = ThemeClusterer(
         granularity=params.granularity,
         min_topics=params.min_topics,
         join_similarity=params.join_similarity,
-        seed=params.seed,
+        random_state=params.seed,
     ).fit(given.vectors)
     reasons: dict[int, str] = {}
     for i in np.flatnonzero(clusterer.labels_ == OUTLIER):
