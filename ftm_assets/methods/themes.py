@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ftm_assets.methods.graph import OUTLIER
+from ftm_assets.methods.graph import OUTLIER, products
 from ftm_assets.methods.keywords import class_keywords, normal_form
 from ftm_assets.methods.theme_clustering import ThemeClusterer
 from ftm_resources.tables import TABLES
@@ -244,7 +244,7 @@ def _centroid(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _spread(members: list[int], topics: _Topics, centroid: NDArray[np.float64], n: int) -> list[int]:
     """Return the most central topics: each firm's best first, then each firm's second, and so on."""
-    similarity = np.round(topics.vectors[members] @ centroid, 6)
+    similarity = products(topics.vectors[members], centroid[None])[:, 0]
     central = sorted(zip(members, similarity.tolist(), strict=True), key=lambda m: (-m[1], m[0]))
     turn: Counter[str] = Counter()
     order = []
