@@ -44,10 +44,10 @@ READY_BATCHES = 4
 
 FLOAT32_WITHIN = 1e-6
 """How far any number of a text's unit-length row in float32 may be from its value in another call or on another
-processor. Seen: 1.5e-7 (Intel Xeon, MKL on one thread and on two, 200 turns), 2.5e-7 (AMD Zen 5, MKL's kernels for
-any processor, 2,073 sentences; `benchmarks.kernels`).
+processor. Seen: 1.5e-7 (Intel Xeon, MKL on one thread and on two, 200 turns), 3.3e-7 (AMD Zen 5, MKL's kernels for
+any processor, 200 turns; `benchmarks.kernels`).
 
-Rounding would not make rows equal: to six digits all 2,073 still differ, to three 24, and then by 1e-3."""
+Rounding would not make rows equal: of 2,073 sentences to six digits all still differ, to three 24, by 1e-3."""
 
 FAITHFUL = 0.03
 """How far rows in half precision may be from float32, relative to their length: a cosine of 0.9995.
