@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-NEEDS_THEM = "tests/resources/sources/test_files.py::test_the_real_calls_load_from_parquet"
+NEEDS_THEM = "tests/resources/sources/files/test_transcript_files.py::test_the_real_calls_load_from_parquet"
 
 
 def run(tmp_path: Path, ci: str | None) -> subprocess.CompletedProcess[str]:

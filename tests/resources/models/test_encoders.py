@@ -247,7 +247,7 @@ def test_auto_is_openvino_for_bfloat16_on_a_plain_model(
 def test_without_avx512_openvino_is_refused_in_bfloat16_and_auto_is_torch() -> None:
     script = """
 import torch
-from ftm_resources import encoders
+from ftm_resources.models import encoders
 module = torch.nn.Sequential(torch.nn.Embedding(64, 16), torch.nn.Linear(16, 6)).eval()
 assert encoders.openvino_encoder(module, "auto", "bfloat16") is None
 assert encoders.openvino_encoder(module, "openvino", "float32")
