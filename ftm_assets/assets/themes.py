@@ -74,7 +74,13 @@ def themes(
         "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
         "theme_naming_audit": (Rows.of(audit, *inputs), namer.describe_audit(audit)),
     }
-    yield from write_tables(context.op_execution_context, warehouse, tables, code_version=CODE_VERSION)
+    yield from write_tables(
+        context.op_execution_context,
+        warehouse,
+        tables,
+        code_version=CODE_VERSION,
+        config=config.model_dump(),
+    )
 
 
 def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterTable) -> pa.Table:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,19 @@ def transcripts(
             context.log.warning(f"{opened.name} has no call in {quarter}")
         described |= {"source": opened.name, "seconds": time.perf_counter() - started, **config.model_dump()}
         made = {
-            "transcripts": (Rows(kept.batches(), {}), described),
-            "transcript_audit": (Rows.of(audit), {"statuses": described["audit"]}),
+            "transcripts": (Rows(kept.batches(), {}, source=opened.provenance()), described),
+            "transcript_audit": (
+                replace(Rows.of(audit), source=opened.provenance()),
+                {"statuses": described["audit"]},
+            ),
         }
-        yield from write_tables(context.op_execution_context, warehouse, made, code_version=CODE_VERSION)
+        yield from write_tables(
+            context.op_execution_context,
+            warehouse,
+            made,
+            code_version=CODE_VERSION,
+            config=config.model_dump(),
+        )
 
 
 def _build(

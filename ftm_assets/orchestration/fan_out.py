@@ -42,7 +42,8 @@ class FanOutConfig(dg.Config):
         default=0.01,
         ge=0,
         le=1,
-        description="Share of the quarter's firms that may fail before the asset does",
+        description="Share of the quarter's firms that may fail before the asset does; of fewer firms than that is "
+        "one of, one may, unless it is 0",
     )
 
 
@@ -282,7 +283,11 @@ class FanOut:
                 for table in self.tables
             }
             yield from write_tables(
-                context, context.resources.warehouse, tables, code_version=self.code_version
+                context,
+                context.resources.warehouse,
+                tables,
+                code_version=self.code_version,
+                config=planned["config"],
             )
             # Every output above is committed by now: the parts have done their work.
             staging.clear()
@@ -330,11 +335,23 @@ def _complete(name: str, staging: Staging, groups: Sequence[Sequence[str]]) -> l
     return [part for _, part in found if part is not None]
 
 
-def _refuse_many_failures(name: str, failures: Mapping[str, str], n_firms: int, bound: float) -> None:
-    if len(failures) > bound * n_firms:
+def failures_allowed(n_firms: int, max_failed_share: float) -> int:
+    """Return how many of a quarter's firms may fail.
+
+    The share of them, rounded down; but one where that is none, so that a firm that fails does not stop a
+    quarter of fewer than 100 firms. Not one of one, and none where the share is 0.
+    """
+    allowed = int(max_failed_share * n_firms + 1e-9)  # 0.29 of 100 is 29, though the product is 28.99...
+    return max(allowed, 1) if max_failed_share and n_firms > 1 else allowed
+
+
+def _refuse_many_failures(name: str, failures: Mapping[str, str], n_firms: int, share: float) -> None:
+    allowed = failures_allowed(n_firms, share)
+    if len(failures) > allowed:
         examples = "\n".join(f"  {firm}: {why}" for firm, why in list(failures.items())[:5])
         raise dg.Failure(
-            f"{name}: {len(failures)} of {n_firms} firms failed, more than max_failed_share={bound:g}:\n{examples}",
+            f"{name}: {len(failures)} of {n_firms} firms failed, more than the {allowed} that "
+            f"max_failed_share={share:g} allows:\n{examples}",
             allow_retries=False,
         )
 

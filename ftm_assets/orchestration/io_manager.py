@@ -7,7 +7,7 @@ next step may run on another machine.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
@@ -33,19 +33,31 @@ class Rows:
     batches: Iterable[pa.Table]
     inputs: Mapping[str, Any]
     """Table → snapshot and content of its quarter."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """What the user chose: the step's config."""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """Where rows come from that were made from no table."""
 
     @classmethod
-    def of(cls, rows: pa.Table, *inputs: QuarterTable) -> Self:
-        """Return a table's rows, made from these inputs."""
+    def of(cls, rows: pa.Table, *inputs: QuarterTable, config: Mapping[str, Any] | None = None) -> Self:
+        """Return a table's rows, made from these inputs with this config."""
         slices = (rows.slice(start, CHUNK_ROWS) for start in range(0, rows.num_rows, CHUNK_ROWS))
-        return cls(slices, {i.name: i.provenance() for i in inputs})
+        return cls(slices, {i.name: i.provenance() for i in inputs}, dict(config or {}))
 
 
 def write_quarter(
     warehouse: Warehouse, table: str, quarter: str, rows: Rows, *, run_id: str, code_version: str
 ) -> dict[str, Any]:
     """Replace a quarter of a table with the rows, and record what they were made from; return its metadata."""
-    provenance = {"run_id": run_id, "code_version": code_version, "inputs": dict(rows.inputs)}
+    provenance: dict[str, Any] = {
+        "run_id": run_id,
+        "code_version": code_version,
+        "inputs": dict(rows.inputs),
+    }
+    if rows.config:
+        provenance["config"] = dict(rows.config)
+    if rows.source:
+        provenance["source"] = dict(rows.source)
     n_rows, content = warehouse.replace(table, quarter, rows.batches, provenance=provenance)
     return {"dagster/partition_row_count": n_rows, "content": content, "inputs": dict(rows.inputs)}
 

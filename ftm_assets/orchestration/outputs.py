@@ -5,6 +5,7 @@ one table of a step writes them all; those not selected appear as materializatio
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -28,10 +29,15 @@ def write_tables(
     tables: Mapping[str, tuple[Rows, Mapping[str, Any]]],
     *,
     code_version: str,
+    config: Mapping[str, Any],
 ) -> Iterator[dg.Output[Rows]]:
-    """Yield the selected tables as outputs and write the others here; by table, its rows and metadata."""
+    """Yield the selected tables as outputs and write the others here; by table, its rows and metadata.
+
+    `config` is what the user chose, which each table records.
+    """
     quarter = context.partition_key
-    for table, (rows, metadata) in tables.items():
+    for table, (made, metadata) in tables.items():
+        rows = replace(made, config=config)
         if table in context.selected_output_names:
             yield dg.Output(rows, output_name=table, metadata=metadata)
             continue

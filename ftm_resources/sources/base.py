@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftm_resources.tables.components import AUDIT
 
@@ -63,6 +63,10 @@ class TranscriptSource(abc.ABC):
         Each table has a bounded number of rows; the rows of one call may be in several. A quarter without
         calls yields nothing. SourceError, before the first table, where the input cannot be used.
         """
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what a quarter remembers of where it came from: the source's name, and what identifies its input."""
+        return {"name": self.name}
 
     def audit(self) -> pa.Table:
         """Return what became of transcripts that the last `components`, read to its end, did not yield (AUDIT).

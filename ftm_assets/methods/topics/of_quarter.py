@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords, normal_form
 from ftm_assets.methods.topics.theme_clustering import ThemeClusterer
+from ftm_assets.methods.wording import counted
 from ftm_resources.tables import TABLES
 
 PROCEDURAL_WORDS = frozenset(
@@ -152,7 +153,9 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
     firms = Counter(topics.firms[i] for i in members)
     n = len(members)
     if len(firms) < params.min_firms:
-        return [], dict.fromkeys(members, f"few firms: cluster of {n} topics from {len(firms)} firms")
+        return [], dict.fromkeys(
+            members, f"few firms: cluster of {counted(n, 'topic')} from {counted(len(firms), 'firm')}"
+        )
     procedural = sum(_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
     if procedural > params.max_procedural_share * n:
         return [], dict.fromkeys(members, f"procedural: {procedural} of {n} topics are about the call itself")

@@ -63,6 +63,10 @@ class SampleSource(TranscriptSource):
             raise ValueError(f"the sample needs at least one firm, not {firms}")
         self.firms, self.seed = firms, seed
 
+    def provenance(self) -> dict[str, Any]:
+        """Return how many firms were generated from which seed."""
+        return {**super().provenance(), "firms": self.firms, "seed": self.seed}
+
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
         """Yield the speaker turns of a quarter (schema COMPONENTS), 25 firms a table; ValueError if no quarter."""
         done = 0
