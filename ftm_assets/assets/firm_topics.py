@@ -10,13 +10,14 @@ import pyarrow.compute as pc
 
 from ftm_assets.assets.sentence_embeddings import as_matrix
 from ftm_assets.methods.topics.of_firm import FirmParams, FirmResult, model_firm
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import histogram, preview
 from ftm_resources.tables import TABLES
 
-CODE_VERSION = "2"
+CODE_VERSION = code_version(__name__)
 
 
 @offering(FirmParams)

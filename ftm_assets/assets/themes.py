@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ftm_assets.methods.naming.rules import Digest
 from ftm_assets.methods.topics.of_quarter import ThemeModel, ThemeParams, model_themes
 from ftm_assets.orchestration import namer
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
@@ -21,7 +22,7 @@ from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
-CODE_VERSION = "3"
+CODE_VERSION = code_version(__name__)
 TABLES = ("themes", "theme_topics", "theme_naming_audit")
 
 

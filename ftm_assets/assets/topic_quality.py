@@ -29,6 +29,7 @@ from ftm_assets.methods.topics.quality import (
     theme_measures,
     words,
 )
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.params_config import recorded
@@ -38,7 +39,7 @@ from ftm_resources.sources.sample.generated import TRUTH, SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
-CODE_VERSION = "1"
+CODE_VERSION = code_version(__name__)
 TREND_QUARTERS = 12
 """Quarters in the trend on the asset's page, the newest."""
 

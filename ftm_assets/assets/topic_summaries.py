@@ -12,12 +12,13 @@ from ftm_assets.assets.firm_topics import firm_names
 from ftm_assets.assets.sentence_embeddings import as_lists, refuse_other_dimension
 from ftm_assets.methods.naming.rules import Digest, Named, firm_name_forms
 from ftm_assets.orchestration import namer
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.tables import TABLES
 
-CODE_VERSION = "2"
+CODE_VERSION = code_version(__name__)
 
 
 class TopicSummariesConfig(FanOutConfig):
