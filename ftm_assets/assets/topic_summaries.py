@@ -13,7 +13,7 @@ from ftm_assets.assets.sentence_embeddings import as_lists, refuse_other_dimensi
 from ftm_assets.methods.naming.rules import Digest, Named, firm_name_forms
 from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.code_version import code_version
-from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
+from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.tables import TABLES
@@ -21,7 +21,7 @@ from ftm_resources.tables import TABLES
 CODE_VERSION = code_version(__name__)
 
 
-class TopicSummariesConfig(FanOutConfig):
+class TopicSummariesConfig(SideBySideConfig):
     """What the namer is shown of a topic.
 
     A part is a whole chunk: between parts requests in flight run dry, and what a killed step had been told by a

@@ -33,17 +33,20 @@ class FanOutConfig(dg.Config):
 
     chunk_firms: int = Field(default=500, ge=1, description="Firms per chunk: one mapped step each")
     flush_firms: int = Field(default=50, ge=1, description="Firms per part: what a killed step loses at most")
-    processes: int = Field(
-        default=0,
-        ge=0,
-        description="Processes that work on firms side by side, where the work is not a model's; 0: one per CPU",
-    )
     max_failed_share: float = Field(
         default=0.01,
         ge=0,
         le=1,
         description="Share of the quarter's firms that may fail before the asset does; of fewer firms than that is "
         "one of, one may, unless it is 0",
+    )
+
+
+class SideBySideConfig(FanOutConfig):
+    """How an asset is split whose work is not a model's: several processes may do it."""
+
+    processes: int = Field(
+        default=0, ge=0, description="Processes that work on firms side by side; 0: one per CPU"
     )
 
 
@@ -143,7 +146,7 @@ class FanOut:
         def plan(context: dg.OpExecutionContext, **tables: QuarterTable) -> Iterator[Any]:
             config = self.config(**context.op_config)
             firms = tables[self.inputs[0]].firms()
-            science = config.model_dump(exclude=set(FanOutConfig.model_fields))
+            science = config.model_dump(exclude=set(SideBySideConfig.model_fields))
             identity = {
                 "code_version": self.code_version,
                 "config": science,

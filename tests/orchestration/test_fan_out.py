@@ -216,6 +216,31 @@ def test_one_failed_firm_does_not_stop_a_small_quarter(runner: Runner):
     assert not runner.run(raises_for_007, flush_firms=5, max_failed_share=0.0, code_version="2").success
 
 
+def test_every_field_of_how_it_is_split_is_seen_in_how_it_runs(runner: Runner):
+    """Those of `label` and `code_version` are science; a new field needs its example here."""
+
+    def seen(**config: object) -> tuple[int, list[int], bool]:
+        runner.calls.clear()
+        result = runner.run(raises_for_007, code_version=str(config), **config)
+        chunks = [e for e in result.all_events if e.is_step_success and "_chunk[" in (e.step_key or "")]
+        return len(chunks), [len(c) for c in runner.calls if len(c) > 1], result.success
+
+    def raises_for_007(task: Task) -> Mapping[str, pa.Table]:
+        if "007" in task.firms:
+            raise ValueError("007 is odd")
+        return scored(task)
+
+    examples = {
+        "chunk_firms": (10, (3, [10, 10, 5], True)),
+        "flush_firms": (20, (1, [20, 5], True)),
+        "max_failed_share": (0.0, (1, [25], False)),
+    }
+    assert set(examples) == set(FanOutConfig.model_fields)
+    assert seen() == (1, [25], True)
+    for field, (value, expected) in examples.items():
+        assert seen(**{field: value}) == expected, field
+
+
 def test_the_config_is_recorded_with_the_quarter(runner: Runner):
     runner.run(flush_firms=5, max_failed_share=0.05)
     recorded = runner.warehouse.provenance("sentence_sentiment", QUARTER)["config"]
