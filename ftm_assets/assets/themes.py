@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.naming.rules import Digest
-from ftm_assets.methods.topics.of_quarter import ThemeModel, ThemeParams, model_themes
+from ftm_assets.methods.text.firm_names import firm_name_forms
+from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
 from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
@@ -113,7 +114,7 @@ def _digests(model: ThemeModel, topics: pa.Table) -> list[Digest]:
                 keywords=tuple(theme["keywords"]),
                 sentences=tuple(summaries[i] for i in rows),
                 names=tuple(names[i] for i in rows),
-                exclude=tuple(sorted({firms[i] for i in rows})),
+                exclude=tuple(sorted({form for i in rows for form in firm_name_forms(firms[i])})),
             )
         )
     return digests

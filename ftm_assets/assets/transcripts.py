@@ -7,7 +7,7 @@ machine whose address the second factor approved. What comes after reads the tab
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ftm_assets.methods.calls.versions import build_transcripts
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
@@ -49,6 +49,13 @@ class TranscriptsConfig(dg.Config):
         description="With capital_iq: leave out calls of firms without a PERMNO on the day of the call, which no "
         "event study can use; transcript_audit says why each has none",
     )
+    replace_source: bool = Field(
+        default=False,
+        description="Replace a quarter that came from another source, say real calls by the sample's",
+    )
+    replace_by_nothing: bool = Field(
+        default=False, description="Empty a quarter that has calls where the source has none of it any more"
+    )
 
 
 @dg.multi_asset(
@@ -68,18 +75,28 @@ def transcripts(
     started = time.perf_counter()
     quarter = context.partition_key
     opened = source.open(require_permno=config.require_permno)
+    held = warehouse.provenance("transcripts", quarter) if warehouse.exists() else {}
+    if not config.replace_source:
+        _refuse_other_source(held, opened, quarter)
     with (
         tempfile.TemporaryDirectory(prefix="ftm-transcripts-") as scratch,
         Spool(Path(scratch) / "kept.parquet", CONTRACTS["transcripts"].arrow_schema, "firm_id") as kept,
     ):
         audit, described = _build(opened, quarter, kept, Path(scratch))
         if not kept.rows:
+            if int(held.get("rows", 0)) and not config.replace_by_nothing:
+                raise dg.Failure(
+                    f"{opened.name} has no call in {quarter}, of which the warehouse has some: they are kept. To "
+                    f"empty {quarter} all the same, set replace_by_nothing in the config of transcripts.",
+                    allow_retries=False,
+                )
             context.log.warning(f"{opened.name} has no call in {quarter}")
         described |= {"source": opened.name, "seconds": time.perf_counter() - started, **config.model_dump()}
+        came_from = opened.provenance()
         made = {
-            "transcripts": (Rows(kept.batches(), {}, source=opened.provenance()), described),
+            "transcripts": (Rows(kept.batches(), {}, source=came_from), described),
             "transcript_audit": (
-                replace(Rows.of(audit), source=opened.provenance()),
+                replace(Rows.of(audit), source=came_from),
                 {"statuses": described["audit"]},
             ),
         }
@@ -90,6 +107,21 @@ def transcripts(
             code_version=CODE_VERSION,
             config=config.model_dump(),
         )
+
+
+def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quarter: str) -> None:
+    """Raise a Failure where the quarter has calls from a source of another kind."""
+    before = held.get("source", {})
+    if not before or before["name"] == source.name or not int(held["rows"]):
+        return
+    where = f" ({before['path']})" if "path" in before else ""
+    settings = f"FTM_SOURCE={before['name']}" + (f" FTM_SOURCE_PATH={before['path']}" if where else "")
+    raise dg.Failure(
+        f"transcripts of {quarter} came from {before['name']}{where}; FTM_SOURCE is {source.name} now. Set {settings} "
+        f"to read them again, or, to replace them, set replace_source in the config of transcripts (`ftm run "
+        f"--quarter {quarter} --replace-source`).",
+        allow_retries=False,
+    )
 
 
 def _build(

@@ -34,7 +34,7 @@ def contract_checks(contract: Table) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=f"check_{contract.name}", specs=specs)
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
         quarter = context.op_execution_context.partition_key
-        connection = warehouse.connect(quarter=quarter, tables={contract.name, *referenced})
+        connection = warehouse.connect(quarter=quarter, tables={contract.name, *referenced}, newest=True)
 
         def count(sql: str) -> int:
             row = connection.execute(sql).fetchone()

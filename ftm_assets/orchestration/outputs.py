@@ -35,9 +35,9 @@ def write_tables(
 
     `config` is what the user chose, which each table records.
     """
-    quarter = context.partition_key
+    quarter, together = context.partition_key, tuple(tables) if len(tables) > 1 else ()
     for table, (made, metadata) in tables.items():
-        rows = replace(made, config=config)
+        rows = replace(made, together=together, config=config)
         if table in context.selected_output_names:
             yield dg.Output(rows, output_name=table, metadata=metadata)
             continue

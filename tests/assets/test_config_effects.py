@@ -100,16 +100,30 @@ def topics() -> dict[str, Held]:
 
 
 class Records:
-    """The part of a warehouse that a measuring asset asks: where the quarter is from, and the other quarters."""
+    """The part of a warehouse that an asset asks: where the quarter is from, and the other quarters."""
+
+    def __init__(self, source: str = "sample") -> None:
+        self.source = {"name": source, "firms": FIRMS, "seed": DEFAULT_SEED}
+
+    def exists(self) -> bool:
+        return True
 
     def provenance(self, table: str, _quarter: str) -> dict[str, Any]:
-        source = {"name": "sample", "firms": FIRMS, "seed": DEFAULT_SEED}
-        return {"source": source} if table == "transcripts" else {}
+        return {"source": self.source, "rows": "9"} if table == "transcripts" else {}
 
     def connect(self, **_: Any) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()
         connection.register("topic_quality", TABLES["topic_quality"].empty())
         return connection
+
+
+class Silence(TranscriptSource):
+    """A source without calls."""
+
+    name = "sample"
+
+    def components(self, quarter: str, progress: Any = None) -> Iterator[pa.Table]:  # noqa: ARG002
+        yield from ()
 
 
 class Calls(TranscriptSource):
@@ -133,7 +147,8 @@ def body(asset: dg.AssetsDefinition, config: Mapping[str, Any], **given: Any) ->
     """Run an asset's own function, without Dagster: its output tables or policies by name."""
     function: Any = asset.op.compute_fn.decorated_fn
     parameters = inspect.signature(function).parameters
-    context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES), log=SimpleNamespace())
+    context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES))
+    context.log = SimpleNamespace(warning=str)
     context.op_execution_context = context
     arguments = {"context": context, "config": parameters["config"].annotation(**config), **given}
     made = function(**{k: v for k, v in arguments.items() if k in parameters})
@@ -186,6 +201,24 @@ def of_one_firm_quality(**config: Any) -> dict[str, Any]:
 def of_transcripts(**config: Any) -> dict[str, Any]:
     source = SimpleNamespace(open=Calls)
     return body(transcripts, config, source=source, warehouse=Records())
+
+
+def is_refused(
+    source: Callable[..., TranscriptSource], warehouse: Records, config: Mapping[str, Any]
+) -> bool:
+    try:
+        body(transcripts, config, source=SimpleNamespace(open=source), warehouse=warehouse)
+    except dg.Failure:
+        return True
+    return False
+
+
+def over_real_calls(**config: Any) -> bool:
+    return is_refused(Calls, Records("files"), config)
+
+
+def over_by_nothing(**config: Any) -> bool:
+    return is_refused(lambda **_: Silence(), Records(), config)
 
 
 def task_of(config: Any, inputs: Mapping[str, Any]) -> Task:
@@ -336,6 +369,8 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         of_transcripts, False, lambda a, b: None in {r["permno"] for r in b["transcripts"]} - {
             r["permno"] for r in a["transcripts"]}
     ),
+    ("transcripts", "replace_source"): (over_real_calls, True, lambda a, b: (a, b) == (True, False)),
+    ("transcripts", "replace_by_nothing"): (over_by_nothing, True, lambda a, b: (a, b) == (True, False)),
     ("topic_quality", "coherence_firms"): (
         of_quality, 1, lambda a, b: measured(b, "coherence_left_out") < measured(a, "coherence_left_out")
     ),

@@ -8,7 +8,7 @@ from ftm_assets.assets.firm_topics import FirmTopicsConfig
 from ftm_assets.assets.themes import ThemesConfig
 from ftm_assets.checks.build import build_checks
 from ftm_assets.checks.measures import COMPARED, LIMITS, SMALL_QUARTER_TOPICS, Limit
-from ftm_assets.methods.topics.of_firm import FirmParams
+from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 

@@ -85,8 +85,8 @@ def mutated(module: str) -> Sources:
     ("module", "changes"),
     [
         ("ftm_assets.methods.scores", {"sentiment_scores"}),
-        ("ftm_assets.methods.text.split", {"sentences"}),
-        ("ftm_assets.methods.topics.theme_clustering", {"themes", "topic_quality"}),
+        ("ftm_assets.methods.text.sentence_splitting", {"sentences"}),
+        ("ftm_assets.methods.topics.theme_clustering", {"themes"}),
         ("ftm_assets.methods.topics.quality", {"topic_quality"}),
         ("ftm_resources.models.lexicon", {"sentence_sentiment"}),
         ("ftm_resources.sources.files.columns", {"transcripts"}),

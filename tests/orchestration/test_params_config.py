@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from ftm_assets.assets.firm_topics import FirmTopicsConfig
 from ftm_assets.assets.themes import ThemesConfig
-from ftm_assets.methods.topics.of_firm import FirmParams
-from ftm_assets.methods.topics.of_quarter import ThemeParams
+from ftm_assets.methods.topics.firm_model import FirmParams
+from ftm_assets.methods.topics.theme_model import ThemeParams
 from ftm_assets.orchestration.params_config import offering, params_of, recorded
 
 

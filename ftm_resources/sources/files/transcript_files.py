@@ -10,6 +10,7 @@ and exports that lost the time of day look just so.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,18 @@ class FilesSource(TranscriptSource):
         if not found:
             raise self._error(f"holds no {', '.join(ENDINGS)} file")
         return found
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the path and the SHA-256 of the file; of a folder, of its files' names and contents together."""
+        files, whole = self.files(), hashlib.sha256()
+        for file in files:
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256")
+            if files == [self._path]:
+                whole = content
+            else:
+                whole.update(f"{content.hexdigest()} {self._label(file)}\n".encode())
+        return {**super().provenance(), "path": str(self._path.resolve()), "sha256": whole.hexdigest()}
 
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
         """Yield the quarter's components, in batches; SourceError before the first where any file is bad."""

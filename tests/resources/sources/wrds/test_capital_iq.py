@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from ftm_assets.methods.calls.versions import build_transcripts
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 from ftm_resources.sources.wrds.links import GvkeySpan, Links, PermnoSpan

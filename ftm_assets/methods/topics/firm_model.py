@@ -14,15 +14,17 @@ import numpy as np
 import pyarrow as pa
 from annotated_types import Ge, Gt, Le
 
-from ftm_assets.methods.topics.clustering import GraphClusterer, centrality
-from ftm_assets.methods.topics.graph import OUTLIER, finite_rows, unit
-from ftm_assets.methods.topics.keywords import class_keywords, initials
+from ftm_assets.methods.topics.graph import OUTLIER
+from ftm_assets.methods.topics.keywords import class_keywords
+from ftm_assets.methods.vectors import finite_rows, unit
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    from ftm_assets.methods.topics.clustering import GraphClusterer
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class FirmParams:
 
     def clusterer(self) -> GraphClusterer:
         """Return the clusterer that these parameters describe."""
+        from ftm_assets.methods.topics.clustering import GraphClusterer  # noqa: PLC0415 - loads scikit-learn
+
         return GraphClusterer(
             n_neighbors=self.n_neighbors,
             sentences_per_topic=self.sentences_per_topic,
@@ -70,7 +74,7 @@ class FirmParams:
             max_topics=self.max_topics,
             min_size=self.min_topic_sentences,
             join_similarity=self.join_similarity,
-            seed=self.seed,
+            random_state=self.seed,
         )
 
 
@@ -149,13 +153,15 @@ def model_firm(
     """Return the topics of one firm's non-procedural sentences.
 
     `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0; `turns` is the speaker turn
-    (component) of each and `positions` its place there. `firm_names` (the firm's, and any other names, such as
-    the speakers') are kept out of the keywords. The order of sentences does not matter: they are sorted by id
+    (component) of each and `positions` its place there. `firm_names` (see `firm_names.known_names`) are
+    kept out of the keywords. The order of sentences does not matter: they are sorted by id
     first. Fewer than `params.min_sentences` give status `too_small`; if no sentence falls into a topic the
     status is `failed`. Either way each sentence has a row, without topic.
 
     Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite.
     """
+    from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
+
     params = params or FirmParams()
     ids, texts, embeddings, turns, positions = _sorted(
         firm_id, sentence_ids, texts, embeddings, turns, positions
@@ -166,10 +172,9 @@ def model_firm(
         strength = centrality(embeddings, labels)
     topic_ids = [f"{quarter}:{firm_id}:{rank:03d}" for rank in range(labels.max(initial=OUTLIER) + 1)]
     members = [np.flatnonzero(labels == rank) for rank in range(len(topic_ids))]
-    names = list(firm_names)
     keywords = class_keywords(
         [[texts[i] for i in rows] for rows in members],
-        exclude=[*names, *filter(None, map(initials, names))],
+        exclude=firm_names,
         top_n=params.n_keywords,
     )
     representatives = [_representatives(rows, texts, strength, params) for rows in members]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_assets.methods.calls.versions import build_transcripts
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_resources.sources.files.transcript_files import FilesSource
 from ftm_resources.tables.components import COMPONENTS
 
