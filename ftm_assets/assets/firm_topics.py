@@ -11,17 +11,18 @@ import pyarrow.compute as pc
 from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.topics.firm_model import FirmParams, FirmResult, model_firm
 from ftm_assets.methods.vectors import as_matrix
-from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
+from ftm_assets.orchestration.code_version import code_version
+from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import histogram, preview
 from ftm_resources.tables import TABLES
 
-CODE_VERSION = "2"
+CODE_VERSION = code_version(__name__)
 
 
 @offering(FirmParams)
-class FirmTopicsConfig(FanOutConfig):
+class FirmTopicsConfig(SideBySideConfig):
     """What a researcher may choose about a firm's topics, and how the asset is split."""
 
 

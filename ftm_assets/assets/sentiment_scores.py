@@ -6,13 +6,14 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from ftm_assets.methods.scores import build_scores
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, preview
 from ftm_resources.warehouse import QuarterTable
 
-CODE_VERSION = "1"
+CODE_VERSION = code_version(__name__)
 
 
 @dg.asset(

@@ -12,6 +12,7 @@ from ftm_assets.methods.naming.rules import Digest
 from ftm_assets.methods.text.firm_names import firm_name_forms
 from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
 from ftm_assets.orchestration import namer
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
@@ -22,7 +23,7 @@ from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
-CODE_VERSION = "3"
+CODE_VERSION = code_version(__name__)
 TABLES = ("themes", "theme_topics", "theme_naming_audit")
 
 
@@ -75,7 +76,13 @@ def themes(
         "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
         "theme_naming_audit": (Rows.of(audit, *inputs), namer.describe_audit(audit)),
     }
-    yield from write_tables(context.op_execution_context, warehouse, tables, code_version=CODE_VERSION)
+    yield from write_tables(
+        context.op_execution_context,
+        warehouse,
+        tables,
+        code_version=CODE_VERSION,
+        config=config.model_dump(),
+    )
 
 
 def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterTable) -> pa.Table:

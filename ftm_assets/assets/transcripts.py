@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
@@ -31,7 +32,7 @@ from ftm_resources.tables import TABLES as CONTRACTS
 from ftm_resources.tables.components import COMPONENTS
 from ftm_resources.warehouse import Warehouse
 
-CODE_VERSION = "3"
+CODE_VERSION = code_version(__name__)
 TABLES = ("transcripts", "transcript_audit")
 
 FIRMS_AT_ONCE = 250
@@ -99,7 +100,13 @@ def transcripts(
                 {"statuses": described["audit"]},
             ),
         }
-        yield from write_tables(context.op_execution_context, warehouse, made, code_version=CODE_VERSION)
+        yield from write_tables(
+            context.op_execution_context,
+            warehouse,
+            made,
+            code_version=CODE_VERSION,
+            config=config.model_dump(),
+        )
 
 
 def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quarter: str) -> None:

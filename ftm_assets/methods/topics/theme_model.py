@@ -16,6 +16,7 @@ from ftm_assets.methods.text.procedural import topic_is_procedural
 from ftm_assets.methods.topics.graph import OUTLIER, products
 from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.vectors import as_matrix, unit
+from ftm_assets.methods.wording import counted
 from ftm_resources.tables import TABLES
 
 
@@ -120,7 +121,8 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
     firms = Counter(topics.firms[i] for i in members)
     n = len(members)
     if len(firms) < params.min_firms:
-        return [], dict.fromkeys(members, f"few firms: cluster of {n} topics from {len(firms)} firms")
+        why = f"few firms: cluster of {counted(n, 'topic')} from {counted(len(firms), 'firm')}"
+        return [], dict.fromkeys(members, why)
     procedural = sum(topic_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
     if procedural > params.max_procedural_share * n:
         return [], dict.fromkeys(members, f"procedural: {procedural} of {n} topics are about the call itself")

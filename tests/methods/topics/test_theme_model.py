@@ -63,7 +63,7 @@ def test_a_cluster_of_one_firm_is_no_theme_and_says_so():
     model = model_themes(topics(plan), QUARTER)
     assert model.themes.num_rows == 1
     reasons = [t["reason"] for t in of(model).values() if t["theme_id"] is None]
-    assert reasons == ["few firms: cluster of 6 topics from 1 firms"] * 6
+    assert reasons == ["few firms: cluster of 6 topics from 1 firm"] * 6
 
 
 def test_a_dominant_firm_is_trimmed_to_its_share_and_the_rest_remains():
