@@ -71,7 +71,7 @@ def upstream(of: Iterable[str], present: Present) -> list[str]:
         if name not in seen and (write := present(name)) is not None:
             seen[name] = None
             waiting += [*write.inputs, *write.together]
-    return list(seen)
+    return [name for name in TABLES if name in seen]
 
 
 def to_materialize(found: Sequence[Mixture], of: Iterable[str], present: Present) -> list[str]:
@@ -102,17 +102,16 @@ def last_sound(histories: Mapping[str, Sequence[Write]]) -> dict[str, Write] | N
     a whole one, and does not count.
     """
     # Writers' clocks may differ: within a table the order of commits counts, whatever the clock says.
-    events = sorted(
+    replacements = sorted(
         (at, name, i)
         for name, writes in histories.items()
         for i, at in enumerate(accumulate((w.timestamp_ms for w in writes), max))
+        if i
     )
-    newest = {name: len(writes) - 1 for name, writes in histories.items() if writes}
-    for _, name, i in reversed(events):
-        state = {n: histories[n][k] for n, k in newest.items()}
-        if not mixtures(state, state.get):
-            return state
-        if i == 0:
+    state = {name: writes[-1] for name, writes in histories.items() if writes}
+    while mixtures(state, state.get):
+        if not replacements:
             return None
-        newest[name] = i - 1
-    return None
+        _, name, i = replacements.pop()
+        state[name] = histories[name][i - 1]
+    return state

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.marts import build_marts
-from ftm_assets.orchestration.dbt_project import MARTS, dbt_resource
+from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, dbt_resource
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -117,6 +117,9 @@ def both_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse in which two processes have made the marts of two quarters at the same time."""
     root = tmp_path_factory.mktemp("marts") / "warehouse"
     warehouse = Warehouse(path=str(root))
+    for quarter in (FIRST, SECOND):
+        for table in SOURCES:
+            write(warehouse, quarter, table, [])
     write(warehouse, FIRST, "themes", [theme(FIRST, 0, "Freight", 7), theme(FIRST, 1, "Hiring", 3)])
     write(warehouse, FIRST, "sentiment_scores", FIRST_SCORES)
     write(warehouse, SECOND, "themes", [theme(SECOND, 0, "Pricing", 4), theme(SECOND, 1, "Unscored", 2)])
