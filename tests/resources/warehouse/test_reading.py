@@ -1,6 +1,5 @@
 """Reading creates nothing: what is not there is an error that says what is; no right to write is needed."""
 
-import os
 import stat
 import subprocess
 import sys
@@ -47,7 +46,7 @@ READS: dict[str, Callable[[Warehouse], object]] = {
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 @pytest.mark.parametrize("is_there", [True, False], ids=["empty folder", "no folder"])
 def test_reading_a_warehouse_that_is_not_there_names_it_and_what_is_near(
-    tmp_path: Path, topics: Callable, read: Callable[[Warehouse], object], is_there: bool
+    tmp_path: Path, read: Callable[[Warehouse], object], is_there: bool
 ):
     right, wrong = tmp_path / "warehouse", tmp_path / "warehose"
     (right / "sub").mkdir(parents=True)
@@ -64,7 +63,7 @@ def test_a_catalog_without_tables_is_no_warehouse(tmp_path: Path):
     """What earlier versions left behind where a mistyped path was read, and a catalog that was cut to nothing."""
     (tmp_path / "catalog.db").touch()
     for _ in range(2):
-        with pytest.raises(WarehouseError, match="no warehouse at|cannot be read"):
+        with pytest.raises(WarehouseError, match=r"no warehouse at|cannot be read"):
             Warehouse(path=str(tmp_path)).connect()
     assert (tmp_path / "catalog.db").stat().st_size == 0
 
@@ -92,7 +91,7 @@ def test_a_table_that_does_not_hold_the_quarter_says_which_it_holds(warehouse: W
         WarehouseError, match=r"does not hold 2020Q1; it holds no quarter\. Materialize themes"
     ):
         warehouse.read("themes", QUARTER)
-    with pytest.raises(WarehouseError, match="2019Q4 is in no table of .* There: 2020Q1, 2020Q3"):
+    with pytest.raises(WarehouseError, match=r"2019Q4 is in no table of .* There: 2020Q1, 2020Q3"):
         warehouse.connect(quarter="2019Q4")
     with pytest.raises(WarehouseError, match="2019Q4 is in no table"):
         repair.verify(warehouse, "2019Q4")
@@ -118,9 +117,7 @@ def test_a_table_that_waits_for_its_first_write_is_empty_and_stays_uncreated(war
     assert sorted(Path(warehouse.root).rglob("*")) == before
 
 
-def test_a_quarter_that_is_held_from_before_its_first_write_stays_empty(
-    warehouse: Warehouse, topics: Callable
-):
+def test_a_quarter_that_is_held_from_before_its_first_write_stays_empty(warehouse: Warehouse):
     held = Warehouse(path=warehouse.root).quarter("themes", QUARTER)
     warehouse.replace("themes", QUARTER, [])
     assert not held.is_written
@@ -231,11 +228,10 @@ def test_a_read_only_mount_is_read(shared_folder: Path, topics: Callable):
     tags.tag(warehouse, QUARTER, "paper-v1")
     before = listing(shared_folder)
     mounted = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" -c "$3" "$1"'
+    apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
     done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
-        + [warehouse.root, sys.executable, READ_ALL],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [*apart, warehouse.root, sys.executable, READ_ALL], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip(), "writing is refused"
     assert listing(shared_folder) == before

@@ -15,7 +15,10 @@ from ftm_resources.warehouse.status import status
 
 QUARTER, OTHER = "2020Q1", "2020Q2"
 TOPICS = ("firm_topics", "firm_status")
-COUNTS = "SELECT (SELECT count(*) FROM firm_topics), (SELECT count(*) FROM firm_status), (SELECT count(*) FROM theme_topics)"
+COUNTS = """
+    SELECT (SELECT count(*) FROM firm_topics), (SELECT count(*) FROM firm_status),
+        (SELECT count(*) FROM theme_topics)
+"""
 
 
 class Steps:
