@@ -45,7 +45,7 @@ def pinned_inputs(
         )
     if mixtures := pinned.mixtures(quarter, tables):
         problems = "; ".join(map(str, mixtures))
-        again = ", ".join(pinned.to_materialize(quarter, list(tables), mixtures))
+        again = ", ".join(pinned.to_materialize(quarter, list(tables), mixtures, readers=tables))
         text = f"{quarter} is of mixed generations: {problems}. Materialize {again} of {quarter} first"
         if run.tags.get(ALLOW_MIXED) != "true":
             raise dg.Failure(
