@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ftm_assets.assets.sentence_embeddings import as_matrix
-from ftm_assets.methods.topics.of_firm import FirmParams
+from ftm_assets.methods.text.tokens import words
+from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
     LARGE_TOPIC_SENTENCES,
     Measure,
@@ -25,8 +25,8 @@ from ftm_assets.methods.topics.quality import (
     recovery,
     seed_stability,
     theme_measures,
-    words,
 )
+from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS

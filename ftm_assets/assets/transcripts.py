@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ftm_assets.methods.calls.versions import build_transcripts
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
@@ -25,9 +25,10 @@ from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_assets.orchestration.spool import Spool
 from ftm_resources.progress import bar
-from ftm_resources.sources.base import COMPONENTS, SourceError, TranscriptSource
+from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.tables import TABLES as CONTRACTS
+from ftm_resources.tables.components import COMPONENTS
 from ftm_resources.warehouse import Warehouse
 
 CODE_VERSION = "3"

@@ -256,7 +256,7 @@ LIMITS = (
     _Limit(
         "procedural_topics", "firm_topics", "procedural_share", MAX_PROCEDURAL_TOPICS, True,
         f"At most {MAX_PROCEDURAL_TOPICS:.0%} of the topics are about the call itself. Else the source words its "
-        "procedure in a new way: read those topics and extend methods.procedural",
+        "procedure in a new way: read those topics and extend methods.text.statements",
     ),
     _Limit(
         "largest_theme", "themes", "largest_theme_share", MAX_LARGEST_THEME_SHARE, True,

@@ -19,7 +19,6 @@ from ftm_assets.orchestration.execution.notice import has_notice, notice
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.specs import GROUPS
 from ftm_resources.progress import bar
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable
@@ -126,7 +125,7 @@ class FanOut:
             ins={t: dg.AssetIn() for t in self.inputs},
             partitions_def=QUARTERS,
             config=configure,
-            group_name=GROUPS[self.name],  # a graph's assets do not take it from their outs
+            group_name=TABLES[self.name].group,  # a graph's assets do not take it from their outs
             can_subset=len(self.tables) > 1,
         )(_with_parameters(compose, self.inputs))
 

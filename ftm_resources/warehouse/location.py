@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlparse
 
+from ftm_resources import settings
 from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class Location:
     @property
     def file_options(self) -> dict[str, str]:
         """What PyIceberg's file access must be told: unlike AWS clients, it reads no endpoint by itself."""
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        now = settings.current()
+        endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url
         return {"s3.endpoint": endpoint} if endpoint and self.is_s3 else {}
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:

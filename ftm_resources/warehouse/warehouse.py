@@ -94,7 +94,7 @@ class Warehouse(ConfigurableResource):
     @property
     def location(self) -> Location:
         """Where it is. Raises WarehouseError where nothing can be."""
-        return Location.of(self.path or settings.get("FTM_WAREHOUSE") or "")
+        return Location.of(self.path or settings.current().ftm_warehouse)
 
     @property
     def root(self) -> str:

@@ -19,17 +19,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_resources.sources.base import (
-    COMPONENTS,
-    Problem,
-    Progress,
-    SourceError,
-    TranscriptSource,
-    call_date,
-    quarters_of,
-)
+from ftm_resources import quarters
+from ftm_resources.sources.base import Problem, Progress, SourceError, TranscriptSource
 from ftm_resources.sources.files.columns import Problems, is_midnight, normalise
 from ftm_resources.sources.files.tabular import ENDINGS, batches
+from ftm_resources.tables.components import COMPONENTS
 
 ADVICE = "Nothing was written. Correct the files, or take them out, and run again."
 
@@ -147,7 +141,9 @@ def _dated(rows: pa.Table, has_dates_only: bool) -> pa.Table:
 
 
 def _quarters(rows: pa.Table) -> pa.Array:
-    return quarters_of(call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only")))
+    return quarters.of_dates(
+        quarters.call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only"))
+    )
 
 
 def _times(rows: pa.Table) -> pa.Table:
