@@ -89,7 +89,14 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
         # What the selected models read has to be there; for a test alone, its mart is read as it stands.
         deps = context.assets_def.asset_deps
         read = {dep.path[-1] for key in context.selected_asset_keys for dep in deps[key]}
-        pinned_inputs(warehouse, pinned, quarter, [name for name in SOURCES if name in read], log=context.log)
+        pinned_inputs(
+            warehouse,
+            pinned,
+            quarter,
+            [name for name in SOURCES if name in read],
+            run=context.run,
+            log=context.log,
+        )
         tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in (*SOURCES, *MARTS)}
         with tempfile.TemporaryDirectory(prefix="ftm-marts-") as scratch:
             folder = Path(scratch)
