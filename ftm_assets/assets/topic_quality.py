@@ -213,7 +213,7 @@ def _plain(measures: _Measures) -> dict[str, float]:
 
 def _trend(warehouse: Warehouse, measures: _Measures, quarter: str) -> dg.MetadataValue:
     """Return the measures of the newest quarters, this one included, as Markdown."""
-    stored = warehouse.connect(tables={"topic_quality"}).execute(
+    stored = warehouse.connect(tables={"topic_quality"}, newest=True).execute(
         "SELECT quarter, level || '_' || metric, value FROM topic_quality WHERE value IS NOT NULL AND quarter <> ?",
         [quarter],
     )

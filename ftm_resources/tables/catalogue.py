@@ -129,6 +129,7 @@ _ALL = (
             Column("speaker_name", STRING, "Speaker's name", nullable=True),
             Column("text", STRING, "What was said, verbatim"),
         ),
+        group="calls",
     ),
     Table(
         "transcript_audit",
@@ -151,6 +152,7 @@ _ALL = (
                 nullable=True,
             ),
         ),
+        group="calls",
     ),
     Table(
         "sentences",
@@ -167,12 +169,14 @@ _ALL = (
             Column("text", STRING, "The sentence, verbatim"),
             Column("is_procedural", BOOL, "About the call rather than the business; kept out of topics"),
         ),
+        group="calls",
     ),
     Table(
         "sentence_embeddings",
         "One row per sentence: its embedding, unit length",
         ("sentence_id",),
         (_SENTENCE, _FIRM, Column("embedding", FLOATS, "Unit-length sentence embedding, float32")),
+        group="models",
     ),
     Table(
         "firm_topics",
@@ -186,6 +190,7 @@ _ALL = (
             Column("keywords", STRINGS, "c-TF-IDF keywords, strongest first"),
             Column("representative_sentence_ids", STRINGS, "Most central sentences, most central first"),
         ),
+        group="topics",
     ),
     Table(
         "sentence_topics",
@@ -201,6 +206,7 @@ _ALL = (
                 "strength", DOUBLE, "Cosine to the topic's centroid; 0 for an outlier", bounds=(-1.0, 1.0)
             ),
         ),
+        group="topics",
     ),
     Table(
         "firm_status",
@@ -215,6 +221,7 @@ _ALL = (
             Column("outlier_share", DOUBLE, "Share of sentences in no topic", bounds=_SHARE),
             Column("seconds", DOUBLE, "Time spent on the firm", bounds=_COUNT, is_measurement=True),
         ),
+        group="topics",
     ),
     Table(
         "topic_summaries",
@@ -232,12 +239,14 @@ _ALL = (
                 "embedding", FLOATS, "Unit-length mean of the embeddings of summary and of name with keywords"
             ),
         ),
+        group="topics",
     ),
     Table(
         "topic_naming_audit",
         "One row per topic: what it took to name it",
         ("topic_id",),
         (_TOPIC, _FIRM, *_NAMING_AUDIT),
+        group="topics",
     ),
     Table(
         "themes",
@@ -255,6 +264,7 @@ _ALL = (
             Column("naming_method", STRING, "Who named it", values=NAMING_METHODS),
             Column("embedding", FLOATS, "Unit-length centroid of the theme's topic embeddings, float32"),
         ),
+        group="themes",
     ),
     Table(
         "theme_topics",
@@ -266,6 +276,7 @@ _ALL = (
             _FIRM,
             Column("reason", STRING, "Why the topic is in no theme", nullable=True),
         ),
+        group="themes",
     ),
     Table(
         "theme_naming_audit",
@@ -275,6 +286,7 @@ _ALL = (
             Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
             *_NAMING_AUDIT,
         ),
+        group="themes",
     ),
     Table(
         "sentence_sentiment",
@@ -288,6 +300,7 @@ _ALL = (
             Column("p_negative", DOUBLE, "Probability", bounds=_SHARE),
             Column("model", STRING, "Scorer"),
         ),
+        group="models",
     ),
     Table(
         "sentiment_scores",
@@ -307,6 +320,7 @@ _ALL = (
             Column("n_sentences", INT, "All sentences of the call in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
+        group="scores",
     ),
     Table(
         "topic_quality",
@@ -318,6 +332,7 @@ _ALL = (
             Column("value", DOUBLE, "Its value; null where there was nothing to measure", nullable=True),
             Column("n", INT, "Firms, topics or themes that the value rests on", bounds=_COUNT),
         ),
+        group="themes",
     ),
     Table(
         "firm_theme_sentiment",
@@ -338,6 +353,7 @@ _ALL = (
             Column("n_sentences", INT, "All sentences of the firm in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
+        group="marts",
     ),
     Table(
         "theme_sentiment",
@@ -355,6 +371,7 @@ _ALL = (
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
+        group="marts",
     ),
     Table(
         "coverage",
@@ -374,6 +391,7 @@ _ALL = (
                 bounds=_COUNT,
             ),
         ),
+        group="marts",
     ),
 )
 

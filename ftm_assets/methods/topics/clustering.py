@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+_LEAST_SHARE = 11 / 16
+"""Share of `sentences_per_topic` that `usual_topics` may bring a cluster down to."""
 _MAX_STEPS = 6
 """Resolutions tried."""
 _TOLERANCE = 0.1
@@ -52,10 +54,8 @@ class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     sentences_per_topic : float
         Rows per cluster to aim at.
     usual_topics : int
-        Clusters to aim at where that leaves `least_sentences_per_topic` rows each: a call of 250 sentences is as
-        varied as one of 350.
-    least_sentences_per_topic : float
-        See `usual_topics`.
+        Clusters to aim at where that leaves each 11/16 of `sentences_per_topic`: by default a call of 250 sentences
+        is as varied as one of 350. 0: `sentences_per_topic` alone decides.
     max_topics : int
         Clusters at most; those beyond, by size, are treated as too small.
     min_size : int
@@ -98,7 +98,6 @@ class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         n_neighbors: int = 7,
         sentences_per_topic: float = 16,
         usual_topics: int = 22,
-        least_sentences_per_topic: float = 11,
         max_topics: int = 30,
         min_size: int = 5,
         join_similarity: float = 0.35,
@@ -110,7 +109,6 @@ class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.n_neighbors = n_neighbors
         self.sentences_per_topic = sentences_per_topic
         self.usual_topics = usual_topics
-        self.least_sentences_per_topic = least_sentences_per_topic
         self.max_topics = max_topics
         self.min_size = min_size
         self.join_similarity = join_similarity
@@ -143,10 +141,8 @@ class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def _partition(self, nodes: Floats, counts: Ints) -> Ints:
         n_rows = int(counts.sum())
-        target = max(
-            n_rows / self.sentences_per_topic, min(self.usual_topics, n_rows / self.least_sentences_per_topic)
-        )
-        target = min(target, self.max_topics)
+        aimed_at = n_rows / self.sentences_per_topic
+        target = min(max(aimed_at, min(self.usual_topics, aimed_at / _LEAST_SHARE)), self.max_topics)
         if n_rows < self.min_rows or len(nodes) == 1 or target < 1.5:
             return np.zeros(len(nodes), dtype=np.int64)
         neighbors, similarity = exact_neighbors(nodes, min(self.n_neighbors, len(nodes) - 1))

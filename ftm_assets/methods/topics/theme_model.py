@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from ftm_assets.methods.text.firm_names import firm_name_forms
@@ -19,25 +21,28 @@ from ftm_resources.tables import TABLES
 
 @dataclass(frozen=True)
 class ThemeParams:
-    """What a researcher may choose about themes."""
+    """What a researcher may choose about themes.
 
-    min_firms: int = 2
+    Default, bound and docstring of each field are also those of the asset's config.
+    """
+
+    min_firms: Annotated[int, Ge(1)] = 2
     """Firms in a theme at least. `max_firm_share` below one half asks for three already."""
-    max_firm_share: float = 0.40
+    max_firm_share: Annotated[float, Gt(0), Le(1)] = 0.40
     """Share of a theme's topics from one firm at most; the least central ones of a firm above it are left out."""
-    granularity: float = 1.6
+    granularity: Annotated[float, Gt(0)] = 1.6
     """Themes aimed at: this times the square root of the number of topics (see `theme_clustering`)."""
-    min_topics: int = 4
+    min_topics: Annotated[int, Ge(2)] = 4
     """Topics in a theme at least; grows with the number of topics (see `theme_clustering`)."""
-    join_similarity: float = 0.35
+    join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
     """Cosine to a theme's centroid below which a topic is in no theme (see `theme_clustering`)."""
-    max_procedural_share: float = 0.5
+    max_procedural_share: Annotated[float, Ge(0), Le(1)] = 0.5
     """Share of a theme's topics named by words of the call itself, above which it is procedural."""
-    n_keywords: int = 10
+    n_keywords: Annotated[int, Ge(1)] = 10
     """Keywords per theme at most."""
-    n_central: int = 12
+    n_central: Annotated[int, Ge(1)] = 12
     """Topics that the namer is shown per theme."""
-    seed: int = 42
+    seed: Annotated[int, Ge(0)] = 42
     """Seed of the clustering."""
 
 
