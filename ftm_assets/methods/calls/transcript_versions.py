@@ -121,6 +121,29 @@ def build_transcripts(
     Kept is the most final by collection type, then the one with most text, then the highest id; the others are
     in the audit, as `duplicate` where their text is the same, else as `superseded`. A firm's other calls are
     kept too. Ordered by firm, time of the call, transcript and component.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from ftm_resources.sources.base import COMPONENTS
+    >>> turn = {
+    ...     "companyid": "1",
+    ...     "companyname": "Monro Inc",
+    ...     "keydevid": "7",
+    ...     "mostimportantdateutc": datetime(2023, 2, 1, 13, tzinfo=UTC),
+    ...     "is_date_only": False,
+    ...     "componentorder": 1,
+    ...     "componenttext": "Sales grew.",
+    ... }
+    >>> first, final = (
+    ...     {**turn, "transcriptid": name, "transcriptcollectiontypename": kind}
+    ...     for name, kind in (("91", "Spellchecked Copy"), ("92", "Proofed Copy"))
+    ... )
+    >>> components = pa.Table.from_pylist([first, final], schema=COMPONENTS)
+    >>> transcripts, audit = build_transcripts(components, "2023Q1")
+    >>> audit.select(["transcript_id", "status"]).to_pylist()
+    [{'transcript_id': '91', 'status': 'duplicate'}, {'transcript_id': '92', 'status': 'kept'}]
+
     """
     import duckdb  # noqa: PLC0415
 

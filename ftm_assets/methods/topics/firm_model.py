@@ -111,6 +111,13 @@ def in_context(embeddings: NDArray[np.floating], turns: Sequence[str], weight: f
     different turns, more than five apart, F1 from 0.33 to 0.37: see docs/benchmarks.md.
 
     Raises ValueError if a row is not finite.
+
+    Examples
+    --------
+    >>> spoken = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> in_context(spoken, ["turn 1", "turn 1", "turn 2"], weight=0.25).round(2).tolist()
+    [[0.97, 0.24], [0.24, 0.97], [0.0, 1.0]]
+
     """
     alone = unit(finite_rows(embeddings))
     if not weight or len(alone) < 2:
@@ -152,13 +159,55 @@ def model_firm(
 ) -> FirmResult:
     """Return the topics of one firm's non-procedural sentences.
 
-    `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0; `turns` is the speaker turn
-    (component) of each and `positions` its place there. `firm_names` (see `firm_names.known_names`) are
-    kept out of the keywords. The order of sentences does not matter: they are sorted by id
-    first. Fewer than `params.min_sentences` give status `too_small`; if no sentence falls into a topic the
-    status is `failed`. Either way each sentence has a row, without topic.
+    The order of sentences does not matter: they are sorted by id first. Fewer than `params.min_sentences` give
+    status `too_small`; if no sentence falls into a topic the status is `failed`. Either way each sentence has
+    a row, without topic.
 
-    Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite.
+    Parameters
+    ----------
+    sentence_ids, texts : sequence of str
+        The n ≥ 0 sentences.
+    embeddings : ndarray of shape (n, d)
+        A vector per sentence, of any length and real dtype.
+    turns, positions : sequence
+        The speaker turn (component) of each sentence, and its place there.
+    firm_id, quarter : str
+        Whose sentences they are, and of when: topic ids are made of them.
+    firm_names : iterable of str
+        Names to keep out of the keywords; see `firm_names.known_names`.
+    params : FirmParams, optional
+        What a researcher may choose.
+
+    Returns
+    -------
+    FirmResult
+        Rows of `firm_topics`, `sentence_topics` and `firm_status`.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, an id occurs twice, or an embedding is not finite.
+
+    Examples
+    --------
+    >>> texts = [f"Tire prices rose {i} percent." for i in range(12)]
+    >>> texts += [f"Freight is {i} percent cheaper." for i in range(10)]
+    >>> result = model_firm(
+    ...     [f"s{i:02d}" for i in range(22)],
+    ...     texts,
+    ...     np.repeat([[1.0, 0.1], [0.1, 1.0]], [12, 10], axis=0),
+    ...     turns=["turn"] * 22,
+    ...     positions=range(22),
+    ...     firm_id="24171",
+    ...     firm_names=["Monro"],
+    ...     quarter="2023Q1",
+    ...     params=FirmParams(sentences_per_topic=11),
+    ... )
+    >>> result.firm_topics.select(["topic_id", "n_sentences", "keywords"]).to_pylist()[0]
+    {'topic_id': '2023Q1:24171:000', 'n_sentences': 12, 'keywords': ['prices rose', 'tire prices']}
+    >>> result.status["status"]
+    'ok'
+
     """
     from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
 

@@ -73,9 +73,44 @@ class _Topics:
 def model_themes(topics: pa.Table, quarter: str, params: ThemeParams | None = None) -> ThemeModel:
     """Return the themes of a quarter's topics.
 
-    `topics` has topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (equally long lists of
-    float), in any order. Clusters that fail a filter, and the topics that a filter leaves out, keep their row
-    in `theme_topics` with the reason.
+    Clusters that fail a filter, and the topics that a filter leaves out, keep their row in `theme_topics` with the
+    reason.
+
+    Parameters
+    ----------
+    topics : pyarrow.Table
+        topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (equally long lists of float) of
+        every topic of the quarter, in any order.
+    quarter : str
+        The quarter, of which theme ids are made.
+    params : ThemeParams, optional
+        What a researcher may choose.
+
+    Returns
+    -------
+    ThemeModel
+        The themes, their most central topics, and the theme of each topic or the reason why it has none.
+
+    Examples
+    --------
+    >>> firms = ["1", "2", "3", "4"] * 2
+    >>> topics = pa.table(
+    ...     {
+    ...         "topic_id": [f"2023Q1:{firm}:{i // 4:03d}" for i, firm in enumerate(firms)],
+    ...         "firm_id": firms,
+    ...         "firm_name": [f"Firm {firm}" for firm in firms],
+    ...         "n_sentences": [12] * 8,
+    ...         "keywords": [["freight"]] * 4 + [["pricing"]] * 4,
+    ...         "name": ["Freight costs"] * 4 + ["Pricing"] * 4,
+    ...         "embedding": [[1.0, 0.1]] * 4 + [[0.1, 1.0]] * 4,
+    ...     }
+    ... )
+    >>> model = model_themes(topics, "2023Q1")
+    >>> model.themes.select(["theme_id", "keywords", "n_firms"]).to_pylist()[0]
+    {'theme_id': '2023Q1:theme:000', 'keywords': ['freight costs', 'freight'], 'n_firms': 4}
+    >>> model.theme_topics.column("theme_id").null_count
+    0
+
     """
     from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - loads scikit-learn
 
