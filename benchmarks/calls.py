@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ftm_assets.methods.calls.versions import build_transcripts
 from ftm_assets.methods.text.split import build_sentences
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.sources.files.transcript_files import FilesSource
 
 if TYPE_CHECKING:
@@ -38,11 +39,12 @@ class Call:
 def load(path: Path) -> list[Call]:
     """Return every call of a transcript file, ordered by firm; ValueError where no quarter holds any."""
     calls: list[Call] = []
+    database = ConfiguredDuckDB().connect()
     for quarter in QUARTERS.get_partition_keys():
         parts = list(FilesSource(path).components(quarter))
         if not parts:
             continue
-        transcripts, _ = build_transcripts(pa.concat_tables(parts), quarter)
+        transcripts, _ = build_transcripts(pa.concat_tables(parts), quarter, database=database)
         sentences = build_sentences(transcripts, quarter)
         sentences = sentences.filter(pc.invert(sentences["is_procedural"]))
         for firm in pc.unique(sentences["firm_id"]).to_pylist():

@@ -67,6 +67,17 @@ _ALL = (
         "FTM_EXECUTOR", "in_process", "How the steps of a run execute: `in_process`, `multiprocess` or `ecs`"
     ),
     Setting(
+        "FTM_DUCKDB_MEMORY_LIMIT",
+        "4GB",
+        "Memory that one DuckDB connection may take; what does not fit goes to its temporary folder",
+    ),
+    Setting("FTM_DUCKDB_THREADS", None, "Threads of one DuckDB connection; unset: one per core"),
+    Setting(
+        "FTM_DUCKDB_TEMP_DIRECTORY",
+        None,
+        "Folder for what outgrows DuckDB's memory, on a disk with room; unset: the system's (`TMPDIR`)",
+    ),
+    Setting(
         "LLM_BASE_URL", None, "OpenAI-compatible endpoint that names topics; unset: the extractive namer"
     ),
     Setting("LLM_MODEL", "Qwen/Qwen3-8B", "Model to ask for at that endpoint"),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 # One row per sentence in a theme. Left joins: a sentence that another table lacks must be seen, not lost.
@@ -63,12 +62,14 @@ def build_scores(
     transcripts: pa.Table,
     *,
     quarter: str,
+    database: duckdb.DuckDBPyConnection,
 ) -> pa.Table:
     """Count the sentences of each theme and call by label: the table `sentiment_scores`.
 
     The inputs are the tables of that name for one quarter; columns beyond those read are ignored. Only
     sentences whose topic is in a theme count, each exactly once. The score is
-    (n_positive - n_negative) / n_sentences. Rows are ordered by theme_id and transcript_id.
+    (n_positive - n_negative) / n_sentences. Rows are ordered by theme_id and transcript_id. `database` does the
+    work and is left as it was.
 
     ValueError if a sentence in a theme lacks its row in `sentences`, `sentence_sentiment` or `transcripts`,
     or would count twice.
@@ -82,12 +83,12 @@ def build_scores(
             ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
         ),
     }
-    with duckdb.connect(":memory:") as database:
+    with database.cursor() as session:
         for name, table in inputs.items():
-            database.register(name, table)
-        database.execute(_MEMBERS)
+            session.register(name, table)
+        session.execute(_MEMBERS)
         for fault, query in _FAULTS.items():
-            if row := database.execute(f"{query} ORDER BY sentence_id LIMIT 1").fetchone():
+            if row := session.execute(f"{query} ORDER BY sentence_id LIMIT 1").fetchone():
                 raise ValueError(f"sentiment_scores: sentence {row[0]!r} {fault}")
-        scores = database.execute(_SCORES).to_arrow_table()
+        scores = session.execute(_SCORES).to_arrow_table()
     return TABLES["sentiment_scores"].conform(scores, quarter=quarter)

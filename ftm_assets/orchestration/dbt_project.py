@@ -8,6 +8,7 @@ exactly what the provenance names.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
 from ftm_resources.warehouse import Warehouse
@@ -159,11 +161,9 @@ def stage(folder: Path, tables: Mapping[str, QuarterTable]) -> None:
     `tables` holds a quarter of each of SOURCES and MARTS. The marts are there for a test that runs without its
     model: it tests the stored rows. A model that runs replaces its own.
     """
-    import duckdb  # noqa: PLC0415
-
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DATABASE).unlink(missing_ok=True)
-    with duckdb.connect(str(folder / DATABASE)) as connection:
+    with ConfiguredDuckDB(database=str(folder / DATABASE)).get_connection() as connection:
         connection.execute(f"CREATE SCHEMA {NAMESPACE}")
         for name in (*SOURCES, *MARTS):
             connection.register("staged", tables[name].read(SOURCES.get(name)))
@@ -203,9 +203,9 @@ def failed_nodes(folder: Path) -> list[FailedNode]:
 
 
 def _query(folder: Path, sql: str) -> pa.Table:
-    import duckdb  # noqa: PLC0415
-
-    with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
+    with contextlib.closing(
+        ConfiguredDuckDB(database=str(folder / DATABASE)).connect(read_only=True)
+    ) as connection:
         return connection.execute(sql).to_arrow_table()
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlparse
 
 import pyarrow as pa
 
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
 
 if TYPE_CHECKING:
@@ -37,11 +38,7 @@ def open_connection(
     as_of: AsOf | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Return a connection in memory with one view per table of the warehouse."""
-    import duckdb  # noqa: PLC0415
-
-    connection = duckdb.connect(":memory:")
-    # A call's time is UTC; a notebook's own zone must not shift it.
-    connection.execute("SET TimeZone = 'UTC'")
+    connection = ConfiguredDuckDB().connect()
     if urlparse(warehouse.root).scheme.startswith("s3"):
         _prepare_s3(connection)
     create_views(connection, warehouse, quarter, tables, as_of)

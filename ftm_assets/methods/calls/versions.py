@@ -112,7 +112,11 @@ ORDER BY firm_id, call_at, transcript_id, component_order
 
 
 def build_transcripts(
-    components: pa.Table, quarter: str, offered: pa.Table | None = None
+    components: pa.Table,
+    quarter: str,
+    offered: pa.Table | None = None,
+    *,
+    database: duckdb.DuckDBPyConnection,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables `transcripts` and `transcript_audit` of a quarter, whatever the order of the rows.
 
@@ -124,11 +128,10 @@ def build_transcripts(
     - the text, word for word.
     Kept is the most final by collection type, then the one with most text, then the highest id; the others are
     in the audit, as `duplicate` where their text is the same, else as `superseded`. A firm's other calls are
-    kept too. Ordered by firm, time of the call, transcript and component.
+    kept too. Ordered by firm, time of the call, transcript and component. `database` does the work and is left as
+    it was.
     """
-    import duckdb  # noqa: PLC0415
-
-    with duckdb.connect(":memory:") as connection:
+    with database.cursor() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("components", components)
         calls = connection.execute(_CALLS).to_arrow_table().to_pylist()
