@@ -25,9 +25,11 @@ _OPTIONS = {
     "threads": "FTM_DUCKDB_THREADS",
 }
 
+_TEMP_DIRECTORY = "FTM_DUCKDB_TEMP_DIRECTORY"
+
 
 class DuckDBSettingError(ValueError):
-    """DuckDB does not accept a setting; the message names the variable and what is accepted."""
+    """A setting that DuckDB cannot work with; the message names the variable and says why."""
 
 
 class ConfiguredDuckDB(DuckDBResource):
@@ -73,13 +75,26 @@ class ConfiguredDuckDB(DuckDBResource):
         return connection
 
 
-def scratch() -> str:
-    """Return the folder under which temporary files of any size go: FTM_DUCKDB_TEMP_DIRECTORY or the system's."""
-    return settings.get("FTM_DUCKDB_TEMP_DIRECTORY") or tempfile.gettempdir()
+def scratch_folder() -> str:
+    """Return the folder under which temporary files of any size go, made where it does not exist.
+
+    FTM_DUCKDB_TEMP_DIRECTORY or the system's. DuckDBSettingError where it cannot be made.
+    """
+    chosen = settings.get(_TEMP_DIRECTORY)
+    if not chosen:
+        return tempfile.gettempdir()
+    folder = Path(chosen).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DuckDBSettingError(
+            f"{_TEMP_DIRECTORY} is {chosen!r}, which cannot be used: {error}; name a folder that you can write to"
+        ) from error
+    return str(folder)
 
 
 def _temporary_folder() -> str:
-    return str(Path(scratch()).expanduser() / f"ftm-duckdb-{uuid.uuid4().hex}")
+    return str(Path(scratch_folder()) / f"ftm-duckdb-{uuid.uuid4().hex}")
 
 
 def _set(connection: duckdb.DuckDBPyConnection, option: str, value: str, variable: str) -> None:

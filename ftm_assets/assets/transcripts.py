@@ -23,7 +23,7 @@ from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
-from ftm_resources.duck import ConfiguredDuckDB, scratch
+from ftm_resources.duck import ConfiguredDuckDB, scratch_folder
 from ftm_resources.progress import bar
 from ftm_resources.sources.base import COMPONENTS, SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
@@ -72,7 +72,7 @@ def transcripts(
     started = time.perf_counter()
     quarter = context.partition_key
     opened = source.open(require_permno=config.require_permno)
-    with tempfile.TemporaryDirectory(prefix="ftm-transcripts-", dir=scratch()) as folder:
+    with tempfile.TemporaryDirectory(prefix="ftm-transcripts-", dir=scratch_folder()) as folder:
         audit, described = _build(opened, quarter, Path(folder), duckdb)
         if not described["components"]:
             context.log.warning(f"{opened.name} has no call in {quarter}")

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
+from ftm_assets.orchestration.shipped import IN_WHEEL, shipped
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from ftm_resources.warehouse import QuarterTable
 
-PROJECT = Path(__file__).resolve().parents[2] / "dbt"
+PROJECT = shipped("dbt")
 """The folder of `dbt_project.yml` and `profiles.yml`."""
 
 DATABASE = "marts.duckdb"
@@ -100,15 +101,24 @@ def dbt_executable() -> str:
     return str(path)
 
 
+def target_folder(project_dir: Path = PROJECT) -> Path:
+    """Return where dbt's products lie: beside the project, or in the user's cache if that is in a wheel."""
+    if not project_dir.is_relative_to(IN_WHEEL):
+        return project_dir / "target"
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("ftm", appauthor=False) / "dbt"
+
+
 def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
     """Return the path of the manifest of the project's present files, parsing them where there is none.
 
-    A manifest lies in `target` (default: the project's own target folder), in a folder named by a hash of the
-    project's files and of dbt's version: it is never stale, whatever the files' dates. Any number of
-    processes may ask at once; one parses. Where the folder cannot be written (an image), call this once when
-    the image is built. Raises DbtProjectError with dbt's own message where the project does not parse.
+    A manifest lies in `target` (default: `target_folder`), in a folder named by a hash of the project's files and
+    of dbt's version: it is never stale, whatever the files' dates. Any number of processes may ask at once; one
+    parses. Where the folder cannot be written (an image), call this once when the image is built. Raises
+    DbtProjectError with dbt's own message where the project does not parse.
     """
-    folder = (target or project_dir / "target") / f"manifest-{_fingerprint(project_dir)}"
+    folder = (target or target_folder(project_dir)) / f"manifest-{_fingerprint(project_dir)}"
     path = folder / "manifest.json"
     if path.exists():
         return path
@@ -213,7 +223,7 @@ def main(arguments: Sequence[str]) -> None:
     """Parse the project; with a quarter, also copy that quarter of the warehouse in, for dbt without Dagster."""
     manifest()
     # dbt's own variable, which profiles.yml reads too.
-    folder = Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
+    folder = Path(os.environ.get("DBT_TARGET_PATH", target_folder()))
     for quarter in arguments[:1]:
         warehouse = Warehouse()
         stage(folder, {name: warehouse.quarter(name, quarter) for name in (*SOURCES, *MARTS)})

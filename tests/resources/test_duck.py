@@ -11,7 +11,7 @@ import pytest
 from dagster_duckdb import DuckDBResource
 
 from ftm_assets.definitions import build_definitions
-from ftm_resources.duck import ConfiguredDuckDB, DuckDBSettingError, scratch
+from ftm_resources.duck import ConfiguredDuckDB, DuckDBSettingError, scratch_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -29,7 +29,7 @@ def test_a_connection_has_the_limits_of_the_settings(monkeypatch: pytest.MonkeyP
         assert option(connection, "memory_limit") == "1.0 GiB"
         assert option(connection, "threads") == 1
         assert Path(str(option(connection, "temp_directory"))).parent == tmp_path
-    assert scratch() == str(tmp_path)
+    assert scratch_folder() == str(tmp_path)
 
 
 def test_without_settings_memory_is_bounded_all_the_same(monkeypatch: pytest.MonkeyPatch):
@@ -43,6 +43,17 @@ def test_without_settings_memory_is_bounded_all_the_same(monkeypatch: pytest.Mon
 def test_a_setting_that_duckdb_refuses_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
     monkeypatch.setenv(f"FTM_DUCKDB_{name}", value)
     with pytest.raises(DuckDBSettingError, match=f"FTM_DUCKDB_{name} is "):
+        ConfiguredDuckDB().connect()
+
+
+def test_the_temporary_folder_is_made_and_one_that_cannot_be_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("FTM_DUCKDB_TEMP_DIRECTORY", str(tmp_path / "new" / "folder"))
+    assert Path(scratch_folder()).is_dir()
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("FTM_DUCKDB_TEMP_DIRECTORY", str(tmp_path / "file" / "folder"))
+    with pytest.raises(DuckDBSettingError, match=r"FTM_DUCKDB_TEMP_DIRECTORY is .*cannot be used"):
         ConfiguredDuckDB().connect()
 
 
