@@ -20,17 +20,6 @@ from ftm_resources import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OPTIONS = {
-    "memory_limit": "FTM_DUCKDB_MEMORY_LIMIT",
-    "threads": "FTM_DUCKDB_THREADS",
-}
-
-_TEMP_DIRECTORY = "FTM_DUCKDB_TEMP_DIRECTORY"
-
-
-class DuckDBSettingError(ValueError):
-    """A setting that DuckDB cannot work with; the message names the variable and says why."""
-
 
 class ConfiguredDuckDB(DuckDBResource):
     """DuckDB within the limits that the settings give it, in memory unless `database` names a file.
@@ -58,17 +47,18 @@ class ConfiguredDuckDB(DuckDBResource):
         """Return a connection that is the caller's to close.
 
         A file that cannot be opened is an error at once, duckdb.IOException; dagster-duckdb would try again for
-        100 seconds. DuckDBSettingError where a setting is not one of DuckDB's.
+        100 seconds. SettingsError where a setting is not one of DuckDB's.
         """
         config = {"temp_directory": _temporary_folder(), **self.connection_config}
         connection = duckdb.connect(self.database, read_only=read_only, config=config)
         try:
             # A call's time is UTC; the machine's own zone must not shift it, in cursors neither.
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            for option, variable in _OPTIONS.items():
-                value = settings.get(variable)
-                if value and option not in config:
-                    _set(connection, option, value, variable)
+            now = settings.current()
+            limits = {"memory_limit": now.ftm_duckdb_memory_limit, "threads": now.ftm_duckdb_threads}
+            for option, value in limits.items():
+                if value is not None and option not in config:
+                    _set(connection, option, str(value))
         except BaseException:
             connection.close()
             raise
@@ -78,17 +68,18 @@ class ConfiguredDuckDB(DuckDBResource):
 def scratch_folder() -> str:
     """Return the folder under which temporary files of any size go, made where it does not exist.
 
-    FTM_DUCKDB_TEMP_DIRECTORY or the system's. DuckDBSettingError where it cannot be made.
+    FTM_DUCKDB_TEMP_DIRECTORY or the system's. SettingsError where it cannot be made.
     """
-    chosen = settings.get(_TEMP_DIRECTORY)
-    if not chosen:
+    chosen = settings.current().ftm_duckdb_temp_directory
+    if chosen is None:
         return tempfile.gettempdir()
-    folder = Path(chosen).expanduser().absolute()
+    folder = chosen.expanduser().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DuckDBSettingError(
-            f"{_TEMP_DIRECTORY} is {chosen!r}, which cannot be used: {error}; name a folder that you can write to"
+        raise settings.SettingsError(
+            f"FTM_DUCKDB_TEMP_DIRECTORY is '{chosen}', which cannot be used: {error}; name a folder that you can "
+            "write to"
         ) from error
     return str(folder)
 
@@ -97,8 +88,10 @@ def _temporary_folder() -> str:
     return str(Path(scratch_folder()) / f"ftm-duckdb-{uuid.uuid4().hex}")
 
 
-def _set(connection: duckdb.DuckDBPyConnection, option: str, value: str, variable: str) -> None:
+def _set(connection: duckdb.DuckDBPyConnection, option: str, value: str) -> None:
     try:
         connection.execute(f"SET {option} = '{value.replace(chr(39), chr(39) * 2)}'")
     except duckdb.Error as error:
-        raise DuckDBSettingError(f"{variable} is {value!r}, which DuckDB does not accept: {error}") from error
+        raise settings.SettingsError(
+            f"FTM_DUCKDB_{option.upper()} is {value!r}, which DuckDB does not accept: {error}"
+        ) from error

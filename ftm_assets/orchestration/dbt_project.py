@@ -26,6 +26,7 @@ from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from ftm_assets.orchestration.shipped import IN_WHEEL, shipped
+from ftm_resources import settings
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
@@ -223,7 +224,7 @@ def main(arguments: Sequence[str]) -> None:
     """Parse the project; with a quarter, also copy that quarter of the warehouse in, for dbt without Dagster."""
     manifest()
     # dbt's own variable, which profiles.yml reads too.
-    folder = Path(os.environ.get("DBT_TARGET_PATH", target_folder()))
+    folder = settings.current().dbt_target_path or target_folder()
     for quarter in arguments[:1]:
         warehouse = Warehouse()
         stage(folder, {name: warehouse.quarter(name, quarter) for name in (*SOURCES, *MARTS)})

@@ -11,7 +11,8 @@ import pytest
 from dagster_duckdb import DuckDBResource
 
 from ftm_assets.definitions import build_definitions
-from ftm_resources.duck import ConfiguredDuckDB, DuckDBSettingError, scratch_folder
+from ftm_resources.duck import ConfiguredDuckDB, scratch_folder
+from ftm_resources.settings import SettingsError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -42,7 +43,7 @@ def test_without_settings_memory_is_bounded_all_the_same(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(("name", "value"), [("MEMORY_LIMIT", "plenty"), ("THREADS", "0"), ("THREADS", "'")])
 def test_a_setting_that_duckdb_refuses_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
     monkeypatch.setenv(f"FTM_DUCKDB_{name}", value)
-    with pytest.raises(DuckDBSettingError, match=f"FTM_DUCKDB_{name} is "):
+    with pytest.raises(SettingsError, match=f"FTM_DUCKDB_{name} is "):
         ConfiguredDuckDB().connect()
 
 
@@ -53,7 +54,7 @@ def test_the_temporary_folder_is_made_and_one_that_cannot_be_is_named(
     assert Path(scratch_folder()).is_dir()
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("FTM_DUCKDB_TEMP_DIRECTORY", str(tmp_path / "file" / "folder"))
-    with pytest.raises(DuckDBSettingError, match=r"FTM_DUCKDB_TEMP_DIRECTORY is .*cannot be used"):
+    with pytest.raises(SettingsError, match=r"FTM_DUCKDB_TEMP_DIRECTORY is .*cannot be used"):
         ConfiguredDuckDB().connect()
 
 

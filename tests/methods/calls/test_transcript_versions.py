@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_assets.methods.calls import versions
-from ftm_resources.sources.base import COMPONENTS
+from ftm_assets.methods.calls import transcript_versions
 from ftm_resources.sources.files.transcript_files import FilesSource
+from ftm_resources.tables.components import COMPONENTS
 
 QUARTER = "2020Q4"
-build_transcripts = partial(versions.build_transcripts, database=duckdb.connect())
+build_transcripts = partial(transcript_versions.build_transcripts, database=duckdb.connect())
 CALLED = datetime(2020, 11, 5, 22, 0, tzinfo=UTC)
 
 
