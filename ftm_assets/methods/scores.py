@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.catalogue import SCORE
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 # One row per sentence in a theme. Left joins: a sentence that another table lacks must be seen, not lost.
@@ -64,6 +63,7 @@ def build_scores(
     transcripts: pa.Table,
     *,
     quarter: str,
+    database: duckdb.DuckDBPyConnection,
 ) -> pa.Table:
     """Count the sentences of each theme and call by label: the table `sentiment_scores`.
 
@@ -76,6 +76,8 @@ def build_scores(
         The tables of these names for one quarter, rows in any order; columns beyond those read are ignored.
     quarter : str
         The quarter, e.g. "2023Q1".
+    database : duckdb.DuckDBPyConnection
+        Does the work and is left as it was.
 
     Returns
     -------
@@ -90,6 +92,7 @@ def build_scores(
 
     Examples
     --------
+    >>> import duckdb
     >>> from datetime import date
     >>> import pyarrow as pa
     >>> call = {"firm_id": "1", "firm_name": "Monro Inc", "permno": 77182, "gvkey": "024171"}
@@ -100,6 +103,7 @@ def build_scores(
     ...     pa.table({"sentence_id": ["a", "b", "c"], "transcript_id": ["9", "9", "9"]}),
     ...     pa.Table.from_pylist([{"transcript_id": "9", "call_date": date(2023, 2, 1), **call}]),
     ...     quarter="2023Q1",
+    ...     database=duckdb.connect(),
     ... )
     >>> scores.select(["n_positive", "n_neutral", "n_negative", "score"]).to_pylist()
     [{'n_positive': 2, 'n_neutral': 1, 'n_negative': 0, 'score': 0.6666666666666666}]
@@ -114,12 +118,12 @@ def build_scores(
             ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
         ),
     }
-    with duckdb.connect(":memory:") as database:
+    with database.cursor() as session:
         for name, table in inputs.items():
-            database.register(name, table)
-        database.execute(_MEMBERS)
+            session.register(name, table)
+        session.execute(_MEMBERS)
         for fault, query in _FAULTS.items():
-            if row := database.execute(f"{query} ORDER BY sentence_id LIMIT 1").fetchone():
+            if row := session.execute(f"{query} ORDER BY sentence_id LIMIT 1").fetchone():
                 raise ValueError(f"sentiment_scores: sentence {row[0]!r} {fault}")
-        scores = database.execute(_SCORES).to_arrow_table()
+        scores = session.execute(_SCORES).to_arrow_table()
     return TABLES["sentiment_scores"].conform(scores, quarter=quarter)

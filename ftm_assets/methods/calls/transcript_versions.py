@@ -108,7 +108,11 @@ ORDER BY firm_id, call_at, transcript_id, component_order
 
 
 def build_transcripts(
-    components: pa.Table, quarter: str, offered: pa.Table | None = None
+    components: pa.Table,
+    quarter: str,
+    offered: pa.Table | None = None,
+    *,
+    database: duckdb.DuckDBPyConnection,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables `transcripts` and `transcript_audit` of a quarter, whatever the order of the rows.
 
@@ -120,12 +124,14 @@ def build_transcripts(
     - the text, word for word.
     Kept is the most final by collection type, then the one with most text, then the highest id; the others are
     in the audit, as `duplicate` where their text is the same, else as `superseded`. A firm's other calls are
-    kept too. Ordered by firm, time of the call, transcript and component.
+    kept too. Ordered by firm, time of the call, transcript and component. `database` does the
+    work and is left as it was.
 
     Examples
     --------
+    >>> import duckdb
     >>> from datetime import UTC, datetime
-    >>> from ftm_resources.sources.base import COMPONENTS
+    >>> from ftm_resources.tables.components import COMPONENTS
     >>> turn = {
     ...     "companyid": "1",
     ...     "companyname": "Monro Inc",
@@ -140,14 +146,12 @@ def build_transcripts(
     ...     for name, kind in (("91", "Spellchecked Copy"), ("92", "Proofed Copy"))
     ... )
     >>> components = pa.Table.from_pylist([first, final], schema=COMPONENTS)
-    >>> transcripts, audit = build_transcripts(components, "2023Q1")
+    >>> transcripts, audit = build_transcripts(components, "2023Q1", database=duckdb.connect())
     >>> audit.select(["transcript_id", "status"]).to_pylist()
     [{'transcript_id': '91', 'status': 'duplicate'}, {'transcript_id': '92', 'status': 'kept'}]
 
     """
-    import duckdb  # noqa: PLC0415
-
-    with duckdb.connect(":memory:") as connection:
+    with database.cursor() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("components", components)
         calls = connection.execute(_CALLS).to_arrow_table().to_pylist()
