@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.assets.sentence_embeddings import as_matrix
+from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.of_firm import FirmParams, FirmResult, model_firm
+from ftm_assets.orchestration.bertopic_config import METHOD, BertopicConfig
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import histogram, preview
@@ -24,6 +26,7 @@ _DEFAULT = FirmParams()
 class FirmTopicsConfig(FanOutConfig):
     """What a researcher may choose about a firm's topics; see `methods.firm_topics.FirmParams`."""
 
+    method: published.Method = Field(default=_DEFAULT.method, description=METHOD)
     sentences_per_topic: float = Field(
         default=_DEFAULT.sentences_per_topic,
         gt=0,
@@ -57,10 +60,15 @@ class FirmTopicsConfig(FanOutConfig):
         default=_DEFAULT.n_representatives, ge=1, description="Representative sentences per topic at most"
     )
 
+    bertopic: BertopicConfig = Field(
+        default=BertopicConfig(), description="With method bertopic: its parameters"
+    )
+
     def params(self) -> FirmParams:
         """Return the method's parameters."""
         known = {f.name for f in fields(FirmParams)}
-        return FirmParams(**{k: v for k, v in self.model_dump().items() if k in known})
+        given = {k: v for k, v in self.model_dump().items() if k in known}
+        return FirmParams(**{**given, "bertopic": self.bertopic.params()})
 
 
 def model(task: Task) -> Mapping[str, pa.Table]:
@@ -73,7 +81,11 @@ def model(task: Task) -> Mapping[str, pa.Table]:
     vectors = as_matrix(embedded.column("embedding"))
     row_of = {s: i for i, s in enumerate(embedded.column("sentence_id").to_pylist())}
     names = firm_names(task)
-    params = task.config.params()
+    params: FirmParams = task.config.params()
+    embed = None
+    if params.method == "bertopic":
+        published.require()
+        embed = task.resources.embedder.embed if params.bertopic.embeds_words else None
     firms = []
     for firm in task.firms:
         own = sentences.filter(pc.equal(sentences.column("firm_id"), firm))
@@ -91,10 +103,12 @@ def model(task: Task) -> Mapping[str, pa.Table]:
                 "firm_names": names.get(firm, []),
                 "quarter": task.quarter,
                 "params": params,
+                "embed": embed,
             }
         )
     results, statuses = [], []
-    for result, seconds in side_by_side(_timed, firms, task.config.processes):
+    # A model for keywords is loaded once, in this process.
+    for result, seconds in side_by_side(_timed, firms, 1 if embed else task.config.processes):
         results.append(result)
         statuses.append({**result.status, "seconds": seconds})
         task.progress(len(results), len(firms))
@@ -187,6 +201,7 @@ firm_topics = FanOut(
     work=model,
     on_failure=stand_in,
     describe=_describe,
+    resources=frozenset({"embedder"}),
     kinds=frozenset({"scikitlearn"}),
     pool="cpu",
 ).build()

@@ -11,14 +11,17 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.methods.naming.rules import Digest
+from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.of_quarter import ThemeModel, ThemeParams, model_themes
 from ftm_assets.orchestration import namer
+from ftm_assets.orchestration.bertopic_config import METHOD, BertopicConfig
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.models.embedder import Embedder
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
@@ -30,6 +33,7 @@ TABLES = ("themes", "theme_topics", "theme_naming_audit")
 class ThemesConfig(dg.Config):
     """What a researcher may choose about themes; see `methods.themes.ThemeParams`."""
 
+    method: published.Method = Field(default=_DEFAULT.method, description=METHOD)
     min_firms: int = Field(default=_DEFAULT.min_firms, ge=1, description="Firms in a theme at least")
     max_firm_share: float = Field(
         default=_DEFAULT.max_firm_share,
@@ -63,10 +67,15 @@ class ThemesConfig(dg.Config):
     n_central: int = Field(default=_DEFAULT.n_central, ge=1, description="Topics that the namer is shown")
     seed: int = Field(default=_DEFAULT.seed, ge=0, description="Seed of the clustering")
 
+    bertopic: BertopicConfig = Field(
+        default=BertopicConfig(), description="With method bertopic: its parameters"
+    )
+
     def params(self) -> ThemeParams:
         """Return the method's parameters."""
         known = {f.name for f in fields(ThemeParams)}
-        return ThemeParams(**{k: v for k, v in self.model_dump().items() if k in known})
+        given = {k: v for k, v in self.model_dump().items() if k in known}
+        return ThemeParams(**{**given, "bertopic": self.bertopic.params()})
 
 
 @dg.multi_asset(
@@ -80,6 +89,7 @@ def themes(
     context: dg.AssetExecutionContext,
     config: ThemesConfig,
     llm: LlmResource,
+    embedder: Embedder,
     warehouse: Warehouse,
     topic_summaries: QuarterTable,
     firm_topics: QuarterTable,
@@ -89,7 +99,7 @@ def themes(
     started = time.perf_counter()
     quarter = context.partition_key
     topics = _topics(topic_summaries, firm_topics, transcripts)
-    model = model_themes(topics, quarter, config.params())
+    model = model_themes(topics, quarter, config.params(), embedder.embed)
     digests = _digests(model, topics)
     with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
         named = namer.name_all(

@@ -7,15 +7,17 @@ How sentences are clustered is in `clustering`, how keywords are chosen in `keyw
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
+from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.clustering import GraphClusterer, centrality
 from ftm_assets.methods.topics.graph import OUTLIER, finite_rows, unit
 from ftm_assets.methods.topics.keywords import class_keywords, initials
+from ftm_assets.methods.topics.published import BertopicParams
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 class FirmParams:
     """What a researcher may choose about a firm's topics; `clustering.GraphClusterer` explains those it is given."""
 
+    method: published.Method = "graph"
+    """`graph`: `clustering`, with keywords of `keywords`. `bertopic`: the published method, by `bertopic` below; of
+    the others, `seed`, `min_sentences`, `n_keywords` and those of the representatives apply to it."""
     sentences_per_topic: float = 16
     """Sentences per topic to aim at."""
     usual_topics: int = 22
@@ -55,6 +60,14 @@ class FirmParams:
     """A shorter sentence represents a topic only where none is of readable length."""
     max_representative_words: int = 60
     """Likewise a longer one."""
+    bertopic: BertopicParams = field(default_factory=BertopicParams)
+    """BERTopic's own parameters."""
+
+    @property
+    def fewest_sentences(self) -> int:
+        """Sentences below which a firm is `too_small`."""
+        needed = self.bertopic.fewest_rows() if self.method == "bertopic" else 0
+        return max(self.min_sentences, needed)
 
     def clusterer(self) -> GraphClusterer:
         """Return the clusterer that these parameters describe."""
@@ -119,8 +132,12 @@ def cluster(
 ) -> NDArray[np.int64]:
     """Return the topic of each sentence, int64 (n,), by size from 0, -1 for none; arguments as of `model_firm`.
 
+    BERTopic sees each sentence by itself, as published; its labels may change with the order of rows.
+
     Raises ValueError naming the row of `embeddings` that is not finite.
     """
+    if params.method == "bertopic":
+        return published.cluster(embeddings, params.bertopic, seed=params.seed)
     embeddings = finite_rows(embeddings)  # before a bad row is blended into its neighbours
     spoken = np.array(sorted(range(len(turns)), key=lambda i: (turns[i], positions[i])), dtype=np.int64)
     labels = np.empty(len(spoken), dtype=np.int64)
@@ -140,33 +157,41 @@ def model_firm(
     firm_names: Iterable[str],
     quarter: str,
     params: FirmParams | None = None,
+    embed: published.Embed | None = None,
 ) -> FirmResult:
     """Return the topics of one firm's non-procedural sentences.
 
     `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0; `turns` is the speaker turn
     (component) of each and `positions` its place there. `firm_names` (the firm's, and any other names, such as
     the speakers') are kept out of the keywords. The order of sentences does not matter: they are sorted by id
-    first. Fewer than `params.min_sentences` give status `too_small`; if no sentence falls into a topic the
-    status is `failed`. Either way each sentence has a row, without topic.
+    first. Fewer than `params.fewest_sentences` give status `too_small`; if no sentence falls into a topic the
+    status is `failed`, by BERTopic `too_small` too. Either way each sentence has a row, without topic. `embed` is
+    the model of `embeddings`, for keywords by BERTopic that need one (`BertopicParams.embeds_words`).
 
-    Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite.
+    Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite, and ImportError for
+    BERTopic without its extra.
     """
     params = params or FirmParams()
     ids, texts, embeddings, turns, positions = _sorted(
         firm_id, sentence_ids, texts, embeddings, turns, positions
     )
     labels, strength = np.full(len(ids), OUTLIER, dtype=np.int64), np.zeros(len(ids))
-    if len(ids) >= params.min_sentences:
+    if len(ids) >= params.fewest_sentences:
         labels = cluster(embeddings, turns, positions, params)
         strength = centrality(embeddings, labels)
     topic_ids = [f"{quarter}:{firm_id}:{rank:03d}" for rank in range(labels.max(initial=OUTLIER) + 1)]
     members = [np.flatnonzero(labels == rank) for rank in range(len(topic_ids))]
-    names = list(firm_names)
-    keywords = class_keywords(
-        [[texts[i] for i in rows] for rows in members],
-        exclude=[*names, *filter(None, map(initials, names))],
-        top_n=params.n_keywords,
-    )
+    if params.method == "bertopic":
+        keywords = published.keywords(
+            texts, embeddings, labels, params.bertopic, top_n=params.n_keywords, embed=embed
+        )
+    else:
+        names = list(firm_names)
+        keywords = class_keywords(
+            [[texts[i] for i in rows] for rows in members],
+            exclude=[*names, *filter(None, map(initials, names))],
+            top_n=params.n_keywords,
+        )
     representatives = [_representatives(rows, texts, strength, params) for rows in members]
     firm_topics = {
         "topic_id": topic_ids,
@@ -236,6 +261,13 @@ def _status(firm_id: str, quarter: str, labels: NDArray[np.int64], params: FirmP
     status, reason = "ok", None
     if n < params.min_sentences:
         status, reason = "too_small", f"{n} sentences, fewer than min_sentences = {params.min_sentences}"
+    elif n < params.fewest_sentences:
+        why = f"{n} sentences, fewer than the {params.fewest_sentences} that BERTopic's parameters need"
+        status, reason = "too_small", why
+    elif n_topics == 0 and params.method == "bertopic":
+        size = params.bertopic.min_cluster_size
+        why = f"HDBSCAN finds no two clusters of min_cluster_size = {size} in {n} sentences"
+        status, reason = "too_small", why
     elif n_topics == 0:
         status, reason = "failed", "no sentence is in a topic: all embeddings are zero"
     return FirmStatus(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ftm_assets.methods.topics import published
+from ftm_assets.methods.topics.clustering import centrality
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords, normal_form
+from ftm_assets.methods.topics.published import BertopicParams
 from ftm_assets.methods.topics.theme_clustering import ThemeClusterer
 from ftm_resources.tables import TABLES
 
@@ -53,6 +56,10 @@ PROCEDURAL_WORDS = frozenset(
 class ThemeParams:
     """What a researcher may choose about themes."""
 
+    method: published.Method = "graph"
+    """`graph`: `theme_clustering`, with keywords of `keywords`. `bertopic`: the published method, by `bertopic` below;
+    `granularity` and `join_similarity` are not its. What makes a cluster a theme (`min_firms`, `max_firm_share`,
+    `min_topics`, `max_procedural_share`) applies to both."""
     min_firms: int = 2
     """Firms in a theme at least. `max_firm_share` below one half asks for three already."""
     max_firm_share: float = 0.40
@@ -71,6 +78,8 @@ class ThemeParams:
     """Topics that the namer is shown per theme."""
     seed: int = 42
     """Seed of the clustering."""
+    bertopic: BertopicParams = field(default_factory=BertopicParams)
+    """BERTopic's own parameters; its documents are the topics, each by its keywords and name."""
 
 
 @dataclass(frozen=True)
@@ -96,35 +105,57 @@ class _Topics:
     vectors: NDArray[np.float64]
 
 
-def model_themes(topics: pa.Table, quarter: str, params: ThemeParams | None = None) -> ThemeModel:
+def model_themes(
+    topics: pa.Table,
+    quarter: str,
+    params: ThemeParams | None = None,
+    embed: published.Embed | None = None,
+) -> ThemeModel:
     """Return the themes of a quarter's topics.
 
     `topics` has topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (equally long lists of
     float), in any order. Clusters that fail a filter, and the topics that a filter leaves out, keep their row
-    in `theme_topics` with the reason.
+    in `theme_topics` with the reason. `embed` is the model of the embeddings, for keywords by BERTopic that need
+    one (`BertopicParams.embeds_words`). Raises ImportError for BERTopic without its extra.
     """
     params = params or ThemeParams()
     given = _read(topics)
-    clusterer = ThemeClusterer(
-        granularity=params.granularity,
-        min_topics=params.min_topics,
-        join_similarity=params.join_similarity,
-        seed=params.seed,
-    ).fit(given.vectors)
-    reasons: dict[int, str] = {}
-    for i in np.flatnonzero(clusterer.labels_ == OUTLIER):
-        near = clusterer.similarity_[i]
-        reasons[int(i)] = f"outlier: nearest theme at cosine {near:.2f}, below {params.join_similarity:.2f}"
+    labels, similarity, reasons = _cluster(given, params)
     kept: list[list[int]] = []
-    for label in range(int(clusterer.labels_.max(initial=OUTLIER)) + 1):
-        members = np.flatnonzero(clusterer.labels_ == label).tolist()
-        members = sorted(members, key=lambda i: (-clusterer.similarity_[i], i))
+    for label in range(int(labels.max(initial=OUTLIER)) + 1):
+        members = np.flatnonzero(labels == label).tolist()
+        members = sorted(members, key=lambda i: (-similarity[i], i))
         members, refused = _filter(members, given, params)
         reasons |= refused
         if members:
             kept.append(members)
     kept.sort(key=lambda m: (-len(m), -int(given.n_sentences[m].sum()), given.ids[min(m)]))
-    return _result(kept, reasons, given, quarter, params)
+    return _result(kept, reasons, given, quarter, params, embed)
+
+
+def _cluster(
+    topics: _Topics, params: ThemeParams
+) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, str]]:
+    """Return the theme of each topic (-1: none), its cosine to that theme's centroid, and why outliers have none."""
+    if params.method == "bertopic":
+        labels = published.cluster(topics.vectors, params.bertopic, seed=params.seed)
+        n, fewest = len(labels), params.bertopic.fewest_rows()
+        why = "outlier: in no cluster of HDBSCAN's"
+        if n < fewest:
+            why = f"outlier: of {n} topics, fewer than the {fewest} that BERTopic's parameters need"
+        outliers = np.flatnonzero(labels == OUTLIER).tolist()
+        return labels, centrality(topics.vectors, labels), dict.fromkeys(outliers, why)
+    clusterer = ThemeClusterer(
+        granularity=params.granularity,
+        min_topics=params.min_topics,
+        join_similarity=params.join_similarity,
+        seed=params.seed,
+    ).fit(topics.vectors)
+    reasons = {}
+    for i in np.flatnonzero(clusterer.labels_ == OUTLIER).tolist():
+        near = clusterer.similarity_[i]
+        reasons[i] = f"outlier: nearest theme at cosine {near:.2f}, below {params.join_similarity:.2f}"
+    return clusterer.labels_, clusterer.similarity_, reasons
 
 
 def _read(topics: pa.Table) -> _Topics:
@@ -188,17 +219,18 @@ _PROCEDURAL_FORMS = frozenset(map(normal_form, PROCEDURAL_WORDS))
 
 
 def _result(
-    kept: list[list[int]], reasons: dict[int, str], topics: _Topics, quarter: str, params: ThemeParams
+    kept: list[list[int]],
+    reasons: dict[int, str],
+    topics: _Topics,
+    quarter: str,
+    params: ThemeParams,
+    embed: published.Embed | None,
 ) -> ThemeModel:
     ids = [f"{quarter}:theme:{rank:03d}" for rank in range(len(kept))]
     theme_of = {i: theme for theme, members in zip(ids, kept, strict=True) for i in members}
     firms = [Counter(topics.firms[i] for i in members) for members in kept]
     centroids = [_centroid(topics.vectors[members]) for members in kept]
-    keywords = class_keywords(
-        [[text for i in members for text in _texts(topics, i)] for members in kept],
-        exclude=sorted({topics.firm_names[i] for members in kept for i in members}),
-        top_n=params.n_keywords,
-    )
+    keywords = _keywords(kept, topics, params, embed)
     contract = TABLES["themes"]
     themes = pa.table(
         {
@@ -228,6 +260,24 @@ def _result(
         for members, c in zip(kept, centroids, strict=True)
     ]
     return ThemeModel(themes, central, TABLES["theme_topics"].conform(members, quarter=quarter))
+
+
+def _keywords(
+    kept: list[list[int]], topics: _Topics, params: ThemeParams, embed: published.Embed | None
+) -> list[list[str]]:
+    if params.method == "bertopic":
+        labels = np.full(len(topics.ids), OUTLIER, dtype=np.int64)
+        for theme, members in enumerate(kept):
+            labels[members] = theme
+        documents = [" ".join(_texts(topics, i)) for i in range(len(topics.ids))]
+        return published.keywords(
+            documents, topics.vectors, labels, params.bertopic, top_n=params.n_keywords, embed=embed
+        )
+    return class_keywords(
+        [[text for i in members for text in _texts(topics, i)] for members in kept],
+        exclude=sorted({topics.firm_names[i] for members in kept for i in members}),
+        top_n=params.n_keywords,
+    )
 
 
 def _texts(topics: _Topics, i: int) -> list[str]:
