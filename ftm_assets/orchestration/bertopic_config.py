@@ -38,8 +38,8 @@ class BertopicConfig(dg.Config):
         description="Topics to merge down to, the outliers counted as one; 0: BERTopic's auto; default: as found",
     )
     n_gram_max: int = Field(_DEFAULT.n_gram_max, ge=1, description="Words in a keyword at most")
-    stop_words: Literal["english"] | None = Field(
-        _DEFAULT.stop_words, description="english: no stop word is a keyword; default: all words count"
+    stop_words: Literal["none", "english"] = Field(
+        _DEFAULT.stop_words, description="english: no stop word is a keyword; none: every word may be"
     )
     min_df: int = Field(_DEFAULT.min_df, ge=1, description="Topics that must use a word")
     bm25_weighting: bool = Field(

@@ -51,7 +51,7 @@ class BertopicParams:
     `auto`, merge what HDBSCAN finds to be alike. None: as many as were found."""
     n_gram_max: int = 1
     """Vectorizer: words in a keyword at most (BERTopic's `n_gram_range` is 1 to this)."""
-    stop_words: Literal["english"] | None = None
+    stop_words: Literal["none", "english"] = "none"
     """Vectorizer: `english` leaves out scikit-learn's stop words. BERTopic leaves out none, so that its keywords
     are often "the", "and" and "we"."""
     min_df: int = 1
@@ -106,34 +106,41 @@ def cluster(embeddings: NDArray[np.floating], params: BertopicParams, *, seed: i
     Raises ImportError without the extra, and ValueError naming the row that is not finite.
     """
     require()
-    rows = finite_rows(embeddings)
-    if len(rows) < params.fewest_rows():
-        return np.full(len(rows), OUTLIER, dtype=np.int64)
+    n = len(finite_rows(embeddings))
+    if n < params.fewest_rows():
+        return np.full(n, OUTLIER, dtype=np.int64)
+    layout = umap_model(params, seed).fit_transform(embeddings)
+    labels: Ints = hdbscan_model(params).fit_predict(np.nan_to_num(layout)).astype(np.int64)
+    if params.nr_topics is not None and labels.max() > 0:
+        labels = _reduced(labels, embeddings, params.nr_topics)
+    return by_size(labels, np.ones(n, dtype=np.int64))
+
+
+def umap_model(params: BertopicParams, seed: int) -> Any:
+    """Return BERTopic's UMAP, seeded."""
     import torch  # noqa: F401 - before numba's OpenMP, or torch is slowed twelvefold
-    from hdbscan import HDBSCAN
     from umap import UMAP
 
-    layout = UMAP(
+    return UMAP(
         n_neighbors=params.n_neighbors,
         n_components=params.n_components,
         min_dist=params.min_dist,
         metric="cosine",
         random_state=seed,
         n_jobs=1,
-    ).fit_transform(rows)
-    labels: Ints = (
-        HDBSCAN(
-            min_cluster_size=params.min_cluster_size,
-            min_samples=params.min_samples,
-            cluster_selection_method=params.cluster_selection_method,
-            core_dist_n_jobs=1,
-        )
-        .fit_predict(np.nan_to_num(layout))
-        .astype(np.int64)
     )
-    if params.nr_topics is not None and labels.max() > 0:
-        labels = _reduced(labels, rows, params.nr_topics)
-    return by_size(labels, np.ones(len(labels), dtype=np.int64))
+
+
+def hdbscan_model(params: BertopicParams) -> Any:
+    """Return BERTopic's HDBSCAN."""
+    from hdbscan import HDBSCAN
+
+    return HDBSCAN(
+        min_cluster_size=params.min_cluster_size,
+        min_samples=params.min_samples,
+        cluster_selection_method=params.cluster_selection_method,
+        core_dist_n_jobs=1,
+    )
 
 
 def keywords(
@@ -205,7 +212,7 @@ def _bertopic(params: BertopicParams, n_classes: int, top_n: int, embed: Embed |
         hdbscan_model=BaseCluster(),
         vectorizer_model=CountVectorizer(
             ngram_range=(1, params.n_gram_max),
-            stop_words=params.stop_words,
+            stop_words="english" if params.stop_words == "english" else None,
             min_df=min(params.min_df, n_classes),
         ),
         ctfidf_model=ClassTfidfTransformer(
@@ -215,7 +222,7 @@ def _bertopic(params: BertopicParams, n_classes: int, top_n: int, embed: Embed |
     )
 
 
-def _reduced(labels: Ints, rows: NDArray[np.float64], nr_topics: int) -> Ints:
+def _reduced(labels: Ints, rows: NDArray[np.floating], nr_topics: int) -> Ints:
     """Return the labels with topics merged by BERTopic's own reduction, which looks at their vectors alone."""
     model = _bertopic(BertopicParams(), 1, 1, None)
     documents = ["any words"] * len(rows)
