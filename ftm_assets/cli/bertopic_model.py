@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import typer
 
 from ftm_assets.methods.topics.bertopic_model import fitted
+from ftm_assets.methods.vectors import as_matrix
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.warehouse import Warehouse
 
@@ -36,7 +37,7 @@ class Fitted(NamedTuple):
     @property
     def embeddings(self) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Their vectors, float32 (n, d)."""
-        return _matrix(self.documents.column("embedding"))
+        return as_matrix(self.documents.column("embedding"))
 
 
 def to_bertopic(
@@ -186,11 +187,6 @@ def _looked_up(keys: pa.ChunkedArray, known: pa.ChunkedArray, values: pa.Chunked
 def _numbers(ids: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the place of each id among those known, -1 for null."""
     return pc.cast(pc.fill_null(pc.index_in(ids, known.combine_chunks(), skip_nulls=True), -1), pa.int64())
-
-
-def _matrix(lists: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float32]]:
-    flat = lists.combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
-    return flat.reshape(len(lists), -1)
 
 
 def _missing(warehouse: Warehouse, quarter: str, table: str) -> str:

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftm_assets.assets.sentence_embeddings import as_matrix
 from ftm_assets.assets.topic_quality import sampled_firms
 from ftm_assets.assets.topic_summaries import TopicSummariesConfig, digests
 from ftm_assets.methods.naming.evaluation import discrimination, form, sheet, verdict
 from ftm_assets.methods.naming.extractive import ExtractiveNamer
-from ftm_assets.methods.topics.graph import unit
+from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.fan_out import Task
 from ftm_resources.endpoint.llm import LlmResource

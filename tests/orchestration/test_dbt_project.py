@@ -111,7 +111,7 @@ def test_a_project_that_does_not_parse_says_why_and_leaves_no_manifest(project: 
 
 def test_a_target_that_cannot_be_written_says_what_to_do(tmp_path: Path):
     (tmp_path / "target").write_text("a file where the folder should be")
-    with pytest.raises(DbtProjectError, match=r"python -m ftm_resources\.dbt_project"):
+    with pytest.raises(DbtProjectError, match=r"python -m ftm_assets\.orchestration\.dbt_project"):
         dbt_project.manifest(target=tmp_path / "target")
 
 

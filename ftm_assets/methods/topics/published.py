@@ -1,18 +1,20 @@
 """The published method to compare with: BERTopic's clustering and keywords, on vectors that are stored already.
 
 Belongs here: BERTopic's parameters, its UMAP and HDBSCAN, its keywords. What rows a firm or a quarter gets from
-them is in `of_firm` and `of_quarter`; a BERTopic object made from stored topics is in `bertopic_model`.
+them is in `firm_model` and `theme_model`; a BERTopic object made from stored topics is in `bertopic_model`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge, Le
 
-from ftm_assets.methods.topics.graph import OUTLIER, by_size, finite_rows
+from ftm_assets.methods.topics.graph import OUTLIER, by_size
+from ftm_assets.methods.vectors import finite_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,29 +34,32 @@ PACKAGES = {"bertopic": "bertopic", "umap": "umap-learn", "hdbscan": "hdbscan"}
 
 @dataclass(frozen=True)
 class BertopicParams:
-    """BERTopic's own parameters; the defaults are those of `BERTopic()` 0.17 (Grootendorst 2022, arXiv:2203.05794)."""
+    """BERTopic's own parameters; the defaults are those of `BERTopic()` 0.17 (Grootendorst 2022, arXiv:2203.05794).
 
-    n_neighbors: int = 15
+    Default, bound and docstring of each field are also those of the assets' config.
+    """
+
+    n_neighbors: Annotated[int, Ge(2)] = 15
     """UMAP: neighbours of each row."""
-    n_components: int = 5
+    n_components: Annotated[int, Ge(2)] = 5
     """UMAP: dimensions that the vectors are reduced to."""
-    min_dist: float = 0.0
+    min_dist: Annotated[float, Ge(0)] = 0.0
     """UMAP: least distance between reduced rows."""
-    min_cluster_size: int = 10
+    min_cluster_size: Annotated[int, Ge(2)] = 10
     """HDBSCAN: rows in a topic at least (BERTopic's `min_topic_size`)."""
-    min_samples: int | None = None
+    min_samples: Annotated[int | None, Ge(1)] = None
     """HDBSCAN: neighbours that make a row dense; more make more outliers. None: as `min_cluster_size`."""
     cluster_selection_method: Literal["eom", "leaf"] = "eom"
     """HDBSCAN: `eom` prefers few large clusters, `leaf` many small ones."""
-    nr_topics: int | None = None
+    nr_topics: Annotated[int | None, Ge(0)] = None
     """Topics to merge down to, by the cosine of their vectors; as in BERTopic, the outliers count as one. 0: BERTopic's
     `auto`, merge what HDBSCAN finds to be alike. None: as many as were found."""
-    n_gram_max: int = 1
+    n_gram_max: Annotated[int, Ge(1)] = 1
     """Vectorizer: words in a keyword at most (BERTopic's `n_gram_range` is 1 to this)."""
     stop_words: Literal["none", "english"] = "none"
     """Vectorizer: `english` leaves out scikit-learn's stop words. BERTopic leaves out none, so that its keywords
     are often "the", "and" and "we"."""
-    min_df: int = 1
+    min_df: Annotated[int, Ge(1)] = 1
     """Vectorizer: topics that must use a word. BERTopic joins a topic's documents to one, so that above 1 every word
     is lost that one topic alone uses. Of fewer topics than this, all must use it."""
     bm25_weighting: bool = False
@@ -64,7 +69,7 @@ class BertopicParams:
     representation: Literal["c-tf-idf", "keybert", "mmr", "keybert+mmr"] = "c-tf-idf"
     """Keywords as c-TF-IDF ranks them, or ranked again by KeyBERTInspired, by MaximalMarginalRelevance, or by both
     in turn. All but the first embed words, with the model that embedded the sentences."""
-    mmr_diversity: float = 0.1
+    mmr_diversity: Annotated[float, Ge(0), Le(1)] = 0.1
     """MaximalMarginalRelevance: 0 takes the nearest words, 1 the most different."""
 
     def __post_init__(self) -> None:

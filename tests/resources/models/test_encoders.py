@@ -42,7 +42,7 @@ def tiny(*, scale: float = 1.0) -> Any:
     return Tiny().eval()
 
 
-def batches(n: int = 40) -> Iterator[batches.Batch]:
+def made_up_batches(n: int = 40) -> Iterator[batches.Batch]:
     texts = ["x" * (1 + i % 5) for i in range(n)]
     return batches.batches(texts, lambda part: [[i % 64 for i in range(len(t))] for t in part], 16)
 
@@ -107,13 +107,15 @@ def test_rows_arrive_in_the_order_of_the_batches_with_several_on_the_way() -> No
     import torch
 
     module = tiny()
-    expected = {int(i): module(torch.from_numpy(b.ids))[k] for b in batches() for k, i in enumerate(b.rows)}
+    expected = {
+        int(i): module(torch.from_numpy(b.ids))[k] for b in made_up_batches() for k, i in enumerate(b.rows)
+    }
     for encoder in (
         encoders.TorchEncoder(lambda ids, _: module(ids), "cpu", "float32", autocast=False),
         encoders.OpenVinoEncoder(module, "float32"),
     ):
-        found = list(encoder.run(batches()))
-        assert [rows.tolist() for rows, _ in found] == [b.rows.tolist() for b in batches()]
+        found = list(encoder.run(made_up_batches()))
+        assert [rows.tolist() for rows, _ in found] == [b.rows.tolist() for b in made_up_batches()]
         for rows, raw in found:
             assert raw.dtype == np.float32
             for i, row in zip(rows.tolist(), raw, strict=True):
@@ -128,10 +130,10 @@ def test_a_caller_that_stops_early_can_run_again(kind: str) -> None:
         if kind == "openvino"
         else encoders.TorchEncoder(lambda ids, _: module(ids), "cpu", "float32", autocast=False)
     )
-    run = encoder.run(batches())
+    run = encoder.run(made_up_batches())
     next(run)
     run.close()  # type: ignore[attr-defined]
-    assert sum(len(rows) for rows, _ in encoder.run(batches())) == 40
+    assert sum(len(rows) for rows, _ in encoder.run(made_up_batches())) == 40
 
 
 def test_a_conversion_that_is_not_faithful_is_not_used(caplog: pytest.LogCaptureFixture) -> None:
