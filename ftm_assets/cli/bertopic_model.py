@@ -14,7 +14,7 @@ import typer
 from ftm_assets.methods.topics.bertopic_model import fitted
 from ftm_assets.methods.vectors import as_matrix
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse import Warehouse, WarehouseError
 
 Level = Literal["firm", "theme"]
 
@@ -54,7 +54,7 @@ def to_bertopic(
     first call; at level `firm` it is a sentence of `firm`. `embedder` embeds new texts (default: the configured one).
 
     Raises ValueError where a firm is missing, or named with level `theme`, LookupError where the quarter has no such
-    topics, and ImportError without the extra `ftm[bertopic]`.
+    topics, WarehouseError where the warehouse does not hold the quarter, and ImportError without the extra `ftm[bertopic]`.
     """
     if (level == "firm") != (firm is not None):
         raise ValueError("level firm needs a firm, and level theme takes none")
@@ -85,7 +85,7 @@ def bertopic(
     """Save themes, or a firm's topics, as a BERTopic model (safetensors) with its documents (Parquet)."""
     try:
         model, documents = to_bertopic(Warehouse(), quarter, level, firm=firm)
-    except (ImportError, LookupError, ValueError) as error:
+    except (ImportError, LookupError, ValueError, WarehouseError) as error:
         typer.echo(error.args[0], err=True)
         raise typer.Exit(1) from error
     model.save(out, serialization="safetensors", save_ctfidf=True)
@@ -104,10 +104,8 @@ def _of_firm(warehouse: Warehouse, quarter: str, firm: str) -> tuple[pa.Table, p
         known = sorted(
             set(warehouse.read("firm_topics", quarter, columns=["firm_id"]).column("firm_id").to_pylist())
         )
-        if known:
-            some = ", ".join(known[:5])
-            raise LookupError(f"firm {firm} has no topics in {quarter}; {len(known)} firms have, e.g. {some}")
-        raise LookupError(_missing(warehouse, quarter, "firm_topics"))
+        some = ", ".join(known[:5])
+        raise LookupError(f"firm {firm} has no topics in {quarter}; {len(known)} firms have, e.g. {some}")
     topics = topics.sort_by("local_topic")
     summaries = warehouse.read("topic_summaries", quarter, columns=["topic_id", "name"], firms=[firm])
     names = _looked_up(topics.column("topic_id"), summaries.column("topic_id"), summaries.column("name"))
@@ -148,7 +146,7 @@ def _of_quarter(warehouse: Warehouse, quarter: str) -> tuple[pa.Table, pa.Table]
     """Return the topics of all firms as documents, and the themes by number: id, name, keywords."""
     themes = warehouse.read("themes", quarter, columns=["theme_id", "name", "keywords"]).sort_by("theme_id")
     if not themes.num_rows:
-        raise LookupError(_missing(warehouse, quarter, "themes"))
+        raise LookupError(f"{quarter} has no themes")
     members = warehouse.read("theme_topics", quarter, columns=["topic_id", "firm_id", "theme_id"]).sort_by(
         "topic_id"
     )
@@ -187,8 +185,3 @@ def _looked_up(keys: pa.ChunkedArray, known: pa.ChunkedArray, values: pa.Chunked
 def _numbers(ids: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the place of each id among those known, -1 for null."""
     return pc.cast(pc.fill_null(pc.index_in(ids, known.combine_chunks(), skip_nulls=True), -1), pa.int64())
-
-
-def _missing(warehouse: Warehouse, quarter: str, table: str) -> str:
-    there = ", ".join(warehouse.quarters(table)) or "none"
-    return f"{table} in {warehouse.root} has no rows of {quarter}; its quarters: {there}. Materialize {table} first."

@@ -84,7 +84,7 @@ class Embedder(ConfigurableResource):
 
     def source(self) -> str | None:
         """Return what sentence-transformers loads the model by: a name or a path; None for an endpoint's."""
-        if self.base_url or settings.get("FTM_EMBEDDING_BASE_URL"):
+        if self.base_url or settings.current().ftm_embedding_base_url:
             return None
         return self._configured() or _bundled()
 

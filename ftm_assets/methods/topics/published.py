@@ -172,7 +172,9 @@ def keywords(
     n_topics = int(labels.max(initial=OUTLIER)) + 1
     if not n_topics:
         return []
-    classes = [" ".join(texts[i] for i in np.flatnonzero(labels == c)) for c in np.unique(labels).tolist()]
+    classes = [
+        " ".join(texts[i] for i in np.flatnonzero(labels == c).tolist()) for c in np.unique(labels).tolist()
+    ]
     model = _bertopic(params, len(classes), top_n, embed)
     if _n_words(model.vectorizer_model, classes) < 2:  # BERTopic's c-TF-IDF raises on a single word
         return [[] for _ in range(n_topics)]
