@@ -54,7 +54,7 @@ def to_bertopic(
     first call; at level `firm` it is a sentence of `firm`. `embedder` embeds new texts (default: the configured one).
 
     Raises ValueError where a firm is missing, or named with level `theme`, LookupError where the quarter has no such
-    topics, WarehouseError where the warehouse does not hold the quarter, and ImportError without the extra `ftm[bertopic]`.
+    topics, WarehouseError where the warehouse does not hold it, and ImportError without the extra `ftm[bertopic]`.
     """
     if (level == "firm") != (firm is not None):
         raise ValueError("level firm needs a firm, and level theme takes none")
