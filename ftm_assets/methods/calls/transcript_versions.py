@@ -125,7 +125,7 @@ def build_transcripts(
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> from ftm_resources.sources.base import COMPONENTS
+    >>> from ftm_resources.tables.components import COMPONENTS
     >>> turn = {
     ...     "companyid": "1",
     ...     "companyname": "Monro Inc",
