@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.assets.sentence_embeddings import as_matrix
+from ftm_assets.methods.calls import known_names
 from ftm_assets.methods.topics.of_firm import FirmParams, FirmResult, model_firm
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.processes import side_by_side
@@ -72,7 +73,7 @@ def model(task: Task) -> Mapping[str, pa.Table]:
     embedded = task.read("sentence_embeddings", ["sentence_id", "embedding"])
     vectors = as_matrix(embedded.column("embedding"))
     row_of = {s: i for i, s in enumerate(embedded.column("sentence_id").to_pylist())}
-    names = firm_names(task)
+    names = known_names.firm_names(task.read("transcripts", known_names.COLUMNS))
     params = task.config.params()
     firms = []
     for firm in task.firms:
@@ -104,18 +105,6 @@ def model(task: Task) -> Mapping[str, pa.Table]:
 def _timed(firm: Mapping[str, Any]) -> tuple[FirmResult, float]:
     started = time.perf_counter()
     return model_firm(**firm), time.perf_counter() - started
-
-
-def firm_names(task: Task) -> dict[str, list[str]]:
-    """Return the names by which each firm of the group is known, its speakers' included: none is a keyword."""
-    known = task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"])
-    found: dict[str, set[str]] = {}
-    for column in ("firm_name", "ticker", "speaker_name"):
-        pairs = known.select(["firm_id", column]).group_by(["firm_id", column]).aggregate([])
-        for row in pairs.to_pylist():
-            if row[column]:
-                found.setdefault(row["firm_id"], set()).add(row[column])
-    return {firm: sorted(names) for firm, names in found.items()}
 
 
 def stand_in(task: Task, reason: str) -> Mapping[str, pa.Table]:

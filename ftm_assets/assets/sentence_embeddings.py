@@ -6,13 +6,11 @@ Procedural sentences are embedded as well: a better rule for them must not cost 
 from collections.abc import Mapping
 from typing import Any
 
-import dagster as dg
 import numpy as np
 import pyarrow as pa
 
 from ftm_assets.orchestration.fan_out import FanOut, FanOutConfig, Task
 from ftm_resources.tables import TABLES
-from ftm_resources.warehouse import Warehouse
 
 CODE_VERSION = "1"
 
@@ -43,18 +41,6 @@ def as_matrix(lists: pa.ChunkedArray) -> np.ndarray:
     values = lists.combine_chunks()
     flat = values.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return flat.reshape(len(values), -1) if len(values) else np.zeros((0, 0), np.float32)
-
-
-def refuse_other_dimension(warehouse: Warehouse, quarter: str, dimension: int) -> None:
-    """Raise a Failure where the quarter's sentences were embedded by a model of another dimension."""
-    held = warehouse.dimension("sentence_embeddings", quarter)
-    if held not in {None, dimension}:
-        raise dg.Failure(
-            f"sentence_embeddings of {quarter} hold vectors of {held} dimensions, the embedder now gives "
-            f"{dimension}: the model was changed. Materialize sentence_embeddings of {quarter} again, and what "
-            "follows from it, or set the former model (FTM_EMBEDDING_MODEL, FTM_EMBEDDING_BASE_URL).",
-            allow_retries=False,
-        )
 
 
 def _identity(resources: Any) -> Mapping[str, Any]:

@@ -1,13 +1,12 @@
 """Two ways of naming compared on the topics of a quarter: `python -m ftm_assets.methods.naming.evaluation --help`.
 
 What belongs here: reading a sample of topics from the warehouse and naming it. The measures are in
-`methods/naming_eval`.
+`methods/naming/evaluation`.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +14,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ftm_assets.assets.sentence_embeddings import as_matrix
-from ftm_assets.assets.topic_quality import sampled_firms
-from ftm_assets.assets.topic_summaries import TopicSummariesConfig, digests
+from ftm_assets.methods.naming.digests import topic_digests
 from ftm_assets.methods.naming.evaluation import discrimination, form, sheet, verdict
 from ftm_assets.methods.naming.extractive import ExtractiveNamer
 from ftm_assets.methods.topics.graph import unit
-from ftm_assets.orchestration import namer
-from ftm_assets.orchestration.fan_out import Task
+from ftm_assets.methods.topics.sampling import sampled_firms
+from ftm_assets.orchestration.namer import build_namer
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from ftm_assets.methods.naming.rules import Digest
@@ -79,13 +78,10 @@ def _compare(options: argparse.Namespace) -> None:
         raise SystemExit(
             f"firm_status has no firm with topics in {options.quarter}: materialize firm_topics first"
         )
-    inputs = {t: warehouse.quarter(t, options.quarter) for t in _INPUTS}
-    task = Task(
-        options.quarter, tuple(firms), inputs, TopicSummariesConfig(), None, logging.getLogger(__name__)
-    )
-    shown = digests(task.read("firm_topics"), task)
+    inputs = {t: warehouse.quarter(t, options.quarter).read(firms=firms) for t in _INPUTS}
+    shown = topic_digests(inputs["firm_topics"], inputs["sentences"], inputs["transcripts"])
     names = {way: _names(way, shown, warehouse, options.quarter) for way in options.namings}
-    topics = _topic_vectors(shown, task)
+    topics = _topic_vectors(shown, inputs)
     groups = [d.group for d in shown]
     _print(
         "| naming | topics | own | others | AUC | nearest | words | one word | duplicates | rules broken |"
@@ -121,18 +117,18 @@ def _names(way: str, shown: Sequence[Digest], warehouse: Warehouse, quarter: str
     llm = LlmResource(model=way)
     if not llm.is_configured():
         raise SystemExit(f"{way}: set LLM_BASE_URL to the endpoint that serves it")
-    named = namer.name_all(shown, llm, warehouse=warehouse, table="topic_summaries", quarter=quarter)
+    named = build_namer(llm, warehouse, "topic_summaries", quarter).name(shown)
     return [(n.name, n.summary) for n in named]
 
 
-def _topic_vectors(shown: Sequence[Digest], task: Task) -> NDArray[np.float64]:
+def _topic_vectors(shown: Sequence[Digest], inputs: Mapping[str, pa.Table]) -> NDArray[np.float64]:
     """Return the mean of the vectors of each topic's sentences at unit length, (n, d)."""
     place = {d.id: i for i, d in enumerate(shown)}
-    vectors = task.read("sentence_embeddings", ["sentence_id", "embedding"])
+    vectors = inputs["sentence_embeddings"]
     rows = {s: i for i, s in enumerate(vectors.column("sentence_id").to_pylist())}
     matrix = as_matrix(vectors.column("embedding"))
     totals = np.zeros((len(shown), matrix.shape[1]))
-    members = task.read("sentence_topics", ["sentence_id", "topic_id"])
+    members = inputs["sentence_topics"]
     pairs = zip(*(members.column(c).to_pylist() for c in ("sentence_id", "topic_id")), strict=True)
     for sentence, topic in pairs:
         if topic in place:

@@ -1,6 +1,6 @@
 """What a name is: what a namer is given, what it returns, and the rules that every name and summary obeys.
 
-How names are found is elsewhere: `naming_extractive` (from the text alone), `naming_llm` (by a model).
+How names are found is elsewhere: `extractive` (from the text alone), `by_model`.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ class Audit:
     outcome: Outcome = "extractive"
     reason: str | None = None
     """Why not by the model, where one was asked."""
+    asked: tuple[str, str] | None = None
+    """The model that was asked and the version of its prompt."""
     is_cached: bool = False
     """Whether its replies had come in an earlier run: nothing was sent."""
     attempts: int = 0
