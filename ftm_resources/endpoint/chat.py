@@ -110,6 +110,8 @@ class Session(Generic[T]):
     stale_before: float
     progress: Callable[[int, int], None] | None
     done: dict[int, Completion[T]] = field(default_factory=dict)
+    is_useless: bool = False
+    """Whether the endpoint was given up because most replies are unusable."""
 
     async def run(self) -> list[Completion[T]]:
         """Return what became of each request, in order; EndpointUnavailableError as `LlmResource.complete`."""
@@ -125,7 +127,11 @@ class Session(Generic[T]):
                     self.progress(len(self.done), len(self.requests))
 
         async with self.connection:
-            await in_flight(work, min(self.connection.endpoint.concurrency, len(self.requests)))
+            try:
+                await in_flight(work, min(self.connection.endpoint.concurrency, len(self.requests)))
+            finally:  # once no worker keeps anything more
+                if self.is_useless and self.cache is not None:
+                    self.cache.put(STOPPED, Reply("", "", 0, 0, 0.0, time.time()))
         return [self.done[i] for i in range(len(self.requests))]
 
     async def _complete(self, index: int) -> Completion[T]:
@@ -238,14 +244,14 @@ class Session(Generic[T]):
         return better
 
     def _judge(self, unusable: str | None) -> None:
-        self.learnt.judged += 1
-        self.learnt.unusable += unusable is not None
-        if self.learnt.judged == JUDGED and self.learnt.unusable > JUDGED // 2:
-            if self.cache is not None:
-                self.cache.put(STOPPED, Reply("", "", 0, 0, 0.0, time.time()))
-            n, self.learnt.judged, self.learnt.unusable = self.learnt.unusable, 0, 0
+        learnt = self.learnt
+        learnt.judged += 1
+        learnt.unusable += unusable is not None
+        if learnt.judged == JUDGED and learnt.unusable > JUDGED // 2:
+            self.is_useless, n = True, learnt.unusable
+            learnt.judged = learnt.unusable = 0
             self.connection.give_up(
-                f"gave no usable reply to {n} of the first {JUDGED} requests; last: {unusable}. Try another model"
+                f"gave no usable reply to {n} of the first {JUDGED} requests; last: {unusable}"
             )
 
 

@@ -51,16 +51,16 @@ class BoundedClient(httpx2.AsyncClient):
     async def _read(self, response: httpx2.Response) -> bytes:
         status, coding = response.status_code, response.headers.get("content-encoding", "identity").lower()
         if status < 200 or status == 304:
-            raise ValueError(f"HTTP {status} is no reply to this request")
+            raise httpx2.RemoteProtocolError(f"HTTP {status} is no reply to this request")
         if coding not in {"identity", "gzip", "deflate"}:
-            raise ValueError(f"the reply is in content-encoding {coding[:40]!r}, which was not asked for")
+            raise httpx2.RemoteProtocolError(f"content-encoding {coding[:40]!r} was not asked for")
         unpack = (
-            None if coding == "identity" else zlib.decompressobj(32 + zlib.MAX_WBITS)
+            zlib.decompressobj(32 + zlib.MAX_WBITS) if coding != "identity" else None
         )  # tells the two apart
         found, n_raw = bytearray(), 0
         async for chunk in response.aiter_raw():
             n_raw += len(chunk)
             found += unpack.decompress(chunk, self._max_bytes + 1 - len(found)) if unpack else chunk
             if max(n_raw, len(found)) > self._max_bytes:
-                raise ValueError(f"the reply is longer than {self._max_bytes:,} bytes")
+                raise httpx2.RemoteProtocolError(f"the reply is longer than {self._max_bytes:,} bytes")
         return bytes(found)

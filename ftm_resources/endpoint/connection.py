@@ -176,7 +176,7 @@ class Connection:
                 if not patient:
                     break
                 if left < pause:
-                    self.give_up(f"did not answer within {limit:g} s; last: {fault}. Is the server up?")
+                    self.give_up(f"did not answer within {limit:g} s; last: {fault}")
                     break
                 wait = f"waiting up to {left:.0f} s more (vLLM loads a model in 5 to 10 minutes)"
                 _log.warning("%s does not answer yet (%s); %s", self.endpoint.where(), fault, wait)
@@ -272,7 +272,7 @@ class Connection:
         fault = self.endpoint.redact(fault)
         # Every place in flight in vain, twice over: one slow request is no outage, 2 x concurrency in a row are.
         if self.health.unanswered >= min(2 * self.endpoint.concurrency, total):
-            self.give_up(f"stopped answering; last: {fault}. Is the server up?")
+            self.give_up(f"stopped answering; last: {fault}")
         return RequestError(fault, "unanswered", attempts)
 
 

@@ -162,7 +162,7 @@ class LlmResource(ConfigurableResource):
             read_seconds=self.read_seconds,
             startup_seconds=self.startup_seconds,
             max_bytes=MAX_REPLY_BYTES,
-            advice=". Replies that came are kept: mend it and run again, or set on_llm_failure=degrade",
+            advice=". Replies that came are kept: mend it and run again. Or set on_llm_failure=degrade",
             degrades=self.on_llm_failure == "degrade",
         )
         return Connection(endpoint, self._health)

@@ -198,7 +198,7 @@ def test_a_wrong_key_or_model_fails_at_once_and_says_what_to_fix(llm, scripted_l
 def test_an_endpoint_that_is_down_fails_the_call_after_bounded_attempts(llm, scripted_llm, reply):
     scripted_llm.script = lambda _asked, _body: reply.error(503)
     few = llm.model_copy(update={"concurrency": 2, "max_retries": 1})
-    with pytest.raises(EndpointUnavailableError, match="Is the server up"):
+    with pytest.raises(EndpointUnavailableError, match="stopped answering"):
         complete(few, [ask(str(n)) for n in range(200)], read_name)
     # 2 x concurrency requests in a row, with one retry each, and what was in flight.
     assert len(scripted_llm.bodies) <= 12
@@ -385,3 +385,151 @@ def test_the_key_is_in_no_reply_that_is_kept(llm, scripted_llm, reply, cache, tm
     kept = [f.read_bytes() for f in tmp_path.rglob("*") if f.is_file()]
     assert kept
     assert not any(KEY.encode() in content for content in kept)
+
+
+def thought(reply, content=None, finish_reason="length", thoughts="Hmm, freight."):
+    """A completion with a model's thoughts beside its content."""
+    message = {"role": "assistant", "content": content, "reasoning_content": thoughts}
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+    return reply(body=json.dumps({"choices": [choice], "usage": {}}).encode())
+
+
+def is_told_not_to_think(body):
+    return body.get("chat_template_kwargs") == {"enable_thinking": False}
+
+
+def test_a_thinking_model_under_an_alias_is_known_by_its_root(llm, scripted_llm, reply):
+    row = {"id": "test-model", "root": "/models/Qwen3-8B-AWQ"}
+    scripted_llm.models = lambda _asked: reply(body=json.dumps({"data": [row]}).encode())
+    complete(llm, [ask("x")], read_name)
+    assert is_told_not_to_think(scripted_llm.bodies[0])
+
+
+@pytest.mark.parametrize("where", ["reasoning_content", "content"])
+def test_a_model_that_thinks_is_told_not_to_after_a_few_thoughts(llm, scripted_llm, reply, where, caplog):
+    thinks = thought(reply) if where == "reasoning_content" else reply(content="<think>Hmm, freight.")
+    scripted_llm.script = lambda _asked, body: reply() if is_told_not_to_think(body) else thinks
+    serial = llm.model_copy(update={"concurrency": 1})
+    found = complete(serial, [ask(str(n)) for n in range(10)], read_name)
+    assert found == ["Freight cost inflation"] * 10
+    assert sum(not is_told_not_to_think(b) for b in scripted_llm.bodies) == 3, "learnt from three"
+    assert len(scripted_llm.bodies) == 13
+    assert "no_thinking=True" in caplog.text
+    complete(serial, [ask("next call")], read_name)
+    assert is_told_not_to_think(scripted_llm.bodies[-1]), "and remembered"
+
+
+def test_a_server_that_cannot_switch_thinking_off_is_not_asked_to_again(llm, scripted_llm, reply):
+    scripted_llm.script = lambda asked, body: (
+        reply.error(400, "extra field")
+        if "chat_template_kwargs" in body
+        else thought(reply, None)
+        if asked == 0
+        else reply()
+    )
+    serial = llm.model_copy(update={"concurrency": 1})
+    found = complete(serial, [ask(str(n)) for n in range(6)], read_name, schema=SCHEMA)
+    assert found == ["Freight cost inflation"] * 6
+    assert ["chat_template_kwargs" in b for b in scripted_llm.bodies[:4]] == [False, True, True, False]
+    assert not any("chat_template_kwargs" in b for b in scripted_llm.bodies[4:])
+    assert all("response_format" in b for b in scripted_llm.bodies[-3:]), "nothing else is given up"
+
+
+def test_an_answer_among_the_thoughts_is_an_answer(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, _body: thought(reply, None, "stop", GOOD)
+    assert complete(llm, [ask("x")], read_name) == ["Freight cost inflation"]
+    assert len(scripted_llm.bodies) == 1
+
+
+def test_replies_that_are_cut_off_may_be_longer_from_then_on(llm, scripted_llm, reply):
+    cut = reply(content='{"name": "Fre', finish_reason="length")
+    scripted_llm.script = lambda _asked, body: reply() if body["max_tokens"] >= 1200 else cut
+    serial = llm.model_copy(update={"concurrency": 1, "context_tokens": 8192})
+    found = complete(serial, [ask(str(n)) for n in range(10)], read_name)
+    assert found == ["Freight cost inflation"] * 10
+    assert [b["max_tokens"] for b in scripted_llm.bodies] == [300, 1200] * 3 + [1200] * 7
+
+
+def test_a_reply_is_never_let_outgrow_the_context(llm, scripted_llm, reply):
+    cut = reply(content='{"name": "Fre', finish_reason="length")
+    scripted_llm.script = lambda _asked, _body: cut
+    serial = llm.model_copy(update={"concurrency": 1, "context_tokens": 2048})
+    complete(serial, [ask("x" * 3000 + str(n)) for n in range(12)], read_name)
+    assert max(b["max_tokens"] for b in scripted_llm.bodies) <= 2048 - 3000 // 3
+
+
+def test_refusals_that_are_all_alike_are_the_endpoints(llm, scripted_llm, reply):
+    scripted_llm.script = lambda asked, _body: reply.error(
+        400, f"Incorrect API key provided: xai-{asked}. Request id r{len(scripted_llm.bodies)}"
+    )
+    serial = llm.model_copy(update={"concurrency": 1})
+    with pytest.raises(
+        EndpointUnavailableError, match=r"first 10 requests alike: HTTP 400: Incorrect API key.*LLM_API_KEY"
+    ):
+        complete(serial, [ask(str(n)) for n in range(165)], read_name)
+    assert len(scripted_llm.bodies) == 20, "each as it is and plainly"
+    degrading = serial.model_copy(update={"on_llm_failure": "degrade"})
+    found = complete(degrading, [ask(str(n)) for n in range(165)], read_name)
+    assert {e.kind for e in found[10:]} == {"down"}
+    assert "Incorrect API key" in found[-1].reason
+
+
+def test_refusals_in_different_words_or_after_a_reply_are_the_requests(llm, scripted_llm, reply):
+    serial = llm.model_copy(update={"concurrency": 1})
+    words = ["a bad word", "another", "no"]
+    scripted_llm.script = lambda _asked, body: reply.error(
+        400, words[int(body["messages"][1]["content"]) % 3]
+    )
+    assert {e.kind for e in complete(serial, [ask(str(n)) for n in range(20)], read_name)} == {"rejected"}
+    scripted_llm.script = lambda _asked, body: (
+        reply() if body["messages"][1]["content"] == "0" else reply.error(400, "too long")
+    )
+    found = complete(serial, [ask(str(n)) for n in range(20)], read_name)
+    assert found[0] == "Freight cost inflation"
+    assert {e.kind for e in found[1:]} == {"rejected"}
+
+
+def test_if_most_of_the_first_hundred_are_of_no_use_the_run_stops(llm, scripted_llm, reply, cache):
+    scripted_llm.script = lambda _asked, _body: reply(content="I am a teapot.")
+    asks = [ask(str(n)) for n in range(1000)]
+    with pytest.raises(EndpointUnavailableError, match="no usable reply to 100 of the first 100 requests"):
+        llm.complete(asks, read_name, repair, cache=cache())
+    assert 200 <= len(scripted_llm.bodies) < 400
+    scripted_llm.bodies.clear()
+    scripted_llm.script = lambda _asked, _body: reply()
+    named = llm.complete(asks[:200], read_name, repair, cache=cache())
+    assert {c.value for c in named} == {"Freight cost inflation"}
+    assert len(scripted_llm.bodies) == 200, "what was of no use then is asked again, once it is mended"
+
+
+def test_a_bad_minority_stops_nothing(llm, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, body: (
+        reply(content="no") if int(body["messages"][1]["content"]) % 5 < 2 else reply()
+    )
+    found = complete(llm, [ask(str(n)) for n in range(150)], read_name)
+    assert sum(f == "Freight cost inflation" for f in found) == 90
+
+
+def test_the_key_of_the_environment_goes_to_its_host_alone(scripted_llm, monkeypatch):
+    monkeypatch.setenv("LLM_API_KEY", KEY)
+    there = LlmResource(base_url=scripted_llm.url, model="test-model")
+    for named in (None, "http://localhost:1/v1", scripted_llm.url.replace("http:", "https:")):
+        if named:
+            monkeypatch.setenv("LLM_BASE_URL", named)
+        complete(there, [ask("x")], read_name)
+    assert scripted_llm.keys == {"Bearer none"}
+    monkeypatch.setenv("LLM_BASE_URL", scripted_llm.url.removesuffix("/v1") + "/other")
+    complete(there, [ask("x")], read_name)
+    assert scripted_llm.keys == {"Bearer none", f"Bearer {KEY}"}
+    given = LlmResource(base_url=scripted_llm.url, model="test-model", api_key="sk-given")
+    monkeypatch.setenv("LLM_BASE_URL", "http://localhost:1/v1")
+    complete(given, [ask("x")], read_name)
+    assert "Bearer sk-given" in scripted_llm.keys
+
+
+def test_a_key_that_was_not_sent_is_said_to_be(scripted_llm, monkeypatch, reply):
+    monkeypatch.setenv("LLM_API_KEY", KEY)
+    monkeypatch.setenv("LLM_BASE_URL", "http://localhost:1/v1")
+    scripted_llm.models = lambda _asked: reply.error(401)
+    with pytest.raises(EndpointUnavailableError, match="only to the host of LLM_BASE_URL"):
+        complete(LlmResource(base_url=scripted_llm.url, model="test-model"), [ask("x")], read_name)
