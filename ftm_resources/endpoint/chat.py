@@ -8,13 +8,15 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ftm_resources.endpoint.connection import Connection, RequestError, in_flight
 from ftm_resources.endpoint.reply_cache import MOST_TOKENS, Reply, ReplyCache
 
 T = TypeVar("T")
 Message = dict[str, str]
+Repair = Callable[..., list[Message]]
+"""(messages asked, reply, why it is of no use, cut_off=) to the messages of the request that follows."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,14 +36,6 @@ STOPPED = "stopped"
 """Where a reply cache keeps when a run was last stopped for that: what was unusable then is asked again."""
 
 
-class Repair(Protocol):
-    """Writes the request that follows an unusable reply."""
-
-    def __call__(self, asked: list[Message], reply: str, reason: str, *, cut_off: bool) -> list[Message]:
-        """Return its messages."""
-        ...
-
-
 @dataclass(frozen=True)
 class Dialect:
     """What beyond plain chat the server is asked for; steps down when it answers 400 or 422."""
@@ -55,12 +49,12 @@ class Dialect:
 
     def plainer(self) -> Iterator[Dialect]:
         """Yield what to try where the server rejects this one, the least loss first."""
+        yield replace(self, length=1)
         for structured, no_thinking in ((False, True), (True, False), (False, False)):
-            plainer = replace(self, structured=structured, no_thinking=no_thinking)
-            if structured <= self.structured and no_thinking <= self.no_thinking and plainer != self:
-                yield plainer
-        if self.tuned:
-            yield Dialect(structured=False, tuned=False, length=self.length)
+            if structured <= self.structured and no_thinking <= self.no_thinking:
+                yield replace(self, structured=structured, no_thinking=no_thinking)
+        yield Dialect(structured=False)
+        yield Dialect(structured=False, tuned=False)
 
 
 @dataclass
@@ -83,8 +77,8 @@ class Learnt:
     """What a run has learnt of how to ask its model; outlives a single call."""
 
     dialect: Dialect | None = None
-    always_thinks: bool = False
-    """Whether the server rejects being asked not to think."""
+    refused: set[str] = field(default_factory=set)
+    """Fields of a dialect that the server rejects to have changed."""
     failures: int = 0
     """Unusable replies to the dialect that another might have spared."""
     judged: int = 0
@@ -176,7 +170,7 @@ class Session(Generic[T]):
         """Return the reply in a dialect, by default what was learnt, or a plainer one that the server accepts."""
         await self.connection.wait_until_ready()
         first, rejected = dialect or self._dialect(), None
-        for tried in (first, *first.plainer()):
+        for tried in dict.fromkeys((first, *first.plainer())):
             options = self._options(tried, messages)
             try:
                 data, attempts, seconds = await self.connection.ask(
@@ -190,12 +184,14 @@ class Session(Generic[T]):
                 rejected = rejected or error
                 continue
             done.attempts, done.dialect = done.attempts + attempts, tried
-            if rejected is not None and tried != self.learnt.dialect:
+            if rejected is not None:
                 # Only now is it known that the dialect was the reason, and not this one prompt.
-                where = self.connection.endpoint.where()
-                _log.warning("%s rejects %s (%s); going on with %s", where, first, rejected, tried)
-                self.learnt.dialect = tried
-                self.learnt.always_thinks |= first.no_thinking and not tried.no_thinking
+                self.learnt.refused |= {f for f, value in vars(first).items() if value != getattr(tried, f)}
+                if first == self.learnt.dialect:
+                    _log.warning(
+                        "the model's server rejects %s (%s); going on with %s", first, rejected, tried
+                    )
+                    self.learnt.dialect = tried
             reply = _read(data, seconds, done.reply)
             if self.cache is not None:
                 self.cache.put(key, reply)
@@ -233,8 +229,10 @@ class Session(Generic[T]):
     def _learn(self, reply: Reply, used: Dialect | None) -> Dialect:
         """Return how to ask for the repair of an unusable reply; after a few of a kind the rest is asked so too."""
         learnt, used = self.learnt, used or self._dialect()
-        better = replace(used, no_thinking=used.no_thinking or (reply.thinks and not learnt.always_thinks))
-        if reply.finish_reason == "length":
+        better = used
+        if reply.thinks and "no_thinking" not in learnt.refused:
+            better = replace(better, no_thinking=True)
+        if reply.finish_reason == "length" and "length" not in learnt.refused:
             better = replace(better, length=min(LONGER * used.length, LONGEST))
         if better != used and used == learnt.dialect:
             learnt.failures += 1

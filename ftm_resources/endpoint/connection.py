@@ -195,12 +195,7 @@ class Connection:
         except openai.APIStatusError as error:
             if error.status_code in STARTING:
                 return f"HTTP {error.status_code}"
-            if error.status_code in {401, 403} or error.response.has_redirect_location:
-                failure = self._failure(error, 1)
-                if not isinstance(failure, RequestError):
-                    raise failure from None
-                return failure.reason
-            # Else it lists no models, but it is there.
+            # Else it lists no models, or not for this key, but it is there.
         self.health.is_ready = True
         return None
 

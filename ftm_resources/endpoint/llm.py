@@ -31,35 +31,35 @@ CONTEXT_KEY = "context"
 class LlmResource(ConfigurableResource):
     """Chat completions from the OpenAI-compatible endpoint at LLM_BASE_URL.
 
-    408, 409, 429 (honouring Retry-After), 5xx, resets and time-outs are retried, exponentially with jitter,
-    within a budget per request and per run. 401, 403 and 404 fail at once. A reply that does not parse gets
-    one repair request.
+    408, 409, 429 (honouring Retry-After), 5xx, resets and time-outs are retried, exponentially with jitter, within
+    a budget per request and per run. 401, 403 and 404 fail at once. An unusable reply gets one repair request.
     """
 
     base_url: str | None = Field(default=None, description="Endpoint, ending in /v1; default: LLM_BASE_URL")
     model: str | None = Field(default=None, description="Model to ask for; default: LLM_MODEL")
     api_key: str | None = Field(
-        default=None, repr=False, description="Give it as EnvVar, never as text; default: LLM_API_KEY"
+        default=None, repr=False, description="As EnvVar, not as text; default: LLM_API_KEY"
     )
     concurrency: int = Field(default=64, ge=1, description="Requests in flight")
     max_retries: int = Field(default=5, ge=0, description="Retries per request")
     retry_budget: float = Field(
         default=1.0,
         ge=0,
-        description="Retries per request that a run may make on average (beyond 10 per place in flight) "
-        "before the endpoint counts as down",
+        description="Retries per request on average, beyond 10 per place in flight, before giving up",
     )
     read_seconds: float = Field(
-        default=120.0, gt=0, description="Time-out from a request to the last byte of its reply"
+        default=120.0, gt=0, description="Time from a request to the last byte of its reply"
     )
     startup_seconds: float = Field(
-        default=900.0, ge=0, description="How long to wait for a server that does not answer yet"
+        default=900.0, ge=0, description="How long to wait for a server that is starting"
     )
-    max_tokens: int = Field(default=300, ge=1, description="Tokens of a reply")
+    max_tokens: int = Field(
+        default=300, ge=1, description="Tokens of a reply; up to 16 times as many if it is cut off"
+    )
     context_tokens: int | None = Field(
         default=None,
         ge=1024,
-        description="Context of the model as served; default: what the server says (max_model_len), else 4096",
+        description="Context of the model; default: what the server says (max_model_len), else 4096",
     )
     seed: int = Field(default=0, description="Seed sent with each request; temperature is 0")
     price_in: float | None = Field(default=None, ge=0, description="USD per million tokens of prompts")

@@ -1,6 +1,6 @@
 """The embedder: texts to unit vectors with a sentence-transformers model, by default the bundled MiniLM.
 
-With FTM_EMBEDDING_BASE_URL the model is an endpoint's; see `remote_embedder`.
+With FTM_EMBEDDING_BASE_URL the model is an endpoint's; see `endpoint/embeddings`.
 """
 
 from __future__ import annotations

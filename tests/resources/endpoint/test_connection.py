@@ -104,9 +104,11 @@ def test_a_server_that_never_comes_fails_the_run_or_is_given_up(scripted_llm, re
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_needs_no_waiting(scripted_llm, reply, status):
     scripted_llm.models = lambda _asked: reply.error(status)
+    assert post(scripted_llm) == 1, "a key may be good for chat alone"
+    scripted_llm.script = lambda _asked, _body: reply.error(status)
     with pytest.raises(EndpointUnavailableError, match="LLM_API_KEY"):
         post(scripted_llm)
-    assert len(scripted_llm.gets) == 1
+    assert len(scripted_llm.bodies) == 2
 
 
 def test_an_unknown_model_is_told_which_ones_there_are(scripted_llm, reply):

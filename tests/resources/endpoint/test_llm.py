@@ -430,8 +430,8 @@ def test_a_server_that_cannot_switch_thinking_off_is_not_asked_to_again(llm, scr
     serial = llm.model_copy(update={"concurrency": 1})
     found = complete(serial, [ask(str(n)) for n in range(6)], read_name, schema=SCHEMA)
     assert found == ["Freight cost inflation"] * 6
-    assert ["chat_template_kwargs" in b for b in scripted_llm.bodies[:4]] == [False, True, True, False]
-    assert not any("chat_template_kwargs" in b for b in scripted_llm.bodies[4:])
+    assert ["chat_template_kwargs" in b for b in scripted_llm.bodies[:5]] == [False, True, True, True, False]
+    assert not any("chat_template_kwargs" in b for b in scripted_llm.bodies[5:])
     assert all("response_format" in b for b in scripted_llm.bodies[-3:]), "nothing else is given up"
 
 
@@ -458,6 +458,16 @@ def test_a_reply_is_never_let_outgrow_the_context(llm, scripted_llm, reply):
     assert max(b["max_tokens"] for b in scripted_llm.bodies) <= 2048 - 3000 // 3
 
 
+def test_a_server_that_has_no_room_for_longer_replies_is_asked_for_short_ones(llm, scripted_llm, reply):
+    cut = reply(content='{"name": "Fre', finish_reason="length")
+    scripted_llm.script = lambda asked, body: (
+        reply.error(400, "maximum context length") if body["max_tokens"] > 300 else reply() if asked else cut
+    )
+    serial = llm.model_copy(update={"concurrency": 1})
+    assert complete(serial, [ask(str(n)) for n in range(6)], read_name) == ["Freight cost inflation"] * 6
+    assert [b["max_tokens"] for b in scripted_llm.bodies] == [300, 1200, 300] + [300, 300] * 5
+
+
 def test_refusals_that_are_all_alike_are_the_endpoints(llm, scripted_llm, reply):
     scripted_llm.script = lambda asked, _body: reply.error(
         400, f"Incorrect API key provided: xai-{asked}. Request id r{len(scripted_llm.bodies)}"
@@ -467,7 +477,7 @@ def test_refusals_that_are_all_alike_are_the_endpoints(llm, scripted_llm, reply)
         EndpointUnavailableError, match=r"first 10 requests alike: HTTP 400: Incorrect API key.*LLM_API_KEY"
     ):
         complete(serial, [ask(str(n)) for n in range(165)], read_name)
-    assert len(scripted_llm.bodies) == 20, "each as it is and plainly"
+    assert len(scripted_llm.bodies) == 20, "each as it is, and untuned"
     degrading = serial.model_copy(update={"on_llm_failure": "degrade"})
     found = complete(degrading, [ask(str(n)) for n in range(165)], read_name)
     assert {e.kind for e in found[10:]} == {"down"}
@@ -499,7 +509,8 @@ def test_if_most_of_the_first_hundred_are_of_no_use_the_run_stops(llm, scripted_
     scripted_llm.script = lambda _asked, _body: reply()
     named = llm.complete(asks[:200], read_name, repair, cache=cache())
     assert {c.value for c in named} == {"Freight cost inflation"}
-    assert len(scripted_llm.bodies) == 200, "what was of no use then is asked again, once it is mended"
+    asked = {b["messages"][1]["content"] for b in scripted_llm.bodies}
+    assert asked == {str(n) for n in range(200)}, "what was of no use then is asked again, once it is mended"
 
 
 def test_a_bad_minority_stops_nothing(llm, scripted_llm, reply):
@@ -530,6 +541,6 @@ def test_the_key_of_the_environment_goes_to_its_host_alone(scripted_llm, monkeyp
 def test_a_key_that_was_not_sent_is_said_to_be(scripted_llm, monkeypatch, reply):
     monkeypatch.setenv("LLM_API_KEY", KEY)
     monkeypatch.setenv("LLM_BASE_URL", "http://localhost:1/v1")
-    scripted_llm.models = lambda _asked: reply.error(401)
+    scripted_llm.script = lambda _asked, _body: reply.error(401)
     with pytest.raises(EndpointUnavailableError, match="only to the host of LLM_BASE_URL"):
         complete(LlmResource(base_url=scripted_llm.url, model="test-model"), [ask("x")], read_name)
