@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.calls.versions import build_transcripts
-from ftm_assets.methods.text.split import build_sentences
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
+from ftm_assets.methods.text.sentence_splitting import build_sentences
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.sources.files.transcript_files import FilesSource
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ftm_assets.assets.sentence_embeddings import as_lists
-from ftm_assets.methods.calls import known_names
 from ftm_assets.methods.naming.audit import audit_columns, describe_audit
 from ftm_assets.methods.naming.digests import MAX_SENTENCES, topic_digests
 from ftm_assets.methods.naming.rules import Named, Namer
+from ftm_assets.methods.text.firm_names import known_names
+from ftm_assets.methods.vectors import as_lists, unit
 from ftm_assets.orchestration.dimension import refuse_other_dimension
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.namer import build_namer, describe
@@ -51,7 +51,7 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
     digests = topic_digests(
         topics,
         task.read("sentences", ["sentence_id", "text"]),
-        task.read("transcripts", known_names.COLUMNS),
+        known_names(task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"])),
         max_sentences=task.config.max_sentences,
     )
     named = task.prepared.name(digests, task.progress)
@@ -79,8 +79,7 @@ def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDAr
     keywords = topics.column("keywords").to_pylist()
     labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
     total = embedder.embed([n.summary for n in named]).astype(np.float64) + embedder.embed(labels)
-    unit: NDArray[np.float32] = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit(total).astype(np.float32)
 
 
 def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""Two ways of naming compared on the topics of a quarter: `python -m ftm_assets.methods.naming.evaluation --help`.
+"""Two ways of naming compared on the topics of a quarter: `python -m ftm_assets.cli.naming_comparison --help`.
 
 What belongs here: reading a sample of topics from the warehouse and naming it. The measures are in
 `methods/naming/evaluation`.
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftm_assets.assets.sentence_embeddings import as_matrix
 from ftm_assets.methods.naming.digests import topic_digests
 from ftm_assets.methods.naming.evaluation import discrimination, form, sheet, verdict
 from ftm_assets.methods.naming.extractive import ExtractiveNamer
-from ftm_assets.methods.topics.graph import unit
+from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.topics.sampling import sampled_firms
+from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_assets.orchestration.namer import build_namer
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
@@ -39,7 +39,7 @@ _INPUTS = ("firm_topics", "sentences", "transcripts", "sentence_topics", "senten
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare two namings, or score a reader's answers; print the measures as a table."""
     parser = argparse.ArgumentParser(
-        prog="python -m ftm_assets.methods.naming.evaluation", description=__doc__
+        prog="python -m ftm_assets.cli.naming_comparison", description=__doc__
     )
     parser.add_argument("--quarter", help="quarter whose topics are named, e.g. 2023Q1")
     parser.add_argument(
@@ -79,7 +79,7 @@ def _compare(options: argparse.Namespace) -> None:
             f"firm_status has no firm with topics in {options.quarter}: materialize firm_topics first"
         )
     inputs = {t: warehouse.quarter(t, options.quarter).read(firms=firms) for t in _INPUTS}
-    shown = topic_digests(inputs["firm_topics"], inputs["sentences"], inputs["transcripts"])
+    shown = topic_digests(inputs["firm_topics"], inputs["sentences"], known_names(inputs["transcripts"]))
     names = {way: _names(way, shown, warehouse, options.quarter) for way in options.namings}
     topics = _topic_vectors(shown, inputs)
     groups = [d.group for d in shown]
@@ -142,3 +142,7 @@ def _key(page: Path) -> Path:
 
 def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

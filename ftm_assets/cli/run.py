@@ -34,14 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     from ftm_assets.orchestration.partitions import QUARTERS  # noqa: PLC0415 - after --help
+    from ftm_resources import quarters, settings  # noqa: PLC0415
 
+    with contextlib.suppress(ValueError):
+        options.quarter = quarters.parse(options.quarter)
     if options.quarter not in QUARTERS.get_partition_keys():
-        first, last = QUARTERS.get_partition_keys()[-1], QUARTERS.get_partition_keys()[0]
+        first, last = QUARTERS.get_first_partition_key(), QUARTERS.get_last_partition_key()
         parser.error(f"quarter {options.quarter!r} is not one of {first} to {last}, e.g. {DEFAULT_QUARTER}")
     if options.calls:
         if not Path(options.calls).exists():
             parser.error(f"calls {options.calls!r} does not exist")
-        os.environ["FTM_SOURCE"], os.environ["FTM_SOURCE_PATH"] = "files", options.calls
+        settings.assign("FTM_SOURCE", "files")
+        settings.assign("FTM_SOURCE_PATH", options.calls)
     return run(options.quarter)
 
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import TABLES
-from ftm_resources.warehouse import Warehouse, history, repair
+from ftm_resources.warehouse import Warehouse, WarehouseError, repair, tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for line in _run(Warehouse(), options):
             print(line)  # noqa: T201 - a command's output
-    except history.WarehouseError as error:
+    except WarehouseError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     return 0
@@ -40,20 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(warehouse: Warehouse, options: argparse.Namespace) -> list[str]:
     if options.command == "tag":
-        tagged = history.tag(warehouse, options.quarter, options.name, replace=options.replace)
+        tagged = tags.tag(warehouse, options.quarter, options.name, replace=options.replace)
         lines = [f"{options.quarter} as of now is {options.name}; tables: {len(tagged.tables)}"]
-        return lines + [f"Note: {text}" for text in history.mixed(warehouse, tagged)]
+        return lines + [f"Note: {text}" for text in tags.mixtures(warehouse, tagged)]
     if options.command == "untag":
-        n = history.untag(warehouse, options.quarter, options.name)
+        n = tags.untag(warehouse, options.quarter, options.name)
         return [f"{options.name} of {options.quarter} is removed; tables: {n}"]
     if options.command == "tags":
-        return [f"{t.quarter} {t.name}; tables: {len(t.tables)}" for t in history.tags(warehouse)] or [
-            "no tags"
-        ]
+        return [f"{t.quarter} {t.name}; tables: {len(t.tables)}" for t in tags.tags(warehouse)] or ["no tags"]
     if options.command == "verify":
         n, problems = repair.verify(warehouse, options.quarter)
         if problems:
-            raise history.WarehouseError("\n".join(problems))
+            raise WarehouseError("\n".join(problems))
         return [f"{options.quarter} is as it was written; tables: {n}"]
     restored = repair.restore(warehouse, options.table)
     if not restored.went_back:

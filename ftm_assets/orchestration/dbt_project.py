@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
+from ftm_resources import settings
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
 from ftm_resources.warehouse import Warehouse
@@ -213,7 +214,7 @@ def main(arguments: Sequence[str]) -> None:
     """Parse the project; with a quarter, also copy that quarter of the warehouse in, for dbt without Dagster."""
     manifest()
     # dbt's own variable, which profiles.yml reads too.
-    folder = Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
+    folder = settings.current().dbt_target_path or PROJECT / "target"
     for quarter in arguments[:1]:
         warehouse = Warehouse()
         stage(folder, {name: warehouse.quarter(name, quarter) for name in (*SOURCES, *MARTS)})

@@ -81,10 +81,10 @@ class Endpoint:
 
         The environment's key goes to the host that the environment names and to no other.
         """
-        named = settings.get(f"{prefix}_BASE_URL")
+        named, key = (getattr(settings.current(), f"{prefix}_{n}".lower()) for n in ("base_url", "api_key"))
         url = (base_url or named or "").rstrip("/")
-        key = api_key or (settings.get(f"{prefix}_API_KEY") if _origin(url) == _origin(named) else None)
-        return cls(url, key, prefix, **patience)
+        shared = settings.secret(key) if _origin(url) == _origin(named) else None
+        return cls(url, api_key or shared, prefix, **patience)
 
     def where(self) -> str:
         """Return what it is and its URL without credentials."""

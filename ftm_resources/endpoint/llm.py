@@ -73,11 +73,11 @@ class LlmResource(ConfigurableResource):
 
     def is_configured(self) -> bool:
         """Return whether there is an endpoint to ask."""
-        return bool(self.base_url or settings.get("LLM_BASE_URL"))
+        return bool(self.base_url or settings.current().llm_base_url)
 
     def model_name(self) -> str:
         """Return the name of the model that is asked for."""
-        return self.model or settings.get("LLM_MODEL") or ""
+        return self.model or settings.current().llm_model
 
     def parameters(self) -> dict[str, Any]:
         """Return what beside the prompt decides a reply."""

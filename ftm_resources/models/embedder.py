@@ -18,7 +18,8 @@ from ftm_resources.endpoint.connection import Endpoint, run
 from ftm_resources.endpoint.embeddings import MAX_BYTES_PER_TEXT, RemoteEmbedder
 from ftm_resources.models import batches, loading
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
-from ftm_resources.models.loading import LoadedModel, Precision, Progress
+from ftm_resources.models.loading import LoadedModel, Progress
+from ftm_resources.settings import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,10 +120,10 @@ class Embedder(ConfigurableResource):
         return vectors if len(unique) == len(texts) else vectors[where]
 
     def _configured(self) -> str | None:
-        return self.model or settings.get("FTM_EMBEDDING_MODEL")
+        return self.model or settings.current().ftm_embedding_model
 
     def _remote(self) -> RemoteEmbedder | None:
-        url = self.base_url or settings.get("FTM_EMBEDDING_BASE_URL")
+        url = self.base_url or settings.current().ftm_embedding_base_url
         if not url:
             return None
         if not self._configured():
@@ -146,7 +147,7 @@ class Embedder(ConfigurableResource):
     def _load(self) -> LoadedModel:
         device = loading.choose_device(self.device)
         name = self._configured() or _bundled()
-        asked = loading.asked_precision(self.precision, "FTM_EMBEDDING_PRECISION")
+        asked = self.precision if self.precision != "auto" else settings.current().ftm_embedding_precision
         key = ("embedder", name, device, asked, self.backend)
         return loading.load_once(key, lambda: _load(name, device, asked, self.backend))
 

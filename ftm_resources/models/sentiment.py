@@ -16,7 +16,8 @@ from pydantic import Field
 from ftm_resources import settings
 from ftm_resources.models import batches, lexicon, loading
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
-from ftm_resources.models.loading import LoadedModel, Precision, Progress
+from ftm_resources.models.loading import LoadedModel, Progress
+from ftm_resources.settings import Precision
 from ftm_resources.tables import LABELS
 
 if TYPE_CHECKING:
@@ -105,11 +106,11 @@ class SentimentScorer(ConfigurableResource):
         return found[where]
 
     def _configured(self) -> str | None:
-        return self.model or settings.get("FTM_SENTIMENT_MODEL")
+        return self.model or settings.current().ftm_sentiment_model
 
     def _load(self, name: str) -> LoadedModel:
         device = loading.choose_device(self.device)
-        asked = loading.asked_precision(self.precision, "FTM_SENTIMENT_PRECISION")
+        asked = self.precision if self.precision != "auto" else settings.current().ftm_sentiment_precision
         key = ("sentiment", name, device, asked, self.backend)
         return loading.load_once(key, lambda: _load(name, device, asked, self.backend))
 

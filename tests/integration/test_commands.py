@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,17 @@ def call(command: str, environment: dict[str, str]) -> subprocess.CompletedProce
 def test_asset_list_names_every_table(environment: dict[str, str]):
     listed = call("dagster asset list", environment).stdout.split()
     assert set(TABLES) <= set(listed)
+
+
+def test_a_backfill_from_the_command_line_runs_the_quarters_between_two(environment: dict[str, str]):
+    home = Path(environment["DAGSTER_HOME"])
+    # Runs are queued there, and no daemon takes them up.
+    shutil.copy(REPOSITORY / "infra" / "dagster" / "local.yaml", home / "dagster.yaml")
+    done = call("dagster job backfill -j quarter --from 2020Q1 --to 2020Q4 --noprompt", environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        runs = instance.get_runs()
+    assert sorted(r.tags["dagster/partition"] for r in runs) == ["2020Q1", "2020Q2", "2020Q3", "2020Q4"]
 
 
 def test_the_run_command_prints_themes_and_what_next(environment: dict[str, str]):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ftm_assets.methods.calls.known_names import firm_names
-from ftm_assets.methods.naming.rules import Digest, firm_name_forms
+from ftm_assets.methods.naming.rules import Digest
+from ftm_assets.methods.text.firm_names import firm_name_forms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -17,26 +17,26 @@ MAX_SENTENCES = 8
 
 
 def topic_digests(
-    topics: pa.Table, sentences: pa.Table, transcripts: pa.Table, *, max_sentences: int = MAX_SENTENCES
+    topics: pa.Table,
+    sentences: pa.Table,
+    names: Mapping[str, Sequence[str]],
+    *,
+    max_sentences: int = MAX_SENTENCES,
 ) -> list[Digest]:
     """Return what is shown of each topic, rows of `firm_topics`, in order.
 
     `topics` has topic_id, firm_id, keywords and representative_sentence_ids; `sentences` the sentence_id and text
-    of at least those; `transcripts` the columns that `firm_names` reads. KeyError where a sentence is missing.
+    of at least those; `names` what each firm's topics must not be named by. KeyError where a sentence is missing.
     """
     ids, texts = (sentences.column(c).to_pylist() for c in ("sentence_id", "text"))
     text_of = dict(zip(ids, texts, strict=True))
-    forms = {
-        firm: tuple(sorted({form for name in known for form in firm_name_forms(name)}))
-        for firm, known in firm_names(transcripts).items()
-    }
     return [
         Digest(
             id=topic["topic_id"],
             kind="topic",
             keywords=tuple(topic["keywords"]),
             sentences=tuple(text_of[s] for s in topic["representative_sentence_ids"][:max_sentences]),
-            exclude=forms.get(topic["firm_id"], ()),
+            exclude=tuple(names.get(topic["firm_id"], ())),
             group=topic["firm_id"],
         )
         for topic in topics.to_pylist()
@@ -65,7 +65,7 @@ def theme_digests(
                 keywords=tuple(theme["keywords"]),
                 sentences=summaries,
                 names=names,
-                exclude=tuple(sorted(set(firms))),
+                exclude=tuple(sorted({form for firm in firms for form in firm_name_forms(firm)})),
             )
         )
     return digests

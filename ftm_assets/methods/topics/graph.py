@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ftm_assets.methods.vectors import SCALE, finite_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,44 +16,42 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Edge = tuple[str, str, float]
+    RandomState = int | np.random.RandomState | None
 
 OUTLIER = -1
 
-DIGITS = 6
-"""Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
-SCALE = 10**DIGITS
 _BLOCK = 1024
 """Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
 _MIN_WEIGHT = 0.01
 """Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
 
 
-def finite_rows(x: ArrayLike) -> Floats:
-    """Return the rows of `x` (n, d), n ≥ 0, in float64.
+def checked_rows(estimator: Any, x: ArrayLike) -> Floats:
+    """Return the rows that `estimator` is to fit, float64 (n, d), and set its `n_features_in_`.
 
-    Raises ValueError if `x` is not two-dimensional, or naming the first row that is not finite.
+    Checked as scikit-learn checks them, but that no rows are rows too, and one that is not finite is named.
     """
-    rows = np.asarray(x, dtype=np.float64)
-    if rows.size == 0 and rows.ndim < 2:
-        rows = rows.reshape(0, 0)
-    if rows.ndim != 2:
-        raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
-    if not (finite := np.isfinite(rows).all(axis=1)).all():
-        raise ValueError(f"row {int(finite.argmin())} is not finite: embed it again, or leave it out")
-    return rows
+    from sklearn.utils.validation import validate_data
+
+    rows = np.zeros((0, 0)) if isinstance(x, list) and not x else x
+    rows = validate_data(
+        estimator,
+        rows,
+        dtype=np.float64,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+    )
+    return finite_rows(rows)
 
 
-def unit(rows: Floats) -> Floats:
-    """Return the rows at unit length; a row of zeros stays one."""
-    if rows.size == 0:
-        return rows
-    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
-    scaled = np.divide(
-        rows, largest, out=np.zeros_like(rows), where=largest > 0
-    )  # so that no square overflows
-    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-    directions: Floats = np.divide(scaled, norms, out=scaled, where=norms > 0)
-    return directions
+def seed_of(random_state: RandomState) -> int:
+    """Return the seed that scikit-learn's `random_state` means: an integer is one itself."""
+    from sklearn.utils import check_random_state
+
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def by_size(labels: Ints, counts: Ints) -> Ints:

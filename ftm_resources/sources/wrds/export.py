@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ftm_resources.progress import bar
-from ftm_resources.sources.base import COMPONENTS, SourceError, TranscriptSource
+from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.files.tabular import ENDINGS
 from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
+from ftm_resources.tables.components import COMPONENTS
 
 COLUMNS = tuple(n for n in COMPONENTS.names if n != "is_date_only")
 """Columns of the file: that there is no time of day shows in `mostimportantdateutc`, which is text."""

@@ -38,6 +38,35 @@ def test_a_usual_call_has_20_to_30_topics(n: int) -> None:
     assert 20 <= GraphClusterer().fit_predict(x).max() + 1 <= 30
 
 
+def spoken(n: int) -> Floats:
+    """Return n vectors as near to each other as a call's sentences: subjects overlap, within broader ones."""
+    rng = np.random.default_rng(n)
+    d, subject = 384, rng.integers(40, size=n)
+    broad, narrow = rng.normal(size=(8, d)), rng.normal(size=(40, d))
+    return (
+        0.7 * rng.normal(size=d) + 0.5 * broad[subject % 8] + 0.7 * narrow[subject] + rng.normal(size=(n, d))
+    )
+
+
+@pytest.mark.parametrize("n", [90, 120, 180, 250, 300, 350, 420, 480])
+def test_sentences_per_topic_decides_in_both_directions(n: int) -> None:
+    x = spoken(n)
+    found = {s: GraphClusterer(sentences_per_topic=s).fit_predict(x).max() + 1 for s in (8, 16, 32, 64)}
+    assert found[8] > found[16] > found[32] > found[64] >= 1 or found[8] == found[16] == 30
+    assert found[16] > found[32] > found[64]
+    for asked, n_topics in found.items():
+        assert n_topics == pytest.approx(min(n / asked / 0.8, 30), rel=0.3, abs=1), (
+            "between 11/16 of it and it"
+        )
+
+
+def test_without_usual_topics_sentences_per_topic_alone_decides() -> None:
+    x = spoken(300)
+    found = GraphClusterer(usual_topics=0).fit_predict(x).max() + 1
+    assert found == pytest.approx(300 / 16, rel=0.15)
+    assert GraphClusterer().fit_predict(x).max() + 1 == pytest.approx(22, rel=0.15)
+
+
 def test_never_more_than_max_topics() -> None:
     x, _ = planted(1200, 100)
     assert GraphClusterer().fit_predict(x).max() + 1 <= 30
@@ -168,14 +197,8 @@ def test_what_is_not_finite_is_refused_by_row(bad: float) -> None:
 
 
 def test_a_wrong_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="two dimensions"):
+    with pytest.raises(ValueError, match="2D array"):
         GraphClusterer().fit(np.ones(3))
-
-
-def test_scikit_learn_can_clone_it() -> None:
-    from sklearn.base import clone
-
-    assert clone(GraphClusterer(seed=7)).get_params() == GraphClusterer(seed=7).get_params()
 
 
 def test_it_plugs_into_bertopic() -> None:

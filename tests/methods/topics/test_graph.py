@@ -1,7 +1,7 @@
 import numpy as np
-import pytest
 
-from ftm_assets.methods.topics.graph import OUTLIER, by_size, edges, exact_neighbors, finite_rows, unit
+from ftm_assets.methods.topics.graph import OUTLIER, by_size, edges, exact_neighbors
+from ftm_assets.methods.vectors import unit
 
 
 def test_exact_neighbors_are_the_nearest_by_cosine_and_never_the_row_itself():
@@ -25,18 +25,6 @@ def test_a_neighbour_that_was_not_found_is_no_edge():
     assert found == [("0", "1", 1.0), ("1", "2", 0.5)]
 
 
-def test_rows_have_unit_length_however_large_or_small_and_zeros_stay():
-    rows = unit(np.array([[3e200, 4e200], [3e-200, -4e-200], [0.0, 0.0]]))
-    assert np.allclose(rows, [[0.6, 0.8], [0.6, -0.8], [0, 0]])
-
-
 def test_clusters_are_numbered_by_the_rows_that_their_nodes_stand_for():
     labels = np.array([7, 7, 2, OUTLIER, 4])
     assert by_size(labels, np.array([1, 1, 5, 9, 2])).tolist() == [1, 1, 0, OUTLIER, 2]
-
-
-def test_a_row_that_is_not_finite_and_a_vector_of_one_dimension_are_refused():
-    with pytest.raises(ValueError, match="row 2 is not finite"):
-        finite_rows([[0, 1], [1, 0], [np.inf, 0]])
-    with pytest.raises(ValueError, match=r"shape \(3,\)"):
-        finite_rows([1.0, 2.0, 3.0])

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_resources.sources.base import COMPONENTS
 from ftm_resources.sources.sample.corpus import SENTIMENTS, corpus
 from ftm_resources.sources.sample.firms import BLOCK, Quarter, make_firm
 from ftm_resources.sources.sample.generated import TRUTH, SampleSource, main, write
 from ftm_resources.sources.sample.grammar import Dice, parse, say, sentence
 from ftm_resources.sources.sample.speech import KINDS
+from ftm_resources.tables.components import COMPONENTS
 
 QUARTER = "2023Q1"
 NEW_YORK = ZoneInfo("America/New_York")
@@ -343,4 +343,4 @@ def test_the_command_line_writes_a_sample_and_refuses_a_bad_quarter(tmp_path, ca
     with pytest.raises(SystemExit) as refused:
         main(["--firms", "2", "--quarter", "2023", "--out", str(tmp_path / "b")])
     assert refused.value.code == 2
-    assert "quarter '2023'" in capsys.readouterr().err
+    assert "'2023' is not a quarter such as 2023Q1" in capsys.readouterr().err
