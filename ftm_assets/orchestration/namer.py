@@ -35,7 +35,8 @@ def build_namer(
     if not llm.is_configured():
         return _SideBySideNamer(processes)
     replies = reply_cache(llm, warehouse, table, quarter)
-    stale_before = warehouse.provenance(table, quarter).get("committed_at_ms", 0) / 1000
+    committed = warehouse.provenance(table, quarter) if warehouse.exists() else {}
+    stale_before = committed.get("committed_at_ms", 0) / 1000
 
     def complete(*requests: Any, **options: Any) -> Any:
         try:
