@@ -17,6 +17,8 @@ from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.sources.files.transcript_files import FilesSource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -36,11 +38,11 @@ class Call:
     """(n, d), unit rows, float32; filled by `embedded`."""
 
 
-def load(path: Path) -> list[Call]:
-    """Return every call of a transcript file, ordered by firm; ValueError where no quarter holds any."""
+def load(path: Path, quarters: Sequence[str] | None = None) -> list[Call]:
+    """Return the calls of a transcript file, of all `quarters` by default, ordered by firm; ValueError if none."""
     calls: list[Call] = []
     database = ConfiguredDuckDB().connect()
-    for quarter in QUARTERS.get_partition_keys():
+    for quarter in quarters or QUARTERS.get_partition_keys():
         parts = list(FilesSource(path).components(quarter))
         if not parts:
             continue

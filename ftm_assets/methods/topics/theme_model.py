@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ftm_assets.methods.text.firm_names import firm_name_forms
 from ftm_assets.methods.text.procedural import topic_is_procedural
-from ftm_assets.methods.topics.graph import OUTLIER
+from ftm_assets.methods.topics.graph import OUTLIER, products
 from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_resources.tables import TABLES
@@ -195,7 +195,7 @@ def _texts(topics: _Topics, i: int) -> list[str]:
 
 def _spread(members: list[int], topics: _Topics, centroid: NDArray[np.float64], n: int) -> list[int]:
     """Return the most central topics: each firm's best first, then each firm's second, and so on."""
-    similarity = np.round(topics.vectors[members] @ centroid, 6)
+    similarity = products(topics.vectors[members], centroid[None])[:, 0]
     central = sorted(zip(members, similarity.tolist(), strict=True), key=lambda m: (-m[1], m[0]))
     turn: Counter[str] = Counter()
     order = []
