@@ -212,10 +212,11 @@ class Connection:
     def count_refusal(self, reason: str, total: int) -> None:
         """Count a request that was refused however it was put; give up if the first are all refused alike."""
         refusals = self.health.refusals
+        if self.health.answered or len(refusals) >= ALIKE_REFUSALS:
+            return
         # Numbers and ids differ from request to request where the words do not.
         refusals.append(re.sub(r"\S*\d\S*", "#", reason.partition(": ")[2]))
-        alike = not self.health.answered and len(set(refusals)) == 1
-        if alike and len(refusals) >= max(3, min(ALIKE_REFUSALS, total)):
+        if len(set(refusals)) == 1 and len(refusals) >= max(3, min(ALIKE_REFUSALS, total)):
             names = f"{self.endpoint.prefix}_API_KEY and {self.endpoint.prefix}_MODEL"
             self.give_up(f"refused the first {len(refusals)} requests alike: {reason}. Check {names}")
 

@@ -1,12 +1,13 @@
 """A model server that means harm: raw bytes on 127.0.0.1 in answer to POST, by fault; GET /v1/models is answered."""
 
 import contextlib
-import gzip
 import json
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 GOOD = json.dumps({"name": "Freight cost inflation", "summary": "Freight costs rose in the quarter."})
@@ -48,10 +49,11 @@ def forever(first: bytes, again: bytes, pause: float = 0.0) -> Callable[[], Chun
     return chunks
 
 
+@cache
 def bomb() -> bytes:
-    """Return a gigabyte of blanks, compressed to a megabyte."""
-    block = gzip.compress(b" " * 2**20)
-    return b"".join([block] * 1024)
+    """Return a quarter of a gigabyte of blanks, compressed to a quarter of a megabyte."""
+    pack = zlib.compressobj(wbits=31)
+    return b"".join([*(pack.compress(b" " * 2**20) for _ in range(256)), pack.flush()])
 
 
 def once(content: bytes) -> Callable[[], Chunks]:
