@@ -20,6 +20,7 @@ from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.models.embedder import Embedder
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
@@ -43,6 +44,7 @@ def themes(
     context: dg.AssetExecutionContext,
     config: ThemesConfig,
     llm: LlmResource,
+    embedder: Embedder,
     warehouse: Warehouse,
     topic_summaries: QuarterTable,
     firm_topics: QuarterTable,
@@ -52,7 +54,7 @@ def themes(
     started = time.perf_counter()
     quarter = context.partition_key
     topics = _topics(topic_summaries, firm_topics, transcripts)
-    model = model_themes(topics, quarter, params_of(config, ThemeParams))
+    model = model_themes(topics, quarter, params_of(config, ThemeParams), embedder.embed)
     digests = _digests(model, topics)
     with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
         named = namer.name_all(

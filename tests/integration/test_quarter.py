@@ -168,4 +168,4 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path):
     assert not result.success
     assert "calls.csv" in failures(result)[0]
     assert "column transcriptid" in failures(result)[0]
-    assert deployment.warehouse.quarters("transcripts") == []
+    assert not deployment.warehouse.exists()

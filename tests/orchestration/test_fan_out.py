@@ -95,7 +95,8 @@ class Runner:
         )
 
     def rows(self) -> list[str]:
-        return self.warehouse.read("sentence_sentiment", QUARTER).column("sentence_id").to_pylist()
+        written = self.warehouse.quarter("sentence_sentiment", QUARTER)
+        return written.read(["sentence_id"]).column("sentence_id").to_pylist()
 
 
 @pytest.fixture

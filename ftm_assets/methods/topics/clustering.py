@@ -1,8 +1,8 @@
 """The clusterer of one firm's sentences: an exact nearest-neighbour graph and Leiden.
 
-Belongs here: from embeddings to labels, the same labels for the same rows whatever their order, the process
-and the number of threads. Which rows are clustered and what a cluster is called does not. The module loads
-scikit-learn: import it where it is used.
+Belongs here: from embeddings to labels, the same labels for the same rows whatever their order, the process,
+BLAS and its threads (see `graph.products`). Which rows are clustered and what a cluster is called does not. The
+module loads scikit-learn: import it where it is used.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from ftm_assets.methods.topics.graph import (
     edges,
     exact_neighbors,
     leiden,
+    products,
     search_resolution,
     seed_of,
+    sort_keys,
 )
 from ftm_assets.methods.vectors import SCALE, finite_rows, unit
 
@@ -167,7 +169,7 @@ class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if n_kept == 0:
             return np.zeros(len(nodes), dtype=np.int64)
         centroids = _centroids(nodes, counts, groups)
-        similarity = _rounded(centroids[n_kept:] @ centroids[:n_kept].T)
+        similarity = products(centroids[n_kept:], centroids[:n_kept])
         fate = np.arange(len(sizes))
         if len(similarity):
             nearest = similarity.argmax(axis=1)
@@ -190,10 +192,9 @@ def _nodes(rows: Floats) -> tuple[Floats, Ints]:
     """
     if rows.size == 0:  # no rows, or no dimensions: no direction
         return np.zeros((min(len(rows), 1), 1)), np.zeros(len(rows), dtype=np.int64)
-    digits = np.ascontiguousarray(np.rint(unit(rows) * SCALE).astype("<i4"))
-    keys = digits.view(np.dtype((np.void, digits.dtype.itemsize * digits.shape[1]))).ravel()
-    _, first, node_of_row = np.unique(keys, return_index=True, return_inverse=True)
-    return digits[first] / SCALE, node_of_row.astype(np.int64)
+    directions = unit(rows)
+    _, first, node_of_row = np.unique(sort_keys(directions), return_index=True, return_inverse=True)
+    return np.rint(directions[first] * SCALE) / SCALE + 0.0, node_of_row.astype(np.int64)
 
 
 def _centroids(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
@@ -201,7 +202,7 @@ def _centroids(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
     members = np.zeros((int(labels.max()) + 1, len(nodes)))
     inside = np.flatnonzero(labels != OUTLIER)
     members[labels[inside], inside] = counts[inside]
-    sums = members @ nodes
+    sums = members @ np.rint(nodes * SCALE) / SCALE  # whole numbers: the same sums whatever BLAS
     norms = np.sqrt((sums**2).sum(axis=1, keepdims=True))
     centroids: Floats = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 1 / SCALE)
     return centroids

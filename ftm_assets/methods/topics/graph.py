@@ -71,6 +71,29 @@ def by_size(labels: Ints, counts: Ints) -> Ints:
     return rank[labels]
 
 
+def sort_keys(unit: NDArray[np.floating]) -> NDArray[np.void]:
+    """Return a key per row of `unit` (n, d), values in [-1, 1]: equal for rows that are equal to six digits.
+
+    Keys sort as the numbers do, the first column first, so that rows a little different, as another processor
+    gives them, are in the same order still: Leiden's path depends on the order of nodes.
+    """
+    # Bytes sort as unsigned numbers do if the highest comes first.
+    whole = np.ascontiguousarray((np.rint(unit * SCALE).astype(np.int64) + 2**31).astype(">u4"))
+    return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
+
+
+def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
+    """Return the inner products of the rows of `a` (n, d) and `b` (m, d), to six digits: float64 (n, m).
+
+    The same bits whatever BLAS, its threads and the processor: rows count in millionths, and float64 holds
+    whole numbers and their sums exactly, in whatever order they are added. Rows are of length one or so: the
+    sums must stay below 2^53 millionths squared.
+    """
+    left, right = np.rint(a.astype(np.float64) * SCALE), np.rint(b.astype(np.float64) * SCALE)
+    found: Floats = np.rint(left @ right.T / SCALE) / SCALE
+    return found
+
+
 def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
     """Return indices and cosines, to six digits, of the k nearest other rows of `unit` (n, d), k < n: (n, k) each.
 
@@ -78,10 +101,10 @@ def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
     """
     n = len(unit)
     neighbors, similarity = np.empty((n, k), dtype=np.int64), np.empty((n, k))
-    wide = unit.astype(np.float64, copy=False)
+    whole = np.rint(unit.astype(np.float64) * SCALE)  # no rounding in products, whatever BLAS: see `products`
     for start in range(0, n, _BLOCK):
         stop = min(start + _BLOCK, n)
-        cosine = np.rint(wide[start:stop] @ wide.T * SCALE).astype(np.int64)
+        cosine = np.rint(whole[start:stop] @ whole.T / SCALE).astype(np.int64)
         cosine[np.arange(stop - start), np.arange(start, stop)] = -2 * SCALE  # not its own neighbour
         # One integer per pair that ranks by similarity, then by node: no ties, so the k least are one set.
         rank = -cosine * n + np.arange(n)

@@ -20,8 +20,10 @@ from ftm_assets.methods.topics.graph import (
     edges,
     exact_neighbors,
     leiden,
+    products,
     search_resolution,
     seed_of,
+    sort_keys,
 )
 from ftm_assets.methods.vectors import DIGITS, unit
 
@@ -204,9 +206,9 @@ def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
 
     Equal rows then share a label, and the caller's order plays no part.
     """
-    rounded = np.ascontiguousarray(np.round(unit, DIGITS) + np.float32(0))  # + 0: no negative zero
-    keys = rounded.view(np.dtype((np.void, rounded.dtype.itemsize * rounded.shape[1]))).ravel()
-    _, first, where, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    _, first, where, counts = np.unique(
+        sort_keys(unit), return_index=True, return_inverse=True, return_counts=True
+    )
     return unit[first], where.reshape(-1).astype(np.int64), counts.astype(np.int64)
 
 
@@ -273,7 +275,7 @@ def _likeness(labels: Ints, points: Floats) -> NDArray[np.float64]:
     sizes = np.bincount(labels[labels != OUTLIER]).astype(np.float64)
     sums = _sums(points, labels, np.ones(len(points)))
     within = ((sums**2).sum(axis=1) - sizes) / np.maximum(sizes * (sizes - 1), 1)
-    between = sums @ sums.T / np.outer(sizes, sizes)
+    between = np.einsum("ik,jk->ij", sums, sums) / np.outer(sizes, sizes)  # no BLAS: one order of adding
     coherence = np.sqrt(np.maximum(within, 1e-6))
     likeness = np.clip(between / np.outer(coherence, coherence), -1, 1)
     # A group without any coherence is like no other.
@@ -286,7 +288,7 @@ def _nearest(points: Floats, centroids: Floats) -> tuple[Ints, NDArray[np.float6
     """Return for each row its nearest centroid and the cosine to it, to six digits; ties go to the first."""
     nearest, similarity = np.empty(len(points), dtype=np.int64), np.empty(len(points))
     for start in range(0, len(points), _BLOCK):
-        cosine = np.round(points[start : start + _BLOCK] @ centroids.T, DIGITS)
+        cosine = products(points[start : start + _BLOCK], centroids)
         best = cosine.argmax(axis=1)
         nearest[start : start + _BLOCK] = best
         similarity[start : start + _BLOCK] = cosine[np.arange(len(best)), best]
@@ -324,9 +326,9 @@ def _linked(points: Floats, similarity: float) -> Ints:
 
     labels: Ints = (
         AgglomerativeClustering(
-            n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - similarity
+            n_clusters=None, metric="precomputed", linkage="average", distance_threshold=1 - similarity
         )
-        .fit_predict(points)
+        .fit_predict(1 - products(points, points))
         .astype(np.int64)
     )
     return labels

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ftm_assets.methods.topics.clustering import GraphClusterer
+from ftm_assets.methods.topics.theme_clustering import ThemeClusterer
 
 Floats = NDArray[np.float64]
 
@@ -111,23 +112,42 @@ def test_the_order_of_rows_does_not_matter(random) -> None:  # type: ignore[no-u
     assert np.array_equal(shuffled.strength_, straight.strength_[order])
 
 
-def test_the_number_of_threads_and_the_process_do_not_matter() -> None:
+def test_the_process_blas_and_its_threads_do_not_matter() -> None:
     code = (
         "import numpy as np, hashlib; from ftm_assets.methods.topics.clustering import GraphClusterer;"
-        "c = GraphClusterer().fit(np.random.default_rng(0).normal(size=(400, 384)).astype(np.float32));"
-        "print(hashlib.sha256(c.labels_.tobytes() + c.strength_.tobytes()).hexdigest())"
+        "from ftm_assets.methods.topics.theme_clustering import ThemeClusterer;"
+        "x = np.random.default_rng(0).normal(size=(400, 384)).astype(np.float32);"
+        "c, few, many = GraphClusterer().fit(x), ThemeClusterer().fit(x[:50]), ThemeClusterer().fit(x);"
+        "found = c.labels_, c.strength_, few.labels_, few.similarity_, many.labels_, many.similarity_;"
+        "print(*(hashlib.sha256(f.tobytes()).hexdigest() for f in found))"
     )
     found = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env={**os.environ, "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n, "PYTHONHASHSEED": n},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": n,
+                "OPENBLAS_NUM_THREADS": n,
+                "PYTHONHASHSEED": n,
+                "OPENBLAS_CORETYPE": processor,
+            },
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for n in ("1", "2")
+        for n, processor in (("1", "Nehalem"), ("2", "Haswell"))
     }
     assert len(found) == 1
+
+
+def test_what_another_processor_changes_in_the_vectors_changes_no_label() -> None:
+    """Without clear clusters, so that a chance order of nodes would lead Leiden elsewhere."""
+    x = np.random.default_rng(0).normal(size=(300, 384))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    shifted = x + np.random.default_rng(1).uniform(-2.5e-7, 2.5e-7, size=x.shape)
+    assert np.mean(GraphClusterer().fit_predict(x) == GraphClusterer().fit_predict(shifted)) > 0.95
+    themes = ThemeClusterer().fit_predict(x), ThemeClusterer().fit_predict(shifted)
+    assert np.mean(themes[0] == themes[1]) > 0.95
 
 
 def test_length_and_type_of_vectors_do_not_matter() -> None:
