@@ -18,6 +18,12 @@ from ftm_resources.warehouse import Warehouse
 
 from .planted_quarter import FIRMS, QUARTER, tables
 
+READ = (
+    *("sentences", "sentence_embeddings", "firm_topics", "sentence_topics"),
+    *("firm_status", "themes", "theme_topics"),
+)
+"""The tables that the asset reads."""
+
 SAMPLE = {"name": "sample", "firms": FIRMS, "seed": DEFAULT_SEED}
 
 
@@ -34,8 +40,8 @@ class World:
         """Fill the warehouse; `source` is where the quarter's calls came from, `config` that of `firm_topics`."""
         self.warehouse = Warehouse(path=str(root))
         self.quarter = quarter
-        for name, rows in quarter.items():
-            filled = [{**row, "quarter": QUARTER} for row in rows]
+        for name in READ:
+            filled = [{**row, "quarter": QUARTER} for row in quarter.get(name, ())]
             made = {"config": config} if config and name == "firm_topics" else {}
             self.warehouse.replace(
                 name,

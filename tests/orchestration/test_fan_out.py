@@ -279,7 +279,7 @@ def test_a_part_that_vanishes_before_the_commit_is_a_loud_failure(runner: Runner
     result = runner.run(work, flush_firms=5)
     assert not result.success
     assert "5 planned firms are in no part" in failure(result)
-    assert runner.rows() == []
+    assert runner.warehouse.quarters("sentence_sentiment") == []
 
 
 def test_a_damaged_input_file_ends_the_step_by_name_and_costs_no_firm(runner: Runner):
