@@ -26,7 +26,6 @@ from packaging.version import Version
 
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
-from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +119,7 @@ def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
     except OSError as error:  # no permission, or a read-only file system
         raise DbtProjectError(
             f"{folder.parent} has no manifest of the present dbt files and none can be written: {error}; "
-            "run `python -m ftm_assets.orchestration.dbt_project` where that folder can be written"
+            "run `ftm manifest` where that folder can be written"
         ) from error
     return path
 
@@ -207,17 +206,3 @@ def _query(folder: Path, sql: str) -> pa.Table:
 
     with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
         return connection.execute(sql).to_arrow_table()
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Parse the project; with a quarter, also copy that quarter of the warehouse in, for dbt without Dagster."""
-    manifest()
-    # dbt's own variable, which profiles.yml reads too.
-    folder = Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
-    for quarter in arguments[:1]:
-        warehouse = Warehouse()
-        stage(folder, {name: warehouse.quarter(name, quarter) for name in (*SOURCES, *MARTS)})
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

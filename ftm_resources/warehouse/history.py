@@ -178,7 +178,7 @@ def snapshot_at(table: IcebergTable, name: str, moment: datetime) -> Snapshot | 
         if not all(n in kept for n in between):
             raise WarehouseError(
                 f"{name}: its state at {moment.isoformat()} has expired; the next one that is kept is of "
-                f"{_when(later.timestamp_ms)}. Read that, or a tag (python -m ftm_assets.cli.warehouse tags)"
+                f"{_when(later.timestamp_ms)}. Read that, or a tag (`ftm tags` lists them)"
             )
     return found
 

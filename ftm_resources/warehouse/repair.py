@@ -133,7 +133,7 @@ def _reason(error: Exception) -> str:
 
 def _way_back(name: str) -> str:
     return (
-        f"put it back from a backup, or run `python -m ftm_assets.cli.warehouse restore {name}` and materialize "
+        f"put it back from a backup, or run `ftm restore {name}` and materialize "
         "the quarters again that were committed since"
     )
 
