@@ -86,9 +86,10 @@ def packages() -> Iterator[Finding]:
         return
     tested = _tested()
     differing = sorted(
-        f"{n} {v} (tested: {tested[n]})"
-        for n, v in installed.items()
-        if v and tested.get(n, v) != v.partition("+")[0]
+        f"{name} {version} (tested: {tested[name]})"
+        for name, version in installed.items()
+        # A local version (+cpu) is the same release built for another machine.
+        if name in tested and version and version.partition("+")[0] != tested[name]
     )
     if differing:
         yield Finding(

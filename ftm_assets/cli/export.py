@@ -34,7 +34,7 @@ def tables(
     quarter: Quarter,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder to write to.")],
     format_: Annotated[
-        Format, typer.Option("--format", "-f", help="CSV leaves out embeddings; lists become text.")
+        Format, typer.Option("--format", "-f", help="CSV leaves out embeddings and writes lists as JSON.")
     ] = Format.parquet,
     table: Annotated[
         list[str] | None,
@@ -82,11 +82,22 @@ def _written_columns(table: str, format_: Format) -> list[str]:
     return [c.name for c in TABLES[table].columns if format_ is Format.parquet or c.name != "embedding"]
 
 
+def _is_list(table: str, column: str) -> bool:
+    from pyarrow import types
+
+    from ftm_resources.tables import TABLES
+
+    return bool(types.is_list(TABLES[table].arrow_schema.field(column).type))
+
+
 def _write(db: duckdb.DuckDBPyConnection, table: str, file: Path, format_: Format) -> None:
     """Write a table's rows in the order of its key; the file appears when it is whole."""
     from ftm_resources.tables import TABLES
 
-    columns = ", ".join(f'"{c}"' for c in _written_columns(table, format_))
+    columns = ", ".join(
+        f'to_json("{c}") AS "{c}"' if format_ is Format.csv and _is_list(table, c) else f'"{c}"'
+        for c in _written_columns(table, format_)
+    )
     key = ", ".join(f'"{c}"' for c in TABLES[table].key)
     options = "FORMAT parquet, COMPRESSION zstd" if format_ is Format.parquet else "FORMAT csv, HEADER"
     partial = file.with_name(f".{file.name}.partial")

@@ -71,8 +71,7 @@ def _is_for_typer(error: Exception) -> bool:
 
 def message_of(error: BaseException) -> str | None:
     """Return what an expected failure says, the outermost message of ours; None where none was expected."""
-    chain = list(_chain(error))
-    for found in chain:
+    for found in _chain(error):
         if _is_ours(found):
             return _text(found)
     if isinstance(error, OSError):  # no permission, no space, no such file: it says so, and names the file
@@ -107,21 +106,24 @@ def _text(error: BaseException) -> str:
     return str(description or error).strip() or type(error).__name__
 
 
+def chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+    """Yield an error that has crossed processes and what it was raised from, outermost first."""
+    while error is not None:
+        yield error
+        error = error.cause or error.context
+
+
 def message_of_step(error: SerializableErrorInfo | None) -> str:
     """Return what a failed step says, as `message_of` does for an error that has crossed processes."""
-    chain = []
-    while error is not None:
-        chain.append(error)
-        error = error.cause or error.context
-    written = [
-        e for e in chain if e.message.startswith(tuple(f"{p}." for p in _OURS)) or e.cls_name == "Failure"
-    ]
+    errors = list(chain(error))
+    ours = tuple(f"{package}." for package in _OURS)
+    written = [e for e in errors if e.message.startswith(ours) or e.cls_name == "Failure"]
     # Dagster's own errors say which step failed, which is known.
-    raised = [e for e in chain if not (e.cls_name or "").startswith("Dagster")]
-    for found in (*written, *raised, *chain):
+    raised = [e for e in errors if not (e.cls_name or "").startswith("Dagster")]
+    plain = {t.__name__ for t in (*_PLAIN, RuntimeError)}
+    for found in (*written, *raised, *errors):
         _, _, text = found.message.partition(": ")
-        known = (
-            found in written or found.cls_name in {t.__name__ for t in _PLAIN} or "Error" not in found.message
-        )
-        return (text if known and text.strip() else found.message).strip()
+        return (
+            text if text.strip() and (found in written or found.cls_name in plain) else found.message
+        ).strip()
     return "no reason was recorded"

@@ -32,6 +32,14 @@ DEFAULT_QUARTER = "2023Q1"
 _RUN_CONFIG_KEYS = {"ops", "resources", "execution", "loggers"}
 
 
+_NO_CAPTURE = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
+"""Here a person sees standard error at once, where progress bars need a terminal; Dagster would send it through a
+file, and through a process that dies of Ctrl-C with a traceback."""
+
+
 @commands.command(rich_help_panel="Run")
 def run(
     quarter: Annotated[
@@ -90,9 +98,10 @@ def run(
     if replace_source:
         transcripts = run_config.setdefault("ops", {}).setdefault("transcripts", {})
         transcripts.setdefault("config", {})["replace_source"] = True
-    home.prepare()
-    with _executed(chosen, run_config) as result:
+    with _executed(chosen, run_config, home.prepare()) as result:
         if not result.success:
+            if run_report.was_interrupted(result):
+                raise KeyboardInterrupt
             raise CommandError(run_report.failures(result))
         warnings = run_report.warnings(result)
     run_report.show(Warehouse(), chosen, warnings=warnings, held=held, seconds=time.perf_counter() - started)
@@ -158,15 +167,17 @@ def quarter_job() -> dg.JobDefinition:
 
 
 @contextlib.contextmanager
-def _executed(quarter: str, run_config: dict[str, Any]) -> Iterator[JobExecutionResult]:
-    """Execute the job under the executor of FTM_EXECUTOR, on the instance of DAGSTER_HOME."""
+def _executed(quarter: str, run_config: dict[str, Any], home: Path) -> Iterator[JobExecutionResult]:
+    """Execute the job under the executor of FTM_EXECUTOR, on the instance in `home`."""
     import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
 
     # Progress bars say how it goes; the event log, with everything, is in the UI.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = dg.reconstructable(quarter_job)
     tags = {"dagster/partition": quarter}
-    with dg.DagsterInstance.get() as instance:
+    ref = InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE})
+    with dg.DagsterInstance.from_ref(ref) as instance:
         try:
             with (
                 _no_standard_output(),
@@ -175,8 +186,6 @@ def _executed(quarter: str, run_config: dict[str, Any]) -> Iterator[JobExecution
                 yield result
         except dg.DagsterInvalidConfigError as error:
             raise CommandError(_config_problems(error)) from error
-        except dg.DagsterExecutionInterruptedError:
-            raise KeyboardInterrupt from None
 
 
 def _config_problems(error: dg.DagsterInvalidConfigError) -> str:

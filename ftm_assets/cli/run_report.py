@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import duckdb
-    from rich.table import Table
     from dagster import JobExecutionResult
+    from rich.table import Table
 
     from ftm_resources.warehouse import Warehouse
 
@@ -38,6 +38,20 @@ class CheckWarning:
     asset: str
     measured: str
     advice: str
+
+
+def was_interrupted(result: JobExecutionResult) -> bool:
+    """Return whether the run ended because it was told to (Ctrl-C), not because something failed."""
+    errors = [
+        event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
+        for event in result.all_events
+        if event.is_step_failure or event.is_run_failure
+    ]
+    return any(
+        found.cls_name == "DagsterExecutionInterruptedError"
+        for error in errors
+        for found in failing.chain(error)
+    )
 
 
 def failures(result: JobExecutionResult) -> str:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-
 from ftm_assets.cli.naming_comparison import main
 
 from .conftest import SAMPLE_QUARTER, Deployment
