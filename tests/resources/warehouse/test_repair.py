@@ -82,9 +82,7 @@ def test_damaged_metadata_is_named_and_restoring_goes_back_to_the_newest_readabl
 ):
     path = metadata_file(warehouse, kind)
     harm(path)
-    message = (
-        rf"{TABLE}: .*{path.name}.*; put it back from a backup, or run `python -m ftm_assets.cli.warehouse "
-    )
+    message = rf"{TABLE}: .*{path.name}.*; put it back from a backup, or run `ftm restore {TABLE}`"
     for read in (
         lambda: warehouse.read(TABLE, "2020Q2"),
         lambda: warehouse.connect(tables=[TABLE]),
