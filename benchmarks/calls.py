@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.calls.versions import build_transcripts
-from ftm_assets.methods.text.split import build_sentences
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
+from ftm_assets.methods.text.sentence_splitting import build_sentences
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.sources.files.transcript_files import FilesSource
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -35,10 +37,10 @@ class Call:
     """(n, d), unit rows, float32; filled by `embedded`."""
 
 
-def load(path: Path) -> list[Call]:
-    """Return every call of a transcript file, ordered by firm; ValueError where no quarter holds any."""
+def load(path: Path, quarters: Sequence[str] | None = None) -> list[Call]:
+    """Return the calls of a transcript file, of all `quarters` by default, ordered by firm; ValueError if none."""
     calls: list[Call] = []
-    for quarter in QUARTERS.get_partition_keys():
+    for quarter in quarters or QUARTERS.get_partition_keys():
         parts = list(FilesSource(path).components(quarter))
         if not parts:
             continue

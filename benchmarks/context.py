@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import recipes
 from benchmarks.planted import as_firm, passages
-from ftm_assets.methods.topics.of_firm import FirmParams, cluster
+from ftm_assets.methods.topics.firm_model import FirmParams, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,10 @@ import numpy as np
 from benchmarks import recipes
 from benchmarks.measure import Clock, timed
 from benchmarks.planted import NOISE, as_firm, passages, shuffled
+from ftm_assets.methods.text.tokens import words
+from ftm_assets.methods.topics.firm_model import model_firm
 from ftm_assets.methods.topics.keywords import class_keywords
-from ftm_assets.methods.topics.of_firm import model_firm
-from ftm_assets.methods.topics.quality import coherence, diversity, words
+from ftm_assets.methods.topics.quality import coherence, diversity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ftm_assets.methods.topics.clustering import GraphClusterer
-from ftm_assets.methods.topics.of_firm import FirmParams, cluster
+from ftm_assets.methods.topics.firm_model import FirmParams, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def ward(firm: Firm, seed: int) -> Labels:  # noqa: ARG001 - it has none
 
 def ours_alone(firm: Firm, seed: int) -> Labels:
     """Our clusterer, each sentence by itself."""
-    return GraphClusterer(seed=seed).fit(firm.embeddings).labels_
+    return GraphClusterer(random_state=seed).fit(firm.embeddings).labels_
 
 
 def ours(firm: Firm, seed: int) -> Labels:

@@ -38,6 +38,14 @@ def test_resources_never_import_assets(name: str):
     assert not [i for i in imported(REPOSITORY / name) if i.partition(".")[0] == "ftm_assets"]
 
 
+@pytest.mark.parametrize("name", [n for n in named(MODULES) if n != "ftm_resources/settings.py"])
+def test_only_settings_touches_the_environment(name: str):
+    source = (REPOSITORY / name).read_text()
+    touched = [n.attr for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Attribute)]
+    assert not {"environ", "getenv", "putenv", "environb"} & set(touched)
+    assert "import environ" not in source
+
+
 @pytest.mark.parametrize("name", named(MODULES))
 def test_a_module_says_what_belongs_in_it_and_is_not_a_giant(name: str):
     source = (REPOSITORY / name).read_text()
@@ -48,19 +56,14 @@ def test_a_module_says_what_belongs_in_it_and_is_not_a_giant(name: str):
 def test_loading_the_definitions_loads_nothing_heavy_and_reads_no_environment():
     """A step process loads them too: it must start at once, and read its settings when it runs."""
     script = f"""
-import os, sys
-reads = []
-class Recorded(dict):
-    def get(self, key, default=None):
-        reads.append(key); return super().get(key, default)
-    def __getitem__(self, key):
-        reads.append(key); return super().__getitem__(key)
+import sys
 from ftm_resources import settings
-settings.os = type("os", (), {{"environ": Recorded(os.environ)}})
+def refuse():
+    raise AssertionError("a setting is read while the code is loaded")
+settings.current = refuse
 import ftm_assets.definitions
 heavy = sorted(set(sys.modules) & set({HEAVY!r}))
 assert not heavy, heavy
-assert not reads, reads
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=REPOSITORY, check=False

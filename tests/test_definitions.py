@@ -4,7 +4,7 @@ import pytest
 from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
 from ftm_assets.definitions import QUARTER_JOB, build_definitions
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.specs import GROUPS, OWNER
+from ftm_assets.orchestration.specs import OWNER
 from ftm_resources.tables import TABLES
 
 DEFINITIONS = build_definitions()
@@ -28,7 +28,7 @@ def test_every_asset_has_a_description_group_owner_kinds_and_version(name: str):
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_says_what_its_columns_are(name: str):
     spec = SPECS[name]
-    assert spec.group_name == GROUPS[name]
+    assert spec.group_name == TABLES[name].group
     assert spec.partitions_def == QUARTERS
     columns = {c.name: c for c in spec.metadata["dagster/column_schema"].columns}
     assert set(columns) == {c.name for c in TABLES[name].columns}

@@ -2,65 +2,27 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
 
-from ftm_assets.assets.sentence_embeddings import as_matrix
-from ftm_assets.methods.topics.of_firm import FirmParams, FirmResult, model_firm
+from ftm_assets.methods.text.firm_names import known_names
+from ftm_assets.methods.topics.firm_model import FirmParams, FirmResult, model_firm
+from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
+from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import histogram, preview
 from ftm_resources.tables import TABLES
 
 CODE_VERSION = "2"
-_DEFAULT = FirmParams()
 
 
+@offering(FirmParams)
 class FirmTopicsConfig(FanOutConfig):
-    """What a researcher may choose about a firm's topics; see `methods.firm_topics.FirmParams`."""
-
-    sentences_per_topic: float = Field(
-        default=_DEFAULT.sentences_per_topic,
-        gt=0,
-        description="Topic granularity: sentences per topic aimed at",
-    )
-    max_topics: int = Field(default=_DEFAULT.max_topics, ge=1, description="Topics per firm at most")
-    min_topic_sentences: int = Field(
-        default=_DEFAULT.min_topic_sentences, ge=1, description="A smaller group joins its nearest topic"
-    )
-    join_similarity: float = Field(
-        default=_DEFAULT.join_similarity,
-        ge=-1,
-        le=1,
-        description="Cosine at which it may join; else outliers",
-    )
-    n_neighbors: int = Field(
-        default=_DEFAULT.n_neighbors, ge=1, description="Neighbours in the sentence graph"
-    )
-    turn_weight: float = Field(
-        default=_DEFAULT.turn_weight,
-        ge=0,
-        le=1,
-        description="Weight of the sentences before and after in the same speaker turn; 0: each by itself",
-    )
-    seed: int = Field(default=_DEFAULT.seed, ge=0, description="Seed of the clustering")
-    min_sentences: int = Field(
-        default=_DEFAULT.min_sentences, ge=1, description="A firm with fewer sentences is too_small"
-    )
-    n_keywords: int = Field(default=_DEFAULT.n_keywords, ge=1, description="Keywords per topic at most")
-    n_representatives: int = Field(
-        default=_DEFAULT.n_representatives, ge=1, description="Representative sentences per topic at most"
-    )
-
-    def params(self) -> FirmParams:
-        """Return the method's parameters."""
-        known = {f.name for f in fields(FirmParams)}
-        return FirmParams(**{k: v for k, v in self.model_dump().items() if k in known})
+    """What a researcher may choose about a firm's topics, and how the asset is split."""
 
 
 def model(task: Task) -> Mapping[str, pa.Table]:
@@ -72,8 +34,8 @@ def model(task: Task) -> Mapping[str, pa.Table]:
     embedded = task.read("sentence_embeddings", ["sentence_id", "embedding"])
     vectors = as_matrix(embedded.column("embedding"))
     row_of = {s: i for i, s in enumerate(embedded.column("sentence_id").to_pylist())}
-    names = firm_names(task)
-    params = task.config.params()
+    names = known_names(task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"]))
+    params = params_of(task.config, FirmParams)
     firms = []
     for firm in task.firms:
         own = sentences.filter(pc.equal(sentences.column("firm_id"), firm))
@@ -104,18 +66,6 @@ def model(task: Task) -> Mapping[str, pa.Table]:
 def _timed(firm: Mapping[str, Any]) -> tuple[FirmResult, float]:
     started = time.perf_counter()
     return model_firm(**firm), time.perf_counter() - started
-
-
-def firm_names(task: Task) -> dict[str, list[str]]:
-    """Return the names by which each firm of the group is known, its speakers' included: none is a keyword."""
-    known = task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"])
-    found: dict[str, set[str]] = {}
-    for column in ("firm_name", "ticker", "speaker_name"):
-        pairs = known.select(["firm_id", column]).group_by(["firm_id", column]).aggregate([])
-        for row in pairs.to_pylist():
-            if row[column]:
-                found.setdefault(row["firm_id"], set()).add(row[column])
-    return {firm: sorted(names) for firm, names in found.items()}
 
 
 def stand_in(task: Task, reason: str) -> Mapping[str, pa.Table]:

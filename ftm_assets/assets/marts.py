@@ -17,6 +17,7 @@ from dagster_dbt import (
 from ftm_assets.orchestration import dbt_project
 from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, OfflineDbt
 from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.inputs import pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, preview
@@ -84,7 +85,12 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
         dagster_dbt_translator=ContractTranslator(),
     )
     def marts(context: dg.AssetExecutionContext, dbt: OfflineDbt, warehouse: Warehouse) -> Iterator[Any]:
-        tables = {name: warehouse.quarter(name, context.partition_key) for name in (*SOURCES, *MARTS)}
+        quarter, pinned = context.partition_key, warehouse.pin()
+        # What the selected models read has to be there; for a test alone, its mart is read as it stands.
+        deps = context.assets_def.asset_deps
+        read = {dep.path[-1] for key in context.selected_asset_keys for dep in deps[key]}
+        pinned_inputs(warehouse, pinned, quarter, [name for name in SOURCES if name in read], log=context.log)
+        tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in (*SOURCES, *MARTS)}
         with tempfile.TemporaryDirectory(prefix="ftm-marts-") as scratch:
             folder = Path(scratch)
             dbt_project.stage(folder, tables)
@@ -92,7 +98,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
             events = list(run.stream())
             yield from (event for event in events if not isinstance(event, dg.Output))
             if not run.is_successful():
-                raise _failure(context.partition_key, run, tables)
+                raise _failure(quarter, run, tables)
             for event in events:
                 if isinstance(event, dg.Output):
                     yield _stored(context, warehouse, event, folder, tables)
@@ -110,12 +116,12 @@ def _stored(
     """Replace the mart's quarter by what dbt built, and describe it."""
     key = context.asset_key_for_output(model.output_name)
     mart, quarter = key.path[-1], context.partition_key
-    rows, inputs = dbt_project.built(folder, mart), context.assets_def.asset_deps[key]
+    rows, deps = dbt_project.built(folder, mart), context.assets_def.asset_deps[key]
     written = write_quarter(
         warehouse,
         mart,
         quarter,
-        Rows.of(rows, *(tables[name] for name in SOURCES if dg.AssetKey(name) in inputs)),
+        Rows.of(rows, *(tables[name] for name in SOURCES if dg.AssetKey(name) in deps)),
         run_id=context.run.run_id,
         code_version=context.assets_def.code_versions_by_key[key] or "",
     )

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pyarrow as pa
 
+from ftm_assets.methods.vectors import as_lists
 from ftm_assets.orchestration.fan_out import FanOut, FanOutConfig, Task
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -29,20 +29,6 @@ def embed(task: Task) -> Mapping[str, pa.Table]:
     return {
         "sentence_embeddings": TABLES["sentence_embeddings"].conform(pa.table(columns), quarter=task.quarter)
     }
-
-
-def as_lists(vectors: np.ndarray) -> pa.ListArray:
-    """Return the rows of an (n, d) float32 matrix as Arrow lists, without copying value by value."""
-    n, d = vectors.shape
-    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * d)
-    return pa.ListArray.from_arrays(offsets, pa.array(vectors.reshape(-1), pa.float32()))
-
-
-def as_matrix(lists: pa.ChunkedArray) -> np.ndarray:
-    """Return an Arrow column of n equally long lists as an (n, d) float32 matrix."""
-    values = lists.combine_chunks()
-    flat = values.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    return flat.reshape(len(values), -1) if len(values) else np.zeros((0, 0), np.float32)
 
 
 def refuse_other_dimension(warehouse: Warehouse, quarter: str, dimension: int) -> None:

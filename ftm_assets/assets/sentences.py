@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.text.split import build_sentences
+from ftm_assets.methods.text.sentence_splitting import build_sentences
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS

@@ -2,20 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import fields
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
 
 from ftm_assets.methods.naming.rules import Digest
-from ftm_assets.methods.topics.of_quarter import ThemeModel, ThemeParams, model_themes
+from ftm_assets.methods.text.firm_names import firm_name_forms
+from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
 from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
+from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.endpoint.llm import LlmResource
@@ -23,50 +23,12 @@ from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 CODE_VERSION = "3"
-_DEFAULT = ThemeParams()
 TABLES = ("themes", "theme_topics", "theme_naming_audit")
 
 
+@offering(ThemeParams)
 class ThemesConfig(dg.Config):
-    """What a researcher may choose about themes; see `methods.themes.ThemeParams`."""
-
-    min_firms: int = Field(default=_DEFAULT.min_firms, ge=1, description="Firms in a theme at least")
-    max_firm_share: float = Field(
-        default=_DEFAULT.max_firm_share,
-        gt=0,
-        le=1,
-        description="Share of a theme's topics from one firm at most",
-    )
-    granularity: float = Field(
-        default=_DEFAULT.granularity,
-        gt=0,
-        description="Themes aimed at: this times the square root of the number of topics",
-    )
-    min_topics: int = Field(
-        default=_DEFAULT.min_topics,
-        ge=2,
-        description="Topics in a theme at least, growing with their number",
-    )
-    join_similarity: float = Field(
-        default=_DEFAULT.join_similarity,
-        ge=-1,
-        le=1,
-        description="Cosine to a theme's centroid below which a topic is in none",
-    )
-    max_procedural_share: float = Field(
-        default=_DEFAULT.max_procedural_share,
-        ge=0,
-        le=1,
-        description="Share of topics about the call itself at most",
-    )
-    n_keywords: int = Field(default=_DEFAULT.n_keywords, ge=1, description="Keywords per theme at most")
-    n_central: int = Field(default=_DEFAULT.n_central, ge=1, description="Topics that the namer is shown")
-    seed: int = Field(default=_DEFAULT.seed, ge=0, description="Seed of the clustering")
-
-    def params(self) -> ThemeParams:
-        """Return the method's parameters."""
-        known = {f.name for f in fields(ThemeParams)}
-        return ThemeParams(**{k: v for k, v in self.model_dump().items() if k in known})
+    """What a researcher may choose about themes."""
 
 
 @dg.multi_asset(
@@ -89,7 +51,7 @@ def themes(
     started = time.perf_counter()
     quarter = context.partition_key
     topics = _topics(topic_summaries, firm_topics, transcripts)
-    model = model_themes(topics, quarter, config.params())
+    model = model_themes(topics, quarter, params_of(config, ThemeParams))
     digests = _digests(model, topics)
     with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
         named = namer.name_all(
@@ -145,7 +107,7 @@ def _digests(model: ThemeModel, topics: pa.Table) -> list[Digest]:
                 keywords=tuple(theme["keywords"]),
                 sentences=tuple(summaries[i] for i in rows),
                 names=tuple(names[i] for i in rows),
-                exclude=tuple(sorted({firms[i] for i in rows})),
+                exclude=tuple(sorted({form for i in rows for form in firm_name_forms(firms[i])})),
             )
         )
     return digests

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ftm_assets.assets.sentence_embeddings import as_matrix
-from ftm_assets.methods.topics.of_firm import FirmParams
+from ftm_assets.methods.text.tokens import words
+from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
     LARGE_TOPIC_SENTENCES,
     Measure,
@@ -25,8 +25,8 @@ from ftm_assets.methods.topics.quality import (
     recovery,
     seed_stability,
     theme_measures,
-    words,
 )
+from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -213,7 +213,7 @@ def _plain(measures: _Measures) -> dict[str, float]:
 
 def _trend(warehouse: Warehouse, measures: _Measures, quarter: str) -> dg.MetadataValue:
     """Return the measures of the newest quarters, this one included, as Markdown."""
-    stored = warehouse.connect(tables={"topic_quality"}).execute(
+    stored = warehouse.connect(tables={"topic_quality"}, newest=True).execute(
         "SELECT quarter, level || '_' || metric, value FROM topic_quality WHERE value IS NOT NULL AND quarter <> ?",
         [quarter],
     )

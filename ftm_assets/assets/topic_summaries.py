@@ -8,9 +8,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ftm_assets.assets.firm_topics import firm_names
-from ftm_assets.assets.sentence_embeddings import as_lists, refuse_other_dimension
-from ftm_assets.methods.naming.rules import Digest, Named, firm_name_forms
+from ftm_assets.assets.sentence_embeddings import refuse_other_dimension
+from ftm_assets.methods.naming.rules import Digest, Named
+from ftm_assets.methods.text.firm_names import known_names
+from ftm_assets.methods.vectors import as_lists, unit
 from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.specs import preview
@@ -70,8 +71,7 @@ def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDAr
     keywords = topics.column("keywords").to_pylist()
     labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
     total = embedder.embed([n.summary for n in named]).astype(np.float64) + embedder.embed(labels)
-    unit: NDArray[np.float32] = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
-    return unit
+    return unit(total).astype(np.float32)
 
 
 def digests(topics: pa.Table, task: Task) -> list[Digest]:
@@ -80,10 +80,7 @@ def digests(topics: pa.Table, task: Task) -> list[Digest]:
     texts = dict(
         zip(sentences.column("sentence_id").to_pylist(), sentences.column("text").to_pylist(), strict=True)
     )
-    names = {
-        firm: sorted({form for name in known for form in firm_name_forms(name)})
-        for firm, known in firm_names(task).items()
-    }
+    names = known_names(task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"]))
     return [
         Digest(
             id=topic["topic_id"],

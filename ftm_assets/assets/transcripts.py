@@ -7,7 +7,8 @@ machine whose address the second factor approved. What comes after reads the tab
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ftm_assets.methods.calls.versions import build_transcripts
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
@@ -24,9 +25,10 @@ from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_assets.orchestration.spool import Spool
 from ftm_resources.progress import bar
-from ftm_resources.sources.base import COMPONENTS, SourceError, TranscriptSource
+from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.tables import TABLES as CONTRACTS
+from ftm_resources.tables.components import COMPONENTS
 from ftm_resources.warehouse import Warehouse
 
 CODE_VERSION = "3"
@@ -45,6 +47,13 @@ class TranscriptsConfig(dg.Config):
         default=True,
         description="With capital_iq: leave out calls of firms without a PERMNO on the day of the call, which no "
         "event study can use; transcript_audit says why each has none",
+    )
+    replace_source: bool = Field(
+        default=False,
+        description="Replace a quarter that came from another source, say real calls by the sample's",
+    )
+    replace_by_nothing: bool = Field(
+        default=False, description="Empty a quarter that has calls where the source has none of it any more"
     )
 
 
@@ -65,19 +74,47 @@ def transcripts(
     started = time.perf_counter()
     quarter = context.partition_key
     opened = source.open(require_permno=config.require_permno)
+    held = warehouse.provenance("transcripts", quarter) if warehouse.exists() else {}
+    if not config.replace_source:
+        _refuse_other_source(held, opened, quarter)
     with (
         tempfile.TemporaryDirectory(prefix="ftm-transcripts-") as scratch,
         Spool(Path(scratch) / "kept.parquet", CONTRACTS["transcripts"].arrow_schema, "firm_id") as kept,
     ):
         audit, described = _build(opened, quarter, kept, Path(scratch))
         if not kept.rows:
+            if int(held.get("rows", 0)) and not config.replace_by_nothing:
+                raise dg.Failure(
+                    f"{opened.name} has no call in {quarter}, of which the warehouse has some: they are kept. To "
+                    f"empty {quarter} all the same, set replace_by_nothing in the config of transcripts.",
+                    allow_retries=False,
+                )
             context.log.warning(f"{opened.name} has no call in {quarter}")
         described |= {"source": opened.name, "seconds": time.perf_counter() - started, **config.model_dump()}
+        came_from = opened.provenance()
         made = {
-            "transcripts": (Rows(kept.batches(), {}), described),
-            "transcript_audit": (Rows.of(audit), {"statuses": described["audit"]}),
+            "transcripts": (Rows(kept.batches(), {}, source=came_from), described),
+            "transcript_audit": (
+                replace(Rows.of(audit), source=came_from),
+                {"statuses": described["audit"]},
+            ),
         }
         yield from write_tables(context.op_execution_context, warehouse, made, code_version=CODE_VERSION)
+
+
+def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quarter: str) -> None:
+    """Raise a Failure where the quarter has calls from a source of another kind."""
+    before = held.get("source", {})
+    if not before or before["name"] == source.name or not int(held["rows"]):
+        return
+    where = f" ({before['path']})" if "path" in before else ""
+    settings = f"FTM_SOURCE={before['name']}" + (f" FTM_SOURCE_PATH={before['path']}" if where else "")
+    raise dg.Failure(
+        f"transcripts of {quarter} came from {before['name']}{where}; FTM_SOURCE is {source.name} now. Set {settings} "
+        f"to read them again, or, to replace them, set replace_source in the config of transcripts (`ftm run "
+        f"--quarter {quarter} --replace-source`).",
+        allow_retries=False,
+    )
 
 
 def _build(

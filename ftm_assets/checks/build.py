@@ -87,7 +87,7 @@ def _contract_checks(contract: Table) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name=f"check_{contract.name}", specs=specs)
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
         quarter = context.op_execution_context.partition_key
-        connection = warehouse.connect(quarter=quarter, tables={contract.name, *referenced})
+        connection = warehouse.connect(quarter=quarter, tables={contract.name, *referenced}, newest=True)
 
         def count(sql: str) -> int:
             row = connection.execute(sql).fetchone()
@@ -256,7 +256,7 @@ LIMITS = (
     _Limit(
         "procedural_topics", "firm_topics", "procedural_share", MAX_PROCEDURAL_TOPICS, True,
         f"At most {MAX_PROCEDURAL_TOPICS:.0%} of the topics are about the call itself. Else the source words its "
-        "procedure in a new way: read those topics and extend methods.procedural",
+        "procedure in a new way: read those topics and extend methods.text.statements",
     ),
     _Limit(
         "largest_theme", "themes", "largest_theme_share", MAX_LARGEST_THEME_SHARE, True,
@@ -296,7 +296,7 @@ def _topic_quality() -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
         quarter = context.op_execution_context.partition_key
         sql = "SELECT quarter, level, metric, value, n FROM topic_quality WHERE value IS NOT NULL ORDER BY quarter"
-        rows = warehouse.connect(tables={"topic_quality"}).execute(sql).fetchall()
+        rows = warehouse.connect(tables={"topic_quality"}, newest=True).execute(sql).fetchall()
         now = {(level, metric): (value, n) for q, level, metric, value, n in rows if q == quarter}
         for limit in LIMITS:
             value, n = now.get((limit.level, limit.metric), (None, 0))

@@ -14,26 +14,20 @@ def quarter_key(text: str | None) -> str | None:
     """Return a quarter as it is stored; 2023q1 and 2023-Q1 are understood, anything else is wrong usage."""
     if text is None:
         return None
-    import re
+    from ftm_resources import quarters
 
-    written = re.fullmatch(r"\s*(\d{4})[- ]?[Qq]([1-4])\s*", text)
-    if not written:
-        raise typer.BadParameter(f"{text!r} is not a quarter such as 2023Q1")
-    return f"{written[1]}Q{written[2]}"
+    try:
+        return quarters.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def warehouse() -> Warehouse:
-    """Return the warehouse of FTM_WAREHOUSE, which must exist: a command that reads creates none."""
-    from pathlib import Path
-
-    from ftm_assets.cli.failing import CommandError
+    """Return the warehouse of FTM_WAREHOUSE; WarehouseError, with what lies near, where nothing was written."""
     from ftm_resources.warehouse import Warehouse
 
     found = Warehouse()
-    if not found.root.startswith("s3://") and not (Path(found.root) / "catalog.db").exists():
-        raise CommandError(
-            f"There is no warehouse at {found.root}. Set FTM_WAREHOUSE to where yours is, or make one with `ftm run`."
-        )
+    found.pin()
     return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,12 +44,13 @@ def manifest(
 ) -> None:
     """Parse the dbt project ahead of time, where its folder is read-only later (an image)."""
     from ftm_assets.orchestration import dbt_project
+    from ftm_resources import settings
 
     typer.echo(f"The manifest is {dbt_project.manifest()}")
     if quarter is None:
         return
     # dbt's own variable, which profiles.yml reads too.
-    folder = Path(os.environ.get("DBT_TARGET_PATH", dbt_project.PROJECT / "target"))
+    folder = settings.current().dbt_target_path or dbt_project.PROJECT / "target"
     warehouse = arguments.warehouse()
     names = (*dbt_project.SOURCES, *dbt_project.MARTS)
     dbt_project.stage(folder, {name: warehouse.quarter(name, quarter) for name in names})

@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -50,6 +51,12 @@ def examine(*, online: bool = False) -> list[Finding]:
         packages,
         processor,
         dagster_home,
+        variables,
+    ]
+    found = [finding for look in looks for finding in look()]
+    if found[-1].status == "fail":  # the rest cannot be looked at with settings that are refused
+        return found
+    looks = [
         warehouse,
         disk,
         lambda: source(online=online),
@@ -57,7 +64,7 @@ def examine(*, online: bool = False) -> list[Finding]:
         lambda: endpoint("LLM", "names", online=online),
         lambda: endpoint("FTM_EMBEDDING", "embeddings", online=online),
     ]
-    return [finding for look in looks for finding in look()]
+    return found + [finding for look in looks for finding in look()]
 
 
 def python() -> Iterator[Finding]:
@@ -190,6 +197,24 @@ def _to_be_made(what: str, folder: Path, variable: str) -> Finding:
     )
 
 
+def variables() -> Iterator[Finding]:
+    """Look at the environment variables: refused values, and names that nothing reads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", settings.SettingsWarning)
+        try:
+            settings.current()
+        except settings.SettingsError as error:
+            yield Finding("fail", "Settings", str(error), "Correct the variable.")
+            return
+    strangers = [
+        f"{name}" + (f" (did you mean {near}?)" if near else "") for name, near in settings.unknown().items()
+    ]
+    if strangers:
+        yield Finding("warn", "Settings", f"ignored: {', '.join(strangers)}", "Correct or unset them.")
+    else:
+        yield Finding("ok", "Settings", "every FTM_, WRDS_ and LLM_ variable is known")
+
+
 def warehouse() -> Iterator[Finding]:
     """Look at the warehouse: whether it can be read and written, and whether its catalog opens."""
     from ftm_assets.cli.stored_quarters import stored_quarters
@@ -247,8 +272,7 @@ def disk() -> Iterator[Finding]:
 
 def source(*, online: bool) -> Iterator[Finding]:
     """Look at where calls come from."""
-    kind = settings.get("FTM_SOURCE")
-    if kind == "capital_iq":
+    if settings.current().ftm_source == "capital_iq":
         yield from _wrds(online=online)
         return
     try:
@@ -260,7 +284,7 @@ def source(*, online: bool) -> Iterator[Finding]:
     except ValueError as error:
         yield Finding("fail", "Calls", str(error), "Correct the setting.")
         return
-    path = settings.get("FTM_SOURCE_PATH")
+    path = settings.current().ftm_source_path
     found = (
         "the bundled sample (FTM_SOURCE is not files)"
         if files is None
@@ -298,8 +322,8 @@ def _logged_in(access: Access) -> Finding:
 
 def models() -> Iterator[Finding]:
     """Look at whether the files of the models are here."""
-    embedding, sentiment = settings.get("FTM_EMBEDDING_MODEL"), settings.get("FTM_SENTIMENT_MODEL")
-    if settings.get("FTM_EMBEDDING_BASE_URL"):
+    embedding, sentiment = settings.current().ftm_embedding_model, settings.current().ftm_sentiment_model
+    if settings.current().ftm_embedding_base_url:
         pass  # it is at the endpoint
     elif embedding:
         yield _model_files("Embedding model", embedding, "FTM_EMBEDDING_MODEL")
@@ -351,7 +375,10 @@ def _model_files(what: str, model: str, variable: str) -> Finding:
 
 def endpoint(prefix: str, what: str, *, online: bool) -> Iterator[Finding]:
     """Look at an OpenAI-compatible endpoint; it is asked for its models only with `online`."""
-    url, model = settings.get(f"{prefix}_BASE_URL"), settings.get(f"{prefix}_MODEL")
+    values = settings.current()
+    url = getattr(values, f"{prefix.lower()}_base_url")
+    model = getattr(values, f"{prefix.lower()}_model")
+    key = settings.secret(getattr(values, f"{prefix.lower()}_api_key"))
     label = f"Endpoint for {what}"
     if not url:
         if prefix == "LLM":
@@ -369,7 +396,7 @@ def endpoint(prefix: str, what: str, *, online: bool) -> Iterator[Finding]:
     if not online:
         yield Finding("ok", label, f"{model} at {where}; not tried (ftm doctor --online asks it)")
         return
-    yield _asked(label, url, where, model, settings.get(f"{prefix}_API_KEY"), f"{prefix}_MODEL")
+    yield _asked(label, url, where, model, key, f"{prefix}_MODEL")
 
 
 def _asked(label: str, url: str, where: str, model: str | None, key: str | None, variable: str) -> Finding:

@@ -61,7 +61,7 @@ def tables(
     with warehouse.connect(quarter=quarter, tables=chosen, as_of=as_of) as db:
         counts = {t: (db.execute(f'SELECT count(*) FROM "{t}"').fetchone() or (0,))[0] for t in chosen}  # noqa: S608
         if not any(counts.values()):
-            raise CommandError(f"{quarter} is in no table of {warehouse.root}. See `ftm quarters`.")
+            raise warehouse.no_such_quarter(quarter)
         out.mkdir(parents=True, exist_ok=True)
         for name, file in files.items():
             _write(db, name, file, format_)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import traceback
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -59,6 +60,21 @@ def tell(message: str) -> None:
     """Write a message to standard error as it is: brackets in it are no markup."""
     sys.stderr.write(message.rstrip("\n") + "\n")
     sys.stderr.flush()
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show a warning of ours as its message alone, anybody else's as Python does."""
+    if category.__module__.partition(".")[0] in _OURS:
+        tell(f"Warning: {message}")
+    else:
+        (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _is_for_typer(error: Exception) -> bool:

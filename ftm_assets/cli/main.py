@@ -5,6 +5,7 @@ To add commands, write a module with `commands = typer.Typer()` and name it in G
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,7 +69,8 @@ class FrontDoor(Group):
 
     def invoke(self, ctx: Context) -> Any:
         """Run the command; what it raises ends in a message and an exit code."""
-        with failing.told(debug=bool(ctx.params.get("debug"))):
+        with warnings.catch_warnings(), failing.told(debug=bool(ctx.params.get("debug"))):
+            warnings.showwarning = failing.show_warning
             return super().invoke(ctx)
 
 

@@ -177,8 +177,7 @@ def _topic_vectors(shown: Sequence[Digest], task: Task) -> NDArray[np.float64]:
     """Return the mean of the vectors of each topic's sentences at unit length, (n, d)."""
     import numpy as np
 
-    from ftm_assets.assets.sentence_embeddings import as_matrix
-    from ftm_assets.methods.topics.graph import unit
+    from ftm_assets.methods.vectors import as_matrix, unit
 
     place = {d.id: i for i, d in enumerate(shown)}
     vectors = task.read("sentence_embeddings", ["sentence_id", "embedding"])

@@ -87,11 +87,13 @@ def run(
     it stopped. FTM_EXECUTOR=multiprocess runs independent steps side by side.
     """
     from ftm_assets.cli import run_report
+    from ftm_resources import settings
     from ftm_resources.warehouse import Warehouse
 
     started = time.perf_counter()
     if calls:
-        os.environ["FTM_SOURCE"], os.environ["FTM_SOURCE_PATH"] = "files", str(calls.absolute())
+        settings.assign("FTM_SOURCE", "files")
+        settings.assign("FTM_SOURCE_PATH", str(calls.absolute()))
     held = quarters_in_files()
     chosen = choose_quarter(quarter, held)
     run_config = read_config(config)
@@ -121,7 +123,8 @@ def quarters_in_files() -> dict[str, int]:
 
 def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
     """Return the quarter to run; CommandError where it is not clear which, or the files do not have it."""
-    from ftm_assets.orchestration.partitions import quarter_keys, today
+    from ftm_assets.orchestration.partitions import quarter_keys
+    from ftm_resources.quarters import today
 
     known = sorted(quarter_keys(today()))
     listed = ", ".join(f"{q} ({count(n, 'turn')})" for q, n in sorted(held.items()))

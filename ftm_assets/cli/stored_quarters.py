@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ftm_resources.tables import TABLES
-from ftm_resources.warehouse import history
+from ftm_resources.warehouse import generations, snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from ftm_resources.warehouse import Warehouse
-    from ftm_resources.warehouse.history import Write
+    from ftm_resources.warehouse.snapshots import Write
 
 
 @dataclass(frozen=True)
@@ -42,30 +45,26 @@ class StoredQuarter:
 def stored_quarters(warehouse: Warehouse) -> list[StoredQuarter]:
     """Return the quarters of a warehouse in order."""
     by_quarter: dict[str, dict[str, Write]] = {}
-    current: dict[str, int] = {}
-    for name in history.existing(warehouse):
-        table = warehouse.table(name)
+    for name, table in warehouse.tables().items():
         snapshot = table.current_snapshot()
-        if snapshot is None:
-            continue
-        current[name] = snapshot.snapshot_id
-        for quarter, write in history.writers(table, snapshot).items():
+        for quarter, write in (snapshots.writers(table, snapshot) if snapshot else {}).items():
             by_quarter.setdefault(quarter, {})[name] = write
-    return [
-        _stored(q, writes, history.mixed(warehouse, history.Tag(q, "", current)))
-        for q, writes in sorted(by_quarter.items())
-    ]
+    return [_stored(quarter, writes) for quarter, writes in sorted(by_quarter.items())]
 
 
-def _stored(quarter: str, writes: dict[str, Write], mixtures: list[str]) -> StoredQuarter:
-    newest = max(w.timestamp_ms for w in writes.values())
-    transcripts = writes.get("transcripts")
-    source = transcripts.provenance().get("source", "unknown") if transcripts else "unknown"
+def _stored(quarter: str, writes: dict[str, Write]) -> StoredQuarter:
+    source = writes["transcripts"].provenance().get("source", {}) if "transcripts" in writes else {}
     return StoredQuarter(
         quarter,
-        datetime.fromtimestamp(newest / 1000, UTC),
-        str(source),
+        max(w.at for w in writes.values()),
+        _source_in_words(source),
         len(writes),
         tuple(t for t in TABLES if t not in writes),
-        tuple(mixtures),
+        tuple(str(m) for m in generations.mixtures(writes, writes.get)),
     )
+
+
+def _source_in_words(source: Mapping[str, Any]) -> str:
+    if not source:
+        return "unknown"
+    return f"{source['name']} {Path(source['path']).name}" if "path" in source else str(source["name"])

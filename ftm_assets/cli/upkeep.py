@@ -33,21 +33,21 @@ def tag(
 
     Read it with `--as-of TAG`, or in Python with connect(as_of="TAG"). Clean-up leaves it alone.
     """
-    from ftm_resources.warehouse import history
+    from ftm_resources.warehouse import tags as stored
 
     warehouse = arguments.warehouse()
-    tagged = history.tag(warehouse, quarter, name, replace=replace)
+    tagged = stored.tag(warehouse, quarter, name, replace=replace)
     typer.echo(f"Tagged {quarter} as {name}: {screen.count(len(tagged.tables), 'table')}.")
-    for text in history.mixed(warehouse, tagged):
+    for text in stored.mixtures(warehouse, tagged):
         typer.echo(f"Note: {text}")
 
 
 @commands.command(rich_help_panel=_PANEL)
 def tags() -> None:
     """List the tags."""
-    from ftm_resources.warehouse import history
+    from ftm_resources.warehouse import tags as stored
 
-    found = history.tags(arguments.warehouse())
+    found = stored.tags(arguments.warehouse())
     if not found:
         typer.echo("There are no tags. Set one with `ftm tag QUARTER TAG`.")
         return
@@ -58,9 +58,9 @@ def tags() -> None:
 @commands.command(rich_help_panel=_PANEL)
 def untag(quarter: Quarter, name: TagName) -> None:
     """Remove a tag; the data that only it kept may then expire."""
-    from ftm_resources.warehouse import history
+    from ftm_resources.warehouse import tags as stored
 
-    n = history.untag(arguments.warehouse(), quarter, name)
+    n = stored.untag(arguments.warehouse(), quarter, name)
     typer.echo(f"Removed tag {name} of {quarter}: {screen.count(n, 'table')}.")
 
 

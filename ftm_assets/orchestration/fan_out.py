@@ -19,11 +19,10 @@ from ftm_assets.orchestration.execution.notice import has_notice, notice
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.specs import GROUPS
 from ftm_resources.progress import bar
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable
-from ftm_resources.warehouse.parts import Part, Staging, digest
+from ftm_resources.warehouse.parts import Part, PlanParts, digest
 
 INTERRUPTIONS = 3
 """How often a step whose machine goes is started again in its run."""
@@ -73,7 +72,7 @@ class Task:
 class Committed:
     """What a commit knows of its quarter when it describes it: the parts, and their rows by table."""
 
-    staging: Staging
+    staging: PlanParts
     parts: Sequence[Part]
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -126,7 +125,7 @@ class FanOut:
             ins={t: dg.AssetIn() for t in self.inputs},
             partitions_def=QUARTERS,
             config=configure,
-            group_name=GROUPS[self.name],  # a graph's assets do not take it from their outs
+            group_name=TABLES[self.name].group,  # a graph's assets do not take it from their outs
             can_subset=len(self.tables) > 1,
         )(_with_parameters(compose, self.inputs))
 
@@ -180,7 +179,7 @@ class FanOut:
         )
         def chunk(context: dg.OpExecutionContext, chunk: dict[str, Any]) -> dict[str, Any]:
             warehouse, quarter = context.resources.warehouse, context.partition_key
-            staging = Staging(warehouse, self.name, quarter, chunk["plan_id"])
+            staging = PlanParts(warehouse, self.name, quarter, chunk["plan_id"])
             staging.claim()
             contents = chunk["identity"]["inputs"]
             inputs = {
@@ -250,7 +249,7 @@ class FanOut:
         def commit(
             context: dg.OpExecutionContext, planned: dict[str, Any], chunks: list[dict[str, Any]]
         ) -> Iterator[dg.Output]:
-            staging = Staging(
+            staging = PlanParts(
                 context.resources.warehouse, self.name, context.partition_key, planned["plan_id"]
             )
             staging.claim()
@@ -319,7 +318,7 @@ def _groups(firms: Sequence[str], config: FanOutConfig) -> list[list[str]]:
     return [list(firms[i : i + config.flush_firms]) for i in range(0, len(firms), config.flush_firms)]
 
 
-def _complete(name: str, staging: Staging, groups: Sequence[Sequence[str]]) -> list[Part]:
+def _complete(name: str, staging: PlanParts, groups: Sequence[Sequence[str]]) -> list[Part]:
     """Return the parts of all groups; a Failure that may be retried if any is missing."""
     found = [(group, staging.find(group)) for group in groups]
     missing = [firm for group, part in found if part is None for firm in group]

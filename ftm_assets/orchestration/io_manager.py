@@ -7,13 +7,15 @@ next step may run on another machine.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
+from pydantic import PrivateAttr
 
+from ftm_assets.orchestration.inputs import pinned_inputs
 from ftm_resources.warehouse import Warehouse
-from ftm_resources.warehouse.full_disk import naming_full_disk
+from ftm_resources.warehouse.full_disk import reporting_full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ftm_resources.warehouse import QuarterTable
+    from ftm_resources.warehouse.pinned import Pinned
 
 CHUNK_ROWS = 50_000
 """Rows validated, hashed and written at a time."""
@@ -33,6 +36,10 @@ class Rows:
     batches: Iterable[pa.Table]
     inputs: Mapping[str, Any]
     """Table → snapshot and content of its quarter."""
+    together: tuple[str, ...] = ()
+    """All tables that the step writes, where it writes several: they belong to one generation."""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """Where rows come from that were made from no table."""
 
     @classmethod
     def of(cls, rows: pa.Table, *inputs: QuarterTable) -> Self:
@@ -45,7 +52,15 @@ def write_quarter(
     warehouse: Warehouse, table: str, quarter: str, rows: Rows, *, run_id: str, code_version: str
 ) -> dict[str, Any]:
     """Replace a quarter of a table with the rows, and record what they were made from; return its metadata."""
-    provenance = {"run_id": run_id, "code_version": code_version, "inputs": dict(rows.inputs)}
+    provenance: dict[str, Any] = {
+        "run_id": run_id,
+        "code_version": code_version,
+        "inputs": dict(rows.inputs),
+    }
+    if rows.together:
+        provenance["together"] = list(rows.together)
+    if rows.source:
+        provenance["source"] = dict(rows.source)
     n_rows, content = warehouse.replace(table, quarter, rows.batches, provenance=provenance)
     return {"dagster/partition_row_count": n_rows, "content": content, "inputs": dict(rows.inputs)}
 
@@ -57,6 +72,9 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     """
 
     warehouse: Warehouse
+
+    _pinned: tuple[tuple[str, ...], Pinned] | None = PrivateAttr(default=None)
+    """The step that reads, and its look at the tables: all its inputs are of that one."""
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replace the asset's quarter with the rows; between steps, write the value."""
@@ -75,14 +93,25 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Return the upstream table's quarter at its current snapshot; between steps, the value."""
+        """Return the upstream table's quarter at its current snapshot; between steps, the value.
+
+        Raises a Failure where the quarter was never written or is not of one generation (see `inputs.pinned_inputs`).
+        """
         if not context.has_asset_key:
             return self._read_json(context)
-        return self.warehouse.quarter(context.asset_key.path[-1], context.asset_partition_key)
+        name, quarter = context.asset_key.path[-1], context.asset_partition_key
+        return pinned_inputs(self.warehouse, self._pin(context), quarter, [name], log=context.log)[name]
+
+    def _pin(self, context: dg.InputContext) -> Pinned:
+        step = context.step_context
+        reader = (step.run_id, step.step.key, str(step.previous_attempt_count))
+        if self._pinned is None or self._pinned[0] != reader:
+            self._pinned = (reader, self.warehouse.pin())
+        return self._pinned[1]
 
     def _write_json(self, context: dg.OutputContext, value: Any) -> None:
         filesystem, path = self._json_path(context)
-        with naming_full_disk(self.warehouse.root, "a value between steps"):
+        with reporting_full_disk(self.warehouse.root, "a value between steps"):
             filesystem.create_dir(path.rpartition("/")[0], recursive=True)
             with filesystem.open_output_stream(path) as stream:
                 stream.write(json.dumps(value).encode())

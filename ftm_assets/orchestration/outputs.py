@@ -5,6 +5,7 @@ one table of a step writes them all; those not selected appear as materializatio
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -30,8 +31,9 @@ def write_tables(
     code_version: str,
 ) -> Iterator[dg.Output[Rows]]:
     """Yield the selected tables as outputs and write the others here; by table, its rows and metadata."""
-    quarter = context.partition_key
-    for table, (rows, metadata) in tables.items():
+    quarter, together = context.partition_key, tuple(tables) if len(tables) > 1 else ()
+    for table, (made, metadata) in tables.items():
+        rows = replace(made, together=together)
         if table in context.selected_output_names:
             yield dg.Output(rows, output_name=table, metadata=metadata)
             continue

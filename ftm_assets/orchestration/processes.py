@@ -19,7 +19,7 @@ def n_processes(asked: int) -> int:
     """
     if asked:
         return asked
-    if settings.get("FTM_EXECUTOR") == "multiprocess":
+    if settings.current().ftm_executor == "multiprocess":
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

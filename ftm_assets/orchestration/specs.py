@@ -17,27 +17,6 @@ if TYPE_CHECKING:
 
 OWNER = "team:research"
 
-GROUPS = {
-    "transcripts": "calls",
-    "transcript_audit": "calls",
-    "sentences": "calls",
-    "sentence_embeddings": "models",
-    "sentence_sentiment": "models",
-    "firm_topics": "topics",
-    "sentence_topics": "topics",
-    "firm_status": "topics",
-    "topic_summaries": "topics",
-    "topic_naming_audit": "topics",
-    "themes": "themes",
-    "theme_topics": "themes",
-    "theme_naming_audit": "themes",
-    "topic_quality": "themes",
-    "sentiment_scores": "scores",
-    "firm_theme_sentiment": "marts",
-    "theme_sentiment": "marts",
-    "coverage": "marts",
-}
-
 
 def asset_attributes(table: str, *, code_version: str, kinds: Collection[str]) -> dict[str, Any]:
     """Return the keyword arguments that `asset`, `AssetOut` and `graph_asset` share, from the contract."""
@@ -53,7 +32,7 @@ def asset_attributes(table: str, *, code_version: str, kinds: Collection[str]) -
     ]
     return {
         "description": f"{contract.doc}. Key: {', '.join(contract.key)}.",
-        "group_name": GROUPS[table],
+        "group_name": contract.group,
         "owners": [OWNER],
         "kinds": {"iceberg", *kinds},
         "code_version": code_version,

@@ -75,11 +75,11 @@ class LlmResource(ConfigurableResource):
 
     def is_configured(self) -> bool:
         """Return whether there is an endpoint to ask."""
-        return bool(self.base_url or settings.get("LLM_BASE_URL"))
+        return bool(self.base_url or settings.current().llm_base_url)
 
     def model_name(self) -> str:
         """Return the name of the model that is asked for."""
-        return self.model or settings.get("LLM_MODEL") or ""
+        return self.model or settings.current().llm_model
 
     def parameters(self) -> dict[str, Any]:
         """Return what beside the prompt decides a reply."""
@@ -176,8 +176,8 @@ class LlmResource(ConfigurableResource):
 
     def _connection(self) -> Connection:
         endpoint = Endpoint(
-            url=(self.base_url or settings.get("LLM_BASE_URL") or "").rstrip("/"),
-            key=self.api_key or settings.get("LLM_API_KEY"),
+            url=(self.base_url or settings.current().llm_base_url or "").rstrip("/"),
+            key=self.api_key or settings.secret(settings.current().llm_api_key),
             what="LLM endpoint",
             settings="LLM",
             concurrency=self.concurrency,

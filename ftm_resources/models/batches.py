@@ -1,8 +1,8 @@
 """Texts to batches of token ids: tokenized once, grouped by exact length, in bounded memory.
 
-A batch holds texts of one length in tokens, so that nothing is padded and no attention mask is needed: a
-text's result cannot depend on the texts beside it. It is filled up to a multiple of `ROW_STEP` rows, as
-matrix products treat the odd rows at the end differently.
+A batch holds texts of one length in tokens, so that nothing is padded and no attention mask is needed: nothing
+of the texts beside it enters a text's result. It is filled up to a multiple of `ROW_STEP` rows, as matrix
+products treat the odd rows at the end differently; what difference is left, `encoders` states.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 Tokenize = Callable[[list[str]], list[list[int]]]
 
 ROW_STEP = 8
-"""Batches have a multiple of this many rows; measured: without it products differ in the last bit."""
+"""Batches have a multiple of this many rows; measured on AMD: without it products differ in the last bit."""
 
 CHUNK = 10_000
 """Texts tokenized at a time: what is in memory as Python lists is their tokens, not those of the millions."""

@@ -18,7 +18,8 @@ from ftm_resources.endpoint.connection import Endpoint, run
 from ftm_resources.endpoint.embeddings import RemoteEmbedder
 from ftm_resources.models import batches, loading
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
-from ftm_resources.models.loading import LoadedModel, Precision, Progress
+from ftm_resources.models.loading import LoadedModel, Progress
+from ftm_resources.settings import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,8 @@ class Embedder(ConfigurableResource):
 
     A text longer than the model's limit (256 tokens for the bundled MiniLM) is embedded by its beginning.
     Vectors in half precision (`auto`, where the hardware has it) have a cosine of at least 0.9995 to those in
-    float32; for tables that do not depend on which machine a task landed on, set precision to float32.
+    float32, and those in float32 differ between processors by 1e-6 at most (see `encoders`): where tasks land on
+    different machines, set precision to float32.
     """
 
     model: str | None = Field(
@@ -100,9 +102,10 @@ class Embedder(ConfigurableResource):
     def embed(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float32]:
         """Embed texts: float32 (n, dimension), each row of unit length; equal texts have equal rows.
 
-        Every distinct text is embedded once. A row depends on its text alone, bit for bit on an x86 CPU (see
-        `encoders`). Beside the result memory holds the tokens of some thousand texts. ValueError if the model
-        yields a vector that is not finite, or zero; EndpointUnavailableError if an endpoint yields none.
+        Every distinct text is embedded once. The same call on a machine's CPU gives the same bits, whatever its
+        threads; otherwise a row depends on its text alone to the bounds of `encoders`. Beside the result memory
+        holds the tokens of some thousand texts. ValueError if the model yields a vector that is not finite, or
+        zero; EndpointUnavailableError if an endpoint yields none.
         """
         unique, where = loading.distinct(texts)
         if remote := self._remote():
@@ -117,10 +120,10 @@ class Embedder(ConfigurableResource):
         return vectors if len(unique) == len(texts) else vectors[where]
 
     def _configured(self) -> str | None:
-        return self.model or settings.get("FTM_EMBEDDING_MODEL")
+        return self.model or settings.current().ftm_embedding_model
 
     def _remote(self) -> RemoteEmbedder | None:
-        url = self.base_url or settings.get("FTM_EMBEDDING_BASE_URL")
+        url = self.base_url or settings.current().ftm_embedding_base_url
         if not url:
             return None
         if not self._configured():
@@ -130,7 +133,7 @@ class Embedder(ConfigurableResource):
         if self._asked is None:
             endpoint = Endpoint(
                 url=url.rstrip("/"),
-                key=self.api_key or settings.get("FTM_EMBEDDING_API_KEY"),
+                key=self.api_key or settings.secret(settings.current().ftm_embedding_api_key),
                 what="embedding endpoint",
                 settings="FTM_EMBEDDING",
                 concurrency=self.concurrency,
@@ -146,7 +149,7 @@ class Embedder(ConfigurableResource):
     def _load(self) -> LoadedModel:
         device = loading.choose_device(self.device)
         name = self._configured() or _bundled()
-        asked = loading.asked_precision(self.precision, "FTM_EMBEDDING_PRECISION")
+        asked = self.precision if self.precision != "auto" else settings.current().ftm_embedding_precision
         key = ("embedder", name, device, asked, self.backend)
         return loading.load_once(key, lambda: _load(name, device, asked, self.backend))
 
@@ -187,8 +190,11 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
         )
         return found
 
-    forward = by_texts if features is None else by_ids
-    return LoadedModel(TorchEncoder(forward, device, precision, autocast=is_cpu), tokenize, width)
+    by_id = features is not None
+    encoder = TorchEncoder(
+        by_ids if by_id else by_texts, device, precision, autocast=is_cpu, in_parallel=by_id
+    )
+    return LoadedModel(encoder, tokenize, width)
 
 
 def _bundled() -> str:

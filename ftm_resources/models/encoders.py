@@ -1,19 +1,26 @@
 """Encoders: batches of token ids to rows of numbers, with torch on any device or with OpenVINO on a CPU.
 
-The embedder and the sentiment scorer run on these. What an encoder is (backend, version, device, precision)
-decides the last bits of what it gives, and `describe` says it. With one encoder a text's row has the same
-bits whatever else is in the call, in whatever order, with any batch size: see `tokens`. That is observed on
-x86 CPUs, and the tests check it; neither library promises it.
+The embedder and the sentiment scorer run on these. What an encoder is (backend, version, device, precision,
+which `describe` says) and the processor decide the last bits of what it gives.
+
+- The same call on the CPU of the same machine gives the same bits, whatever its number of cores or threads:
+  each batch is computed on one thread.
+- In another call, order or batch, or on another processor, a text's row is the same to within `FLOAT32_WITHIN`;
+  in half precision, to twice `FAITHFUL`. The order in which matrix products add up depends on the processor and
+  may depend on a row's place in its batch, though `tokens` gives it little cause to.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -35,8 +42,17 @@ Rows = tuple[NDArray[np.int64], NDArray[np.float32]]
 READY_BATCHES = 4
 """Batches tokenized ahead of the model, and on a GPU also batches whose results are on their way back."""
 
+FLOAT32_WITHIN = 1e-6
+"""How far any number of a text's unit-length row in float32 may be from its value in another call or on another
+processor. Seen: 1.5e-7 (Intel Xeon, MKL on one thread and on two, 200 turns), 3.3e-7 (AMD Zen 5, MKL's kernels for
+any processor, 200 turns; `benchmarks.kernels`).
+
+Rounding would not make rows equal: of 2,073 sentences to six digits all still differ, to three 24, by 1e-3."""
+
 FAITHFUL = 0.03
-"""How far a converted model's rows may be from float32, relative to their length: a cosine of 0.9995."""
+"""How far rows in half precision may be from float32, relative to their length: a cosine of 0.9995.
+
+Two such rows of one text, of other calls, kernels or processors, are within twice that: a cosine of 0.998."""
 
 _PROBES = ((7, 3), (2, 21))
 """Shapes (rows, tokens) that are unlike the one that was traced, so that a constant in the graph shows."""
@@ -58,6 +74,10 @@ class TorchEncoder:
     `forward` takes a batch's token ids (int64 tensor on the device) and texts and returns a tensor (n, d).
     With `autocast` products are computed in `precision` and the rest in float32: as fast as casting the
     weights on a CPU, and closer. On a GPU the weights are cast by whoever loads them.
+
+    On a CPU each core works at a batch of its own, on one thread: the number of cores then changes no bit, and
+    nothing is slower. `in_parallel=False` (one batch at a time) is for a `forward` that no two threads may call,
+    such as one that tokenizes.
     """
 
     def __init__(
@@ -67,6 +87,7 @@ class TorchEncoder:
         precision: str,
         *,
         autocast: bool,
+        in_parallel: bool = True,
     ) -> None:
         import torch
 
@@ -74,6 +95,7 @@ class TorchEncoder:
         self._device = torch.device(device)
         self._precision = precision
         self._autocast = autocast and precision != "float32"
+        self._in_parallel = in_parallel
         self._is_cuda = self._device.type == "cuda"
 
     def describe(self) -> dict[str, str]:
@@ -88,7 +110,34 @@ class TorchEncoder:
         }
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
-        """Yield the rows of each batch, in order, each a few batches after its start (see `READY_BATCHES`)."""
+        """Yield the rows of each batch, in order, each a few batches after its start."""
+        return self._on_cores(batches) if self._device.type == "cpu" else self._on_device(batches)
+
+    def _on_cores(self, batches: Iterable[Batch]) -> Iterator[Rows]:
+        import torch
+
+        with _one_thread_per_batch() as n_cores:
+            n_workers = n_cores if self._in_parallel else 1
+            with ThreadPoolExecutor(n_workers, "encoder", torch.set_num_threads, (1,)) as pool:
+                running: deque[Future[Rows]] = deque()
+                try:
+                    for batch in ahead(batches, READY_BATCHES):
+                        running.append(pool.submit(self._rows, batch))
+                        if len(running) > n_workers:
+                            yield running.popleft().result()
+                    while running:
+                        yield running.popleft().result()
+                finally:
+                    pool.shutdown(cancel_futures=True)
+
+    def _rows(self, batch: Batch) -> Rows:
+        import torch
+
+        with torch.inference_mode(), self._context():
+            out = self._forward(torch.from_numpy(batch.ids), batch.texts).float()
+        return batch.rows, out.numpy()[: len(batch.rows)]
+
+    def _on_device(self, batches: Iterable[Batch]) -> Iterator[Rows]:
         running: deque[tuple[Batch, torch.Tensor, Callable[[], None]]] = deque()
         for batch, ids in ahead(self._inputs(batches), READY_BATCHES):
             running.append((batch, *self._start(batch, ids)))
@@ -124,6 +173,39 @@ class TorchEncoder:
         if not self._autocast:
             return nullcontext()
         return torch.autocast(self._device.type, dtype=getattr(torch, self._precision))
+
+
+@dataclass
+class _Cores:
+    """The threads that torch had before encoders took each of its products down to one."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    n_cores: int = 1
+    n_running: int = 0
+
+
+_cores = _Cores()
+
+
+@contextmanager
+def _one_thread_per_batch() -> Iterator[int]:
+    """Give the number of cores, and give torch its threads back when the last encoder at work has ended.
+
+    torch keeps a number per thread, but MKL's is the process's: the first to end would change the others'.
+    """
+    import torch
+
+    with _cores.lock:
+        if not _cores.n_running:
+            _cores.n_cores = torch.get_num_threads()  # affinity, cgroup, OMP_NUM_THREADS
+        _cores.n_running += 1
+    try:
+        yield _cores.n_cores
+    finally:
+        with _cores.lock:
+            _cores.n_running -= 1
+            if not _cores.n_running:
+                torch.set_num_threads(_cores.n_cores)
 
 
 class OpenVinoEncoder:
@@ -229,8 +311,11 @@ def openvino_encoder(module: torch.nn.Module | None, backend: Backend, precision
         if encoder.is_faithful():
             return encoder
         reason = "the converted model differs from the original"
-    except RuntimeError as error:  # a model that the converter does not know
-        reason = str(error).strip().splitlines()[0]
+    except (
+        RuntimeError
+    ) as error:  # a model that the converter, or a precision that the processor does not know
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in lines if "Exception from" not in line), str(error))
     if backend == "openvino":
         raise ValueError(f"backend openvino: {reason}; use backend torch")
     _log.warning("openvino is not used: %s; torch is", reason)

@@ -6,16 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ftm_resources import settings
 from ftm_resources.models import batches
 from ftm_resources.models.encoders import Encoder, Rows
 
-Precision = Literal["float32", "bfloat16", "float16", "auto"]
 Progress = Callable[[int, int], None]
 """Called with (texts done, texts in all) after every batch; texts that occur twice count once."""
 
@@ -89,14 +86,6 @@ def choose_precision(asked: str, device: str, stored: str = "float32") -> str:
     if not device.startswith("cpu"):
         return "bfloat16" if stored == "bfloat16" else "float16"
     return "bfloat16" if cpu_has_bfloat16() else "float32"
-
-
-def asked_precision(precision: Precision, setting: str) -> str:
-    """Return a resource's precision, for `auto` the setting's; ValueError if that is no precision."""
-    asked = settings.get(setting) if precision == "auto" else precision
-    if asked not in get_args(Precision):
-        raise ValueError(f"{setting}={asked!r}: must be one of {', '.join(get_args(Precision))}")
-    return str(asked)
 
 
 def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -16,7 +16,8 @@ from pydantic import Field
 from ftm_resources import settings
 from ftm_resources.models import batches, lexicon, loading
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
-from ftm_resources.models.loading import LoadedModel, Precision, Progress
+from ftm_resources.models.loading import LoadedModel, Progress
+from ftm_resources.settings import Precision
 from ftm_resources.tables import LABELS
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ DEGRADED = (
     "Word lists, not a model: they miss words such as raised, beat and increased, and count question as "
     "negative. For a better scorer set FTM_SENTIMENT_MODEL, e.g. to yiyanghkust/finbert-tone."
 )
+
+SCORE_WITHIN = 1e-5
+"""How far a probability in float32 may be from its value in another call or on another processor: ten times
+`encoders.FLOAT32_WITHIN`, as a row is not of unit length before it becomes probabilities."""
 
 _SHORT = {"pos": "positive", "neu": "neutral", "neg": "negative"}
 
@@ -94,8 +99,9 @@ class SentimentScorer(ConfigurableResource):
     def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float64]:
         """Score texts: float64 (n, 3), columns as in `tables.LABELS` (positive, neutral, negative), rows sum to 1.
 
-        Every distinct text is scored once. A row depends on its text alone, bit for bit on an x86 CPU (see
-        `encoders`). ValueError if the checkpoint's classes are not the three, or a score is not finite.
+        Every distinct text is scored once. A row depends on its text alone, in float32 to within `SCORE_WITHIN`
+        whatever else is scored and whatever the processor (see `encoders`). ValueError if the checkpoint's
+        classes are not the three, or a score is not finite.
         """
         unique, where = loading.distinct(texts)
         if name := self._configured():
@@ -105,11 +111,11 @@ class SentimentScorer(ConfigurableResource):
         return found[where]
 
     def _configured(self) -> str | None:
-        return self.model or settings.get("FTM_SENTIMENT_MODEL")
+        return self.model or settings.current().ftm_sentiment_model
 
     def _load(self, name: str) -> LoadedModel:
         device = loading.choose_device(self.device)
-        asked = loading.asked_precision(self.precision, "FTM_SENTIMENT_PRECISION")
+        asked = self.precision if self.precision != "auto" else settings.current().ftm_sentiment_precision
         key = ("sentiment", name, device, asked, self.backend)
         return loading.load_once(key, lambda: _load(name, device, asked, self.backend))
 
@@ -163,7 +169,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     encoder = openvino_encoder(module if is_cpu else None, backend, precision)
     if encoder is None:
         forward = (lambda ids, _: module(ids)) if module is not None else by_texts
-        encoder = TorchEncoder(forward, device, precision, autocast=is_cpu)
+        encoder = TorchEncoder(forward, device, precision, autocast=is_cpu, in_parallel=module is not None)
     classes = [str(config.id2label[i]) for i in range(config.num_labels)]
     return LoadedModel(encoder, tokenize, config.num_labels, classes)
 

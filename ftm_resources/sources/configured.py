@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from dagster import ConfigurableResource
+from pydantic import Field
 
 from ftm_resources import settings
 from ftm_resources.sources.files.transcript_files import FilesSource
@@ -18,23 +19,28 @@ if TYPE_CHECKING:
 class ConfiguredSource(ConfigurableResource):
     """FTM_SOURCE and its settings; the fields override them."""
 
-    kind: str | None = None
-    path: str | None = None
-    sample_firms: int | None = None
+    kind: str | None = Field(default=None, description="sample, files or capital_iq; default: FTM_SOURCE")
+    path: str | None = Field(
+        default=None, description="With files: a file or a folder of them; default: FTM_SOURCE_PATH"
+    )
+    sample_firms: int | None = Field(
+        default=None, ge=1, description="With sample: firms to generate; default: FTM_SAMPLE_FIRMS"
+    )
 
     def open(self, *, require_permno: bool = True) -> TranscriptSource:
         """Return the source; ValueError, naming the setting, where it is unknown or incomplete.
 
         `require_permno` is Capital IQ's: the other sources keep firms without a link.
         """
-        kind = self.kind or settings.get("FTM_SOURCE")
+        now = settings.current()
+        kind = self.kind or now.ftm_source
         if kind == "sample":
-            return SampleSource(firms=self.sample_firms or int(settings.get("FTM_SAMPLE_FIRMS") or 0))
+            return SampleSource(firms=self.sample_firms or now.ftm_sample_firms)
         if kind == "files":
-            path = self.path or settings.get("FTM_SOURCE_PATH")
+            path = self.path or now.ftm_source_path
             if not path:
                 raise ValueError("FTM_SOURCE=files needs FTM_SOURCE_PATH: a CSV or Parquet file, or a folder")
             return FilesSource(path)
         if kind == "capital_iq":
             return CapitalIqSource(require_permno=require_permno)
-        raise ValueError(f"FTM_SOURCE is {kind!r}; it must be sample, files or capital_iq")
+        raise ValueError(f"source kind {kind!r}: it must be {', '.join(get_args(settings.Source))}")

@@ -126,6 +126,7 @@ _ALL = (
             Column("speaker_name", STRING, "Speaker's name", nullable=True),
             Column("text", STRING, "What was said, verbatim"),
         ),
+        group="calls",
     ),
     Table(
         "transcript_audit",
@@ -148,6 +149,7 @@ _ALL = (
                 nullable=True,
             ),
         ),
+        group="calls",
     ),
     Table(
         "sentences",
@@ -164,12 +166,14 @@ _ALL = (
             Column("text", STRING, "The sentence, verbatim"),
             Column("is_procedural", BOOL, "About the call rather than the business; kept out of topics"),
         ),
+        group="calls",
     ),
     Table(
         "sentence_embeddings",
         "One row per sentence: its embedding, unit length",
         ("sentence_id",),
         (_SENTENCE, _FIRM, Column("embedding", FLOATS, "Unit-length sentence embedding, float32")),
+        group="models",
     ),
     Table(
         "firm_topics",
@@ -183,6 +187,7 @@ _ALL = (
             Column("keywords", STRINGS, "c-TF-IDF keywords, strongest first"),
             Column("representative_sentence_ids", STRINGS, "Most central sentences, most central first"),
         ),
+        group="topics",
     ),
     Table(
         "sentence_topics",
@@ -198,6 +203,7 @@ _ALL = (
                 "strength", DOUBLE, "Cosine to the topic's centroid; 0 for an outlier", bounds=(-1.0, 1.0)
             ),
         ),
+        group="topics",
     ),
     Table(
         "firm_status",
@@ -212,6 +218,7 @@ _ALL = (
             Column("outlier_share", DOUBLE, "Share of sentences in no topic", bounds=_SHARE),
             Column("seconds", DOUBLE, "Time spent on the firm", bounds=_COUNT, is_measurement=True),
         ),
+        group="topics",
     ),
     Table(
         "topic_summaries",
@@ -229,12 +236,14 @@ _ALL = (
                 "embedding", FLOATS, "Unit-length mean of the embeddings of summary and of name with keywords"
             ),
         ),
+        group="topics",
     ),
     Table(
         "topic_naming_audit",
         "One row per topic: what it took to name it",
         ("topic_id",),
         (_TOPIC, _FIRM, *_NAMING_AUDIT),
+        group="topics",
     ),
     Table(
         "themes",
@@ -252,6 +261,7 @@ _ALL = (
             Column("naming_method", STRING, "Who named it", values=NAMING_METHODS),
             Column("embedding", FLOATS, "Unit-length centroid of the theme's topic embeddings, float32"),
         ),
+        group="themes",
     ),
     Table(
         "theme_topics",
@@ -263,6 +273,7 @@ _ALL = (
             _FIRM,
             Column("reason", STRING, "Why the topic is in no theme", nullable=True),
         ),
+        group="themes",
     ),
     Table(
         "theme_naming_audit",
@@ -272,6 +283,7 @@ _ALL = (
             Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
             *_NAMING_AUDIT,
         ),
+        group="themes",
     ),
     Table(
         "sentence_sentiment",
@@ -285,6 +297,7 @@ _ALL = (
             Column("p_negative", DOUBLE, "Probability", bounds=_SHARE),
             Column("model", STRING, "Scorer"),
         ),
+        group="models",
     ),
     Table(
         "sentiment_scores",
@@ -304,6 +317,7 @@ _ALL = (
             Column("n_sentences", INT, "All sentences of the call in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, "(n_positive − n_negative) / n_sentences", bounds=(-1.0, 1.0)),
         ),
+        group="scores",
     ),
     Table(
         "topic_quality",
@@ -315,6 +329,7 @@ _ALL = (
             Column("value", DOUBLE, "Its value; null where there was nothing to measure", nullable=True),
             Column("n", INT, "Firms, topics or themes that the value rests on", bounds=_COUNT),
         ),
+        group="themes",
     ),
     Table(
         "firm_theme_sentiment",
@@ -335,6 +350,7 @@ _ALL = (
             Column("n_sentences", INT, "All sentences of the firm in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, "(n_positive − n_negative) / n_sentences", bounds=(-1.0, 1.0)),
         ),
+        group="marts",
     ),
     Table(
         "theme_sentiment",
@@ -352,6 +368,7 @@ _ALL = (
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, "(n_positive − n_negative) / n_sentences", bounds=(-1.0, 1.0)),
         ),
+        group="marts",
     ),
     Table(
         "coverage",
@@ -371,6 +388,7 @@ _ALL = (
                 bounds=_COUNT,
             ),
         ),
+        group="marts",
     ),
 )
 

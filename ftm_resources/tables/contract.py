@@ -62,6 +62,8 @@ class Table:
     doc: str
     key: tuple[str, ...]
     own: tuple[Column, ...] = field(repr=False)
+    group: str = field(kw_only=True)
+    """Where the UI shows it: the part of the pipeline that makes it."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

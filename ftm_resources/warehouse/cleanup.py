@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING
 from pyarrow import fs as pafs
 
 from ftm_resources.tables.contract import NAMESPACE
-from ftm_resources.warehouse import history
-from ftm_resources.warehouse.history import ARCHIVE, WarehouseError
+from ftm_resources.warehouse import snapshots
+from ftm_resources.warehouse.damage import reporting_damage
+from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.parts import FOLDER as STAGING
-from ftm_resources.warehouse.repair import naming_damage
+from ftm_resources.warehouse.snapshots import ARCHIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pyiceberg.table import Table as IcebergTable
 
-    from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.warehouse import Warehouse
 
 RUNS = "runs"
 """The folder of what the steps of a run handed each other."""
@@ -88,7 +89,7 @@ def maintain(warehouse: Warehouse, policy: Policy, *, tables: Iterable[str] | No
     Can be interrupted anywhere and started again. Raises WarehouseError, having removed no file of that table,
     where a table's metadata is damaged: what it refers to is not known then.
     """
-    names = history.existing(warehouse) if tables is None else tables
+    names = warehouse.pin().names if tables is None else tables
     found = {name: maintain_table(warehouse, name, policy) for name in names}
     # A plan's folder and a run's folder go as a whole: a part of one is worth nothing.
     return found | {
@@ -104,7 +105,7 @@ def maintain_table(warehouse: Warehouse, name: str, policy: Policy) -> Kept:
         before = warehouse.table(name)
         expired = _to_expire(before, policy)
         if expired and not policy.dry_run:
-            history.commit_again(lambda: _expire(warehouse, name, policy))
+            snapshots.commit_again(lambda: _expire(warehouse, name, policy))
         # Listed before the references are read: what is committed in between is referred to by then.
         listed = _files(warehouse, f"{NAMESPACE}/{name}")
         table = warehouse.table(name)
@@ -113,8 +114,8 @@ def maintain_table(warehouse: Warehouse, name: str, policy: Policy) -> Kept:
         needed = _referenced(table, name, live)
         if _path(table.metadata_location) not in {f.path for f in listed}:
             raise WarehouseError(
-                f"{name}: its metadata is at {table.metadata_location}, not under {warehouse.uri}; nothing was "
-                "removed. Was the warehouse moved? Restore its folder to where it was"
+                f"{name}: its metadata is at {table.metadata_location}, not under {warehouse.location.uri}; "
+                "nothing was removed. Was the warehouse moved? Put its folder back to where it was"
             )
         orphans = [f for f in listed if f.path not in needed and f.mtime < policy.file_limit]
         if not policy.dry_run:
@@ -144,7 +145,7 @@ def _units(table: IcebergTable) -> list[list[int]]:
     units: list[list[int]] = [[]]
     for snapshot in sorted(table.metadata.snapshots, key=lambda s: s.sequence_number or 0):
         units[-1].append(snapshot.snapshot_id)
-        if not history.is_half(snapshot):
+        if not snapshots.is_half(snapshot):
             units.append([])
     return [u for u in units if u]
 
@@ -170,9 +171,9 @@ def _expire(warehouse: Warehouse, name: str, policy: Policy) -> None:
     table = warehouse.table(name)
     expired = _to_expire(table, policy)
     heads = [s for ref in table.metadata.refs.values() if (s := table.snapshot_by_id(ref.snapshot_id))]
-    writes = [w for head in heads for w in history.writers(table, head).values()]
+    writes = [w for head in heads for w in snapshots.writers(table, head).values()]
     kept = {w.snapshot_id for w in writes}
-    wanted = dict(history.archived(w) for w in writes if w.snapshot_id in expired)
+    wanted = dict(snapshots.archived(w) for w in writes if w.snapshot_id in expired)
     stale = [
         k
         for k, v in table.properties.items()
@@ -195,7 +196,7 @@ def _referenced(table: IcebergTable, name: str, live: set[int]) -> set[str]:
         if snapshot.snapshot_id not in live:
             continue
         uris.add(snapshot.manifest_list)
-        with naming_damage(table.scan(snapshot_id=snapshot.snapshot_id), name, None):
+        with reporting_damage(table.scan(snapshot_id=snapshot.snapshot_id), name, None):
             for manifest in snapshot.manifests(table.io):
                 if manifest.manifest_path not in seen:
                     seen.add(manifest.manifest_path)

@@ -7,7 +7,7 @@ import errno
 import shutil
 from typing import TYPE_CHECKING
 
-from ftm_resources.warehouse.history import WarehouseError
+from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ _SQLITE_FULL = "database or disk is full"
 
 
 @contextlib.contextmanager
-def naming_full_disk(root: str, what: str) -> Iterator[None]:
+def reporting_full_disk(root: str, what: str) -> Iterator[None]:
     """Turn an error for want of space into a WarehouseError that says where, and what becomes of `what`."""
     try:
         yield
@@ -27,8 +27,8 @@ def naming_full_disk(root: str, what: str) -> Iterator[None]:
         free = shutil.disk_usage(root).free / 2**20
         raise WarehouseError(
             f"{what}: no space is left for it under {root} ({free:,.0f} MiB free, or a quota is used up). What was "
-            "there before is unchanged. Make space (`warehouse_maintenance` removes what nothing needs) and "
-            "materialize again: it goes on behind the parts that are finished."
+            "there before is unchanged. Make space (`ftm cleanup` removes what nothing needs) and materialize "
+            "again: finished parts are kept."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Staging: the parts that a chunked asset flushes on its way to a commit.
+"""The parts that a chunked asset flushes on its way to a commit.
 
 A part holds the rows of a group of firms, one Parquet file per table and a marker, written last, that
 names the files with their rows and SHA-256. A part without a valid marker does not exist: a killed step
@@ -18,14 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs as pafs
 
-from ftm_resources.warehouse.full_disk import naming_full_disk
+from ftm_resources.warehouse.full_disk import reporting_full_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.warehouse import Warehouse
 
 FOLDER = "staging"
+"""The folder of all parts."""
 
 
 def digest(value: Any) -> str:
@@ -47,7 +48,7 @@ class Part:
 
 
 @dataclass
-class Staging:
+class PlanParts:
     """The parts of one (asset, quarter, plan); a plan with other inputs, code or config has its own folder."""
 
     warehouse: Warehouse
@@ -135,7 +136,7 @@ class Staging:
             # A name of its own: a run thought dead may be writing the same part.
             temporary = f"{path}.{uuid.uuid4().hex}.tmp"
             try:
-                with naming_full_disk(self.warehouse.root, f"{self.asset} {self.quarter}"):
+                with reporting_full_disk(self.warehouse.root, f"{self.asset} {self.quarter}"):
                     with self._fs.open_output_stream(temporary) as stream:
                         stream.write(content)
                     self._fs.move(temporary, path)

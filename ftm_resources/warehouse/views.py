@@ -11,12 +11,9 @@ import pyarrow as pa
 from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
     import duckdb
-
-    from ftm_resources.warehouse import Warehouse
-    from ftm_resources.warehouse.history import AsOf
 
 _SQL_TYPES = {
     pa.string(): "VARCHAR",
@@ -30,41 +27,28 @@ _SQL_TYPES = {
 }
 
 
-def open_connection(
-    warehouse: Warehouse,
-    quarter: str | None,
-    tables: Iterable[str] = tuple(TABLES),
-    as_of: AsOf | None = None,
-) -> duckdb.DuckDBPyConnection:
-    """Return a connection in memory with one view per table of the warehouse."""
+def open_connection(files: Mapping[str, Sequence[str]], *, on_s3: bool) -> duckdb.DuckDBPyConnection:
+    """Return a connection in memory with one view per table over the URIs of its data files."""
     import duckdb  # noqa: PLC0415
 
     connection = duckdb.connect(":memory:")
     # A call's time is UTC; a notebook's own zone must not shift it.
     connection.execute("SET TimeZone = 'UTC'")
-    if urlparse(warehouse.root).scheme.startswith("s3"):
+    if on_s3:
         _prepare_s3(connection)
-    create_views(connection, warehouse, quarter, tables, as_of)
+    create_views(connection, files)
     return connection
 
 
-def create_views(
-    connection: duckdb.DuckDBPyConnection,
-    warehouse: Warehouse,
-    quarter: str | None,
-    tables: Iterable[str] = tuple(TABLES),
-    as_of: AsOf | None = None,
-) -> None:
-    """Create, on any connection, a view per table over the files of its current snapshot, or of `as_of`.
+def create_views(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]]) -> None:
+    """Create, on any connection, a view per table over the URIs of its data files; without files it has no rows.
 
     `naming_audit` is both tables of that name together: topic_id is null for a theme, theme_id for a topic.
     """
-    tables = tuple(tables)
-    for name in tables:
-        contract = TABLES[name]
-        files = [_path(uri) for uri in warehouse.data_files(name, quarter=quarter, as_of=as_of)]
-        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {_select(contract, files)}')
-    if set(NAMING_AUDITS) <= set(tables):
+    for name, uris in files.items():
+        select = _select(TABLES[name], [_path(uri) for uri in uris])
+        connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {select}')
+    if set(NAMING_AUDITS) <= set(files):
         selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
         connection.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
 

@@ -1,53 +1,51 @@
 """The warehouse: Iceberg tables on local disk or S3, replaced one quarter at a time, read with DuckDB.
 
-What belongs here: opening the catalog, creating tables by contract, the atomic replacement of a quarter,
-reading a quarter at a fixed snapshot, and the DuckDB connection for researchers.
+What belongs here: the atomic replacement of a quarter, reading a quarter at a fixed snapshot, and which
+snapshots the DuckDB connection for researchers shows. Only writing creates: reading what is not there is an
+error that says what is.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
 
 import pyarrow as pa
 from dagster import ConfigurableResource
+from pydantic import ConfigDict, Field
 
 from ftm_resources import settings
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
-from ftm_resources.warehouse import history
+from ftm_resources.warehouse import snapshots
+from ftm_resources.warehouse.catalog import Tables, contract_of
+from ftm_resources.warehouse.damage import reporting_damage
 from ftm_resources.warehouse.data_files import DataFiles
-from ftm_resources.warehouse.full_disk import naming_full_disk
-from ftm_resources.warehouse.history import PREFIX, WarehouseError
-from ftm_resources.warehouse.repair import naming_damage, naming_damaged_metadata
+from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
+from ftm_resources.warehouse.full_disk import reporting_full_disk
+from ftm_resources.warehouse.location import Location
+from ftm_resources.warehouse.pinned import Pinned
+from ftm_resources.warehouse.scans import (
+    NEVER_WRITTEN,
+    content_of,
+    files_of,
+    has_rows,
+    is_held,
+    schema_of,
+    where,
+)
+from ftm_resources.warehouse.shown import files_now, files_shown
+from ftm_resources.warehouse.snapshots import PREFIX, quarter_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import duckdb
     from pyarrow import fs as pafs
-    from pyiceberg.catalog import Catalog
-    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
-    from pyiceberg.table.snapshots import Snapshot
 
-    from ftm_resources.warehouse.history import AsOf
-
-_TABLE_PROPERTIES = {
-    "format-version": "2",
-    # Eight quarters at once and sixteen writers pass with these; PyIceberg's own four retries lose writes.
-    "commit.retry.num-retries": "20",
-    "commit.retry.min-wait-ms": "50",
-    "commit.retry.max-wait-ms": "5000",
-    "write.parquet.compression-codec": "zstd",
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "100",
-}
+    from ftm_resources.warehouse.snapshots import AsOf
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,17 @@ class QuarterTable:
     quarter: str
     snapshot_id: int | None
     content: str
-    """Fingerprint of the quarter's rows (see `fingerprint`); `empty` where the table has none."""
+    """Fingerprint of the quarter's rows (see `fingerprint`); NEVER_WRITTEN where the table has none."""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether anything wrote the quarter, be it without rows."""
+        return self.content != NEVER_WRITTEN
 
     def read(self, columns: Sequence[str] | None = None, *, firms: Sequence[str] | None = None) -> pa.Table:
         """Return the quarter's rows, of these columns and firms only, in the order they were written."""
+        if self.snapshot_id is None:
+            return schema_of(TABLES[self.name], columns).empty_table()
         return self.warehouse.read(
             self.name, self.quarter, columns=columns, firms=firms, snapshot_id=self.snapshot_id
         )
@@ -82,87 +87,68 @@ class Warehouse(ConfigurableResource):
     A folder uses a SQLite catalog in it; an `s3://` prefix uses the AWS Glue catalog.
     """
 
+    model_config = ConfigDict(extra="forbid")
+
     path: str | None = None
+    allow_mixed_generations: bool = Field(
+        default=False,
+        description="Let a step read tables of a quarter that were not made from each other. Its rows are then of "
+        "no one state of the quarter",
+    )
+
+    @property
+    def location(self) -> Location:
+        """Where it is. Raises WarehouseError where nothing can be."""
+        return Location.of(self.path or settings.current().ftm_warehouse)
 
     @property
     def root(self) -> str:
         """Absolute folder or `s3://bucket/prefix`, without a slash at the end."""
-        path = self.path or settings.get("FTM_WAREHOUSE") or ""
-        return path.rstrip("/") if _is_s3(path) else str(Path(path).expanduser().resolve())
-
-    @property
-    def uri(self) -> str:
-        """The root as PyIceberg has it: a URI without escapes, which it would not undo."""
-        return self.root if _is_s3(self.root) else f"file://{self.root}"
-
-    def catalog(self) -> Catalog:
-        """Open the catalog, creating it (and the folder) on first use."""
-        if _is_s3(self.root):
-            from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - boto3 is loaded with it
-
-            return load_catalog("ftm", type="glue", warehouse=self.root, **self.file_options)
-        from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415
-
-        Path(self.root).mkdir(parents=True, exist_ok=True)
-        with self.lock("catalog"):  # two processes that both find no catalog would both create its tables
-            return SqlCatalog("ftm", uri=f"sqlite:///{self.root}/catalog.db?timeout=120", warehouse=self.uri)
-
-    @property
-    def file_options(self) -> dict[str, str]:
-        """What PyIceberg's file access must be told: unlike AWS clients, it reads no endpoint by itself."""
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        return {"s3.endpoint": endpoint} if endpoint and _is_s3(self.root) else {}
+        return self.location.root
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
         """Return the file system that holds the warehouse and the root's path in it."""
-        from pyarrow import fs as pafs  # noqa: PLC0415
+        return self.location.filesystem()
 
-        if not _is_s3(self.root):
-            return pafs.LocalFileSystem(), self.root
-        filesystem, path = pafs.FileSystem.from_uri(self.root)
-        return filesystem, path.rstrip("/")
+    def lock(self, what: str) -> AbstractContextManager[None]:
+        """Return the lock that serialises writers on one machine (see `Location.lock`)."""
+        return self.location.lock(what)
+
+    def pin(self) -> Pinned:
+        """Return one look at the tables. Raises WarehouseError, with what lies near, if nothing was written here."""
+        return Pinned(Tables.to_read(self.location))
+
+    def exists(self) -> bool:
+        """Tell whether anything was ever written here."""
+        try:
+            self.pin()
+        except NoWarehouseError:
+            return False
+        return True
+
+    def tables(self) -> dict[str, IcebergTable]:
+        """Return the tables that exist, by name. Raises WarehouseError if there is no warehouse."""
+        pinned = self.pin()
+        return {n: t for n in pinned.names if (t := pinned.table(n)) is not None}
 
     def table(self, name: str) -> IcebergTable:
-        """Load a table at its current snapshot, creating it by its contract where it does not exist.
+        """Load a table at its current snapshot.
 
-        Raises WarehouseError, naming the file, where the table's metadata is gone or unreadable.
+        Raises WarehouseError where nothing was written to it, or the table's metadata is gone or unreadable; it
+        names the file.
         """
-        from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchTableError  # noqa: PLC0415
-
-        contract, catalog = TABLES[name], self.catalog()
-        try:
-            with naming_damaged_metadata(self, name):
-                table = catalog.load_table((NAMESPACE, name))
-        except NoSuchTableError:
-            with self.lock("catalog"), contextlib.suppress(NamespaceAlreadyExistsError):
-                catalog.create_namespace(NAMESPACE)
-            return self._create(catalog, contract)
-        if missing := {c.name for c in contract.columns} - set(table.schema().column_names):
-            raise WarehouseError(
-                f"{name} in {self.root} was made by an earlier version: it has no {', '.join(sorted(missing))}. "
-                "Set FTM_WAREHOUSE to a new place and materialize its quarters there."
-            )
+        table = self._load(name)
+        if table is None:
+            raise WarehouseError(f"nothing was ever written to {name} of {self.root}: materialize it")
         return table
 
-    def _create(self, catalog: Catalog, contract: Table) -> IcebergTable:
-        from pyiceberg.exceptions import TableAlreadyExistsError  # noqa: PLC0415
-        from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: PLC0415
-        from pyiceberg.transforms import IdentityTransform  # noqa: PLC0415
-
-        schema = contract.iceberg_schema
-        source = schema.find_field(PARTITION).field_id
-        spec = PartitionSpec(PartitionField(source, 1000, IdentityTransform(), PARTITION))
-        with self.lock("catalog"):
-            try:
-                return catalog.create_table(
-                    (NAMESPACE, contract.name),
-                    schema,
-                    location=f"{self.uri}/{NAMESPACE}/{contract.name}",
-                    partition_spec=spec,
-                    properties={**_TABLE_PROPERTIES, "comment": contract.doc},
-                )
-            except TableAlreadyExistsError:
-                return catalog.load_table((NAMESPACE, contract.name))
+    def _load(self, name: str) -> IcebergTable | None:
+        """Load a table, None if it was never written in a warehouse that exists."""
+        tables = Tables.to_read(self.location)
+        table = tables.load(name)
+        if table is None:
+            tables.require_any()
+        return table
 
     def replace(
         self,
@@ -179,10 +165,10 @@ class Warehouse(ConfigurableResource):
         before anything becomes visible, where a batch does not match the contract, and WarehouseError where
         the disk is full.
         """
-        contract = TABLES[name]
-        with naming_full_disk(self.root, f"{name} {quarter}"):
-            table = self.table(name)
-            filesystem, root = self.filesystem()
+        contract, quarter, location = contract_of(name), quarter_key(quarter), self.location
+        with reporting_full_disk(location.root, f"{name} {quarter}"):
+            table = Tables.to_write(location).create(name)
+            filesystem, root = location.filesystem()
             folder = f"{root}/{NAMESPACE}/{name}/data/{PARTITION}={quarter}"
             writer = DataFiles(filesystem, folder, contract)
             try:
@@ -202,35 +188,26 @@ class Warehouse(ConfigurableResource):
                 table = table.refresh()
                 before = table.metadata_location
                 try:
-                    self._commit(table, contract, quarter, paths, properties)
+                    _commit(table, contract, quarter, [location.uri_of(p) for p in paths], properties)
                 except BaseException:
                     # On S3 a commit may have been made whose reply was lost: then its files are needed. Those that
                     # nothing refers to are maintenance's.
-                    if not _is_s3(self.root) and self.table(name).metadata_location == before:
+                    if not location.is_s3 and self.table(name).metadata_location == before:
                         writer.discard()
                     raise
         return rows, content
 
-    def _commit(
-        self, table: IcebergTable, contract: Table, quarter: str, paths: list[str], properties: dict[str, str]
-    ) -> None:
-        scheme = "s3://" if _is_s3(self.root) else "file://"
-        with table.transaction() as transaction:
-            if _has_quarter(table, quarter):
-                transaction.delete(_where(quarter), snapshot_properties=properties)
-            if paths:
-                uris = [scheme + p for p in paths]
-                transaction.add_files(uris, snapshot_properties=properties, check_duplicate_files=False)
-            else:
-                # An empty quarter is committed too: its snapshot says what it was made from.
-                transaction.append(contract.empty(), snapshot_properties=properties)
+    def quarter(self, name: str, quarter: str, *, pinned: Pinned | None = None) -> QuarterTable:
+        """Return a quarter of a table as of now, or as pinned: later writes do not change what it reads.
 
-    def quarter(self, name: str, quarter: str) -> QuarterTable:
-        """Return a quarter of a table as of now: later writes do not change what it reads."""
-        table = self.table(name)
-        snapshot = table.current_snapshot()
-        pinned = snapshot.snapshot_id if snapshot else None
-        return QuarterTable(self, name, quarter, pinned, _content(table, snapshot, quarter))
+        A quarter that was never written, in a warehouse that exists, has no rows: see `QuarterTable.is_written`.
+        """
+        quarter, contract = quarter_key(quarter), contract_of(name)
+        table = pinned.table(contract.name) if pinned else self._load(contract.name)
+        snapshot = table.current_snapshot() if table else None
+        if table is None or snapshot is None:
+            return QuarterTable(self, name, quarter, None, NEVER_WRITTEN)
+        return QuarterTable(self, name, quarter, snapshot.snapshot_id, content_of(table, snapshot, quarter))
 
     def read(
         self,
@@ -242,47 +219,59 @@ class Warehouse(ConfigurableResource):
         snapshot_id: int | None = None,
         as_of: AsOf | None = None,
     ) -> pa.Table:
-        """Return a quarter's rows as an Arrow table of the contract's types; no rows where there are none.
+        """Return a quarter's rows as an Arrow table of the contract's types.
 
-        As they are, or at a snapshot, or `as_of` a tag or a moment. Raises WarehouseError where that state has
-        expired or never was, or a file of it is damaged; it says which.
+        As they are, or at a snapshot, or `as_of` a tag or a moment, at which there may have been none. Raises
+        WarehouseError where the table does not hold the quarter, where a state has expired or never was, or a
+        file of it is damaged; it says which.
         """
-        table = self.table(name)
-        wanted = tuple(columns) if columns else tuple(c.name for c in TABLES[name].columns)
-        schema = pa.schema([TABLES[name].arrow_schema.field(c) for c in wanted])
+        quarter, contract = quarter_key(quarter), contract_of(name)
+        schema = schema_of(contract, columns)
+        table = self._load(name)
+        if table is None and snapshot_id is None and as_of is not None:
+            snapshots.require_tag(self.tables(), quarter, as_of)
+            return schema.empty_table()
+        if table is None:
+            raise self._not_held(name, quarter)
         if snapshot_id is None:
-            chosen = history.selections(table, name, quarter, as_of)
-            if not chosen:
-                history.require(self, quarter, as_of)
+            chosen = snapshots.selections(table, name, quarter, as_of)
+            if as_of is None and not is_held(table, quarter):
+                raise self._not_held(name, quarter)
+            if not chosen and as_of is not None:
+                snapshots.require_tag(self.tables(), quarter, as_of)
                 return schema.empty_table()
             ((_, snapshot_id),) = chosen
         elif table.snapshot_by_id(snapshot_id) is None:
             raise WarehouseError(
                 f"{name}: snapshot {snapshot_id} has expired; materialize what reads it again, from its start"
             )
-        where = _where(quarter, firms)
-        scan = table.scan(row_filter=where, selected_fields=wanted, snapshot_id=snapshot_id)
-        with naming_damage(scan, name, quarter):
-            return scan.to_arrow().select(wanted).cast(schema)
+        scan = table.scan(
+            row_filter=where(quarter, firms), selected_fields=tuple(schema.names), snapshot_id=snapshot_id
+        )
+        with reporting_damage(scan, name, quarter):
+            return scan.to_arrow().select(schema.names).cast(schema)
 
     def dimension(self, name: str, quarter: str) -> int | None:
         """Return the length of a quarter's vectors, by its first row; None if it has none."""
-        table = self.table(name)
-        if table.current_snapshot() is None:
+        table = self._load(name)
+        if table is None or table.current_snapshot() is None:
             return None
-        rows = table.scan(row_filter=_where(quarter), selected_fields=("embedding",), limit=1).to_arrow()
+        scan = table.scan(row_filter=where(quarter_key(quarter)), selected_fields=("embedding",), limit=1)
+        rows = scan.to_arrow()
         return len(rows.column("embedding")[0]) if rows.num_rows else None
 
     def provenance(self, name: str, quarter: str) -> dict[str, Any]:
-        """Return what the snapshot that wrote a quarter says it was made from; empty if there is none."""
-        table = self.table(name)
-        write = history.writer_of(table, table.current_snapshot(), quarter)
+        """Return what the snapshot that wrote a quarter says it was made from; empty if none did."""
+        table = self._load(name)
+        if table is None:
+            return {}
+        write = snapshots.writer_of(table, table.current_snapshot(), quarter_key(quarter))
         return {} if write is None else write.provenance()
 
     def quarters(self, name: str) -> list[str]:
-        """Return the quarters that a table holds, sorted."""
-        table = self.table(name)
-        if table.current_snapshot() is None:
+        """Return the quarters of which a table holds rows, sorted."""
+        table = self._load(name)
+        if table is None or table.current_snapshot() is None:
             return []
         return sorted({task.file.partition[0] for task in table.scan().plan_files()})
 
@@ -292,78 +281,73 @@ class Warehouse(ConfigurableResource):
         quarter: str | None = None,
         tables: Iterable[str] = tuple(TABLES),
         as_of: AsOf | None = None,
+        newest: bool = False,
     ) -> duckdb.DuckDBPyConnection:
-        """Return a DuckDB connection in memory with a view per table over its current snapshot.
+        """Return a DuckDB connection in memory with a view per table; one never written to has no rows.
 
-        With `quarter`, the views hold that quarter only; without, DuckDB prunes by the quarter in a query.
-        With `as_of`, they hold what the tables held at a moment, or the quarters that have this tag as tagged.
-        The views name the files of the snapshots at the time of the call. Raises WarehouseError as `read` does.
+        With `quarter`, the views hold that quarter only; without, DuckDB prunes by the quarter in a query. They
+        name files at the time of the call: later writes do not change them.
+
+        Of a quarter whose tables were not made from each other the views hold the last whole generation, or the
+        newest rows where none is left, and a MixedGenerationsWarning names the tables and what to materialize.
+        `newest=True` shows the newest rows of each table, without comparing.
+
+        With `as_of`, the views hold what the tables held at a moment, or the quarters that have this tag as
+        tagged. Raises WarehouseError where there is no warehouse, where no table holds the quarter, and as `read`
+        does.
         """
-        from ftm_resources.warehouse.views import open_connection  # noqa: PLC0415
+        from ftm_resources.warehouse.views import open_connection  # noqa: PLC0415 - duckdb is loaded with it
 
-        history.require(self, quarter, as_of)
-        return open_connection(self, quarter, tables, as_of)
+        names = [contract_of(name).name for name in tables]
+        quarter = None if quarter is None else quarter_key(quarter)
+        if as_of is not None:
+            snapshots.require_tag(self.tables(), quarter, as_of)
+            files = {n: self.data_files(n, quarter=quarter, as_of=as_of) for n in names}
+            return open_connection(files, on_s3=self.location.is_s3)
+        pinned = self.pin()
+        if quarter is not None and not any(
+            is_held(table, quarter) for n in (*names, *pinned.names) if (table := pinned.table(n)) is not None
+        ):
+            raise self.no_such_quarter(quarter)
+        files = files_now(pinned, quarter, names) if newest else files_shown(self.pin, pinned, quarter, names)
+        return open_connection(files, on_s3=self.location.is_s3)
 
     def data_files(self, name: str, *, quarter: str | None = None, as_of: AsOf | None = None) -> list[str]:
-        """Return the URIs of the data files of a table's current snapshot, sorted by quarter and path."""
-        table = self.table(name)
+        """Return the URIs of the data files of a table's current snapshot, or as of then, sorted."""
+        table = self._load(name)
+        if table is None:
+            return []
         found: list[str] = []
-        for of_quarter, snapshot_id in history.selections(table, name, quarter, as_of):
-            scan = table.scan(snapshot_id=snapshot_id)
-            scan = scan.filter(_where(of_quarter)) if of_quarter else scan
-            with naming_damage(scan, name, of_quarter):
-                found += [task.file.file_path for task in scan.plan_files()]
+        for of_quarter, snapshot_id in snapshots.selections(table, name, quarter, as_of):
+            found += files_of(table, name, of_quarter, snapshot_id)
         return sorted(found)
 
-    @contextlib.contextmanager
-    def lock(self, what: str) -> Iterator[None]:
-        """Serialise writers on one machine; the system releases the lock of a process that dies.
+    def no_such_quarter(self, quarter: str) -> WarehouseError:
+        """Return the error for a quarter that no table holds; it names those that are there."""
+        return WarehouseError(
+            f"{quarter} is in no table of {self.root}. There: {', '.join(self.pin().quarters()) or 'no quarter'}"
+        )
 
-        On S3 the Glue catalog's optimistic commit, with its retries, does this alone.
-        """
-        if _is_s3(self.root):
-            yield
-            return
-        from filelock import FileLock  # noqa: PLC0415
-
-        folder = Path(self.root) / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{what}.lock"):
-            yield
+    def _not_held(self, name: str, quarter: str) -> WarehouseError:
+        held = self.pin().quarters([name])
+        return WarehouseError(
+            f"{name} of {self.root} does not hold {quarter}; it holds {', '.join(held) or 'no quarter'}. Materialize "
+            f"{name} of {quarter} first"
+        )
 
 
-def _is_s3(path: str) -> bool:
-    return urlparse(path).scheme in {"s3", "s3a"}
+def _commit(
+    table: IcebergTable, contract: Table, quarter: str, uris: list[str], properties: dict[str, str]
+) -> None:
+    with table.transaction() as transaction:
+        if has_rows(table, quarter):
+            transaction.delete(where(quarter), snapshot_properties=properties)
+        if uris:
+            transaction.add_files(uris, snapshot_properties=properties, check_duplicate_files=False)
+        else:
+            # An empty quarter is committed too: its snapshot says what it was made from.
+            transaction.append(contract.empty(), snapshot_properties=properties)
 
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-
-
-def _has_quarter(table: IcebergTable, quarter: str) -> bool:
-    if table.current_snapshot() is None:
-        return False
-    scan = table.scan(row_filter=_where(quarter))
-    with naming_damage(scan, table.name()[-1], quarter):
-        return any(True for _ in scan.plan_files())
-
-
-def _where(quarter: str, firms: Sequence[str] | None = None) -> BooleanExpression:
-    from pyiceberg.expressions import And, EqualTo, In  # noqa: PLC0415
-
-    in_quarter: BooleanExpression = EqualTo(PARTITION, quarter)  # type: ignore[misc,call-arg]
-    if firms is None:
-        return in_quarter
-    return And(in_quarter, In("firm_id", set(firms)))  # type: ignore[misc,call-arg]
-
-
-def _content(table: IcebergTable, snapshot: Snapshot | None, quarter: str) -> str:
-    writer = history.writer_of(table, snapshot, quarter)
-    if writer is not None:
-        return writer.properties["content"]
-    if snapshot is None or not _has_quarter(table, quarter):
-        return "empty"
-    # Written by other means: the names of its files identify it.
-    scan = table.scan(row_filter=_where(quarter), snapshot_id=snapshot.snapshot_id)
-    names = sorted(os.path.basename(task.file.file_path) for task in scan.plan_files())  # noqa: PTH119 - URIs
-    return "files:" + uuid.uuid5(uuid.NAMESPACE_URL, "|".join(names)).hex

@@ -25,7 +25,7 @@ def test_a_machine_that_is_ready_says_so_and_nothing_is_made(ftm, tmp_path: Path
 @pytest.mark.parametrize(
     ("variable", "value", "what", "advice"),
     [
-        ("FTM_SOURCE", "[files]", "Calls", "Correct the setting."),
+        ("FTM_SOURCE", "[files]", "Settings", "Correct the variable."),
         ("LLM_BASE_URL", "localhost:8000", "Endpoint for names", "http://localhost:8000/v1"),
         ("FTM_SENTIMENT_MODEL", "nobody/nothing", "Sentiment model", "HF_HUB_OFFLINE"),
     ],

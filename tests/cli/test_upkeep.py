@@ -64,7 +64,7 @@ def test_reading_what_is_not_there_makes_nothing(ftm, arguments: list[str], tmp_
         arguments = [*arguments, "--out", str(tmp_path / "out")]
     refused = ftm(*arguments)
     assert refused.exit_code == 1
-    assert f"There is no warehouse at {tmp_path / 'warehouse'}" in refused.stderr
+    assert f"there is no warehouse at {tmp_path / 'warehouse'}" in refused.stderr
     assert not (tmp_path / "warehouse").exists()
 
 

@@ -167,14 +167,14 @@ def test_the_counter_of_requests_is_read():
 
 @pytest.fixture
 def live() -> LlmResource:
-    if not settings.get("LLM_BASE_URL"):
+    if not settings.current().llm_base_url:
         pytest.skip("set LLM_BASE_URL, LLM_MODEL and, where it wants one, LLM_API_KEY")
     return LlmResource()
 
 
 def get(path):
-    root = settings.get("LLM_BASE_URL").rstrip("/").removesuffix("/v1")
-    key = settings.get("LLM_API_KEY")
+    root = settings.current().llm_base_url.rstrip("/").removesuffix("/v1")
+    key = settings.secret(settings.current().llm_api_key)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     request = urllib.request.Request(f"{root}{path}", headers=headers)  # noqa: S310 - the user's own
     with urllib.request.urlopen(request, timeout=30) as reply:  # noqa: S310

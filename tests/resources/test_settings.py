@@ -1,29 +1,132 @@
+import os
 import re
+import warnings
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from ftm_resources import settings
+from ftm_resources.settings import Settings, SettingsError, SettingsWarning
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [n for n in os.environ if n in settings.NAMES or n.startswith("FTM_")]:
+        monkeypatch.delenv(name)
 
 
 def test_an_unset_or_empty_variable_has_its_default(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("FTM_WAREHOUSE", raising=False)
-    assert settings.get("FTM_WAREHOUSE") == "./warehouse"
+    assert settings.current().ftm_warehouse == "./warehouse"
     monkeypatch.setenv("FTM_WAREHOUSE", "")
-    assert settings.get("FTM_WAREHOUSE") == "./warehouse"
+    assert settings.current().ftm_warehouse == "./warehouse"
     monkeypatch.setenv("FTM_WAREHOUSE", "/data")
-    assert settings.get("FTM_WAREHOUSE") == "/data"
+    assert settings.current().ftm_warehouse == "/data"
 
 
-def test_a_variable_that_is_not_documented_cannot_be_read():
+def test_values_have_types(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FTM_SAMPLE_FIRMS", "12")
+    monkeypatch.setenv("WRDS_STATEMENT_TIMEOUT", "0.5")
+    monkeypatch.setenv("PGPASSFILE", "/home/x/.pgpass")
+    now = settings.current()
+    assert (now.ftm_sample_firms, now.wrds_statement_timeout) == (12, 0.5)
+    assert now.pgpassfile == Path("/home/x/.pgpass")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "must"),
+    [
+        ("FTM_SAMPLE_FIRMS", "abc", "it must be a valid integer"),
+        ("FTM_SAMPLE_FIRMS", "0", "it must be greater than or equal to 1"),
+        ("FTM_SOURCE", "wrds", "it must be 'sample', 'files' or 'capital_iq'"),
+        ("FTM_EXECUTOR", "threads", "it must be 'in_process', 'multiprocess' or 'ecs'"),
+        ("WRDS_PORT", "ninety", "it must be a valid integer"),
+        ("WRDS_PORT", "70000", "it must be less than or equal to 65535"),
+        ("WRDS_SSLMODE", "yes", "it must be 'disable', 'allow'"),
+        ("WRDS_STATEMENT_TIMEOUT", "0", "it must be greater than 0"),
+    ],
+)
+def test_a_bad_value_names_the_variable_and_what_it_must_be(
+    name: str, value: str, must: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=re.escape(f"{name} is {value!r}: {must}")):
+        settings.current()
+
+
+def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FTM_SAMPLE_FIRMS", "abc")
+    monkeypatch.setenv("WRDS_PORT", "x")
+    with pytest.raises(SettingsError, match=r"FTM_SAMPLE_FIRMS.*WRDS_PORT"):
+        settings.current()
+
+
+@pytest.mark.parametrize("name", ["WRDS_PASSWORD", "LLM_API_KEY", "FTM_EMBEDDING_API_KEY"])
+def test_a_secret_is_never_shown(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(name, "hush-hush")
+    now = settings.current()
+    assert "hush" not in repr(now) + str(now) + str(now.model_dump()) + now.model_dump_json()
+    assert settings.secret(getattr(now, name.lower())) == "hush-hush"
+
+
+def test_what_sounds_secret_is_one():
+    for name, field in Settings.model_fields.items():
+        if name.endswith(("_key", "_password", "_token")):
+            assert field.annotation == SecretStr | None, name
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("FTM_SENTIMENT_MODLE", "FTM_SENTIMENT_MODEL"),
+        ("FTM_WAREHOUSES", "FTM_WAREHOUSE"),
+        ("WRDS_USER_NAME", "WRDS_USERNAME"),
+        ("LLM_BASEURL", "LLM_BASE_URL"),
+        ("FTM_COLOUR", None),
+    ],
+)
+def test_a_misspelt_variable_warns_with_the_nearest_name(
+    name: str, nearest: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(name, "x")
+    assert settings.unknown() == {name: nearest}
+    with pytest.warns(SettingsWarning, match=f"{name} is set.*{nearest or 'README.md lists'}"):
+        settings.current()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        settings.current()  # once is enough
+
+
+@pytest.mark.parametrize("name", ["LLM_USER_PATH", "WRDS_CLOUD_TOOLS", "PATH", *settings.ELSEWHERE])
+def test_variables_of_other_programs_do_not_warn(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(name, "x")
+    assert settings.unknown() == {}
+
+
+def test_only_our_variables_can_be_assigned(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FTM_SOURCE", "sample")  # so that what is assigned is undone
+    settings.assign("FTM_SOURCE", "files")
+    assert settings.current().ftm_source == "files"
     with pytest.raises(KeyError):
-        settings.get("FTM_WAREHOUSES")
+        settings.assign("FTM_SOURCES", "files")
 
 
-def test_the_readme_documents_each_variable_with_its_default():
-    table = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", README.read_text(), re.MULTILINE))
-    assert set(table) == set(settings.SETTINGS)
-    for name, setting in settings.SETTINGS.items():
-        assert (f"`{setting.default}`" if setting.default else "unset") in table[name]
+def test_variables_of_the_infrastructure_are_known():
+    """Every FTM_ variable that infra and the tests' set-up name is read, or listed as theirs."""
+    files = [*REPOSITORY.glob("infra/**/*"), REPOSITORY / "tests" / "conftest.py", REPOSITORY / "Makefile"]
+    named = {n for f in files if f.is_file() for n in re.findall(r"\bFTM_[A-Z0-9_]+\b", f.read_text())}
+    assert named <= {*settings.NAMES, *settings.ELSEWHERE}
+    assert named >= set(settings.ELSEWHERE)
+
+
+def test_the_readme_documents_each_variable_with_its_default_and_meaning():
+    rows = re.findall(
+        r"^\| `([A-Z0-9_]+)` \| (.*?) \| (.*) \|$", (REPOSITORY / "README.md").read_text(), re.M
+    )
+    table = {name: (default, meaning) for name, default, meaning in rows}
+    assert set(table) == set(settings.NAMES)
+    for name, field in Settings.model_fields.items():
+        default = "unset" if field.default is None else f"`{field.default}`"
+        assert table[name.upper()] == (default, field.description)

@@ -20,10 +20,9 @@ from ftm_assets.methods.naming.rules import (
     Named,
     Progress,
     cut_at_sentence,
-    holds_firm_name,
     plain_text,
 )
-from ftm_assets.methods.naming.vocabulary import (
+from ftm_assets.methods.naming.word_classes import (
     ABSTRACT_HEADS,
     DOWN,
     EMPTY,
@@ -31,9 +30,10 @@ from ftm_assets.methods.naming.vocabulary import (
     IMPROVED,
     MEASURES,
     UP,
-    stem,
     word_class,
 )
+from ftm_assets.methods.text.firm_names import holds_firm_name
+from ftm_assets.methods.text.tokens import normal, words
 
 RULES_VERSION = "extractive-1"
 MODEL = "noun-phrases"
@@ -44,9 +44,8 @@ MAX_SENTENCES = 12
 # Names tried before a keyword is added to tell two topics apart; later ones are hardly about the topic.
 MAX_CANDIDATES = 25
 
-_JOINTS = frozenset(stem(w) for w in ("and", "of", "in", "for", "the", "on"))
-_WORD = re.compile(r"[\w&'-]+")
-_EMPTY_STEMS = frozenset(stem(w) for w in EMPTY)
+_JOINTS = frozenset(map(normal, ("and", "of", "in", "for", "the", "on")))
+_EMPTY_STEMS = frozenset(map(normal, EMPTY))
 
 
 class ExtractiveNamer:
@@ -90,7 +89,7 @@ def name_extractively(digest: Digest, taken: Collection[frozenset[str]] = ()) ->
 
 def name_key(name: str) -> frozenset[str]:
     """Return what two names share when a reader would take them for one."""
-    return frozenset(stem(w) for w in _WORD.findall(name)) - _JOINTS
+    return frozenset(words(name)) - _JOINTS
 
 
 @dataclass
@@ -104,11 +103,11 @@ class _Candidate:
 
 def _weights(keywords: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
     """Return a weight per stem: its keyword's rank, and the share of the sentences that hold it."""
-    holding = Counter(s for text in sentences for s in {stem(w) for w in _WORD.findall(text)})
+    holding = Counter(s for text in sentences for s in set(words(text)))
     n = max(1, len(sentences))
     weights = {word: 0.8 * (count - 1) / n for word, count in holding.items()}
     for rank, keyword in enumerate(keywords):
-        for word in dict.fromkeys(stem(w) for w in _WORD.findall(keyword)):
+        for word in dict.fromkeys(words(keyword)):
             # A keyword that one sentence alone holds is an accident of that sentence.
             spread = 0.3 + 0.7 * min(1.0, 3 * holding[word] / n)
             weights[word] = max(
@@ -146,7 +145,7 @@ def _may_be_name(phrase: Phrase, exclude: Sequence[str]) -> bool:
         len(set(phrase.stems)) == len(phrase.stems)
         and phrase.head not in ABSTRACT_HEADS
         and not any(w[:1].isupper() and w.lower() in GIVEN_NAMES for w in phrase.words)
-        and _is_allowed(" ".join(phrase.words), exclude)
+        and _is_allowed(" ".join(phrase.words), exclude, is_as_spoken=True)
     )
 
 
@@ -203,9 +202,13 @@ def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:] if text[:2].islower() or len(text) == 1 else text
 
 
-def _is_allowed(name: str, exclude: Sequence[str]) -> bool:
+def _is_allowed(name: str, exclude: Sequence[str], *, is_as_spoken: bool = False) -> bool:
     fits = 0 < len(name.split()) <= MAX_NAME_WORDS and re.search(r"[^\W\d_]", name) is not None
-    return fits and not BANNED_WORDS.search(name) and not holds_firm_name(name, exclude)
+    return (
+        fits
+        and not BANNED_WORDS.search(name)
+        and not holds_firm_name(name, exclude, is_as_spoken=is_as_spoken)
+    )
 
 
 def _from_keywords(digest: Digest) -> str:
@@ -259,7 +262,7 @@ def _covers(names: Sequence[str], name: str) -> str:
 
 def _readability(text: str, weights: dict[str, float], name: frozenset[str]) -> float:
     """Return how well a sentence stands alone: it is about the name, is no question, points to nothing before."""
-    stems = {stem(w) for w in _WORD.findall(text)}
+    stems = set(words(text))
     n_words = len(text.split())
     about = (
         0.5

@@ -1,6 +1,6 @@
 """From speech to noun phrases: removing what speech adds, and finding the spans that can stand as a name.
 
-A finite-state reading over the word classes of `naming_words`: no model, no training data, some ten
+A finite-state reading over the word classes of `word_classes`: no model, no training data, some ten
 microseconds a word. It prefers to miss a phrase over returning a broken one.
 """
 
@@ -11,24 +11,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ftm_assets.methods.naming.vocabulary import (
+from ftm_assets.methods.naming.word_classes import (
     ADJECTIVAL_ED,
     BEFORE_PARTICIPLES,
     DETERMINERS,
     GIVEN_NAMES,
     SUBJECTS,
     VERB_PARTICLES,
-    stem,
     word_class,
 )
+from ftm_assets.methods.text.tokens import HESITATION, normal
 
 MAX_PHRASE_WORDS = 7
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": ",", "…": ","})
 # With the commas on both sides: "we see, um, demand" had none before the um.
-_FILLER = re.compile(
-    r",?\s*(?<![\w'-])(?:uh-huh|uh|um+|er|ah|hmm?|mm+|mhm|eh)(?![\w'-])(?:,|\.(?=\s+[a-z]))*", re.IGNORECASE
-)
+_FILLER = re.compile(rf",?\s*(?<![\w'-])(?:[Uu]h-huh|[Mm]hm|{HESITATION})(?![\w'-])(?:,|\.(?=\s+[a-z]))*")
 # "foc- focus", "the- the"; not "mid- to high-single digits"
 _FALSE_START = re.compile(r"(?<![\w-])[\w']{1,12}-(?=[\s,.]|$)(?!\s+(?:to|and|or)\b),?")
 _ASIDE = re.compile(
@@ -124,7 +122,7 @@ def _joined(tokens: list[_Token], start: int, e1: int, e2: int) -> Iterator[Phra
 def _phrase(tokens: list[_Token], *, is_linked: bool = False) -> Phrase:
     return Phrase(
         words=(*(_surface(t) for t in tokens[:-1]), _surface(tokens[-1]).removesuffix("'s")),
-        stems=tuple(stem(t.word) for t in tokens if t.word not in {"of", "in", "for", "and", "the", "on"}),
+        stems=tuple(normal(t.word) for t in tokens if t.word not in {"of", "in", "for", "and", "the", "on"}),
         is_linked=is_linked,
     )
 

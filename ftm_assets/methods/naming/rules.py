@@ -1,6 +1,6 @@
 """What a name is: what a namer is given, what it returns, and the rules that every name and summary obeys.
 
-How names are found is elsewhere: `naming_extractive` (from the text alone), `naming_llm` (by a model).
+How names are found is elsewhere: `extractive` (from the text alone), `by_model`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from ftm_assets.methods.text.firm_names import holds_firm_name
 
 MAX_NAME_WORDS = 8
 MAX_SUMMARY_CHARACTERS = 400
@@ -25,11 +27,6 @@ BANNED_WORDS = re.compile(
 )
 """What a name must not open with, or hold: it says that people talked, not what about."""
 
-_LEGAL_FORM = re.compile(
-    r"(?:[\s,]+(?:the|inc|incorporated|corp|corporation|co|company|companies|ltd|limited|llc|plc|lp|sa|se|ag|nv|ab|"
-    r"asa|oyj|spa|group|holdings?|trusts?|international|technologies|aktiengesellschaft)\b\.?)+\s*$",
-    re.IGNORECASE,
-)
 _INITIALISM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 # What the substitutions of `plain_text` could change in a line; most sentences hold none of it.
 _MARK = re.compile(r"[*`~|<>\\\[\]_#]")
@@ -50,7 +47,7 @@ class Digest:
     names: tuple[str, ...] = ()
     """Of a theme: its topics' names, most central first."""
     exclude: tuple[str, ...] = ()
-    """Firm names, tickers, brands and speakers that the name must not hold; see `firm_name_forms`."""
+    """Firm names, tickers, brands and speakers that the name must not hold; see `text.firm_names`."""
     group: str = ""
     """The firm of a topic. Names are told apart within a group, so they do not depend on who else is named."""
 
@@ -104,32 +101,6 @@ class Namer(Protocol):
 
 class NamingError(ValueError):
     """A name or summary that breaks a rule; the message says which, in words that a model can act on."""
-
-
-def firm_name_forms(name: str, *others: str) -> tuple[str, ...]:
-    """Return the forms of a firm's name that its topics must not be named by.
-
-    The full name and the name without its legal form ("Monro Inc" → "Monro Inc", "Monro"), then `others`
-    (tickers, brands) as they are. Single words of a name are not forms: "New Home Company" may have a topic
-    on new homes.
-    """
-    forms, short = [], name.strip()
-    while short:
-        forms.append(short)
-        shorter = _LEGAL_FORM.sub("", short).strip()
-        short = "" if shorter == short else shorter
-    return tuple(dict.fromkeys([*forms, *(o.strip() for o in others if o.strip())]))
-
-
-def holds_firm_name(text: str, exclude: Sequence[str]) -> bool:
-    """Return whether `text` holds one of the names as whole words, in any case, with or without 's."""
-    # A pattern per firm is too much for the cache of `re`; without the name it is not needed.
-    small = text.lower()
-    return any(
-        re.search(rf"(?<!\w){re.escape(form)}(?:['’]s)?(?!\w)", text, re.IGNORECASE)
-        for form in exclude
-        if form and (form.lower() in small or not (form + text).isascii())
-    )
 
 
 def plain_text(text: str) -> str:

@@ -1,6 +1,6 @@
 """Courtesies: phrases that make a sentence procedural when nothing of substance stands beside them.
 
-Patterns as in `procedural_statements.py`. Within one kind the longer phrase comes before its own beginning
+Patterns as in `statements.py`. Within one kind the longer phrase comes before its own beginning
 ("no problem" before "no"), and the kinds are in the order in which they are tried at one place: the first
 that matches is cut out.
 """
@@ -161,12 +161,12 @@ OPENS_WITH_NAME = rf"^\W*{NAME}(?: {NAME})?,"
 
 # Words that say nothing of the business on their own.
 EMPTY_WORDS = (
-    r"a|about|actually|add|again|agenda|ah|all|already|also|am|an|and|another|any|anyone|anything|appreciate"
+    r"a|about|actually|add|again|agenda|all|already|also|am|an|and|another|any|anyone|anything|appreciate"
     r"|are|as|at|back|basically|be|been|before|beginning|bit|both|buddy|but|by|can|clarify|closing|color"
-    r"|colour|comment|correctly|could|differently|do|does|doing|don't|dr|earlier|elaborate|else|er|everybody"
+    r"|colour|comment|correctly|could|differently|do|does|doing|don't|dr|earlier|elaborate|else|everybody"
     r"|everyone|everything|few|finally|first|folks|for|from|gentlemen|give|glad|guess|guys|happy|have|he"
-    r"|he's|her|here|him|his|hm|how|i|i'd|i'll|i'm|i've|if|in|is|it|it's|its|just|kind|know|ladies|lastly"
-    r"|later|let|let's|listen|little|look|lot|madam|made|may|maybe|me|mean|minute|missed|mm|moment|more|mr"
+    r"|he's|her|here|him|his|how|i|i'd|i'll|i'm|i've|if|in|is|it|it's|its|just|kind|know|ladies|lastly"
+    r"|later|let|let's|listen|little|look|lot|madam|made|may|maybe|me|mean|minute|missed|moment|more|mr"
     r"|mrs|ms|much|my|not|now|obviously|of|oh|on|one|operator|or|our|participants|patience|perhaps|pleasure"
     r"|president|quickly|said|say|second|seconds|see|sense|she|she's|shortly|should|side|sincerely|sir|so"
     r"|some|something|sort|sounds|speak|statement|still|take|talk|team|tell|terms|than|that|that'll|that's"

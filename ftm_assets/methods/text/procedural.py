@@ -1,4 +1,4 @@
-"""Procedural sentences: what is about the call rather than about the business.
+"""Procedural sentences and topics: what is about the call rather than about the business.
 
 A *statement* ("I'll turn the call over", "forward-looking statements", "a replay will be available") makes a
 sentence procedural whatever else it holds, unless it also holds an amount. A *courtesy* (thanks, a greeting,
@@ -13,7 +13,7 @@ The rules lean towards keeping: evidence lost without a word is worse than a gre
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -23,14 +23,19 @@ import pyarrow.compute as pc
 
 from ftm_assets.methods.text.courtesies import COURTESIES, EMPTY_WORDS, OPENS_WITH_NAME, SPOKEN_TO
 from ftm_assets.methods.text.statements import EXEMPT, STATEMENTS
+from ftm_assets.methods.text.tokens import HESITATION, normal_form, words
+from ftm_assets.methods.text.word_lists import CALL_WORDS
 
 BOILERPLATE = ("safe_harbour", "measures")
+STRONGEST_KEYWORDS = 5
+"""Keywords that decide whether a topic is about the call: the others are about what the call was about."""
+
 INTRODUCTION_GAP = 3
 """So many unmarked sentences in a row, between two marked ones of an introduction, belong to it."""
 
 _NUMBER = r"\d ?%|[$€£] ?\d|\d (?:million|billion|percent|basis points|bps|cents?)\b"
 _CHANGE = r"\b(?:increased|decreased|grew|declined|rose|fell)\b"
-_HESITATION = r"(?i)(?:,\s*)?\b(?:um+|uh+|eh|er)\b(?:[,.…]|-+)*(?:\s+|$)"
+_HESITATION = rf"(?:,\s*)?\b{HESITATION}\b(?:[,.…?!]|-+)*(?:\s+|$)"
 _CUT_WORD = r"(?i)\b(?:(non|pre|post|mid|co|re)|[a-z]{1,4})-+[,…]?\s+"
 _REPEATED = re.compile(r"\b(\w+(?:'\w+)?)(?:[,…-]+\s*|\s+)(?=\1\b)", re.IGNORECASE)
 
@@ -56,6 +61,29 @@ def normalized(text: pa.ChunkedArray) -> pa.Array:
     whole = pc.replace_substring_regex(spoken, pattern=_CUT_WORD, replacement="\\1")
     straight = pc.replace_substring(whole, pattern="’", replacement="'")
     return pa.array([_REPEATED.sub("", t).strip(" -") for t in straight.to_pylist()], pa.string())
+
+
+def topic_is_procedural(keywords: Sequence[str], name: str = "") -> bool:
+    """Return whether a topic is about the call itself, by its `keywords`, strongest first, or its `name`.
+
+    It is if most of its five strongest keywords are, or its name is; a phrase is if more than half of its words
+    are words of the call (`word_lists.CALL_WORDS`).
+
+    >>> topic_is_procedural(["question", "follow-up", "next question", "pricing"], "Pricing")
+    True
+    >>> topic_is_procedural(["pricing", "question"], "Price increases")
+    False
+    """
+    strongest = keywords[:STRONGEST_KEYWORDS]
+    return _call_share(name) > 0.5 or sum(_call_share(k) > 0.5 for k in strongest) > len(strongest) / 2
+
+
+def _call_share(text: str) -> float:
+    said = words(text)
+    return sum(w in _CALL_FORMS for w in said) / max(len(said), 1)
+
+
+_CALL_FORMS = frozenset(map(normal_form, CALL_WORDS))
 
 
 def kinds(text: str) -> list[str]:

@@ -1,98 +1,138 @@
 """The clusterer of one firm's sentences: an exact nearest-neighbour graph and Leiden.
 
-Belongs here: from embeddings to labels, the same labels for the same rows whatever their order, the process
-and the number of threads. Which rows are clustered and what a cluster is called does not.
+Belongs here: from embeddings to labels, the same labels for the same rows whatever their order, the process,
+BLAS and its threads (see `graph.products`). Which rows are clustered and what a cluster is called does not. The
+module loads scikit-learn: import it where it is used.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - see above
 
 from ftm_assets.methods.topics.graph import (
     OUTLIER,
-    SCALE,
     by_size,
+    checked_rows,
     edges,
     exact_neighbors,
-    finite_rows,
     leiden,
+    products,
     search_resolution,
-    unit,
+    seed_of,
+    sort_keys,
 )
+from ftm_assets.methods.vectors import SCALE, finite_rows, unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from ftm_assets.methods.topics.graph import RandomState
+
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
+_LEAST_SHARE = 11 / 16
+"""Share of `sentences_per_topic` that `usual_topics` may bring a cluster down to."""
 _MAX_STEPS = 6
 """Resolutions tried."""
 _TOLERANCE = 0.1
 """The search ends at a number of clusters within this share of the target."""
 
 
-@dataclass(eq=False)
-class GraphClusterer:
-    """Cluster vectors by Leiden on their k-nearest-neighbour graph.
-
-    An estimator in scikit-learn's manner, fit for BERTopic's `hdbscan_model=`. `fit` sets
-
-    - `labels_` (int64, n): 0 is the largest cluster; -1 an outlier. Clusters of one size are in the order of
-      their least vector, so that labels do not depend on the order of rows;
-    - `strength_` (float64, n): cosine to the centroid of the row's cluster, to six digits; 0 for an outlier.
+class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Cluster vectors by direction: Leiden on their k-nearest-neighbour graph.
 
     Identical rows are one node of the graph, so that they share a label and a phrase said fifty times does not
-    bend the graph; sizes count rows. A row of zeros has no direction and is an outlier.
+    bend the graph; sizes count rows. A row of zeros has no direction and is an outlier. Fit for BERTopic's
+    `hdbscan_model=`.
+
+    Parameters
+    ----------
+    n_neighbors : int
+        Neighbours of each vector, by exact cosine.
+    sentences_per_topic : float
+        Rows per cluster to aim at.
+    usual_topics : int
+        Clusters to aim at where that leaves each 11/16 of `sentences_per_topic`: by default a call of 250 sentences
+        is as varied as one of 350. 0: `sentences_per_topic` alone decides.
+    max_topics : int
+        Clusters at most; those beyond, by size, are treated as too small.
+    min_size : int
+        A smaller group joins the nearest cluster, or its rows are outliers.
+    join_similarity : float
+        Cosine of a group's centroid to a cluster's at which it may join.
+    min_rows : int
+        Fewer rows are one cluster.
+    trials : int
+        Independent runs of Leiden, the best of which is kept.
+    iterations : int
+        Passes of Leiden over its own result. On 22 calls, trials x iterations of 1 x 1, 5 x 1 and 3 x 3 agree
+        between seeds to ARI 0.79, 0.82 and 0.87, in 2.5, 7 and 10 ms.
+    random_state : int, RandomState or None
+        Seed of Leiden. None draws one from numpy's global state: other labels each time.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n,), int64
+        0 is the largest cluster; -1 an outlier. Clusters of one size are in the order of their least vector, so
+        that labels do not depend on the order of rows.
+    strength_ : ndarray of shape (n,), float64
+        Cosine to the centroid of the row's cluster, to six digits; 0 for an outlier.
+    n_features_in_ : int
+        Dimension of the vectors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> east, north = np.tile([1.0, 0.1], (12, 1)), np.tile([0.1, 1.0], (10, 1))
+    >>> clusterer = GraphClusterer(sentences_per_topic=11).fit(np.vstack([east, north]))
+    >>> np.bincount(clusterer.labels_).tolist()
+    [12, 10]
+
     """
 
-    n_neighbors: int = 7
-    """Neighbours of each vector, by exact cosine."""
-    sentences_per_topic: float = 16
-    """Rows per cluster to aim at."""
-    usual_topics: int = 22
-    """Clusters to aim at where that leaves `least_sentences_per_topic` rows each: a call of 250 sentences is
-    as varied as one of 350."""
-    least_sentences_per_topic: float = 11
-    max_topics: int = 30
-    """Clusters at most; those beyond, by size, are treated as too small."""
-    min_size: int = 5
-    """A smaller group joins the nearest cluster, or its rows are outliers."""
-    join_similarity: float = 0.35
-    """Cosine of a group's centroid to a cluster's at which it may join."""
-    min_rows: int = 10
-    """Fewer rows are one cluster."""
-    trials: int = 3
-    """Independent runs of Leiden, the best of which is kept."""
-    iterations: int = 3
-    """Passes of Leiden over its own result. On 22 calls, trials x iterations of 1 x 1, 5 x 1 and 3 x 3 agree
-    between seeds to ARI 0.79, 0.82 and 0.87, in 2.5, 7 and 10 ms."""
-    seed: int = 42
-    """Seed of Leiden."""
-
-    def get_params(self, deep: bool = True) -> dict[str, float]:  # noqa: ARG002 - scikit-learn's signature
-        """Return the parameters by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+    def __init__(
+        self,
+        *,
+        n_neighbors: int = 7,
+        sentences_per_topic: float = 16,
+        usual_topics: int = 22,
+        max_topics: int = 30,
+        min_size: int = 5,
+        join_similarity: float = 0.35,
+        min_rows: int = 10,
+        trials: int = 3,
+        iterations: int = 3,
+        random_state: RandomState = 42,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.sentences_per_topic = sentences_per_topic
+        self.usual_topics = usual_topics
+        self.max_topics = max_topics
+        self.min_size = min_size
+        self.join_similarity = join_similarity
+        self.min_rows = min_rows
+        self.trials = trials
+        self.iterations = iterations
+        self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
         """Cluster the rows of `X` (n, d), any real dtype, any length, n ≥ 0; `y` is ignored.
 
         Raises ValueError if `X` is not two-dimensional or a row is not finite.
         """
-        nodes, node_of_row = _nodes(finite_rows(X))
+        rows = checked_rows(self, X)
+        self._seed = seed_of(self.random_state)
+        nodes, node_of_row = _nodes(rows)
         counts = np.bincount(node_of_row, minlength=len(nodes))
         labels = self._label(nodes, counts)
         strength = _strength(nodes, counts, labels)
         self.labels_: Ints = labels[node_of_row]
         self.strength_: Floats = strength[node_of_row]
         return self
-
-    def fit_predict(self, X: ArrayLike, y: object = None) -> Ints:  # noqa: N803
-        """Cluster the rows of `X` and return `labels_`."""
-        return self.fit(X, y).labels_
 
     def _label(self, nodes: Floats, counts: Ints) -> Ints:
         labels = np.full(len(nodes), OUTLIER, dtype=np.int64)
@@ -103,10 +143,8 @@ class GraphClusterer:
 
     def _partition(self, nodes: Floats, counts: Ints) -> Ints:
         n_rows = int(counts.sum())
-        target = max(
-            n_rows / self.sentences_per_topic, min(self.usual_topics, n_rows / self.least_sentences_per_topic)
-        )
-        target = min(target, self.max_topics)
+        aimed_at = n_rows / self.sentences_per_topic
+        target = min(max(aimed_at, min(self.usual_topics, aimed_at / _LEAST_SHARE)), self.max_topics)
         if n_rows < self.min_rows or len(nodes) == 1 or target < 1.5:
             return np.zeros(len(nodes), dtype=np.int64)
         neighbors, similarity = exact_neighbors(nodes, min(self.n_neighbors, len(nodes) - 1))
@@ -114,7 +152,7 @@ class GraphClusterer:
 
         def partition(resolution: float) -> Ints:
             groups = leiden(
-                graph, len(nodes), resolution, seed=self.seed, iterations=self.iterations, trials=self.trials
+                graph, len(nodes), resolution, seed=self._seed, iterations=self.iterations, trials=self.trials
             )
             return self._settle(groups, nodes, counts)
 
@@ -131,7 +169,7 @@ class GraphClusterer:
         if n_kept == 0:
             return np.zeros(len(nodes), dtype=np.int64)
         centroids = _centroids(nodes, counts, groups)
-        similarity = _rounded(centroids[n_kept:] @ centroids[:n_kept].T)
+        similarity = products(centroids[n_kept:], centroids[:n_kept])
         fate = np.arange(len(sizes))
         if len(similarity):
             nearest = similarity.argmax(axis=1)
@@ -154,10 +192,9 @@ def _nodes(rows: Floats) -> tuple[Floats, Ints]:
     """
     if rows.size == 0:  # no rows, or no dimensions: no direction
         return np.zeros((min(len(rows), 1), 1)), np.zeros(len(rows), dtype=np.int64)
-    digits = np.ascontiguousarray(np.rint(unit(rows) * SCALE).astype("<i4"))
-    keys = digits.view(np.dtype((np.void, digits.dtype.itemsize * digits.shape[1]))).ravel()
-    _, first, node_of_row = np.unique(keys, return_index=True, return_inverse=True)
-    return digits[first] / SCALE, node_of_row.astype(np.int64)
+    directions = unit(rows)
+    _, first, node_of_row = np.unique(sort_keys(directions), return_index=True, return_inverse=True)
+    return np.rint(directions[first] * SCALE) / SCALE + 0.0, node_of_row.astype(np.int64)
 
 
 def _centroids(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
@@ -165,7 +202,7 @@ def _centroids(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
     members = np.zeros((int(labels.max()) + 1, len(nodes)))
     inside = np.flatnonzero(labels != OUTLIER)
     members[labels[inside], inside] = counts[inside]
-    sums = members @ nodes
+    sums = members @ np.rint(nodes * SCALE) / SCALE  # whole numbers: the same sums whatever BLAS
     norms = np.sqrt((sums**2).sum(axis=1, keepdims=True))
     centroids: Floats = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 1 / SCALE)
     return centroids

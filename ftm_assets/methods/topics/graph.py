@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ftm_assets.methods.vectors import SCALE, finite_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,44 +16,42 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Edge = tuple[str, str, float]
+    RandomState = int | np.random.RandomState | None
 
 OUTLIER = -1
 
-DIGITS = 6
-"""Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
-SCALE = 10**DIGITS
 _BLOCK = 1024
 """Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
 _MIN_WEIGHT = 0.01
 """Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
 
 
-def finite_rows(x: ArrayLike) -> Floats:
-    """Return the rows of `x` (n, d), n ≥ 0, in float64.
+def checked_rows(estimator: Any, x: ArrayLike) -> Floats:
+    """Return the rows that `estimator` is to fit, float64 (n, d), and set its `n_features_in_`.
 
-    Raises ValueError if `x` is not two-dimensional, or naming the first row that is not finite.
+    Checked as scikit-learn checks them, but that no rows are rows too, and one that is not finite is named.
     """
-    rows = np.asarray(x, dtype=np.float64)
-    if rows.size == 0 and rows.ndim < 2:
-        rows = rows.reshape(0, 0)
-    if rows.ndim != 2:
-        raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
-    if not (finite := np.isfinite(rows).all(axis=1)).all():
-        raise ValueError(f"row {int(finite.argmin())} is not finite: embed it again, or leave it out")
-    return rows
+    from sklearn.utils.validation import validate_data
+
+    rows = np.zeros((0, 0)) if isinstance(x, list) and not x else x
+    rows = validate_data(
+        estimator,
+        rows,
+        dtype=np.float64,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        ensure_min_features=0,
+    )
+    return finite_rows(rows)
 
 
-def unit(rows: Floats) -> Floats:
-    """Return the rows at unit length; a row of zeros stays one."""
-    if rows.size == 0:
-        return rows
-    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
-    scaled = np.divide(
-        rows, largest, out=np.zeros_like(rows), where=largest > 0
-    )  # so that no square overflows
-    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-    directions: Floats = np.divide(scaled, norms, out=scaled, where=norms > 0)
-    return directions
+def seed_of(random_state: RandomState) -> int:
+    """Return the seed that scikit-learn's `random_state` means: an integer is one itself."""
+    from sklearn.utils import check_random_state
+
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def by_size(labels: Ints, counts: Ints) -> Ints:
@@ -71,6 +71,29 @@ def by_size(labels: Ints, counts: Ints) -> Ints:
     return rank[labels]
 
 
+def sort_keys(unit: NDArray[np.floating]) -> NDArray[np.void]:
+    """Return a key per row of `unit` (n, d), values in [-1, 1]: equal for rows that are equal to six digits.
+
+    Keys sort as the numbers do, the first column first, so that rows a little different, as another processor
+    gives them, are in the same order still: Leiden's path depends on the order of nodes.
+    """
+    # Bytes sort as unsigned numbers do if the highest comes first.
+    whole = np.ascontiguousarray((np.rint(unit * SCALE).astype(np.int64) + 2**31).astype(">u4"))
+    return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
+
+
+def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
+    """Return the inner products of the rows of `a` (n, d) and `b` (m, d), to six digits: float64 (n, m).
+
+    The same bits whatever BLAS, its threads and the processor: rows count in millionths, and float64 holds
+    whole numbers and their sums exactly, in whatever order they are added. Rows are of length one or so: the
+    sums must stay below 2^53 millionths squared.
+    """
+    left, right = np.rint(a.astype(np.float64) * SCALE), np.rint(b.astype(np.float64) * SCALE)
+    found: Floats = np.rint(left @ right.T / SCALE) / SCALE
+    return found
+
+
 def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
     """Return indices and cosines, to six digits, of the k nearest other rows of `unit` (n, d), k < n: (n, k) each.
 
@@ -78,10 +101,10 @@ def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
     """
     n = len(unit)
     neighbors, similarity = np.empty((n, k), dtype=np.int64), np.empty((n, k))
-    wide = unit.astype(np.float64, copy=False)
+    whole = np.rint(unit.astype(np.float64) * SCALE)  # no rounding in products, whatever BLAS: see `products`
     for start in range(0, n, _BLOCK):
         stop = min(start + _BLOCK, n)
-        cosine = np.rint(wide[start:stop] @ wide.T * SCALE).astype(np.int64)
+        cosine = np.rint(whole[start:stop] @ whole.T / SCALE).astype(np.int64)
         cosine[np.arange(stop - start), np.arange(start, stop)] = -2 * SCALE  # not its own neighbour
         # One integer per pair that ranks by similarity, then by node: no ties, so the k least are one set.
         rank = -cosine * n + np.arange(n)

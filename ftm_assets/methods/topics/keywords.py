@@ -1,7 +1,8 @@
 """Keywords of classes of sentences: readable c-TF-IDF terms, for the topics of a firm and for themes.
 
-Belongs here: what counts as a word, what two words have in common (inflection), which words say nothing
-(English, speech, earnings calls, the firm's own name), and how terms are weighted and chosen.
+Belongs here: which words of a text may be keywords (not those of English, speech, earnings calls and the firm's
+own name), and how terms are weighted and chosen. What a word is, is in `text.tokens`; a name, in
+`text.firm_names`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from ftm_assets.methods.text.words import (
-    CONNECTORS,
-    FIRM_SUFFIXES,
-    GENERIC_NAME_INFLECTED,
+from ftm_assets.methods.text.firm_names import CONNECTORS, PLAIN_FORMS, name_words
+from ftm_assets.methods.text.tokens import ENDING, WORD, is_hesitation, normal_form
+from ftm_assets.methods.text.word_lists import (
     STOP_EXACT,
     STOP_INFLECTED,
     WEAK_INFLECTED,
@@ -30,22 +30,12 @@ if TYPE_CHECKING:
 Term = tuple[str, ...]
 """A term as the normal forms of its words, e.g. ("supply", "chain")."""
 
-_TOKEN = re.compile(r"(?:[^\W\d_]\.){2,}|[^\W_]++(?:[&'’\-][^\W_]++)*+(?!-(?!-))")
-"""Dotted abbreviations (U.S.), else letters and digits joined by &, apostrophe or hyphen (R&D, COVID-19).
-A word that breaks off ("the admini- the administration") is none."""
-
-_CONTRACTION = re.compile(r"['’](?:s|re|ve|ll|d|m)?$")
-
 _FIGURE = re.compile(
     r"[\d\-]*\d(?:st|nd|rd|th|s|x|bps?|mm|bn|m|b|k|pm|am|[a-z]*-(?:days?|weeks?|months?|years?|percent|fold|plus))?"
     r"|[qh]\d+(?:-\d+)?|\d+[qh]\d*|fy-?\d+|(?:low|mid|high)(?:-to-(?:low|mid|high))?-?\d*s?"
     r"|[a-z\-]*-?digits?|[a-z]"
 )
 """Figures, periods (Q3, FY20, mid-2021) and single letters. 5G, B2B, GLP-1 and COVID-19 are words."""
-
-_IRREGULAR = {"children": "child", "men": "man", "women": "woman", "news": "news", "covid-19": "covid"}
-_NOT_INFLECTED = frozenset({"marketing", "building", "housing", "rating", "earnings", "engineering"})
-"""Nouns whose -ing is not the verb's: a rating is not a rate, marketing is not a market."""
 
 _MAX_PER_WORD = 2
 """A word may occur in this many keywords of a class: "gross margin", "operating margin", no third."""
@@ -89,12 +79,6 @@ def class_keywords(
     ]
 
 
-def initials(name: str) -> str:
-    """Return the initials by which a firm of several words may be called, "GE" for "General Electric Co"; or ""."""
-    words = [w for w in _name_words(name) if w not in CONNECTORS]
-    return "".join(w[0] for w in words).upper() if len(words) > 1 else ""
-
-
 # --- words ---------------------------------------------------------------------------------------------
 
 
@@ -121,7 +105,7 @@ class _Text(NamedTuple):
 
 def _parse(text: str) -> _Text:
     tokens, joined, end = [], [], 0
-    for match in _TOKEN.finditer(text):
+    for match in WORD.finditer(text):
         token = _token(match.group())
         tokens.append(token)
         start = match.start()
@@ -132,11 +116,12 @@ def _parse(text: str) -> _Text:
 
 @lru_cache(maxsize=200_000)
 def _token(spoken: str) -> _Token:
-    form = _CONTRACTION.sub("", spoken)
+    form = ENDING.sub("", spoken)
     lower = form.lower()
     normal = normal_form(lower)
     is_content = not (
-        lower in _function_words()
+        is_hesitation(form)
+        or lower in _function_words()
         or normal in _STOP_FORMS
         or lower.endswith(("n't", "n’t"))
         or _FIGURE.fullmatch(lower)
@@ -151,60 +136,11 @@ def _function_words() -> frozenset[str]:
     return frozenset(ENGLISH_STOP_WORDS - WRONG_STOP_WORDS) | STOP_EXACT
 
 
-def _measure(stem: str) -> int:
-    """Count the vowel-consonant sequences of a stem: m in Porter's rules."""
-    return len(re.findall(r"[aeiouy]+[^aeiouy]+", stem))
-
-
-def _is_short(stem: str) -> bool:
-    """Tell whether a stem ends consonant-vowel-consonant (not w, x, y), as "pric": Porter's *o."""
-    return re.search(r"[^aeiouy][aeiouy][^aeiouywx]$", stem) is not None
-
-
-def normal_form(word: str) -> str:
-    """Return the form that all inflections of a lower-case word share; not always itself a word.
-
-    The inflectional steps of Porter's stemmer (1a with Porter2's rule for -s, 1b, 1c, 5; Porter 1980, Program
-    14(3), 130-137). The derivational ones are left out: they turn production into product, customer into
-    custom and utility and utilization into one.
-    """
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if word.endswith("ies") and len(word) > 4:
-        word = word[:-3] + "y"
-    elif word.endswith("sses"):
-        word = word[:-2]
-    elif word.endswith("s") and not word.endswith(("ss", "us")) and re.search(r"[aeiouy].", word[:-1]):
-        word = word[:-1]
-    if word not in _NOT_INFLECTED and (verb := re.fullmatch(r"(.*[aeiouy].*)(?:ed|ing)", word)):
-        word = verb[1]
-        if word.endswith(("at", "bl", "iz")) or (_measure(word) == 1 and _is_short(word)):
-            word += "e"
-        elif re.search(r"([^aeiouylsz])\1$", word):
-            word = word[:-1]
-    if word.endswith("e") and ((m := _measure(word[:-1])) > 1 or (m == 1 and not _is_short(word[:-1]))):
-        word = word[:-1]
-    if word.endswith("ll") and _measure(word[:-1]) > 1:
-        word = word[:-1]
-    return word
-
-
 _STOP_FORMS = frozenset(map(normal_form, STOP_INFLECTED))
 _WEAK_FORMS = frozenset(map(normal_form, WEAK_INFLECTED))
-_GENERIC_NAME_FORMS = frozenset(map(normal_form, GENERIC_NAME_INFLECTED))
 
 
 # --- names and case -------------------------------------------------------------------------------------
-
-
-def _name_words(name: str) -> list[str]:
-    """Return the lower-case words of a firm's name without legal form and outer connectors."""
-    words = [_CONTRACTION.sub("", w).lower() for w in _TOKEN.findall(name)]
-    while words and (words[-1] in FIRM_SUFFIXES or words[-1] in CONNECTORS):
-        words.pop()
-    while words and words[0] in CONNECTORS:
-        words.pop(0)
-    return words
 
 
 @dataclass(frozen=True)
@@ -219,15 +155,16 @@ class _Names:
     @classmethod
     def of(cls, names: Iterable[str]) -> _Names:
         words: set[str] = set()
+        single: set[str] = set()
         phrases: defaultdict[str, set[Term]] = defaultdict(set)
         for name in names:
-            full = [normal_form(w) for w in _name_words(name)]
-            words.update(w for w in full if w not in CONNECTORS)
+            full = [normal_form(w) for w in name_words(name)]
+            (words if len(full) > 1 else single).update(w for w in full if w not in CONNECTORS)
             for variant in (full, [w for w in full if w not in CONNECTORS]):
                 for length in range(2, len(variant) + 1):
                     phrases[variant[0]].add(tuple(variant[:length]))
         ordered = {first: tuple(sorted(p, key=lambda t: (-len(t), t))) for first, p in phrases.items()}
-        return cls(frozenset(words - _GENERIC_NAME_FORMS), ordered)
+        return cls(frozenset(words - PLAIN_FORMS | single), ordered)
 
     def has(self, token: _Token, casing: _Casing) -> bool:
         """Tell whether a word belongs to a name and is used as one."""

@@ -7,10 +7,8 @@ firms, and what value is a reason to look, is the asset's and its checks'.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.topics.keywords import normal_form
-from ftm_assets.methods.topics.of_firm import FirmParams, cluster
-from ftm_assets.methods.topics.of_quarter import PROCEDURAL_WORDS
+from ftm_assets.methods.text.procedural import topic_is_procedural
+from ftm_assets.methods.text.tokens import words
+from ftm_assets.methods.topics.firm_model import FirmParams, cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,9 +46,6 @@ _EPSILON = 1e-12
 
 _TOKENS_AT_ONCE = 20_000
 """Tokens whose windows are held at once: at most about two million cells."""
-
-_WORD = re.compile(r"(?:[^\W\d_]\.){2,}|[^\W_]++(?:[&'’\-][^\W_]++)*+")
-_ENDING = re.compile(r"['’](?:s|re|ve|ll|d|m)?$")
 
 
 class Measure(NamedTuple):
@@ -88,16 +83,6 @@ class Coherence:
 
 
 # --- words ----------------------------------------------------------------------------------------------
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text in the form that all inflections share (`keywords.normal_form`)."""
-    return [_normal(w) for w in _WORD.findall(text)]
-
-
-@lru_cache(maxsize=200_000)
-def _normal(word: str) -> str:
-    return normal_form(_ENDING.sub("", word).lower())
 
 
 def topic_words(keywords: Iterable[str], top_words: int = TOP_WORDS) -> list[str]:
@@ -231,15 +216,6 @@ def diversity(topics: Iterable[Sequence[str]], top_words: int = TOP_WORDS) -> fl
 # --- shares ---------------------------------------------------------------------------------------------
 
 
-def is_procedural(keywords: Sequence[str]) -> bool:
-    """Tell whether most words of a topic's keywords are words of the call itself (`PROCEDURAL_WORDS`)."""
-    said = topic_words(keywords)
-    return sum(w in _PROCEDURAL for w in said) > len(said) / 2
-
-
-_PROCEDURAL = frozenset(map(_normal, PROCEDURAL_WORDS))
-
-
 def firm_measures(firm_status: pa.Table, firm_topics: pa.Table) -> dict[str, Measure]:
     """Return what the topics of all firms say without a sentence being read.
 
@@ -262,7 +238,7 @@ def firm_measures(firm_status: pa.Table, firm_topics: pa.Table) -> dict[str, Mea
     said = int(sizes.sum())
     per_firm = status.column("n_topics").to_numpy()
     n_topics = firm_topics.num_rows
-    procedural = sum(is_procedural(k) for topics in keywords.values() for k in topics)
+    procedural = sum(topic_is_procedural(k) for topics in keywords.values() for k in topics)
     return {
         "n_topics": Measure(float(n_topics), len(spoken)),
         "topics_per_firm_median": Measure(float(np.median(per_firm)) if len(per_firm) else None, len(spoken)),
@@ -299,7 +275,7 @@ def seed_stability(
 ) -> Measure:
     """Return how far clusterings of the same firm with different seeds agree: mean adjusted Rand index.
 
-    `firms` holds the sentence embeddings, turns and positions of each firm (see `firm_topics.cluster`). A firm's
+    `firms` holds the sentence embeddings, turns and positions of each firm (see `firm_model.cluster`). A firm's
     value is the mean over pairs of seeds, from `params.seed` on; outliers are a group of their own. Hubert &
     Arabie (1985), Comparing Partitions, Journal of Classification 2, 193-218: 0 is chance, 1 the same
     partition. Stability as a criterion: Lange et al. (2004), Neural Computation 16, 1299-1323.

@@ -3,30 +3,34 @@
 Leiden on the graph finds where themes are; those that are one but for chance are merged; then every topic
 goes to its nearest centroid, as in spherical k-means (Dhillon & Modha 2001), if it is near enough, else to
 none. Against UMAP and HDBSCAN this places more topics, finds planted themes better and takes a fraction of the
-time: see docs/benchmarks.md.
+time: see docs/benchmarks.md. The module loads scikit-learn: import it where it is used.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - see above
 
 from ftm_assets.methods.topics.graph import (
-    DIGITS,
     OUTLIER,
     by_size,
+    checked_rows,
     edges,
     exact_neighbors,
-    finite_rows,
     leiden,
+    products,
     search_resolution,
-    unit,
+    seed_of,
+    sort_keys,
 )
+from ftm_assets.methods.vectors import DIGITS, unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from ftm_assets.methods.topics.graph import RandomState
 
     Floats = NDArray[np.float32]
     Ints = NDArray[np.int64]
@@ -44,35 +48,69 @@ _ROUNDS = 6
 """Rounds of assignment at most; they end when fewer than one topic in a thousand moves."""
 
 
-@dataclass(eq=False)
-class ThemeClusterer:
-    """Clusters vectors by direction; scikit-learn's fit / labels_ interface, fit for BERTopic's `hdbscan_model=`.
+class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Cluster the topics of many firms by direction; topics near no theme are outliers.
 
-    After `fit`: `labels_` int64 (n,), themes by size from 0, -1 for none; `similarity_` float64 (n,), the
-    cosine of each row to the centroid of its theme, or of the nearest one for an outlier. Cosines are between
-    centred vectors: what all topics have in common, that they are talk of companies, is taken away first.
+    Cosines are between centred vectors: what all topics have in common, that they are talk of companies, is
+    taken away first. Fit for BERTopic's `hdbscan_model=`.
+
+    Parameters
+    ----------
+    granularity : float
+        Themes aimed at: this times the square root of the number of topics, e.g. 28 of 300 and 506 of 100,000.
+    merge_similarity : float
+        Similarity of two themes (see `_likeness`) at which they are one; then there are fewer than aimed at.
+    min_topics : int
+        Smallest theme; grows with the square root of n (see `smallest`).
+    growth : float
+        How fast the smallest theme grows: `growth * sqrt(n)` is added.
+    n_neighbors : int
+        Neighbours of each topic in the graph.
+    join_similarity : float
+        Cosine to a theme's centroid below which a topic is in none.
+    max_share : float
+        A theme with a larger share of at least 200 topics is split.
+    random_state : int, RandomState or None
+        Seed of NN-descent and Leiden. None draws one from numpy's global state: other labels each time.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n,), int64
+        Themes by size from 0; -1 for a topic in none.
+    similarity_ : ndarray of shape (n,), float64
+        Cosine of each row to the centroid of its theme, or of the nearest one for an outlier.
+    n_features_in_ : int
+        Dimension of the vectors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> topics = np.vstack([np.tile(axis, (4, 1)) for axis in np.eye(3)])
+    >>> ThemeClusterer().fit_predict(topics).tolist()
+    [2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0]
+
     """
 
-    granularity: float = 1.6
-    """Themes aimed at: this times the square root of the number of topics, e.g. 28 of 300 and 506 of 100,000."""
-    merge_similarity: float = 0.8
-    """Similarity of two themes (see `_likeness`) at which they are one; then there are fewer than aimed at."""
-    min_topics: int = 4
-    """Smallest theme; grows with the square root of n (see `smallest`)."""
-    growth: float = 0.05
-    """How fast the smallest theme grows: `growth * sqrt(n)` is added."""
-    n_neighbors: int = 12
-    """Neighbours of each topic in the graph."""
-    join_similarity: float = 0.35
-    """Cosine to a theme's centroid below which a topic is in none."""
-    max_share: float = 0.15
-    """A theme with a larger share of at least 200 topics is split."""
-    seed: int = 42
-    """Seed of NN-descent and Leiden."""
-
-    def get_params(self, deep: bool = True) -> dict[str, float]:  # noqa: ARG002 - scikit-learn's signature
-        """Return the parameters by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+    def __init__(
+        self,
+        *,
+        granularity: float = 1.6,
+        merge_similarity: float = 0.8,
+        min_topics: int = 4,
+        growth: float = 0.05,
+        n_neighbors: int = 12,
+        join_similarity: float = 0.35,
+        max_share: float = 0.15,
+        random_state: RandomState = 42,
+    ) -> None:
+        self.granularity = granularity
+        self.merge_similarity = merge_similarity
+        self.min_topics = min_topics
+        self.growth = growth
+        self.n_neighbors = n_neighbors
+        self.join_similarity = join_similarity
+        self.max_share = max_share
+        self.random_state = random_state
 
     def smallest(self, n: int) -> int:
         """Return the smallest theme among n topics: 4 of 300, 5 of 1,000, 19 of 100,000."""
@@ -83,7 +121,9 @@ class ThemeClusterer:
 
         Raises ValueError where a value is not finite. Memory beside X: three copies of it in float32.
         """
-        points, where, counts = _distinct(_unit(X))
+        rows = checked_rows(self, X)
+        self._seed = seed_of(self.random_state)
+        points, where, counts = _distinct(_unit(rows))
         usable = np.flatnonzero(points.any(axis=1))
         labels = np.full(len(points), OUTLIER, dtype=np.int64)
         similarity = np.zeros(len(points))
@@ -93,10 +133,6 @@ class ThemeClusterer:
         self.labels_: Ints = labels[where]
         self.similarity_: NDArray[np.float64] = similarity[where]
         return self
-
-    def fit_predict(self, X: ArrayLike, y: object = None) -> Ints:  # noqa: N803
-        """Fit and return the labels."""
-        return self.fit(X, y).labels_
 
     def _cluster(self, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
         n = int(counts.sum())
@@ -110,11 +146,11 @@ class ThemeClusterer:
     def _themes(
         self, points: Floats, counts: Ints, target: float, smallest: int
     ) -> tuple[Ints, NDArray[np.float64]]:
-        neighbors, similarity = _neighbors(points, min(self.n_neighbors, len(points) - 1), self.seed)
+        neighbors, similarity = _neighbors(points, min(self.n_neighbors, len(points) - 1), self._seed)
         graph = edges(neighbors, similarity)
 
         def partition(resolution: float) -> Ints:
-            groups = leiden(graph, len(points), resolution, seed=self.seed, iterations=2, trials=1)
+            groups = leiden(graph, len(points), resolution, seed=self._seed, iterations=2, trials=1)
             return _without_small(groups, counts, smallest)
 
         groups = search_resolution(
@@ -160,9 +196,9 @@ class ThemeClusterer:
         return _ranked(labels, points, counts)
 
 
-def _unit(x: ArrayLike) -> Floats:
-    rows = finite_rows(x)
-    return unit(rows if rows.size else np.zeros((len(rows), 1))).astype(np.float32)
+def _unit(rows: NDArray[np.floating]) -> Floats:
+    wide: NDArray[np.float64] = rows.astype(np.float64) if rows.size else np.zeros((len(rows), 1))
+    return unit(wide).astype(np.float32)
 
 
 def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
@@ -170,9 +206,9 @@ def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
 
     Equal rows then share a label, and the caller's order plays no part.
     """
-    rounded = np.ascontiguousarray(np.round(unit, DIGITS) + np.float32(0))  # + 0: no negative zero
-    keys = rounded.view(np.dtype((np.void, rounded.dtype.itemsize * rounded.shape[1]))).ravel()
-    _, first, where, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    _, first, where, counts = np.unique(
+        sort_keys(unit), return_index=True, return_inverse=True, return_counts=True
+    )
     return unit[first], where.reshape(-1).astype(np.int64), counts.astype(np.int64)
 
 
@@ -239,7 +275,7 @@ def _likeness(labels: Ints, points: Floats) -> NDArray[np.float64]:
     sizes = np.bincount(labels[labels != OUTLIER]).astype(np.float64)
     sums = _sums(points, labels, np.ones(len(points)))
     within = ((sums**2).sum(axis=1) - sizes) / np.maximum(sizes * (sizes - 1), 1)
-    between = sums @ sums.T / np.outer(sizes, sizes)
+    between = np.einsum("ik,jk->ij", sums, sums) / np.outer(sizes, sizes)  # no BLAS: one order of adding
     coherence = np.sqrt(np.maximum(within, 1e-6))
     likeness = np.clip(between / np.outer(coherence, coherence), -1, 1)
     # A group without any coherence is like no other.
@@ -252,7 +288,7 @@ def _nearest(points: Floats, centroids: Floats) -> tuple[Ints, NDArray[np.float6
     """Return for each row its nearest centroid and the cosine to it, to six digits; ties go to the first."""
     nearest, similarity = np.empty(len(points), dtype=np.int64), np.empty(len(points))
     for start in range(0, len(points), _BLOCK):
-        cosine = np.round(points[start : start + _BLOCK] @ centroids.T, DIGITS)
+        cosine = products(points[start : start + _BLOCK], centroids)
         best = cosine.argmax(axis=1)
         nearest[start : start + _BLOCK] = best
         similarity[start : start + _BLOCK] = cosine[np.arange(len(best)), best]
@@ -290,9 +326,9 @@ def _linked(points: Floats, similarity: float) -> Ints:
 
     labels: Ints = (
         AgglomerativeClustering(
-            n_clusters=None, metric="cosine", linkage="average", distance_threshold=1 - similarity
+            n_clusters=None, metric="precomputed", linkage="average", distance_threshold=1 - similarity
         )
-        .fit_predict(points)
+        .fit_predict(1 - products(points, points))
         .astype(np.int64)
     )
     return labels

@@ -19,22 +19,21 @@ from ftm_resources import settings
 def ftm_executor(context: dg.InitExecutorContext) -> Executor:
     """Build the executor of FTM_EXECUTOR: `in_process`, `multiprocess` or `ecs`.
 
-    Read when a run starts, not when the code is loaded. Raises DagsterInvariantViolationError, naming the
-    value, if it is none of the three.
+    Read when a run starts, not when the code is loaded. Raises
+    DagsterInvariantViolationError, naming the value, if it is none of the three.
     """
-    name = settings.get("FTM_EXECUTOR")
+    try:
+        name = settings.current().ftm_executor
+    except settings.SettingsError as error:  # Dagster's own kind of error fails the run and is shown with it
+        raise dg.DagsterInvariantViolationError(str(error)) from error
     config = {**context.executor_config, "retries": {"enabled": {}}}
     if name == "in_process":
         return _create(dg.in_process_executor, context, {"retries": config["retries"]})
     if name == "multiprocess":
         return _create(dg.multiprocess_executor, context, config)
-    if name == "ecs":
-        from ftm_assets.orchestration.execution.ecs_steps import ecs_step_executor  # noqa: PLC0415 - boto3 is loaded with it
+    from ftm_assets.orchestration.execution.ecs_steps import ecs_step_executor  # noqa: PLC0415 - boto3 is loaded with it
 
-        return ecs_step_executor(context)
-    raise dg.DagsterInvariantViolationError(
-        f"FTM_EXECUTOR is {name!r}; it must be in_process, multiprocess or ecs"
-    )
+    return ecs_step_executor(context)
 
 
 def _create(

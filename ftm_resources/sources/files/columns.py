@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, time
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_resources.sources.base import COMPONENTS, MAX_PROBLEMS, Problem
+from ftm_resources.sources.base import MAX_PROBLEMS, Problem
+from ftm_resources.tables.components import COMPONENTS
 
 REQUIRED = (
     "companyid",

@@ -10,6 +10,7 @@ and exports that lost the time of day look just so.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,17 +20,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_resources.sources.base import (
-    COMPONENTS,
-    Problem,
-    Progress,
-    SourceError,
-    TranscriptSource,
-    call_date,
-    quarters_of,
-)
+from ftm_resources import quarters
+from ftm_resources.sources.base import Problem, Progress, SourceError, TranscriptSource
 from ftm_resources.sources.files.columns import Problems, is_midnight, normalise
 from ftm_resources.sources.files.tabular import ENDINGS, batches
+from ftm_resources.tables.components import COMPONENTS
 
 ADVICE = "Nothing was written. Correct the files, or take them out, and run again."
 
@@ -73,6 +68,18 @@ class FilesSource(TranscriptSource):
         if not found:
             raise self._error(f"holds no {', '.join(ENDINGS)} file")
         return found
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the path and the SHA-256 of the file; of a folder, of its files' names and contents together."""
+        files, whole = self.files(), hashlib.sha256()
+        for file in files:
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256")
+            if files == [self._path]:
+                whole = content
+            else:
+                whole.update(f"{content.hexdigest()} {self._label(file)}\n".encode())
+        return {**super().provenance(), "path": str(self._path.resolve()), "sha256": whole.hexdigest()}
 
     def quarters(self) -> dict[str, int]:
         """Return the quarters that the files hold, each with its components; SourceError where any file is bad."""
@@ -142,7 +149,9 @@ def _dated(rows: pa.Table, has_dates_only: bool) -> pa.Table:
 
 
 def _quarters(rows: pa.Table) -> pa.Array:
-    return quarters_of(call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only")))
+    return quarters.of_dates(
+        quarters.call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only"))
+    )
 
 
 def _times(rows: pa.Table) -> pa.Table:

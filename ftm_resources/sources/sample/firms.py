@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from ftm_resources.sources.base import EXCHANGE_ZONE, bounds
+from ftm_resources import quarters
+from ftm_resources.quarters import NEW_YORK
 from ftm_resources.sources.sample.corpus import Aspect, Sector, SubjectKind, corpus
 from ftm_resources.sources.sample.grammar import MONTHS, Dice, Phrase, Scope, say
 
-_NEW_YORK = ZoneInfo(EXCHANGE_ZONE)
 _ORDINAL = ("first", "second", "third", "fourth")
+
+FIRST_YEAR = 2000
+"""The sample speaks from this year on."""
 
 BLOCK = 48
 """In every 48 firms in a row each oddity occurs."""
@@ -44,25 +46,25 @@ class Quarter:
     @classmethod
     def parse(cls, key: str) -> Quarter:
         """Parse `2023Q1`; ValueError for anything else and for quarters before 2000Q1."""
-        match = re.fullmatch(r"(2\d{3})Q([1-4])", key)
-        if not match:
-            raise ValueError(f"quarter {key!r} is not of the form 2023Q1, from 2000Q1 on")
-        return cls(key, int(match[1]), int(match[2]))
+        first, last = quarters.bounds(key)
+        if first.year < FIRST_YEAR:
+            raise ValueError(f"the sample has no calls in {key}; its first quarter is {FIRST_YEAR}Q1")
+        return cls(key, first.year, last.month // 3)
 
     @property
     def index(self) -> int:
         """Quarters since 2000Q1."""
-        return (self.year - 2000) * 4 + self.number - 1
+        return quarters.distance(f"{FIRST_YEAR}Q1", self.key)
 
     @property
     def first_day(self) -> date:
         """First day of the quarter."""
-        return bounds(self.key)[0]
+        return quarters.bounds(self.key)[0]
 
     @property
     def last_day(self) -> date:
         """Last day of the quarter."""
-        return bounds(self.key)[1]
+        return quarters.bounds(self.key)[1]
 
     @property
     def reported(self) -> tuple[int, int]:
@@ -72,7 +74,7 @@ class Quarter:
     def words(self, at: datetime) -> dict[str, tuple[Phrase, ...] | str]:
         """Return the slots that depend on the quarter and the time of the call: quarters, years, months."""
         year, number = self.reported
-        local = at.astimezone(_NEW_YORK)
+        local = at.astimezone(NEW_YORK)
         return {
             "quarter_name": f"{_ORDINAL[number - 1]} quarter",
             "next_quarter": f"{_ORDINAL[self.number % 4]} quarter",
@@ -220,10 +222,10 @@ def call_time(quarter: Quarter, firm: Firm, dice: Dice, call: int) -> datetime:
     `after_close` firms speak at 20:30 in New York on the last day, when it is the next quarter in UTC.
     """
     if "after_close" in firm.oddities:
-        local = datetime.combine(quarter.last_day, time(20, 30), _NEW_YORK)
+        local = datetime.combine(quarter.last_day, time(20, 30), NEW_YORK)
         return local.astimezone(UTC)
     day = quarter.first_day + timedelta(days=dice.integer(14, 55) if call == 0 else dice.integer(70, 82))
     if day.weekday() >= 5:
         day += timedelta(days=7 - day.weekday())
     at = dice.pick((time(8), time(8, 30), time(9), time(10), time(11), time(16, 30), time(17)))
-    return datetime.combine(day, at, _NEW_YORK).astimezone(UTC)
+    return datetime.combine(day, at, NEW_YORK).astimezone(UTC)

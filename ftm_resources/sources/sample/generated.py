@@ -15,22 +15,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from ftm_resources.sources.base import COMPONENTS, EXCHANGE_ZONE, Progress, TranscriptSource
+from ftm_resources.quarters import NEW_YORK
+from ftm_resources.sources.base import Progress, TranscriptSource
 from ftm_resources.sources.sample.firms import Firm, Quarter, make_firm
 from ftm_resources.sources.sample.speech import Transcript, make_transcripts
+from ftm_resources.tables.components import COMPONENTS
 
 DEFAULT_SEED = 7
 BATCH_FIRMS = 25
 """Firms per table, and per row group of a file: about 10,000 sentences."""
 FILE_FIRMS = 500
 """Firms per file."""
-_NEW_YORK = ZoneInfo(EXCHANGE_ZONE)
 
 TRUTH = pa.schema(
     [
@@ -61,6 +61,10 @@ class SampleSource(TranscriptSource):
         if firms < 1:
             raise ValueError(f"the sample needs at least one firm, not {firms}")
         self.firms, self.seed = firms, seed
+
+    def provenance(self) -> dict[str, Any]:
+        """Return how many firms were generated from which seed."""
+        return {**super().provenance(), "firms": self.firms, "seed": self.seed}
 
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
         """Yield the speaker turns of a quarter (schema COMPONENTS), 25 firms a table; ValueError if no quarter."""
@@ -114,7 +118,7 @@ def _add(firm: Firm, transcript: Transcript, components: _Columns, truth: _Colum
         "is_date_only": False,
         "gvkey": firm.gvkey,
         "permno": firm.permno,
-        "link_date": transcript.at.astimezone(_NEW_YORK).date() if firm.permno else None,
+        "link_date": transcript.at.astimezone(NEW_YORK).date() if firm.permno else None,
         "ticker": firm.ticker,
         "headline": transcript.headline,
         "keydevid": str(transcript.key_dev_id),

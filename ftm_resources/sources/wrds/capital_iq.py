@@ -15,22 +15,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from ftm_resources.sources.base import (
-    AUDIT,
-    COMPONENTS,
-    EXCHANGE_ZONE,
-    Progress,
-    TranscriptSource,
-    bounds,
-)
-from ftm_resources.sources.finality import finality, less_final
+from ftm_resources.quarters import NEW_YORK, bounds
+from ftm_resources.sources.base import Progress, TranscriptSource
 from ftm_resources.sources.wrds.links import LINK_PRIMARY, LINK_TYPES, GvkeySpan, Link, Links, PermnoSpan
 from ftm_resources.sources.wrds.postgres import PAUSES, Access, Wrds, one_at_a_time, wrds_error
 from ftm_resources.sources.wrds.schema import Tables, day, moment, text, whole
+from ftm_resources.tables.components import AUDIT, COMPONENTS, finality, less_final
 
 EARNINGS_CALL = 48
 """Capital IQ's `keydeveventtypeid` of earnings calls."""
@@ -41,7 +34,6 @@ BATCH_CALLS = 200
 UNKNOWN_SPEAKER = "Unknown"
 """Speaker type of a component without a person."""
 
-_EXCHANGE = ZoneInfo(EXCHANGE_ZONE)
 _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 _CALLS = """
@@ -89,7 +81,7 @@ class Version:
     @property
     def day(self) -> date:
         """The date of the call in New York."""
-        return self.at.date() if self.is_date_only else self.at.astimezone(_EXCHANGE).date()
+        return self.at.date() if self.is_date_only else self.at.astimezone(NEW_YORK).date()
 
     def audited(self, status: str, reason: str | None) -> dict[str, str | None]:
         """Return a row of AUDIT."""

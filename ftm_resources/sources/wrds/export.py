@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ftm_resources.progress import bar
-from ftm_resources.sources.base import COMPONENTS, TranscriptSource
+from ftm_resources.sources.base import TranscriptSource
 from ftm_resources.sources.files.tabular import ENDINGS
+from ftm_resources.tables.components import COMPONENTS
 
 COLUMNS = tuple(n for n in COMPONENTS.names if n != "is_date_only")
 """Columns of the file: that there is no time of day shows in `mostimportantdateutc`, which is text."""

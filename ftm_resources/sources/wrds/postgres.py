@@ -88,38 +88,31 @@ class Access:
 
     @classmethod
     def from_settings(cls) -> Self:
-        """Return what the settings say; SourceError where there are no credentials or a number is none."""
-        host, database = settings.get("WRDS_HOST") or "", settings.get("WRDS_DB") or ""
-        port = int(_number("WRDS_PORT"))
-        passfile = Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
+        """Return what the settings say; SourceError where there are no credentials."""
+        now = settings.current()
+        host, port, database = now.wrds_host, now.wrds_port, now.wrds_db
+        passfile = now.pgpassfile or Path.home() / ".pgpass"
         username, password, origin = _credentials(passfile, host, port, database)
         return cls(
             host=host,
             port=port,
             database=database,
-            sslmode=settings.get("WRDS_SSLMODE") or "",
+            sslmode=now.wrds_sslmode,
             username=username,
             password=password,
             passfile=passfile,
             origin=origin,
-            statement_seconds=_number("WRDS_STATEMENT_TIMEOUT"),
+            statement_seconds=now.wrds_statement_timeout,
         )
-
-
-def _number(name: str) -> float:
-    value = settings.get(name) or ""
-    try:
-        return float(value)
-    except ValueError:
-        raise wrds_error(name, f"{value!r} is not a number", f"Set {name} to one.") from None
 
 
 def _credentials(passfile: Path, host: str, port: int, database: str) -> tuple[str, str, str]:
     """Return user, password and origin: the environment's, else the secret's, else the password file's."""
-    username, password = settings.get("WRDS_USERNAME"), settings.get("WRDS_PASSWORD")
+    now = settings.current()
+    username, password = now.wrds_username, settings.secret(now.wrds_password)
     if username and password:
         return username, password, "WRDS_USERNAME and WRDS_PASSWORD"
-    if secret := settings.get("WRDS_SECRET_ID"):
+    if secret := now.wrds_secret_id:
         return *_secret(secret), f"AWS secret {secret}"
     if password:
         raise wrds_error("WRDS_USERNAME", "is not set, though WRDS_PASSWORD is", "Set both, or neither.")

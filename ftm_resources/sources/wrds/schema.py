@@ -65,13 +65,14 @@ class Tables:
     @classmethod
     def from_settings(cls) -> Self:
         """Return what the settings name; SourceError, naming the setting, where one is no name."""
-        schema = "WRDS_TRANSCRIPT_SCHEMA"
+        now = settings.current()
+        variable, schema = "WRDS_TRANSCRIPT_SCHEMA", now.wrds_transcript_schema
         return cls(
-            details=_setting(schema, "wrds_transcript_detail"),
-            components=_setting(schema, "ciqtranscriptcomponent"),
-            people=_setting(schema, "wrds_transcript_person"),
-            gvkeys=_setting("WRDS_GVKEY_TABLE"),
-            links=_setting("WRDS_LINK_TABLE"),
+            details=_setting(variable, schema, "wrds_transcript_detail"),
+            components=_setting(variable, schema, "ciqtranscriptcomponent"),
+            people=_setting(variable, schema, "wrds_transcript_person"),
+            gvkeys=_setting("WRDS_GVKEY_TABLE", now.wrds_gvkey_table),
+            links=_setting("WRDS_LINK_TABLE", now.wrds_link_table),
         )
 
     def __iter__(self) -> Iterator[TableName]:
@@ -103,8 +104,7 @@ class Tables:
         return (self.people.schema, self.people.name, True, True) in found
 
 
-def _setting(setting: str, name: str | None = None) -> TableName:
-    value = settings.get(setting) or ""
+def _setting(setting: str, value: str, name: str | None = None) -> TableName:
     schema, _, own = value.partition(".")
     try:
         return TableName(schema, name if name and not own else own)

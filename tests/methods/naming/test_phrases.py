@@ -1,7 +1,7 @@
 import pytest
 
 from ftm_assets.methods.naming.phrases import clean_speech, noun_phrases, without_lead_in
-from ftm_assets.methods.naming.vocabulary import stem, word_class
+from ftm_assets.methods.naming.word_classes import word_class
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,6 @@ def test_noun_phrases_are_found(sentence, expected):
 )
 def test_verbs_and_cut_off_heads_are_no_phrases(sentence, broken):
     assert broken not in phrases(sentence)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("sale", "sales"),
-        ("declined", "decline"),
-        ("prices", "pricing"),
-        ("company's", "companies"),
-        ("lease", "leases"),
-    ],
-)
-def test_inflections_share_a_stem(one, other):
-    assert stem(one) == stem(other)
 
 
 @pytest.mark.parametrize(

@@ -7,48 +7,9 @@ from ftm_assets.methods.naming.rules import (
     check_name,
     check_summary,
     cut_at_sentence,
-    firm_name_forms,
-    holds_firm_name,
     is_english,
     plain_text,
 )
-
-
-@pytest.mark.parametrize(
-    ("firm", "forms"),
-    [
-        ("Monro Inc", ("Monro Inc", "Monro")),
-        ("Yeti Holdings", ("Yeti Holdings", "Yeti")),
-        ("Rev Group Inc", ("Rev Group Inc", "Rev")),
-        ("New Home Company Inc", ("New Home Company Inc", "New Home")),
-        ("Illumina", ("Illumina",)),
-    ],
-)
-def test_a_firm_is_known_with_and_without_its_legal_form(firm, forms):
-    assert firm_name_forms(firm) == forms
-
-
-def test_tickers_and_brands_are_taken_as_given():
-    assert firm_name_forms("Monro Inc", "MNRO", " Mr. Tire ", "") == (
-        "Monro Inc",
-        "Monro",
-        "MNRO",
-        "Mr. Tire",
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [
-        ("Monro store traffic", True),
-        ("monro's store traffic", True),
-        ("Monroe county stores", False),
-        ("Sales at New Home", True),
-        ("New homes in Phoenix", False),
-    ],
-)
-def test_firm_names_are_found_as_whole_words(name, found):
-    assert holds_firm_name(name, ("Monro", "New Home Company", "New Home")) is found
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ftm_assets.methods.text.procedural import kinds, mark_procedural
-from ftm_assets.methods.text.split import split
+from ftm_assets.methods.text.procedural import kinds, mark_procedural, topic_is_procedural
+from ftm_assets.methods.text.sentence_splitting import split
 
 FIXTURE = Path(__file__).resolve().parents[2] / "fixtures" / "procedural_labels.csv"
 
@@ -392,3 +392,17 @@ def test_hold_announcements_are_procedural_and_holding_the_line_on_price_is_not(
     ids = [str(i) for i in range(len(said))]
     sentences = pa.table({"component_id": ids, "text": list(said)})
     assert mark_procedural(sentences).tolist() == list(said.values())
+
+
+@pytest.mark.parametrize(
+    ("keywords", "name", "procedural"),
+    [
+        (["next question", "operator", "Thanks"], "", True),
+        (["question", "gross margin"], "Gross margin", False),
+        (["gross margin", "pricing"], "Question and answer", True),
+        (["pricing", "freight", "tariffs", "question", "operator", "thanks", "call", "webcast"], "", False),
+        ([], "", False),
+    ],
+)
+def test_a_topic_of_the_calls_own_words_is_procedural(keywords, name, procedural):
+    assert topic_is_procedural(keywords, name) is procedural

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ftm_assets.methods.topics.clustering import GraphClusterer
+from ftm_assets.methods.topics.theme_clustering import ThemeClusterer
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +37,35 @@ def test_finds_planted_clusters() -> None:
 def test_a_usual_call_has_20_to_30_topics(n: int) -> None:
     x = np.random.default_rng(n).normal(size=(n, 64))
     assert 20 <= GraphClusterer().fit_predict(x).max() + 1 <= 30
+
+
+def spoken(n: int) -> Floats:
+    """Return n vectors as near to each other as a call's sentences: subjects overlap, within broader ones."""
+    rng = np.random.default_rng(n)
+    d, subject = 384, rng.integers(40, size=n)
+    broad, narrow = rng.normal(size=(8, d)), rng.normal(size=(40, d))
+    return (
+        0.7 * rng.normal(size=d) + 0.5 * broad[subject % 8] + 0.7 * narrow[subject] + rng.normal(size=(n, d))
+    )
+
+
+@pytest.mark.parametrize("n", [90, 120, 180, 250, 300, 350, 420, 480])
+def test_sentences_per_topic_decides_in_both_directions(n: int) -> None:
+    x = spoken(n)
+    found = {s: GraphClusterer(sentences_per_topic=s).fit_predict(x).max() + 1 for s in (8, 16, 32, 64)}
+    assert found[8] > found[16] > found[32] > found[64] >= 1 or found[8] == found[16] == 30
+    assert found[16] > found[32] > found[64]
+    for asked, n_topics in found.items():
+        assert n_topics == pytest.approx(min(n / asked / 0.8, 30), rel=0.3, abs=1), (
+            "between 11/16 of it and it"
+        )
+
+
+def test_without_usual_topics_sentences_per_topic_alone_decides() -> None:
+    x = spoken(300)
+    found = GraphClusterer(usual_topics=0).fit_predict(x).max() + 1
+    assert found == pytest.approx(300 / 16, rel=0.15)
+    assert GraphClusterer().fit_predict(x).max() + 1 == pytest.approx(22, rel=0.15)
 
 
 def test_never_more_than_max_topics() -> None:
@@ -86,23 +116,42 @@ def test_the_order_of_rows_does_not_matter(random) -> None:  # type: ignore[no-u
     assert np.array_equal(shuffled.strength_, straight.strength_[order])
 
 
-def test_the_number_of_threads_and_the_process_do_not_matter() -> None:
+def test_the_process_blas_and_its_threads_do_not_matter() -> None:
     code = (
         "import numpy as np, hashlib; from ftm_assets.methods.topics.clustering import GraphClusterer;"
-        "c = GraphClusterer().fit(np.random.default_rng(0).normal(size=(400, 384)).astype(np.float32));"
-        "print(hashlib.sha256(c.labels_.tobytes() + c.strength_.tobytes()).hexdigest())"
+        "from ftm_assets.methods.topics.theme_clustering import ThemeClusterer;"
+        "x = np.random.default_rng(0).normal(size=(400, 384)).astype(np.float32);"
+        "c, few, many = GraphClusterer().fit(x), ThemeClusterer().fit(x[:50]), ThemeClusterer().fit(x);"
+        "found = c.labels_, c.strength_, few.labels_, few.similarity_, many.labels_, many.similarity_;"
+        "print(*(hashlib.sha256(f.tobytes()).hexdigest() for f in found))"
     )
     found = {
         subprocess.run(
             [sys.executable, "-c", code],
-            env={**os.environ, "OMP_NUM_THREADS": n, "OPENBLAS_NUM_THREADS": n, "PYTHONHASHSEED": n},
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": n,
+                "OPENBLAS_NUM_THREADS": n,
+                "PYTHONHASHSEED": n,
+                "OPENBLAS_CORETYPE": processor,
+            },
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for n in ("1", "2")
+        for n, processor in (("1", "Nehalem"), ("2", "Haswell"))
     }
     assert len(found) == 1
+
+
+def test_what_another_processor_changes_in_the_vectors_changes_no_label() -> None:
+    """Without clear clusters, so that a chance order of nodes would lead Leiden elsewhere."""
+    x = np.random.default_rng(0).normal(size=(300, 384))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    shifted = x + np.random.default_rng(1).uniform(-2.5e-7, 2.5e-7, size=x.shape)
+    assert np.mean(GraphClusterer().fit_predict(x) == GraphClusterer().fit_predict(shifted)) > 0.95
+    themes = ThemeClusterer().fit_predict(x), ThemeClusterer().fit_predict(shifted)
+    assert np.mean(themes[0] == themes[1]) > 0.95
 
 
 def test_length_and_type_of_vectors_do_not_matter() -> None:
@@ -168,14 +217,8 @@ def test_what_is_not_finite_is_refused_by_row(bad: float) -> None:
 
 
 def test_a_wrong_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="two dimensions"):
+    with pytest.raises(ValueError, match="2D array"):
         GraphClusterer().fit(np.ones(3))
-
-
-def test_scikit_learn_can_clone_it() -> None:
-    from sklearn.base import clone
-
-    assert clone(GraphClusterer(seed=7)).get_params() == GraphClusterer(seed=7).get_params()
 
 
 def test_it_plugs_into_bertopic() -> None:

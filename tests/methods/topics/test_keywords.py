@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_assets.methods.topics.keywords import class_keywords, ctfidf, initials, normal_form
+from ftm_assets.methods.text.firm_names import firm_name_forms
+from ftm_assets.methods.text.tokens import normal_form
+from ftm_assets.methods.topics.keywords import class_keywords, ctfidf
 
 TIRES = [
     "We opened new stores and sold more tires than last quarter.",
@@ -59,45 +61,6 @@ def test_phrases_do_not_cross_punctuation_or_sentences() -> None:
     assert "bread butter" not in keywords
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("sale", "sales"),
-        ("price", "pricing"),
-        ("price", "priced"),
-        ("policy", "policies"),
-        ("tax", "taxes"),
-        ("plan", "planning"),
-        ("operate", "operating"),
-        ("sell", "selling"),
-        ("control", "controlled"),
-        ("loss", "losses"),
-        ("business", "businesses"),
-        ("optimize", "optimizing"),
-        ("store", "storing"),
-    ],
-)
-def test_inflections_share_a_normal_form(one: str, other: str) -> None:
-    assert normal_form(one) == normal_form(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("product", "production"),
-        ("customer", "custom"),
-        ("utility", "utilization"),
-        ("organic", "organization"),
-        ("plan", "plane"),
-        ("care", "cars"),
-        ("market", "marketing"),
-        ("new", "news"),
-    ],
-)
-def test_different_words_keep_different_normal_forms(one: str, other: str) -> None:
-    assert normal_form(one) != normal_form(other)
-
-
 def test_inflections_appear_once_in_their_most_common_form() -> None:
     tires, _ = class_keywords([TIRES, CHAIN])
     assert "tires" not in tires
@@ -144,7 +107,7 @@ def test_a_broken_off_word_is_none() -> None:
     ],
 )
 def test_a_firms_name_is_no_keyword(name: str, text: str) -> None:
-    assert class_keywords([[text]], exclude=[name, initials(name)]) == [["tires"]]
+    assert class_keywords([[text]], exclude=firm_name_forms(name)) == [["tires"]]
 
 
 def test_a_word_of_business_in_a_name_remains_a_keyword() -> None:
@@ -160,14 +123,6 @@ def test_a_name_that_is_spoken_as_a_word_remains_a_keyword() -> None:
 
 def test_a_name_is_dropped_from_texts_without_case() -> None:
     assert class_keywords([["at monro we sell tires"]], exclude=["Monro Inc"]) == [["tires"]]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("General Electric Co", "GE"), ("Bed Bath and Beyond Inc", "BBB"), ("Monro Inc", ""), ("", "")],
-)
-def test_initials(name: str, expected: str) -> None:
-    assert initials(name) == expected
 
 
 def test_a_class_of_stop_words_falls_back_to_them_and_one_without_words_to_nothing() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_assets.methods.topics.of_firm import FirmParams
+from ftm_assets.methods.text.tokens import words
+from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
     C_NPMI_WINDOW,
     C_V_WINDOW,
@@ -14,13 +15,11 @@ from ftm_assets.methods.topics.quality import (
     coherence,
     diversity,
     firm_measures,
-    is_procedural,
     planted_themes,
     recovery,
     seed_stability,
     theme_measures,
     topic_words,
-    words,
 )
 
 WORDS = ("port", "ship", "loan", "bank", "gold")
@@ -149,12 +148,6 @@ def test_diversity_is_the_share_of_distinct_words():
 @given(st.lists(st.sampled_from(WORDS), min_size=1, unique=True), st.integers(1, 6))
 def test_diversity_of_one_topic_repeated_falls_with_the_repetitions(topic: list[str], n: int):
     assert diversity([topic] * n) == pytest.approx(1 / n)
-
-
-def test_a_topic_of_the_calls_own_words_is_procedural():
-    assert is_procedural(["next question", "operator", "Thanks"])
-    assert not is_procedural(["question", "gross margin"])
-    assert not is_procedural([])
 
 
 def statuses(rows: list[tuple[str, int, int, float]]) -> pa.Table:

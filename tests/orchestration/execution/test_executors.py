@@ -57,7 +57,7 @@ def test_an_unknown_executor_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("FTM_EXECUTOR", "threads")
     success, said = messages(tmp_path)
     assert not success
-    assert "FTM_EXECUTOR is 'threads'; it must be in_process, multiprocess or ecs" in said
+    assert "FTM_EXECUTOR is 'threads': it must be 'in_process', 'multiprocess' or 'ecs'" in said
 
 
 def test_steps_on_ecs_need_the_launcher_of_ecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

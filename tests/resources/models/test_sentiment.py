@@ -1,4 +1,3 @@
-import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ftm_resources.models.sentiment import SentimentScorer, most_probable
+from ftm_resources.models.sentiment import SCORE_WITHIN, SentimentScorer, most_probable
 
 TEXTS = [
     "margins grew",
@@ -50,8 +49,12 @@ def random_bert(
     return str(folder)
 
 
-def same(a: np.ndarray, b: np.ndarray) -> bool:
-    return np.array_equal(a, b) if platform.machine() == "x86_64" else np.allclose(a, b, atol=1e-6)
+HALF_WITHIN = 0.05
+"""How far a score in half precision may be from float32 here, where random weights make much of little."""
+
+
+def same(a: np.ndarray, b: np.ndarray, within: float = SCORE_WITHIN) -> bool:
+    return bool(np.abs(a - b).max() <= within)
 
 
 def test_scores_are_the_softmax_of_the_checkpoint(make_tokenizer: Callable[[], Any], tmp_path: Path) -> None:
@@ -115,8 +118,8 @@ def test_a_text_of_600_tokens_is_scored_by_its_first_512(
     words = ["margins", "grew", "costs", "fell", "more"] * 120
     texts = [" ".join(words), " ".join(words[:510]), " ".join(words[:509])]
     whole, limit, shorter = SentimentScorer(model=folder, device="cpu", precision="float32").score(texts)
-    assert np.array_equal(whole, limit)
-    assert not np.array_equal(whole, shorter)
+    assert same(whole, limit)
+    assert not same(whole, shorter)
 
 
 def test_the_positions_that_roberta_reserves_are_not_used(
@@ -141,7 +144,7 @@ def test_the_positions_that_roberta_reserves_are_not_used(
     words = ["demand", "grew"] * 50
     scorer = SentimentScorer(model=str(tmp_path / "r"), device="cpu", precision="float32")
     whole, limit = scorer.score([" ".join(words), " ".join(words[:30])])
-    assert np.array_equal(whole, limit)
+    assert same(whole, limit)
 
 
 def test_a_score_depends_on_its_text_alone_and_equal_texts_are_scored_once(
@@ -163,8 +166,13 @@ def test_a_score_depends_on_its_text_alone_and_equal_texts_are_scored_once(
 
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
 def test_half_precision_scores_are_close_and_depend_on_their_text_alone(
-    make_tokenizer: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: Any
+    make_tokenizer: Callable[[], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: Any,
+    skip_unless_computed: Callable[[str, str], None],
 ) -> None:
+    skip_unless_computed(backend, "bfloat16")
     folder = random_bert(make_tokenizer(), tmp_path / "m", POSITIVE_FIRST)
     exact = SentimentScorer(model=folder, device="cpu", precision="float32").score(TEXTS)
     monkeypatch.setenv("FTM_SENTIMENT_PRECISION", "bfloat16")
@@ -173,9 +181,10 @@ def test_half_precision_scores_are_close_and_depend_on_their_text_alone(
     assert (described["backend"], described["precision"]) == (backend, "bfloat16")
     found = scorer.score(TEXTS)
     assert not np.array_equal(found, exact)
-    assert np.allclose(found, exact, atol=0.05)
-    assert same(scorer.score(TEXTS[::-1]), found[::-1])
-    assert same(np.concatenate([scorer.score([t]) for t in TEXTS]), found)
+    assert same(found, exact, HALF_WITHIN)
+    assert not same(found[::-1], found, 2 * HALF_WITHIN)
+    assert same(scorer.score(TEXTS[::-1]), found[::-1], 2 * HALF_WITHIN)
+    assert same(np.concatenate([scorer.score([t]) for t in TEXTS]), found, 2 * HALF_WITHIN)
 
 
 def test_a_checkpoint_that_marks_tokens_by_type_is_fed_as_its_tokenizer_says(

@@ -29,5 +29,5 @@ def test_files_without_a_path_and_an_unknown_source_are_named(monkeypatch: pytes
     monkeypatch.delenv("FTM_SOURCE_PATH", raising=False)
     with pytest.raises(ValueError, match="FTM_SOURCE=files needs FTM_SOURCE_PATH"):
         ConfiguredSource(kind="files").open()
-    with pytest.raises(ValueError, match="FTM_SOURCE is 'wrds'; it must be sample, files or capital_iq"):
+    with pytest.raises(ValueError, match="source kind 'wrds': it must be sample, files, capital_iq"):
         ConfiguredSource(kind="wrds").open()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ftm_resources.warehouse import Warehouse, history
+from ftm_resources.warehouse import Warehouse, snapshots, tags
 from ftm_resources.warehouse.cleanup import RUNS, Kept, Policy, maintain, maintain_table
-from ftm_resources.warehouse.history import ARCHIVE, WarehouseError
-from ftm_resources.warehouse.parts import FOLDER, Staging
+from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.parts import FOLDER, PlanParts
+from ftm_resources.warehouse.snapshots import ARCHIVE
 
 TABLE = "firm_topics"
 NOW = datetime.now(UTC)
@@ -145,7 +146,7 @@ def test_nothing_younger_than_the_oldest_unfinished_run_goes(warehouse: Warehous
 def test_a_tagged_state_never_expires(warehouse: Warehouse, write: Callable):
     write("2020Q2", 2)
     write("2020Q1", 3)
-    history.tag(warehouse, "2020Q1", "paper-v1")
+    tags.tag(warehouse, "2020Q1", "paper-v1")
     tagged = warehouse.provenance(TABLE, "2020Q2")
     write("2020Q1", 5, 6)
     write("2020Q2", 7)
@@ -155,10 +156,10 @@ def test_a_tagged_state_never_expires(warehouse: Warehouse, write: Callable):
     assert warehouse.connect(as_of="paper-v1").execute("SELECT count(*) FROM firm_topics").fetchone() == (3,)
     table = warehouse.table(TABLE)
     head = table.snapshot_by_id(table.metadata.refs["2020Q1.paper-v1"].snapshot_id)
-    write_of_q2 = history.writer_of(table, head, "2020Q2")
+    write_of_q2 = snapshots.writer_of(table, head, "2020Q2")
     assert write_of_q2 is not None
     assert write_of_q2.provenance() == tagged, "what was tagged with it still says what it was made from"
-    history.untag(warehouse, "2020Q1", "paper-v1")
+    tags.untag(warehouse, "2020Q1", "paper-v1")
     assert maintain_table(warehouse, TABLE, LATER).snapshots_expired
     assert warehouse.read(TABLE, "2020Q1").num_rows == 6
 
@@ -187,7 +188,7 @@ def test_a_moment_whose_state_has_expired_is_an_error(
         with at_clock(NOW - timedelta(days=days)):
             write("2020Q1", days)
             if days == 90:
-                history.tag(warehouse, "2020Q1", "first")
+                tags.tag(warehouse, "2020Q1", "first")
     maintain_table(warehouse, TABLE, STRICT)
 
     def rows(days: float) -> int:
@@ -198,7 +199,7 @@ def test_a_moment_whose_state_has_expired_is_an_error(
     with pytest.raises(WarehouseError, match="has expired; the next one that is kept is of"):
         rows(75)
     assert warehouse.read(TABLE, "2020Q1", as_of="first").num_rows == 90
-    history.untag(warehouse, "2020Q1", "first")
+    tags.untag(warehouse, "2020Q1", "first")
     maintain_table(warehouse, TABLE, STRICT)
     with pytest.raises(WarehouseError, match="has expired"):
         rows(91)
@@ -227,7 +228,7 @@ def test_parts_and_run_values_go_as_a_whole_when_untouched_for_the_grace_period(
         put(warehouse, f"{FOLDER}/firm_topics/2020Q1/plan2/b.json", 1),
     ]
     resumed = put(warehouse, f"{FOLDER}/firm_topics/2020Q2/plan3/a.json", 90)
-    Staging(warehouse, "firm_topics", "2020Q2", "plan3").claim()
+    PlanParts(warehouse, "firm_topics", "2020Q2", "plan3").claim()
     old_run = put(warehouse, f"{RUNS}/r1/chunk[0]/result.json", 9)
     run = [
         put(warehouse, f"{RUNS}/r2/plan/planned.json", 9),

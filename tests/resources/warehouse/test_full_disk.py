@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from ftm_resources.warehouse.full_disk import naming_full_disk
-from ftm_resources.warehouse.history import WarehouseError
+from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.full_disk import reporting_full_disk
 
 PRELUDE = """
 import json, os, sys
 from pathlib import Path
 import pyarrow as pa
-from ftm_resources.warehouse.history import WarehouseError
-from ftm_resources.warehouse.parts import Staging
+from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.parts import PlanParts
 from ftm_resources.warehouse import Warehouse
 
 disk = Path(sys.argv[1])
@@ -107,7 +107,7 @@ print(len(refused), {p.split(":")[0] for _, p in refused}, refused[0][1])
 def test_a_part_is_there_whole_or_not_at_all_and_nothing_is_left_of_it(tmp_path: Path):
     out = on_small_disk(
         """
-staging = Staging(warehouse, "firm_topics", "2020Q1", "plan")
+staging = PlanParts(warehouse, "firm_topics", "2020Q1", "plan")
 staging.write(["1"], {"firm_topics": topics("2020Q1", 10)}, {}, 0.0)
 leave(16)
 problem = attempt(lambda: staging.write(["2"], {"firm_topics": topics("2020Q1", 1000)}, {}, 0.0))
@@ -124,7 +124,7 @@ print(problem)
 
 
 def test_other_errors_pass():
-    with pytest.raises(FileNotFoundError), naming_full_disk("/", "it"):
+    with pytest.raises(FileNotFoundError), reporting_full_disk("/", "it"):
         raise FileNotFoundError("gone")
-    with pytest.raises(WarehouseError, match="it: no space"), naming_full_disk("/", "it"):
+    with pytest.raises(WarehouseError, match="it: no space"), reporting_full_disk("/", "it"):
         raise RuntimeError("while writing") from OSError(28, "No space left on device")

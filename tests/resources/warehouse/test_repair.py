@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ftm_resources.warehouse import Warehouse, repair
-from ftm_resources.warehouse.history import WarehouseError
+from ftm_resources.warehouse import Warehouse, damage
+from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.repair import restore, verify
 
 TABLE = "firm_topics"
@@ -15,8 +15,9 @@ TABLE = "firm_topics"
 
 @pytest.fixture
 def warehouse(tmp_path: Path, topics: Callable) -> Warehouse:
-    """A table whose first quarter has been replaced once and whose second was written last."""
+    """A table whose first quarter has been replaced once and whose second was written last, and an empty one."""
     warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    warehouse.replace("themes", "2020Q1", [])
     for quarter, n in [("2020Q1", 3), ("2020Q1", 5), ("2020Q2", 2000)]:
         warehouse.replace(TABLE, quarter, [topics(quarter, n)])
     return warehouse
@@ -82,7 +83,7 @@ def test_damaged_metadata_is_named_and_restoring_goes_back_to_the_newest_readabl
 ):
     path = metadata_file(warehouse, kind)
     harm(path)
-    message = rf"{TABLE}: .*{path.name}.*; put it back from a backup, or run `ftm restore {TABLE}`"
+    message = rf"{TABLE}: .*{path.name}.*; put it back from a backup, or run `ftm "
     for read in (
         lambda: warehouse.read(TABLE, "2020Q2"),
         lambda: warehouse.connect(tables=[TABLE]),
@@ -94,7 +95,8 @@ def test_damaged_metadata_is_named_and_restoring_goes_back_to_the_newest_readabl
     restored = restore(warehouse, TABLE)
     assert restored.went_back
     assert warehouse.read(TABLE, "2020Q1").num_rows == 5
-    assert warehouse.read(TABLE, "2020Q2").num_rows == 0, "the write of the damaged file is undone"
+    with pytest.raises(WarehouseError, match="does not hold 2020Q2; it holds 2020Q1"):
+        warehouse.read(TABLE, "2020Q2")  # the write of the damaged file is undone
     warehouse.replace(TABLE, "2020Q2", [topics("2020Q2", 2)])
     assert warehouse.connect().execute("SELECT count(*) FROM firm_topics").fetchone() == (7,)
 
@@ -134,5 +136,5 @@ def test_rows_that_are_not_those_written_are_found_though_every_file_can_be_read
 
 def test_an_error_that_no_file_explains_stays_what_it_is(warehouse: Warehouse):
     scan = warehouse.table(TABLE).scan()
-    with pytest.raises(ZeroDivisionError), repair.naming_damage(scan, TABLE, "2020Q1"):
+    with pytest.raises(ZeroDivisionError), damage.reporting_damage(scan, TABLE, "2020Q1"):
         _ = 1 / 0

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from ftm_resources.warehouse import Warehouse, history, repair
+from ftm_resources.warehouse import Warehouse, repair, tags
 from ftm_resources.warehouse.cleanup import Policy, maintain
-from ftm_resources.warehouse.history import WarehouseError
-from ftm_resources.warehouse.parts import Staging
+from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.parts import PlanParts
 
 Topics = Callable[[str, int], pa.Table]
 
@@ -34,10 +34,10 @@ def test_quarters_are_replaced_read_and_queried(warehouse: Warehouse, topics: To
 
 def test_a_tag_outlives_maintenance_and_what_it_lets_go_of_is_removed(warehouse: Warehouse, topics: Topics):
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
-    history.tag(warehouse, "2020Q1", "paper-v1")
+    tags.tag(warehouse, "2020Q1", "paper-v1")
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 4)])
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 5)])
-    Staging(warehouse, "firm_topics", "2020Q1", "plan").write(
+    PlanParts(warehouse, "firm_topics", "2020Q1", "plan").write(
         ["1"], {"firm_topics": topics("2020Q1", 1)}, {}, 0.0
     )
     later = datetime.now(UTC) + timedelta(days=40)
@@ -47,7 +47,7 @@ def test_a_tag_outlives_maintenance_and_what_it_lets_go_of_is_removed(warehouse:
     assert len(_objects(".parquet")) == 2
     assert warehouse.read("firm_topics", "2020Q1", as_of="paper-v1").num_rows == 3
     assert warehouse.read("firm_topics", "2020Q1").num_rows == 5
-    history.untag(warehouse, "2020Q1", "paper-v1")
+    tags.untag(warehouse, "2020Q1", "paper-v1")
     maintain(warehouse, Policy(keep_last=1, now=later), tables=["firm_topics"])
     assert len(_objects(".parquet")) == 1
     assert warehouse.provenance("firm_topics", "2020Q1")["rows"] == "5"

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftm_resources.sources.base import COMPONENTS, SourceError
+from ftm_resources.sources.base import SourceError
 from ftm_resources.sources.files.tabular import BATCH_ROWS
 from ftm_resources.sources.files.transcript_files import FilesSource
+from ftm_resources.tables.components import COMPONENTS
 
 OLD_EXPORT = [
     "companyid",

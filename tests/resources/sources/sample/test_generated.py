@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_resources.sources.base import COMPONENTS
 from ftm_resources.sources.sample.corpus import SENTIMENTS, corpus
 from ftm_resources.sources.sample.firms import BLOCK, Quarter, make_firm
 from ftm_resources.sources.sample.generated import TRUTH, SampleSource, write
 from ftm_resources.sources.sample.grammar import Dice, parse, say, sentence
 from ftm_resources.sources.sample.speech import KINDS
+from ftm_resources.tables.components import COMPONENTS
 
 QUARTER = "2023Q1"
 NEW_YORK = ZoneInfo("America/New_York")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from ftm_assets.methods.calls.versions import build_transcripts
-from ftm_resources.sources.base import COMPONENTS, bounds
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 from ftm_resources.sources.wrds.links import GvkeySpan, Links, PermnoSpan
+from ftm_resources.tables.components import COMPONENTS
 
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library
@@ -305,14 +305,3 @@ def test_a_few_hundred_firms_come_as_the_sample_made_them_firm_by_firm(library: 
     assert found.column("companyid").to_pylist() == sorted(found.column("companyid").to_pylist())
     assert len(progress) > 5
     assert progress[-1] == (found.num_rows, found.num_rows)
-
-
-@pytest.mark.parametrize("quarter", ["2023", "2023Q5", "Q1", "2023Q1; --"])
-def test_what_is_no_quarter_is_refused(quarter: str):
-    with pytest.raises(ValueError, match="is not a quarter such as 2023Q1"):
-        bounds(quarter)
-
-
-def test_a_quarter_is_its_first_to_its_last_day():
-    assert bounds("2023Q4") == (date(2023, 10, 1), date(2023, 12, 31))
-    assert bounds("2024Q1") == (date(2024, 1, 1), date(2024, 3, 31))

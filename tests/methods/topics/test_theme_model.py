@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_assets.methods.topics.of_quarter import ThemeModel, ThemeParams, model_themes
+from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
 
 QUARTER = "2023Q1"
 SUBJECTS = {

@@ -3,73 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from ftm_assets.methods.topics.graph import OUTLIER
-from ftm_assets.methods.topics.keywords import class_keywords, normal_form
-from ftm_assets.methods.topics.theme_clustering import ThemeClusterer
+from ftm_assets.methods.text.firm_names import firm_name_forms
+from ftm_assets.methods.text.procedural import topic_is_procedural
+from ftm_assets.methods.topics.graph import OUTLIER, products
+from ftm_assets.methods.topics.keywords import class_keywords
+from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_resources.tables import TABLES
-
-PROCEDURAL_WORDS = frozenset(
-    {
-        *(
-            "question",
-            "answer",
-            "follow-up",
-            "queue",
-            "line",
-            "operator",
-            "call",
-            "webcast",
-            "replay",
-            "website",
-        ),
-        *("slide", "presentation", "transcript", "speaker", "colleague", "remark", "colleagues", "guys"),
-        *(
-            "thank",
-            "thanks",
-            "good",
-            "morning",
-            "afternoon",
-            "evening",
-            "hello",
-            "welcome",
-            "bye",
-            "congrats",
-        ),
-        *("congratulation", "everyone", "everybody", "yes", "yeah", "okay", "sure"),
-        *("forward-looking", "gaap", "non-gaap", "reconciliation"),
-    }
-)
-"""Words of the call itself: a theme made of them is none."""
 
 
 @dataclass(frozen=True)
 class ThemeParams:
-    """What a researcher may choose about themes."""
+    """What a researcher may choose about themes.
 
-    min_firms: int = 2
+    Default, bound and docstring of each field are also those of the asset's config.
+    """
+
+    min_firms: Annotated[int, Ge(1)] = 2
     """Firms in a theme at least. `max_firm_share` below one half asks for three already."""
-    max_firm_share: float = 0.40
+    max_firm_share: Annotated[float, Gt(0), Le(1)] = 0.40
     """Share of a theme's topics from one firm at most; the least central ones of a firm above it are left out."""
-    granularity: float = 1.6
+    granularity: Annotated[float, Gt(0)] = 1.6
     """Themes aimed at: this times the square root of the number of topics (see `theme_clustering`)."""
-    min_topics: int = 4
+    min_topics: Annotated[int, Ge(2)] = 4
     """Topics in a theme at least; grows with the number of topics (see `theme_clustering`)."""
-    join_similarity: float = 0.35
+    join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
     """Cosine to a theme's centroid below which a topic is in no theme (see `theme_clustering`)."""
-    max_procedural_share: float = 0.5
+    max_procedural_share: Annotated[float, Ge(0), Le(1)] = 0.5
     """Share of a theme's topics named by words of the call itself, above which it is procedural."""
-    n_keywords: int = 10
+    n_keywords: Annotated[int, Ge(1)] = 10
     """Keywords per theme at most."""
-    n_central: int = 12
+    n_central: Annotated[int, Ge(1)] = 12
     """Topics that the namer is shown per theme."""
-    seed: int = 42
+    seed: Annotated[int, Ge(0)] = 42
     """Seed of the clustering."""
 
 
@@ -103,13 +76,15 @@ def model_themes(topics: pa.Table, quarter: str, params: ThemeParams | None = No
     float), in any order. Clusters that fail a filter, and the topics that a filter leaves out, keep their row
     in `theme_topics` with the reason.
     """
+    from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - loads scikit-learn
+
     params = params or ThemeParams()
     given = _read(topics)
     clusterer = ThemeClusterer(
         granularity=params.granularity,
         min_topics=params.min_topics,
         join_similarity=params.join_similarity,
-        seed=params.seed,
+        random_state=params.seed,
     ).fit(given.vectors)
     reasons: dict[int, str] = {}
     for i in np.flatnonzero(clusterer.labels_ == OUTLIER):
@@ -129,8 +104,6 @@ def model_themes(topics: pa.Table, quarter: str, params: ThemeParams | None = No
 
 def _read(topics: pa.Table) -> _Topics:
     topics = topics.sort_by("topic_id")
-    lists = topics.column("embedding").combine_chunks()
-    flat = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
     return _Topics(
         ids=topics.column("topic_id").to_pylist(),
         firms=topics.column("firm_id").to_pylist(),
@@ -138,7 +111,7 @@ def _read(topics: pa.Table) -> _Topics:
         n_sentences=topics.column("n_sentences").to_numpy().astype(np.int64),
         keywords=topics.column("keywords").to_pylist(),
         names=topics.column("name").to_pylist(),
-        vectors=flat.reshape(len(topics), -1) if len(topics) else np.zeros((0, 1)),
+        vectors=as_matrix(topics.column("embedding")).astype(np.float64),
     )
 
 
@@ -148,7 +121,7 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
     n = len(members)
     if len(firms) < params.min_firms:
         return [], dict.fromkeys(members, f"few firms: cluster of {n} topics from {len(firms)} firms")
-    procedural = sum(_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
+    procedural = sum(topic_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
     if procedural > params.max_procedural_share * n:
         return [], dict.fromkeys(members, f"procedural: {procedural} of {n} topics are about the call itself")
     remaining, refused = list(members), {}
@@ -170,33 +143,18 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
     return remaining, refused
 
 
-def _is_procedural(keywords: Sequence[str], name: str) -> bool:
-    """Tell whether a topic's name, or most of its strongest keywords, are words of the call itself."""
-    strongest = list(keywords[:5])
-    said = [_procedural_share(k) for k in strongest]
-    return _procedural_share(name) > 0.5 or (bool(said) and sum(s > 0.5 for s in said) > len(said) / 2)
-
-
-def _procedural_share(text: str) -> float:
-    words = text.lower().split()
-    return sum(w in PROCEDURAL_WORDS or normal_form(w) in _PROCEDURAL_FORMS for w in words) / max(
-        len(words), 1
-    )
-
-
-_PROCEDURAL_FORMS = frozenset(map(normal_form, PROCEDURAL_WORDS))
-
-
 def _result(
     kept: list[list[int]], reasons: dict[int, str], topics: _Topics, quarter: str, params: ThemeParams
 ) -> ThemeModel:
     ids = [f"{quarter}:theme:{rank:03d}" for rank in range(len(kept))]
     theme_of = {i: theme for theme, members in zip(ids, kept, strict=True) for i in members}
     firms = [Counter(topics.firms[i] for i in members) for members in kept]
-    centroids = [_centroid(topics.vectors[members]) for members in kept]
+    centroids = [unit(topics.vectors[members].mean(axis=0, keepdims=True))[0] for members in kept]
     keywords = class_keywords(
         [[text for i in members for text in _texts(topics, i)] for members in kept],
-        exclude=sorted({topics.firm_names[i] for members in kept for i in members}),
+        exclude=sorted(
+            {form for members in kept for i in members for form in firm_name_forms(topics.firm_names[i])}
+        ),
         top_n=params.n_keywords,
     )
     contract = TABLES["themes"]
@@ -235,16 +193,9 @@ def _texts(topics: _Topics, i: int) -> list[str]:
     return [f"{k}." for k in topics.keywords[i]] + [f"{topics.names[i]}."]
 
 
-def _centroid(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    mean = vectors.mean(axis=0)
-    norm = float(np.linalg.norm(mean))
-    unit: NDArray[np.float64] = mean / norm if norm else mean
-    return unit
-
-
 def _spread(members: list[int], topics: _Topics, centroid: NDArray[np.float64], n: int) -> list[int]:
     """Return the most central topics: each firm's best first, then each firm's second, and so on."""
-    similarity = np.round(topics.vectors[members] @ centroid, 6)
+    similarity = products(topics.vectors[members], centroid[None])[:, 0]
     central = sorted(zip(members, similarity.tolist(), strict=True), key=lambda m: (-m[1], m[0]))
     turn: Counter[str] = Counter()
     order = []

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import numpy as np
 import pyarrow as pa
+from annotated_types import Ge, Gt, Le
 
-from ftm_assets.methods.topics.clustering import GraphClusterer, centrality
-from ftm_assets.methods.topics.graph import OUTLIER, finite_rows, unit
-from ftm_assets.methods.topics.keywords import class_keywords, initials
+from ftm_assets.methods.topics.graph import OUTLIER
+from ftm_assets.methods.topics.keywords import class_keywords
+from ftm_assets.methods.vectors import finite_rows, unit
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
@@ -23,41 +24,49 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ftm_assets.methods.topics.clustering import GraphClusterer
+
 
 @dataclass(frozen=True)
 class FirmParams:
-    """What a researcher may choose about a firm's topics; `clustering.GraphClusterer` explains those it is given."""
+    """What a researcher may choose about a firm's topics; `clustering.GraphClusterer` explains those it is given.
 
-    sentences_per_topic: float = 16
-    """Sentences per topic to aim at."""
-    usual_topics: int = 22
-    """Topics to aim at nevertheless where that leaves 11 sentences each; 0: `sentences_per_topic` alone decides."""
-    max_topics: int = 30
-    """Topics at most."""
-    min_topic_sentences: int = 5
+    Default, bound and docstring of each field are also those of the asset's config.
+    """
+
+    sentences_per_topic: Annotated[float, Gt(0)] = 16
+    """Sentences per topic to aim at: twice as many, and a firm has about half as many topics."""
+    usual_topics: Annotated[int, Ge(0)] = 22
+    """Topics to aim at nevertheless where that leaves each 11/16 of `sentences_per_topic`, 11 by default; 0:
+    `sentences_per_topic` alone decides."""
+    max_topics: Annotated[int, Ge(1)] = 30
+    """Topics per firm at most."""
+    min_topic_sentences: Annotated[int, Ge(1)] = 5
     """A smaller group joins its nearest topic or is left out."""
-    join_similarity: float = 0.35
-    """Cosine at which a group that is too small may join a topic."""
-    n_neighbors: int = 7
+    join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
+    """Cosine at which a group that is too small may join a topic; else its sentences are outliers."""
+    n_neighbors: Annotated[int, Ge(1)] = 7
     """Nearest neighbours that the sentence graph connects."""
-    turn_weight: float = 0.25
+    turn_weight: Annotated[float, Ge(0), Le(1)] = 0.25
     """Weight at which the sentences before and after in the same speaker turn are added to a sentence's vector
     before clustering (see `in_context`); 0: each sentence by itself."""
-    seed: int = 42
+    seed: Annotated[int, Ge(0)] = 42
     """Seed of the clustering."""
-    min_sentences: int = 5
+    min_sentences: Annotated[int, Ge(1)] = 5
     """A firm with fewer non-procedural sentences is `too_small`: no topics."""
-    n_keywords: int = 10
+    n_keywords: Annotated[int, Ge(1)] = 10
     """Keywords per topic at most."""
-    n_representatives: int = 5
+    n_representatives: Annotated[int, Ge(1)] = 5
     """Representative sentences per topic at most."""
-    min_representative_words: int = 8
+    min_representative_words: Annotated[int, Ge(0)] = 8
     """A shorter sentence represents a topic only where none is of readable length."""
-    max_representative_words: int = 60
+    max_representative_words: Annotated[int, Ge(1)] = 60
     """Likewise a longer one."""
 
     def clusterer(self) -> GraphClusterer:
         """Return the clusterer that these parameters describe."""
+        from ftm_assets.methods.topics.clustering import GraphClusterer  # noqa: PLC0415 - loads scikit-learn
+
         return GraphClusterer(
             n_neighbors=self.n_neighbors,
             sentences_per_topic=self.sentences_per_topic,
@@ -65,7 +74,7 @@ class FirmParams:
             max_topics=self.max_topics,
             min_size=self.min_topic_sentences,
             join_similarity=self.join_similarity,
-            seed=self.seed,
+            random_state=self.seed,
         )
 
 
@@ -144,13 +153,15 @@ def model_firm(
     """Return the topics of one firm's non-procedural sentences.
 
     `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0; `turns` is the speaker turn
-    (component) of each and `positions` its place there. `firm_names` (the firm's, and any other names, such as
-    the speakers') are kept out of the keywords. The order of sentences does not matter: they are sorted by id
+    (component) of each and `positions` its place there. `firm_names` (see `firm_names.known_names`) are
+    kept out of the keywords. The order of sentences does not matter: they are sorted by id
     first. Fewer than `params.min_sentences` give status `too_small`; if no sentence falls into a topic the
     status is `failed`. Either way each sentence has a row, without topic.
 
     Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite.
     """
+    from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
+
     params = params or FirmParams()
     ids, texts, embeddings, turns, positions = _sorted(
         firm_id, sentence_ids, texts, embeddings, turns, positions
@@ -161,10 +172,9 @@ def model_firm(
         strength = centrality(embeddings, labels)
     topic_ids = [f"{quarter}:{firm_id}:{rank:03d}" for rank in range(labels.max(initial=OUTLIER) + 1)]
     members = [np.flatnonzero(labels == rank) for rank in range(len(topic_ids))]
-    names = list(firm_names)
     keywords = class_keywords(
         [[texts[i] for i in rows] for rows in members],
-        exclude=[*names, *filter(None, map(initials, names))],
+        exclude=firm_names,
         top_n=params.n_keywords,
     )
     representatives = [_representatives(rows, texts, strength, params) for rows in members]

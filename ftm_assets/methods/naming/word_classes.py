@@ -1,4 +1,4 @@
-"""The English that noun phrases are recognised by: word lists, and the classes and stems made from them.
+"""The English that noun phrases are recognised by: word lists, and the classes made from them.
 
 There is no part-of-speech model behind the extractive namer, only these lists, written for earnings calls,
 and the shape of words. A list belongs here when it says what a word *is*; how names are chosen does not.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+
+from ftm_assets.methods.text.word_lists import MONTHS_AND_DAYS, NUMBERS
 
 
 def _words(text: str) -> frozenset[str]:
@@ -244,17 +246,7 @@ ABSTRACT_HEADS = EMPTY & _words(
 )
 """A phrase that ends in one of these names nothing."""
 
-CALENDAR = _words(
-    """january february march april june july august september october november december monday tuesday
-    wednesday thursday friday saturday sunday q1 q2 q3 q4 fy h1 h2
-    """
-)
-
-NUMBERS = _words(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million "
-    "billion trillion dozen hundreds thousands millions billions mid tens twenties"
-)
+CALENDAR = MONTHS_AND_DAYS | _words("q1 q2 q3 q4 fy h1 h2")
 
 _NUMBER = re.compile(r"[$€£]?[\d.,]+(?:%|st|nd|rd|th|s|x|k|m|bn)?", re.IGNORECASE)
 
@@ -288,22 +280,6 @@ _SHAPES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("x", lambda w: w in _VERB_FORMS),
     ("a", lambda w: w.endswith(_ADJECTIVE_ENDINGS) and not w.endswith("ment")),
 )
-
-
-@cache
-def stem(word: str) -> str:
-    """Return what the inflections of a word share: sales/sale, declined/decline, pricing/price.
-
-    Crude on purpose: it only ever compares words of one topic with one another.
-    """
-    word = word.lower().removesuffix("'s").removesuffix("’s")
-    for ending, rest in (("ies", "y"), ("sses", "ss"), ("ing", ""), ("ed", ""), ("es", ""), ("s", "")):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith(("ss", "us", "is")):
-            word = word[: -len(ending)] + rest
-            break
-    if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "sl":
-        word = word[:-1]
-    return word.removesuffix("e") if len(word) > 3 else word
 
 
 GIVEN_NAMES = _words(

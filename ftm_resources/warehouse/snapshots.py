@@ -1,7 +1,7 @@
-"""The history of a table: which snapshot wrote a quarter, what it was at a date or a tag, and the tags.
+"""The snapshots of a table: which one wrote a quarter, what it says of itself, what was there at a date or a tag.
 
-What belongs here: reading and marking snapshots. A tag belongs to a quarter ("2023Q1 as the paper used it")
-and is an Iceberg tag named `2023Q1.paper-v1` on every table, so that any engine can read it and none expires it.
+What belongs here: reading the history of one table that is loaded, and committing to it again where another
+commit came first. What a tag is, is here too; setting one on every table is in `tags`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.tables import NAMESPACE, TABLES
+from ftm_resources.quarters import KEY, parse
+from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.snapshots import Snapshot
-
-    from ftm_resources.warehouse import Warehouse
 
 PREFIX = "ftm."
 """Opens the snapshot properties that are ours."""
@@ -32,19 +30,10 @@ ARCHIVE = "ftm.expired."
 COMMIT_ATTEMPTS = 20
 """A tag or an expiry that meets another commit is tried again, as a write is."""
 
-_QUARTER = re.compile(r"\d{4}Q[1-4]")
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_REF = re.compile(r"(?P<quarter>\d{4}Q[1-4])\.(?P<tag>.+)")
+_REF = re.compile(rf"(?P<quarter>{KEY})\.(?P<tag>.+)")
 
 AsOf = str | date | datetime
 """A tag, or a moment: a date means its end, and what has no zone is UTC."""
-
-
-class WarehouseError(OSError):
-    """The warehouse cannot do what was asked; the message says what to do about it.
-
-    An OSError, for a chunked step ends on those: the storage failed, not the firm that was being read.
-    """
 
 
 @dataclass(frozen=True)
@@ -56,6 +45,32 @@ class Write:
     timestamp_ms: int
     properties: dict[str, str]
     """Without the prefix."""
+
+    @property
+    def content(self) -> str:
+        """Fingerprint of the rows that were written."""
+        return self.properties["content"]
+
+    @property
+    def run_id(self) -> str:
+        """The run that wrote; empty where it was none."""
+        return self.properties.get("run_id", "")
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Table → fingerprint of the rows of this quarter that these were made from."""
+        recorded = json.loads(self.properties.get("inputs", "{}"))
+        return {table: made_from["content"] for table, made_from in recorded.items()}
+
+    @property
+    def together(self) -> tuple[str, ...]:
+        """All tables that the same step of the run wrote, this one included."""
+        return tuple(json.loads(self.properties.get("together", "[]")))
+
+    @property
+    def at(self) -> datetime:
+        """When it was committed, by the writer's clock."""
+        return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
 
     def provenance(self) -> dict[str, Any]:
         """Return the properties, decoded, with the snapshot's id and time."""
@@ -73,15 +88,12 @@ class Tag:
     """Table → snapshot."""
 
 
-def existing(warehouse: Warehouse) -> list[str]:
-    """Return the tables that have been created."""
-    from pyiceberg.exceptions import NoSuchNamespaceError  # noqa: PLC0415
-
+def quarter_key(text: str) -> str:
+    """Return the key of a quarter as people write it (see `quarters.parse`); WarehouseError if it is none."""
     try:
-        found = {identifier[-1] for identifier in warehouse.catalog().list_tables(NAMESPACE)}
-    except NoSuchNamespaceError:
-        return []
-    return [t for t in TABLES if t in found]
+        return parse(text)
+    except ValueError as error:
+        raise WarehouseError(str(error)) from error
 
 
 def writer_of(table: IcebergTable, snapshot: Snapshot | None, quarter: str) -> Write | None:
@@ -96,6 +108,33 @@ def writers(table: IcebergTable, snapshot: Snapshot) -> dict[str, Write]:
     """Return the newest write of every quarter that `snapshot` holds."""
     newest = sorted(_writes(table, snapshot), key=lambda w: w.sequence_number)
     return {w.properties["quarter"]: w for w in newest}
+
+
+def writes(table: IcebergTable) -> dict[str, list[Write]]:
+    """Return all writes of each quarter that the current state was reached by, oldest first."""
+    found: dict[str, list[Write]] = {}
+    current = table.current_snapshot()
+    halves = {s.snapshot_id for s in table.metadata.snapshots if is_half(s)}
+    for write in sorted(_writes(table, current) if current else [], key=lambda w: w.sequence_number):
+        if write.snapshot_id not in halves:
+            found.setdefault(write.properties["quarter"], []).append(write)
+    return found
+
+
+def snapshot_with(table: IcebergTable, write: Write) -> int | None:
+    """Return the newest snapshot that still holds the rows of a write of its quarter; None if all expired."""
+    current = table.current_snapshot()
+    if current is None:
+        return None
+    later = [
+        w.sequence_number
+        for w in _writes(table, current)
+        if w.properties["quarter"] == write.properties["quarter"]
+        and w.sequence_number > write.sequence_number
+    ]
+    end = min(later, default=_sequence(current) + 1)
+    held = [s for s in _ancestors(table, current) if write.sequence_number <= _sequence(s) < end]
+    return held[-1].snapshot_id if held else None
 
 
 def _writes(table: IcebergTable, snapshot: Snapshot) -> list[Write]:
@@ -178,7 +217,7 @@ def snapshot_at(table: IcebergTable, name: str, moment: datetime) -> Snapshot | 
         if not all(n in kept for n in between):
             raise WarehouseError(
                 f"{name}: its state at {moment.isoformat()} has expired; the next one that is kept is of "
-                f"{_when(later.timestamp_ms)}. Read that, or a tag (`ftm tags` lists them)"
+                f"{_when(later.timestamp_ms)}. Read that, or a tag (`ftm tags`)"
             )
     return found
 
@@ -194,8 +233,7 @@ def selections(
     if moment is not None:
         snapshot = snapshot_at(table, name, moment)
         return [(quarter, snapshot.snapshot_id)] if snapshot else []
-    tagged = _tagged(table)
-    wanted = [(q, i) for (q, tag), i in sorted(tagged.items()) if tag == as_of]
+    wanted = [(q, i) for (q, tag), i in sorted(tagged(table).items()) if tag == as_of]
     return [(q, i) for q, i in wanted if quarter is None or q == quarter]
 
 
@@ -211,82 +249,26 @@ def moment_of(as_of: AsOf) -> datetime | None:
     return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
 
 
-def require(warehouse: Warehouse, quarter: str | None, as_of: AsOf | None) -> None:
-    """Raise WarehouseError if `as_of` is a tag that no table has, for this quarter."""
-    if as_of is None or moment_of(as_of) is not None:
+def tags(tables: Mapping[str, IcebergTable]) -> list[Tag]:
+    """Return the tags that these tables have, sorted by quarter and name."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for name, table in tables.items():
+        for key, snapshot_id in tagged(table).items():
+            found.setdefault(key, {})[name] = snapshot_id
+    return [Tag(*key, snapshots) for key, snapshots in sorted(found.items())]
+
+
+def require_tag(tables: Mapping[str, IcebergTable], quarter: str | None, as_of: AsOf) -> None:
+    """Raise WarehouseError if `as_of` is a tag that none of the tables has, for this quarter."""
+    if moment_of(as_of) is not None:
         return
-    known = tags(warehouse)
+    known = tags(tables)
     if not any(t.name == as_of and quarter in {None, t.quarter} for t in known):
         listed = ", ".join(f"{t.name} ({t.quarter})" for t in known) or "none"
         raise WarehouseError(
             f"no tag {as_of!r}{f' of {quarter}' if quarter else ''}. Tags: {listed}. For a time, write 2024-05-31 "
             "or 2024-05-31T12:00:00+00:00"
         )
-
-
-def tag(warehouse: Warehouse, quarter: str, name: str, *, replace: bool = False) -> Tag:
-    """Tag the current snapshot of every table for use with a quarter.
-
-    Raises WarehouseError where the name is not letters, digits, - _ or ., the quarter is in no table, or the
-    tag stands on other snapshots already and `replace` is not given.
-    """
-    if not _QUARTER.fullmatch(quarter):
-        raise WarehouseError(f"{quarter!r} is not a quarter such as 2023Q1")
-    if not _TAG.fullmatch(name) or moment_of(name) is not None:
-        raise WarehouseError(
-            f"{name!r} cannot be a tag: letters, digits, -, _ and ., starting with a letter or digit, and "
-            "not a date"
-        )
-    tables = {t: warehouse.table(t) for t in existing(warehouse)}
-    if not any(writer_of(t, t.current_snapshot(), quarter) for t in tables.values()):
-        raise WarehouseError(
-            f"{quarter} is in no table of {warehouse.root}: materialize it before it is tagged"
-        )
-    reference = f"{quarter}.{name}"
-    chosen = {n: s.snapshot_id for n, t in tables.items() if (s := t.current_snapshot()) is not None}
-    moved = [n for n, i in chosen.items() if _tagged(tables[n]).get((quarter, name), i) != i]
-    if moved and not replace:
-        raise WarehouseError(
-            f"tag {name} of {quarter} stands on another state of {', '.join(moved)}: choose another name, or "
-            "give --replace to move it and let go of what it kept"
-        )
-    for table, snapshot_id in chosen.items():
-        if _tagged(tables[table]).get((quarter, name)) != snapshot_id:
-            _manage(warehouse, table, partial(_create_tag, snapshot_id=snapshot_id, name=reference))
-    return Tag(quarter, name, chosen)
-
-
-def untag(warehouse: Warehouse, quarter: str, name: str) -> int:
-    """Remove a tag from every table; return how many had it. Raises WarehouseError if none has."""
-    require(warehouse, quarter, name)
-    holding = [t for t in existing(warehouse) if (quarter, name) in _tagged(warehouse.table(t))]
-    for table in holding:
-        _manage(warehouse, table, lambda t: t.manage_snapshots().remove_tag(f"{quarter}.{name}"))
-    return len(holding)
-
-
-def tags(warehouse: Warehouse) -> list[Tag]:
-    """Return all tags, sorted by quarter and name."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for name in existing(warehouse):
-        for key, snapshot_id in _tagged(warehouse.table(name)).items():
-            found.setdefault(key, {})[name] = snapshot_id
-    return [Tag(*key, tables) for key, tables in sorted(found.items())]
-
-
-def mixed(warehouse: Warehouse, tagged: Tag) -> list[str]:
-    """Return, in words, where a tagged table was made from rows that are not those tagged with it."""
-    contents = {}
-    for name, snapshot_id in tagged.tables.items():
-        table = warehouse.table(name)
-        contents[name] = writer_of(table, table.snapshot_by_id(snapshot_id), tagged.quarter)
-    return [
-        f"{name} was made from other {source} than these"
-        for name, write in contents.items()
-        if write is not None
-        for source, made_from in write.provenance().get("inputs", {}).items()
-        if (other := contents.get(source)) is not None and other.properties["content"] != made_from["content"]
-    ]
 
 
 def commit_again(commit: Callable[[], None]) -> None:
@@ -305,16 +287,8 @@ def commit_again(commit: Callable[[], None]) -> None:
     return None
 
 
-def _manage(warehouse: Warehouse, name: str, change: Callable[[IcebergTable], Any]) -> None:
-    with warehouse.lock(f"commit-{name}"):
-        commit_again(lambda: change(warehouse.table(name)).commit())
-
-
-def _create_tag(table: IcebergTable, snapshot_id: int, name: str) -> Any:
-    return table.manage_snapshots().create_tag(snapshot_id, name)
-
-
-def _tagged(table: IcebergTable) -> dict[tuple[str, str], int]:
+def tagged(table: IcebergTable) -> dict[tuple[str, str], int]:
+    """Return (quarter, tag) → snapshot."""
     from pyiceberg.table.refs import SnapshotRefType  # noqa: PLC0415
 
     matched = {

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.text.procedural import mark_procedural
+from ftm_assets.methods.text.tokens import is_hesitation
 from ftm_resources.tables import TABLES
 
 LANGUAGE = "en"
@@ -56,7 +57,6 @@ _MISSED = re.compile(
 _BROKEN_OFF = re.compile(r"(?:…|\.\.\.+)[\"'”)]*\s+(?=[A-Z])")
 _ELLIPSIS = re.compile(r"…|\.\.\.+")
 _WORD = re.compile(r"[\w'’-]+")
-_HESITATION = frozenset({"um", "uh", "eh"})
 
 
 def split(text: str) -> list[str]:
@@ -168,8 +168,8 @@ def _joins(before: str, after: str) -> bool:
 def _is_new_thought(before: str, after: str) -> bool:
     """Whether a capital after an ellipsis begins a sentence rather than mending the one broken off."""
     *_, last = (t for t in _ELLIPSIS.split(before) if t.strip())
-    said = [w for w in _WORD.findall(last.lower()) if w not in _HESITATION]
-    follows = _WORD.findall(after.lower())
-    if len(said) <= FALSE_START_WORDS or last.endswith("-") or not follows or follows[0] in _HESITATION:
+    said = [w.lower() for w in _WORD.findall(last) if not is_hesitation(w)]
+    follows = _WORD.findall(after)
+    if len(said) <= FALSE_START_WORDS or last.endswith("-") or not follows or is_hesitation(follows[0]):
         return False
-    return follows[0] not in said[-2:]
+    return follows[0].lower() not in said[-2:]

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import time
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from ftm_resources.sources.base import AUDIT, EXCHANGE_ZONE
-from ftm_resources.sources.finality import finality, less_final
+from ftm_resources.quarters import CLOSE, NEW_YORK
 from ftm_resources.tables import TABLES
+from ftm_resources.tables.components import AUDIT, finality, less_final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
     import duckdb
-
-CLOSE = time(16)
-"""When the exchange closes, in New York: a call from then on moves prices on the next trading day."""
 
 SPEAKER_TYPES = {
     "operator": "operator",
@@ -116,8 +112,8 @@ def build_transcripts(
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables `transcripts` and `transcript_audit` of a quarter, whatever the order of the rows.
 
-    `components` is of schema `sources.base.COMPONENTS`, calls of the quarter only; `offered`, of schema
-    `sources.base.AUDIT`, is what the source says of transcripts that are not among them, and of some that are.
+    `components` is of schema `tables.components.COMPONENTS`, calls of the quarter only; `offered`, of schema
+    `tables.components.AUDIT`, is what the source says of transcripts that are not among them, and of some that are.
     Versions of one call are transcripts of one firm that share
     - `keydevid`; or, where one has none,
     - the time of the call, or for bare dates the date and either the headline or most of the text; or
@@ -138,7 +134,7 @@ def build_transcripts(
         connection.register("chosen", pa.table({"transcriptid": pa.array(kept, pa.string())}))
         parameters: dict[str, Any] = {
             "quarter": quarter,
-            "zone": EXCHANGE_ZONE,
+            "zone": NEW_YORK.key,
             "close": CLOSE,
             "questions": list(QUESTION_TYPES),
             "opening": OPENS_QUESTIONS,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_assets.methods.calls.versions import build_transcripts
-from ftm_resources.sources.base import COMPONENTS
+from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_resources.sources.files.transcript_files import FilesSource
+from ftm_resources.tables.components import COMPONENTS
 
 QUARTER = "2020Q4"
 CALLED = datetime(2020, 11, 5, 22, 0, tzinfo=UTC)

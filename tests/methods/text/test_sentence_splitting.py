@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_assets.methods.text.split import COMPONENTS_AT_ONCE, build_sentences, split
+from ftm_assets.methods.text.sentence_splitting import COMPONENTS_AT_ONCE, build_sentences, split
 from ftm_resources.tables import TABLES
 
 FIXTURE = Path(__file__).resolve().parents[2] / "fixtures" / "sentence_boundaries.csv"
@@ -223,7 +223,7 @@ def test_same_rows_in_any_order_and_any_chunks_give_the_same_sentences(monkeypat
     ]
     forward = build_sentences(_transcripts(components), QUARTER)
     backward = build_sentences(_transcripts(components[::-1]), QUARTER)
-    monkeypatch.setattr("ftm_assets.methods.text.split.COMPONENTS_AT_ONCE", 5)
+    monkeypatch.setattr("ftm_assets.methods.text.sentence_splitting.COMPONENTS_AT_ONCE", 5)
     assert COMPONENTS_AT_ONCE > 5
     chunked = build_sentences(_transcripts(components), QUARTER)
     assert forward.equals(backward)

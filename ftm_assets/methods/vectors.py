@@ -1,0 +1,78 @@
+"""Vectors: checking rows, unit length, the digits that count, and the way into Arrow and back.
+
+Belongs here: what every method that takes embeddings does with them first. Arrays are (n, d), a row per
+sentence, topic or theme. The embedder alone has a rule of its own (`ftm_resources.models`): it refuses a zero
+vector, where here a zero vector stays one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+DIGITS = 6
+"""Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
+SCALE = 10**DIGITS
+
+
+def finite_rows(x: ArrayLike) -> Floats:
+    """Return the rows of `x` (n, d), n ≥ 0, in float64.
+
+    Raises ValueError if `x` is not two-dimensional, or naming the first row that is not finite.
+    """
+    rows = np.asarray(x, dtype=np.float64)
+    if rows.size == 0 and rows.ndim < 2:
+        rows = rows.reshape(0, 0)
+    if rows.ndim != 2:
+        raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
+    if not (finite := np.isfinite(rows).all(axis=1)).all():
+        raise ValueError(
+            f"row {int(finite.argmin())} is not finite (NaN or inf): embed it again, or leave it out"
+        )
+    return rows
+
+
+def unit(rows: Floats) -> Floats:
+    """Return the rows (n, d) at unit length; a row of zeros stays one.
+
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
+    """
+    if rows.size == 0:
+        return rows
+    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
+    scaled = np.divide(
+        rows, largest, out=np.zeros_like(rows), where=largest > 0
+    )  # so that no square overflows
+    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
+    directions: Floats = np.divide(scaled, norms, out=scaled, where=norms > 0)
+    return directions
+
+
+def as_lists(vectors: NDArray[np.floating]) -> pa.ListArray:
+    """Return the rows of `vectors` (n, d) as n Arrow lists of float32, without copying value by value.
+
+    >>> as_lists(np.eye(2, dtype=np.float32)).to_pylist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    n, d = vectors.shape
+    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * d)
+    return pa.ListArray.from_arrays(offsets, pa.array(vectors.reshape(-1), pa.float32()))
+
+
+def as_matrix(lists: pa.ChunkedArray) -> NDArray[np.float32]:
+    """Return an Arrow column of n equally long lists as float32 (n, d); (0, 0) for a column without rows.
+
+    >>> as_matrix(pa.chunked_array([[[1.0, 0.0], [0.0, 1.0]]])).shape
+    (2, 2)
+    """
+    values = lists.combine_chunks()
+    flat = values.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    return flat.reshape(len(values), -1) if len(values) else np.zeros((0, 0), np.float32)

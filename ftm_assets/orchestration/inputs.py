@@ -1,0 +1,53 @@
+"""What a step reads: quarters that are there, and of one generation.
+
+What belongs here: refusing to compute from what was never written, or from tables that were not made from each
+other, before anything is computed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from logging import Logger
+
+    from ftm_resources.warehouse import QuarterTable, Warehouse
+    from ftm_resources.warehouse.pinned import Pinned
+
+
+def pinned_inputs(
+    warehouse: Warehouse,
+    pinned: Pinned,
+    quarter: str,
+    tables: Collection[str],
+    *,
+    log: Logger | dg.DagsterLogManager,
+) -> dict[str, QuarterTable]:
+    """Return a quarter of each table, as pinned.
+
+    Raises a Failure that says what to materialize first where a table was never written for the quarter, or
+    where the tables and what they were made from do not belong together, unless the `warehouse` resource has
+    `allow_mixed_generations`.
+    """
+    found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
+    if absent := [name for name, table in found.items() if not table.is_written]:
+        raise dg.Failure(
+            f"{', '.join(absent)} of {quarter} was never materialized. Materialize it first: `ftm run --quarter "
+            f"{quarter}` makes the whole quarter",
+            allow_retries=False,
+        )
+    if mixtures := pinned.mixtures(quarter, tables):
+        problems = "; ".join(map(str, mixtures))
+        again = ", ".join(pinned.to_materialize(quarter, list(tables), mixtures))
+        text = f"{quarter} is of mixed generations: {problems}. Materialize {again} of {quarter} first"
+        if not warehouse.allow_mixed_generations:
+            raise dg.Failure(
+                f"{text}, or set allow_mixed_generations in the config of the `warehouse` resource to compute "
+                "from them all the same.",
+                allow_retries=False,
+            )
+        log.warning(f"{text}; going on, as allow_mixed_generations is set")
+    return found

@@ -1,0 +1,126 @@
+"""The calendar quarter and the exchange's clock: how a quarter is written, its days, its neighbours, its calls.
+
+A call belongs to the calendar quarter of its date in New York, where the exchange is. Everything that needs a
+quarter's key, its bounds, or New York's time takes it from here.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+NEW_YORK = ZoneInfo("America/New_York")
+"""Where the exchange is; a call's date is the date there."""
+
+CLOSE = time(16)
+"""When the exchange closes, in New York: a later call moves prices on the next trading day."""
+
+KEY = r"[0-9]{4}Q[1-4]"
+"""Regular expression of a key such as 2023Q1, for patterns that hold one."""
+
+_KEY = re.compile(KEY)
+_WRITTEN = re.compile(r"\s*([0-9]{4})[- ]?[Qq]([1-4])\s*")
+
+
+def parse(text: str) -> str:
+    """Return the key (2023Q1) of a quarter as people write it: 2023Q1, 2023q1, 2023-Q1 or 2023 Q1.
+
+    Raises ValueError, naming the text, where it is no quarter.
+
+    >>> parse("2023-q1")
+    '2023Q1'
+    """
+    if not (written := _WRITTEN.fullmatch(text)):
+        raise ValueError(f"{text!r} is not a quarter such as 2023Q1")
+    return f"{written[1]}Q{written[2]}"
+
+
+def is_key(text: str) -> bool:
+    """Tell whether a text is a quarter's key, exactly as it is stored: 2023Q1."""
+    return _KEY.fullmatch(text) is not None
+
+
+def bounds(quarter: str) -> tuple[date, date]:
+    """Return the first and the last day of a quarter; ValueError where it is not a key such as 2023Q1."""
+    index = _index(quarter)
+    return _first_day(index), _first_day(index + 1) - timedelta(days=1)
+
+
+def of_date(day: date) -> str:
+    """Return the quarter that holds a day."""
+    return f"{day.year}Q{(day.month + 2) // 3}"
+
+
+def shifted(quarter: str, by: int) -> str:
+    """Return the quarter so many later (earlier, where negative); ValueError where `quarter` is not a key."""
+    return _key(_index(quarter) + by)
+
+
+def following(quarter: str) -> str:
+    """Return the next quarter; ValueError where `quarter` is not a key."""
+    return shifted(quarter, 1)
+
+
+def preceding(quarter: str) -> str:
+    """Return the quarter before; ValueError where `quarter` is not a key."""
+    return shifted(quarter, -1)
+
+
+def between(first: str, last: str) -> list[str]:
+    """Return the quarters from the first to the last, both included, in order; none where `last` is earlier.
+
+    Raises ValueError where either is not a key.
+    """
+    return [_key(i) for i in range(_index(first), _index(last) + 1)]
+
+
+def distance(first: str, last: str) -> int:
+    """Return how many quarters `last` is after `first`; ValueError where either is not a key."""
+    return _index(last) - _index(first)
+
+
+def today() -> date:
+    """Return the current date in New York."""
+    return datetime.now(NEW_YORK).date()
+
+
+def call_date(timestamps: pa.Array | pa.ChunkedArray, is_date_only: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the date in New York (date32) of each call.
+
+    `timestamps` (timestamp[us, tz=UTC]) and `is_date_only` (bool) are as in `tables.components`: where only the
+    date is known, the date part is the answer, for midnight UTC is still the day before in New York.
+    """
+    # A call is many components, so each time is converted once. Not by Arrow: it has no time zones where the
+    # machine has no tzdata package, as small container images do not; Python then takes the one from PyPI.
+    stated = pc.dictionary_encode(_flat(timestamps).cast(pa.timestamp("us")))
+    local = [t.replace(tzinfo=UTC).astimezone(NEW_YORK).date() for t in stated.dictionary.to_pylist()]
+    dates = pa.array(local, pa.date32()).take(stated.indices)
+    return pc.if_else(_flat(is_date_only), stated.dictionary.cast(pa.date32()).take(stated.indices), dates)
+
+
+def of_dates(dates: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the quarter (string) of each date (date32)."""
+    year, quarter = pc.cast(pc.year(dates), pa.string()), pc.cast(pc.quarter(dates), pa.string())
+    return pc.binary_join_element_wise(year, quarter, "Q")
+
+
+def _flat(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _index(quarter: str) -> int:
+    if not is_key(quarter):
+        raise ValueError(f"{quarter!r} is not a quarter such as 2023Q1")
+    return int(quarter[:4]) * 4 + int(quarter[5]) - 1
+
+
+def _key(index: int) -> str:
+    return f"{index // 4:04d}Q{index % 4 + 1}"
+
+
+def _first_day(index: int) -> date:
+    return date(index // 4, 3 * (index % 4) + 1, 1)

@@ -1,0 +1,203 @@
+"""The catalog: opening it, and loading or creating the tables in it.
+
+What belongs here: what the catalog knows. Reading and writing are two ways to open it: only writing creates
+the folder, the catalog, its namespace or a table, and only writing needs the right to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
+from ftm_resources.warehouse.damage import reporting_damaged_metadata
+from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
+from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table as IcebergTable
+
+_TABLE_PROPERTIES = {
+    "format-version": "2",
+    # Eight quarters at once and sixteen writers pass with these; PyIceberg's own four retries lose writes.
+    "commit.retry.num-retries": "20",
+    "commit.retry.min-wait-ms": "50",
+    "commit.retry.max-wait-ms": "5000",
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+}
+
+SQLITE_SECONDS = 120
+"""How long a reader or writer waits for another's transaction on the SQLite catalog."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a warehouse through a catalog that is open."""
+
+    location: Location
+    catalog: Catalog
+
+    @classmethod
+    def to_read(cls, location: Location) -> Self:
+        """Open the catalog of a warehouse that exists; WarehouseError, with what lies near, where none does."""
+        if location.is_s3:
+            return cls(location, _glue(location))
+        if not (Path(location.root) / CATALOG_FILE).is_file():
+            raise _no_warehouse(location, near(location.root))
+        # `rw` rather than `ro`: it creates nothing, reads where writing is not allowed, and can finish what a
+        # writer that died has left in the journal.
+        return cls(location, _sqlite(location, "rw", init_catalog_tables="false"))
+
+    @classmethod
+    def to_write(cls, location: Location) -> Self:
+        """Open the catalog, creating it, and the folder, where there is none."""
+        if location.is_s3:
+            return cls(location, _glue(location))
+        with location.lock("catalog"):  # two processes that both find no catalog would both create its tables
+            return cls(location, _sqlite(location, "rwc"))
+
+    def names(self) -> list[str]:
+        """Return the tables that exist, in the order of the catalogue."""
+        from pyiceberg.exceptions import NoSuchNamespaceError  # noqa: PLC0415
+        from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
+        try:
+            found = {identifier[-1] for identifier in self.catalog.list_tables(NAMESPACE)}
+        except NoSuchNamespaceError:
+            return []
+        except OperationalError as error:
+            raise _unusable(self.location, error) from error
+        return [t for t in TABLES if t in found]
+
+    def load(self, name: str) -> IcebergTable | None:
+        """Load a table at its current snapshot; None where nothing was ever written to it.
+
+        Raises WarehouseError where the table's metadata is gone or unreadable, where its files are under another
+        root, where an earlier version made it, and where there is no such table in the catalogue.
+        """
+        from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
+        from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
+        contract = contract_of(name)
+        try:
+            with reporting_damaged_metadata(self.location, name):
+                table = self.catalog.load_table((NAMESPACE, name))
+        except NoSuchTableError:
+            return None
+        except OperationalError as error:
+            raise _unusable(self.location, error) from error
+        _require_here(self.location, table)
+        if missing := {c.name for c in contract.columns} - set(table.schema().column_names):
+            raise WarehouseError(
+                f"{name} in {self.location.root} was made by an earlier version: it has no "
+                f"{', '.join(sorted(missing))}. Set FTM_WAREHOUSE to a new place and materialize its quarters there."
+            )
+        return table
+
+    def create(self, name: str) -> IcebergTable:
+        """Load a table, creating it by its contract where it does not exist."""
+        from pyiceberg.exceptions import NamespaceAlreadyExistsError  # noqa: PLC0415
+
+        if (table := self.load(name)) is not None:
+            return table
+        if self.location.is_s3 and (others := self.names()):
+            self.load(others[0])  # raises where Glue's database is another warehouse's
+        with self.location.lock("catalog"), contextlib.suppress(NamespaceAlreadyExistsError):
+            self.catalog.create_namespace(NAMESPACE)
+        return self._create(TABLES[name])
+
+    def require_any(self) -> None:
+        """Raise WarehouseError where no table was ever written here: on S3 there is no folder to look for."""
+        names = self.names()
+        if not names:
+            raise _no_warehouse(self.location, [] if self.location.is_s3 else near(self.location.root))
+        if self.location.is_s3:
+            self.load(names[0])
+
+    def _create(self, contract: Table) -> IcebergTable:
+        from pyiceberg.exceptions import TableAlreadyExistsError  # noqa: PLC0415
+        from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: PLC0415
+        from pyiceberg.transforms import IdentityTransform  # noqa: PLC0415
+
+        schema = contract.iceberg_schema
+        source = schema.find_field(PARTITION).field_id
+        spec = PartitionSpec(PartitionField(source, 1000, IdentityTransform(), PARTITION))
+        with self.location.lock("catalog"):
+            try:
+                return self.catalog.create_table(
+                    (NAMESPACE, contract.name),
+                    schema,
+                    location=_place(self.location, contract.name),
+                    partition_spec=spec,
+                    properties={**_TABLE_PROPERTIES, "comment": contract.doc},
+                )
+            except TableAlreadyExistsError:
+                return self.catalog.load_table((NAMESPACE, contract.name))
+
+
+def contract_of(name: str) -> Table:
+    """Return the contract of a table; WarehouseError, with the names most alike, where there is none."""
+    if name in TABLES:
+        return TABLES[name]
+    alike = difflib.get_close_matches(name, TABLES, n=3)
+    raise WarehouseError(
+        f"there is no table {name!r}" + (f"; did you mean {' or '.join(alike)}?" if alike else "")
+        + f" Tables: {', '.join(TABLES)}"
+    )  # fmt: skip
+
+
+def _glue(location: Location) -> Catalog:
+    from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - boto3 is loaded with it
+
+    return load_catalog("ftm", type="glue", warehouse=location.root, **location.file_options)
+
+
+def _sqlite(location: Location, mode: str, **options: str) -> Catalog:
+    from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415
+
+    file = quote(f"{location.root}/{CATALOG_FILE}")
+    uri = f"sqlite:///file:{file}?mode={mode}&uri=true&timeout={SQLITE_SECONDS}"
+    return SqlCatalog("ftm", uri=uri, warehouse=location.uri, **options)
+
+
+def _place(location: Location, name: str) -> str:
+    return f"{location.uri}/{NAMESPACE}/{name}"
+
+
+def _require_here(location: Location, table: IcebergTable) -> None:
+    name = table.name()[-1]
+    if table.location() == _place(location, name):
+        return
+    elsewhere = table.location().removesuffix(f"/{NAMESPACE}/{name}")
+    if location.is_s3:
+        raise NoWarehouseError(
+            f"there is no warehouse at {location.root}: the tables of Glue's database {NAMESPACE!r} are at "
+            f"{elsewhere}. Set FTM_WAREHOUSE to that, or use an account or region without that database"
+        )
+    raise WarehouseError(
+        f"{name}: its files are at {elsewhere}, not under {location.uri}; nothing was read or changed. Was the "
+        "warehouse moved or copied? Put its folder back to where it was"
+    )
+
+
+def _no_warehouse(location: Location, others: list[str]) -> NoWarehouseError:
+    beside = f"Warehouses near it: {', '.join(others)}. " if others else ""
+    return NoWarehouseError(
+        f"there is no warehouse at {location.root}. {beside}Set FTM_WAREHOUSE to the one you mean; `ftm run`, or "
+        "materializing `transcripts`, makes a new one"
+    )
+
+
+def _unusable(location: Location, error: Exception) -> WarehouseError:
+    reason = str(getattr(error, "orig", error))
+    return WarehouseError(
+        f"the catalog {location.root}/{CATALOG_FILE} cannot be read ({reason}). If it is damaged, put it back from a "
+        "backup; if a writer died and you may only read, whoever may write has to open the warehouse once"
+    )

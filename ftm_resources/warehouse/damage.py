@@ -1,0 +1,146 @@
+"""Damaged files: an error that names the file and what to do.
+
+What belongs here: finding out which file of a table is gone, cut short or unreadable, after a read has failed.
+Data files are mended by materializing the quarter again; metadata by `repair.restore`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ftm_resources.tables import NAMESPACE
+from ftm_resources.warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import ManifestFile
+    from pyiceberg.table import DataScan
+    from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table.snapshots import Snapshot
+
+    from ftm_resources.warehouse.location import Location
+
+
+@contextlib.contextmanager
+def reporting_damaged_metadata(location: Location, name: str) -> Iterator[None]:
+    """Turn the failure to load a table into a WarehouseError that names the file and the way back."""
+    from pyiceberg.exceptions import ValidationError  # noqa: PLC0415
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise WarehouseError(
+            f"{name}: its metadata file is gone ({_reason(error)}); {_way_back(name)}"
+        ) from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        broken = next((f for f in metadata_files(location, name) if state(location, f) is None), "of it")
+        raise WarehouseError(
+            f"{name}: metadata file {broken} cannot be read ({_reason(error)}); {_way_back(name)}"
+        ) from error
+
+
+@contextlib.contextmanager
+def reporting_damage(scan: DataScan, name: str, quarter: str | None) -> Iterator[None]:
+    """Turn the failure of a scan into a WarehouseError that names the damaged file, if there is one."""
+    try:
+        yield
+    except WarehouseError:
+        raise
+    except Exception as error:
+        snapshot = scan.snapshot()
+        damage = snapshot and damaged_metadata(snapshot, scan.io)
+        if damage:
+            raise WarehouseError(f"{name}: {damage}; {_way_back(name)}") from error
+        damage = _damaged_data(scan)
+        if damage is None:
+            raise
+        where = f"{name} {quarter}" if quarter else name
+        raise WarehouseError(
+            f"{where}: {damage}; materialize {name} for {quarter or 'that quarter'} again, or read an earlier "
+            "state with as_of"
+        ) from error
+
+
+def damaged_metadata(snapshot: Snapshot, io: FileIO) -> str | None:
+    """Return which manifest or manifest list of a snapshot is damaged, and how; None if all can be read."""
+    manifests: list[ManifestFile] = []
+    found = _failure(
+        "manifest list", snapshot.manifest_list, lambda: manifests.extend(snapshot.manifests(io))
+    )
+    for manifest in manifests:
+        found = found or _failure(
+            "manifest", manifest.manifest_path, partial(manifest.fetch_manifest_entry, io)
+        )
+    return found
+
+
+def _damaged_data(scan: DataScan) -> str | None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    for task in scan.plan_files():
+        path, expected = task.file.file_path, task.file.file_size_in_bytes
+        source = scan.io.new_input(path)
+        if not source.exists():
+            return f"data file {path} is gone"
+        if len(source) != expected:
+            return f"data file {path} has {len(source)} bytes where {expected} were written"
+
+        def read(path: str = path) -> None:
+            with scan.io.new_input(path).open() as stream:
+                for _ in pq.ParquetFile(stream).iter_batches():
+                    pass
+
+        if found := _failure("data file", path, read):
+            return found
+    return None
+
+
+def _failure(kind: str, path: str, read: Callable[[], object]) -> str | None:
+    try:
+        read()
+    except Exception as error:  # noqa: BLE001 - whatever a broken file makes its reader raise
+        return f"{kind} {path} cannot be read ({_reason(error)})"
+    return None
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _way_back(name: str) -> str:
+    return (
+        f"put it back from a backup, or run `ftm restore {name}` and materialize the quarters again that were "
+        "committed since"
+    )
+
+
+def state(location: Location, metadata_file: str) -> IcebergTable | None:
+    """Return the table as a metadata file has it; None where that cannot be read."""
+    from pyiceberg.table import StaticTable  # noqa: PLC0415
+
+    with contextlib.suppress(Exception):
+        return StaticTable.from_metadata(metadata_file, location.file_options)
+    return None
+
+
+def can_be_read(table: IcebergTable) -> bool:
+    """Tell whether all manifests of the current snapshot can be read."""
+    snapshot = table.current_snapshot()
+    return snapshot is None or damaged_metadata(snapshot, table.io) is None
+
+
+def metadata_files(location: Location, name: str) -> list[str]:
+    """Return the URIs of the table's metadata files, newest version first."""
+    from pyarrow import fs as pafs  # noqa: PLC0415
+
+    filesystem, root = location.filesystem()
+    folder = f"{NAMESPACE}/{name}/metadata"
+    selector = pafs.FileSelector(f"{root}/{folder}", allow_not_found=True)
+    found = [f for f in filesystem.get_file_info(selector) if f.base_name.endswith(".metadata.json")]
+    found.sort(key=lambda f: (f.base_name.partition("-")[0], f.mtime_ns), reverse=True)
+    return [f"{location.uri}/{folder}/{f.base_name}" for f in found]

@@ -1,0 +1,118 @@
+"""Generations: whether the tables of a quarter were made from each other, and what to materialize where not.
+
+What belongs here: comparing what the writes of one quarter say of themselves; nothing here opens a table. Each
+write names the content of its inputs, and the tables that its step wrote with it. A quarter is of one
+generation where every input is there with that content and every such sibling was written by the same run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from ftm_resources.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ftm_resources.warehouse.snapshots import Write
+
+    Present = Callable[[str], Write | None]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A table that was not made from what stands beside it."""
+
+    table: str
+    source: str
+    what: str
+    """In words, after the table's name."""
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.what}"
+
+
+def mixtures(of: Iterable[str], present: Present) -> list[Mixture]:
+    """Return where these tables, or what they were made from, directly or not, do not belong together.
+
+    `present` returns the write of a table's quarter that is looked at, None where it holds none.
+    """
+    found: dict[frozenset[str], Mixture] = {}
+    for name in upstream(of, present):
+        write = present(name)
+        if write is None:
+            continue
+        for source, content in write.inputs.items():
+            there = present(source)
+            if there is None:
+                what = f"was made from {source}, which is not there any more"
+            elif there.content != content:
+                what = f"was made from other {source} than these"
+            else:
+                continue
+            found[frozenset({name, source})] = Mixture(name, source, what)
+        for sibling in write.together:
+            there = present(sibling)
+            pair = frozenset({name, sibling})
+            if pair not in found and (there is None or there.run_id != write.run_id):
+                what = f"and {sibling} belong to one step, but were not written by the same run"
+                found[pair] = Mixture(name, sibling, what)
+    return list(found.values())
+
+
+def upstream(of: Iterable[str], present: Present) -> list[str]:
+    """Return these tables, what they were made from, directly or not, and what was written together with it."""
+    seen: dict[str, None] = {}
+    waiting = list(of)
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and (write := present(name)) is not None:
+            seen[name] = None
+            waiting += [*write.inputs, *write.together]
+    return list(seen)
+
+
+def to_materialize(found: Sequence[Mixture], of: Iterable[str], present: Present) -> list[str]:
+    """Return what to materialize, in order, so that these tables are of one generation again.
+
+    That is what was made from other rows, what is gone, and what was made from any of it. Of tables that one
+    step writes, the first is named.
+    """
+    names = upstream(of, present)
+    writes = {n: w for n in names if (w := present(n)) is not None}
+    stale = {m.table for m in found} | {m.source for m in found if m.source not in writes}
+    while True:
+        more = {n for n, w in writes.items() if n not in stale and stale & {*w.inputs, *w.together}}
+        if not more:
+            break
+        stale |= more
+    listed: list[str] = []
+    for name in TABLES:
+        if name in stale and not (name in writes and set(writes[name].together) & set(listed)):
+            listed.append(name)
+    return listed
+
+
+def last_sound(histories: Mapping[str, Sequence[Write]]) -> dict[str, Write] | None:
+    """Return the newest state of a quarter in which all its tables are of one generation; None if there is none.
+
+    `histories` are the writes of each table, oldest first. A state that lacks a table which is there now is not
+    a whole one, and does not count.
+    """
+    # Writers' clocks may differ: within a table the order of commits counts, whatever the clock says.
+    events = sorted(
+        (at, name, i)
+        for name, writes in histories.items()
+        for i, at in enumerate(accumulate((w.timestamp_ms for w in writes), max))
+    )
+    newest = {name: len(writes) - 1 for name, writes in histories.items() if writes}
+    for _, name, i in reversed(events):
+        state = {n: histories[n][k] for n, k in newest.items()}
+        if not mixtures(state, state.get):
+            return state
+        if i == 0:
+            return None
+        newest[name] = i - 1
+    return None

@@ -1,0 +1,137 @@
+"""Where a warehouse is: its root, its file system, its locks, and what lies near a root that holds none.
+
+What belongs here: paths and URIs. Nothing here knows a table, and nothing but `lock` creates anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlparse
+
+from ftm_resources import settings
+from ftm_resources.warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyarrow import fs as pafs
+
+CATALOG_FILE = "catalog.db"
+"""What makes a folder a warehouse: the SQLite catalog of its tables."""
+
+LOCKS = ".locks"
+"""The folder of the writers' locks."""
+
+MAX_NEAR = 5
+"""Warehouses that an error lists beside the one that is not there."""
+
+_S3 = ("s3", "s3a")
+
+
+@dataclass(frozen=True)
+class Location:
+    """The root of a warehouse: an absolute folder or `s3://bucket/prefix`, without a slash at the end."""
+
+    root: str
+
+    @classmethod
+    def of(cls, path: str) -> Self:
+        """Return the location of a path as people write it, `~` and relative ones included.
+
+        Raises WarehouseError where it has a scheme other than `s3`, or a character that the libraries beneath
+        would take for something else.
+        """
+        scheme = urlparse(path).scheme
+        if scheme in _S3:
+            return cls(path.rstrip("/"))
+        if "://" in path:
+            raise WarehouseError(
+                f"a warehouse cannot be at {path!r}: FTM_WAREHOUSE is a folder or s3://bucket/prefix"
+            )
+        if found := sorted({"#", "?"} & set(path)):
+            raise WarehouseError(
+                f"a warehouse cannot be at {path!r}: {' and '.join(found)} in a path would be taken for a part of "
+                "a URI. Choose another folder"
+            )
+        return cls(str(Path(path).expanduser().resolve()))
+
+    @property
+    def is_s3(self) -> bool:
+        """Whether it is on S3, with the Glue catalog; else it is a folder, with a SQLite catalog in it."""
+        return urlparse(self.root).scheme in _S3
+
+    @property
+    def uri(self) -> str:
+        """The root as PyIceberg has it: a URI without escapes, which it would not undo."""
+        return self.root if self.is_s3 else f"file://{self.root}"
+
+    def uri_of(self, path: str) -> str:
+        """Return the URI of a path of `filesystem()`."""
+        return f"s3://{path}" if self.is_s3 else f"file://{path}"
+
+    @property
+    def file_options(self) -> dict[str, str]:
+        """What PyIceberg's file access must be told: unlike AWS clients, it reads no endpoint by itself."""
+        now = settings.current()
+        endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url
+        return {"s3.endpoint": endpoint} if endpoint and self.is_s3 else {}
+
+    def filesystem(self) -> tuple[pafs.FileSystem, str]:
+        """Return the file system that holds the warehouse and the root's path in it."""
+        from pyarrow import fs as pafs  # noqa: PLC0415
+
+        if not self.is_s3:
+            return pafs.LocalFileSystem(), self.root
+        filesystem, path = pafs.FileSystem.from_uri(self.root)
+        return filesystem, path.rstrip("/")
+
+    @contextlib.contextmanager
+    def lock(self, what: str) -> Iterator[None]:
+        """Serialise writers on one machine; the system releases the lock of a process that dies.
+
+        For writers only: it creates the warehouse's folder. On S3 the Glue catalog's optimistic commit, with
+        its retries, does this alone.
+        """
+        if self.is_s3:
+            yield
+            return
+        from filelock import FileLock  # noqa: PLC0415
+
+        folder = Path(self.root) / LOCKS
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{what}.lock"):
+            yield
+
+
+def near(root: str) -> list[str]:
+    """Return the folders with a warehouse near a folder that holds none, the most alike first.
+
+    Looked at are the folder's own subfolders, the nearest folder above that exists, what lies beside, and what
+    lies where the root would if the first part that does not exist had another name.
+    """
+    wanted = Path(root)
+    above = next(p for p in wanted.parents if p.is_dir())
+    rest = wanted.relative_to(above).parts[1:]
+    beside = _folders(above)
+    candidates = {above, *_folders(wanted), *beside, *(b.joinpath(*rest) for b in beside)}
+    found = [str(c) for c in candidates if c != wanted and _holds_catalog(c)]
+    found.sort(key=lambda c: (-difflib.SequenceMatcher(None, c, root).ratio(), c))
+    return found[:MAX_NEAR]
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return [p for p in folder.iterdir() if p.is_dir()]
+    except OSError:  # not there, or not for us to read
+        return []
+
+
+def _holds_catalog(folder: Path) -> bool:
+    try:
+        return (folder / CATALOG_FILE).is_file()
+    except OSError:
+        return False

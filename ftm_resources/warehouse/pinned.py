@@ -1,0 +1,81 @@
+"""One look at the warehouse: each table as it was when first asked for, whatever is committed meanwhile.
+
+What belongs here: what is decided on tables that are held still: whether a quarter's are of one generation, and
+which snapshots show the last whole one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ftm_resources.warehouse import generations, snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pyiceberg.table import Table as IcebergTable
+
+    from ftm_resources.warehouse.catalog import Tables
+    from ftm_resources.warehouse.generations import Mixture, Present
+    from ftm_resources.warehouse.snapshots import Write
+
+
+@dataclass
+class Pinned:
+    """The tables of a warehouse, each loaded once. Raises WarehouseError where there is no warehouse."""
+
+    tables: Tables
+    _loaded: dict[str, IcebergTable | None] = field(default_factory=dict, init=False)
+    _writes: dict[str, dict[str, list[Write]]] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.tables.require_any()
+        self.names = self.tables.names()
+        """The tables that exist, in the order of the catalogue."""
+
+    def table(self, name: str) -> IcebergTable | None:
+        """Return a table as it was when first asked for; None where nothing was ever written to it."""
+        if name not in self._loaded:
+            self._loaded[name] = self.tables.load(name) if name in self.names else None
+        return self._loaded[name]
+
+    def writes(self, name: str) -> dict[str, list[Write]]:
+        """Return the writes of each quarter of a table, oldest first."""
+        if name not in self._writes:
+            table = self.table(name)
+            self._writes[name] = snapshots.writes(table) if table is not None else {}
+        return self._writes[name]
+
+    def present(self, quarter: str) -> Present:
+        """Return the function from a table to the write of the quarter that it holds."""
+
+        def newest(name: str) -> Write | None:
+            held = self.writes(name).get(quarter)
+            return held[-1] if held else None
+
+        return newest
+
+    def quarters(self, names: Iterable[str] | None = None) -> list[str]:
+        """Return the quarters that any of these tables holds (default: of all), sorted."""
+        return sorted({q for n in (self.names if names is None else names) for q in self.writes(n)})
+
+    def mixtures(self, quarter: str, of: Iterable[str]) -> list[Mixture]:
+        """Return where these tables of a quarter, or what they were made from, do not belong together."""
+        return generations.mixtures(of, self.present(quarter))
+
+    def to_materialize(self, quarter: str, of: Sequence[str], found: Sequence[Mixture]) -> list[str]:
+        """Return what to materialize, in order, so that these tables are of one generation again."""
+        return generations.to_materialize(found, of, self.present(quarter))
+
+    def last_sound(self, quarter: str, of: Sequence[str]) -> dict[str, Write] | None:
+        """Return the newest whole generation of a quarter of these tables and what they were made from."""
+        names = generations.upstream(of, self.present(quarter))
+        return generations.last_sound({n: self.writes(n)[quarter] for n in names})
+
+    def is_as(self, other: Pinned) -> bool:
+        """Tell whether two looks saw the same states of the tables that both have loaded."""
+        return self._states() == other._states()
+
+    def _states(self) -> dict[str, str]:
+        return {n: t.metadata_location for n, t in self._loaded.items() if t is not None}

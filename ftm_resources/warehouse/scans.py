@@ -1,0 +1,77 @@
+"""Scans of one loaded table: which of its files and rows are of a quarter.
+
+What belongs here: what is asked of PyIceberg to read, in one place.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from ftm_resources.tables import PARTITION, Table
+from ftm_resources.warehouse.damage import reporting_damage
+from ftm_resources.warehouse.snapshots import writer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyiceberg.expressions import BooleanExpression
+    from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table.snapshots import Snapshot
+
+NEVER_WRITTEN = "empty"
+"""Content of a quarter that no write made; one that was written without rows has a fingerprint."""
+
+
+def schema_of(contract: Table, columns: Sequence[str] | None) -> pa.Schema:
+    """Return the Arrow schema of some columns of a table; of all where none are given."""
+    wanted = tuple(columns) if columns else tuple(c.name for c in contract.columns)
+    return pa.schema([contract.arrow_schema.field(c) for c in wanted])
+
+
+def where(quarter: str, firms: Sequence[str] | None = None) -> BooleanExpression:
+    """Return the filter for a quarter, or for some firms of it."""
+    from pyiceberg.expressions import And, EqualTo, In  # noqa: PLC0415
+
+    in_quarter: BooleanExpression = EqualTo(PARTITION, quarter)  # type: ignore[misc,call-arg]
+    if firms is None:
+        return in_quarter
+    return And(in_quarter, In("firm_id", set(firms)))  # type: ignore[misc,call-arg]
+
+
+def is_held(table: IcebergTable, quarter: str) -> bool:
+    """Tell whether anything wrote the quarter, be it without rows."""
+    return writer_of(table, table.current_snapshot(), quarter) is not None or has_rows(table, quarter)
+
+
+def has_rows(table: IcebergTable, quarter: str) -> bool:
+    """Tell whether the table holds rows of the quarter now."""
+    if table.current_snapshot() is None:
+        return False
+    scan = table.scan(row_filter=where(quarter))
+    with reporting_damage(scan, table.name()[-1], quarter):
+        return any(True for _ in scan.plan_files())
+
+
+def files_of(table: IcebergTable, name: str, quarter: str | None, snapshot_id: int) -> list[str]:
+    """Return the URIs of the data files of a quarter (None: of all) at a snapshot."""
+    scan = table.scan(snapshot_id=snapshot_id)
+    scan = scan.filter(where(quarter)) if quarter else scan
+    with reporting_damage(scan, name, quarter):
+        return [task.file.file_path for task in scan.plan_files()]
+
+
+def content_of(table: IcebergTable, snapshot: Snapshot, quarter: str) -> str:
+    """Return the fingerprint of a quarter's rows at a snapshot, the current one of the table."""
+    writer = writer_of(table, snapshot, quarter)
+    if writer is not None:
+        return writer.content
+    if not has_rows(table, quarter):
+        return NEVER_WRITTEN
+    # Written by other means: the names of its files identify it.
+    scan = table.scan(row_filter=where(quarter), snapshot_id=snapshot.snapshot_id)
+    names = sorted(os.path.basename(task.file.file_path) for task in scan.plan_files())  # noqa: PTH119 - URIs
+    return "files:" + uuid.uuid5(uuid.NAMESPACE_URL, "|".join(names)).hex

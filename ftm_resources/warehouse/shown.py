@@ -1,0 +1,106 @@
+"""Which snapshots a connection shows: one generation of each quarter, however many writers are at work.
+
+What belongs here: looking again where a step is between its commits, and falling back on the last whole
+generation where tables do not belong together.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from ftm_resources.warehouse.damage import reporting_damage
+from ftm_resources.warehouse.errors import MixedGenerationsWarning
+from ftm_resources.warehouse.scans import files_of
+from ftm_resources.warehouse.snapshots import snapshot_with
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ftm_resources.warehouse.generations import Mixture
+    from ftm_resources.warehouse.pinned import Pinned
+
+LOOKS = 3
+"""How often a connection looks again while a quarter is mixed and moving."""
+
+_USER = 4
+"""Frames from the warning to the caller of `connect`."""
+
+
+def files_shown(
+    pin: Callable[[], Pinned], pinned: Pinned, quarter: str | None, names: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return the data files of each table that are of one generation with the others, sorted.
+
+    `pinned` is the first look, `pin` takes another. For each quarter that stays mixed there is one
+    MixedGenerationsWarning; its files are those of its last whole generation, or the newest where that is gone.
+    """
+    mixed = _mixed(pinned, quarter, names)
+    for _ in range(LOOKS):
+        if not mixed:
+            break
+        again = pin()
+        mixed_again = _mixed(again, quarter, names)
+        if again.is_as(pinned):
+            break
+        pinned, mixed = again, mixed_again
+    instead: dict[str, dict[str, int]] = {}
+    for of_quarter, found in mixed.items():
+        instead[of_quarter] = _shown_instead(pinned, of_quarter, names, found)
+    return {name: _files(pinned, name, quarter, instead) for name in names}
+
+
+def files_now(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the data files of each table's newest rows, sorted."""
+    return {name: _files(pinned, name, quarter, {}) for name in names}
+
+
+def _mixed(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[str, list[Mixture]]:
+    wanted = pinned.quarters(names) if quarter is None else [quarter]
+    return {q: found for q in wanted if (found := pinned.mixtures(q, names))}
+
+
+def _shown_instead(
+    pinned: Pinned, quarter: str, names: Sequence[str], found: Sequence[Mixture]
+) -> dict[str, int]:
+    """Warn of a mixed quarter; return the snapshots of its last whole generation, none where that is gone."""
+    sound = pinned.last_sound(quarter, names)
+    shown: dict[str, int] = {}
+    for name, write in (sound or {}).items():
+        table = pinned.table(name)
+        if table is not None and (snapshot := snapshot_with(table, write)) is not None:
+            shown[name] = snapshot
+    again = pinned.to_materialize(quarter, names, found)
+    problems = "; ".join(map(str, found))
+    if sound is not None and len(shown) == len(sound):
+        of = max(write.at for write in sound.values()).isoformat(timespec="seconds")
+        showing = f"shown is its last whole generation, of {of}; connect(newest=True) shows the newest rows"
+    else:
+        shown, showing = {}, "shown are the newest rows, for no whole generation of it is left"
+    warnings.warn(
+        f"{quarter} is of mixed generations: {problems}. Materialize {', '.join(again)} of {quarter}; until then "
+        f"{showing}.",
+        MixedGenerationsWarning,
+        stacklevel=_USER,
+    )
+    return shown
+
+
+def _files(
+    pinned: Pinned, name: str, quarter: str | None, instead: Mapping[str, Mapping[str, int]]
+) -> list[str]:
+    """Return the data files of a table's current snapshot, of some quarters those of another snapshot, sorted."""
+    table = pinned.table(name)
+    if table is None or (snapshot := table.current_snapshot()) is None:
+        return []
+    if quarter is not None:
+        shown = instead.get(quarter, {}).get(name, snapshot.snapshot_id)
+        return sorted(files_of(table, name, quarter, shown))
+    elsewhere = {q: shown[name] for q, shown in instead.items() if name in shown}
+    if not elsewhere:
+        return sorted(files_of(table, name, None, snapshot.snapshot_id))
+    with reporting_damage(scan := table.scan(snapshot_id=snapshot.snapshot_id), name, None):
+        found = [t.file.file_path for t in scan.plan_files() if t.file.partition[0] not in elsewhere]
+    for of_quarter, shown in elsewhere.items():
+        found += files_of(table, name, of_quarter, shown)
+    return sorted(found)

@@ -1,0 +1,91 @@
+"""Tags: a state of a quarter, named and kept ("2023Q1 as the paper used it").
+
+What belongs here: setting and removing a tag on every table. It is an Iceberg tag named `2023Q1.paper-v1` on
+each, so that any engine can read it and none expires it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ftm_resources.warehouse import generations, snapshots
+from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.snapshots import Tag, quarter_key, tagged, writer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyiceberg.table import Table as IcebergTable
+
+    from ftm_resources.warehouse.warehouse import Warehouse
+
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+def tag(warehouse: Warehouse, quarter: str, name: str, *, replace: bool = False) -> Tag:
+    """Tag the current snapshot of every table for use with a quarter.
+
+    Raises WarehouseError where the name is not letters, digits, - _ or ., the quarter is in no table, or the
+    tag stands on other snapshots already and `replace` is not given.
+    """
+    quarter = quarter_key(quarter)
+    if not _TAG.fullmatch(name) or snapshots.moment_of(name) is not None:
+        raise WarehouseError(
+            f"{name!r} cannot be a tag: letters, digits, -, _ and ., starting with a letter or digit, and "
+            "not a date"
+        )
+    tables = warehouse.tables()
+    if not any(writer_of(t, t.current_snapshot(), quarter) for t in tables.values()):
+        raise WarehouseError(
+            f"{quarter} is in no table of {warehouse.root}: materialize it before it is tagged"
+        )
+    reference = f"{quarter}.{name}"
+    chosen = {n: s.snapshot_id for n, t in tables.items() if (s := t.current_snapshot()) is not None}
+    moved = [n for n, i in chosen.items() if tagged(tables[n]).get((quarter, name), i) != i]
+    if moved and not replace:
+        raise WarehouseError(
+            f"tag {name} of {quarter} stands on another state of {', '.join(moved)}: choose another name, or "
+            "give --replace to move it and give up what it kept"
+        )
+    for table, snapshot_id in chosen.items():
+        if tagged(tables[table]).get((quarter, name)) != snapshot_id:
+            _manage(warehouse, table, partial(_create_tag, snapshot_id=snapshot_id, name=reference))
+    return Tag(quarter, name, chosen)
+
+
+def untag(warehouse: Warehouse, quarter: str, name: str) -> int:
+    """Remove a tag from every table; return how many had it. Raises WarehouseError if none has."""
+    quarter, tables = quarter_key(quarter), warehouse.tables()
+    snapshots.require_tag(tables, quarter, name)
+    holding = [n for n, table in tables.items() if (quarter, name) in tagged(table)]
+    for table in holding:
+        _manage(warehouse, table, lambda t: t.manage_snapshots().remove_tag(f"{quarter}.{name}"))
+    return len(holding)
+
+
+def tags(warehouse: Warehouse) -> list[Tag]:
+    """Return all tags, sorted by quarter and name."""
+    return snapshots.tags(warehouse.tables())
+
+
+def mixtures(warehouse: Warehouse, tag: Tag) -> list[generations.Mixture]:
+    """Return where a tagged table was made from rows that are not those tagged with it."""
+    tables = warehouse.tables()
+
+    def tagged_write(name: str) -> snapshots.Write | None:
+        if name not in tag.tables:
+            return None
+        return writer_of(tables[name], tables[name].snapshot_by_id(tag.tables[name]), tag.quarter)
+
+    return generations.mixtures(tag.tables, tagged_write)
+
+
+def _manage(warehouse: Warehouse, name: str, change: Callable[[IcebergTable], Any]) -> None:
+    with warehouse.lock(f"commit-{name}"):
+        snapshots.commit_again(lambda: change(warehouse.table(name)).commit())
+
+
+def _create_tag(table: IcebergTable, snapshot_id: int, name: str) -> Any:
+    return table.manage_snapshots().create_tag(snapshot_id, name)
