@@ -1,24 +1,27 @@
-# make run    one quarter of the sample, from calls to scores      make run CALLS=path QUARTER=2020Q4
-# make ui     the Dagster UI: lineage, metadata, backfills
+# make run    one quarter of the sample, from calls to scores: ftm run      make run CALLS=path QUARTER=2020Q4
+# make ui     the Dagster UI: lineage, metadata, backfills: ftm ui
 # make test   everything that CI checks
 # make lock   resolve constraints.txt again after pyproject.toml changed
 
 PYTHON ?= python3
-QUARTER ?= 2023Q1
+QUARTER ?=
 CALLS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY ?= 1
 
+# A variable in the wrong case would be ignored: the sample would run instead of the caller's calls.
+WRONG := $(foreach v,quarter calls python Quarter Calls Python,$(if $(filter command line,$(origin $(v))),$(v)))
+$(foreach v,$(WRONG),$(error Write variables in capitals: $(shell echo '$(v)' | tr a-z A-Z)=, not $(v)=))
+
 .PHONY: run ui test lock clean
 
-run: $(VENV)/.run $(DAGSTER_HOME)/dagster.yaml
-	@$(BIN)/python -m ftm_assets.cli.run --quarter '$(QUARTER)' $(if $(CALLS),--calls '$(CALLS)')
+run: $(VENV)/.run
+	@$(BIN)/ftm run $(if $(QUARTER),--quarter '$(QUARTER)') $(if $(CALLS),--calls '$(CALLS)')
 
-ui: $(VENV)/.run $(DAGSTER_HOME)/dagster.yaml
-	@$(BIN)/dagster instance concurrency set wrds 1
-	$(BIN)/dagster dev
+ui: $(VENV)/.run
+	@$(BIN)/ftm ui
 
 test: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -26,9 +29,6 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	# Two processes: much of a test is waiting. Their threads sleep while they wait, else they take the other's cores.
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n 2 --dist worksteal
-
-$(DAGSTER_HOME)/dagster.yaml: infra/dagster/local.yaml
-	@mkdir -p '$(DAGSTER_HOME)' && cp $< '$@'
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,27 +1,20 @@
 """Maintenance as an asset: what the warehouse holds, and what nobody needs any more, removed; with its schedule."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 from pydantic import Field
 
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.specs import OWNER
+from ftm_assets.orchestration.unfinished import unfinished_since
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
 
 NAME = "warehouse_maintenance"
 
 GROUP = "operations"
-
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 class MaintenanceConfig(dg.Config):
@@ -74,14 +67,6 @@ def warehouse_maintenance(
             "by_table": dg.MetadataValue.md(_markdown(found)),
         }
     )
-
-
-def unfinished_since(instance: dg.DagsterInstance, run_id: str) -> datetime | None:
-    """Return when the oldest unfinished run other than `run_id` began, or the run that it goes on with."""
-    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
-    others = [r for r in records if r.dagster_run.run_id != run_id]
-    roots = [instance.get_run_record_by_id(r.dagster_run.root_run_id or "") for r in others]
-    return min((r.create_timestamp for r in [*others, *roots] if r is not None), default=None)
 
 
 def _markdown(found: dict[str, Kept]) -> str:

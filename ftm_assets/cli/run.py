@@ -1,119 +1,210 @@
-"""The `make run` command: materialize every asset of one quarter here and print what was found."""
+"""`ftm run`: one quarter from calls to scores on this machine.
+
+What belongs here: the command's arguments and the execution. What it prints at the end is in `run_report`.
+"""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ftm_assets.cli import home
+from ftm_assets.cli.arguments import known_quarters, quarter_key
+from ftm_assets.cli.failing import CommandError
+from ftm_assets.cli.screen import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping
 
     import dagster as dg
+    from dagster import JobExecutionResult
 
-    from ftm_resources.warehouse import Warehouse
+commands = typer.Typer()
 
 DEFAULT_QUARTER = "2023Q1"
 
-TOP_THEMES = """
-    SELECT t.name, s.n_firms, s.n_topics, s.n_sentences, s.score
-    FROM theme_sentiment s JOIN themes t USING (theme_id) ORDER BY theme_id LIMIT 15
-"""
+_RUN_CONFIG_KEYS = {"ops", "resources", "execution", "loggers"}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the quarter; return 0, or 1 with the reason on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m ftm_assets.cli.run", description=__doc__)
-    parser.add_argument("--quarter", default=DEFAULT_QUARTER, help="e.g. 2020Q4 (default: %(default)s)")
-    parser.add_argument(
-        "--calls", help="CSV or Parquet file of transcripts, or a folder; default: the sample"
-    )
-    options = parser.parse_args(arguments)
-    from ftm_assets.orchestration.partitions import QUARTERS  # noqa: PLC0415 - after --help
-    from ftm_resources import quarters, settings  # noqa: PLC0415
-
-    with contextlib.suppress(ValueError):
-        options.quarter = quarters.parse(options.quarter)
-    if options.quarter not in QUARTERS.get_partition_keys():
-        first, last = QUARTERS.get_first_partition_key(), QUARTERS.get_last_partition_key()
-        parser.error(f"quarter {options.quarter!r} is not one of {first} to {last}, e.g. {DEFAULT_QUARTER}")
-    if options.calls:
-        if not Path(options.calls).exists():
-            parser.error(f"calls {options.calls!r} does not exist")
-        settings.assign("FTM_SOURCE", "files")
-        settings.assign("FTM_SOURCE_PATH", options.calls)
-    return run(options.quarter)
+_NO_CAPTURE = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
+"""Here a person sees standard error at once, where progress bars need a terminal; Dagster would send it through a
+file, and through a process that dies of Ctrl-C with a traceback."""
 
 
-def run(quarter: str) -> int:
-    """Materialize the quarter in this process on the instance of DAGSTER_HOME, and print the outcome."""
-    import dagster as dg  # noqa: PLC0415
+@commands.command(rich_help_panel="Run")
+def run(
+    quarter: Annotated[
+        str | None,
+        typer.Option(
+            "--quarter",
+            "-q",
+            metavar="QUARTER",
+            help="Calendar quarter of the calls, e.g. 2020Q4. Default: the only quarter in your files, else "
+            f"{DEFAULT_QUARTER}.",
+            callback=quarter_key,
+            autocompletion=known_quarters,
+        ),
+    ] = None,
+    calls: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            metavar="PATH",
+            help="Your own calls: a CSV or Parquet file, or a folder of them. Default: what FTM_SOURCE says, "
+            "i.e. the bundled sample where it is not set.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="YAML with the config of assets (`themes: {min_firms: 5}`), or Dagster run config "
+            "with `ops` and `resources`.",
+        ),
+    ] = None,
+    replace_source: Annotated[
+        bool,
+        typer.Option(
+            "--replace-source",
+            help="Replace a quarter that was made from another source, e.g. the sample by your own calls.",
+        ),
+    ] = False,
+) -> None:
+    """Materialize every asset of one quarter here, and print its top themes.
 
-    from ftm_assets.definitions import QUARTER_JOB, build_definitions  # noqa: PLC0415
-    from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
+    Run it again at any time: the quarter is replaced as a whole, and a run that was interrupted goes on where
+    it stopped. FTM_EXECUTOR=multiprocess runs independent steps side by side.
+    """
+    from ftm_assets.cli import run_report
+    from ftm_resources import settings
+    from ftm_resources.warehouse import Warehouse
 
     started = time.perf_counter()
-    job = build_definitions().resolve_job_def(QUARTER_JOB)
-    # dbt prints a line per model and test; they are in the run's event log too.
-    with (
-        dg.DagsterInstance.get() as instance,
-        Path(os.devnull).open("w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-    ):
-        result = job.execute_in_process(
-            partition_key=quarter,
-            instance=instance,
-            raise_on_error=False,
-            # Progress bars say how it goes; the event log, with everything, is in the UI.
-            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+    if calls:
+        settings.assign("FTM_SOURCE", "files")
+        settings.assign("FTM_SOURCE_PATH", str(calls.absolute()))
+    held = quarters_in_files()
+    chosen = choose_quarter(quarter, held)
+    run_config = read_config(config)
+    if replace_source:
+        transcripts = run_config.setdefault("ops", {}).setdefault("transcripts", {})
+        transcripts.setdefault("config", {})["replace_source"] = True
+    with _executed(chosen, run_config, home.prepare()) as result:
+        if not result.success:
+            if run_report.was_interrupted(result):
+                raise KeyboardInterrupt
+            raise CommandError(run_report.failures(result))
+        warnings = run_report.warnings(result)
+    run_report.show(Warehouse(), chosen, warnings=warnings, held=held, seconds=time.perf_counter() - started)
+
+
+def quarters_in_files() -> dict[str, int]:
+    """Return the quarters that the files source holds, each with its turns; empty where the source is another.
+
+    Raises SourceError where a file cannot be used, before anything is computed.
+    """
+    from ftm_resources.sources.configured import ConfiguredSource
+    from ftm_resources.sources.files.transcript_files import FilesSource
+
+    source = ConfiguredSource().open()
+    return source.quarters() if isinstance(source, FilesSource) else {}
+
+
+def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
+    """Return the quarter to run; CommandError where it is not clear which, or the files do not have it."""
+    from ftm_assets.orchestration.partitions import quarter_keys
+    from ftm_resources.quarters import today
+
+    known = sorted(quarter_keys(today()))
+    listed = ", ".join(f"{q} ({count(n, 'turn')})" for q, n in sorted(held.items()))
+    if asked is None:
+        if len(held) > 1:
+            raise CommandError(f"The files hold several quarters: {listed}. Choose one with --quarter.")
+        asked = next(iter(held), DEFAULT_QUARTER)
+    elif held and asked not in held:
+        raise CommandError(f"The files hold no call in {asked}. They hold {listed}.")
+    if asked not in known:
+        raise CommandError(f"{asked} is not one of the quarters {known[0]} to {known[-1]}.")
+    return asked
+
+
+def read_config(file: Path | None) -> dict[str, Any]:
+    """Return Dagster run config from a YAML file of assets' config, or of run config; empty without a file.
+
+    Raises CommandError where the file is no YAML of that form.
+    """
+    if file is None:
+        return {}
+    import dagster as dg
+
+    try:
+        found = dg.config_from_files([str(file)])
+    except (dg.DagsterInvariantViolationError, UnicodeDecodeError) as error:
+        raise CommandError(f"{file} is not valid YAML: {error.__cause__ or error}") from error
+    if not all(isinstance(v, dict) for v in found.values()):
+        raise CommandError(
+            f"{file} must map assets to their config, e.g.\n\n  themes:\n    min_firms: 5\n\nor hold Dagster run "
+            "config with the keys ops and resources."
         )
-    if not result.success:
-        _report_failures(result)
-        return 1
-    _report(Warehouse(), quarter, time.perf_counter() - started)
-    return 0
+    if set(found) <= _RUN_CONFIG_KEYS:
+        return dict(found)
+    return {"ops": {asset: {"config": values} for asset, values in found.items()}}
 
 
-def _report_failures(result: dg.ExecuteInProcessResult) -> None:
-    from rich.console import Console  # noqa: PLC0415
+def quarter_job() -> dg.JobDefinition:
+    """Return the job that materializes a quarter; step processes call this again."""
+    from ftm_assets.definitions import QUARTER_JOB, build_definitions
 
-    console = Console(stderr=True)
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            message = error.message.strip() if error else "no reason given"
-            console.print(f"[red]✗ {event.step_key}[/red]", message, sep="\n", highlight=False, markup=True)
+    return build_definitions().resolve_job_def(QUARTER_JOB)
 
 
-def _report(warehouse: Warehouse, quarter: str, seconds: float) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+@contextlib.contextmanager
+def _executed(quarter: str, run_config: dict[str, Any], home: Path) -> Iterator[JobExecutionResult]:
+    """Execute the job under the executor of FTM_EXECUTOR, on the instance in `home`."""
+    import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
 
-    rows = warehouse.connect(quarter=quarter).execute(TOP_THEMES).fetchall()
-    shown = Table(title=f"Top themes of {quarter}", title_justify="left")
-    shown.add_column("theme", max_width=60)
-    for name in ("firms", "topics", "sentences", "score"):
-        shown.add_column(name, justify="right")
-    for name, firms, topics, n_sentences, score in rows:
-        shown.add_row(name, str(firms), str(topics), f"{n_sentences:,}", f"{score:+.3f}")
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    console.print(shown)
-    console.print(f"{quarter} done in {seconds:.0f} s. The warehouse is {warehouse.root}\n", highlight=False)
-    console.print("Next:", highlight=False)
-    for line in (
-        f"make run QUARTER={quarter} CALLS=path/to/transcripts   # your own calls (CSV or Parquet)",
-        "make ui                                              # lineage, metadata and backfills in the browser",
-        f'.venv/bin/python -c "from ftm_resources.warehouse import Warehouse; '
-        f"Warehouse().connect(quarter='{quarter}').sql('FROM firm_theme_sentiment LIMIT 20').show()\"",
-    ):
-        console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
+    # Progress bars say how it goes; the event log, with everything, is in the UI.
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    job = dg.reconstructable(quarter_job)
+    tags = {"dagster/partition": quarter}
+    ref = InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE})
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        try:
+            with (
+                _no_standard_output(),
+                dg.execute_job(job, instance, run_config={**quiet, **run_config}, tags=tags) as result,
+            ):
+                yield result
+        except dg.DagsterInvalidConfigError as error:
+            raise CommandError(_config_problems(error)) from error
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _config_problems(error: dg.DagsterInvalidConfigError) -> str:
+    problems = [f"  {e.message.strip()}" for e in error.errors or []]
+    return "\n".join(["The config does not fit:", *problems])
+
+
+@contextlib.contextmanager
+def _no_standard_output() -> Iterator[None]:
+    """Send what this process and its children write to standard output nowhere: dbt's lines are in the event log."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)

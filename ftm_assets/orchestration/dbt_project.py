@@ -26,11 +26,9 @@ from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from ftm_assets.orchestration.shipped import IN_WHEEL, shipped
-from ftm_resources import settings
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
-from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -133,7 +131,7 @@ def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
     except OSError as error:  # no permission, or a read-only file system
         raise DbtProjectError(
             f"{folder.parent} has no manifest of the present dbt files and none can be written: {error}; "
-            "run `python -m ftm_assets.orchestration.dbt_project` where that folder can be written"
+            "run `ftm manifest` where that folder can be written"
         ) from error
     return path
 
@@ -218,17 +216,3 @@ def _query(folder: Path, sql: str) -> pa.Table:
         ConfiguredDuckDB(database=str(folder / DATABASE)).connect(read_only=True)
     ) as connection:
         return connection.execute(sql).to_arrow_table()
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Parse the project; with a quarter, also copy that quarter of the warehouse in, for dbt without Dagster."""
-    manifest()
-    # dbt's own variable, which profiles.yml reads too.
-    folder = settings.current().dbt_target_path or target_folder()
-    for quarter in arguments[:1]:
-        warehouse = Warehouse()
-        stage(folder, {name: warehouse.quarter(name, quarter) for name in (*SOURCES, *MARTS)})
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,11 +1,9 @@
 """Pools: how many steps of all runs at once may take what there is little of.
 
-`python -m ftm_assets.orchestration.pools` sets the limits below on the instance of DAGSTER_HOME: once after a
-deployment on AWS, and again after a change here. On one machine the pools have no limits: runs are limited there
+`ftm pools` sets the limits below on the instance of DAGSTER_HOME: once after a deployment on AWS, and again after
+a change here. On one machine the pools have no limits: runs are limited there
 (infra/dagster/local.yaml).
 """
-
-import sys
 
 import dagster as dg
 
@@ -26,17 +24,3 @@ def set_limits(instance: dg.DagsterInstance) -> None:
     """Set the pools' limits; running steps keep their slots."""
     for pool, limit in LIMITS.items():
         instance.event_log_storage.set_concurrency_slots(pool, limit)
-
-
-def main() -> int:
-    """Set the limits on the instance of DAGSTER_HOME and say so."""
-    with dg.DagsterInstance.get() as instance:
-        set_limits(instance)
-        for pool in LIMITS:
-            info = instance.event_log_storage.get_concurrency_info(pool)
-            sys.stdout.write(f"{pool}: {info.slot_count} steps at once\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

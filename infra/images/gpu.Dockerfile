@@ -24,7 +24,7 @@ COPY ftm_assets ftm_assets
 COPY ftm_resources ftm_resources
 COPY dbt dbt
 # dbt's manifest lies beside the project, which nobody can write to later.
-RUN .venv/bin/python -m ftm_assets.orchestration.dbt_project && .venv/bin/python -m compileall -q ftm_assets ftm_resources
+RUN .venv/bin/ftm manifest && .venv/bin/python -m compileall -q ftm_assets ftm_resources
 
 FROM python:${PYTHON}
 RUN useradd --uid 10001 --create-home ftm && install -d -o ftm /opt/dagster

@@ -8,10 +8,10 @@ from pydantic import ValidationError
 from ftm_assets.assets.warehouse_maintenance import (
     NAME,
     maintenance_schedule,
-    unfinished_since,
     warehouse_maintenance,
 )
 from ftm_assets.definitions import build_definitions
+from ftm_assets.orchestration.unfinished import unfinished_since
 from ftm_resources.warehouse import Warehouse
 
 

@@ -1,12 +1,17 @@
-"""The commands that the README shows, as a user runs them."""
+"""The commands that the README shows, as a user runs them: all of them, in its order."""
 
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import dagster as dg
 import pytest
@@ -20,16 +25,48 @@ pytestmark = pytest.mark.integration
 REPOSITORY = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+FTM = [sys.executable, "-m", "ftm_assets.cli"]
+"""`ftm`, where its script may belong to another checkout."""
+
+ELSEWHERE = {
+    "make run": "test_make_runs_ftm",
+    "make ui": "test_make_runs_ftm",
+    "make test": "this suite",
+    ". ./env.sh": "test_the_environment_file_names_where_things_are",
+    "export FTM_SOURCE=capital_iq": "tests/integration/test_capital_iq.py",
+    "ftm export transcripts": "tests/resources/sources/wrds/test_export.py",
+    "ftm run --calls 2023Q1.parquet": "test_your_own_calls_run",
+    "vllm serve": "a server that is not installed here",
+    "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
+}
+"""How commands open that are not run in order here, and where they are."""
+
+
+def commands() -> list[str]:
+    """Return the README's command lines in order, without their comments."""
+    lines = "\n".join(BLOCKS).replace("\\\n", " ").splitlines()
+    return [
+        line for raw in lines if (line := re.sub(r"(^| +)# .*$", "", raw).strip().removesuffix("&").strip())
+    ]
+
+
+def in_order() -> list[str]:
+    return [c for c in commands() if not c.startswith(tuple(ELSEWHERE))]
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "dagster").mkdir()
+    return in_folder(tmp_path)
+
+
+def in_folder(folder: Path) -> dict[str, str]:
     return {
         **os.environ,
-        "DAGSTER_HOME": str(tmp_path / "dagster"),
+        "PYTHONPATH": str(REPOSITORY),
+        "DAGSTER_HOME": str(folder / "dagster"),
         "DAGSTER_MODULE_NAME": "ftm_assets.definitions",
-        "FTM_WAREHOUSE": str(tmp_path / "warehouse"),
+        "FTM_WAREHOUSE": str(folder / "warehouse"),
         "FTM_SAMPLE_FIRMS": "8",
     }
 
@@ -37,7 +74,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def call(command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     program, *arguments = shlex.split(command)
     return subprocess.run(
-        [BIN / program, *arguments],
+        [*(FTM if program == "ftm" else [BIN / program]), *arguments],
         env=environment,
         cwd=REPOSITORY,
         text=True,
@@ -46,13 +83,109 @@ def call(command: str, environment: dict[str, str]) -> subprocess.CompletedProce
     )
 
 
-def test_asset_list_names_every_table(environment: dict[str, str]):
-    listed = call("dagster asset list", environment).stdout.split()
-    assert set(TABLES) <= set(listed)
+@pytest.fixture(scope="module")
+def readme_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Every command of the README that can follow the one before, run in that order."""
+    folder = tmp_path_factory.mktemp("readme")
+    environment = in_folder(folder)
+    done = {}
+    for command in in_order():
+        here = command.replace("--out tables", f"--out {folder}/tables")
+        here = here.replace("sheet.html", f"{folder}/sheet.html").replace(
+            "answers.csv", f"{folder}/answers.csv"
+        )
+        if command.startswith("ftm names score"):  # what a reader does in between
+            topics = [
+                row.partition(",")[0] for row in (folder / "sheet.key.csv").read_text().splitlines()[1:]
+            ]
+            rows = ["topic_id,choice", *(f"{topic},first" for topic in topics)]
+            (folder / "answers.csv").write_text("\n".join(rows) + "\n")
+        done[command] = call(here, environment)
+        assert done[command].returncode == 0, (command, done[command].stderr[-3000:])
+    return done
+
+
+def test_no_command_that_is_run_elsewhere_has_left_the_readme():
+    assert [c for c in ELSEWHERE if not any(line.startswith(c) for line in commands())] == []
+
+
+def test_the_readme_s_commands_run_in_its_order(
+    readme_run: dict[str, subprocess.CompletedProcess[str]],
+):
+    said = {command: done.stdout for command, done in readme_run.items()}
+    run = said[f"ftm run --quarter {SAMPLE_QUARTER}"]
+    assert f"themes of {SAMPLE_QUARTER}" in run
+    for fact in ("Sentiment", "Names", "Calls", "Checks", "Took", "Warehouse"):
+        assert re.search(rf"^{fact} ", run, re.MULTILINE), fact
+    assert "complete" in said["ftm quarters"]
+    assert set(TABLES) <= set(re.findall(r"\w+", said["dg list defs"]))
+    assert f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(TABLES)} tables." in said["ftm tag 2023Q1 paper-v1"]
+    assert said["ftm verify 2023Q1"] == f"2023Q1 is as it was written: {len(TABLES)} tables checked.\n"
+    assert said["ftm themes 2023Q1 --as-of paper-v1"] == said["ftm themes 2023Q1 --limit 30"]
+    assert "Removed tag paper-v1" in said["ftm untag 2023Q1 paper-v1"]
+    assert "sentence_embeddings" in readme_run[f"ftm run --quarter {SAMPLE_QUARTER}"].stderr, (
+        "progress is shown"
+    )
+
+
+def test_make_runs_ftm():
+    def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "--dry-run", "--assume-old=.venv/.run", *arguments]
+        return subprocess.run(command, cwd=REPOSITORY, text=True, capture_output=True, check=False)
+
+    assert make("run").stdout.split()[-2:] == [".venv/bin/ftm", "run"]
+    chosen = make("run", "CALLS=a b.csv", "QUARTER=2020Q4").stdout
+    assert shlex.split(chosen)[-5:] == ["run", "--quarter", "2020Q4", "--calls", "a b.csv"]
+    assert make("ui").stdout.split()[-2:] == [".venv/bin/ftm", "ui"]
+    for wrong in ("quarter=2020Q4", "calls=x.csv"):
+        refused = make("run", wrong)
+        assert refused.returncode == 2
+        assert f"{wrong.partition('=')[0].upper()}=, not" in refused.stderr
+
+
+def test_the_environment_file_names_where_things_are():
+    text = (REPOSITORY / "env.sh").read_text()
+    assert "DAGSTER_MODULE_NAME=ftm_assets.definitions" in text
+    assert "DAGSTER_HOME" in text
+
+
+def test_your_own_calls_run(environment: dict[str, str], earnings21: Path):
+    """Two calls; with steps in processes of their own, which `make run` once ignored."""
+    environment |= {"FTM_EXECUTOR": "multiprocess"}
+    done = call(f"ftm run --calls {earnings21} --quarter 2021Q1", environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Other quarters" in done.stdout
+    assert "2020Q4" in done.stdout
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        (run,) = instance.get_runs()
+        messages = [e.message for e in instance.all_logs(run.run_id)]
+    assert any("in subprocess" in message for message in messages)
+
+
+def test_bad_calls_end_in_the_list_of_problems_not_in_a_traceback(
+    environment: dict[str, str], tmp_path: Path
+):
+    bad = tmp_path / "calls[1].csv"
+    bad.write_text("companyid,companyname\n1,A\n")
+    done = call(f"ftm run --quarter 2020Q4 --calls {bad}", environment)
+    assert done.returncode == 1
+    assert "calls[1].csv, column transcriptid" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_step_that_fails_ends_in_its_reason_alone(environment: dict[str, str]):
+    done = call(
+        "ftm run", environment | {"LLM_BASE_URL": "http://127.0.0.1:9/v1", "FTM_SENTIMENT_MODEL": "no/where"}
+    )
+    assert done.returncode == 1
+    assert "✗ sentence_sentiment" in done.stderr
+    assert "no/where" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_backfill_from_the_command_line_runs_the_quarters_between_two(environment: dict[str, str]):
     home = Path(environment["DAGSTER_HOME"])
+    home.mkdir()
     # Runs are queued there, and no daemon takes them up.
     shutil.copy(REPOSITORY / "infra" / "dagster" / "local.yaml", home / "dagster.yaml")
     done = call("dagster job backfill -j quarter --from 2020Q1 --to 2020Q4 --noprompt", environment)
@@ -62,61 +195,57 @@ def test_a_backfill_from_the_command_line_runs_the_quarters_between_two(environm
     assert sorted(r.tags["dagster/partition"] for r in runs) == ["2020Q1", "2020Q2", "2020Q3", "2020Q4"]
 
 
-def test_the_run_command_prints_themes_and_what_next(environment: dict[str, str]):
-    done = call(f"python -m ftm_assets.cli.run --quarter {SAMPLE_QUARTER}", environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert f"Top themes of {SAMPLE_QUARTER}" in done.stdout
-    assert environment["FTM_WAREHOUSE"] in done.stdout
-    assert len(re.findall(r"^  \S", done.stdout, re.MULTILINE)) == 3
-    assert "sentence_embeddings" in done.stderr, "progress is shown"
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+def test_ctrl_c_says_that_the_same_command_goes_on(environment: dict[str, str], executor: str):
+    process = subprocess.Popen(
+        [*FTM, "run"],
+        env=environment | {"FTM_EXECUTOR": executor},
+        cwd=REPOSITORY,
+        text=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stderr
+    seen = ""
+    while "sentences 2023Q1" not in seen:
+        seen += process.stderr.read(1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, rest = process.communicate()
+    assert process.returncode == 130, rest
+    assert rest.splitlines()[-1] == "Stopped; the same command goes on where it stopped."
+    assert "Traceback" not in rest
+    assert out == ""
 
 
-def test_the_plain_materialize_command_makes_one_asset_again(environment: dict[str, str]):
-    call(f"python -m ftm_assets.cli.run --quarter {SAMPLE_QUARTER}", environment)
-    warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
-    before = warehouse.provenance("themes", SAMPLE_QUARTER)
-    done = call(f"dagster asset materialize --select themes --partition {SAMPLE_QUARTER}", environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    after = warehouse.provenance("themes", SAMPLE_QUARTER)
-    assert after["run_id"] != before["run_id"]
-    assert after["content"] == before["content"]
+@pytest.fixture
+def ui(environment: dict[str, str]) -> Iterator[str]:
+    process = subprocess.Popen(
+        [*FTM, "ui", "--port", "3917"],
+        env=environment,
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield "http://127.0.0.1:3917"
+    process.send_signal(signal.SIGINT)
+    process.wait()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("--quarter 2020Q5", "is not one of 2000Q1 to"),
-        ("--calls nowhere.csv", "'nowhere.csv' does not exist"),
-    ],
-)
-def test_a_wrong_argument_says_what_is_right(environment: dict[str, str], arguments: str, message: str):
-    done = call(f"python -m ftm_assets.cli.run {arguments}", environment)
-    assert done.returncode == 2
-    assert message in done.stderr
-
-
-def test_bad_calls_end_in_the_list_of_problems_not_in_a_traceback(
-    environment: dict[str, str], tmp_path: Path
-):
-    bad = tmp_path / "calls.csv"
-    bad.write_text("companyid,companyname\n1,A\n")
-    done = call(f"python -m ftm_assets.cli.run --quarter 2020Q4 --calls {bad}", environment)
-    assert done.returncode == 1
-    assert "column transcriptid" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-WAREHOUSE_COMMANDS = re.findall(
-    r"^(python -m ftm_assets\.cli\.warehouse .*?)(?: +#.*)?$", README, re.MULTILINE
-)
+def test_the_ui_answers(ui: str):
+    while True:
+        try:
+            with urlopen(f"{ui}/server_info") as answer:  # noqa: S310 - on this machine
+                assert b"dagster_version" in answer.read()
+                return
+        except (URLError, ConnectionError):
+            time.sleep(1)
 
 
 def test_the_readme_queries_run(sample: tuple[Deployment, object], monkeypatch: pytest.MonkeyPatch):
     warehouse = sample[0].warehouse
     monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
-    tag, _, verify = (call(command, dict(os.environ)) for command in WAREHOUSE_COMMANDS[:3])
-    assert tag.stdout.strip() == f"2023Q1 as of now is paper-v1; tables: {len(TABLES)}"
-    assert verify.stdout.strip() == f"2023Q1 is as it was written; tables: {len(TABLES)}"
+    assert call("ftm tag 2023Q1 paper-v1", dict(os.environ)).returncode == 0
     for python in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         exec(python, {})  # noqa: S102 - the README is ours
     sql = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
@@ -125,45 +254,12 @@ def test_the_readme_queries_run(sample: tuple[Deployment, object], monkeypatch: 
         assert warehouse.connect().execute(query).fetchall()
 
 
-def test_the_warehouse_commands_of_the_readme_run(environment: dict[str, str]):
-    warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
-    warehouse.replace("themes", SAMPLE_QUARTER, [])
-    said = []
-    for command in WAREHOUSE_COMMANDS:
-        done = call(command, environment)
-        assert done.returncode == 0, done.stderr
-        said.append(done.stdout.strip())
-    assert said == [
-        "2023Q1 as of now is paper-v1; tables: 1",
-        "2023Q1 paper-v1; tables: 1",
-        "2023Q1 is as it was written; tables: 1",
-        "paper-v1 of 2023Q1 is removed; tables: 1",
-    ]
-
-
 def test_a_table_is_restored_by_the_command_that_its_error_names(environment: dict[str, str]):
     warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
     warehouse.replace("themes", SAMPLE_QUARTER, [])
     Path(warehouse.table("themes").metadata_location.removeprefix("file://")).unlink()
-    refused = call(f"python -m ftm_assets.cli.warehouse verify {SAMPLE_QUARTER}", environment)
+    refused = call(f"ftm verify {SAMPLE_QUARTER}", environment)
     assert refused.returncode == 1
-    (command,) = re.findall(r"`(python -m ftm_assets\.cli\.warehouse restore \w+)`", refused.stderr)
-    assert "themes is back at its state of its creation" in call(command, environment).stdout
+    (command,) = re.findall(r"`(ftm restore \w+)`", refused.stderr)
+    assert "Rolled themes back to its state of its creation" in call(command, environment).stdout
     assert "nothing to restore" in call(command, environment).stdout
-
-
-def test_the_maintenance_command_of_the_readme_reports_and_changes_nothing(environment: dict[str, str]):
-    warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
-    warehouse.replace("themes", SAMPLE_QUARTER, [])
-    (command,) = re.findall(
-        r"^dagster asset materialize --select warehouse_maintenance.*?\}'$", README, re.M | re.S
-    )
-    done = call(command.replace("\\\n", " "), environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
-        event = instance.get_latest_materialization_event(dg.AssetKey("warehouse_maintenance"))
-    assert event is not None
-    assert event.asset_materialization is not None
-    metadata = event.asset_materialization.metadata
-    assert metadata["dry_run"].value is True
-    assert metadata["snapshots"].value == 1

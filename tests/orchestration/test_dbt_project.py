@@ -114,7 +114,7 @@ def test_a_project_that_does_not_parse_says_why_and_leaves_no_manifest(project: 
 
 def test_a_target_that_cannot_be_written_says_what_to_do(tmp_path: Path):
     (tmp_path / "target").write_text("a file where the folder should be")
-    with pytest.raises(DbtProjectError, match=r"python -m ftm_assets\.orchestration\.dbt_project"):
+    with pytest.raises(DbtProjectError, match=r"ftm manifest"):
         dbt_project.manifest(target=tmp_path / "target")
 
 
@@ -183,16 +183,3 @@ def test_what_failed_is_told_with_the_rows_that_a_test_found(tmp_path: Path):
     assert (broken.name, broken.message, broken.rows) == ("model other", "no column x", None)
     assert (failed.name, failed.message) == ("test small", "Got 6 results")
     assert failed.rows.to_pylist() == [{"n": n} for n in range(3, 9)]
-
-
-def test_the_command_copies_a_quarter_for_work_with_dbt_alone(
-    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    schema = TABLES["firm_theme_sentiment"].arrow_schema
-    warehouse.replace(
-        "firm_theme_sentiment", QUARTER, [pa.Table.from_pylist([firm_rows("a", "1")], schema=schema)]
-    )
-    monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
-    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
-    dbt_project.main([QUARTER])
-    assert dbt_project.built(tmp_path / "target", "firm_theme_sentiment").num_rows == 1

@@ -11,6 +11,7 @@ and exports that lost the time of day look just so.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,13 @@ class FilesSource(TranscriptSource):
             else:
                 whole.update(f"{content.hexdigest()} {self._label(file)}\n".encode())
         return {**super().provenance(), "path": str(self._path.resolve()), "sha256": whole.hexdigest()}
+
+    def quarters(self) -> dict[str, int]:
+        """Return the quarters that the files hold, each with its components; SourceError where any file is bad."""
+        found: Counter[str] = Counter()
+        for facts in self._check(self.files()):
+            found.update(facts.components)
+        return dict(sorted(found.items()))
 
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
         """Yield the quarter's components, in batches; SourceError before the first where any file is bad."""

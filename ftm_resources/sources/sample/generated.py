@@ -1,8 +1,8 @@
 """The bundled sample: invented earnings calls with planted themes, as a source and as files.
 
-`SampleSource` feeds a deployment; `python -m ftm_resources.sources.sample.generated --firms 5000 --quarter 2023Q1
---out DIR` writes the same calls to `DIR/calls/*.parquet`, in Capital IQ's columns, for the `files` source, and
-what was planted to `DIR/truth/*.parquet`. Point `files` at `DIR/calls`. Firm i of (seed, quarter) is the same
+`SampleSource` feeds a deployment; `ftm sample --firms 5000 --quarter 2023Q1 --out DIR` writes the same calls to
+`DIR/calls/*.parquet`, in Capital IQ's columns, for the `files` source, and what was planted to
+`DIR/truth/*.parquet`. Point `files` at `DIR/calls`. Firm i of (seed, quarter) is the same
 whatever the number of firms. In every 48 firms in a row there are: calls in two and in three versions, two
 calls of one firm, firms without a link, a tiny call, a very long one, a purely procedural one, calls after
 the close on the quarter's last day, and names that are not ASCII.
@@ -12,7 +12,6 @@ The texts are `sample_text`, their grammar `sample_grammar`, firms `sample_firms
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -201,24 +200,3 @@ def _close(writers: dict[str, pq.ParquetWriter]) -> None:
     for writer in writers.values():
         writer.close()
     writers.clear()
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exits with a message where the arguments do not work."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ftm_resources.sources.sample.generated", description=__doc__
-    )
-    parser.add_argument("--firms", type=int, default=48, help="how many firms (default: %(default)s)")
-    parser.add_argument("--quarter", required=True, help="calendar quarter of the calls, e.g. 2023Q1")
-    parser.add_argument("--out", type=Path, required=True, help="folder for calls/ and truth/")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="another seed, another sample")
-    options = parser.parse_args(arguments)
-    try:
-        n_sentences = write(SampleSource(options.firms, options.seed), options.quarter, options.out)
-    except (ValueError, FileExistsError) as error:
-        parser.error(str(error))
-    parser.exit(0, f"{n_sentences:,} sentences; point the files source at {options.out / 'calls'}\n")
-
-
-if __name__ == "__main__":
-    main()

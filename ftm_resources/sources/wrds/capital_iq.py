@@ -4,8 +4,7 @@ One query for the calls (all versions), one for the links, then the components o
 batches of calls. What is left out, and why, is told by `audit`. Nobody is asked anything: see
 `wrds_connection`.
 
-`python -m ftm_resources.sources.wrds.capital_iq --quarter 2023Q1 --out FILE` writes the same components to a file
-for the `files` source.
+`ftm export transcripts --quarter 2023Q1 --out FILE` writes the same components to a file for the `files` source.
 """
 
 from __future__ import annotations
@@ -296,9 +295,3 @@ def _ordered(components: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [
         (o if is_sound else i, *rest[1:]) for i, (o, (_, rest)) in enumerate(zip(orders, rows, strict=True))
     ]
-
-
-if __name__ == "__main__":
-    from ftm_resources.sources.wrds.export import main
-
-    main()

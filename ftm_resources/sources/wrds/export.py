@@ -1,14 +1,12 @@
 """A quarter of Capital IQ as a file for the `files` source: the same components, so the same ids and results.
 
-The command line is `capital_iq`'s. Capital IQ's licence covers the file as it covers WRDS.
+`ftm export transcripts` writes it. Capital IQ's licence covers the file as it covers WRDS.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gzip
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ftm_resources.progress import bar
-from ftm_resources.sources.base import SourceError, TranscriptSource
+from ftm_resources.sources.base import TranscriptSource
 from ftm_resources.sources.files.tabular import ENDINGS
-from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 from ftm_resources.tables.components import COMPONENTS
 
 COLUMNS = tuple(n for n in COMPONENTS.names if n != "is_date_only")
@@ -36,7 +33,7 @@ def export(source: TranscriptSource, quarter: str, out: Path) -> int:
     """
     name = out.name.lower()
     if not name.endswith(ENDINGS):
-        raise ValueError(f"{out} ends in none of {', '.join(ENDINGS)}")
+        raise ValueError(f"{out} must end in one of {', '.join(ENDINGS)}")
     partial = out.with_name(f".{out.name}.partial")
     n = 0
     try:
@@ -84,29 +81,3 @@ def _text(path: Path, *, packed: bool) -> IO[str]:
     if packed:
         return gzip.open(path, "wt", encoding="utf-8", newline="")
     return path.open("w", encoding="utf-8", newline="")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exits with a message where WRDS or the arguments do not work."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ftm_resources.sources.wrds.capital_iq",
-        description="Write a quarter's linked components to a file for the files source.",
-    )
-    parser.add_argument("--quarter", required=True, help="calendar quarter of the calls, e.g. 2023Q1")
-    parser.add_argument("--out", type=Path, required=True, help=f"file that ends in {', '.join(ENDINGS)}")
-    parser.add_argument(
-        "--keep-unlinked", action="store_true", help="keep calls of firms without a PERMNO on their day"
-    )
-    options = parser.parse_args(arguments)
-    source = CapitalIqSource(require_permno=not options.keep_unlinked)
-    try:
-        n = export(source, options.quarter, options.out)
-    except SourceError as error:
-        parser.exit(1, f"{error}\n")
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
-    statuses = Counter(source.audit().filter(pc.field("status") != "kept").column("status").to_pylist())
-    left_out = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "none"
-    if not n:
-        parser.exit(1, f"{options.quarter}: no component to write; calls left out: {left_out}\n")
-    parser.exit(0, f"{n:,} components in {options.out}; transcripts left out: {left_out}\n")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ftm_resources.sources.sample.corpus import SENTIMENTS, corpus
 from ftm_resources.sources.sample.firms import BLOCK, Quarter, make_firm
-from ftm_resources.sources.sample.generated import TRUTH, SampleSource, main, write
+from ftm_resources.sources.sample.generated import TRUTH, SampleSource, write
 from ftm_resources.sources.sample.grammar import Dice, parse, say, sentence
 from ftm_resources.sources.sample.speech import KINDS
 from ftm_resources.tables.components import COMPONENTS
@@ -333,14 +333,3 @@ def test_several_files_of_500_firms_and_no_mixing_of_samples(tmp_path, monkeypat
     ]
     with pytest.raises(FileExistsError, match="not empty"):
         write(SampleSource(60), QUARTER, tmp_path)
-
-
-def test_the_command_line_writes_a_sample_and_refuses_a_bad_quarter(tmp_path, capsys) -> None:
-    with pytest.raises(SystemExit) as done:
-        main(["--firms", "2", "--quarter", QUARTER, "--out", str(tmp_path / "a")])
-    assert done.value.code == 0
-    assert pq.read_table(tmp_path / "a" / "calls").num_rows > 20
-    with pytest.raises(SystemExit) as refused:
-        main(["--firms", "2", "--quarter", "2023", "--out", str(tmp_path / "b")])
-    assert refused.value.code == 2
-    assert "'2023' is not a quarter such as 2023Q1" in capsys.readouterr().err

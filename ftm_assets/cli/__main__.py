@@ -1,0 +1,5 @@
+"""`python -m ftm_assets.cli`: the same as `ftm`, where the script is not on the path."""
+
+from ftm_assets.cli.main import main
+
+main()

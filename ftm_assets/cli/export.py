@@ -1,0 +1,164 @@
+"""`ftm export`: tables of a quarter as plain files, and calls from WRDS as a file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ftm_assets.cli import arguments, screen
+from ftm_assets.cli.arguments import AsOf, Quarter
+from ftm_assets.cli.failing import CommandError
+
+if TYPE_CHECKING:
+    import duckdb
+
+commands = typer.Typer()
+
+group = typer.Typer(no_args_is_help=True, help="Write tables, or calls from WRDS, to files.")
+commands.add_typer(group, name="export", rich_help_panel="Read")
+
+
+class Format(StrEnum):
+    """What files other programs read."""
+
+    parquet = "parquet"
+    csv = "csv"
+
+
+@group.command()
+def tables(
+    quarter: Quarter,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder to write to.")],
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="CSV leaves out embeddings and writes lists as JSON.")
+    ] = Format.parquet,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--table",
+            "-t",
+            metavar="TABLE",
+            help="Table to write; may be given several times. Default: all.",
+            autocompletion=arguments.known_tables,
+        ),
+    ] = None,
+    as_of: AsOf = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write the tables of a quarter to a folder, a file each, with columns.csv that documents every column."""
+    chosen = tuple(arguments.table_name(t) for t in table) if table else tuple(_all_tables())
+    files = {t: out / f"{t}.{format_.value}" for t in chosen}
+    taken = [str(f) for f in files.values() if f.exists()]
+    if taken and not force:
+        raise CommandError(
+            f"{', '.join(taken)} exists. Choose another folder, or give --force to replace it."
+        )
+    warehouse = arguments.warehouse()
+    with warehouse.connect(quarter=quarter, tables=chosen, as_of=as_of) as db:
+        counts = {t: (db.execute(f'SELECT count(*) FROM "{t}"').fetchone() or (0,))[0] for t in chosen}  # noqa: S608
+        if not any(counts.values()):
+            raise warehouse.no_such_quarter(quarter)
+        out.mkdir(parents=True, exist_ok=True)
+        for name, file in files.items():
+            _write(db, name, file, format_)
+    _write_columns(chosen, out / "columns.csv", format_)
+    for name, n in counts.items():
+        typer.echo(f"{n:>12,} rows  {files[name]}")
+
+
+def _all_tables() -> list[str]:
+    from ftm_resources.tables import TABLES
+
+    return list(TABLES)
+
+
+def _written_columns(table: str, format_: Format) -> list[str]:
+    from ftm_resources.tables import TABLES
+
+    return [c.name for c in TABLES[table].columns if format_ is Format.parquet or c.name != "embedding"]
+
+
+def _is_list(table: str, column: str) -> bool:
+    from pyarrow import types
+
+    from ftm_resources.tables import TABLES
+
+    return bool(types.is_list(TABLES[table].arrow_schema.field(column).type))
+
+
+def _write(db: duckdb.DuckDBPyConnection, table: str, file: Path, format_: Format) -> None:
+    """Write a table's rows in the order of its key; the file appears when it is whole."""
+    from ftm_resources.tables import TABLES
+
+    columns = ", ".join(
+        f'to_json("{c}") AS "{c}"' if format_ is Format.csv and _is_list(table, c) else f'"{c}"'
+        for c in _written_columns(table, format_)
+    )
+    key = ", ".join(f'"{c}"' for c in TABLES[table].key)
+    options = "FORMAT parquet, COMPRESSION zstd" if format_ is Format.parquet else "FORMAT csv, HEADER"
+    partial = file.with_name(f".{file.name}.partial")
+    target = str(partial).replace("'", "''")
+    try:
+        db.execute(f"COPY (SELECT {columns} FROM \"{table}\" ORDER BY {key}) TO '{target}' ({options})")  # noqa: S608
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_columns(tables: tuple[str, ...], file: Path, format_: Format) -> None:
+    import csv
+
+    from ftm_resources.tables import TABLES
+
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(["table", "column", "type", "nullable", "meaning"])
+        for t in tables:
+            written = _written_columns(t, format_)
+            for c in TABLES[t].columns:
+                if c.name in written:
+                    kind = TABLES[t].arrow_schema.field(c.name).type
+                    writer.writerow([t, c.name, kind, c.nullable, c.doc])
+
+
+@group.command()
+def transcripts(
+    quarter: Annotated[
+        str,
+        typer.Option(
+            "--quarter",
+            "-q",
+            metavar="QUARTER",
+            help="Calendar quarter of the calls, e.g. 2023Q1.",
+            callback=arguments.quarter_key,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="File to write: .parquet, .csv or .csv.gz.")
+    ],
+    keep_unlinked: Annotated[
+        bool, typer.Option("--keep-unlinked", help="Keep calls of firms without a PERMNO on their day.")
+    ] = False,
+) -> None:
+    """Write a quarter of Capital IQ's calls from WRDS to a file.
+
+    The file gives the same ids and results as WRDS itself: `ftm run --calls FILE`. Capital IQ's
+    licence covers it too.
+    """
+    import pyarrow.compute as pc
+
+    from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
+    from ftm_resources.sources.wrds.export import export
+
+    source = CapitalIqSource(require_permno=not keep_unlinked)
+    n = export(source, quarter, out)
+    audit = source.audit()
+    lost = Counter(audit.filter(pc.field("status") != "kept").column("status").to_pylist())
+    left_out = ", ".join(f"{count} {status}" for status, count in sorted(lost.items())) or "none"
+    if not n:
+        raise CommandError(f"WRDS has no usable call in {quarter}. Left out: {left_out}.")
+    typer.echo(f"Wrote {screen.count(n, 'turn')} to {out}. Transcripts left out: {left_out}.")

@@ -1,0 +1,129 @@
+"""The front door: the app `ftm`, its groups of commands, and what all of them have in common.
+
+To add commands, write a module with `commands = typer.Typer()` and name it in GROUPS.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from ftm_assets.cli import (
+    contents,
+    deploy,
+    doctor,
+    export,
+    failing,
+    names,
+    run,
+    sample,
+    ui,
+    upkeep,
+)
+
+if TYPE_CHECKING:
+    from typer._click.core import Context, Parameter
+
+GROUPS = (run, ui, contents, export, upkeep, names, sample, doctor, deploy)
+"""In the order of `ftm --help`."""
+
+_DEBUG = "--debug"
+
+
+def _bare_flags(parameters: list[Parameter]) -> list[Parameter]:
+    """Let help show no type beside a flag, which takes no value."""
+    for parameter in parameters:
+        if getattr(parameter, "is_flag", False) and parameter.metavar is None:
+            parameter.metavar = ""
+    return parameters
+
+
+class Command(TyperCommand):
+    """A command of `ftm`."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """Return the parameters, `--help` included."""
+        return _bare_flags(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """Commands under one name."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """Return the parameters, `--help` included."""
+        return _bare_flags(super().get_params(ctx))
+
+
+class FrontDoor(Group):
+    """Ends every command as a person expects: failures in words, and Ctrl-C without a traceback."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Take `--debug` from anywhere on the line, since it is wanted after a command failed."""
+        rest = args[: args.index("--")] if "--" in args else args
+        if _DEBUG in rest[1:]:
+            args = [_DEBUG, *(a for a in args if a != _DEBUG)]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command; what it raises ends in a message and an exit code."""
+        with warnings.catch_warnings(), failing.told(debug=bool(ctx.params.get("debug"))):
+            warnings.showwarning = failing.show_warning
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    name="ftm",
+    cls=FrontDoor,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ftm {version('ftm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def ftm(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(_DEBUG, help="Show tracebacks. May stand anywhere on the line.")
+    ] = False,
+) -> None:
+    """Earnings calls to cross-firm themes with sentiment.
+
+    Start with `ftm run`: it takes one quarter of the bundled sample from calls to scores. Environment variables
+    say where tables, calls and models are (`FTM_WAREHOUSE`, `FTM_SOURCE`, …); `ftm doctor` shows what they
+    amount to.
+    """
+
+
+def _dress(commands: typer.Typer) -> typer.Typer:
+    """Give the commands of a module the classes above."""
+    for command in commands.registered_commands:
+        command.cls = Command
+    for group in commands.registered_groups:
+        group.cls = Group
+        if group.typer_instance is not None:
+            _dress(group.typer_instance)
+    return commands
+
+
+for _module in GROUPS:
+    app.add_typer(_dress(_module.commands))
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app(prog_name="ftm")

@@ -1,0 +1,220 @@
+"""What `ftm run` ends with: the top themes and, under them, whatever is less than perfect about the quarter."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftm_assets.cli import failing, screen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+    from dagster import JobExecutionResult
+    from rich.table import Table
+
+    from ftm_resources.warehouse import Warehouse
+
+TOP_THEMES = """
+    SELECT t.name, s.n_firms, s.n_topics, s.n_sentences, s.score
+    FROM theme_sentiment s JOIN themes t USING (theme_id) ORDER BY theme_id LIMIT ?
+"""
+
+SHOWN_THEMES = 15
+
+LOST = """
+    SELECT outcome, n_calls, n_firms_lost FROM coverage WHERE is_lost ORDER BY position, n_calls DESC, outcome
+"""
+
+
+@dataclass(frozen=True)
+class CheckWarning:
+    """A check that did not pass and did not stop the run."""
+
+    name: str
+    asset: str
+    measured: str
+    advice: str
+
+
+def was_interrupted(result: JobExecutionResult) -> bool:
+    """Return whether the run ended because it was told to (Ctrl-C), not because something failed."""
+    errors = [
+        event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
+        for event in result.all_events
+        if event.is_step_failure or event.is_run_failure
+    ]
+    return any(
+        found.cls_name == "DagsterExecutionInterruptedError"
+        for error in errors
+        for found in failing.chain(error)
+    )
+
+
+def failures(result: JobExecutionResult) -> str:
+    """Return what failed, step by step, each reason once."""
+    steps: dict[str, list[str]] = {}
+    for event in result.all_events:
+        if event.is_step_failure:
+            reason = failing.message_of_step(event.step_failure_data.error)
+            steps.setdefault(reason, []).append(event.step_key or "")
+        elif event.is_run_failure and event.job_failure_data.error:
+            steps.setdefault(failing.message_of_step(event.job_failure_data.error), [])
+    # A run that failed in a step says so once more.
+    named = {r: s for r, s in steps.items() if s} or steps
+    return "\n".join(f"✗ {', '.join(s) or 'run'}\n{r}" for r, s in named.items()) or "The run failed."
+
+
+def warnings(result: JobExecutionResult) -> list[CheckWarning]:
+    """Return the checks of a run that did not pass, in the order in which they ran."""
+    found = []
+    for event in result.all_events:
+        if event.event_type_value != "ASSET_CHECK_EVALUATION":
+            continue
+        checked = event.asset_check_evaluation_data
+        if not checked.passed:
+            found.append(
+                CheckWarning(
+                    checked.check_name,
+                    checked.asset_key.path[-1],
+                    checked.description or "",
+                    _advice(result, checked.asset_check_key),
+                )
+            )
+    return found
+
+
+def _advice(result: JobExecutionResult, key: object) -> str:
+    """Return the description of a check: its limit, and what to do when it is crossed."""
+    try:
+        return result.job_def.asset_layer.get_spec(key).description or ""  # type: ignore[attr-defined]
+    except (AttributeError, KeyError):
+        return ""
+
+
+def show(
+    warehouse: Warehouse,
+    quarter: str,
+    *,
+    warnings: Sequence[CheckWarning],
+    held: Mapping[str, int],
+    seconds: float,
+) -> None:
+    """Print the themes of a quarter and what a reader must know before using them."""
+    console = screen.console()
+    with warehouse.connect(quarter=quarter) as db:
+        console.print(themes_table(db, quarter, SHOWN_THEMES))
+        console.print(
+            screen.facts(
+                [
+                    ("Sentiment", sentiment(db)),
+                    ("Names", naming(db)),
+                    ("Calls", calls(db)),
+                    *([("Other quarters", _others(held, quarter))] if len(held) > 1 else []),
+                    ("Checks", _checks(warnings)),
+                    ("Took", f"{_minutes(seconds)}; peak memory {screen.size(peak_memory())}"),
+                    ("Warehouse", warehouse.root),
+                ]
+            )
+        )
+    console.print("\nNext", style="bold")
+    steps = [
+        ("ftm themes " + quarter, "these themes again; --limit 100 for more"),
+        ("ftm ui", "lineage, metadata and backfills in the browser"),
+        ("ftm run --calls PATH", "your own calls (CSV or Parquet)"),
+    ]
+    console.print(screen.facts((f"  {command}", what) for command, what in steps))
+
+
+def themes_table(db: duckdb.DuckDBPyConnection, quarter: str, limit: int) -> Table:
+    """Return the largest themes of a quarter, with their sentiment, as a table."""
+    (n,) = db.execute("SELECT count(*) FROM themes").fetchone() or (0,)
+    rows = db.execute(TOP_THEMES, [limit]).fetchall()
+    title = f"Themes of {quarter}: {n}" if len(rows) == n else f"Top {len(rows)} of {n} themes of {quarter}"
+    return screen.table(
+        title,
+        ("theme", "firms", "topics", "sentences", "score"),
+        [
+            (name, f"{firms:,}", f"{topics:,}", f"{sentences:,}", f"{score:+.3f}")
+            for name, firms, topics, sentences, score in rows
+        ],
+    )
+
+
+def sentiment(db: duckdb.DuckDBPyConnection) -> str:
+    """Return which scorer classified the sentences, and whether a better one should."""
+    from ftm_resources.models.lexicon import scorer_name
+
+    models = [m for (m,) in db.execute("SELECT DISTINCT model FROM sentence_sentiment ORDER BY 1").fetchall()]
+    if scorer_name() not in models:
+        return ", ".join(models) or "no sentence was scored"
+    return (
+        f"degraded: {', '.join(models)}. Word lists miss words such as raised and beat; for a paper, set "
+        "FTM_SENTIMENT_MODEL, e.g. to yiyanghkust/finbert-tone"
+    )
+
+
+def naming(db: duckdb.DuckDBPyConnection) -> str:
+    """Return who named the topics and themes, and how many names are only a substitute."""
+    from ftm_assets.methods.naming.rules import DEGRADED
+
+    sql = "SELECT outcome, model, count(*) FROM naming_audit GROUP BY ALL ORDER BY ALL"
+    rows = db.execute(sql).fetchall()
+    total = sum(n for *_, n in rows)
+    models = sorted({model for outcome, model, _ in rows if model and outcome != "extractive"})
+    if not models:
+        return (
+            f"degraded: extractive, all {total:,}, from their own keywords. For a model's, set LLM_BASE_URL"
+        )
+    lost = sum(n for outcome, _, n in rows if outcome in DEGRADED)
+    if not lost:
+        return f"{', '.join(models)}, all {total:,}"
+    return (
+        f"degraded: {', '.join(models)}, but {lost:,} of {total:,} are extractive because the model gave no usable "
+        "name; naming_audit says why. Run again: only these are asked for"
+    )
+
+
+def calls(db: duckdb.DuckDBPyConnection) -> str:
+    """Return how many transcripts were offered and calls scored, and where the others were lost."""
+    counts = dict(db.execute("SELECT step, sum(n_calls) FROM coverage GROUP BY step").fetchall())
+    scored = db.execute(
+        "SELECT coalesce(sum(n_calls), 0) FROM coverage WHERE step = 'scores' AND NOT is_lost"
+    )
+    (n_scored,) = scored.fetchone() or (0,)
+    offered = screen.count(int(counts.get("seen", 0)), "transcript")
+    lost = [f"{n:,} {outcome}" for outcome, n, _ in db.execute(LOST).fetchall()]
+    left_out = f". Left out: {', '.join(lost)}" if lost else ""
+    return f"{offered} offered, {screen.count(int(n_scored), 'call')} scored{left_out}"
+
+
+def _others(held: Mapping[str, int], quarter: str) -> str:
+    listed = ", ".join(f"{q} ({screen.count(n, 'turn')})" for q, n in sorted(held.items()) if q != quarter)
+    return f"your files also hold {listed}"
+
+
+def _checks(warnings: Sequence[CheckWarning]) -> str:
+    if not warnings:
+        return "all passed"
+    lines = []
+    for w in warnings:
+        lines.append(f"{w.asset}: {w.name}" + (f" ({w.measured})" if w.measured else ""))
+        if w.advice:
+            lines.append(f"  {w.advice}")
+    return "\n".join([screen.count(len(warnings), "warning"), *lines])
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process, or the largest of its finished children, held; bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in users) * unit

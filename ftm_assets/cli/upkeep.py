@@ -1,0 +1,168 @@
+"""Commands that keep a state, check it, go back to one, and remove what nobody needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ftm_assets.cli import arguments, screen
+from ftm_assets.cli.arguments import Quarter
+from ftm_assets.cli.failing import CommandError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+commands = typer.Typer()
+
+_PANEL = "Keep and repair"
+
+TagName = Annotated[str, typer.Argument(metavar="TAG", help="Name of the state, e.g. paper-v1.")]
+
+
+@commands.command(rich_help_panel=_PANEL)
+def tag(
+    quarter: Quarter,
+    name: TagName,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Move the tag if it stands on another state, and give that state up."),
+    ] = False,
+) -> None:
+    """Keep every table of a quarter as it is now, under a name.
+
+    Read it with `--as-of TAG`, or in Python with connect(as_of="TAG"). Clean-up leaves it alone.
+    """
+    from ftm_resources.warehouse import tags as stored
+
+    warehouse = arguments.warehouse()
+    tagged = stored.tag(warehouse, quarter, name, replace=replace)
+    typer.echo(f"Tagged {quarter} as {name}: {screen.count(len(tagged.tables), 'table')}.")
+    for text in stored.mixtures(warehouse, tagged):
+        typer.echo(f"Note: {text}")
+
+
+@commands.command(rich_help_panel=_PANEL)
+def tags() -> None:
+    """List the tags."""
+    from ftm_resources.warehouse import tags as stored
+
+    found = stored.tags(arguments.warehouse())
+    if not found:
+        typer.echo("There are no tags. Set one with `ftm tag QUARTER TAG`.")
+        return
+    rows = [(t.quarter, t.name, f"{len(t.tables)}") for t in found]
+    screen.console().print(screen.table("Tags", ("quarter", "tag", "tables"), rows, left=2))
+
+
+@commands.command(rich_help_panel=_PANEL)
+def untag(quarter: Quarter, name: TagName) -> None:
+    """Remove a tag; the data that only it kept may then expire."""
+    from ftm_resources.warehouse import tags as stored
+
+    n = stored.untag(arguments.warehouse(), quarter, name)
+    typer.echo(f"Removed tag {name} of {quarter}: {screen.count(n, 'table')}.")
+
+
+@commands.command(rich_help_panel=_PANEL)
+def verify(quarter: Quarter) -> None:
+    """Check that the stored rows of a quarter are those that were written.
+
+    Reads every table of the quarter; exits with 1 and names the tables where anything differs.
+    """
+    from ftm_resources.warehouse import repair
+
+    n, problems = repair.verify(arguments.warehouse(), quarter)
+    if problems:
+        raise CommandError("\n".join(problems))
+    typer.echo(f"{quarter} is as it was written: {screen.count(n, 'table')} checked.")
+
+
+@commands.command(rich_help_panel=_PANEL)
+def restore(
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="Table whose metadata is damaged, e.g. themes.",
+            callback=arguments.table_name,
+            autocompletion=arguments.known_tables,
+        ),
+    ],
+) -> None:
+    """Roll a damaged table back to its newest readable state.
+
+    Does nothing where the table can be read. Data files are left as they are.
+    """
+    from ftm_resources.warehouse import repair
+
+    restored = repair.restore(arguments.warehouse(), table)
+    if not restored.went_back:
+        typer.echo(f"{table} can be read; there is nothing to restore.")
+        return
+    when = screen.moment(restored.committed_at) if restored.committed_at else "its creation"
+    typer.echo(f"Rolled {table} back to its state of {when} ({restored.metadata_file}).")
+    typer.echo("Materialize again the quarters that were written to it after that.")
+
+
+@commands.command(rich_help_panel=_PANEL)
+def cleanup(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it. Without this, only show it.")] = False,
+    keep_days: Annotated[
+        int,
+        typer.Option(
+            metavar="DAYS",
+            min=1,
+            help="Days a superseded snapshot is kept, i.e. how far back a date reaches.",
+        ),
+    ] = 30,
+    keep_last: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Newest writes kept per table, whatever their age.")
+    ] = 10,
+    grace_days: Annotated[
+        float, typer.Option(metavar="DAYS", help="Days to keep unreferenced files and unfinished work.")
+    ] = 7,
+) -> None:
+    """Remove old snapshots and files that nothing needs; by default, only show what would go.
+
+    It never touches a current or tagged state, nor anything younger than the oldest unfinished run. The asset
+    warehouse_maintenance does the same on a schedule.
+    """
+    from datetime import timedelta
+
+    from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
+
+    policy = Policy(
+        keep=timedelta(days=keep_days),
+        keep_last=keep_last,
+        grace=timedelta(days=grace_days),
+        running_since=_oldest_unfinished_run(),
+        dry_run=not yes,
+    )
+    found = maintain(arguments.warehouse(), policy)
+    total = sum(found.values(), Kept())
+    console = screen.console()
+    touched = {name: kept for name, kept in found.items() if kept.snapshots_expired or kept.files_removed}
+    if touched:
+        rows = [
+            (name, f"{k.snapshots_expired:,}", f"{k.files_removed:,}", screen.size(k.bytes_removed))
+            for name, k in [*touched.items(), ("total", total)]
+        ]
+        title = "Removed" if yes else "Would be removed"
+        console.print(screen.table(title, ("", "snapshots", "files", "size"), rows))
+    else:
+        console.print("There is nothing to remove.")
+    console.print(f"Kept: {screen.count(total.files, 'file')}, {screen.size(total.bytes)}.")
+    if touched and not yes:
+        console.print("This was a preview. To remove it: ftm cleanup --yes")
+
+
+def _oldest_unfinished_run() -> datetime | None:
+    import dagster as dg
+
+    from ftm_assets.cli import home
+    from ftm_assets.orchestration.unfinished import unfinished_since
+
+    home.prepare()
+    with dg.DagsterInstance.get() as instance:
+        return unfinished_since(instance)

@@ -1,0 +1,26 @@
+"""Runs of a Dagster instance that have not ended: what they may still read is not cleaned up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def unfinished_since(instance: dg.DagsterInstance, run_id: str | None = None) -> datetime | None:
+    """Return when the oldest unfinished run other than `run_id` began, or the run that it goes on with."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
+    others = [r for r in records if r.dagster_run.run_id != run_id]
+    roots = [instance.get_run_record_by_id(r.dagster_run.root_run_id or "") for r in others]
+    return min((r.create_timestamp for r in [*others, *roots] if r is not None), default=None)

@@ -1,0 +1,41 @@
+"""What `ftm quarters` and `ftm themes` say of a warehouse that is not as it should be."""
+
+from collections.abc import Callable
+
+from ftm_assets.cli.stored_quarters import stored_quarters
+from ftm_resources.warehouse import Warehouse
+
+
+def test_a_quarter_that_lacks_tables_is_incomplete(warehouse: Warehouse, ftm):
+    (found,) = stored_quarters(warehouse)
+    assert found.state == "incomplete"
+    assert found.n_tables == 1
+    assert "themes" in found.missing
+    shown = ftm("quarters").stdout
+    assert "incomplete" in shown
+    assert "lacks transcripts" in shown
+    assert "ftm run --quarter" in shown
+
+
+def test_a_table_made_from_rows_that_were_replaced_makes_a_quarter_mixed(
+    warehouse: Warehouse, ftm, topics: Callable
+):
+    made_from = {"inputs": {"firm_topics": warehouse.quarter("firm_topics", "2020Q1").provenance()}}
+    warehouse.replace("themes", "2020Q1", [], provenance=made_from)
+    assert [q.state for q in stored_quarters(warehouse)] == ["incomplete"]
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
+    assert [q.state for q in stored_quarters(warehouse)] == ["mixed"]
+    shown = ftm("quarters").stdout
+    assert "themes was made from other firm_topics" in shown
+
+
+def test_themes_of_a_quarter_without_any_name_those_that_have_some(warehouse: Warehouse, ftm):
+    refused = ftm("themes", "2020-Q1")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"2020Q1 has no themes in {warehouse.root}. Quarters with themes: none.")
+
+
+def test_what_is_no_quarter_is_wrong_usage(ftm):
+    refused = ftm("themes", "2020Q5")
+    assert refused.exit_code == 2
+    assert "'2020Q5' is not a quarter such as" in " ".join(refused.stderr.replace("│", "").split())

@@ -1,0 +1,124 @@
+"""What `ftm doctor` finds, and that it finds it without making anything."""
+
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from ftm_assets.cli import examination
+from ftm_assets.cli.examination import Finding, examine
+
+
+def found(what: str, *, online: bool = False) -> Finding:
+    (finding,) = [f for f in examine(online=online) if f.what == what]
+    return finding
+
+
+def test_a_machine_that_is_ready_says_so_and_nothing_is_made(ftm, tmp_path: Path):
+    done = ftm("doctor")
+    assert done.exit_code == 0, done.output
+    assert "Ready to run" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "what", "advice"),
+    [
+        ("FTM_SOURCE", "[files]", "Settings", "Correct the variable."),
+        ("LLM_BASE_URL", "localhost:8000", "Endpoint for names", "http://localhost:8000/v1"),
+        ("FTM_SENTIMENT_MODEL", "nobody/nothing", "Sentiment model", "HF_HUB_OFFLINE"),
+    ],
+)
+def test_what_would_fail_fails_with_what_to_do(
+    ftm, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, what: str, advice: str
+):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv(variable, value)
+    finding = found(what)
+    assert finding.status == "fail"
+    assert advice in finding.advice
+    done = ftm("doctor")
+    assert done.exit_code == 1
+    assert "1 problem to solve" in done.stdout
+
+
+@pytest.mark.usefixtures("place")
+def test_a_full_disk_fails_and_a_small_one_warns(monkeypatch: pytest.MonkeyPatch):
+    usage = examination.shutil.disk_usage("/")
+    for free, status in [(10 * 1024**3, "ok"), (1024**3, "warn"), (1024**2, "fail")]:
+        monkeypatch.setattr(examination.shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        assert found("Disk").status == status
+
+
+@pytest.mark.usefixtures("place")
+def test_another_version_than_the_tested_one_warns(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(examination, "_tested", lambda: {"rich": "1.0"})
+    finding = found("Packages")
+    assert finding.status == "warn"
+    assert "(tested: 1.0)" in finding.found
+
+
+@pytest.mark.usefixtures("place")
+def test_a_missing_package_fails(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(examination, "_required", lambda: ["no-such-package"])
+    assert found("Packages").status == "fail"
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_an_unsound_quarter_warns():
+    finding = found("Warehouse")
+    assert finding.status == "warn"
+    assert "2020Q1 (incomplete)" in finding.found
+
+
+@pytest.fixture
+def server() -> object:
+    class Models(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"object": "list", "data": [{"id": "small", "object": "model", "created": 0, "owned_by": "x"}]}'
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    running = HTTPServer(("127.0.0.1", 0), Models)
+    Thread(target=running.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_port}/v1"
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.mark.usefixtures("place")
+def test_an_endpoint_is_asked_only_online(monkeypatch: pytest.MonkeyPatch, server: str):
+    monkeypatch.setenv("LLM_BASE_URL", server.replace("//", "//user:secret@"))
+    monkeypatch.setenv("LLM_MODEL", "large")
+    assert "not tried" in found("Endpoint for names").found
+    assert "secret" not in found("Endpoint for names").found
+    finding = found("Endpoint for names", online=True)
+    assert (finding.status, finding.advice) == ("fail", "Set LLM_MODEL.")
+    assert "serves small, not large" in finding.found
+    monkeypatch.setenv("LLM_MODEL", "small")
+    assert found("Endpoint for names", online=True).status == "ok"
+
+
+@pytest.mark.usefixtures("place")
+def test_a_server_that_is_down_fails(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LLM_BASE_URL", "http://127.0.0.1:9/v1")
+    assert found("Endpoint for names", online=True).status == "fail"
+
+
+@pytest.mark.usefixtures("place", "library")
+def test_wrds_is_logged_in_to_only_online(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FTM_SOURCE", "capital_iq")
+    assert "not tried" in found("WRDS").found
+    assert "logged in" in found("WRDS", online=True).found
+    monkeypatch.setenv("WRDS_PASSWORD", "wrong")
+    assert found("WRDS", online=True).status == "fail"
+    monkeypatch.delenv("WRDS_PASSWORD")
+    monkeypatch.delenv("WRDS_USERNAME")
+    assert "no credentials" in found("WRDS").found

@@ -1,0 +1,86 @@
+"""Which quarter runs, with which config; what a run that goes wrong says is in the integration tests."""
+
+from pathlib import Path
+
+import pytest
+
+from ftm_assets.cli.failing import CommandError
+from ftm_assets.cli.run import choose_quarter, read_config
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "chosen"),
+    [
+        (None, {}, "2023Q1"),
+        ("2020Q4", {}, "2020Q4"),
+        (None, {"2019Q2": 7}, "2019Q2"),
+        ("2020Q1", {"2020Q1": 1, "2020Q2": 1}, "2020Q1"),
+    ],
+)
+def test_the_quarter_is_the_one_asked_for_or_the_only_one_there_is(asked, held, chosen):
+    assert choose_quarter(asked, held) == chosen
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "said"),
+    [
+        (
+            None,
+            {"2020Q2": 7, "2020Q1": 1200},
+            r"several quarters: 2020Q1 \(1,200 turns\), 2020Q2 \(7 turns\)",
+        ),
+        ("2020Q3", {"2020Q2": 1}, r"no call in 2020Q3. They hold 2020Q2 \(1 turn\)"),
+        ("1999Q4", {}, "1999Q4 is not one of the quarters 2000Q1 to"),
+        (None, {"1999Q4": 3}, "1999Q4 is not one of the quarters 2000Q1 to"),
+    ],
+)
+def test_a_quarter_that_is_not_there_is_refused_with_those_that_are(asked, held, said):
+    with pytest.raises(CommandError, match=said):
+        choose_quarter(asked, held)
+
+
+def test_config_is_of_assets_or_of_a_run(tmp_path: Path):
+    file = tmp_path / "config.yaml"
+    file.write_text("themes:\n  min_firms: 5\n")
+    assert read_config(file) == {"ops": {"themes": {"config": {"min_firms": 5}}}}
+    file.write_text("ops: {themes: {config: {min_firms: 5}}}\nresources: {llm: {config: {seed: 1}}}\n")
+    assert read_config(file)["resources"] == {"llm": {"config": {"seed": 1}}}
+    assert read_config(None) == {}
+
+
+@pytest.mark.parametrize("text", ["- themes\n", "themes: 5\n", "themes: [unclosed\n"])
+def test_what_is_no_config_is_refused_by_name(tmp_path: Path, text: str):
+    file = tmp_path / "config[1].yaml"
+    file.write_text(text)
+    with pytest.raises(CommandError, match=r"config\[1\].yaml"):
+        read_config(file)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("themes: {min_firm: 5}\n", 'Received unexpected config entry "min_firm"'),
+        ("theme: {min_firms: 5}\n", 'Received unexpected config entry "theme"'),
+    ],
+)
+def test_config_that_no_asset_has_is_refused_before_anything_runs(
+    ftm, tmp_path: Path, config: str, said: str
+):
+    file = tmp_path / "config.yaml"
+    file.write_text(config)
+    refused = ftm("run", "--config", str(file))
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("The config does not fit:")
+    assert said in refused.stderr
+    assert not (tmp_path / "warehouse").exists()
+
+
+def test_files_without_the_quarter_are_refused_before_anything_runs(
+    ftm, earnings21: Path, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setenv("FTM_SOURCE", "sample")  # put back what the command sets
+    monkeypatch.setenv("FTM_SOURCE_PATH", "")
+    refused = ftm("run", "--calls", str(earnings21), "--quarter", "2011Q1")
+    assert refused.exit_code == 1
+    assert "The files hold no call in 2011Q1. They hold 2020Q1 (123 turns)" in refused.stderr
+    assert not (tmp_path / "warehouse").exists()
