@@ -137,6 +137,15 @@ class Settings(BaseSettings):
     pgpassfile: Path | None = Field(
         None, description="PostgreSQL's own: the password file; unset: `.pgpass` in the home folder"
     )
+    dagster_home: Path | None = Field(
+        None, description="Dagster's own: where it keeps runs and their logs; unset: `ftm` uses `./.dagster`"
+    )
+    dagster_disable_telemetry: bool = Field(
+        False, description="Dagster's own: keep usage statistics from its makers; `ftm` sets it"
+    )
+    hf_hub_offline: bool = Field(
+        False, description="Hugging Face's own: use models that are here, and download none"
+    )
 
 
 NAMES = tuple(name.upper() for name in Settings.model_fields)

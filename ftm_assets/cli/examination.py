@@ -172,7 +172,7 @@ def dagster_home() -> Iterator[Finding]:
     """Look at the folder of Dagster's runs."""
     from ftm_assets.cli import home
 
-    folder = Path(os.environ.get("DAGSTER_HOME") or home.FOLDER).absolute()
+    folder = home.folder()
     if folder.exists():
         usable = os.access(folder, os.W_OK)
         yield Finding(
@@ -363,7 +363,7 @@ def _model_files(what: str, model: str, variable: str) -> Finding:
 
     if isinstance(try_to_load_from_cache(model, "config.json"), str):
         return Finding("ok", what, f"{model}, in the Hugging Face cache")
-    if os.environ.get("HF_HUB_OFFLINE", "0") in {"", "0"}:
+    if not settings.current().hf_hub_offline:
         return Finding("warn", what, f"{model} is not here yet", "It is downloaded by the first run.")
     return Finding(
         "fail",

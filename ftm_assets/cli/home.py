@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.orchestration.shipped import shipped
+from ftm_resources import settings
 
 FOLDER = ".dagster"
 """In the current folder, where DAGSTER_HOME is not set."""
@@ -21,20 +21,25 @@ def prepare() -> Path:
     The instance's configuration is written where there is none, and again where it is an older one of ours that
     nobody has edited. Raises CommandError where the folder cannot be used.
     """
-    folder = Path(os.environ.get("DAGSTER_HOME") or FOLDER).expanduser().absolute()
+    home = folder()
     wanted = instance_file().read_text()
-    file = folder / "dagster.yaml"
+    file = home / "dagster.yaml"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         if not file.exists() or (_is_unedited(file.read_text()) and file.read_text() != _marked(wanted)):
             file.write_text(_marked(wanted))
     except OSError as error:
         raise CommandError(
             f"DAGSTER_HOME cannot be used: {error}. Set DAGSTER_HOME to a folder that you can write to."
         ) from error
-    os.environ["DAGSTER_HOME"] = str(folder)
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-    return folder
+    settings.assign("DAGSTER_HOME", str(home))
+    settings.assign("DAGSTER_DISABLE_TELEMETRY", "1")
+    return home
+
+
+def folder() -> Path:
+    """Return the Dagster home that is set, else `FOLDER` where the command was called."""
+    return (settings.current().dagster_home or Path(FOLDER)).expanduser().absolute()
 
 
 def instance_file() -> Path:
