@@ -13,19 +13,18 @@ import re
 import shutil
 import sys
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ftm_assets.cli import failing, screen
+from ftm_assets.cli.finding import Finding, Status
+from ftm_assets.cli.installed import packages
 from ftm_resources import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ftm_resources.sources.wrds.postgres import Access
-
-Status = Literal["ok", "warn", "fail"]
 
 SPARE_BYTES = 5 * 1024**3
 """Free disk below which a quarter at full size may not fit."""
@@ -34,29 +33,19 @@ MIN_BYTES = 500 * 1024**2
 """Free disk below which the sample may not fit."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    status: Status
-    what: str
-    found: str
-    advice: str = ""
-
-
 def examine(*, online: bool = False) -> list[Finding]:
     """Return what was found, in an order in which problems are best solved."""
     looks: list[Callable[[], Iterator[Finding]]] = [
         python,
         packages,
         processor,
-        dagster_home,
         variables,
     ]
     found = [finding for look in looks for finding in look()]
     if found[-1].status == "fail":  # the rest cannot be looked at with settings that are refused
         return found
     looks = [
+        dagster_home,
         warehouse,
         disk,
         lambda: source(online=online),
@@ -78,79 +67,18 @@ def python() -> Iterator[Finding]:
     )
 
 
-def packages() -> Iterator[Finding]:
-    """Compare what is installed with what FTM requires, and with the tested versions where their list is there."""
-    required = _required()
-    installed = {name: _version(name) for name in required}
-    missing = sorted(n for n, v in installed.items() if v is None)
-    if missing:
-        yield Finding(
-            "fail",
-            "Packages",
-            f"not installed: {', '.join(missing)}",
-            "pip install -c constraints.txt -e . (or `make run`, which does it)",
-        )
-        return
-    tested = _tested()
-    differing = sorted(
-        f"{name} {version} (tested: {tested[name]})"
-        for name, version in installed.items()
-        # A local version (+cpu) is the same release built for another machine.
-        if name in tested and version and version.partition("+")[0] != tested[name]
-    )
-    if differing:
-        yield Finding(
-            "warn",
-            "Packages",
-            f"{len(installed)} installed; other versions than tested: {', '.join(differing)}",
-            "Results may differ. pip install -c constraints.txt -e .",
-        )
-    else:
-        compared = "as tested" if tested else "the tested versions are in constraints.txt of the repository"
-        yield Finding("ok", "Packages", f"{len(installed)} direct requirements installed, {compared}")
-
-
-def _required() -> list[str]:
-    """Return the names of the direct requirements, extras aside."""
-    try:
-        lines = importlib.metadata.requires("ftm") or []
-    except importlib.metadata.PackageNotFoundError:
-        return ["ftm"]
-    return sorted(
-        {_normal(re.split(r"[^A-Za-z0-9._-]", line)[0]) for line in lines if "extra ==" not in line}
-    )
-
-
-def _tested() -> dict[str, str]:
-    file = Path(__file__).resolve().parents[2] / "constraints.txt"
-    if not file.exists():
-        return {}
-    pins = (line.partition("==") for line in file.read_text().splitlines() if "==" in line)
-    return {_normal(name): version.partition(";")[0].strip() for name, _, version in pins}
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
 def processor() -> Iterator[Finding]:
     """Look at cores, memory, and whether half precision is fast."""
+    from ftm_resources.models.loading import cpu_has_bfloat16
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     few = memory < 4 * 1024**3
-    half = _has_bf16()
-    speed = {
-        True: "bfloat16 in hardware: embeddings use it",
-        False: "no bfloat16 in hardware: embeddings run in float32, several times slower",
-        None: "whether it has bfloat16 is not known",
-    }[half]
+    speed = (
+        "bfloat16 in hardware: embeddings use it"
+        if cpu_has_bfloat16()
+        else "no bfloat16 that is known of: embeddings run in float32, several times slower"
+    )
     yield Finding(
         "warn" if few else "ok",
         "Machine",
@@ -158,14 +86,6 @@ def processor() -> Iterator[Finding]:
         f"{speed}",
         "A quarter of the sample takes about 2 GiB; close other programs." if few else "",
     )
-
-
-def _has_bf16() -> bool | None:
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return None
-    return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", flags))
 
 
 def dagster_home() -> Iterator[Finding]:

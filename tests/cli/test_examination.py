@@ -51,20 +51,6 @@ def test_a_full_disk_fails_and_a_small_one_warns(monkeypatch: pytest.MonkeyPatch
         assert found("Disk").status == status
 
 
-@pytest.mark.usefixtures("place")
-def test_another_version_than_the_tested_one_warns(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(examination, "_tested", lambda: {"rich": "1.0"})
-    finding = found("Packages")
-    assert finding.status == "warn"
-    assert "(tested: 1.0)" in finding.found
-
-
-@pytest.mark.usefixtures("place")
-def test_a_missing_package_fails(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(examination, "_required", lambda: ["no-such-package"])
-    assert found("Packages").status == "fail"
-
-
 @pytest.mark.usefixtures("warehouse")
 def test_an_unsound_quarter_warns():
     finding = found("Warehouse")

@@ -260,12 +260,6 @@ def test_a_table_is_restored_by_the_command_that_its_error_names(environment: di
     Path(warehouse.table("themes").metadata_location.removeprefix("file://")).unlink()
     refused = call(f"ftm verify {SAMPLE_QUARTER}", environment)
     assert refused.returncode == 1
-<<<<<<< HEAD
     (command,) = re.findall(r"`(ftm restore \w+)`", refused.stderr)
     assert "Rolled themes back to its state of its creation" in call(command, environment).stdout
-=======
-    (arguments,) = re.findall(r"`ftm (restore \w+)`", refused.stderr)
-    command = f"python -m ftm_assets.cli.warehouse {arguments}"
-    assert "themes is back at its state of its creation" in call(command, environment).stdout
->>>>>>> w-warehouse
     assert "nothing to restore" in call(command, environment).stdout
