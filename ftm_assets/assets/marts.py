@@ -21,6 +21,7 @@ from ftm_assets.orchestration.inputs import pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, preview
+from ftm_resources.duck import scratch_folder
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 
@@ -98,7 +99,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
             log=context.log,
         )
         tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in (*SOURCES, *MARTS)}
-        with tempfile.TemporaryDirectory(prefix="ftm-marts-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="ftm-marts-", dir=scratch_folder()) as scratch:
             folder = Path(scratch)
             dbt_project.stage(folder, tables)
             run = dbt.cli(["build"], context=context, target_path=folder, raise_on_error=False)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 from pydantic import Field
 
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.specs import OWNER
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
@@ -49,7 +50,7 @@ class MaintenanceConfig(dg.Config):
     group_name=GROUP,
     owners=[OWNER],
     kinds={"iceberg"},
-    code_version="1",
+    code_version=code_version(__name__),
 )
 def warehouse_maintenance(
     context: dg.AssetExecutionContext, config: MaintenanceConfig, warehouse: Warehouse

@@ -17,6 +17,7 @@ from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
+from ftm_resources.warehouse.schemas import iceberg_schema
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -133,7 +134,7 @@ class Tables:
         from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: PLC0415
         from pyiceberg.transforms import IdentityTransform  # noqa: PLC0415
 
-        schema = contract.iceberg_schema
+        schema = iceberg_schema(contract)
         source = schema.find_field(PARTITION).field_id
         spec = PartitionSpec(PartitionField(source, 1000, IdentityTransform(), PARTITION))
         with self.location.lock("catalog"):
