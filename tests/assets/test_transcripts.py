@@ -22,7 +22,6 @@ from ftm_resources.warehouse import Warehouse
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 QUARTER = "2023Q1"
 CALLED = datetime(2023, 2, 1, 21, 30, tzinfo=UTC)
 
