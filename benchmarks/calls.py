@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.methods.text.sentence_splitting import build_sentences
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.sources.files.transcript_files import FilesSource
 
 if TYPE_CHECKING:
@@ -40,11 +41,12 @@ class Call:
 def load(path: Path, quarters: Sequence[str] | None = None) -> list[Call]:
     """Return the calls of a transcript file, of all `quarters` by default, ordered by firm; ValueError if none."""
     calls: list[Call] = []
+    database = ConfiguredDuckDB().connect()
     for quarter in quarters or QUARTERS.get_partition_keys():
         parts = list(FilesSource(path).components(quarter))
         if not parts:
             continue
-        transcripts, _ = build_transcripts(pa.concat_tables(parts), quarter)
+        transcripts, _ = build_transcripts(pa.concat_tables(parts), quarter, database=database)
         sentences = build_sentences(transcripts, quarter)
         sentences = sentences.filter(pc.invert(sentences["is_procedural"]))
         for firm in pc.unique(sentences["firm_id"]).to_pylist():

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.clustering import GraphClusterer
 from ftm_assets.methods.topics.firm_model import FirmParams, cluster
+from ftm_assets.methods.topics.published import BertopicParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,34 +22,29 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int64]
 
 
-def predecessor_umap(seed: int) -> Any:
-    """UMAP as the predecessor set it for a firm."""
-    from umap import UMAP
-
-    return UMAP(n_neighbors=15, n_components=10, min_dist=0.01, metric="cosine", random_state=seed)
-
-
-def predecessor_hdbscan() -> Any:
-    """HDBSCAN as the predecessor set it for a firm."""
-    from hdbscan import HDBSCAN
-
-    return HDBSCAN(min_cluster_size=6, min_samples=2, cluster_selection_method="leaf", prediction_data=False)
+PREDECESSOR = BertopicParams(
+    n_components=10,
+    min_dist=0.01,
+    min_cluster_size=6,
+    min_samples=2,
+    cluster_selection_method="leaf",
+    n_gram_max=2,
+    stop_words="english",
+    min_df=2,
+    representation="keybert+mmr",
+    mmr_diversity=0.3,
+)
+"""BERTopic as the predecessor set it for a firm."""
 
 
 def bertopic_default(firm: Firm, seed: int) -> Labels:
     """BERTopic's own UMAP (15 neighbours, 5 d, min_dist 0) and HDBSCAN (10)."""
-    from hdbscan import HDBSCAN
-    from umap import UMAP
-
-    layout = UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=seed)
-    found: Labels = HDBSCAN(min_cluster_size=10).fit_predict(layout.fit_transform(firm.embeddings))
-    return found
+    return published.cluster(firm.embeddings, BertopicParams(), seed=seed)
 
 
 def predecessor(firm: Firm, seed: int) -> Labels:
     """UMAP and HDBSCAN as the predecessor set them."""
-    found: Labels = predecessor_hdbscan().fit_predict(predecessor_umap(seed).fit_transform(firm.embeddings))
-    return found
+    return published.cluster(firm.embeddings, PREDECESSOR, seed=seed)
 
 
 def ward(firm: Firm, seed: int) -> Labels:  # noqa: ARG001 - it has none
@@ -100,8 +97,15 @@ def bertopic_model(kind: str, encoder: Any) -> Any:
 
     return BERTopic(
         embedding_model=encoder,
-        umap_model=predecessor_umap(42),
-        hdbscan_model=predecessor_hdbscan(),
-        vectorizer_model=CountVectorizer(ngram_range=(1, 2), min_df=2, stop_words="english"),
-        representation_model=[KeyBERTInspired(), MaximalMarginalRelevance(diversity=0.3)],
+        umap_model=published.umap_model(PREDECESSOR, 42),
+        hdbscan_model=published.hdbscan_model(PREDECESSOR),
+        vectorizer_model=CountVectorizer(
+            ngram_range=(1, PREDECESSOR.n_gram_max),
+            min_df=PREDECESSOR.min_df,
+            stop_words=PREDECESSOR.stop_words,
+        ),
+        representation_model=[
+            KeyBERTInspired(),
+            MaximalMarginalRelevance(diversity=PREDECESSOR.mmr_diversity),
+        ],
     )

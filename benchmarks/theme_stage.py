@@ -29,13 +29,12 @@ SPREAD, WITHIN = 0.7, 1.6
 
 def predecessor(x: Vectors) -> Labels:
     """UMAP (30 neighbours, 15 d) and HDBSCAN (20/6), leaf, which finds more here than excess of mass."""
-    from hdbscan import HDBSCAN
-    from umap import UMAP
+    from ftm_assets.methods.topics import published  # noqa: PLC0415
 
-    layout = UMAP(n_neighbors=30, n_components=15, min_dist=0.0, metric="cosine", random_state=42)
-    hdbscan = HDBSCAN(min_cluster_size=20, min_samples=6, cluster_selection_method="leaf")
-    found: Labels = hdbscan.fit_predict(layout.fit_transform(x))
-    return found
+    params = published.BertopicParams(
+        n_neighbors=30, n_components=15, min_cluster_size=20, min_samples=6, cluster_selection_method="leaf"
+    )
+    return published.cluster(x, params, seed=42)
 
 
 def given_neighbors(x: Vectors) -> Labels:

@@ -108,6 +108,17 @@ class Settings(BaseSettings):
         "in_process",
         description="How the steps of a run execute: `in_process`, `multiprocess` or `ecs`",
     )
+    ftm_duckdb_memory_limit: str = Field(
+        "4GB",
+        description="Memory that one DuckDB connection may take; what does not fit goes to its temporary folder",
+    )
+    ftm_duckdb_threads: int | None = Field(
+        None, ge=1, description="Threads of one DuckDB connection; unset: one per core"
+    )
+    ftm_duckdb_temp_directory: Path | None = Field(
+        None,
+        description="Folder for what outgrows DuckDB's memory, on a disk with room; unset: the system's (`TMPDIR`)",
+    )
     llm_base_url: str | None = Field(
         None, description="OpenAI-compatible endpoint that names topics; unset: the extractive namer"
     )

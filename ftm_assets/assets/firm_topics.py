@@ -9,19 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.text.firm_names import known_names
+from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.firm_model import FirmParams, FirmResult, model_firm
 from ftm_assets.methods.vectors import as_matrix
-from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
+from ftm_assets.orchestration.code_version import code_version
+from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import histogram, preview
 from ftm_resources.tables import TABLES
 
-CODE_VERSION = "2"
+CODE_VERSION = code_version(__name__)
 
 
 @offering(FirmParams)
-class FirmTopicsConfig(FanOutConfig):
+class FirmTopicsConfig(SideBySideConfig):
     """What a researcher may choose about a firm's topics, and how the asset is split."""
 
 
@@ -36,6 +38,10 @@ def model(task: Task) -> Mapping[str, pa.Table]:
     row_of = {s: i for i, s in enumerate(embedded.column("sentence_id").to_pylist())}
     names = known_names(task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"]))
     params = params_of(task.config, FirmParams)
+    embed = None
+    if params.method == "bertopic":
+        published.require()
+        embed = task.resources.embedder.embed if params.bertopic.embeds_words else None
     firms = []
     for firm in task.firms:
         own = sentences.filter(pc.equal(sentences.column("firm_id"), firm))
@@ -53,10 +59,12 @@ def model(task: Task) -> Mapping[str, pa.Table]:
                 "firm_names": names.get(firm, []),
                 "quarter": task.quarter,
                 "params": params,
+                "embed": embed,
             }
         )
     results, statuses = [], []
-    for result, seconds in side_by_side(_timed, firms, task.config.processes):
+    # A model for keywords is loaded once, in this process.
+    for result, seconds in side_by_side(_timed, firms, 1 if embed else task.config.processes):
         results.append(result)
         statuses.append({**result.status, "seconds": seconds})
         task.progress(len(results), len(firms))
@@ -137,6 +145,7 @@ firm_topics = FanOut(
     work=model,
     on_failure=stand_in,
     describe=_describe,
+    resources=frozenset({"embedder"}),
     kinds=frozenset({"scikitlearn"}),
     pool="cpu",
 ).build()

@@ -21,6 +21,7 @@ from ftm_assets.orchestration.inputs import pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, preview
+from ftm_resources.duck import scratch_folder
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 
@@ -89,9 +90,16 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
         # What the selected models read has to be there; for a test alone, its mart is read as it stands.
         deps = context.assets_def.asset_deps
         read = {dep.path[-1] for key in context.selected_asset_keys for dep in deps[key]}
-        pinned_inputs(warehouse, pinned, quarter, [name for name in SOURCES if name in read], log=context.log)
+        pinned_inputs(
+            warehouse,
+            pinned,
+            quarter,
+            [name for name in SOURCES if name in read],
+            run=context.run,
+            log=context.log,
+        )
         tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in (*SOURCES, *MARTS)}
-        with tempfile.TemporaryDirectory(prefix="ftm-marts-") as scratch:
+        with tempfile.TemporaryDirectory(prefix="ftm-marts-", dir=scratch_folder()) as scratch:
             folder = Path(scratch)
             dbt_project.stage(folder, tables)
             run = dbt.cli(["build"], context=context, target_path=folder, raise_on_error=False)

@@ -6,11 +6,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_resources.models.sentiment import most_probable
 from ftm_resources.tables import LABELS, TABLES
 
-CODE_VERSION = "1"
+CODE_VERSION = code_version(__name__)
 
 
 def classify(task: Task) -> Mapping[str, pa.Table]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.text.sentence_splitting import build_sentences
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -16,7 +17,7 @@ from ftm_assets.orchestration.specs import asset_attributes, preview
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable
 
-CODE_VERSION = "1"
+CODE_VERSION = code_version(__name__)
 
 FIRMS_AT_ONCE = 100
 """Firms split at a time: progress moves and memory stays flat."""

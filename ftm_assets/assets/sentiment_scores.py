@@ -6,13 +6,15 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from ftm_assets.methods.scores import build_scores
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, preview
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.warehouse import QuarterTable
 
-CODE_VERSION = "1"
+CODE_VERSION = code_version(__name__)
 
 
 @dg.asset(
@@ -27,18 +29,21 @@ def sentiment_scores(
     sentence_sentiment: QuarterTable,
     sentences: QuarterTable,
     transcripts: QuarterTable,
+    duckdb: ConfiguredDuckDB,
 ) -> dg.Output[Rows]:
     """Count the sentences of each theme and call by sentiment."""
     started = time.perf_counter()
     calls = ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
-    rows = build_scores(
-        theme_topics=theme_topics.read(["topic_id", "theme_id"]),
-        sentence_topics=sentence_topics.read(["sentence_id", "topic_id"]),
-        sentence_sentiment=sentence_sentiment.read(["sentence_id", "label"]),
-        sentences=sentences.read(["sentence_id", "transcript_id"]),
-        transcripts=transcripts.read(calls),
-        quarter=context.partition_key,
-    )
+    with duckdb.get_connection() as database:
+        rows = build_scores(
+            theme_topics=theme_topics.read(["topic_id", "theme_id"]),
+            sentence_topics=sentence_topics.read(["sentence_id", "topic_id"]),
+            sentence_sentiment=sentence_sentiment.read(["sentence_id", "label"]),
+            sentences=sentences.read(["sentence_id", "transcript_id"]),
+            transcripts=transcripts.read(calls),
+            quarter=context.partition_key,
+            database=database,
+        )
     total = pc.sum(rows.column("n_sentences")).as_py() or 0
     net = pc.sum(pc.subtract(rows.column("n_positive"), rows.column("n_negative"))).as_py() or 0
     inputs = (theme_topics, sentence_topics, sentence_sentiment, sentences, transcripts)

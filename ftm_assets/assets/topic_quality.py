@@ -3,10 +3,11 @@
 Shares come from all firms; coherence, stability and recovery, which read sentences, from a sample of them.
 """
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -26,17 +27,19 @@ from ftm_assets.methods.topics.quality import (
     seed_stability,
     theme_measures,
 )
+from ftm_assets.methods.topics.sampling import sampled_firms
 from ftm_assets.methods.vectors import as_matrix
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.params_config import recorded
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes
-from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.sample.generated import TRUTH, SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
-CODE_VERSION = "1"
+CODE_VERSION = code_version(__name__)
 TREND_QUARTERS = 12
 """Quarters in the trend on the asset's page, the newest."""
 
@@ -63,7 +66,6 @@ class TopicQualityConfig(dg.Config):
 def topic_quality(
     context: dg.AssetExecutionContext,
     config: TopicQualityConfig,
-    source: ConfiguredSource,
     warehouse: Warehouse,
     sentences: QuarterTable,
     sentence_embeddings: QuarterTable,
@@ -87,12 +89,14 @@ def topic_quality(
     own_keywords = own.column("keywords").to_pylist()
     coherent = coherence(documents, [*own_keywords, *theme_keywords])
     vectors = _vectors(sentences, sentence_embeddings, again)
-    truth = _truth(source, quarter, config.recovery_firms)
+    truth = _truth(warehouse.provenance("transcripts", quarter), quarter, config.recovery_firms)
+    # As the topics were made, not as the defaults are.
+    params = recorded(FirmParams, warehouse.provenance("firm_topics", quarter).get("config", {}))
     measures = {
         "firm_topics": {
             **firm_measures(status, topics),
             **coherent[: len(own_keywords)].measures(),
-            "seed_stability": seed_stability(vectors, FirmParams()),
+            "seed_stability": seed_stability(vectors, params),
         },
         "themes": {
             **theme_measures(members, theme_keywords),
@@ -103,28 +107,16 @@ def topic_quality(
     measures = measures if status.num_rows else {}  # a quarter without calls has nothing to measure
     read = (sentences, sentence_embeddings, firm_topics, sentence_topics, firm_status, themes, theme_topics)
     return dg.Output(
-        Rows.of(_rows(measures, quarter), *read),
+        Rows.of(_rows(measures, quarter), *read, config=config.model_dump()),
         metadata={
             **_plain(measures),
             "trend": _trend(warehouse, measures, quarter),
             "firms_read": len({*some, *again}),
             "config": config.model_dump(),
+            "firm_topics_config": asdict(params),
             "seconds": time.perf_counter() - started,
         },
     )
-
-
-def sampled_firms(status: pa.Table, n: int, seed: int, at_least: int = 1) -> list[str]:
-    """Return at most `n` firms with topics and `at_least` so many sentences, sorted.
-
-    By a hash of seed and id: a firm drawn in one quarter is drawn in the next, so that a trend is of topics
-    rather than of samples.
-    """
-    sizes = status.filter(pc.greater(status.column("n_topics"), 0))
-    firms = (
-        sizes.filter(pc.greater_equal(sizes.column("n_sentences"), at_least)).column("firm_id").to_pylist()
-    )
-    return sorted(sorted(firms, key=lambda f: hashlib.blake2b(f"{seed}:{f}".encode()).digest())[:n])
 
 
 def _spoken(sentences: QuarterTable, firms: Sequence[str], columns: Sequence[str]) -> pa.Table:
@@ -165,12 +157,15 @@ def _vectors(
     ]
 
 
-def _truth(source: ConfiguredSource, quarter: str, n_firms: int) -> pa.Table:
-    """Return what was planted in the first firms of the sample; nothing where another source speaks."""
-    opened = source.open()
-    if not isinstance(opened, SampleSource):
+def _truth(made_from: Mapping[str, Any], quarter: str, n_firms: int) -> pa.Table:
+    """Return what was planted in the first firms of the sample; nothing where the calls are not the sample's.
+
+    `made_from` is the provenance of the quarter's transcripts.
+    """
+    source = made_from.get("source", {})
+    if source.get("name") != SampleSource.name:
         return TRUTH.empty_table()
-    return pa.concat_tables(SampleSource(min(opened.firms, n_firms), opened.seed).truth(quarter))
+    return pa.concat_tables(SampleSource(min(source["firms"], n_firms), source["seed"]).truth(quarter))
 
 
 def _recovery(

@@ -15,15 +15,17 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pydantic import Field
 
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
-from ftm_assets.orchestration.spool import Spool
+from ftm_resources.duck import ConfiguredDuckDB, scratch_folder
 from ftm_resources.progress import bar
 from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
@@ -31,11 +33,16 @@ from ftm_resources.tables import TABLES as CONTRACTS
 from ftm_resources.tables.components import COMPONENTS
 from ftm_resources.warehouse import Warehouse
 
-CODE_VERSION = "3"
+CODE_VERSION = code_version(__name__)
 TABLES = ("transcripts", "transcript_audit")
 
 FIRMS_AT_ONCE = 250
 """Firms whose versions are compared at a time: memory stays flat."""
+
+COMPONENTS_FILE, KEPT_FILE = "components.parquet", "kept.parquet"
+"""What was read and what was chosen of it, until it is written: neither need fit in memory."""
+
+_OF_FIRMS = "FROM read_parquet($file) WHERE companyid IN $firms"
 
 PREVIEW = ("firm_name", "call_date", "section", "speaker_name", "text")
 
@@ -69,6 +76,7 @@ def transcripts(
     config: TranscriptsConfig,
     source: ConfiguredSource,
     warehouse: Warehouse,
+    duckdb: ConfiguredDuckDB,
 ) -> Iterator[dg.Output[Rows]]:
     """Read the quarter from the source, choose versions, and keep what was not chosen in the audit."""
     started = time.perf_counter()
@@ -77,12 +85,9 @@ def transcripts(
     held = warehouse.provenance("transcripts", quarter) if warehouse.exists() else {}
     if not config.replace_source:
         _refuse_other_source(held, opened, quarter)
-    with (
-        tempfile.TemporaryDirectory(prefix="ftm-transcripts-") as scratch,
-        Spool(Path(scratch) / "kept.parquet", CONTRACTS["transcripts"].arrow_schema, "firm_id") as kept,
-    ):
-        audit, described = _build(opened, quarter, kept, Path(scratch))
-        if not kept.rows:
+    with tempfile.TemporaryDirectory(prefix="ftm-transcripts-", dir=scratch_folder()) as folder:
+        audit, described = _build(opened, quarter, Path(folder), duckdb)
+        if not described["components"]:
             if int(held.get("rows", 0)) and not config.replace_by_nothing:
                 raise dg.Failure(
                     f"{opened.name} has no call in {quarter}, of which the warehouse has some: they are kept. To "
@@ -93,13 +98,19 @@ def transcripts(
         described |= {"source": opened.name, "seconds": time.perf_counter() - started, **config.model_dump()}
         came_from = opened.provenance()
         made = {
-            "transcripts": (Rows(kept.batches(), {}, source=came_from), described),
+            "transcripts": (Rows(_batches(Path(folder) / KEPT_FILE), {}, source=came_from), described),
             "transcript_audit": (
                 replace(Rows.of(audit), source=came_from),
                 {"statuses": described["audit"]},
             ),
         }
-        yield from write_tables(context.op_execution_context, warehouse, made, code_version=CODE_VERSION)
+        yield from write_tables(
+            context.op_execution_context,
+            warehouse,
+            made,
+            code_version=CODE_VERSION,
+            config=config.model_dump(),
+        )
 
 
 def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quarter: str) -> None:
@@ -118,30 +129,57 @@ def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quar
 
 
 def _build(
-    source: TranscriptSource, quarter: str, kept: Spool, scratch: Path
+    source: TranscriptSource, quarter: str, folder: Path, duckdb: ConfiguredDuckDB
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """Put the quarter's rows into `kept`; return the audit, and what a person wants to know of both."""
-    with Spool(scratch / "components.parquet", COMPONENTS, "companyid") as components:
-        with bar(f"transcripts {quarter} from {source.name}", "components") as move:
-            try:
-                for table in source.components(quarter, progress=move):
-                    components.write(table)
-                offered = source.audit()
-            except SourceError as error:
-                raise dg.Failure(str(error), allow_retries=False) from error
-        firms = sorted(components.values | set(offered.column("companyid").to_pylist()))
-        audits = [CONTRACTS["transcript_audit"].empty()]
-        calls, first = [], CONTRACTS["transcripts"].empty()
+    """Write the quarter's rows to `folder`; return the audit, and what a person wants to know of both."""
+    offered, speaking = _read(source, quarter, folder / COMPONENTS_FILE)
+    firms = sorted(speaking | set(offered.column("companyid").to_pylist()))
+    audits = [CONTRACTS["transcript_audit"].empty()]
+    calls, first = [], CONTRACTS["transcripts"].empty()
+    with _writer(folder / KEPT_FILE, CONTRACTS["transcripts"].arrow_schema) as kept:
         for start in range(0, len(firms), FIRMS_AT_ONCE):
             group = firms[start : start + FIRMS_AT_ONCE]
             said = offered.filter(pc.is_in(offered.column("companyid"), pa.array(group)))
-            rows, audit = build_transcripts(components.of(group), quarter, said)
-            kept.write(rows)
+            # A connection each: over the groups of a quarter, one alone would come to hold 150 MiB more.
+            with duckdb.get_connection() as database:
+                query, values = _OF_FIRMS, {"file": str(folder / COMPONENTS_FILE), "firms": group}
+                components = database.execute(query, values).to_arrow_table().cast(COMPONENTS)
+                rows, audit = build_transcripts(components, quarter, said, database=database)
+            kept.write_table(rows)
             audits.append(audit)
             calls.append(rows.group_by(["transcript_id", "firm_id", "permno"]).aggregate([]))
             first = first if first.num_rows else rows.slice(0, 10)
     audit = pa.concat_tables(audits)
-    return audit, _described(calls, audit) | {"components": kept.rows, "preview": preview(first, PREVIEW)}
+    described = {
+        "components": pq.read_metadata(folder / KEPT_FILE).num_rows,
+        "preview": preview(first, PREVIEW),
+    }
+    return audit, _described(calls, audit) | described
+
+
+def _read(source: TranscriptSource, quarter: str, path: Path) -> tuple[pa.Table, set[str]]:
+    """Write the source's components to a file as they come; return the source's audit and the firms found."""
+    firms: set[str] = set()
+    with (
+        _writer(path, COMPONENTS) as file,
+        bar(f"transcripts {quarter} from {source.name}", "components") as move,
+    ):
+        try:
+            for table in source.components(quarter, progress=move):
+                file.write_table(table)
+                firms |= set(table.column("companyid").unique().to_pylist())
+            return source.audit(), firms
+        except SourceError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, compression="zstd")
+
+
+def _batches(path: Path) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path) as file:
+        yield from map(file.read_row_group, range(file.num_row_groups))
 
 
 def _described(calls: list[pa.Table], audit: pa.Table) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
+from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.specs import OWNER
 from ftm_assets.orchestration.unfinished import unfinished_since
 from ftm_resources.warehouse import Warehouse
@@ -42,7 +43,7 @@ class MaintenanceConfig(dg.Config):
     group_name=GROUP,
     owners=[OWNER],
     kinds={"iceberg"},
-    code_version="1",
+    code_version=code_version(__name__),
 )
 def warehouse_maintenance(
     context: dg.AssetExecutionContext, config: MaintenanceConfig, warehouse: Warehouse

@@ -50,7 +50,7 @@ def manifest(
     if quarter is None:
         return
     # dbt's own variable, which profiles.yml reads too.
-    folder = settings.current().dbt_target_path or dbt_project.PROJECT / "target"
+    folder = settings.current().dbt_target_path or dbt_project.target_folder()
     warehouse = arguments.warehouse()
     names = (*dbt_project.SOURCES, *dbt_project.MARTS)
     dbt_project.stage(folder, {name: warehouse.quarter(name, quarter) for name in names})

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ftm_assets.cli.failing import CommandError
+from ftm_assets.orchestration.shipped import shipped
 
 FOLDER = ".dagster"
 """In the current folder, where DAGSTER_HOME is not set."""
@@ -38,7 +39,7 @@ def prepare() -> Path:
 
 def instance_file() -> Path:
     """Return the configuration of a Dagster instance on one machine that this version ships."""
-    return Path(__file__).resolve().parents[2] / "infra" / "dagster" / "local.yaml"
+    return shipped("infra/dagster/local.yaml")
 
 
 def _marked(text: str) -> str:

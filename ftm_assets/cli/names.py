@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from ftm_assets.methods.naming.rules import Digest
-    from ftm_assets.orchestration.fan_out import Task
     from ftm_resources.warehouse import Warehouse
 
 commands = typer.Typer()
@@ -69,11 +69,13 @@ def compare(
     from ftm_assets.methods.naming.evaluation import sheet as blind_sheet
 
     warehouse = arguments.warehouse()
-    task = _sampled(warehouse, quarter, firms, seed)
-    shown = _digests(task)
+    inputs = _sampled(warehouse, quarter, firms, seed)
+    shown = _digests(inputs)
     names = {way: _names(way, shown, warehouse, quarter) for way in (first, second)}
     console = screen.console()
-    console.print(screen.table(f"Names of {quarter}", ("naming", *_MEASURES), _measured(names, shown, task)))
+    console.print(
+        screen.table(f"Names of {quarter}", ("naming", *_MEASURES), _measured(names, shown, inputs))
+    )
     step = max(len(shown) // 10, 1)
     examples = [
         [", ".join(shown[i].keywords[:4]), *(found[i][0] for found in names.values())]
@@ -114,35 +116,33 @@ def score(
     )
 
 
-def _sampled(warehouse: Warehouse, quarter: str, n_firms: int, seed: int) -> Task:
-    import logging
+def _sampled(warehouse: Warehouse, quarter: str, n_firms: int, seed: int) -> dict[str, pa.Table]:
+    """Return the tables of some firms of the quarter, all rows of each firm."""
+    from ftm_assets.methods.topics.sampling import sampled_firms
 
-    from ftm_assets.assets.topic_quality import sampled_firms
-    from ftm_assets.assets.topic_summaries import TopicSummariesConfig
-    from ftm_assets.orchestration.fan_out import Task
-
-    drawn = sampled_firms(warehouse.read("firm_status", quarter), n_firms, seed)
-    if not drawn:
+    firms = sampled_firms(warehouse.read("firm_status", quarter), n_firms, seed)
+    if not firms:
         raise CommandError(
             f"{quarter} has no firm with topics in {warehouse.root}: run `ftm run --quarter {quarter}`."
         )
-    inputs = {t: warehouse.quarter(t, quarter) for t in _INPUTS}
-    return Task(quarter, tuple(drawn), inputs, TopicSummariesConfig(), None, logging.getLogger(__name__))
+    return {t: warehouse.quarter(t, quarter).read(firms=firms) for t in _INPUTS}
 
 
-def _digests(task: Task) -> list[Digest]:
-    from ftm_assets.assets.topic_summaries import digests
+def _digests(inputs: Mapping[str, pa.Table]) -> list[Digest]:
+    from ftm_assets.methods.naming.digests import topic_digests
+    from ftm_assets.methods.text.firm_names import known_names
 
-    return list(digests(task.read("firm_topics"), task))
+    names = known_names(inputs["transcripts"])
+    return list(topic_digests(inputs["firm_topics"], inputs["sentences"], names))
 
 
 def _measured(
-    names: Mapping[str, Sequence[tuple[str, str]]], shown: Sequence[Digest], task: Task
+    names: Mapping[str, Sequence[tuple[str, str]]], shown: Sequence[Digest], inputs: Mapping[str, pa.Table]
 ) -> list[list[str]]:
     from ftm_assets.methods.naming.evaluation import discrimination, form
     from ftm_resources.models.embedder import Embedder
 
-    embedder, topics, groups = Embedder(), _topic_vectors(shown, task), [d.group for d in shown]
+    embedder, topics, groups = Embedder(), _topic_vectors(shown, inputs), [d.group for d in shown]
     rows = []
     for way, found in names.items():
         told = discrimination(embedder.embed([name for name, _ in found]), topics, groups)
@@ -155,7 +155,7 @@ def _measured(
 def _names(way: str, shown: Sequence[Digest], warehouse: Warehouse, quarter: str) -> list[tuple[str, str]]:
     """Return (name, summary) of each topic by one naming; a model's replies are kept where a run keeps them."""
     from ftm_assets.methods.naming.extractive import ExtractiveNamer
-    from ftm_assets.orchestration import namer
+    from ftm_assets.orchestration.namer import build_namer
     from ftm_resources.endpoint.llm import LlmResource
 
     if way == TABLE:
@@ -169,22 +169,22 @@ def _names(way: str, shown: Sequence[Digest], warehouse: Warehouse, quarter: str
     llm = LlmResource(model=way)
     if not llm.is_configured():
         raise CommandError(f"{way} is a model: set LLM_BASE_URL to the endpoint that serves it.")
-    named = namer.name_all(shown, llm, warehouse=warehouse, table="topic_summaries", quarter=quarter)
+    named = build_namer(llm, warehouse, "topic_summaries", quarter).name(shown)
     return [(n.name, n.summary) for n in named]
 
 
-def _topic_vectors(shown: Sequence[Digest], task: Task) -> NDArray[np.float64]:
+def _topic_vectors(shown: Sequence[Digest], inputs: Mapping[str, pa.Table]) -> NDArray[np.float64]:
     """Return the mean of the vectors of each topic's sentences at unit length, (n, d)."""
     import numpy as np
 
     from ftm_assets.methods.vectors import as_matrix, unit
 
     place = {d.id: i for i, d in enumerate(shown)}
-    vectors = task.read("sentence_embeddings", ["sentence_id", "embedding"])
+    vectors = inputs["sentence_embeddings"]
     rows = {s: i for i, s in enumerate(vectors.column("sentence_id").to_pylist())}
     matrix = as_matrix(vectors.column("embedding"))
     totals = np.zeros((len(shown), matrix.shape[1]))
-    members = task.read("sentence_topics", ["sentence_id", "topic_id"])
+    members = inputs["sentence_topics"]
     pairs = zip(*(members.column(c).to_pylist() for c in ("sentence_id", "topic_id")), strict=True)
     for sentence, topic in pairs:
         if topic in place:

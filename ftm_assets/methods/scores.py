@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from ftm_resources.tables import TABLES
+from ftm_resources.tables.catalogue import SCORE
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 # One row per sentence in a theme. Left joins: a sentence that another table lacks must be seen, not lost.
@@ -22,7 +22,7 @@ LEFT JOIN sentence_sentiment AS f ON f.sentence_id = m.sentence_id
 """
 
 # `transcripts` has one row per component; what it says of the call is the same in each.
-_SCORES = """
+_SCORES = f"""
 WITH calls AS (
     SELECT transcript_id, min(firm_id) AS firm_id, min(firm_name) AS firm_name, min(permno) AS permno,
         min(gvkey) AS gvkey, min(call_date) AS call_date
@@ -38,10 +38,10 @@ WITH calls AS (
 SELECT theme_id, transcript_id, firm_id, firm_name, permno, gvkey, call_date,
     n_positive::INT AS n_positive, n_neutral::INT AS n_neutral, n_negative::INT AS n_negative,
     n_sentences::INT AS n_sentences,
-    (n_positive - n_negative)::DOUBLE / n_sentences AS score
+    {SCORE} AS score
 FROM counts LEFT JOIN calls USING (transcript_id)
 ORDER BY theme_id, transcript_id
-"""
+"""  # noqa: S608 - the only thing put in is the contract's formula
 
 _FAULTS = {
     "is in sentence_topics more than once, or its topic or itself is twice in another table": (
@@ -63,15 +63,51 @@ def build_scores(
     transcripts: pa.Table,
     *,
     quarter: str,
+    database: duckdb.DuckDBPyConnection,
 ) -> pa.Table:
     """Count the sentences of each theme and call by label: the table `sentiment_scores`.
 
-    The inputs are the tables of that name for one quarter; columns beyond those read are ignored. Only
-    sentences whose topic is in a theme count, each exactly once. The score is
-    (n_positive - n_negative) / n_sentences. Rows are ordered by theme_id and transcript_id.
+    Only sentences whose topic is in a theme count, each exactly once. The score is that of the contract
+    (`tables.catalogue.SCORE`).
 
-    ValueError if a sentence in a theme lacks its row in `sentences`, `sentence_sentiment` or `transcripts`,
-    or would count twice.
+    Parameters
+    ----------
+    theme_topics, sentence_topics, sentence_sentiment, sentences, transcripts : pyarrow.Table
+        The tables of these names for one quarter, rows in any order; columns beyond those read are ignored.
+    quarter : str
+        The quarter, e.g. "2023Q1".
+    database : duckdb.DuckDBPyConnection
+        Does the work and is left as it was.
+
+    Returns
+    -------
+    pyarrow.Table
+        `sentiment_scores`, ordered by theme_id and transcript_id.
+
+    Raises
+    ------
+    ValueError
+        If a sentence in a theme lacks its row in `sentences`, `sentence_sentiment` or `transcripts`, or would
+        count twice.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> from datetime import date
+    >>> import pyarrow as pa
+    >>> call = {"firm_id": "1", "firm_name": "Monro Inc", "permno": 77182, "gvkey": "024171"}
+    >>> scores = build_scores(
+    ...     pa.table({"topic_id": ["t"], "theme_id": ["prices"]}),
+    ...     pa.table({"sentence_id": ["a", "b", "c"], "topic_id": ["t", "t", "t"]}),
+    ...     pa.table({"sentence_id": ["a", "b", "c"], "label": ["positive", "neutral", "positive"]}),
+    ...     pa.table({"sentence_id": ["a", "b", "c"], "transcript_id": ["9", "9", "9"]}),
+    ...     pa.Table.from_pylist([{"transcript_id": "9", "call_date": date(2023, 2, 1), **call}]),
+    ...     quarter="2023Q1",
+    ...     database=duckdb.connect(),
+    ... )
+    >>> scores.select(["n_positive", "n_neutral", "n_negative", "score"]).to_pylist()
+    [{'n_positive': 2, 'n_neutral': 1, 'n_negative': 0, 'score': 0.6666666666666666}]
+
     """
     inputs = {
         "theme_topics": theme_topics.select(["topic_id", "theme_id"]),
@@ -82,12 +118,12 @@ def build_scores(
             ["transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_date"]
         ),
     }
-    with duckdb.connect(":memory:") as database:
+    with database.cursor() as session:
         for name, table in inputs.items():
-            database.register(name, table)
-        database.execute(_MEMBERS)
+            session.register(name, table)
+        session.execute(_MEMBERS)
         for fault, query in _FAULTS.items():
-            if row := database.execute(f"{query} ORDER BY sentence_id LIMIT 1").fetchone():
+            if row := session.execute(f"{query} ORDER BY sentence_id LIMIT 1").fetchone():
                 raise ValueError(f"sentiment_scores: sentence {row[0]!r} {fault}")
-        scores = database.execute(_SCORES).to_arrow_table()
+        scores = session.execute(_SCORES).to_arrow_table()
     return TABLES["sentiment_scores"].conform(scores, quarter=quarter)

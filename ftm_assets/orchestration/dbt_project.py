@@ -8,6 +8,7 @@ exactly what the provenance names.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -24,6 +25,8 @@ from typing import TYPE_CHECKING
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
+from ftm_assets.orchestration.shipped import IN_WHEEL, shipped
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
 
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
     from ftm_resources.warehouse import QuarterTable
 
-PROJECT = Path(__file__).resolve().parents[2] / "dbt"
+PROJECT = shipped("dbt")
 """The folder of `dbt_project.yml` and `profiles.yml`."""
 
 DATABASE = "marts.duckdb"
@@ -97,15 +100,24 @@ def dbt_executable() -> str:
     return str(path)
 
 
+def target_folder(project_dir: Path = PROJECT) -> Path:
+    """Return where dbt's products lie: beside the project, or in the user's cache if that is in a wheel."""
+    if not project_dir.is_relative_to(IN_WHEEL):
+        return project_dir / "target"
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("ftm", appauthor=False) / "dbt"
+
+
 def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
     """Return the path of the manifest of the project's present files, parsing them where there is none.
 
-    A manifest lies in `target` (default: the project's own target folder), in a folder named by a hash of the
-    project's files and of dbt's version: it is never stale, whatever the files' dates. Any number of
-    processes may ask at once; one parses. Where the folder cannot be written (an image), call this once when
-    the image is built. Raises DbtProjectError with dbt's own message where the project does not parse.
+    A manifest lies in `target` (default: `target_folder`), in a folder named by a hash of the project's files and
+    of dbt's version: it is never stale, whatever the files' dates. Any number of processes may ask at once; one
+    parses. Where the folder cannot be written (an image), call this once when the image is built. Raises
+    DbtProjectError with dbt's own message where the project does not parse.
     """
-    folder = (target or project_dir / "target") / f"manifest-{_fingerprint(project_dir)}"
+    folder = (target or target_folder(project_dir)) / f"manifest-{_fingerprint(project_dir)}"
     path = folder / "manifest.json"
     if path.exists():
         return path
@@ -158,11 +170,9 @@ def stage(folder: Path, tables: Mapping[str, QuarterTable]) -> None:
     `tables` holds a quarter of each of SOURCES and MARTS. The marts are there for a test that runs without its
     model: it tests the stored rows. A model that runs replaces its own.
     """
-    import duckdb  # noqa: PLC0415
-
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DATABASE).unlink(missing_ok=True)
-    with duckdb.connect(str(folder / DATABASE)) as connection:
+    with ConfiguredDuckDB(database=str(folder / DATABASE)).get_connection() as connection:
         connection.execute(f"CREATE SCHEMA {NAMESPACE}")
         for name in (*SOURCES, *MARTS):
             connection.register("staged", tables[name].read(SOURCES.get(name)))
@@ -202,7 +212,7 @@ def failed_nodes(folder: Path) -> list[FailedNode]:
 
 
 def _query(folder: Path, sql: str) -> pa.Table:
-    import duckdb  # noqa: PLC0415
-
-    with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
+    with contextlib.closing(
+        ConfiguredDuckDB(database=str(folder / DATABASE)).connect(read_only=True)
+    ) as connection:
         return connection.execute(sql).to_arrow_table()

@@ -33,16 +33,20 @@ class FanOutConfig(dg.Config):
 
     chunk_firms: int = Field(default=500, ge=1, description="Firms per chunk: one mapped step each")
     flush_firms: int = Field(default=50, ge=1, description="Firms per part: what a killed step loses at most")
-    processes: int = Field(
-        default=0,
-        ge=0,
-        description="Processes that work on firms side by side, where the work is not a model's; 0: one per CPU",
-    )
     max_failed_share: float = Field(
         default=0.01,
         ge=0,
         le=1,
-        description="Share of the quarter's firms that may fail before the asset does",
+        description="Share of the quarter's firms that may fail before the asset does; of fewer firms than that is "
+        "one of, one may, unless it is 0",
+    )
+
+
+class SideBySideConfig(FanOutConfig):
+    """How an asset is split whose work is not a model's: several processes may do it."""
+
+    processes: int = Field(
+        default=0, ge=0, description="Processes that work on firms side by side; 0: one per CPU"
     )
 
 
@@ -58,6 +62,8 @@ class Task:
     log: Any
     progress: Callable[[int, int], None] = lambda _done, _total: None
     """Called by the work with what is done and all there is, in whatever it counts."""
+    prepared: Any = None
+    """What `FanOut.prepare` returned."""
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the group's rows of an input table."""
@@ -95,7 +101,9 @@ class FanOut:
     code_version: str
     work: Callable[[Task], Mapping[str, pa.Table]]
     """Rows of each table for the task's firms. An exception costs the firm that raises it, except
-    `dagster.Failure` and OSError, which end the step: the environment failed, not the firm."""
+    `dagster.Failure`, OSError and ImportError, which end the step: the environment failed, not the firm."""
+    prepare: Callable[[Task], Any] = lambda _: None
+    """What all groups of a chunk share, made once per step that has work left, given a task of the chunk."""
     identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     """What besides inputs, code and config the result depends on, from the resources: the model's name."""
     on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
@@ -142,7 +150,7 @@ class FanOut:
         def plan(context: dg.OpExecutionContext, **tables: QuarterTable) -> Iterator[Any]:
             config = self.config(**context.op_config)
             firms = tables[self.inputs[0]].firms()
-            science = config.model_dump(exclude=set(FanOutConfig.model_fields))
+            science = config.model_dump(exclude=set(SideBySideConfig.model_fields))
             identity = {
                 "code_version": self.code_version,
                 "config": science,
@@ -187,6 +195,7 @@ class FanOut:
                 for t, snapshot in chunk["snapshots"].items()
             }
             config = self.config(**chunk["config"])
+            task = Task(quarter, tuple(chunk["firms"]), inputs, config, context.resources, context.log)
             reused = computed = 0
             is_as_planned = False
             was_told = has_notice()
@@ -201,15 +210,14 @@ class FanOut:
                         if not is_as_planned:
                             self._refuse_other_models(chunk["identity"]["models"], context.resources)
                             is_as_planned = True
+                            task = replace(task, prepared=self.prepare(task))
                         start = reused + computed
 
                         def within(done: int, total: int, start: int = start, n: int = len(group)) -> None:
                             move(start + n * done // max(total, 1), None)
 
-                        task = Task(
-                            quarter, tuple(group), inputs, config, context.resources, context.log, within
-                        )
-                        staging.write(group, *self._compute(task))
+                        part = self._compute(replace(task, firms=tuple(group), progress=within))
+                        staging.write(group, *part)
                         computed += len(group)
                     else:
                         reused += len(group)
@@ -282,7 +290,11 @@ class FanOut:
                 for table in self.tables
             }
             yield from write_tables(
-                context, context.resources.warehouse, tables, code_version=self.code_version
+                context,
+                context.resources.warehouse,
+                tables,
+                code_version=self.code_version,
+                config=planned["config"],
             )
             # Every output above is committed by now: the parts have done their work.
             staging.clear()
@@ -294,7 +306,7 @@ class FanOut:
         started = time.perf_counter()
         try:
             return dict(self.work(task)), {}, time.perf_counter() - started
-        except (dg.Failure, OSError):
+        except (dg.Failure, OSError, ImportError):
             raise
         except Exception as error:  # noqa: BLE001 - any firm's exception is a row with its reason, counted at commit
             if len(task.firms) == 1:
@@ -330,11 +342,23 @@ def _complete(name: str, staging: PlanParts, groups: Sequence[Sequence[str]]) ->
     return [part for _, part in found if part is not None]
 
 
-def _refuse_many_failures(name: str, failures: Mapping[str, str], n_firms: int, bound: float) -> None:
-    if len(failures) > bound * n_firms:
+def failures_allowed(n_firms: int, max_failed_share: float) -> int:
+    """Return how many of a quarter's firms may fail.
+
+    The share of them, rounded down; but one where that is none, so that a firm that fails does not stop a
+    quarter of fewer than 100 firms. Not one of one, and none where the share is 0.
+    """
+    allowed = int(max_failed_share * n_firms + 1e-9)  # 0.29 of 100 is 29, though the product is 28.99...
+    return max(allowed, 1) if max_failed_share and n_firms > 1 else allowed
+
+
+def _refuse_many_failures(name: str, failures: Mapping[str, str], n_firms: int, share: float) -> None:
+    allowed = failures_allowed(n_firms, share)
+    if len(failures) > allowed:
         examples = "\n".join(f"  {firm}: {why}" for firm, why in list(failures.items())[:5])
         raise dg.Failure(
-            f"{name}: {len(failures)} of {n_firms} firms failed, more than max_failed_share={bound:g}:\n{examples}",
+            f"{name}: {len(failures)} of {n_firms} firms failed, more than the {allowed} that "
+            f"max_failed_share={share:g} allows:\n{examples}",
             allow_retries=False,
         )
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse import QuarterTable, Warehouse
     from ftm_resources.warehouse.pinned import Pinned
 
+ALLOW_MIXED = "ftm/allow_mixed_generations"
+"""The tag of a run that may read tables which were not made from each other, where it is `true`."""
+
 
 def pinned_inputs(
     warehouse: Warehouse,
@@ -24,13 +27,14 @@ def pinned_inputs(
     quarter: str,
     tables: Collection[str],
     *,
+    run: dg.DagsterRun,
     log: Logger | dg.DagsterLogManager,
 ) -> dict[str, QuarterTable]:
     """Return a quarter of each table, as pinned.
 
     Raises a Failure that says what to materialize first where a table was never written for the quarter, or
-    where the tables and what they were made from do not belong together, unless the `warehouse` resource has
-    `allow_mixed_generations`.
+    where the tables and what they were made from do not belong together, unless the run has the tag
+    ALLOW_MIXED: the step then goes on with a warning.
     """
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if absent := [name for name, table in found.items() if not table.is_written]:
@@ -41,13 +45,12 @@ def pinned_inputs(
         )
     if mixtures := pinned.mixtures(quarter, tables):
         problems = "; ".join(map(str, mixtures))
-        again = ", ".join(pinned.to_materialize(quarter, list(tables), mixtures))
+        again = ", ".join(pinned.to_materialize(quarter, list(tables), mixtures, readers=tables))
         text = f"{quarter} is of mixed generations: {problems}. Materialize {again} of {quarter} first"
-        if not warehouse.allow_mixed_generations:
+        if run.tags.get(ALLOW_MIXED) != "true":
             raise dg.Failure(
-                f"{text}, or set allow_mixed_generations in the config of the `warehouse` resource to compute "
-                "from them all the same.",
+                f"{text}. To compute from them all the same, give the run the tag {ALLOW_MIXED}=true.",
                 allow_retries=False,
             )
-        log.warning(f"{text}; going on, as allow_mixed_generations is set")
+        log.warning(f"{text}. Going on, for the run has the tag {ALLOW_MIXED}")
     return found

@@ -36,16 +36,18 @@ class Rows:
     batches: Iterable[pa.Table]
     inputs: Mapping[str, Any]
     """Table → snapshot and content of its quarter."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """What the user chose: the step's config."""
     together: tuple[str, ...] = ()
     """All tables that the step writes, where it writes several: they belong to one generation."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """Where rows come from that were made from no table."""
 
     @classmethod
-    def of(cls, rows: pa.Table, *inputs: QuarterTable) -> Self:
-        """Return a table's rows, made from these inputs."""
+    def of(cls, rows: pa.Table, *inputs: QuarterTable, config: Mapping[str, Any] | None = None) -> Self:
+        """Return a table's rows, made from these inputs with this config."""
         slices = (rows.slice(start, CHUNK_ROWS) for start in range(0, rows.num_rows, CHUNK_ROWS))
-        return cls(slices, {i.name: i.provenance() for i in inputs})
+        return cls(slices, {i.name: i.provenance() for i in inputs}, dict(config or {}))
 
 
 def write_quarter(
@@ -57,6 +59,8 @@ def write_quarter(
         "code_version": code_version,
         "inputs": dict(rows.inputs),
     }
+    if rows.config:
+        provenance["config"] = dict(rows.config)
     if rows.together:
         provenance["together"] = list(rows.together)
     if rows.source:
@@ -100,7 +104,8 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         if not context.has_asset_key:
             return self._read_json(context)
         name, quarter = context.asset_key.path[-1], context.asset_partition_key
-        return pinned_inputs(self.warehouse, self._pin(context), quarter, [name], log=context.log)[name]
+        run, pinned = context.step_context.dagster_run, self._pin(context)
+        return pinned_inputs(self.warehouse, pinned, quarter, [name], run=run, log=context.log)[name]
 
     def _pin(self, context: dg.InputContext) -> Pinned:
         step = context.step_context

@@ -29,11 +29,15 @@ def write_tables(
     tables: Mapping[str, tuple[Rows, Mapping[str, Any]]],
     *,
     code_version: str,
+    config: Mapping[str, Any],
 ) -> Iterator[dg.Output[Rows]]:
-    """Yield the selected tables as outputs and write the others here; by table, its rows and metadata."""
+    """Yield the selected tables as outputs and write the others here; by table, its rows and metadata.
+
+    `config` is what the user chose, which each table records.
+    """
     quarter, together = context.partition_key, tuple(tables) if len(tables) > 1 else ()
     for table, (made, metadata) in tables.items():
-        rows = replace(made, together=together)
+        rows = replace(made, together=together, config=config)
         if table in context.selected_output_names:
             yield dg.Output(rows, output_name=table, metadata=metadata)
             continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from typing import Any, TypeVar, get_type_hints
@@ -42,6 +42,19 @@ def params_of(config: dg.Config, params: type[Params]) -> Params:
     for name, value in values.items():
         if isinstance(value, dg.Config):
             values[name] = params_of(value, hints[name])
+    return params(**values)
+
+
+def recorded(params: type[Params], config: Mapping[str, Any]) -> Params:
+    """Return the method's parameters as a table recorded them; what it does not say is at its default.
+
+    `config` may hold more than the parameters, as a config class does.
+    """
+    default, hints = params(), _types(params)
+    values: dict[str, Any] = {}
+    for name in hints.keys() & config.keys():
+        is_nested = is_dataclass(getattr(default, name))
+        values[name] = recorded(hints[name], config[name]) if is_nested else config[name]
     return params(**values)
 
 

@@ -29,6 +29,9 @@ SPEAKER_TYPES = ("operator", "executive", "analyst", "shareholder", "attendee", 
 SECTIONS = ("presentation", "q_and_a")
 NAMING_METHODS = ("extractive", "llm")
 NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive")
+SCORE = "(n_positive - n_negative) / n_sentences"
+"""The score of a theme, wherever there is one; also an expression that DuckDB understands."""
+
 COVERAGE_STEPS = ("seen", "version", "link", "sentences", "topics", "themes", "scores")
 LABELS = ("positive", "neutral", "negative")
 
@@ -315,7 +318,7 @@ _ALL = (
             Column("n_neutral", INT, "Neutral sentences", bounds=_COUNT),
             Column("n_negative", INT, "Negative sentences", bounds=_COUNT),
             Column("n_sentences", INT, "All sentences of the call in the theme", bounds=(1, float("inf"))),
-            Column("score", DOUBLE, "(n_positive − n_negative) / n_sentences", bounds=(-1.0, 1.0)),
+            Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
         group="scores",
     ),
@@ -348,7 +351,7 @@ _ALL = (
             Column("n_neutral", INT, "Neutral sentences", bounds=_COUNT),
             Column("n_negative", INT, "Negative sentences", bounds=_COUNT),
             Column("n_sentences", INT, "All sentences of the firm in the theme", bounds=(1, float("inf"))),
-            Column("score", DOUBLE, "(n_positive − n_negative) / n_sentences", bounds=(-1.0, 1.0)),
+            Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
         group="marts",
     ),
@@ -366,7 +369,7 @@ _ALL = (
             Column("n_neutral", INT, "Neutral sentences", bounds=_COUNT),
             Column("n_negative", INT, "Negative sentences", bounds=_COUNT),
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
-            Column("score", DOUBLE, "(n_positive − n_negative) / n_sentences", bounds=(-1.0, 1.0)),
+            Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
         group="marts",
     ),

@@ -17,6 +17,7 @@ from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
+from ftm_resources.warehouse.schemas import iceberg_schema
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -66,13 +67,13 @@ class Tables:
     def names(self) -> list[str]:
         """Return the tables that exist, in the order of the catalogue."""
         from pyiceberg.exceptions import NoSuchNamespaceError  # noqa: PLC0415
-        from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+        from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
 
         try:
             found = {identifier[-1] for identifier in self.catalog.list_tables(NAMESPACE)}
         except NoSuchNamespaceError:
             return []
-        except OperationalError as error:
+        except DatabaseError as error:
             raise _unusable(self.location, error) from error
         return [t for t in TABLES if t in found]
 
@@ -83,7 +84,7 @@ class Tables:
         root, where an earlier version made it, and where there is no such table in the catalogue.
         """
         from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
-        from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+        from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
 
         contract = contract_of(name)
         try:
@@ -91,7 +92,7 @@ class Tables:
                 table = self.catalog.load_table((NAMESPACE, name))
         except NoSuchTableError:
             return None
-        except OperationalError as error:
+        except DatabaseError as error:
             raise _unusable(self.location, error) from error
         _require_here(self.location, table)
         if missing := {c.name for c in contract.columns} - set(table.schema().column_names):
@@ -108,7 +109,7 @@ class Tables:
         if (table := self.load(name)) is not None:
             return table
         if self.location.is_s3 and (others := self.names()):
-            self.load(others[0])  # raises where Glue's database is another warehouse's
+            self._require_glue_is_ours(others[0])
         with self.location.lock("catalog"), contextlib.suppress(NamespaceAlreadyExistsError):
             self.catalog.create_namespace(NAMESPACE)
         return self._create(TABLES[name])
@@ -119,14 +120,21 @@ class Tables:
         if not names:
             raise _no_warehouse(self.location, [] if self.location.is_s3 else near(self.location.root))
         if self.location.is_s3:
-            self.load(names[0])
+            self._require_glue_is_ours(names[0])
+
+    def _require_glue_is_ours(self, name: str) -> None:
+        """Raise WarehouseError where Glue's database, one per account, is another warehouse's; reads no file."""
+        found = self.catalog.glue.get_table(DatabaseName=NAMESPACE, Name=name)  # type: ignore[attr-defined]
+        metadata = found["Table"]["Parameters"]["metadata_location"]
+        if not metadata.startswith(f"{_place(self.location, name)}/"):
+            raise _elsewhere(self.location, metadata.partition(f"/{NAMESPACE}/{name}/")[0])
 
     def _create(self, contract: Table) -> IcebergTable:
         from pyiceberg.exceptions import TableAlreadyExistsError  # noqa: PLC0415
         from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: PLC0415
         from pyiceberg.transforms import IdentityTransform  # noqa: PLC0415
 
-        schema = contract.iceberg_schema
+        schema = iceberg_schema(contract)
         source = schema.find_field(PARTITION).field_id
         spec = PartitionSpec(PartitionField(source, 1000, IdentityTransform(), PARTITION))
         with self.location.lock("catalog"):
@@ -161,10 +169,14 @@ def _glue(location: Location) -> Catalog:
 
 def _sqlite(location: Location, mode: str, **options: str) -> Catalog:
     from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415
+    from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
 
     file = quote(f"{location.root}/{CATALOG_FILE}")
     uri = f"sqlite:///file:{file}?mode={mode}&uri=true&timeout={SQLITE_SECONDS}"
-    return SqlCatalog("ftm", uri=uri, warehouse=location.uri, **options)
+    try:
+        return SqlCatalog("ftm", uri=uri, warehouse=location.uri, **options)
+    except DatabaseError as error:
+        raise _unusable(location, error) from error
 
 
 def _place(location: Location, name: str) -> str:
@@ -177,13 +189,17 @@ def _require_here(location: Location, table: IcebergTable) -> None:
         return
     elsewhere = table.location().removesuffix(f"/{NAMESPACE}/{name}")
     if location.is_s3:
-        raise NoWarehouseError(
-            f"there is no warehouse at {location.root}: the tables of Glue's database {NAMESPACE!r} are at "
-            f"{elsewhere}. Set FTM_WAREHOUSE to that, or use an account or region without that database"
-        )
+        raise _elsewhere(location, elsewhere)
     raise WarehouseError(
         f"{name}: its files are at {elsewhere}, not under {location.uri}; nothing was read or changed. Was the "
         "warehouse moved or copied? Put its folder back to where it was"
+    )
+
+
+def _elsewhere(location: Location, root: str) -> NoWarehouseError:
+    return NoWarehouseError(
+        f"there is no warehouse at {location.root}: the tables of Glue's database {NAMESPACE!r} are at {root}. Set "
+        "FTM_WAREHOUSE to that, or use an account or region without that database"
     )
 
 

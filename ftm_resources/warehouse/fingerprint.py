@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ftm_resources.duck import ConfiguredDuckDB
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -19,12 +21,10 @@ class Fingerprint:
     """
 
     def __init__(self, contract: Table) -> None:
-        import duckdb  # noqa: PLC0415
-
         columns = (c.name for c in contract.columns if not c.is_measurement)
         struct = ", ".join(f"'{c}': \"{c}\"" for c in columns)
         self._sql = f"SELECT sum(hash({{{struct}}})::HUGEINT) FROM batch"  # noqa: S608 - contract's own names
-        self._connection = duckdb.connect(":memory:")
+        self._connection = ConfiguredDuckDB().connect()
         self._sum = 0
         self.rows = 0
 

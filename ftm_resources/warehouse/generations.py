@@ -71,14 +71,17 @@ def upstream(of: Iterable[str], present: Present) -> list[str]:
         if name not in seen and (write := present(name)) is not None:
             seen[name] = None
             waiting += [*write.inputs, *write.together]
-    return list(seen)
+    return [name for name in TABLES if name in seen]
 
 
-def to_materialize(found: Sequence[Mixture], of: Iterable[str], present: Present) -> list[str]:
+def to_materialize(
+    found: Sequence[Mixture], of: Iterable[str], present: Present, *, readers: Iterable[str] = ()
+) -> list[str]:
     """Return what to materialize, in order, so that these tables are of one generation again.
 
     That is what was made from other rows, what is gone, and what was made from any of it. Of tables that one
-    step writes, the first is named.
+    step writes, those are named that others of these, or `readers`, wait for if all are selected at once; the
+    first where none is.
     """
     names = upstream(of, present)
     writes = {n: w for n in names if (w := present(n)) is not None}
@@ -88,11 +91,13 @@ def to_materialize(found: Sequence[Mixture], of: Iterable[str], present: Present
         if not more:
             break
         stale |= more
-    listed: list[str] = []
+    awaited = {*readers, *(source for name in stale & set(writes) for source in writes[name].inputs)}
+    listed: set[str] = set()
     for name in TABLES:
-        if name in stale and not (name in writes and set(writes[name].together) & set(listed)):
-            listed.append(name)
-    return listed
+        siblings = set(writes[name].together) if name in writes else set()
+        if name in stale and (name in awaited or not siblings & (awaited | listed)):
+            listed.add(name)
+    return [name for name in TABLES if name in listed]
 
 
 def last_sound(histories: Mapping[str, Sequence[Write]]) -> dict[str, Write] | None:
@@ -102,17 +107,16 @@ def last_sound(histories: Mapping[str, Sequence[Write]]) -> dict[str, Write] | N
     a whole one, and does not count.
     """
     # Writers' clocks may differ: within a table the order of commits counts, whatever the clock says.
-    events = sorted(
+    replacements = sorted(
         (at, name, i)
         for name, writes in histories.items()
         for i, at in enumerate(accumulate((w.timestamp_ms for w in writes), max))
+        if i
     )
-    newest = {name: len(writes) - 1 for name, writes in histories.items() if writes}
-    for _, name, i in reversed(events):
-        state = {n: histories[n][k] for n, k in newest.items()}
-        if not mixtures(state, state.get):
-            return state
-        if i == 0:
+    state = {name: writes[-1] for name, writes in histories.items() if writes}
+    while mixtures(state, state.get):
+        if not replacements:
             return None
-        newest[name] = i - 1
-    return None
+        _, name, i = replacements.pop()
+        state[name] = histories[name][i - 1]
+    return state

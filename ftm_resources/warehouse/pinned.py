@@ -64,9 +64,11 @@ class Pinned:
         """Return where these tables of a quarter, or what they were made from, do not belong together."""
         return generations.mixtures(of, self.present(quarter))
 
-    def to_materialize(self, quarter: str, of: Sequence[str], found: Sequence[Mixture]) -> list[str]:
+    def to_materialize(
+        self, quarter: str, of: Sequence[str], found: Sequence[Mixture], *, readers: Iterable[str] = ()
+    ) -> list[str]:
         """Return what to materialize, in order, so that these tables are of one generation again."""
-        return generations.to_materialize(found, of, self.present(quarter))
+        return generations.to_materialize(found, of, self.present(quarter), readers=readers)
 
     def last_sound(self, quarter: str, of: Sequence[str]) -> dict[str, Write] | None:
         """Return the newest whole generation of a quarter of these tables and what they were made from."""

@@ -46,7 +46,9 @@ def restore(warehouse: Warehouse, name: str) -> Restored:
     from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
 
     location = warehouse.location
-    identifier, catalog = (NAMESPACE, name), Tables.to_read(location).catalog
+    tables = Tables.to_read(location)
+    tables.require_any()
+    identifier, catalog = (NAMESPACE, name), tables.catalog
     with warehouse.lock(f"commit-{name}"), warehouse.lock("catalog"):
         with contextlib.suppress(Exception):
             table = catalog.load_table(identifier)

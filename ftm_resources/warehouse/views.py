@@ -8,6 +8,7 @@ from urllib.parse import urlparse
 
 import pyarrow as pa
 
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
 
 if TYPE_CHECKING:
@@ -29,11 +30,7 @@ _SQL_TYPES = {
 
 def open_connection(files: Mapping[str, Sequence[str]], *, on_s3: bool) -> duckdb.DuckDBPyConnection:
     """Return a connection in memory with one view per table over the URIs of its data files."""
-    import duckdb  # noqa: PLC0415
-
-    connection = duckdb.connect(":memory:")
-    # A call's time is UTC; a notebook's own zone must not shift it.
-    connection.execute("SET TimeZone = 'UTC'")
+    connection = ConfiguredDuckDB().connect()
     if on_s3:
         _prepare_s3(connection)
     create_views(connection, files)

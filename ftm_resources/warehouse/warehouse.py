@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from dagster import ConfigurableResource
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from ftm_resources import settings
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
@@ -90,11 +90,6 @@ class Warehouse(ConfigurableResource):
     model_config = ConfigDict(extra="forbid")
 
     path: str | None = None
-    allow_mixed_generations: bool = Field(
-        default=False,
-        description="Let a step read tables of a quarter that were not made from each other. Its rows are then of "
-        "no one state of the quarter",
-    )
 
     @property
     def location(self) -> Location:

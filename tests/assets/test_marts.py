@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.marts import build_marts
-from ftm_assets.orchestration.dbt_project import MARTS, dbt_resource
+from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, dbt_resource
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -117,6 +117,9 @@ def both_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse in which two processes have made the marts of two quarters at the same time."""
     root = tmp_path_factory.mktemp("marts") / "warehouse"
     warehouse = Warehouse(path=str(root))
+    for quarter in (FIRST, SECOND):
+        for table in SOURCES:
+            write(warehouse, quarter, table, [])
     write(warehouse, FIRST, "themes", [theme(FIRST, 0, "Freight", 7), theme(FIRST, 1, "Hiring", 3)])
     write(warehouse, FIRST, "sentiment_scores", FIRST_SCORES)
     write(warehouse, SECOND, "themes", [theme(SECOND, 0, "Pricing", 4), theme(SECOND, 1, "Unscored", 2)])
@@ -284,3 +287,26 @@ def test_a_check_on_its_own_tests_the_stored_rows(own_warehouse: Warehouse):
     key = dg.AssetCheckKey(dg.AssetKey("theme_sentiment"), "theme_sentiment_counts_add_up")
     result = run_marts(own_warehouse, FIRST, dg.AssetSelection.checks(key))
     assert [(e.check_name, e.passed) for e in result.get_asset_check_evaluations()] == [(key.name, False)]
+
+
+def test_marts_of_themes_and_scores_that_do_not_belong_together_are_refused(own_warehouse: Warehouse):
+    """The themes were made again and the marts alone after them: the scores are still of the old themes."""
+    before = contents(own_warehouse, FIRST)
+    rows = own_warehouse.read("sentiment_scores", FIRST)
+    of_old_themes = {"inputs": {"themes": {"snapshot_id": "1", "content": "others"}}}
+    own_warehouse.replace("sentiment_scores", FIRST, [rows], provenance=of_old_themes)
+    result = run_marts(own_warehouse, FIRST)
+    assert not result.success
+    problem = result.failure_data_for_node("marts").user_failure_data.description
+    assert "sentiment_scores was made from other themes than these" in problem
+    assert "Materialize sentiment_scores of 2023Q1 first" in problem
+    assert contents(own_warehouse, FIRST) == before
+    assert run_marts(own_warehouse, SECOND).success
+
+
+def test_a_mart_whose_input_was_never_written_is_refused(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    write(warehouse, FIRST, "themes", [theme(FIRST, 0, "Freight", 7)])
+    result = run_marts(warehouse, FIRST, dg.AssetSelection.assets("theme_sentiment"))
+    problem = result.failure_data_for_node("marts").user_failure_data.description
+    assert "sentiment_scores of 2023Q1 was never materialized" in problem

@@ -1,12 +1,10 @@
 """The measures of a small quarter whose topics and themes are the sample's planted ones, in a real warehouse."""
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -16,135 +14,39 @@ from ftm_assets.assets.topic_quality import TREND_QUARTERS, sampled_firms
 from ftm_assets.definitions import build_definitions
 from ftm_assets.orchestration.deployment import test_resources as resources_under
 from ftm_resources.sources.configured import ConfiguredSource
-from ftm_resources.sources.sample.generated import SampleSource
+from ftm_resources.sources.sample.generated import DEFAULT_SEED
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
-QUARTER = "2023Q1"
-FIRMS = 3
+from .planted_quarter import FIRMS, QUARTER, tables
 
-
-def planted() -> list[dict[str, Any]]:
-    """The sentences of the sample, once each, with the subject that was planted."""
-    rows = pa.concat_tables(SampleSource(FIRMS).truth(QUARTER)).to_pylist()
-    for row in rows:
-        component = f"{QUARTER}:{row['transcriptid']}:{row['componentorder']:04d}"
-        row |= {"component_id": component, "sentence_id": f"{component}:{row['position']:03d}"}
-        subject = row["theme_id"] or row["firm_topic"]
-        row["topic_id"] = subject and f"{QUARTER}:{row['companyid']}:{subject}"
-    return rows
-
-
-def direction(topic: str | None) -> np.ndarray:
-    """A unit vector per topic; any direction for a sentence of none."""
-    digest = hashlib.blake2b(str(topic).encode(), digest_size=4).digest()
-    vector = np.random.default_rng(int.from_bytes(digest)).normal(size=64)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
-
-
-def tables(*, giant: bool = False) -> dict[str, list[dict[str, Any]]]:
-    """A quarter whose topics are the planted subjects, its themes the planted themes or all in one."""
-    said = planted()
-    spoken = [r for r in said if r["kind"] != "procedural"]
-    sizes = Counter((r["topic_id"], r["companyid"]) for r in spoken if r["topic_id"])
-    theme_of = {r["topic_id"]: r["theme_id"] and f"{QUARTER}:theme:{r['theme_id']}" for r in spoken}
-    if giant:
-        theme_of = dict.fromkeys(theme_of, f"{QUARTER}:theme:000")
-    names = {r["topic_id"]: r["theme_name"] or r["firm_topic"] for r in spoken}
-    themes = sorted({theme_of[t] for t, _ in sizes if theme_of[t]})
-    per_firm = Counter(firm for _, firm in sizes)
-    status = [
-        {
-            "firm_id": firm,
-            "status": "ok" if per_firm[firm] else "too_small",
-            "n_sentences": len(own),
-            "n_topics": per_firm[firm],
-            "outlier_share": sum(not r["topic_id"] for r in own) / len(own),
-            "seconds": 0.1,
-        }
-        for firm in sorted({r["companyid"] for r in said})
-        if (own := [r for r in spoken if r["companyid"] == firm])
-    ]
-    return {
-        "sentences": [
-            {
-                **{k: r[k] for k in ("sentence_id", "component_id", "position", "text")},
-                "firm_id": r["companyid"],
-                "transcript_id": r["transcriptid"],
-                "section": "presentation",
-                "speaker_type": "executive",
-                "is_procedural": r["kind"] == "procedural",
-            }
-            for r in said
-        ],
-        "sentence_embeddings": [
-            {
-                "sentence_id": r["sentence_id"],
-                "firm_id": r["companyid"],
-                "embedding": direction(r["topic_id"]) + 0.05 * direction(r["sentence_id"]),
-            }
-            for r in said
-        ],
-        "firm_topics": [
-            {
-                "topic_id": topic,
-                "firm_id": firm,
-                "local_topic": i,
-                "n_sentences": n,
-                "keywords": names[topic].split(),
-                "representative_sentence_ids": [],
-            }
-            for i, ((topic, firm), n) in enumerate(sorted(sizes.items()))
-        ],
-        "sentence_topics": [
-            {
-                "sentence_id": r["sentence_id"],
-                "firm_id": r["companyid"],
-                "topic_id": r["topic_id"],
-                "strength": 0.5,
-            }
-            for r in spoken
-        ],
-        "firm_status": status,
-        "themes": [
-            {
-                "theme_id": theme,
-                "name": theme,
-                "description": theme,
-                "keywords": names[next(t for t, _ in sizes if theme_of[t] == theme)].split(),
-                "n_topics": 1,
-                "n_firms": 1,
-                "n_sentences": 1,
-                "largest_firm_share": 1.0,
-                "naming_method": "extractive",
-                "embedding": direction(theme),
-            }
-            for theme in themes
-        ],
-        "theme_topics": [
-            {
-                "topic_id": topic,
-                "theme_id": theme_of[topic],
-                "firm_id": firm,
-                "reason": None if theme_of[topic] else "outlier",
-            }
-            for topic, firm in sorted(sizes)
-        ],
-    }
+SAMPLE = {"name": "sample", "firms": FIRMS, "seed": DEFAULT_SEED}
 
 
 class World:
     """A warehouse with the tables that quality reads, and the asset over it."""
 
-    def __init__(self, root: Path, quarter: dict[str, list[dict[str, Any]]], **source: Any) -> None:
+    def __init__(
+        self,
+        root: Path,
+        quarter: dict[str, list[dict[str, Any]]],
+        source: dict[str, Any] | None = None,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        """Fill the warehouse; `source` is where the quarter's calls came from, `config` that of `firm_topics`."""
         self.warehouse = Warehouse(path=str(root))
         self.quarter = quarter
         for name, rows in quarter.items():
             filled = [{**row, "quarter": QUARTER} for row in rows]
+            made = {"config": config} if config and name == "firm_topics" else {}
             self.warehouse.replace(
-                name, QUARTER, [pa.Table.from_pylist(filled, schema=TABLES[name].arrow_schema)]
+                name,
+                QUARTER,
+                [pa.Table.from_pylist(filled, schema=TABLES[name].arrow_schema)],
+                provenance=made,
             )
-        resources = resources_under(root, source=ConfiguredSource(**source))
+        self.warehouse.replace("transcripts", QUARTER, [], provenance={"source": source} if source else {})
+        resources = resources_under(root, source=ConfiguredSource(kind="files", path="/nowhere"))
         job = dg.define_asset_job("quality", selection=["topic_quality"])
         everything = build_definitions(resource_overrides=resources)
         self.job = dg.Definitions.merge(everything, dg.Definitions(jobs=[job])).resolve_job_def("quality")
@@ -164,7 +66,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("w"), tables(), kind="sample", sample_firms=FIRMS)
+    return World(tmp_path_factory.mktemp("w"), tables(), SAMPLE)
 
 
 @pytest.fixture(scope="module")
@@ -234,8 +136,15 @@ def test_checks_run_with_the_quarter_and_compare_it_with_the_others(
     assert checks["themes_diversity"].metadata["limit"].value == pytest.approx(0.065 - 0.1)
 
 
+def test_stability_is_that_of_the_config_which_the_topics_were_made_with(tmp_path: Path):
+    coarse = World(tmp_path, tables(), config={"sentences_per_topic": 1000.0, "usual_topics": 0, "gone": 1})
+    metadata, _ = coarse.measure()
+    assert metadata["firm_topics_config"].value["sentences_per_topic"] == 1000.0
+    assert coarse.rows()["firm_topics", "seed_stability"] == (1.0, FIRMS), "one topic each, whatever the seed"
+
+
 def test_one_giant_theme_of_calls_of_another_source_is_noticed(tmp_path: Path):
-    world = World(tmp_path, tables(giant=True), kind="files", path=str(tmp_path))
+    world = World(tmp_path, tables(giant=True), {"name": "files"})
     _, checks = world.measure()
     assert not checks["largest_theme"].passed
     assert checks["largest_theme"].metadata["value"].value == 1.0
@@ -245,7 +154,7 @@ def test_one_giant_theme_of_calls_of_another_source_is_noticed(tmp_path: Path):
 
 
 def test_a_quarter_without_calls_has_no_rows_and_passes(tmp_path: Path):
-    world = World(tmp_path, {}, kind="sample", sample_firms=1)
+    world = World(tmp_path, {name: [] for name in tables()}, SAMPLE)
     _, checks = world.measure()
     assert world.rows() == {}
     assert [name for name, check in checks.items() if not check.passed] == []

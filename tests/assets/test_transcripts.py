@@ -1,11 +1,13 @@
 """The transcripts asset over Capital IQ: what it stores, what it says, and that a file gives the same."""
 
+import hashlib
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import ftm_assets.assets.transcripts as module
@@ -18,6 +20,7 @@ from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 from ftm_resources.sources.wrds.export import export
 from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse.status import status
 
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library
@@ -158,3 +161,68 @@ def test_firms_built_in_small_groups_are_the_same_rows_in_the_same_order(
 def test_transcripts_run_in_the_pool_to_which_the_ui_gives_one_place():
     """That it does is in tests/cli/test_ui.py."""
     assert transcripts.op.pool == WRDS_POOL
+
+
+@pytest.fixture
+def real_calls(tmp_path: Path) -> Path:
+    """A file of calls, as a user has it."""
+    path = tmp_path / "calls.parquet"
+    pq.write_table(pa.concat_tables(SampleSource(3).components(QUARTER)), path)
+    return path
+
+
+def problem(result: dg.ExecuteInProcessResult) -> str:
+    return result.failure_data_for_node("transcripts").user_failure_data.description
+
+
+def test_a_quarter_remembers_its_source_and_is_not_replaced_from_another(tmp_path: Path, real_calls: Path):
+    root = tmp_path / "w"
+    assert materialize(root, kind="files", path=str(real_calls)).success
+    warehouse = Warehouse(path=str(root))
+    sha256 = hashlib.sha256(real_calls.read_bytes()).hexdigest()
+    source = {"name": "files", "path": str(real_calls), "sha256": sha256}
+    for table in ("transcripts", "transcript_audit"):
+        assert warehouse.provenance(table, QUARTER)["source"] == source
+    assert [s.source for s in status(warehouse)] == [source]
+    before = warehouse.quarter("transcripts", QUARTER)
+    refused = materialize(root, kind="sample", sample_firms=2)
+    assert not refused.success
+    assert f"came from files ({real_calls}); FTM_SOURCE is sample now" in problem(refused)
+    assert f"FTM_SOURCE=files FTM_SOURCE_PATH={real_calls}" in problem(refused)
+    assert "--replace-source" in problem(refused)
+    assert warehouse.quarter("transcripts", QUARTER) == before
+    assert materialize(root, kind="sample", sample_firms=2, config={"replace_source": True}).success
+    assert warehouse.provenance("transcripts", QUARTER)["source"]["name"] == "sample"
+    assert not materialize(root, kind="files", path=str(real_calls)).success, "nor the other way round"
+
+
+def test_another_file_may_replace_a_file_and_is_recorded(tmp_path: Path, real_calls: Path):
+    root, warehouse = tmp_path / "w", Warehouse(path=str(tmp_path / "w"))
+    assert materialize(root, kind="files", path=str(real_calls)).success
+    first = warehouse.provenance("transcripts", QUARTER)["source"]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    real_calls.rename(folder / "other.parquet")
+    assert materialize(root, kind="files", path=str(folder)).success
+    second = warehouse.provenance("transcripts", QUARTER)["source"]
+    assert (second["name"], second["path"]) == ("files", str(folder))
+    assert second["sha256"] != first["sha256"]
+    assert materialize(tmp_path / "x", kind="sample", sample_firms=2).success
+    assert materialize(tmp_path / "x", kind="sample", sample_firms=3).success, "another size of the sample"
+
+
+def test_a_quarter_with_calls_is_not_replaced_by_nothing_unless_told_to(tmp_path: Path, real_calls: Path):
+    root, warehouse = tmp_path / "w", Warehouse(path=str(tmp_path / "w"))
+    assert materialize(root, kind="files", path=str(real_calls)).success
+    held = warehouse.quarter("transcripts", QUARTER)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    pq.write_table(pa.concat_tables(SampleSource(3).components("2020Q1")), elsewhere / "calls.parquet")
+    refused = materialize(root, kind="files", path=str(elsewhere))
+    assert "files has no call in 2023Q1, of which the warehouse has some: they are kept" in problem(refused)
+    assert warehouse.quarter("transcripts", QUARTER) == held
+    told = materialize(root, kind="files", path=str(elsewhere), config={"replace_by_nothing": True})
+    assert told.success
+    assert warehouse.read("transcripts", QUARTER).num_rows == 0
+    assert materialize(root, kind="files", path=str(elsewhere)).success, "nothing over nothing"
+    assert materialize(root, kind="sample", sample_firms=2).success, "another source over nothing"

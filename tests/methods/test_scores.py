@@ -1,17 +1,20 @@
 import datetime as dt
 import random
 from collections import Counter
+from functools import partial
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_assets.methods.scores import build_scores
+from ftm_assets.methods import scores as method
 from ftm_resources.tables import TABLES
 
 QUARTER = "2023Q1"
+build_scores = partial(method.build_scores, database=duckdb.connect())
 Inputs = dict[str, pa.Table]
 
 

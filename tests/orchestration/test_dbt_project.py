@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+import yaml
 
 from ftm_assets.orchestration import dbt_project
 from ftm_assets.orchestration.dbt_project import MARTS, PROJECT, SOURCES, DbtProjectError
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
@@ -119,6 +122,28 @@ def test_dbt_is_that_of_the_running_interpreter_whatever_the_path(monkeypatch: p
     monkeypatch.setenv("PATH", "")
     assert os.access(dbt_project.dbt_executable(), os.X_OK)
     assert dbt_project.dbt_resource().dbt_executable == dbt_project.dbt_executable()
+
+
+def test_dbts_own_connection_has_the_memory_that_every_other_one_has(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("FTM_DUCKDB_MEMORY_LIMIT", raising=False)
+    profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())["ftm"]["outputs"]["duckdb"]
+    limit = profile["settings"]["memory_limit"]
+    [default] = re.findall(r"^\{\{ env_var\('FTM_DUCKDB_MEMORY_LIMIT', ''\) or '(\w+)' \}\}$", limit)
+    dbts = duckdb.connect(config={"memory_limit": default})
+    others = ConfiguredDuckDB().connect()
+    asked = "SELECT current_setting('memory_limit')"
+    assert dbts.execute(asked).fetchone() == others.execute(asked).fetchone()
+
+
+def test_a_project_in_a_wheel_leaves_dbts_products_in_the_users_cache(
+    project: Path, parses: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dbt_project, "IN_WHEEL", tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert "ftm" in dbt_project.manifest(project).relative_to(tmp_path).parts
+    assert len(parses) == 1
+    assert not (project / "target").exists()
 
 
 def test_rows_come_back_as_they_went_in_sorted_by_key(warehouse: Warehouse, tmp_path: Path):

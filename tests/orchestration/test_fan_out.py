@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.warehouse_maintenance import warehouse_maintenance
-from ftm_assets.orchestration.fan_out import FanOut, FanOutConfig, Task
+from ftm_assets.orchestration.fan_out import FanOut, FanOutConfig, Task, failures_allowed
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.warehouse import Warehouse
@@ -95,7 +95,8 @@ class Runner:
         )
 
     def rows(self) -> list[str]:
-        return self.warehouse.read("sentence_sentiment", QUARTER).column("sentence_id").to_pylist()
+        written = self.warehouse.quarter("sentence_sentiment", QUARTER)
+        return written.read(["sentence_id"]).column("sentence_id").to_pylist()
 
 
 @pytest.fixture
@@ -193,8 +194,58 @@ def test_more_failed_firms_than_allowed_fail_the_asset_and_leave_the_old_table(r
 
     result = runner.run(raises_for_two, code_version="2", flush_firms=5, max_failed_share=0.05)
     assert not result.success
-    assert "2 of 25 firms failed, more than max_failed_share=0.05" in failure(result)
+    assert "2 of 25 firms failed, more than the 1 that max_failed_share=0.05 allows" in failure(result)
     assert len(runner.rows()) == 25
+
+
+@pytest.mark.parametrize(
+    ("n_firms", "share", "allowed"),
+    [(0, 0.01, 0), (1, 0.01, 0), (2, 0.01, 1), (99, 0.01, 1), (100, 0.01, 1), (250, 0.01, 2), (50, 0.0, 0),
+     (100, 0.29, 29), (1, 1.0, 1), (7, 1.0, 7)],
+)  # fmt: skip
+def test_a_share_of_the_firms_may_fail_and_of_few_firms_one(n_firms: int, share: float, allowed: int):
+    assert failures_allowed(n_firms, share) == allowed
+
+
+def test_one_failed_firm_does_not_stop_a_small_quarter(runner: Runner):
+    def raises_for_007(task: Task) -> Mapping[str, pa.Table]:
+        if "007" in task.firms:
+            raise ValueError("007 is odd")
+        return scored(task)
+
+    assert runner.run(raises_for_007, flush_firms=5).success
+    assert not runner.run(raises_for_007, flush_firms=5, max_failed_share=0.0, code_version="2").success
+
+
+def test_every_field_of_how_it_is_split_is_seen_in_how_it_runs(runner: Runner):
+    """Those of `label` and `code_version` are science; a new field needs its example here."""
+
+    def seen(**config: object) -> tuple[int, list[int], bool]:
+        runner.calls.clear()
+        result = runner.run(raises_for_007, code_version=str(config), **config)
+        chunks = [e for e in result.all_events if e.is_step_success and "_chunk[" in (e.step_key or "")]
+        return len(chunks), [len(c) for c in runner.calls if len(c) > 1], result.success
+
+    def raises_for_007(task: Task) -> Mapping[str, pa.Table]:
+        if "007" in task.firms:
+            raise ValueError("007 is odd")
+        return scored(task)
+
+    examples = {
+        "chunk_firms": (10, (3, [10, 10, 5], True)),
+        "flush_firms": (20, (1, [20, 5], True)),
+        "max_failed_share": (0.0, (1, [25], False)),
+    }
+    assert set(examples) == set(FanOutConfig.model_fields)
+    assert seen() == (1, [25], True)
+    for field, (value, expected) in examples.items():
+        assert seen(**{field: value}) == expected, field
+
+
+def test_the_config_is_recorded_with_the_quarter(runner: Runner):
+    runner.run(flush_firms=5, max_failed_share=0.05)
+    recorded = runner.warehouse.provenance("sentence_sentiment", QUARTER)["config"]
+    assert (recorded["flush_firms"], recorded["max_failed_share"]) == (5, 0.05)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "delete", "flip"])

@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass, field, fields
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from ftm_assets.assets.firm_topics import FirmTopicsConfig
 from ftm_assets.assets.themes import ThemesConfig
 from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.theme_model import ThemeParams
-from ftm_assets.orchestration.params_config import offering, params_of
+from ftm_assets.orchestration.params_config import offering, params_of, recorded
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,13 @@ def test_the_parameters_come_back_as_the_user_set_them():
     assert params_of(OuterConfig(), Outer) == Outer()
     chosen = OuterConfig(share=0.25, kind="other", least=2, inner={"depth": 7}, own=9)
     assert params_of(chosen, Outer) == Outer(0.25, "other", 2, Inner(7))
+
+
+def test_what_a_table_recorded_becomes_parameters_again():
+    chosen = OuterConfig(share=0.25, least=2, inner={"depth": 7}, own=9)
+    as_stored = json.loads(json.dumps(chosen.model_dump()))
+    assert recorded(Outer, as_stored) == Outer(0.25, "one", 2, Inner(7))
+    assert recorded(Outer, {}) == Outer(), "a table of before"
 
 
 def test_an_asset_reads_them_from_a_run():

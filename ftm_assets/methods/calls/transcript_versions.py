@@ -108,7 +108,11 @@ ORDER BY firm_id, call_at, transcript_id, component_order
 
 
 def build_transcripts(
-    components: pa.Table, quarter: str, offered: pa.Table | None = None
+    components: pa.Table,
+    quarter: str,
+    offered: pa.Table | None = None,
+    *,
+    database: duckdb.DuckDBPyConnection,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables `transcripts` and `transcript_audit` of a quarter, whatever the order of the rows.
 
@@ -120,11 +124,34 @@ def build_transcripts(
     - the text, word for word.
     Kept is the most final by collection type, then the one with most text, then the highest id; the others are
     in the audit, as `duplicate` where their text is the same, else as `superseded`. A firm's other calls are
-    kept too. Ordered by firm, time of the call, transcript and component.
-    """
-    import duckdb  # noqa: PLC0415
+    kept too. Ordered by firm, time of the call, transcript and component. `database` does the
+    work and is left as it was.
 
-    with duckdb.connect(":memory:") as connection:
+    Examples
+    --------
+    >>> import duckdb
+    >>> from datetime import UTC, datetime
+    >>> from ftm_resources.tables.components import COMPONENTS
+    >>> turn = {
+    ...     "companyid": "1",
+    ...     "companyname": "Monro Inc",
+    ...     "keydevid": "7",
+    ...     "mostimportantdateutc": datetime(2023, 2, 1, 13, tzinfo=UTC),
+    ...     "is_date_only": False,
+    ...     "componentorder": 1,
+    ...     "componenttext": "Sales grew.",
+    ... }
+    >>> first, final = (
+    ...     {**turn, "transcriptid": name, "transcriptcollectiontypename": kind}
+    ...     for name, kind in (("91", "Spellchecked Copy"), ("92", "Proofed Copy"))
+    ... )
+    >>> components = pa.Table.from_pylist([first, final], schema=COMPONENTS)
+    >>> transcripts, audit = build_transcripts(components, "2023Q1", database=duckdb.connect())
+    >>> audit.select(["transcript_id", "status"]).to_pylist()
+    [{'transcript_id': '91', 'status': 'duplicate'}, {'transcript_id': '92', 'status': 'kept'}]
+
+    """
+    with database.cursor() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("components", components)
         calls = connection.execute(_CALLS).to_arrow_table().to_pylist()

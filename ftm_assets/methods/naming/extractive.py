@@ -35,7 +35,7 @@ from ftm_assets.methods.naming.word_classes import (
 from ftm_assets.methods.text.firm_names import holds_firm_name
 from ftm_assets.methods.text.tokens import normal, words
 
-RULES_VERSION = "extractive-1"
+RULES_VERSION = "extractive-2"
 MODEL = "noun-phrases"
 
 # Of a topic, sentences beyond these are too far from its centre to name it.
@@ -49,7 +49,20 @@ _EMPTY_STEMS = frozenset(map(normal, EMPTY))
 
 
 class ExtractiveNamer:
-    """Names digests from their own text; digests of one group get distinct names where their text allows."""
+    """Names digests from their own text; digests of one group get distinct names where their text allows.
+
+    Examples
+    --------
+    >>> digest = Digest(
+    ...     id="2023Q1:1:000",
+    ...     kind="topic",
+    ...     keywords=("freight costs", "ocean"),
+    ...     sentences=("Ocean freight costs rose again.", "We expect freight costs to ease."),
+    ... )
+    >>> [named.name for named in ExtractiveNamer().name([digest])]
+    ['Ocean freight costs']
+
+    """
 
     def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
         """Return a name for each digest, in order; of one group, earlier digests choose first."""

@@ -41,10 +41,26 @@ _REPEATED = re.compile(r"\b(\w+(?:'\w+)?)(?:[,…-]+\s*|\s+)(?=\1\b)", re.IGNORE
 
 
 def mark_procedural(sentences: pa.Table) -> npt.NDArray[np.bool_]:
-    """Return a boolean per row: whether the sentence is procedural.
+    """Return whether each sentence is procedural.
 
-    `sentences` has columns text and component_id, the sentences of a component together and in order. The
-    decision looks no further than the component, so any chunk of whole components gives the same marks.
+    The decision looks no further than the component, so any chunk of whole components gives the same marks.
+
+    Parameters
+    ----------
+    sentences : pyarrow.Table
+        Columns text and component_id, the sentences of a component together and in order.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+        One mark per row.
+
+    Examples
+    --------
+    >>> texts = ["Thanks, Brian.", "Thanks, Brian, pricing was up 3%."]
+    >>> mark_procedural(pa.table({"component_id": ["1", "1"], "text": texts})).tolist()
+    [True, False]
+
     """
     text = normalized(sentences["text"])
     number = _matches(text, [_NUMBER])
@@ -69,7 +85,7 @@ def topic_is_procedural(keywords: Sequence[str], name: str = "") -> bool:
     It is if most of its five strongest keywords are, or its name is; a phrase is if more than half of its words
     are words of the call (`word_lists.CALL_WORDS`).
 
-    >>> topic_is_procedural(["question", "follow-up", "next question", "pricing"], "Pricing")
+    >>> topic_is_procedural(["question", "follow-up", "operator", "pricing"], "Pricing")
     True
     >>> topic_is_procedural(["pricing", "question"], "Price increases")
     False

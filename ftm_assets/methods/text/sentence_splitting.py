@@ -74,10 +74,41 @@ def split(text: str) -> list[str]:
 def build_sentences(transcripts: pa.Table, quarter: str) -> pa.Table:
     """Split and mark every component that is not the operator's; return the `sentences` table.
 
-    `transcripts` holds rows of the `transcripts` contract (component_id, firm_id, transcript_id,
-    component_order, section, speaker_type and text are read) in any order; the result is ordered by call and
-    place in it. A component's sentences depend on nothing outside it, so it may be called per chunk of calls.
-    Raises ContractError where the result does not match the contract.
+    A component's sentences depend on nothing outside it, so it may be called per chunk of calls.
+
+    Parameters
+    ----------
+    transcripts : pyarrow.Table
+        Rows of `transcripts` in any order: component_id, firm_id, transcript_id, component_order, section,
+        speaker_type and text are read.
+    quarter : str
+        The quarter of the rows.
+
+    Returns
+    -------
+    pyarrow.Table
+        `sentences`, ordered by call and place in it.
+
+    Raises
+    ------
+    ContractError
+        Where the result does not match the contract.
+
+    Examples
+    --------
+    >>> spoken = {
+    ...     "component_id": "2023Q1:9:0001",
+    ...     "firm_id": "1",
+    ...     "transcript_id": "9",
+    ...     "component_order": 1,
+    ...     "section": "presentation",
+    ...     "speaker_type": "executive",
+    ...     "text": "Good morning. Sales grew in the U.S. market.",
+    ... }
+    >>> sentences = build_sentences(pa.Table.from_pylist([spoken]), "2023Q1")
+    >>> sentences.select(["sentence_id", "text", "is_procedural"]).to_pylist()[1]
+    {'sentence_id': '2023Q1:9:0001:001', 'text': 'Sales grew in the U.S. market.', 'is_procedural': False}
+
     """
     order = pc.sort_indices(
         transcripts, sort_keys=[("transcript_id", "ascending"), ("component_order", "ascending")]

@@ -7,15 +7,17 @@ How sentences are clustered is in `clustering`, how keywords are chosen in `keyw
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import numpy as np
 import pyarrow as pa
 from annotated_types import Ge, Gt, Le
 
+from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords
+from ftm_assets.methods.topics.published import BertopicParams
 from ftm_assets.methods.vectors import finite_rows, unit
 from ftm_resources.tables import TABLES
 
@@ -34,6 +36,9 @@ class FirmParams:
     Default, bound and docstring of each field are also those of the asset's config.
     """
 
+    method: published.Method = "graph"
+    """`graph`, or `bertopic`: the published method, by its own parameters below; needs the extra `ftm[bertopic]`. Of
+    the others, `seed`, `min_sentences`, `n_keywords` and those of the representatives apply to it."""
     sentences_per_topic: Annotated[float, Gt(0)] = 16
     """Sentences per topic to aim at: twice as many, and a firm has about half as many topics."""
     usual_topics: Annotated[int, Ge(0)] = 22
@@ -62,6 +67,14 @@ class FirmParams:
     """A shorter sentence represents a topic only where none is of readable length."""
     max_representative_words: Annotated[int, Ge(1)] = 60
     """Likewise a longer one."""
+    bertopic: BertopicParams = field(default_factory=BertopicParams)
+    """BERTopic's own parameters."""
+
+    @property
+    def fewest_sentences(self) -> int:
+        """Sentences below which a firm is `too_small`."""
+        needed = self.bertopic.fewest_rows() if self.method == "bertopic" else 0
+        return max(self.min_sentences, needed)
 
     def clusterer(self) -> GraphClusterer:
         """Return the clusterer that these parameters describe."""
@@ -111,6 +124,13 @@ def in_context(embeddings: NDArray[np.floating], turns: Sequence[str], weight: f
     different turns, more than five apart, F1 from 0.33 to 0.37: see docs/benchmarks.md.
 
     Raises ValueError if a row is not finite.
+
+    Examples
+    --------
+    >>> spoken = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> in_context(spoken, ["turn 1", "turn 1", "turn 2"], weight=0.25).round(2).tolist()
+    [[0.97, 0.24], [0.24, 0.97], [0.0, 1.0]]
+
     """
     alone = unit(finite_rows(embeddings))
     if not weight or len(alone) < 2:
@@ -128,8 +148,12 @@ def cluster(
 ) -> NDArray[np.int64]:
     """Return the topic of each sentence, int64 (n,), by size from 0, -1 for none; arguments as of `model_firm`.
 
+    BERTopic sees each sentence by itself, as published; its labels may change with the order of rows.
+
     Raises ValueError naming the row of `embeddings` that is not finite.
     """
+    if params.method == "bertopic":
+        return published.cluster(embeddings, params.bertopic, seed=params.seed)
     embeddings = finite_rows(embeddings)  # before a bad row is blended into its neighbours
     spoken = np.array(sorted(range(len(turns)), key=lambda i: (turns[i], positions[i])), dtype=np.int64)
     labels = np.empty(len(spoken), dtype=np.int64)
@@ -149,16 +173,63 @@ def model_firm(
     firm_names: Iterable[str],
     quarter: str,
     params: FirmParams | None = None,
+    embed: published.Embed | None = None,
 ) -> FirmResult:
     """Return the topics of one firm's non-procedural sentences.
 
-    `embeddings` (n, d) has a row per sentence, any length of vector, n ≥ 0; `turns` is the speaker turn
-    (component) of each and `positions` its place there. `firm_names` (see `firm_names.known_names`) are
-    kept out of the keywords. The order of sentences does not matter: they are sorted by id
-    first. Fewer than `params.min_sentences` give status `too_small`; if no sentence falls into a topic the
-    status is `failed`. Either way each sentence has a row, without topic.
+    The order of sentences does not matter: they are sorted by id first. Fewer than `params.fewest_sentences` give
+    status `too_small`; if no sentence falls into a topic the status is `failed`, by BERTopic `too_small` too.
+    Either way each sentence has a row, without topic.
 
-    Raises ValueError if lengths differ, an id occurs twice, or an embedding is not finite.
+    Parameters
+    ----------
+    sentence_ids, texts : sequence of str
+        The n ≥ 0 sentences.
+    embeddings : ndarray of shape (n, d)
+        A vector per sentence, of any length and real dtype.
+    turns, positions : sequence
+        The speaker turn (component) of each sentence, and its place there.
+    firm_id, quarter : str
+        Whose sentences they are, and of when: topic ids are made of them.
+    firm_names : iterable of str
+        Names to keep out of the keywords; see `firm_names.known_names`.
+    params : FirmParams, optional
+        What a researcher may choose.
+    embed : callable, optional
+        The model of the embeddings, for keywords by BERTopic that need one (`BertopicParams.embeds_words`).
+
+    Returns
+    -------
+    FirmResult
+        Rows of `firm_topics`, `sentence_topics` and `firm_status`.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, an id occurs twice, or an embedding is not finite.
+    ImportError
+        If BERTopic is asked for and its extra is not installed.
+
+    Examples
+    --------
+    >>> texts = [f"Tire prices rose {i} percent." for i in range(12)]
+    >>> texts += [f"Freight is {i} percent cheaper." for i in range(10)]
+    >>> result = model_firm(
+    ...     [f"s{i:02d}" for i in range(22)],
+    ...     texts,
+    ...     np.repeat([[1.0, 0.1], [0.1, 1.0]], [12, 10], axis=0),
+    ...     turns=["turn"] * 22,
+    ...     positions=range(22),
+    ...     firm_id="24171",
+    ...     firm_names=["Monro"],
+    ...     quarter="2023Q1",
+    ...     params=FirmParams(sentences_per_topic=11),
+    ... )
+    >>> result.firm_topics.select(["topic_id", "n_sentences", "keywords"]).to_pylist()[0]
+    {'topic_id': '2023Q1:24171:000', 'n_sentences': 12, 'keywords': ['prices rose', 'tire prices']}
+    >>> result.status["status"]
+    'ok'
+
     """
     from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
 
@@ -167,16 +238,21 @@ def model_firm(
         firm_id, sentence_ids, texts, embeddings, turns, positions
     )
     labels, strength = np.full(len(ids), OUTLIER, dtype=np.int64), np.zeros(len(ids))
-    if len(ids) >= params.min_sentences:
+    if len(ids) >= params.fewest_sentences:
         labels = cluster(embeddings, turns, positions, params)
         strength = centrality(embeddings, labels)
     topic_ids = [f"{quarter}:{firm_id}:{rank:03d}" for rank in range(labels.max(initial=OUTLIER) + 1)]
     members = [np.flatnonzero(labels == rank) for rank in range(len(topic_ids))]
-    keywords = class_keywords(
-        [[texts[i] for i in rows] for rows in members],
-        exclude=firm_names,
-        top_n=params.n_keywords,
-    )
+    if params.method == "bertopic":
+        keywords = published.keywords(
+            texts, embeddings, labels, params.bertopic, top_n=params.n_keywords, embed=embed
+        )
+    else:
+        keywords = class_keywords(
+            [[texts[i] for i in rows] for rows in members],
+            exclude=firm_names,
+            top_n=params.n_keywords,
+        )
     representatives = [_representatives(rows, texts, strength, params) for rows in members]
     firm_topics = {
         "topic_id": topic_ids,
@@ -246,6 +322,13 @@ def _status(firm_id: str, quarter: str, labels: NDArray[np.int64], params: FirmP
     status, reason = "ok", None
     if n < params.min_sentences:
         status, reason = "too_small", f"{n} sentences, fewer than min_sentences = {params.min_sentences}"
+    elif n < params.fewest_sentences:
+        why = f"{n} sentences, fewer than the {params.fewest_sentences} that BERTopic's parameters need"
+        status, reason = "too_small", why
+    elif n_topics == 0 and params.method == "bertopic":
+        size = params.bertopic.min_cluster_size
+        why = f"HDBSCAN finds no two clusters of min_cluster_size = {size} in {n} sentences"
+        status, reason = "too_small", why
     elif n_topics == 0:
         status, reason = "failed", "no sentence is in a topic: all embeddings are zero"
     return FirmStatus(

@@ -56,7 +56,7 @@ def class_keywords(
 ) -> list[list[str]]:
     """Return the keywords of each class of texts, strongest first, words said only once last; at most `top_n`.
 
-    `documents` holds one sequence of texts per class. Terms are weighted by BERTopic's c-TF-IDF
+    Terms are weighted by BERTopic's c-TF-IDF
     (Grootendorst 2022, arXiv:2203.05794) with BM25 idf, which ranks low what all classes say. Its option to
     take square roots of frequencies is off: on real calls it put words said once above the topic's subject.
     A class is one document to the weighting, so there is no minimum of documents: it would delete every term
@@ -67,6 +67,30 @@ def class_keywords(
     `exclude` (names of firms or people) are no keywords; a word of business in a firm's name remains one ("energy").
     Phrases do not cross such words nor punctuation. A class that has nothing else falls back to its most
     frequent words outside `exclude`, and to [] when it has no word at all. Ties go by term.
+
+    Parameters
+    ----------
+    documents : sequence of sequence of str
+        The texts of each class.
+    exclude : iterable of str
+        Names that are no keywords.
+    top_n : int
+        Keywords per class at most.
+    ngram_range : (int, int)
+        Fewest and most words of a keyword.
+
+    Returns
+    -------
+    list of list of str
+        The keywords of each class, strongest first.
+
+    Examples
+    --------
+    >>> tires = ["Monro sells tires.", "A tire costs more.", "Tires wear out."]
+    >>> freight = ["Freight rates fell.", "Freight is cheap.", "Lower freight rates."]
+    >>> class_keywords([tires, freight], exclude=["Monro"], top_n=2)
+    [['tires', 'costs'], ['freight rates', 'cheap']]
+
     """
     names = _Names.of(exclude)
     classes = [[_parse(text) for text in texts] for texts in documents]

@@ -96,7 +96,7 @@ def topic_words(keywords: Iterable[str], top_words: int = TOP_WORDS) -> list[str
 def coherence(
     documents: Sequence[Sequence[str]], topics: Sequence[Sequence[str]], *, top_words: int = TOP_WORDS
 ) -> Coherence:
-    """Return C_V and C_NPMI of topics, given as keywords, over documents, given as words (`words`).
+    """Return C_V and C_NPMI of topics, given as keywords, over documents, given as words.
 
     Röder, Both & Hinneburg (2015), Exploring the Space of Topic Coherence Measures, WSDM, 399-408. With
     P the share of sliding windows (within documents) that hold a word, or two:
@@ -110,6 +110,28 @@ def coherence(
     gensim's CoherenceModel has the same formulas and gives the same numbers (a test holds this to it) where no
     document is longer than a window. In longer ones it loses a word said twice once the first leaves the window,
     and it takes forty times as long (240,000 words, 870 topics: 32 s for 0.8 s), so it is a test's only.
+
+    Parameters
+    ----------
+    documents : sequence of sequence of str
+        The words of each document, as `tokens.words` gives them.
+    topics : sequence of sequence of str
+        The keywords of each topic, strongest first.
+    top_words : int
+        Words of a topic that are looked at.
+
+    Returns
+    -------
+    Coherence
+        C_V and C_NPMI of each topic; NaN where the documents use fewer than two of its words.
+
+    Examples
+    --------
+    >>> spoken = ["tire prices rose", "tire prices fell", "freight is cheap", "freight is late"]
+    >>> found = coherence([words(text) for text in spoken], [["tire", "prices"], ["tire", "freight"]])
+    >>> found.c_npmi.round(2).tolist()
+    [1.0, -0.95]
+
     """
     chosen = [topic_words(t, top_words) for t in topics]
     column = {w: i for i, w in enumerate(sorted({w for t in chosen for w in t}))}

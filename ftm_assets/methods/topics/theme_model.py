@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from ftm_assets.methods.text.firm_names import firm_name_forms
 from ftm_assets.methods.text.procedural import topic_is_procedural
+from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.graph import OUTLIER, products
 from ftm_assets.methods.topics.keywords import class_keywords
+from ftm_assets.methods.topics.published import BertopicParams
 from ftm_assets.methods.vectors import as_matrix, unit
+from ftm_assets.methods.wording import counted
 from ftm_resources.tables import TABLES
 
 
@@ -26,6 +29,10 @@ class ThemeParams:
     Default, bound and docstring of each field are also those of the asset's config.
     """
 
+    method: published.Method = "graph"
+    """`graph`, or `bertopic`: the published method, by its own parameters below; needs the extra `ftm[bertopic]`.
+    `granularity` and `join_similarity` are not its; what makes a cluster a theme (`min_firms`, `max_firm_share`,
+    `min_topics`, `max_procedural_share`) applies to both."""
     min_firms: Annotated[int, Ge(1)] = 2
     """Firms in a theme at least. `max_firm_share` below one half asks for three already."""
     max_firm_share: Annotated[float, Gt(0), Le(1)] = 0.40
@@ -44,6 +51,8 @@ class ThemeParams:
     """Topics that the namer is shown per theme."""
     seed: Annotated[int, Ge(0)] = 42
     """Seed of the clustering."""
+    bertopic: BertopicParams = field(default_factory=BertopicParams)
+    """BERTopic's own parameters; its documents are the topics, each by its keywords and name."""
 
 
 @dataclass(frozen=True)
@@ -69,37 +78,101 @@ class _Topics:
     vectors: NDArray[np.float64]
 
 
-def model_themes(topics: pa.Table, quarter: str, params: ThemeParams | None = None) -> ThemeModel:
+def model_themes(
+    topics: pa.Table,
+    quarter: str,
+    params: ThemeParams | None = None,
+    embed: published.Embed | None = None,
+) -> ThemeModel:
     """Return the themes of a quarter's topics.
 
-    `topics` has topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (equally long lists of
-    float), in any order. Clusters that fail a filter, and the topics that a filter leaves out, keep their row
-    in `theme_topics` with the reason.
-    """
-    from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - loads scikit-learn
+    Clusters that fail a filter, and the topics that a filter leaves out, keep their row in `theme_topics` with the
+    reason.
 
+    Parameters
+    ----------
+    topics : pyarrow.Table
+        topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (equally long lists of float) of
+        every topic of the quarter, in any order.
+    quarter : str
+        The quarter, of which theme ids are made.
+    params : ThemeParams, optional
+        What a researcher may choose.
+    embed : callable, optional
+        The model of the embeddings, for keywords by BERTopic that need one (`BertopicParams.embeds_words`).
+
+    Returns
+    -------
+    ThemeModel
+        The themes, their most central topics, and the theme of each topic or the reason why it has none.
+
+    Raises
+    ------
+    ImportError
+        If BERTopic is asked for and its extra is not installed.
+
+    Examples
+    --------
+    >>> firms = ["1", "2", "3", "4"] * 2
+    >>> topics = pa.table(
+    ...     {
+    ...         "topic_id": [f"2023Q1:{firm}:{i // 4:03d}" for i, firm in enumerate(firms)],
+    ...         "firm_id": firms,
+    ...         "firm_name": [f"Firm {firm}" for firm in firms],
+    ...         "n_sentences": [12] * 8,
+    ...         "keywords": [["freight"]] * 4 + [["pricing"]] * 4,
+    ...         "name": ["Freight costs"] * 4 + ["Pricing"] * 4,
+    ...         "embedding": [[1.0, 0.1]] * 4 + [[0.1, 1.0]] * 4,
+    ...     }
+    ... )
+    >>> model = model_themes(topics, "2023Q1")
+    >>> model.themes.select(["theme_id", "keywords", "n_firms"]).to_pylist()[0]
+    {'theme_id': '2023Q1:theme:000', 'keywords': ['freight costs', 'freight'], 'n_firms': 4}
+    >>> model.theme_topics.column("theme_id").null_count
+    0
+
+    """
     params = params or ThemeParams()
     given = _read(topics)
-    clusterer = ThemeClusterer(
-        granularity=params.granularity,
-        min_topics=params.min_topics,
-        join_similarity=params.join_similarity,
-        random_state=params.seed,
-    ).fit(given.vectors)
-    reasons: dict[int, str] = {}
-    for i in np.flatnonzero(clusterer.labels_ == OUTLIER):
-        near = clusterer.similarity_[i]
-        reasons[int(i)] = f"outlier: nearest theme at cosine {near:.2f}, below {params.join_similarity:.2f}"
+    labels, similarity, reasons = _cluster(given, params)
     kept: list[list[int]] = []
-    for label in range(int(clusterer.labels_.max(initial=OUTLIER)) + 1):
-        members = np.flatnonzero(clusterer.labels_ == label).tolist()
-        members = sorted(members, key=lambda i: (-clusterer.similarity_[i], i))
+    for label in range(int(labels.max(initial=OUTLIER)) + 1):
+        members = np.flatnonzero(labels == label).tolist()
+        members = sorted(members, key=lambda i: (-similarity[i], i))
         members, refused = _filter(members, given, params)
         reasons |= refused
         if members:
             kept.append(members)
     kept.sort(key=lambda m: (-len(m), -int(given.n_sentences[m].sum()), given.ids[min(m)]))
-    return _result(kept, reasons, given, quarter, params)
+    return _result(kept, reasons, given, quarter, params, embed)
+
+
+def _cluster(
+    topics: _Topics, params: ThemeParams
+) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, str]]:
+    """Return the theme of each topic (-1: none), its cosine to that theme's centroid, and why outliers have none."""
+    from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
+    from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - likewise
+
+    if params.method == "bertopic":
+        labels = published.cluster(topics.vectors, params.bertopic, seed=params.seed)
+        n, fewest = len(labels), params.bertopic.fewest_rows()
+        why = "outlier: in no cluster of HDBSCAN's"
+        if n < fewest:
+            why = f"outlier: of {n} topics, fewer than the {fewest} that BERTopic's parameters need"
+        outliers = np.flatnonzero(labels == OUTLIER).tolist()
+        return labels, centrality(topics.vectors, labels), dict.fromkeys(outliers, why)
+    clusterer = ThemeClusterer(
+        granularity=params.granularity,
+        min_topics=params.min_topics,
+        join_similarity=params.join_similarity,
+        random_state=params.seed,
+    ).fit(topics.vectors)
+    reasons = {}
+    for i in np.flatnonzero(clusterer.labels_ == OUTLIER).tolist():
+        near = clusterer.similarity_[i]
+        reasons[i] = f"outlier: nearest theme at cosine {near:.2f}, below {params.join_similarity:.2f}"
+    return clusterer.labels_, clusterer.similarity_, reasons
 
 
 def _read(topics: pa.Table) -> _Topics:
@@ -120,7 +193,8 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
     firms = Counter(topics.firms[i] for i in members)
     n = len(members)
     if len(firms) < params.min_firms:
-        return [], dict.fromkeys(members, f"few firms: cluster of {n} topics from {len(firms)} firms")
+        why = f"few firms: cluster of {counted(n, 'topic')} from {counted(len(firms), 'firm')}"
+        return [], dict.fromkeys(members, why)
     procedural = sum(topic_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
     if procedural > params.max_procedural_share * n:
         return [], dict.fromkeys(members, f"procedural: {procedural} of {n} topics are about the call itself")
@@ -144,19 +218,18 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
 
 
 def _result(
-    kept: list[list[int]], reasons: dict[int, str], topics: _Topics, quarter: str, params: ThemeParams
+    kept: list[list[int]],
+    reasons: dict[int, str],
+    topics: _Topics,
+    quarter: str,
+    params: ThemeParams,
+    embed: published.Embed | None,
 ) -> ThemeModel:
     ids = [f"{quarter}:theme:{rank:03d}" for rank in range(len(kept))]
     theme_of = {i: theme for theme, members in zip(ids, kept, strict=True) for i in members}
     firms = [Counter(topics.firms[i] for i in members) for members in kept]
     centroids = [unit(topics.vectors[members].mean(axis=0, keepdims=True))[0] for members in kept]
-    keywords = class_keywords(
-        [[text for i in members for text in _texts(topics, i)] for members in kept],
-        exclude=sorted(
-            {form for members in kept for i in members for form in firm_name_forms(topics.firm_names[i])}
-        ),
-        top_n=params.n_keywords,
-    )
+    keywords = _keywords(kept, topics, params, embed)
     contract = TABLES["themes"]
     themes = pa.table(
         {
@@ -186,6 +259,26 @@ def _result(
         for members, c in zip(kept, centroids, strict=True)
     ]
     return ThemeModel(themes, central, TABLES["theme_topics"].conform(members, quarter=quarter))
+
+
+def _keywords(
+    kept: list[list[int]], topics: _Topics, params: ThemeParams, embed: published.Embed | None
+) -> list[list[str]]:
+    if params.method == "bertopic":
+        labels = np.full(len(topics.ids), OUTLIER, dtype=np.int64)
+        for theme, members in enumerate(kept):
+            labels[members] = theme
+        documents = [" ".join(_texts(topics, i)) for i in range(len(topics.ids))]
+        return published.keywords(
+            documents, topics.vectors, labels, params.bertopic, top_n=params.n_keywords, embed=embed
+        )
+    return class_keywords(
+        [[text for i in members for text in _texts(topics, i)] for members in kept],
+        exclude=sorted(
+            {form for members in kept for i in members for form in firm_name_forms(topics.firm_names[i])}
+        ),
+        top_n=params.n_keywords,
+    )
 
 
 def _texts(topics: _Topics, i: int) -> list[str]:

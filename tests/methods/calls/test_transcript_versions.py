@@ -1,18 +1,21 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_assets.methods.calls.transcript_versions import build_transcripts
+from ftm_assets.methods.calls import transcript_versions
 from ftm_resources.sources.files.transcript_files import FilesSource
 from ftm_resources.tables.components import COMPONENTS
 
 QUARTER = "2020Q4"
+build_transcripts = partial(transcript_versions.build_transcripts, database=duckdb.connect())
 CALLED = datetime(2020, 11, 5, 22, 0, tzinfo=UTC)
 
 

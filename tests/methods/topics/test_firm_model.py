@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ftm_assets.methods.text.firm_names import firm_name_forms
 from ftm_assets.methods.topics.firm_model import FirmParams, FirmResult, cluster, in_context, model_firm
+from ftm_assets.methods.topics.published import BertopicParams
 from ftm_resources.tables import TABLES
 
 QUARTER, FIRM = "2020Q4", "18749"
@@ -236,3 +237,49 @@ def test_the_row_that_is_not_finite_is_named_not_its_neighbour() -> None:
     embeddings[7, 3] = np.nan
     with pytest.raises(ValueError, match="row 7 is not finite"):
         cluster(embeddings, ["turn"] * 20, range(20), FirmParams())
+
+
+BERTOPIC = FirmParams(method="bertopic")
+
+
+def test_the_published_method_gives_the_same_tables_and_its_own_keywords() -> None:
+    ids, texts, x = firm(200)
+    result = model(ids, texts, x, BERTOPIC)
+    for name, table in (("firm_topics", result.firm_topics), ("sentence_topics", result.sentence_topics)):
+        assert TABLES[name].conform(table, quarter=QUARTER).equals(table)
+    assert (result.status["status"], result.status["n_topics"]) == ("ok", result.firm_topics.num_rows)
+    sizes = result.firm_topics["n_sentences"].to_pylist()
+    assert sizes == sorted(sizes, reverse=True)
+    placed = result.sentence_topics.filter(result.sentence_topics["topic_id"].is_valid())
+    assert sum(sizes) == placed.num_rows > 150
+    assert min(placed["strength"].to_pylist()) > 0.5
+    first = [k[0] for k in result.firm_topics["keywords"].to_pylist()]
+    assert all(any(word in subject for subject in SUBJECTS) for word in first)  # of one word: n_gram_max is 1
+    assert "that" not in {k for own in model(ids, texts, x).firm_topics["keywords"].to_pylist() for k in own}
+    assert "the" in {k for own in result.firm_topics["keywords"].to_pylist() for k in own}  # no stop words
+
+
+@pytest.mark.parametrize("n", [0, 4, 19])
+def test_a_firm_too_small_for_the_published_method_says_so_and_keeps_its_sentences(n: int) -> None:
+    result = model(*firm(n), BERTOPIC)
+    assert result.status["status"] == "too_small"
+    fewer_than = "min_sentences = 5" if n < 5 else "the 20 that BERTopic's parameters need"
+    assert result.status["reason"] == f"{n} sentences, fewer than {fewer_than}"
+    assert result.sentence_topics["topic_id"].to_pylist() == [None] * n
+
+
+@pytest.mark.parametrize("kind", ["one subject", "identical", "zero"])
+def test_a_firm_in_which_hdbscan_finds_no_cluster_is_too_small_for_it(kind: str) -> None:
+    ids, texts, x = firm(60)
+    x = {"one subject": x * 0 + 1 + 0.01 * x, "identical": np.ones_like(x), "zero": x * 0}[kind]
+    result = model(ids, texts, x, FirmParams(method="bertopic", bertopic=BertopicParams(min_cluster_size=30)))
+    assert (result.status["status"], result.status["outlier_share"]) == ("too_small", 1.0)
+    assert result.status["reason"] == "HDBSCAN finds no two clusters of min_cluster_size = 30 in 60 sentences"
+    assert result.firm_topics.num_rows == 0
+
+
+def test_the_published_method_gives_the_same_bytes_in_any_order_as_sentences_are_sorted() -> None:
+    ids, texts, x = firm(150)
+    order = np.random.default_rng(1).permutation(150)
+    shuffled = model([ids[i] for i in order], [texts[i] for i in order], x[order], BERTOPIC)
+    assert serialized(shuffled) == serialized(model(ids, texts, x, BERTOPIC))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ftm_assets.methods.topics.published import BertopicParams
 from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
 
 QUARTER = "2023Q1"
@@ -63,7 +64,7 @@ def test_a_cluster_of_one_firm_is_no_theme_and_says_so():
     model = model_themes(topics(plan), QUARTER)
     assert model.themes.num_rows == 1
     reasons = [t["reason"] for t in of(model).values() if t["theme_id"] is None]
-    assert reasons == ["few firms: cluster of 6 topics from 1 firms"] * 6
+    assert reasons == ["few firms: cluster of 6 topics from 1 firm"] * 6
 
 
 def test_a_dominant_firm_is_trimmed_to_its_share_and_the_rest_remains():
@@ -136,3 +137,33 @@ def test_themes_keep_every_filter_lose_no_topic_and_ignore_order(
     assert stored(model_themes(given_topics.take(pa.array(order, pa.int64())), QUARTER, params)) == stored(
         model
     )
+
+
+BERTOPIC = ThemeParams(method="bertopic", bertopic=BertopicParams(stop_words="english"))
+
+
+def test_the_published_method_finds_the_same_themes_by_its_own_keywords_and_through_the_same_filters():
+    subjects = ("freight", "dividend", "cloud", "question")
+    given = topics([(f, s) for f in "abcdefghijklmnop" for s in subjects])
+    model = model_themes(given, QUARTER, BERTOPIC)
+    theme_of = {t["topic_id"]: t["theme_id"] for t in model.theme_topics.to_pylist()}
+    subject_of = {t: subjects[i % 4] for i, t in enumerate(given["topic_id"].to_pylist())}
+    found = {(subject_of[t], theme) for t, theme in theme_of.items() if theme}
+    assert {s for s, _ in found} == {"freight", "dividend", "cloud"}
+    assert len(found) == model.themes.num_rows == 3
+    for subject, theme in found:
+        (own,) = (t["keywords"] for t in model.themes.to_pylist() if t["theme_id"] == theme)
+        assert set(own) == {w for k in SUBJECTS[subject] for w in k.split()}
+    reasons = {t["reason"].partition(":")[0] for t in model.theme_topics.to_pylist() if not t["theme_id"]}
+    assert reasons <= {"procedural", "outlier"}
+    assert "procedural" in reasons
+    assert len(model.central_topic_ids) == 3
+
+
+def test_a_quarter_too_small_for_the_published_method_has_no_themes_and_says_why():
+    model = model_themes(topics([(f, s) for f in "abcde" for s in ("freight", "cloud")]), QUARTER, BERTOPIC)
+    assert model.themes.num_rows == 0
+    assert set(model.theme_topics["reason"].to_pylist()) == {
+        "outlier: of 10 topics, fewer than the 20 that BERTopic's parameters need"
+    }
+    assert model_themes(topics([]), QUARTER, BERTOPIC).theme_topics.num_rows == 0

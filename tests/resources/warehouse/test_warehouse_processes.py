@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse
 from ftm_resources.warehouse.cleanup import Policy, maintain_table
 
 pytestmark = pytest.mark.integration
@@ -270,3 +271,33 @@ def test_a_catalog_writer_killed_in_mid_transaction_leaves_the_catalog_as_it_was
     assert warehouse.read(TABLE, "2020Q1").num_rows == 3
     warehouse.replace(TABLE, "2020Q1", [topics("2020Q1", 4)])
     assert warehouse.read(TABLE, "2020Q1").num_rows == 4
+
+
+def test_connections_under_a_looping_materialization_never_mix_generations(
+    warehouse: Warehouse, start: Start
+):
+    """Two steps are made again and again, the second from the first; each generation has a number of rows."""
+    writer = start("""
+        def step(table, rows, run, inputs):
+            made = {"run_id": run, "inputs": inputs}
+            warehouse.replace(table, "2020Q1", [rows], provenance=made)
+        for i in range(14):
+            n, run = i % 5 + 1, f"run {i}"
+            step("firm_topics", topics("2020Q1", n), run, {})
+            held = warehouse.quarter("firm_topics", "2020Q1")
+            members = held.read(["topic_id", "firm_id"]).append_column("theme_id", pa.array(["t"] * n))
+            members = members.append_column("reason", pa.nulls(n, pa.string()))
+            step("theme_topics", members, run, {"firm_topics": held.provenance()})
+            print(i, flush=True)
+    """)
+    writer.said()  # the first generation is there
+    counts = "SELECT (SELECT count(*) FROM firm_topics), (SELECT count(*) FROM theme_topics)"
+    seen = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MixedGenerationsWarning)
+        while writer.poll() is None:
+            seen.append(warehouse.connect(quarter="2020Q1").execute(counts).fetchone())
+            seen.append(warehouse.connect().execute(counts).fetchone())
+    assert writer.returncode == 0
+    assert [s for s in seen if s[0] != s[1]] == []
+    assert len(set(seen)) > 1, "the loop met several generations"

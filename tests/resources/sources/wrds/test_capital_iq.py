@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -176,7 +177,7 @@ def test_a_call_after_the_close_is_marked_by_the_clock_of_new_york(linked: "Libr
     linked.add_call(56, ["In summer."], at=utc(2023, 3, 31, 20, 0))  # 16:00 there again
     linked.add_call(57, ["Some time."], on=date(2023, 2, 2))
     table = pa.concat_tables(CapitalIqSource().components(QUARTER))
-    kept, _ = build_transcripts(table, QUARTER)
+    kept, _ = build_transcripts(table, QUARTER, database=duckdb.connect())
     marks = {r["transcript_id"]: r["is_after_close"] for r in kept.to_pylist()}
     assert marks == {"54": False, "55": True, "56": True, "57": None}
 

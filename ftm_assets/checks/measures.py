@@ -1,0 +1,172 @@
+"""Checks of topic quality: limits of single measures, and measures held against those of the other quarters."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+import dagster as dg
+
+from ftm_assets.methods.topics.quality import LARGE_TOPIC_SENTENCES, LARGE_TOPIC_SHARE
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.warehouse import Warehouse
+
+MAX_OUTLIER_SHARE = 0.30
+"""Share of sentences in no topic: the clusterer leaves few out, so a third lost is a fault."""
+
+MIN_SEED_STABILITY = 0.6
+"""Mean adjusted Rand index between seeds: below it, a topic is as much the seed's as the firm's.
+Vectors of pure noise (384 dimensions, 120 to 400 of them) reach 0.36 to 0.48, the sample's firms 0.87."""
+
+MAX_LARGEST_THEME_SHARE = 0.15
+"""Share of placed topics in one theme: the guard against one giant cluster."""
+
+SMALL_QUARTER_TOPICS = 200
+"""With fewer placed topics, and so few themes, one theme may well be larger: a warning then."""
+
+MIN_PLACED_SHARE = 0.70
+"""Share of topics that are in a theme."""
+
+MAX_PROCEDURAL_TOPICS = 0.05
+"""Share of topics about the call itself."""
+
+MAX_DROP = 0.1
+"""Fall of coherence or diversity below the median of the other quarters."""
+
+MIN_QUARTERS = 3
+"""Quarters, this one included, from which on they are compared."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a measure of `topic_quality` is held to; none of these stops a run."""
+
+    name: str
+    level: str
+    metric: str
+    limit: float
+    is_upper: bool
+    doc: str
+    """The limit, then what to do when it is crossed."""
+    parameters: tuple[str, ...] = ()
+    """Fields of the level's config that move the measure: their values in the quarter are said when it is crossed."""
+    error_from: float = float("inf")
+    """Topics or firms that the measure rests on from which crossing it is an error, not a warning."""
+
+    def keeps(self, value: float | None) -> bool:
+        """Tell whether a value is within the limit; what was not measured is."""
+        return value is None or (value <= self.limit if self.is_upper else value >= self.limit)
+
+
+LIMITS = (
+    Limit(
+        "outlier_share", "firm_topics", "outlier_share", MAX_OUTLIER_SHARE, True,
+        f"At most {MAX_OUTLIER_SHARE:.0%} of the sentences are in no topic. If not, look at the firms with the "
+        "highest outlier_share in firm_status; lower join_similarity or min_topic_sentences of firm_topics",
+        ("join_similarity", "min_topic_sentences"),
+    ),
+    Limit(
+        "dominated_firms", "firm_topics", "dominated_firms", 0, True,
+        f"No firm of {LARGE_TOPIC_SENTENCES} sentences or more has a topic with over {LARGE_TOPIC_SHARE:.0%} of "
+        "them. If not, read that topic's sentences: talk about the call that is_procedural missed, or "
+        "sentences_per_topic of firm_topics is too high",
+        ("sentences_per_topic", "usual_topics", "max_topics"),
+    ),
+    Limit(
+        "seed_stability", "firm_topics", "seed_stability", MIN_SEED_STABILITY, False,
+        f"Clusterings with different seeds agree to an adjusted Rand index of {MIN_SEED_STABILITY} or more. "
+        "If not, the topics are partly chance: check the embeddings (a new model?), or raise n_neighbors or "
+        "turn_weight of firm_topics",
+        ("n_neighbors", "turn_weight", "sentences_per_topic", "seed"),
+    ),
+    Limit(
+        "procedural_topics", "firm_topics", "procedural_share", MAX_PROCEDURAL_TOPICS, True,
+        f"At most {MAX_PROCEDURAL_TOPICS:.0%} of the topics are about the call itself. If not, the source words its "
+        "procedure in a new way: read those topics and extend methods.text.statements",
+    ),
+    Limit(
+        "largest_theme", "themes", "largest_theme_share", MAX_LARGEST_THEME_SHARE, True,
+        f"No theme holds more than {MAX_LARGEST_THEME_SHARE:.0%} of the placed topics (a warning below "
+        f"{SMALL_QUARTER_TOPICS} of them). If not, unlike subjects have run together: do not use the quarter's "
+        "themes; raise join_similarity or lower min_topics of themes, and look at the summaries' embeddings",
+        ("join_similarity", "min_topics"),
+        error_from=SMALL_QUARTER_TOPICS,
+    ),
+    Limit(
+        "placed_share", "themes", "placed_share", MIN_PLACED_SHARE, False,
+        f"At least {MIN_PLACED_SHARE:.0%} of the topics are in a theme. If not, count the reasons in theme_topics: "
+        "outliers ask for a lower join_similarity, few firms for a lower min_firms of themes",
+        ("join_similarity", "min_firms", "min_topics"),
+    ),
+)  # fmt: skip
+"""Limits of single measures."""
+
+COMPARED = tuple(
+    (level, metric) for level in ("firm_topics", "themes") for metric in ("coherence_c_npmi", "diversity")
+)
+"""Measures whose level depends on the corpus: held against the other quarters."""
+
+
+def quality_limits() -> dg.AssetChecksDefinition:
+    """Return the checks of `topic_quality`."""
+    compared = {f"{level}_{metric}": (level, metric) for level, metric in COMPARED}
+    docs = {limit.name: limit.doc for limit in LIMITS} | {
+        name: f"{metric} of {level} is at most {MAX_DROP} below the median of the other quarters (from "
+        f"{MIN_QUARTERS} quarters on). If not, compare keywords with another quarter's: what changed, source, model "
+        "or parameters?"
+        for name, (level, metric) in compared.items()
+    }
+    specs = [
+        dg.AssetCheckSpec(name, asset="topic_quality", description=doc, partitions_def=QUARTERS)
+        for name, doc in docs.items()
+    ]
+
+    @dg.multi_asset_check(name="check_topic_quality_limits", specs=specs)
+    def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
+        quarter = context.op_execution_context.partition_key
+        sql = "SELECT quarter, level, metric, value, n FROM topic_quality WHERE value IS NOT NULL ORDER BY quarter"
+        rows = warehouse.connect(tables={"topic_quality"}, newest=True).execute(sql).fetchall()
+        now = {(level, metric): (value, n) for q, level, metric, value, n in rows if q == quarter}
+        for limit in LIMITS:
+            value, n = now.get((limit.level, limit.metric), (None, 0))
+            passed = limit.keeps(value)
+            made_with = "" if passed else _made_with(warehouse, quarter, limit)
+            yield _judged(
+                limit.name, passed, value, n, limit.limit, made_with, is_error=n >= limit.error_from
+            )
+        for name, key in compared.items():
+            value, n = now.get(key, (None, 0))
+            others = [v for q, level, metric, v, _ in rows if (level, metric) == key and q != quarter]
+            lowest = median(others) - MAX_DROP if len(others) + 1 >= MIN_QUARTERS else None
+            passed = value is None or lowest is None or value >= lowest
+            yield _judged(name, passed, value, n, lowest)
+
+    return check
+
+
+def _made_with(warehouse: Warehouse, quarter: str, limit: Limit) -> str:
+    """Return the values of the parameters that the quarter was made with, which the advice is about."""
+    config = warehouse.provenance(limit.level, quarter).get("config", {})
+    known = ", ".join(f"{name} = {config[name]}" for name in limit.parameters if name in config)
+    return f"; {limit.level} was made with {known}" if known else ""
+
+
+def _judged(
+    name: str,
+    passed: bool,
+    value: float | None,
+    n: int,
+    limit: float | None,
+    made_with: str = "",
+    *,
+    is_error: bool = False,
+) -> dg.AssetCheckResult:
+    measured = {"value": value, "limit": limit}
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key="topic_quality",
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+        description=f"{value:.3f}, against a limit of {limit:.3f}{made_with}" if value is not None and limit is not None
+        else "not measured" if value is None else "too few quarters to compare",
+        metadata={"n": n, **{k: float(v) for k, v in measured.items() if v is not None}},
+    )  # fmt: skip

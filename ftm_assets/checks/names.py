@@ -1,0 +1,40 @@
+"""Check of how names were come by: a model that was asked should have given them."""
+
+from collections import Counter
+
+import dagster as dg
+
+from ftm_assets.methods.naming.rules import DEGRADED
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.warehouse import Warehouse
+
+MAX_DEGRADED_NAMES = 0.02
+"""Share of names that the model which was asked did not give; one that its endpoint did not answer is one too many."""
+
+
+def degraded_names(table: str) -> dg.AssetChecksDefinition:
+    """Return the check of a naming audit."""
+
+    @dg.asset_check(
+        name="degraded_names",
+        asset=table,
+        description=f"Every request for a name was answered, and at most {MAX_DEGRADED_NAMES:.0%} of the names are "
+        "extractive although a model was asked. If not, look at outcome and reason, and materialize again what was "
+        "named: only what was degraded is asked for again",
+        partitions_def=QUARTERS,
+    )
+    def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
+        rows = warehouse.read(
+            table, context.op_execution_context.partition_key, columns=["outcome", "reason"]
+        )
+        outcomes = Counter(rows.column("outcome").to_pylist())
+        share = sum(outcomes[o] for o in DEGRADED) / max(rows.num_rows, 1)
+        reasons = Counter(rows.column("reason").drop_null().to_pylist()).most_common(3)
+        return dg.AssetCheckResult(
+            passed=share <= MAX_DEGRADED_NAMES and not outcomes["down"] + outcomes["unanswered"],
+            severity=dg.AssetCheckSeverity.WARN,
+            description="; ".join(f"{n} x {reason}" for reason, n in reasons) or None,
+            metadata={"outcomes": dict(outcomes), "share_degraded": share},
+        )
+
+    return check

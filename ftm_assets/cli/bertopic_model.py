@@ -1,0 +1,187 @@
+"""`ftm bertopic`, and in Python `to_bertopic`: a quarter's stored topics or themes as a fitted BERTopic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import typer
+
+from ftm_assets.methods.topics.bertopic_model import fitted
+from ftm_assets.methods.vectors import as_matrix
+from ftm_resources.models.embedder import Embedder
+from ftm_resources.warehouse import Warehouse, WarehouseError
+
+Level = Literal["firm", "theme"]
+
+
+class Fitted(NamedTuple):
+    """A fitted BERTopic, and the documents that it was fitted to."""
+
+    model: Any
+    """`bertopic.BERTopic`; its topic numbers are the ranks in our ids, and its custom labels begin with the id."""
+    documents: pa.Table
+    """document_id, firm_id, call_date, text, embedding (float32), topic (BERTopic's number, -1 for none) and topic_id
+    or theme_id; in the order in which they were fitted."""
+
+    @property
+    def texts(self) -> list[str]:
+        """The documents, as BERTopic's methods want them."""
+        texts: list[str] = self.documents.column("text").to_pylist()
+        return texts
+
+    @property
+    def embeddings(self) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Their vectors, float32 (n, d)."""
+        return as_matrix(self.documents.column("embedding"))
+
+
+def to_bertopic(
+    warehouse: Warehouse,
+    quarter: str,
+    level: Level = "theme",
+    *,
+    firm: str | None = None,
+    embedder: Embedder | None = None,
+) -> Fitted:
+    """Return a quarter's themes, or the topics of one firm, as a fitted BERTopic with its documents.
+
+    At level `theme` a document is a firm's topic, its text the topic's name and summary, its date that of the firm's
+    first call; at level `firm` it is a sentence of `firm`. `embedder` embeds new texts (default: the configured one).
+
+    Raises ValueError where a firm is missing, or named with level `theme`, LookupError where the quarter has no such
+    topics, WarehouseError where the warehouse does not hold it, and ImportError without the extra `ftm[bertopic]`.
+    """
+    if (level == "firm") != (firm is not None):
+        raise ValueError("level firm needs a firm, and level theme takes none")
+    documents, topics = _of_firm(warehouse, quarter, firm) if firm else _of_quarter(warehouse, quarter)
+    embedder = embedder or Embedder()
+    result = Fitted(None, documents)
+    model = fitted(
+        result.texts,
+        result.embeddings,
+        documents.column("topic").to_numpy(),
+        keywords=topics.column("keywords").to_pylist(),
+        labels=[
+            f"{i} {name}".strip()
+            for i, name in zip(*(topics.column(c).to_pylist() for c in ("id", "name")), strict=True)
+        ],
+        embed=embedder.embed,
+        model_name=embedder.source(),
+    )
+    return result._replace(model=model)
+
+
+def bertopic(
+    quarter: Annotated[str, typer.Argument(help="e.g. 2023Q1")],
+    out: Annotated[Path, typer.Option(help="Folder to write to")],
+    level: Annotated[Level, typer.Option(help="Themes of the quarter, or topics of one firm")] = "theme",
+    firm: Annotated[str | None, typer.Option(help="With level firm: its firm_id")] = None,
+) -> None:
+    """Save themes, or a firm's topics, as a BERTopic model (safetensors) with its documents (Parquet)."""
+    try:
+        model, documents = to_bertopic(Warehouse(), quarter, level, firm=firm)
+    except (ImportError, LookupError, ValueError, WarehouseError) as error:
+        typer.echo(error.args[0], err=True)
+        raise typer.Exit(1) from error
+    model.save(out, serialization="safetensors", save_ctfidf=True)
+    pq.write_table(documents, out / "documents.parquet")
+    n = len({*model.topics_} - {-1})
+    typer.echo(f"{n} topics of {documents.num_rows} documents are in {out}")
+    typer.echo(f"Load them: BERTopic.load({str(out)!r}); documents.parquet has what the model was fitted to.")
+
+
+def _of_firm(warehouse: Warehouse, quarter: str, firm: str) -> tuple[pa.Table, pa.Table]:
+    """Return the firm's sentences as documents, and its topics by number: id, name, keywords."""
+    topics = warehouse.read(
+        "firm_topics", quarter, columns=["topic_id", "local_topic", "keywords"], firms=[firm]
+    )
+    if not topics.num_rows:
+        known = sorted(
+            set(warehouse.read("firm_topics", quarter, columns=["firm_id"]).column("firm_id").to_pylist())
+        )
+        some = ", ".join(known[:5])
+        raise LookupError(f"firm {firm} has no topics in {quarter}; {len(known)} firms have, e.g. {some}")
+    topics = topics.sort_by("local_topic")
+    summaries = warehouse.read("topic_summaries", quarter, columns=["topic_id", "name"], firms=[firm])
+    names = _looked_up(topics.column("topic_id"), summaries.column("topic_id"), summaries.column("name"))
+    members = warehouse.read(
+        "sentence_topics", quarter, columns=["sentence_id", "firm_id", "topic_id"], firms=[firm]
+    )
+    members = members.sort_by("sentence_id")
+    ids = members.column("sentence_id")
+    sentences = warehouse.read(
+        "sentences", quarter, columns=["sentence_id", "transcript_id", "text"], firms=[firm]
+    )
+    vectors = warehouse.read(
+        "sentence_embeddings", quarter, columns=["sentence_id", "embedding"], firms=[firm]
+    )
+    calls = warehouse.read("transcripts", quarter, columns=["transcript_id", "call_date"], firms=[firm])
+    spoken = _looked_up(ids, sentences.column("sentence_id"), sentences.column("transcript_id"))
+    documents = pa.table(
+        {
+            "document_id": ids,
+            "firm_id": members.column("firm_id"),
+            "call_date": _looked_up(spoken, calls.column("transcript_id"), calls.column("call_date")),
+            "text": _looked_up(ids, sentences.column("sentence_id"), sentences.column("text")),
+            "embedding": _looked_up(ids, vectors.column("sentence_id"), vectors.column("embedding")),
+            "topic": _numbers(members.column("topic_id"), topics.column("topic_id")),
+            "topic_id": members.column("topic_id"),
+        }
+    )
+    return documents, pa.table(
+        {
+            "id": topics.column("topic_id"),
+            "name": pc.fill_null(names, ""),
+            "keywords": topics.column("keywords"),
+        }
+    )
+
+
+def _of_quarter(warehouse: Warehouse, quarter: str) -> tuple[pa.Table, pa.Table]:
+    """Return the topics of all firms as documents, and the themes by number: id, name, keywords."""
+    themes = warehouse.read("themes", quarter, columns=["theme_id", "name", "keywords"]).sort_by("theme_id")
+    if not themes.num_rows:
+        raise LookupError(f"{quarter} has no themes")
+    members = warehouse.read("theme_topics", quarter, columns=["topic_id", "firm_id", "theme_id"]).sort_by(
+        "topic_id"
+    )
+    ids, firms = members.column("topic_id"), members.column("firm_id")
+    summaries = warehouse.read(
+        "topic_summaries", quarter, columns=["topic_id", "name", "summary", "embedding"]
+    )
+    calls = warehouse.read("transcripts", quarter, columns=["firm_id", "call_date"])
+    calls = calls.group_by("firm_id").aggregate([("call_date", "min")])
+    texts = pc.binary_join_element_wise(summaries.column("name"), summaries.column("summary"), ". ")
+    documents = pa.table(
+        {
+            "document_id": ids,
+            "firm_id": firms,
+            "call_date": _looked_up(firms, calls.column("firm_id"), calls.column("call_date_min")),
+            "text": _looked_up(ids, summaries.column("topic_id"), texts),
+            "embedding": _looked_up(ids, summaries.column("topic_id"), summaries.column("embedding")),
+            "topic": _numbers(members.column("theme_id"), themes.column("theme_id")),
+            "theme_id": members.column("theme_id"),
+        }
+    )
+    return documents, pa.table(
+        {
+            "id": themes.column("theme_id"),
+            "name": themes.column("name"),
+            "keywords": themes.column("keywords"),
+        }
+    )
+
+
+def _looked_up(keys: pa.ChunkedArray, known: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the value of each key; null where it is not known."""
+    return values.take(pc.index_in(keys, known.combine_chunks()))
+
+
+def _numbers(ids: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the place of each id among those known, -1 for null."""
+    return pc.cast(pc.fill_null(pc.index_in(ids, known.combine_chunks(), skip_nulls=True), -1), pa.int64())

@@ -1,0 +1,135 @@
+"""The code version of an asset, from the sources of the modules that decide its rows.
+
+A module is what its statements say: comments, docstrings and layout do not count, so that a better explanation
+makes no table stale. Nothing is imported to find out, and an installed copy has the version of its repository.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+FOLLOWED = (
+    "ftm_assets.assets",
+    "ftm_assets.methods",
+    "ftm_assets.orchestration.namer",
+    "ftm_resources.models",
+    "ftm_resources.quarters",
+    "ftm_resources.sources",
+    "ftm_resources.tables.components",
+)
+"""Where rows are decided. How they are stored, and how steps run, changes none."""
+
+_UNSAID = {"ctx", "kind", "type_comment"}
+"""Fields of a syntax tree that say nothing of their own."""
+
+Sources = Callable[[str], str | None]
+"""From a module's name to its source; None where there is no such module."""
+
+
+@cache
+def installed(module: str) -> str | None:
+    """Return the source of a module of ours, wherever it is installed; None where there is none."""
+    # By its path: to look a module up by name, Python imports what it is in.
+    package, *rest = module.split(".")
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent.joinpath(*rest)
+    for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+    return None
+
+
+def code_version(module: str, sources: Sources = installed) -> str:
+    """Return the version of an asset's module: twelve digits that change with what it and its methods do.
+
+    `module` is its name (`__name__`). Those that it imports, at any depth and from the rooms of FOLLOWED, count
+    with it; another method does not. Raises ValueError where the module has no source.
+    """
+    whole = hashlib.blake2b(digest_size=6)
+    for name, meaning in sorted(_used(module, sources).items()):
+        whole.update(f"{name} {meaning}\n".encode())
+    return whole.hexdigest()
+
+
+def _used(module: str, sources: Sources) -> dict[str, str]:
+    """Return the modules that count, each with the digest of what it says."""
+    found: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        source = sources(name)
+        if source is None:
+            raise ValueError(f"module {name} has no source: its version cannot be told")
+        found[name], imported = _read(source)
+        waiting += [i for i in imported if i.startswith(FOLLOWED) and sources(i) is not None]
+    return found
+
+
+@cache
+def _read(source: str) -> tuple[str, tuple[str, ...]]:
+    """Return the digest of what a module says, and the names that it imports, those of types alone left out."""
+    tree = ast.parse(source)
+    return hashlib.blake2b(_said(tree).encode(), digest_size=8).hexdigest(), tuple(_imported(tree))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        # An import is a statement, and statements stand in these.
+        for body in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, body, None)
+            waiting += inner if isinstance(inner, list) else ()
+
+
+def _said(tree: ast.AST) -> str:
+    """Return a syntax tree as text, the same under each Python: fields that are empty are not said.
+
+    Each node is followed by how many fields or items it has, so no two trees have one text. A loop rather than
+    a recursion, at half the time: every process that loads the assets does this.
+    """
+    said: list[str] = []
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Constant):
+            said.append(repr(node.value))
+        elif isinstance(node, ast.AST):
+            before = len(waiting)
+            for name in node._fields:
+                value = getattr(node, name, None)
+                if value is not None and value != [] and name not in _UNSAID:
+                    waiting += (value, name)
+            said.append(f"{type(node).__name__}{len(waiting) - before}")
+        elif isinstance(node, list):
+            items = [n for n in node if not _is_docstring(n)]
+            waiting += items
+            said.append(f"[{len(items)}")
+        else:
+            said.append(str(node))
+    return " ".join(said)
+
+
+def _is_docstring(node: Any) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

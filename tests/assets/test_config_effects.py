@@ -1,0 +1,423 @@
+"""Every field of every asset's config has an effect, seen through the asset's own code on a quarter in memory.
+
+A field without an example in EXAMPLES fails the first test: say there what a change of it does.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ftm_assets.assets import firm_topics as firm_topics_asset
+from ftm_assets.assets import topic_summaries as topic_summaries_asset
+from ftm_assets.assets import warehouse_maintenance as maintenance_asset
+from ftm_assets.assets.themes import themes
+from ftm_assets.assets.topic_quality import topic_quality
+from ftm_assets.assets.transcripts import transcripts
+from ftm_assets.definitions import build_definitions
+from ftm_assets.orchestration.fan_out import FanOutConfig, Task
+from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.sources.base import TranscriptSource
+from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource
+from ftm_resources.tables import TABLES
+from ftm_resources.tables.components import COMPONENTS
+from ftm_resources.warehouse import Warehouse
+
+from .planted_quarter import FIRMS, QUARTER, direction, tables
+
+
+class Held:
+    """A quarter of a table in memory, as an asset reads it."""
+
+    def __init__(self, name: str, rows: pa.Table) -> None:
+        self.name, self.rows, self.warehouse = name, rows, None
+
+    def read(self, columns: Sequence[str] | None = None, *, firms: Sequence[str] | None = None) -> pa.Table:
+        rows = self.rows
+        if firms is not None:
+            rows = rows.filter(pa.compute.is_in(rows.column("firm_id"), pa.array(firms, pa.string())))
+        return rows.select(columns) if columns else rows
+
+    def firms(self) -> list[str]:
+        return sorted(set(self.rows.column("firm_id").to_pylist()))
+
+    def provenance(self) -> dict[str, str]:
+        return {"snapshot_id": "1", "content": self.name}
+
+
+def held(name: str, rows: Sequence[Mapping[str, Any]]) -> Held:
+    filled = [{**row, "quarter": QUARTER} for row in rows]
+    return Held(name, pa.Table.from_pylist(filled, schema=TABLES[name].arrow_schema))
+
+
+@cache
+def quarter() -> dict[str, Held]:
+    """Three firms of the sample; their sentences lie about their topics as real ones do, in part elsewhere."""
+    found = {name: held(name, rows) for name, rows in tables(noise=1.5).items()}
+    named = [
+        {"firm_id": f, "firm_name": f"Firm {f} Inc", "ticker": None, "speaker_name": "Jo Smith"}
+        for f in found["sentences"].firms()
+    ]
+    found["transcripts"] = Held("transcripts", pa.Table.from_pylist(named))
+    return found
+
+
+@cache
+def topics() -> dict[str, Held]:
+    """Topics of eight firms about ten subjects, one of them the call itself."""
+    rng = np.random.default_rng(5)
+    goods = ("oil", "rent", "wage", "beef", "chip", "loan", "solar", "drug", "cargo")
+    subjects = ["question answer line", *(f"{good} growth" for good in goods)]
+    summaries, sizes, firms = [], [], []
+    for firm in range(8):
+        firms.append(
+            {"firm_id": str(firm), "firm_name": f"Firm {firm} Inc", "ticker": None, "speaker_name": None}
+        )
+        for i in range(14):
+            # The first firm speaks of one subject more than all others together.
+            subject = 1 if firm == 0 and i > 3 else int(rng.integers(len(subjects)))
+            topic = {"topic_id": f"{QUARTER}:{firm}:{i:03d}", "firm_id": str(firm)}
+            name = subjects[subject]
+            vector = direction(name) + 1.1 * direction(f"{firm} {i}")
+            summaries.append(
+                {**topic, "name": name.title(), "summary": f"They spoke of {name} at plant {firm}{i}.",
+                 "embedding": vector / np.linalg.norm(vector)}
+            )  # fmt: skip
+            sizes.append({**topic, "n_sentences": 10 + i, "keywords": [*name.split(), f"plant{firm}{i}"]})
+    return {
+        "topic_summaries": Held("topic_summaries", pa.Table.from_pylist(summaries)),
+        "firm_topics": Held("firm_topics", pa.Table.from_pylist(sizes)),
+        "transcripts": Held("transcripts", pa.Table.from_pylist(firms)),
+    }
+
+
+class Records:
+    """The part of a warehouse that an asset asks: where the quarter is from, and the other quarters."""
+
+    def __init__(self, source: str = "sample") -> None:
+        self.source = {"name": source, "firms": FIRMS, "seed": DEFAULT_SEED}
+
+    def exists(self) -> bool:
+        return True
+
+    def provenance(self, table: str, _quarter: str) -> dict[str, Any]:
+        return {"source": self.source, "rows": "9"} if table == "transcripts" else {}
+
+    def connect(self, **_: Any) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect()
+        connection.register("topic_quality", TABLES["topic_quality"].empty())
+        return connection
+
+
+class Silence(TranscriptSource):
+    """A source without calls."""
+
+    name = "sample"
+
+    def components(self, quarter: str, progress: Any = None) -> Iterator[pa.Table]:  # noqa: ARG002
+        yield from ()
+
+
+class Calls(TranscriptSource):
+    """Calls of the sample; without those of firms that are not linked, where they are asked for so."""
+
+    name = "sample"
+
+    def __init__(self, *, require_permno: bool) -> None:
+        self.require_permno = require_permno
+
+    def components(self, quarter: str, progress: Any = None) -> Iterator[pa.Table]:  # noqa: ARG002
+        rows = pa.concat_tables(SampleSource(14).components(quarter))
+        yield (
+            rows.filter(rows.column("permno").is_valid())
+            if self.require_permno
+            else rows.select(COMPONENTS.names)
+        )
+
+
+def body(asset: dg.AssetsDefinition, config: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+    """Run an asset's own function, without Dagster: its output tables or policies by name."""
+    function: Any = asset.op.compute_fn.decorated_fn
+    parameters = inspect.signature(function).parameters
+    context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES))
+    context.log = SimpleNamespace(warning=str)
+    context.op_execution_context = context
+    arguments = {"context": context, "config": parameters["config"].annotation(**config), **given}
+    made = function(**{k: v for k, v in arguments.items() if k in parameters})
+    outputs = (
+        [made] if isinstance(made, dg.Output) else made
+    )  # one by one: rows may be read as they are yielded
+    return {o.output_name: [row for batch in o.value.batches for row in batch.to_pylist()] for o in outputs}
+
+
+def of_firms(**config: Any) -> dict[str, Any]:
+    asked = {"processes": 1, **config}
+    task = task_of(firm_topics_asset.FirmTopicsConfig(**asked), quarter())
+    made = firm_topics_asset.model(task)
+    status = made["firm_status"].drop_columns("seconds")
+    return {**{t: rows.to_pylist() for t, rows in made.items()}, "firm_status": status.to_pylist()}
+
+
+def of_firms_with_small_groups(**config: Any) -> dict[str, Any]:
+    return of_firms(min_topic_sentences=14, **config)
+
+
+def of_themes(**config: Any) -> dict[str, Any]:
+    return body(themes, config, llm=LlmResource(), warehouse=Records(), **topics())
+
+
+def shown(**config: Any) -> dict[str, Any]:
+    task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), quarter())
+    held_topics = with_representatives(quarter()["firm_topics"].rows)
+    return {"digests": topic_summaries_asset.digests(held_topics, task)}
+
+
+def with_representatives(rows: pa.Table) -> pa.Table:
+    said = quarter()["sentence_topics"].rows.to_pylist()
+    by_topic: dict[str, list[str]] = {}
+    for row in said:
+        by_topic.setdefault(row["topic_id"], []).append(row["sentence_id"])
+    filled = [{**t, "representative_sentence_ids": by_topic[t["topic_id"]]} for t in rows.to_pylist()]
+    return pa.Table.from_pylist(filled, schema=rows.schema)
+
+
+def of_quality(**config: Any) -> dict[str, Any]:
+    return body(topic_quality, config, warehouse=Records(), **quarter())
+
+
+def of_one_firm_quality(**config: Any) -> dict[str, Any]:
+    """As `of_quality`, of one firm each: another seed, another firm."""
+    return of_quality(coherence_firms=1, stability_firms=1, recovery_firms=1, **config)
+
+
+def of_transcripts(**config: Any) -> dict[str, Any]:
+    source = SimpleNamespace(open=Calls)
+    return body(transcripts, config, source=source, warehouse=Records())
+
+
+def is_refused(
+    source: Callable[..., TranscriptSource], warehouse: Records, config: Mapping[str, Any]
+) -> bool:
+    try:
+        body(transcripts, config, source=SimpleNamespace(open=source), warehouse=warehouse)
+    except dg.Failure:
+        return True
+    return False
+
+
+def over_real_calls(**config: Any) -> bool:
+    return is_refused(Calls, Records("files"), config)
+
+
+def over_by_nothing(**config: Any) -> bool:
+    return is_refused(lambda **_: Silence(), Records(), config)
+
+
+def task_of(config: Any, inputs: Mapping[str, Any]) -> Task:
+    return Task(QUARTER, tuple(inputs["sentences"].firms()), inputs, config, None, None)
+
+
+def of_maintenance(**config: Any) -> dict[str, Any]:
+    """Return the policy that the asset would clean up by."""
+    asked = {}
+
+    def keep(_warehouse: Any, policy: Any) -> dict[str, Any]:
+        asked["policy"] = replace(policy, running_since=None)
+        return {}
+
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        patch.setattr(maintenance_asset, "maintain", keep)
+        dg.materialize(
+            [maintenance_asset.warehouse_maintenance],
+            resources={"warehouse": Warehouse(path="/nowhere")},
+            instance=instance,
+            run_config={"ops": {maintenance_asset.NAME: {"config": config}}},
+        )
+    return asked
+
+
+def asked_of_side_by_side(**config: Any) -> dict[str, Any]:
+    asked = []
+
+    def record(work: Any, items: Any, processes: int) -> Iterator[Any]:
+        asked.append(processes)
+        return map(work, items)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(firm_topics_asset, "side_by_side", record)
+        of_firms(**config)
+    return {"processes": asked}
+
+
+class SeenError(Exception):
+    """What was to be seen was."""
+
+
+def asked_of_the_namer(**config: Any) -> dict[str, Any]:
+    asked = []
+
+    def record(*_: Any, processes: int, **__: Any) -> None:
+        asked.append(processes)
+        raise SeenError
+
+    task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), quarter())
+    embedder = SimpleNamespace(dimension=lambda: 64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(topic_summaries_asset.namer, "name_all", record)
+        patch.setattr(topic_summaries_asset, "refuse_other_dimension", lambda *_: None)
+        with pytest.raises(SeenError):
+            topic_summaries_asset.summarise(
+                replace(task, resources=SimpleNamespace(embedder=embedder, llm=None))
+            )
+    return {"processes": asked}
+
+
+def topics_per_firm(made: Mapping[str, Any]) -> list[int]:
+    return [row["n_topics"] for row in made["firm_status"]]
+
+
+def outliers(made: Mapping[str, Any]) -> int:
+    return sum(row["topic_id"] is None for row in made["sentence_topics"])
+
+
+def longest(made: Mapping[str, Any], table: str, column: str) -> int:
+    return max(len(row[column]) for row in made[table])
+
+
+def representative_words(made: Mapping[str, Any]) -> list[int]:
+    texts = {s["sentence_id"]: s["text"] for s in quarter()["sentences"].rows.to_pylist()}
+    ids = [i for row in made["firm_topics"] for i in row["representative_sentence_ids"]]
+    return [len(texts[i].split()) for i in ids]
+
+
+def reasons(made: Mapping[str, Any], kind: str) -> int:
+    return sum((row["reason"] or "").startswith(kind) for row in made["theme_topics"])
+
+
+def measured(made: Mapping[str, Any], metric: str) -> int:
+    return next(row["n"] for row in made["result"] if row["metric"] == metric)
+
+
+Effect = Callable[[Any, Any], bool]
+"""From what the asset makes by default, and with the field changed, to whether the change is the one meant."""
+
+EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
+    ("firm_topics", "sentences_per_topic"): (
+        of_firms, 64.0,
+        lambda a, b: all(x > y for x, y in zip(topics_per_firm(a), topics_per_firm(b), strict=True)),
+    ),
+    ("firm_topics", "usual_topics"): (of_firms, 0, lambda a, b: topics_per_firm(a) > topics_per_firm(b)),
+    ("firm_topics", "max_topics"): (of_firms, 5, lambda a, b: max(topics_per_firm(b)) == 5 < min(topics_per_firm(a))),
+    ("firm_topics", "min_topic_sentences"): (
+        of_firms, 12, lambda a, b: min(r["n_sentences"] for r in b["firm_topics"]) >= 12 > min(
+            r["n_sentences"] for r in a["firm_topics"])
+    ),
+    ("firm_topics", "join_similarity"): (of_firms_with_small_groups, 1.0, lambda a, b: outliers(b) > outliers(a)),
+    ("firm_topics", "n_neighbors"): (of_firms, 3, lambda a, b: a["sentence_topics"] != b["sentence_topics"]),
+    ("firm_topics", "turn_weight"): (of_firms, 0.0, lambda a, b: a["sentence_topics"] != b["sentence_topics"]),
+    ("firm_topics", "seed"): (of_firms, 1, lambda a, b: a["sentence_topics"] != b["sentence_topics"]),
+    ("firm_topics", "min_sentences"): (
+        of_firms, 10_000, lambda _, b: {r["status"] for r in b["firm_status"]} == {"too_small"}
+    ),
+    ("firm_topics", "n_keywords"): (
+        of_firms, 2, lambda a, b: longest(b, "firm_topics", "keywords") == 2 < longest(a, "firm_topics", "keywords")
+    ),
+    ("firm_topics", "n_representatives"): (
+        of_firms, 1, lambda _, b: longest(b, "firm_topics", "representative_sentence_ids") == 1
+    ),
+    ("firm_topics", "min_representative_words"): (
+        of_firms, 15, lambda a, b: np.mean(representative_words(b)) > np.mean(representative_words(a)) + 1
+    ),
+    ("firm_topics", "max_representative_words"): (
+        of_firms, 14, lambda a, b: np.mean(representative_words(b)) < np.mean(representative_words(a)) - 1
+    ),
+    ("firm_topics", "processes"): (
+        asked_of_side_by_side, 3, lambda a, b: (a["processes"], b["processes"]) == ([1], [3])
+    ),
+    ("topic_summaries", "max_sentences"): (
+        shown, 1,
+        lambda a, b: max(len(d.sentences) for d in b["digests"]) == 1 < max(len(d.sentences) for d in a["digests"]),
+    ),
+    ("topic_summaries", "processes"): (asked_of_the_namer, 3, lambda _, b: b["processes"] == [3]),
+    ("themes", "min_firms"): (of_themes, 8, lambda a, b: reasons(b, "few firms") > reasons(a, "few firms")),
+    ("themes", "max_firm_share"): (of_themes, 1.0, lambda a, b: reasons(a, "dominated") > reasons(b, "dominated") == 0),
+    ("themes", "granularity"): (of_themes, 0.5, lambda a, b: len(b["themes"]) < len(a["themes"])),
+    ("themes", "min_topics"): (
+        of_themes, 9,
+        lambda a, b: min(t["n_topics"] for t in b["themes"]) >= 9 > min(t["n_topics"] for t in a["themes"]),
+    ),
+    ("themes", "join_similarity"): (of_themes, 0.8, lambda a, b: reasons(b, "outlier") > reasons(a, "outlier")),
+    ("themes", "max_procedural_share"): (
+        of_themes, 1.0, lambda a, b: reasons(a, "procedural") > reasons(b, "procedural") == 0
+    ),
+    ("themes", "n_keywords"): (
+        of_themes, 1, lambda a, b: longest(b, "themes", "keywords") == 1 < longest(a, "themes", "keywords")
+    ),
+    ("themes", "n_central"): (
+        of_themes, 1, lambda a, b: [t["description"] for t in a["themes"]] != [t["description"] for t in b["themes"]]
+    ),
+    ("themes", "seed"): (of_themes, 3, lambda a, b: a["theme_topics"] != b["theme_topics"]),
+    ("transcripts", "require_permno"): (
+        of_transcripts, False, lambda a, b: None in {r["permno"] for r in b["transcripts"]} - {
+            r["permno"] for r in a["transcripts"]}
+    ),
+    ("transcripts", "replace_source"): (over_real_calls, True, lambda a, b: (a, b) == (True, False)),
+    ("transcripts", "replace_by_nothing"): (over_by_nothing, True, lambda a, b: (a, b) == (True, False)),
+    ("topic_quality", "coherence_firms"): (
+        of_quality, 1, lambda a, b: measured(b, "coherence_left_out") < measured(a, "coherence_left_out")
+    ),
+    ("topic_quality", "stability_firms"): (
+        of_quality, 1, lambda a, b: measured(b, "seed_stability") == 1 < measured(a, "seed_stability")
+    ),
+    ("topic_quality", "recovery_firms"): (
+        of_quality, 1, lambda a, b: 0 < measured(b, "recovery_ari") < measured(a, "recovery_ari")
+    ),
+    ("topic_quality", "seed"): (of_one_firm_quality, 43, lambda a, b: a["result"] != b["result"]),
+    ("warehouse_maintenance", "keep_days"): (of_maintenance, 3, lambda _, b: b["policy"].keep.days == 3),
+    ("warehouse_maintenance", "keep_last"): (of_maintenance, 2, lambda _, b: b["policy"].keep_last == 2),
+    ("warehouse_maintenance", "grace_days"): (
+        of_maintenance, 0.5, lambda _, b: b["policy"].grace.total_seconds() == 43_200
+    ),
+    ("warehouse_maintenance", "dry_run"): (
+        of_maintenance, True, lambda a, b: (a["policy"].dry_run, b["policy"].dry_run) == (False, True)
+    ),
+}  # fmt: skip
+"""Asset and field → how to run the asset, another value, and the effect that it should have."""
+
+OF_THE_FAN_OUT = set(FanOutConfig.model_fields)
+"""Shared by the chunked assets, whose steps are the same code: tested in tests/orchestration/test_fan_out.py."""
+
+
+def test_every_field_of_every_assets_config_has_an_example():
+    offered = {(asset, field) for asset, fields in offered_fields() for field in fields}
+    assert offered == set(EXAMPLES)
+
+
+def offered_fields() -> Iterator[tuple[str, set[str]]]:
+    """Yield the fields that a run's config offers, by asset; those of the fan-out left out."""
+    every_asset = dg.define_asset_job("every", selection=dg.AssetSelection.all())
+    definitions = dg.Definitions.merge(build_definitions(), dg.Definitions(jobs=[every_asset]))
+    ops = definitions.resolve_job_def("every").run_config_schema.config_type.fields["ops"].config_type.fields
+    for asset, node in ops.items():
+        config = node.config_type.fields.get("config")
+        names = set(getattr(config.config_type, "fields", None) or ()) if config else set()
+        yield asset, names - OF_THE_FAN_OUT
+
+
+@cache
+def by_default(run: Callable[..., Any]) -> Any:
+    return run()
+
+
+@pytest.mark.parametrize(("asset", "field"), EXAMPLES)
+def test_the_field_has_the_effect_that_it_should(asset: str, field: str):
+    run, value, is_as_meant = EXAMPLES[asset, field]
+    assert is_as_meant(by_default(run), run(**{field: value}))

@@ -1,0 +1,104 @@
+import re
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from ftm_assets.assets.firm_topics import FirmTopicsConfig
+from ftm_assets.assets.themes import ThemesConfig
+from ftm_assets.checks.build import build_checks
+from ftm_assets.checks.measures import COMPARED, LIMITS, SMALL_QUARTER_TOPICS, Limit
+from ftm_assets.methods.topics.firm_model import FirmParams
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import Warehouse
+
+QUARTER = "2020Q1"
+QUALITY = {limit.name for limit in LIMITS} | {f"{level}_{metric}" for level, metric in COMPARED}
+
+
+def write_quality(
+    warehouse: Warehouse, measures: dict[tuple[str, str], float | None], quarter: str = QUARTER, n: int = 500
+) -> None:
+    rows = [
+        {"level": level, "metric": metric, "value": value, "n": n, "quarter": quarter}
+        for (level, metric), value in measures.items()
+    ]
+    schema = TABLES["topic_quality"].arrow_schema
+    warehouse.replace("topic_quality", quarter, [pa.Table.from_pylist(rows, schema=schema)])
+
+
+def at_the_limits(beyond: float = 0.0) -> dict[tuple[str, str], float]:
+    return {(m.level, m.metric): m.limit + (beyond if m.is_upper else -beyond) for m in LIMITS}
+
+
+def test_topics_at_the_limits_of_quality_pass(warehouse: Warehouse, failed):
+    write_quality(warehouse, at_the_limits())
+    assert failed("topic_quality") == {}
+
+
+def test_topics_beyond_a_limit_are_warned_of_and_one_giant_theme_is_an_error(warehouse: Warehouse, evaluate):
+    write_quality(warehouse, at_the_limits(beyond=0.01), n=SMALL_QUARTER_TOPICS)
+    found = {n: e.severity for n, e in evaluate("topic_quality").items() if not e.passed}
+    warnings = dict.fromkeys((m.name for m in LIMITS), dg.AssetCheckSeverity.WARN)
+    assert found == warnings | {"largest_theme": dg.AssetCheckSeverity.ERROR}
+
+
+def test_a_giant_theme_of_a_small_quarter_is_a_warning(warehouse: Warehouse, evaluate):
+    write_quality(warehouse, {("themes", "largest_theme_share"): 0.9}, n=SMALL_QUARTER_TOPICS - 1)
+    found = evaluate("topic_quality")["largest_theme"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.description == "0.900, against a limit of 0.150"
+
+
+def test_what_could_not_be_measured_passes_and_says_so(warehouse: Warehouse, evaluate):
+    write_quality(warehouse, dict.fromkeys(at_the_limits()), n=0)
+    found = evaluate("topic_quality")
+    assert {found[name].description for name in QUALITY} == {"not measured"}
+    assert all(e.passed for e in found.values())
+
+
+@pytest.mark.parametrize(
+    ("others", "value", "passes"),
+    [
+        ([0.30, 0.10], 0.11, True),
+        ([0.30, 0.10], 0.09, False),
+        ([0.30, 0.10, 0.30], 0.19, False),
+        ([0.90], 0.10, True),
+        ([], 0.10, True),
+    ],
+)
+def test_coherence_may_not_fall_far_below_the_median_of_the_other_quarters(
+    warehouse: Warehouse, others: list[float], value: float, passes: bool, failed
+):
+    for i, other in enumerate(others):
+        write_quality(warehouse, {("themes", "coherence_c_npmi"): other}, quarter=f"201{i}Q1")
+    write_quality(warehouse, {("themes", "coherence_c_npmi"): value})
+    assert set(failed("topic_quality")) == (set() if passes else {"themes_coherence_c_npmi"})
+
+
+def test_a_check_of_quality_says_what_to_do():
+    docs = {s.name: s.description for c in build_checks() for s in c.check_specs if s.name in QUALITY}
+    assert set(docs) == QUALITY
+    assert all(" If not, " in doc for doc in docs.values())
+
+
+def test_a_limit_that_is_crossed_says_what_the_quarter_was_made_with(warehouse: Warehouse, evaluate):
+    write_quality(warehouse, {("firm_topics", "seed_stability"): 0.4})
+    topics = TABLES["firm_topics"].empty()
+    warehouse.replace("firm_topics", QUARTER, [topics], provenance={"config": {"n_neighbors": 3, "seed": 7}})
+    found = evaluate("topic_quality")["seed_stability"]
+    assert found.description == (
+        "0.400, against a limit of 0.600; firm_topics was made with n_neighbors = 3, seed = 7"
+    )
+    write_quality(warehouse, {("firm_topics", "seed_stability"): 0.9})
+    assert evaluate("topic_quality")["seed_stability"].description == "0.900, against a limit of 0.600"
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda m: m.name)
+def test_what_a_limit_advises_to_change_is_a_field_of_that_config(limit: Limit):
+    offered = {"firm_topics": FirmTopicsConfig, "themes": ThemesConfig}[limit.level].model_fields
+    assert set(limit.parameters) <= set(offered)
+    advised = {
+        w for w in re.findall(r"[a-z_]+", limit.doc) if w in FirmParams.__dataclass_fields__ and "_" in w
+    }
+    assert advised <= set(limit.parameters) | {"min_firms"}

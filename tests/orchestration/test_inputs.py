@@ -1,0 +1,189 @@
+"""What a step reads: refused where it is not there, or not of one generation; with the real IO manager."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from ftm_assets.orchestration.inputs import ALLOW_MIXED
+from ftm_assets.orchestration.io_manager import Rows, WarehouseIOManager
+from ftm_assets.orchestration.outputs import asset_outs, write_tables
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import QuarterTable, Warehouse
+
+QUARTER = "2020Q1"
+TOPICS = ("firm_topics", "sentence_topics")
+
+
+class Size(dg.Config):
+    n: int = 3
+
+
+def _topics(quarter: str, n: int) -> pa.Table:
+    columns: dict[str, Any] = {
+        "topic_id": [f"{quarter}:1:{i:03d}" for i in range(n)],
+        "firm_id": ["1"] * n,
+        "local_topic": pa.array(range(n), pa.int32()),
+        "n_sentences": pa.array([3] * n, pa.int32()),
+        "keywords": [["price"]] * n,
+        "representative_sentence_ids": [["s"]] * n,
+    }
+    return pa.table(columns)
+
+
+def _members(topics: pa.Table, column: str) -> pa.Table:
+    n = topics.num_rows
+    rows = {"topic_id": topics.column("topic_id"), "firm_id": topics.column("firm_id")}
+    if column == "theme_id":
+        return pa.table({**rows, "theme_id": ["t"] * n, "reason": pa.nulls(n, pa.string())})
+    return pa.table({"sentence_id": rows["topic_id"], **rows, "strength": [0.5] * n})
+
+
+# As the assets of a quarter: topics in two tables, themes from one of them, scores from both of them.
+@dg.multi_asset(
+    outs=asset_outs(TOPICS, code_version="1", kinds=set()),
+    can_subset=True,
+    partitions_def=QUARTERS,
+)
+def firm_topics(context: dg.AssetExecutionContext, config: Size, warehouse: Warehouse) -> Any:
+    rows = _topics(context.partition_key, config.n)
+    made = {"firm_topics": (Rows.of(rows), {}), "sentence_topics": (Rows.of(_members(rows, "topic_id")), {})}
+    yield from write_tables(context.op_execution_context, warehouse, made, code_version="1")
+
+
+@dg.asset(partitions_def=QUARTERS)
+def theme_topics(firm_topics: QuarterTable) -> Rows:
+    return Rows.of(_members(firm_topics.read(), "theme_id"), firm_topics)
+
+
+@dg.asset(partitions_def=QUARTERS)
+def sentiment_scores(theme_topics: QuarterTable, sentence_topics: QuarterTable) -> Rows:
+    assert theme_topics.read().num_rows == sentence_topics.read().num_rows
+    return Rows.of(TABLES["sentiment_scores"].empty(), theme_topics, sentence_topics)
+
+
+@dg.asset(partitions_def=QUARTERS)
+def theme_sentiment(sentiment_scores: QuarterTable) -> Rows:
+    return Rows.of(TABLES["theme_sentiment"].empty(), sentiment_scores)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(path=str(tmp_path / "warehouse"))
+
+
+@pytest.fixture
+def run(warehouse: Warehouse) -> Callable[..., str]:
+    """Materialize a selection; return why it failed, nothing where it did not."""
+    assets = [firm_topics, theme_topics, sentiment_scores, theme_sentiment]
+
+    def run(
+        *selection: str, n: int = 3, tags: Mapping[str, str] | None = None, quarter: str = QUARTER
+    ) -> str:
+        definitions = dg.Definitions(
+            assets=assets,
+            jobs=[
+                dg.define_asset_job(
+                    "job", selection=list(selection) or [a.key.path[-1] for a in assets[1:]] + [*TOPICS]
+                )
+            ],
+            resources={"warehouse": warehouse, "io_manager": WarehouseIOManager(warehouse=warehouse)},
+        )
+        config: dict[str, Any] = {}
+        if not selection or "firm_topics" in selection:
+            config["ops"] = {"firm_topics": {"config": {"n": n}}}
+        result = definitions.resolve_job_def("job").execute_in_process(
+            partition_key=quarter, run_config=config, tags=tags, raise_on_error=False
+        )
+        failed = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+        return " ".join(
+            str(f.user_failure_data.description if f.user_failure_data else f.error) for f in failed
+        )
+
+    return run
+
+
+def test_a_whole_run_and_one_asset_of_it_again_pass(run: Callable[..., str]):
+    assert run() == ""
+    assert run("sentiment_scores") == ""
+    assert run(n=5) == "", "the whole quarter with other topics"
+
+
+def test_scores_of_old_themes_and_new_topics_are_refused_with_what_to_materialize(
+    run: Callable[..., str], warehouse: Warehouse
+):
+    run()
+    before = warehouse.quarter("sentiment_scores", QUARTER)
+    assert run("firm_topics", n=5) == ""
+    problem = run("sentiment_scores")
+    assert "theme_topics was made from other firm_topics than these" in problem
+    assert f"Materialize theme_topics of {QUARTER} first" in problem
+    assert warehouse.quarter("sentiment_scores", QUARTER) == before
+    assert run("theme_topics", "sentiment_scores") == ""
+    assert "sentiment_scores" not in run("theme_sentiment")
+
+
+def test_what_was_made_from_it_is_refused_too(run: Callable[..., str]):
+    """The mart's one input is as old as the mart: what that was made from is not."""
+    run()
+    run("firm_topics", "theme_topics", n=5)
+    assert f"Materialize sentiment_scores of {QUARTER} first" in run("theme_sentiment")
+
+
+def test_topics_made_again_with_the_same_rows_are_the_same_generation(run: Callable[..., str]):
+    run()
+    assert run("firm_topics") == ""
+    assert run("sentiment_scores") == ""
+
+
+def test_one_table_of_a_step_is_never_replaced_without_the_other(run: Callable[..., str]):
+    run()
+    assert run("sentence_topics", "theme_topics", "sentiment_scores") == ""
+
+
+def test_a_step_killed_between_its_two_tables_is_noticed_by_what_reads_them(
+    run: Callable[..., str], warehouse: Warehouse
+):
+    run()
+    held = warehouse.provenance("sentence_topics", QUARTER)
+    made = {"run_id": "killed", "inputs": {}, "together": held["together"]}
+    warehouse.replace(
+        "sentence_topics", QUARTER, [_members(_topics(QUARTER, 2), "topic_id")], provenance=made
+    )
+    problem = run("sentiment_scores")
+    assert "belong to one step, but were not written by the same run" in problem
+    assert "Materialize firm_topics" in problem
+
+
+def test_mixing_can_be_allowed_by_a_tag_of_the_run(run: Callable[..., str]):
+    run()
+    run("firm_topics", n=5)
+    assert "AssertionError" in run("sentiment_scores", tags={ALLOW_MIXED: "true"}), (
+        "it ran, on unequal tables"
+    )
+    assert f"{ALLOW_MIXED}=true" in run("sentiment_scores", tags={ALLOW_MIXED: "no"})
+
+
+def test_other_quarters_do_not_matter(run: Callable[..., str]):
+    run()
+    run(quarter="2020Q2")
+    run("firm_topics", n=5)
+    assert run("sentiment_scores", quarter="2020Q2") == ""
+
+
+def test_an_input_that_was_never_written_is_named(run: Callable[..., str], warehouse: Warehouse):
+    run(quarter="2020Q2")
+    problem = run("theme_topics")
+    assert f"firm_topics of {QUARTER} was never materialized. Materialize it first: `ftm run" in problem
+    assert not warehouse.quarter("theme_topics", QUARTER).is_written
+
+
+def test_an_input_of_a_warehouse_that_is_not_there_is_no_empty_warehouse(
+    run: Callable[..., str], warehouse: Warehouse
+):
+    assert "no warehouse at" in run("theme_topics")
+    assert not (Path(warehouse.root) / "catalog.db").exists()

@@ -1,0 +1,65 @@
+"""Where a warehouse can be, and what lies near a root that holds none."""
+
+from pathlib import Path
+
+import pytest
+
+from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
+
+
+@pytest.mark.parametrize("path", ["gs://bucket/w", "http://host/w", "hdfs://n/w", "file:///w"])
+def test_another_scheme_is_refused_rather_than_made_a_folder(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WarehouseError, match="a folder or s3://bucket/prefix"):
+        Location.of(path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a#b", "a?b", "#", "?x=1"])
+def test_a_character_that_would_be_taken_for_a_part_of_a_uri_is_refused(tmp_path: Path, name: str):
+    with pytest.raises(WarehouseError, match="Choose another folder"):
+        Location.of(str(tmp_path / name))
+
+
+def test_a_root_is_absolute_and_ends_without_a_slash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in ("w", "./w/", "~/w", str(tmp_path / "x" / ".." / "w")):
+        location = Location.of(path)
+        assert (location.root, location.uri, location.is_s3) == (
+            str(tmp_path / "w"),
+            f"file://{tmp_path}/w",
+            False,
+        )
+    assert Location.of("s3://bucket/prefix/") == Location("s3://bucket/prefix")
+
+
+def make(*folders: Path) -> None:
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / CATALOG_FILE).touch()
+
+
+def test_near_is_what_lies_beside_above_and_within_the_most_alike_first(tmp_path: Path):
+    data = tmp_path / "data"
+    make(data / "warehouse", data / "zzz", data / "typo" / "warehouse")
+    (data / "no-warehouse").mkdir()
+    assert near(str(data / "warehose")) == [str(data / "warehouse"), str(data / "zzz")]
+    beside_and_within = {data / "typo" / "warehouse", data / "warehouse", data / "zzz"}
+    assert set(near(str(data / "typo"))) == set(map(str, beside_and_within))
+    assert str(data / "warehouse") in near(str(data / "warehouse" / "ftm"))
+
+
+def test_near_is_found_where_a_folder_in_the_middle_is_mistyped(tmp_path: Path):
+    make(tmp_path / "project" / "a" / "warehouse")
+    assert near(str(tmp_path / "projcet" / "a" / "warehouse")) == [
+        str(tmp_path / "project" / "a" / "warehouse")
+    ]
+
+
+def test_nothing_near_is_nothing(tmp_path: Path):
+    (tmp_path / "alone").mkdir()
+    assert near(str(tmp_path / "alone" / "a" / "b")) == []

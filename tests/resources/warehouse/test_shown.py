@@ -1,0 +1,146 @@
+"""What a connection shows of a quarter whose tables were not made from each other."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, repair, tags
+from ftm_resources.warehouse.cleanup import Policy, maintain
+from ftm_resources.warehouse.status import status
+
+QUARTER, OTHER = "2020Q1", "2020Q2"
+TOPICS = ("firm_topics", "firm_status")
+COUNTS = """
+    SELECT (SELECT count(*) FROM firm_topics), (SELECT count(*) FROM firm_status),
+        (SELECT count(*) FROM theme_topics)
+"""
+
+
+class Steps:
+    """Two steps of a run: the first writes two tables, the second one that is made from them."""
+
+    def __init__(self, warehouse: Warehouse, topics: Callable[[str, int], pa.Table]) -> None:
+        self.warehouse, self._topics = warehouse, topics
+
+    def first(self, quarter: str, n: int, run: str, *, tables: tuple[str, ...] = TOPICS) -> None:
+        made = {"run_id": run, "inputs": {}, "together": list(TOPICS)}
+        if "firm_topics" in tables:
+            self.warehouse.replace("firm_topics", quarter, [self._topics(quarter, n)], provenance=made)
+        if "firm_status" in tables:
+            status = {"status": ["ok"] * n, "reason": pa.nulls(n, pa.string()), "seconds": [0.1] * n}
+            counts = {c: pa.array([n] * n, pa.int32()) for c in ("n_sentences", "n_topics")}
+            firms = {"firm_id": [str(i) for i in range(n)], "outlier_share": [0.1] * n}
+            self.warehouse.replace(
+                "firm_status", quarter, [pa.table({**firms, **status, **counts})], provenance=made
+            )
+
+    def second(self, quarter: str, run: str) -> None:
+        topics = self.warehouse.quarter("firm_topics", quarter)
+        ids = topics.read(["topic_id", "firm_id"])
+        n = ids.num_rows
+        rows = ids.append_column("theme_id", pa.array(["t"] * n)).append_column(
+            "reason", pa.nulls(n, pa.string())
+        )
+        made = {"run_id": run, "inputs": {"firm_topics": topics.provenance()}}
+        self.warehouse.replace("theme_topics", quarter, [rows], provenance=made)
+
+    def both(self, quarter: str, n: int, run: str) -> None:
+        self.first(quarter, n, run)
+        self.second(quarter, run)
+
+
+@pytest.fixture
+def steps(tmp_path: Path, topics: Callable[[str, int], pa.Table]) -> Steps:
+    steps = Steps(Warehouse(path=str(tmp_path / "warehouse")), topics)
+    steps.both(QUARTER, 3, "a")
+    steps.both(OTHER, 2, "a")
+    return steps
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", MixedGenerationsWarning)
+        yield
+
+
+def test_a_sound_quarter_is_shown_without_a_word(steps: Steps):
+    with silence():
+        assert steps.warehouse.connect(quarter=QUARTER).execute(COUNTS).fetchone() == (3, 3, 3)
+        assert steps.warehouse.connect().execute(COUNTS).fetchone() == (5, 5, 5)
+
+
+def test_of_a_quarter_that_is_half_made_again_the_last_whole_generation_is_shown(steps: Steps):
+    steps.first(QUARTER, 7, "b")
+    said = r"^2020Q1 is of mixed generations: theme_topics was made from other firm_topics than these\. "
+    said += r"Materialize theme_topics of 2020Q1; until then shown is its last whole generation, of 20"
+    with pytest.warns(MixedGenerationsWarning, match=said) as caught:
+        found = steps.warehouse.connect(quarter=QUARTER).execute(COUNTS).fetchone()
+    assert found == (3, 3, 3)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__, "the warning points at the caller"
+    with pytest.warns(MixedGenerationsWarning) as caught:
+        assert steps.warehouse.connect().execute(COUNTS).fetchone() == (5, 5, 5)
+    assert len(caught) == 1, "one for the quarter that is mixed"
+    with silence():
+        assert steps.warehouse.connect(quarter=QUARTER, newest=True).execute(COUNTS).fetchone() == (7, 7, 3)
+        assert steps.warehouse.connect(newest=True).execute(COUNTS).fetchone() == (9, 9, 5)
+        assert steps.warehouse.connect(quarter=OTHER).execute(COUNTS).fetchone() == (2, 2, 2)
+        upstream = steps.warehouse.connect(quarter=QUARTER, tables=["firm_topics"])
+        assert upstream.execute("SELECT count(*) FROM firm_topics").fetchone() == (7,)
+    steps.second(QUARTER, "b")
+    with silence():
+        assert steps.warehouse.connect().execute(COUNTS).fetchone() == (9, 9, 9)
+
+
+def test_a_step_that_was_killed_between_its_commits_is_not_shown(steps: Steps):
+    """Both of its tables have the same inputs as before: only the runs tell them apart."""
+    steps.first(QUARTER, 7, "b", tables=("firm_status",))
+    with pytest.warns(
+        MixedGenerationsWarning, match="belong to one step, but were not written by the same run"
+    ):
+        assert steps.warehouse.connect(quarter=QUARTER).execute(COUNTS).fetchone() == (3, 3, 3)
+
+
+def test_without_a_whole_generation_the_newest_rows_are_shown_with_a_warning(steps: Steps):
+    steps.first(QUARTER, 7, "b")
+    now = datetime.now(UTC) + timedelta(days=400)
+    maintain(steps.warehouse, Policy(keep=timedelta(days=1), keep_last=1, now=now))
+    with pytest.warns(MixedGenerationsWarning, match="shown are the newest rows, for no whole generation"):
+        assert steps.warehouse.connect(quarter=QUARTER).execute(COUNTS).fetchone() == (7, 7, 3)
+
+
+def test_a_whole_generation_is_shown_after_other_quarters_were_written_and_old_snapshots_expired(
+    steps: Steps,
+):
+    for i in range(3):
+        steps.both(OTHER, 4 + i, f"c{i}")
+    now = datetime.now(UTC) + timedelta(days=400)
+    maintain(steps.warehouse, Policy(keep=timedelta(days=1), keep_last=1, now=now))
+    steps.first(QUARTER, 7, "b")
+    with pytest.warns(MixedGenerationsWarning, match="last whole generation"):
+        assert steps.warehouse.connect().execute(COUNTS).fetchone() == (9, 9, 9)
+
+
+def test_a_mixed_quarter_is_reported_by_verify_status_and_tag(steps: Steps):
+    assert repair.verify(steps.warehouse, QUARTER) == (3, [])
+    assert [(s.quarter, s.mixtures) for s in status(steps.warehouse)] == [(QUARTER, []), (OTHER, [])]
+    steps.first(QUARTER, 7, "b")
+    text = "theme_topics was made from other firm_topics than these"
+    assert repair.verify(steps.warehouse, QUARTER) == (
+        3,
+        [f"theme_topics {QUARTER}: {text}; materialize theme_topics"],
+    )
+    mixed, sound = status(steps.warehouse)
+    assert [str(m) for m in mixed.mixtures] == [text]
+    assert (mixed.to_materialize, mixed.is_complete, sound.mixtures) == (["theme_topics"], False, [])
+    assert mixed.rows == {"firm_topics": 7, "firm_status": 7, "theme_topics": 3}
+    assert "themes" in mixed.missing
+    assert mixed.made_at > sound.made_at
+    tagged = tags.tag(steps.warehouse, QUARTER, "v1")
+    assert [str(m) for m in tags.mixtures(steps.warehouse, tagged)] == [text]
