@@ -61,7 +61,7 @@ def run(firms: int, folder: Path, stages: tuple[str, ...]) -> list[dict[str, Any
             "DAGSTER_DISABLE_TELEMETRY": "1",
         }
         (folder / "home").mkdir(parents=True)
-        export = [sys.executable, "-m", "ftm_resources.sources.wrds.capital_iq", "--quarter", QUARTER]
+        export = [sys.executable, "-m", "ftm_assets.cli", "export", "transcripts", "--quarter", QUARTER]
         commands = {"export": [*export, "--out", str(folder / "calls.parquet")]}
         for stage in stages:
             dagster = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", stage]

@@ -23,21 +23,25 @@ def quarters() -> None:
     now; `incomplete` when tables are missing; `mixed` when a table was made from
     rows that have since been replaced.
     """
-    from ftm_assets.cli.stored_quarters import stored_quarters
+    from ftm_assets.cli import stored_quarters as words
+    from ftm_resources.warehouse.status import status
 
     warehouse = arguments.warehouse()
-    found = stored_quarters(warehouse)
+    found = status(warehouse)
     console = screen.console()
     if not found:
         console.print(f"{warehouse.root} holds no quarter yet. Make one with `ftm run`.")
         return
-    rows = [(q.quarter, q.source, q.state, screen.moment(q.made_at), f"{q.n_tables}") for q in found]
+    rows = [
+        (q.quarter, words.source(q), words.state(q), screen.moment(q.made_at), f"{len(q.tables)}")
+        for q in found
+    ]
     console.print(
         screen.table(
             f"Quarters of {warehouse.root}", ("quarter", "source", "state", "made", "tables"), rows, left=3
         )
     )
-    notes = [(q.quarter, note) for q in found for note in q.notes]
+    notes = [(q.quarter, note) for q in found for note in words.notes(q)]
     if notes:
         console.print(screen.facts(notes))
         console.print("\nMaterialize a mixed or incomplete quarter again: ftm run --quarter QUARTER")

@@ -137,8 +137,9 @@ def variables() -> Iterator[Finding]:
 
 def warehouse() -> Iterator[Finding]:
     """Look at the warehouse: whether it can be read and written, and whether its catalog opens."""
-    from ftm_assets.cli.stored_quarters import stored_quarters
+    from ftm_assets.cli.stored_quarters import state
     from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.status import status
 
     found = Warehouse()
     if not found.root.startswith("s3://"):
@@ -159,12 +160,12 @@ def warehouse() -> Iterator[Finding]:
             yield Finding("ok", "Warehouse", f"{folder}: empty, filled by the first run")
             return
     try:
-        quarters = stored_quarters(found)
+        quarters = status(found)
     except Exception as error:  # noqa: BLE001 - whatever a catalog, a network or damage raises is the finding
         reason = failing.message_of(error) or f"{type(error).__name__}: {error}"
         yield Finding("fail", "Warehouse", f"{found.root}: {reason}", "See `ftm restore --help`.")
         return
-    unsound = [f"{q.quarter} ({q.state})" for q in quarters if q.state != "complete"]
+    unsound = [f"{q.quarter} ({state(q)})" for q in quarters if not q.is_complete]
     yield Finding(
         "warn" if unsound else "ok",
         "Warehouse",

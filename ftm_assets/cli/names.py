@@ -117,21 +117,23 @@ def score(
 
 
 def _sampled(warehouse: Warehouse, quarter: str, n_firms: int, seed: int) -> dict[str, pa.Table]:
+    """Return the tables of some firms of the quarter, all rows of each firm."""
     from ftm_assets.methods.topics.sampling import sampled_firms
 
-    drawn = sampled_firms(warehouse.read("firm_status", quarter), n_firms, seed)
-    if not drawn:
+    firms = sampled_firms(warehouse.read("firm_status", quarter), n_firms, seed)
+    if not firms:
         raise CommandError(
             f"{quarter} has no firm with topics in {warehouse.root}: run `ftm run --quarter {quarter}`."
         )
-    return {t: warehouse.quarter(t, quarter).read(firms=drawn) for t in _INPUTS}
+    return {t: warehouse.quarter(t, quarter).read(firms=firms) for t in _INPUTS}
 
 
 def _digests(inputs: Mapping[str, pa.Table]) -> list[Digest]:
     from ftm_assets.methods.naming.digests import topic_digests
     from ftm_assets.methods.text.firm_names import known_names
 
-    return topic_digests(inputs["firm_topics"], inputs["sentences"], known_names(inputs["transcripts"]))
+    names = known_names(inputs["transcripts"])
+    return list(topic_digests(inputs["firm_topics"], inputs["sentences"], names))
 
 
 def _measured(

@@ -1,11 +1,6 @@
 """The transcripts asset over Capital IQ: what it stores, what it says, and that a file gives the same."""
 
 import hashlib
-import os
-import re
-import shutil
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,17 +13,18 @@ import pytest
 import ftm_assets.assets.transcripts as module
 from ftm_assets.assets.sentences import sentences
 from ftm_assets.assets.transcripts import transcripts
+from ftm_assets.cli.ui import WRDS_POOL
 from ftm_assets.orchestration.deployment import test_resources as resources_under
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.sample.generated import SampleSource
-from ftm_resources.sources.wrds.export import main
+from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
+from ftm_resources.sources.wrds.export import export
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
 
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 QUARTER = "2023Q1"
 CALLED = datetime(2023, 2, 1, 21, 30, tzinfo=UTC)
 
@@ -81,9 +77,7 @@ def metadata(result: dg.ExecuteInProcessResult, table: str) -> dict[str, Any]:
 @pytest.mark.parametrize("ending", [".parquet", ".csv", ".csv.gz"])
 def test_a_file_gives_the_same_tables_downstream_as_wrds(quarter: "Library", tmp_path: Path, ending: str):
     out = tmp_path / f"calls{ending}"
-    with pytest.raises(SystemExit) as done:
-        main(["--quarter", QUARTER, "--out", str(out)])
-    assert done.value.code == 0
+    assert export(CapitalIqSource(), QUARTER, out)
     direct, filed = tmp_path / "direct", tmp_path / "filed"
     assert materialize(direct, sentences, kind="capital_iq").success
     connections = quarter.server.logins()
@@ -164,18 +158,9 @@ def test_firms_built_in_small_groups_are_the_same_rows_in_the_same_order(
     assert firms == sorted(firms)
 
 
-def test_transcripts_run_in_a_pool_to_which_make_ui_gives_one_place(tmp_path: Path):
-    assert transcripts.op.pool == "wrds"
-    [command] = re.findall(
-        r"^\t@\$\(BIN\)/(dagster instance .*)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE
-    )
-    shutil.copy(REPOSITORY / "infra" / "dagster" / "local.yaml", tmp_path / "dagster.yaml")
-    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
-    program = Path(sys.executable).parent / command.split()[0]
-    subprocess.run([program, *command.split()[1:]], env=environment, check=True)
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-        limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
-    assert limits == {"wrds": 1}
+def test_transcripts_run_in_the_pool_to_which_the_ui_gives_one_place():
+    """That it does is in tests/cli/test_ui.py."""
+    assert transcripts.op.pool == WRDS_POOL
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 
-from ftm_assets.cli.stored_quarters import stored_quarters
+from ftm_assets.cli.stored_quarters import state
 from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse.status import status
 
 
 def test_a_quarter_that_lacks_tables_is_incomplete(warehouse: Warehouse, ftm):
-    (found,) = stored_quarters(warehouse)
-    assert found.state == "incomplete"
-    assert found.n_tables == 1
-    assert "themes" in found.missing
+    assert [state(q) for q in status(warehouse)] == ["incomplete"]
     shown = ftm("quarters").stdout
     assert "incomplete" in shown
     assert "lacks transcripts" in shown
@@ -22,9 +20,9 @@ def test_a_table_made_from_rows_that_were_replaced_makes_a_quarter_mixed(
 ):
     made_from = {"inputs": {"firm_topics": warehouse.quarter("firm_topics", "2020Q1").provenance()}}
     warehouse.replace("themes", "2020Q1", [], provenance=made_from)
-    assert [q.state for q in stored_quarters(warehouse)] == ["incomplete"]
+    assert [state(q) for q in status(warehouse)] == ["incomplete"]
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
-    assert [q.state for q in stored_quarters(warehouse)] == ["mixed"]
+    assert [state(q) for q in status(warehouse)] == ["mixed"]
     shown = ftm("quarters").stdout
     assert "themes was made from other firm_topics" in shown
 
