@@ -1,4 +1,4 @@
-"""What a table contract is: columns, types, nullability, keys; validation of a write; the Iceberg schema.
+"""What a table contract is: columns, types, nullability, keys; validation of a write.
 
 The contracts themselves are in `tables`.
 """
@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pyiceberg.schema import Schema
 
 NAMESPACE = "ftm"
 PARTITION = "quarter"
@@ -78,11 +77,6 @@ class Table:
         """The Arrow schema that a table must have to be written."""
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
 
-    @cached_property
-    def iceberg_schema(self) -> Schema:
-        """The Iceberg schema, with field ids by position and the documentation of each column."""
-        return _iceberg_schema(self)
-
     def column(self, name: str) -> Column:
         """Return the column of that name; KeyError if there is none."""
         return next(c for c in self.columns if c.name == name)
@@ -142,40 +136,3 @@ def _conform_column(table: str, column: Column, values: pa.ChunkedArray, quarter
         if len(wrong):
             raise ContractError(f"{where} holds {wrong[0].as_py()}, outside [{low}, {high}]")
     return values
-
-
-def _iceberg_schema(table: Table) -> Schema:
-    from pyiceberg.schema import Schema  # noqa: PLC0415 - a contract can be read without the storage layer
-    from pyiceberg.types import (  # noqa: PLC0415
-        BooleanType,
-        DateType,
-        DoubleType,
-        FloatType,
-        IcebergType,
-        IntegerType,
-        ListType,
-        LongType,
-        NestedField,
-        StringType,
-        TimestamptzType,
-    )
-
-    simple: dict[pa.DataType, IcebergType] = {
-        STRING: StringType(),
-        INT: IntegerType(),
-        LONG: LongType(),
-        DOUBLE: DoubleType(),
-        FLOAT: FloatType(),
-        BOOL: BooleanType(),
-        DATE: DateType(),
-        TIMESTAMP: TimestamptzType(),
-    }
-    fields, next_id = [], len(table.columns) + 1
-    for i, c in enumerate(table.columns, start=1):
-        if pa.types.is_list(c.type):
-            kind: IcebergType = ListType(next_id, simple[c.type.value_type], element_required=False)
-            next_id += 1
-        else:
-            kind = simple[c.type]
-        fields.append(NestedField(i, c.name, kind, required=not c.nullable, doc=c.doc))
-    return Schema(*fields)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
+from ftm_resources.warehouse.iceberg_schema import iceberg_schema
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Tables:
         from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: PLC0415
         from pyiceberg.transforms import IdentityTransform  # noqa: PLC0415
 
-        schema = contract.iceberg_schema
+        schema = iceberg_schema(contract)
         source = schema.find_field(PARTITION).field_id
         spec = PartitionSpec(PartitionField(source, 1000, IdentityTransform(), PARTITION))
         with self.location.lock("catalog"):
