@@ -134,13 +134,13 @@ def topics(n: int) -> list[Digest]:
 
 
 def _named(url: str, digests: Sequence[Digest], concurrency: int, root: Path) -> None:
-    from ftm_assets.orchestration import namer  # noqa: PLC0415
+    from ftm_assets.orchestration.namer import build_namer  # noqa: PLC0415
     from ftm_resources.endpoint.llm import LlmResource  # noqa: PLC0415
     from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
     llm = LlmResource(base_url=url, model="benchmark", api_key="none", concurrency=concurrency)
     warehouse = Warehouse(path=str(root))
-    named = namer.name_all(digests, llm, warehouse=warehouse, table="topic_summaries", quarter="2023Q1")
+    named = build_namer(llm, warehouse, "topic_summaries", "2023Q1").name(digests)
     if {n.audit.outcome for n in named} != {"named"}:
         raise RuntimeError("the server did not name every topic")
 

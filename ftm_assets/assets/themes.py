@@ -8,13 +8,13 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.naming.rules import Digest
-from ftm_assets.methods.text.firm_names import firm_name_forms
+from ftm_assets.methods.naming.audit import audit_columns, describe_audit
+from ftm_assets.methods.naming.digests import theme_digests
 from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
-from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.namer import build_namer
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -55,13 +55,11 @@ def themes(
     quarter = context.partition_key
     topics = _topics(topic_summaries, firm_topics, transcripts)
     model = model_themes(topics, quarter, params_of(config, ThemeParams), embedder.embed)
-    digests = _digests(model, topics)
+    digests = theme_digests(model.themes, model.central_topic_ids, topics)
     with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
-        named = namer.name_all(
-            digests, llm, warehouse=warehouse, table="themes", quarter=quarter, progress=move
-        )
+        named = build_namer(llm, warehouse, "themes", quarter).name(digests, move)
     rows = model.themes
-    audit = pa.table({"theme_id": rows.column("theme_id"), **namer.audit_columns(named, llm)})
+    audit = pa.table({"theme_id": rows.column("theme_id"), **audit_columns(named, llm.cost)})
     for field, attribute in (
         ("name", "name"),
         ("description", "summary"),
@@ -76,7 +74,7 @@ def themes(
             {**_describe(model, rows, config), "seconds": time.perf_counter() - started},
         ),
         "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
-        "theme_naming_audit": (Rows.of(audit, *inputs), namer.describe_audit(audit)),
+        "theme_naming_audit": (Rows.of(audit, *inputs), describe_audit(audit)),
     }
     yield from write_tables(
         context.op_execution_context,
@@ -100,26 +98,6 @@ def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterT
         .append_column("keywords", sizes.column("keywords").take(position))
         .append_column("firm_name", firms.column("firm_name_min").take(names))
     )
-
-
-def _digests(model: ThemeModel, topics: pa.Table) -> list[Digest]:
-    row_of = {t: i for i, t in enumerate(topics.column("topic_id").to_pylist())}
-    names, summaries = topics.column("name").to_pylist(), topics.column("summary").to_pylist()
-    firms = topics.column("firm_name").to_pylist()
-    digests = []
-    for theme, central in zip(model.themes.to_pylist(), model.central_topic_ids, strict=True):
-        rows = [row_of[t] for t in central]
-        digests.append(
-            Digest(
-                id=theme["theme_id"],
-                kind="theme",
-                keywords=tuple(theme["keywords"]),
-                sentences=tuple(summaries[i] for i in rows),
-                names=tuple(names[i] for i in rows),
-                exclude=tuple(sorted({form for i in rows for form in firm_name_forms(firms[i])})),
-            )
-        )
-    return digests
 
 
 def _describe(model: ThemeModel, rows: pa.Table, config: ThemesConfig) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 Shares come from all firms; coherence, stability and recovery, which read sentences, from a sample of them.
 """
 
-import hashlib
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -28,6 +27,7 @@ from ftm_assets.methods.topics.quality import (
     seed_stability,
     theme_measures,
 )
+from ftm_assets.methods.topics.sampling import sampled_firms
 from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
@@ -117,19 +117,6 @@ def topic_quality(
             "seconds": time.perf_counter() - started,
         },
     )
-
-
-def sampled_firms(status: pa.Table, n: int, seed: int, at_least: int = 1) -> list[str]:
-    """Return at most `n` firms with topics and `at_least` so many sentences, sorted.
-
-    By a hash of seed and id: a firm drawn in one quarter is drawn in the next, so that a trend is of topics
-    rather than of samples.
-    """
-    sizes = status.filter(pc.greater(status.column("n_topics"), 0))
-    firms = (
-        sizes.filter(pc.greater_equal(sizes.column("n_sentences"), at_least)).column("firm_id").to_pylist()
-    )
-    return sorted(sorted(firms, key=lambda f: hashlib.blake2b(f"{seed}:{f}".encode()).digest())[:n])
 
 
 def _spoken(sentences: QuarterTable, firms: Sequence[str], columns: Sequence[str]) -> pa.Table:

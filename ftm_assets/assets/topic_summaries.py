@@ -8,13 +8,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ftm_assets.assets.sentence_embeddings import refuse_other_dimension
-from ftm_assets.methods.naming.rules import Digest, Named
+from ftm_assets.methods.naming.audit import audit_columns, describe_audit
+from ftm_assets.methods.naming.digests import MAX_SENTENCES, topic_digests
+from ftm_assets.methods.naming.rules import Named, Namer
 from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.vectors import as_lists, unit
-from ftm_assets.orchestration import namer
 from ftm_assets.orchestration.code_version import code_version
+from ftm_assets.orchestration.dimension import refuse_other_dimension
 from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
+from ftm_assets.orchestration.namer import build_namer, describe
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.tables import TABLES
@@ -30,24 +32,30 @@ class TopicSummariesConfig(SideBySideConfig):
     """
 
     flush_firms: int = Field(default=500, ge=1, description="Firms per part: what a killed step embeds again")
-    max_sentences: int = Field(default=8, ge=1, description="Most central sentences that the namer is shown")
+    max_sentences: int = Field(
+        default=MAX_SENTENCES, ge=1, description="Most central sentences that the namer is shown"
+    )
+
+
+def prepare(task: Task) -> Namer:
+    """Return the namer of the step, having refused an embedder of another dimension than the quarter's."""
+    warehouse, resources = task.inputs["firm_topics"].warehouse, task.resources
+    refuse_other_dimension(warehouse, task.quarter, resources.embedder.dimension())
+    return build_namer(
+        resources.llm, warehouse, "topic_summaries", task.quarter, processes=task.config.processes
+    )
 
 
 def summarise(task: Task) -> Mapping[str, pa.Table]:
     """Name and summarise the group's topics, and embed the summaries."""
     topics = task.read("firm_topics", ["topic_id", "firm_id", "keywords", "representative_sentence_ids"])
-    to_name = digests(topics, task)
-    llm, warehouse = task.resources.llm, task.inputs["firm_topics"].warehouse
-    refuse_other_dimension(warehouse, task.quarter, task.resources.embedder.dimension())
-    named = namer.name_all(
-        to_name,
-        llm,
-        warehouse=warehouse,
-        table="topic_summaries",
-        quarter=task.quarter,
-        processes=task.config.processes,
-        progress=task.progress,
+    digests = topic_digests(
+        topics,
+        task.read("sentences", ["sentence_id", "text"]),
+        known_names(task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"])),
+        max_sentences=task.config.max_sentences,
     )
+    named = task.prepared.name(digests, task.progress)
     ids = {"topic_id": topics.column("topic_id"), "firm_id": topics.column("firm_id")}
     columns = {
         **ids,
@@ -59,7 +67,7 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
     }
     tables = {
         "topic_summaries": pa.table(columns),
-        "topic_naming_audit": pa.table({**ids, **namer.audit_columns(named, llm)}),
+        "topic_naming_audit": pa.table({**ids, **audit_columns(named, task.resources.llm.cost)}),
     }
     return {t: TABLES[t].conform(rows, quarter=task.quarter) for t, rows in tables.items()}
 
@@ -75,28 +83,6 @@ def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDAr
     return unit(total).astype(np.float32)
 
 
-def digests(topics: pa.Table, task: Task) -> list[Digest]:
-    """Return what the namer is shown of each topic, rows of `firm_topics` of the task's firms."""
-    sentences = task.read("sentences", ["sentence_id", "text"])
-    texts = dict(
-        zip(sentences.column("sentence_id").to_pylist(), sentences.column("text").to_pylist(), strict=True)
-    )
-    names = known_names(task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"]))
-    return [
-        Digest(
-            id=topic["topic_id"],
-            kind="topic",
-            keywords=tuple(topic["keywords"]),
-            sentences=tuple(
-                texts[s] for s in topic["representative_sentence_ids"][: task.config.max_sentences]
-            ),
-            exclude=tuple(names.get(topic["firm_id"], ())),
-            group=topic["firm_id"],
-        )
-        for topic in topics.to_pylist()
-    ]
-
-
 def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
     rows = committed.table("topic_summaries", ["topic_id", "name", "summary", "naming_method"])
     methods = {m["values"]: m["counts"] for m in rows.column("naming_method").value_counts().to_pylist()}
@@ -106,12 +92,12 @@ def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
             "naming_methods": methods,
             "preview": preview(rows, ["topic_id", "name", "summary"], 20),
         },
-        "topic_naming_audit": namer.describe_audit(committed.table("topic_naming_audit")),
+        "topic_naming_audit": describe_audit(committed.table("topic_naming_audit")),
     }
 
 
 def _identity(resources: Any) -> Mapping[str, Any]:
-    return {"namer": namer.describe(resources.llm), "embedder": resources.embedder.describe()}
+    return {"namer": describe(resources.llm), "embedder": resources.embedder.describe()}
 
 
 topic_summaries = FanOut(
@@ -121,6 +107,7 @@ topic_summaries = FanOut(
     config=TopicSummariesConfig,
     code_version=CODE_VERSION,
     work=summarise,
+    prepare=prepare,
     identity=_identity,
     describe=_describe,
     resources=frozenset({"embedder", "llm"}),

@@ -1,33 +1,33 @@
-"""Two ways of naming compared on the topics of a quarter: `python -m ftm_assets.methods.naming.evaluation --help`.
+"""Two ways of naming compared on the topics of a quarter: `python -m ftm_assets.cli.naming_comparison --help`.
 
 What belongs here: reading a sample of topics from the warehouse and naming it. The measures are in
-`methods/naming_eval`.
+`methods/naming/evaluation`.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftm_assets.assets.topic_quality import sampled_firms
-from ftm_assets.assets.topic_summaries import TopicSummariesConfig, digests
+from ftm_assets.methods.naming.digests import topic_digests
 from ftm_assets.methods.naming.evaluation import discrimination, form, sheet, verdict
 from ftm_assets.methods.naming.extractive import ExtractiveNamer
+from ftm_assets.methods.text.firm_names import known_names
+from ftm_assets.methods.topics.sampling import sampled_firms
 from ftm_assets.methods.vectors import as_matrix, unit
-from ftm_assets.orchestration import namer
-from ftm_assets.orchestration.fan_out import Task
+from ftm_assets.orchestration.namer import build_namer
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from ftm_assets.methods.naming.rules import Digest
@@ -38,9 +38,7 @@ _INPUTS = ("firm_topics", "sentences", "transcripts", "sentence_topics", "senten
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare two namings, or score a reader's answers; print the measures as a table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ftm_assets.methods.naming.evaluation", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m ftm_assets.cli.naming_comparison", description=__doc__)
     parser.add_argument("--quarter", help="quarter whose topics are named, e.g. 2023Q1")
     parser.add_argument(
         "--namings",
@@ -78,13 +76,10 @@ def _compare(options: argparse.Namespace) -> None:
         raise SystemExit(
             f"firm_status has no firm with topics in {options.quarter}: materialize firm_topics first"
         )
-    inputs = {t: warehouse.quarter(t, options.quarter) for t in _INPUTS}
-    task = Task(
-        options.quarter, tuple(firms), inputs, TopicSummariesConfig(), None, logging.getLogger(__name__)
-    )
-    shown = digests(task.read("firm_topics"), task)
+    inputs = {t: warehouse.quarter(t, options.quarter).read(firms=firms) for t in _INPUTS}
+    shown = topic_digests(inputs["firm_topics"], inputs["sentences"], known_names(inputs["transcripts"]))
     names = {way: _names(way, shown, warehouse, options.quarter) for way in options.namings}
-    topics = _topic_vectors(shown, task)
+    topics = _topic_vectors(shown, inputs)
     groups = [d.group for d in shown]
     _print(
         "| naming | topics | own | others | AUC | nearest | words | one word | duplicates | rules broken |"
@@ -120,18 +115,18 @@ def _names(way: str, shown: Sequence[Digest], warehouse: Warehouse, quarter: str
     llm = LlmResource(model=way)
     if not llm.is_configured():
         raise SystemExit(f"{way}: set LLM_BASE_URL to the endpoint that serves it")
-    named = namer.name_all(shown, llm, warehouse=warehouse, table="topic_summaries", quarter=quarter)
+    named = build_namer(llm, warehouse, "topic_summaries", quarter).name(shown)
     return [(n.name, n.summary) for n in named]
 
 
-def _topic_vectors(shown: Sequence[Digest], task: Task) -> NDArray[np.float64]:
+def _topic_vectors(shown: Sequence[Digest], inputs: Mapping[str, pa.Table]) -> NDArray[np.float64]:
     """Return the mean of the vectors of each topic's sentences at unit length, (n, d)."""
     place = {d.id: i for i, d in enumerate(shown)}
-    vectors = task.read("sentence_embeddings", ["sentence_id", "embedding"])
+    vectors = inputs["sentence_embeddings"]
     rows = {s: i for i, s in enumerate(vectors.column("sentence_id").to_pylist())}
     matrix = as_matrix(vectors.column("embedding"))
     totals = np.zeros((len(shown), matrix.shape[1]))
-    members = task.read("sentence_topics", ["sentence_id", "topic_id"])
+    members = inputs["sentence_topics"]
     pairs = zip(*(members.column(c).to_pylist() for c in ("sentence_id", "topic_id")), strict=True)
     for sentence, topic in pairs:
         if topic in place:
@@ -145,3 +140,7 @@ def _key(page: Path) -> Path:
 
 def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

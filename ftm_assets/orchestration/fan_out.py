@@ -62,6 +62,8 @@ class Task:
     log: Any
     progress: Callable[[int, int], None] = lambda _done, _total: None
     """Called by the work with what is done and all there is, in whatever it counts."""
+    prepared: Any = None
+    """What `FanOut.prepare` returned."""
 
     def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the group's rows of an input table."""
@@ -100,6 +102,8 @@ class FanOut:
     work: Callable[[Task], Mapping[str, pa.Table]]
     """Rows of each table for the task's firms. An exception costs the firm that raises it, except
     `dagster.Failure`, OSError and ImportError, which end the step: the environment failed, not the firm."""
+    prepare: Callable[[Task], Any] = lambda _: None
+    """What all groups of a chunk share, made once per step that has work left, given a task of the chunk."""
     identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     """What besides inputs, code and config the result depends on, from the resources: the model's name."""
     on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
@@ -191,6 +195,7 @@ class FanOut:
                 for t, snapshot in chunk["snapshots"].items()
             }
             config = self.config(**chunk["config"])
+            task = Task(quarter, tuple(chunk["firms"]), inputs, config, context.resources, context.log)
             reused = computed = 0
             is_as_planned = False
             was_told = has_notice()
@@ -205,15 +210,14 @@ class FanOut:
                         if not is_as_planned:
                             self._refuse_other_models(chunk["identity"]["models"], context.resources)
                             is_as_planned = True
+                            task = replace(task, prepared=self.prepare(task))
                         start = reused + computed
 
                         def within(done: int, total: int, start: int = start, n: int = len(group)) -> None:
                             move(start + n * done // max(total, 1), None)
 
-                        task = Task(
-                            quarter, tuple(group), inputs, config, context.resources, context.log, within
-                        )
-                        staging.write(group, *self._compute(task))
+                        part = self._compute(replace(task, firms=tuple(group), progress=within))
+                        staging.write(group, *part)
                         computed += len(group)
                     else:
                         reused += len(group)

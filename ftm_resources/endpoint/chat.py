@@ -1,261 +1,279 @@
-"""One call of the chat client: requests kept in flight, replies parsed, repaired, cached and counted.
-
-How a request reaches the server is `endpoint`'s; what users configure is `llm`'s.
-"""
+"""One call of the chat client: requests kept in flight, replies parsed, repaired, kept and counted."""
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
+import logging
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
 
-from ftm_resources.endpoint.connection import RequestError, in_flight
-from ftm_resources.endpoint.reply_cache import Reply
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from ftm_resources.endpoint.connection import Connection
-    from ftm_resources.endpoint.reply_cache import ReplyCache
+from ftm_resources.endpoint.connection import Connection, RequestError, in_flight
+from ftm_resources.endpoint.reply_cache import MOST_TOKENS, Reply, ReplyCache
 
 T = TypeVar("T")
 Message = dict[str, str]
+Repair = Callable[..., list[Message]]
+"""(messages asked, reply, why it is of no use, cut_off=) to the messages of the request that follows."""
 
-# A reply quoted back in a repair request is cut here: it must not push the prompt out of the context.
-QUOTED_REPLY_CHARACTERS = 600
+_log = logging.getLogger(__name__)
 
-REPAIR = "That reply was not usable: {reason}. Reply again, with the corrected JSON object and nothing else."
-CUT_OFF = "{reason} (it was cut off: be brief)"
+DEFAULT_CONTEXT_TOKENS = 4096
+"""The context of a model whose server does not say."""
 
-ALLOCATIONS_PER_COLLECTION = 50_000
-"""Of the garbage collector, while requests are in flight: at Python's 700 it takes a tenth of the rate."""
+LEARNS_AFTER = 3
+"""So many unusable replies of one kind, and the requests that follow are put otherwise from the start."""
 
+LONGER, LONGEST = 4, 16
+"""Tokens for a reply after one was cut off: times as many as before; times as many as configured at most."""
 
-@dataclass(frozen=True)
-class Completion(Generic[T]):
-    """What became of one request: its value or the error that ended it, and what it took."""
+JUDGED = 100
+"""If most of the first so many replies are unusable, so will the rest be: the endpoint is given up."""
 
-    value: T | None
-    error: RequestError | None
-    is_repaired: bool
-    """Whether the value is of the second reply, the first one being unusable."""
-    is_cached: bool
-    """Whether every reply came from the cache: nothing was sent."""
-    attempts: int
-    """Requests sent now, retries and the repair request included."""
-    tokens_in: int
-    """Of all its replies, cached ones included, as the server counted."""
-    tokens_out: int
-    seconds: float
-    """From request to reply, both replies together; of a cached reply, what it took when it came."""
-    answered_at: float | None
-    """When the last reply came, in seconds since 1970; None without one."""
+STOPPED = "stopped"
+"""Where a reply cache keeps when a run was last stopped for that: what was unusable then is asked again."""
 
 
 @dataclass(frozen=True)
-class _Dialect:
+class Dialect:
     """What beyond plain chat the server is asked for; steps down when it answers 400 or 422."""
 
-    structured: bool
-    no_thinking: bool
+    structured: bool = True
+    no_thinking: bool = False
     tuned: bool = True
     """Whether temperature, seed and max_tokens are sent; some models of OpenAI refuse them."""
+    length: int = 1
+    """Tokens for a reply, in multiples of what is configured."""
 
-    def plainer(self) -> Iterator[_Dialect]:
-        if self.structured:
-            yield _Dialect(structured=False, no_thinking=self.no_thinking)
-        if self.no_thinking:
-            yield _Dialect(structured=False, no_thinking=False)
-        if self.tuned:
-            yield _Dialect(structured=False, no_thinking=False, tuned=False)
+    def plainer(self) -> Iterator[Dialect]:
+        """Yield what to try where the server rejects this one, the least loss first."""
+        yield replace(self, length=1)
+        for structured, no_thinking in ((False, True), (True, False), (False, False)):
+            if structured <= self.structured and no_thinking <= self.no_thinking:
+                yield replace(self, structured=structured, no_thinking=no_thinking)
+        yield Dialect(structured=False)
+        yield Dialect(structured=False, tuned=False)
 
 
 @dataclass
-class _Tally:
-    """What one request has taken so far."""
+class Completion(Generic[T]):
+    """What became of one request: its value or the error that ended it, and what it took."""
 
+    value: T | None = None
+    error: RequestError | None = None
+    """With why and whose fault it is."""
+    reply: Reply | None = None
+    """The last reply; its tokens and seconds are of the one before it too, where it is a repair."""
     attempts: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    seconds: float = 0.0
-    answered_at: float | None = None
-    n_sent: int = 0
-    is_stale: bool = False
-    """Whether its last reply came from the cache, from before the session's `stale_before`."""
+    """Requests sent now, retries and the repair request included; 0 if all came from the cache."""
+    dialect: Dialect | None = None
+    """In which the last reply was asked for, where it was."""
 
-    def add(self, reply: Reply) -> None:
-        self.tokens_in += reply.tokens_in
-        self.tokens_out += reply.tokens_out
-        self.seconds += reply.seconds
-        self.answered_at = reply.arrived_at
+
+@dataclass
+class Learnt:
+    """What a run has learnt of how to ask its model; outlives a single call."""
+
+    dialect: Dialect | None = None
+    refused: set[str] = field(default_factory=set)
+    """Fields of a dialect that the server rejects to have changed."""
+    failures: int = 0
+    """Unusable replies to the dialect that another might have spared."""
+    judged: int = 0
+    unusable: int = 0
+    """Of those judged."""
 
 
 @dataclass
 class Session(Generic[T]):
-    """One call of `complete`: its workers, its results, and the dialect that the server understands."""
+    """One call of `LlmResource.complete`."""
 
     connection: Connection
+    learnt: Learnt
     parameters: dict[str, Any]
     """Model, temperature, seed and max_tokens, sent with each request."""
-    concurrency: int
+    context: int | None
+    """Of the model, in tokens; None: what the server says."""
     requests: Sequence[list[Message]]
     parse: Callable[[int, str], T]
+    repair: Repair
     schema: dict[str, Any] | None
     cache: ReplyCache | None
     stale_before: float
     progress: Callable[[int, int], None] | None
-    results: dict[int, Completion[T]] = field(default_factory=dict)
-    rests: dict[_Dialect, bytes] = field(default_factory=dict)
+    done: dict[int, Completion[T]] = field(default_factory=dict)
+    is_useless: bool = False
+    """Whether the endpoint was given up because most replies are unusable."""
 
     async def run(self) -> list[Completion[T]]:
         """Return what became of each request, in order; EndpointUnavailableError as `LlmResource.complete`."""
-        self.prefix = json.dumps([self.parameters, self.schema], sort_keys=True).encode()
-        self.dialect = _Dialect(
-            structured=self.schema is not None,
-            # Qwen3 thinks aloud unless its chat template is told not to; other servers may reject the argument.
-            no_thinking="qwen3" in self.parameters["model"].lower(),
-        )
+        if self.cache is not None and (stopped := self.cache.get(STOPPED)):
+            self.stale_before = max(self.stale_before, stopped.arrived_at)
         queue = iter(range(len(self.requests)))
+
+        async def work() -> None:
+            # Each worker takes the next request as soon as it is free, so the bound is filled until the end.
+            for index in queue:
+                self.done[index] = await self._complete(index)
+                if self.progress:
+                    self.progress(len(self.done), len(self.requests))
+
         async with self.connection:
-            usual = gc.get_threshold()
-            gc.set_threshold(ALLOCATIONS_PER_COLLECTION, *usual[1:])
             try:
-                await in_flight(lambda: self._work(queue), min(self.concurrency, len(self.requests)))
-            finally:
-                gc.set_threshold(*usual)
-        return [self.results[i] for i in range(len(self.requests))]
+                await in_flight(work, min(self.connection.endpoint.concurrency, len(self.requests)))
+            finally:  # once no worker keeps anything more
+                if self.is_useless and self.cache is not None:
+                    self.cache.put(STOPPED, Reply("", "", 0, 0, 0.0, time.time()))
+        return [self.done[i] for i in range(len(self.requests))]
 
-    async def _work(self, queue: Iterator[int]) -> None:
-        # Each worker takes the next request as soon as it is free, so the bound is filled until the end.
-        for index in queue:
-            tally = _Tally()
-            completion = await self._answer(index, tally, believes_stale=True)
-            if completion.error and tally.is_stale:
-                completion = await self._answer(index, tally, believes_stale=False)
-            self.results[index] = completion
-            if self.progress:
-                self.progress(len(self.results), len(self.requests))
-
-    async def _answer(self, index: int, tally: _Tally, *, believes_stale: bool) -> Completion[T]:
-        asked = messages = self.requests[index]
-        reason = ""
-        for is_repaired in (False, True):
-            try:
-                reply = await self._reply(messages, tally, believes_stale=believes_stale)
-            except RequestError as error:
-                return _completion(None, error, tally)
-            try:
-                return _completion(self.parse(index, reply.text), None, tally, is_repaired=is_repaired)
-            except ValueError as error:
-                reason = str(error)
-            if reply.finish_reason == "length":
-                reason = CUT_OFF.format(reason=reason)
-            quoted = reply.text[:QUOTED_REPLY_CHARACTERS]
-            messages = [
-                *asked,
-                *([{"role": "assistant", "content": quoted}] if quoted.strip() else []),
-                {"role": "user", "content": REPAIR.format(reason=reason)},
-            ]
-        return _completion(
-            None, RequestError(f"unusable reply after one repair: {reason}", "unusable"), tally
-        )
-
-    async def _reply(self, messages: list[Message], tally: _Tally, *, believes_stale: bool) -> Reply:
-        """Return the reply to some messages: the cached one, else the server's, which is then kept."""
-        key, written = "", json.dumps(messages).encode()
-        if self.cache is not None:
-            key = hashlib.sha256(self.prefix + written).hexdigest()[:32]
-            found = self.cache.get(key)
-            if found is not None:
-                tally.is_stale = found.arrived_at < self.stale_before
-                if believes_stale or not tally.is_stale:
-                    tally.add(found)
-                    return found
-        tally.is_stale = False
-        tally.n_sent += 1
-        reply = await self._ask(written, tally)
-        if self.cache is not None:
-            self.cache.put(key, reply)
-        tally.add(reply)
-        return reply
-
-    async def _ask(self, messages: bytes, tally: _Tally) -> Reply:
-        """Ask in the session's dialect, and in plainer ones while the server rejects it; `messages` is JSON."""
-        dialect = self.dialect
+    async def _complete(self, index: int) -> Completion[T]:
+        """Return what became of a request: its kept reply is taken, else it is asked, and once for a repair."""
+        asked = self.requests[index]
+        identity = json.dumps([self.parameters, self.schema, asked], sort_keys=True).encode()
+        key = hashlib.sha256(identity).hexdigest()[:32]
+        done: Completion[T] = Completion(reply=self.cache.get(key) if self.cache is not None else None)
         try:
-            return await self._post(messages, dialect, tally)
-        except RequestError as rejected:
-            if rejected.kind != "rejected":
-                raise
-            for plainer in dialect.plainer():
-                try:
-                    reply = await self._post(messages, plainer, tally)
-                except RequestError as error:
-                    if error.kind != "rejected":
-                        raise
-                    continue
-                # Only now is it known that the dialect was the reason, and not this one prompt.
-                self.dialect = plainer
-                return reply
-            raise
-
-    async def _post(self, messages: bytes, dialect: _Dialect, tally: _Tally) -> Reply:
-        content = b'{"messages": ' + messages + b", " + self._rest(dialect)
-        try:
-            answer = await self.connection.post("/chat/completions", content, total=len(self.requests))
+            unusable = self._parse(index, done)
+            if unusable and (done.reply is None or done.reply.arrived_at < self.stale_before):
+                done.reply = None
+                done.reply = await self._ask(key, asked, done, None)
+                unusable = self._parse(index, done)
+            if unusable and done.reply is not None and not done.reply.is_repair:
+                cut_off = done.reply.finish_reason == "length"
+                messages = self.repair(asked, done.reply.text, unusable, cut_off=cut_off)
+                done.reply = await self._ask(key, messages, done, self._learn(done.reply, done.dialect))
+                unusable = self._parse(index, done)
         except RequestError as error:
-            tally.attempts += error.attempts
-            raise
-        tally.attempts += answer.attempts
-        return _read(answer.data, answer.seconds)
+            done.error = error
+            return done
+        if unusable:
+            done.error = RequestError(f"unusable reply after one repair: {unusable}", "unusable")
+        if done.attempts:
+            self._judge(unusable)
+        return done
 
-    def _rest(self, dialect: _Dialect) -> bytes:
-        """Return a request in a dialect behind its messages, which is the same for all: written once."""
-        if dialect not in self.rests:
-            body: dict[str, Any] = dict(self.parameters)
-            if not dialect.tuned:
-                body = {"model": body["model"], "max_completion_tokens": body["max_tokens"]}
-            if dialect.structured:
-                schema = {"name": "reply", "schema": self.schema, "strict": True}
-                body["response_format"] = {"type": "json_schema", "json_schema": schema}
-            if dialect.no_thinking:
-                body["chat_template_kwargs"] = {"enable_thinking": False}
-            self.rests[dialect] = json.dumps(body).encode().removeprefix(b"{")
-        return self.rests[dialect]
+    def _parse(self, index: int, done: Completion[T]) -> str | None:
+        """Set the value of a reply; return why it has none."""
+        if done.reply is None:
+            return "no reply"
+        try:
+            done.value = self.parse(index, done.reply.text)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    async def _ask(
+        self, key: str, messages: list[Message], done: Completion[T], dialect: Dialect | None
+    ) -> Reply:
+        """Return the reply in a dialect, by default what was learnt, or a plainer one that the server accepts."""
+        await self.connection.wait_until_ready()
+        first, rejected = dialect or self._dialect(), None
+        for tried in dict.fromkeys((first, *first.plainer())):
+            options = self._options(tried, messages)
+            try:
+                data, attempts, seconds = await self.connection.ask(
+                    lambda client, o=options: client.chat.completions.with_raw_response.create(**o),  # type: ignore[misc]
+                    len(self.requests),
+                )
+            except RequestError as error:
+                done.attempts += error.attempts
+                if error.kind != "rejected":
+                    raise
+                rejected = rejected or error
+                continue
+            done.attempts, done.dialect = done.attempts + attempts, tried
+            if rejected is not None:
+                # Only now is it known that the dialect was the reason, and not this one prompt.
+                self.learnt.refused |= {f for f, value in vars(first).items() if value != getattr(tried, f)}
+                if first == self.learnt.dialect:
+                    _log.warning(
+                        "the model's server rejects %s (%s); going on with %s", first, rejected, tried
+                    )
+                    self.learnt.dialect = tried
+            reply = _read(data, seconds, done.reply)
+            if self.cache is not None:
+                self.cache.put(key, reply)
+            return reply
+        assert rejected is not None  # noqa: S101 - at least one was tried
+        self.connection.count_refusal(rejected.reason, len(self.requests))
+        raise RequestError(rejected.reason, "rejected")
+
+    def _dialect(self) -> Dialect:
+        if self.learnt.dialect is None:
+            # Qwen3 thinks aloud unless its chat template is told not to; other servers may reject the argument.
+            thinks = "qwen3" in f"{self.parameters['model']} {self._served()[1]}".lower()
+            self.learnt.dialect = Dialect(structured=self.schema is not None, no_thinking=thinks)
+        return self.learnt.dialect
+
+    def _served(self) -> tuple[int | None, str]:
+        return self.connection.health.models.get(self.parameters["model"], (None, ""))
+
+    def _options(self, dialect: Dialect, messages: list[Message]) -> dict[str, Any]:
+        asked = self.parameters["max_tokens"]
+        # What the prompt leaves of the context, at three bytes a token.
+        context = self.context or self._served()[0] or DEFAULT_CONTEXT_TOKENS
+        room = context - sum(len(m["content"].encode()) for m in messages) // 3
+        tokens = max(asked, min(asked * dialect.length, room))
+        if not dialect.tuned:
+            return {"model": self.parameters["model"], "messages": messages, "max_completion_tokens": tokens}
+        options = {**self.parameters, "messages": messages, "max_tokens": tokens}
+        if dialect.structured:
+            schema = {"name": "reply", "schema": self.schema, "strict": True}
+            options["response_format"] = {"type": "json_schema", "json_schema": schema}
+        if dialect.no_thinking:
+            options["extra_body"] = {"chat_template_kwargs": {"enable_thinking": False}}
+        return options
+
+    def _learn(self, reply: Reply, used: Dialect | None) -> Dialect:
+        """Return how to ask for the repair of an unusable reply; after a few of a kind the rest is asked so too."""
+        learnt, used = self.learnt, used or self._dialect()
+        better = used
+        if reply.thinks and "no_thinking" not in learnt.refused:
+            better = replace(better, no_thinking=True)
+        if reply.finish_reason == "length" and "length" not in learnt.refused:
+            better = replace(better, length=min(LONGER * used.length, LONGEST))
+        if better != used and used == learnt.dialect:
+            learnt.failures += 1
+            if learnt.failures >= LEARNS_AFTER:
+                _log.warning("replies are thoughts or cut off; going on with %s", better)
+                learnt.dialect, learnt.failures = better, 0
+        return better
+
+    def _judge(self, unusable: str | None) -> None:
+        learnt = self.learnt
+        learnt.judged += 1
+        learnt.unusable += unusable is not None
+        if learnt.judged == JUDGED and learnt.unusable > JUDGED // 2:
+            self.is_useless, n = True, learnt.unusable
+            learnt.judged = learnt.unusable = 0
+            self.connection.give_up(
+                f"gave no usable reply to {n} of the first {JUDGED} requests; last: {unusable}"
+            )
 
 
-def _read(data: Any, seconds: float) -> Reply:
+def _read(data: Any, seconds: float, before: Reply | None) -> Reply:
     """Return the reply in a completion; an empty one where it is null or the body of another shape."""
-    text, finish_reason, tokens = "", "", (0, 0)
-    if isinstance(data, dict):
-        choices, usage = data.get("choices"), data.get("usage")
-        first = choices[0] if isinstance(choices, list) and choices else None
-        if isinstance(first, dict):
-            finish_reason = str(first.get("finish_reason") or "")
-            message = first.get("message")
-            content = message.get("content") if isinstance(message, dict) else None
-            # A lone half of a surrogate pair is no text that a file or a table can hold.
-            text = content.encode("utf-8", "replace").decode() if isinstance(content, str) else ""
-        if isinstance(usage, dict):
-            found = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
-            tokens = tuple(n if isinstance(n, int) and n > 0 else 0 for n in found)  # type: ignore[assignment]
-    return Reply(text, finish_reason, tokens[0], tokens[1], seconds, time.time())
-
-
-def _completion(
-    value: T | None, error: RequestError | None, tally: _Tally, *, is_repaired: bool = False
-) -> Completion[T]:
-    return Completion(
-        value=value,
-        error=error,
-        is_repaired=is_repaired and error is None,
-        is_cached=tally.n_sent == 0,
-        attempts=tally.attempts,
-        tokens_in=tally.tokens_in,
-        tokens_out=tally.tokens_out,
-        seconds=tally.seconds,
-        answered_at=tally.answered_at,
+    data = data if isinstance(data, dict) else {}
+    choices, usage = data.get("choices"), data.get("usage")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = choice.get("message")
+    said = {k: v for k, v in message.items() if isinstance(v, str)} if isinstance(message, dict) else {}
+    thought = said.get("reasoning_content") or said.get("reasoning") or ""
+    finish_reason = "length" if choice.get("finish_reason") == "length" else "stop"
+    # Some servers put the answer of a model that does not think where thoughts belong.
+    text = said.get("content") or (thought if finish_reason != "length" else "")
+    counts = [usage.get(k) if isinstance(usage, dict) else 0 for k in ("prompt_tokens", "completion_tokens")]
+    n_in, n_out = (n if type(n) is int and 0 <= n <= MOST_TOKENS // 2 else 0 for n in counts)
+    return Reply(
+        # A lone half of a surrogate pair is no text that a file or a table can hold.
+        text=text.encode("utf-8", "replace").decode(),
+        finish_reason=finish_reason,
+        tokens_in=n_in + (before.tokens_in if before else 0),
+        tokens_out=n_out + (before.tokens_out if before else 0),
+        seconds=seconds + (before.seconds if before else 0.0),
+        arrived_at=time.time(),
+        thinks=bool(thought) or "<think" in text,
+        is_repair=before is not None,
     )

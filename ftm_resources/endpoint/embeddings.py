@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,24 +24,22 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 8000
 """A longer text is embedded by its beginning, as it is by a model here: about 2,000 tokens."""
 
+MAX_BYTES_PER_TEXT = 2**18
+"""Of a reply: twice a vector of 8,192 numbers, written out."""
+
 
 class RemoteEmbedder:
     """Texts to vectors by POST /embeddings, in batches, several in flight."""
 
     def __init__(self, endpoint: Endpoint, model: str, batch_texts: int) -> None:
-        self._endpoint = endpoint
-        self._model = model
-        self._batch_texts = batch_texts
+        self._endpoint, self._model, self._batch_texts = endpoint, model, batch_texts
         self._health = Health()
-        self._encoding: str | None = "base64"
+        self._encoding: Literal["base64", "float"] = "base64"
         self._dimension: int | None = None
 
     async def dimension(self) -> int:
         """Return the length of a vector: asked of the server once, with a text of one word."""
-        if self._dimension is None:
-            await self.embed(["Revenue"], lambda _done, _total: None)
-        assert self._dimension is not None  # noqa: S101 - a batch has come
-        return self._dimension
+        return self._dimension or (await self.embed(["Revenue"], lambda _done, _total: None)).shape[1]
 
     async def embed(self, texts: Sequence[str], progress: Callable[[int, int], None]) -> NDArray[np.float32]:
         """Return the vectors as the server gives them: float32 (n, dimension), in order.
@@ -59,7 +55,7 @@ class RemoteEmbedder:
             nonlocal done
             for start in queue:
                 batch = [t[:MAX_CHARACTERS] for t in texts[start : start + self._batch_texts]]
-                found[start] = await self._ask(connection, batch, len(starts))
+                found[start] = self._read(await self._ask(connection, batch, len(starts)), len(batch))
                 done += len(batch)
                 progress(done, len(texts))
 
@@ -67,43 +63,47 @@ class RemoteEmbedder:
             await in_flight(work, min(self._endpoint.concurrency, len(starts)))
         return np.concatenate([found[s] for s in starts]) if texts else np.empty((0, 0), np.float32)
 
-    async def _ask(self, connection: Connection, texts: list[str], total: int) -> NDArray[np.float32]:
-        body: dict[str, Any] = {"model": self._model, "input": texts}
+    async def _ask(self, connection: Connection, texts: list[str], total: int) -> Any:
+        async def ask(encoding: Literal["base64", "float"]) -> Any:
+            data, _, _ = await connection.ask(
+                lambda client: client.embeddings.with_raw_response.create(
+                    model=self._model, input=texts, encoding_format=encoding
+                ),
+                total,
+            )
+            return data
+
         try:
             try:
-                encoding = {"encoding_format": self._encoding} if self._encoding else {}
-                content = json.dumps({**body, **encoding}).encode()
-                answer = await connection.post("/embeddings", content, total=total)
+                return await ask(self._encoding)
             except RequestError as error:
-                if error.kind != "rejected" or self._encoding is None:
+                if error.kind != "rejected" or self._encoding == "float":
                     raise
-                answer = await connection.post("/embeddings", json.dumps(body).encode(), total=total)
-                self._encoding = None
+                data, self._encoding = await ask("float"), "float"
+                return data
         except RequestError as error:
             raise EndpointUnavailableError(
                 f"{self._endpoint.where()} embedded no text: {error.reason}"
             ) from None
-        vectors = self._read(answer.data, len(texts))
-        if self._dimension is None:
-            self._dimension = vectors.shape[1]
-        if vectors.shape[1] != self._dimension:
-            raise EndpointUnavailableError(
-                f"{self._endpoint.where()} gave vectors of {self._dimension} dimensions before and of "
-                f"{vectors.shape[1]} now: the model was changed in the middle. Materialize the asset again."
-            )
-        return vectors
 
     def _read(self, data: Any, n: int) -> NDArray[np.float32]:
+        where = self._endpoint.where()
         try:
-            rows = sorted(data["data"], key=lambda row: int(row["index"]))
-            if [row["index"] for row in rows] != list(range(n)):
+            rows = {row["index"]: _vector(row["embedding"]) for row in data["data"]}
+            vectors = np.stack([rows.pop(i) for i in range(n)])
+            if rows:
                 raise ValueError("not one vector per text")
-            vectors = np.stack([_vector(row["embedding"]) for row in rows])
-        except (KeyError, TypeError, ValueError, binascii.Error) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise EndpointUnavailableError(
-                f"{self._endpoint.where()} replied with no embeddings ({type(error).__name__}: {error}): does it "
-                f"serve {self._model!r} for /v1/embeddings? vLLM wants --task embed"
+                f"{where} returned no embeddings ({type(error).__name__}: {error}): does it serve {self._model!r} "
+                "for /v1/embeddings? vLLM wants --task embed"
             ) from None
+        self._dimension = self._dimension or vectors.shape[1]
+        if vectors.shape[1] != self._dimension:
+            raise EndpointUnavailableError(
+                f"{where} gave vectors of {self._dimension} dimensions before and of {vectors.shape[1]} now: the model "
+                "was changed in the middle. Materialize the asset again"
+            )
         return vectors
 
 
@@ -112,5 +112,5 @@ def _vector(value: Any) -> NDArray[np.float32]:
         return np.frombuffer(base64.b64decode(value, validate=True), "<f4").astype(np.float32)
     vector = np.array(value, np.float32)
     if vector.ndim != 1 or not len(vector):
-        raise ValueError("a vector that is no list of numbers")
+        raise ValueError("a vector that is not a list of numbers")
     return vector

@@ -5,7 +5,6 @@ What a prompt says and what a good reply is belong to the caller.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -13,19 +12,17 @@ from dagster import ConfigurableResource
 from pydantic import Field, PrivateAttr
 
 from ftm_resources import settings
-from ftm_resources.endpoint.chat import QUOTED_REPLY_CHARACTERS, Completion, Message, Session
+from ftm_resources.endpoint.chat import DEFAULT_CONTEXT_TOKENS, Completion, Learnt, Message, Repair, Session
 from ftm_resources.endpoint.connection import Connection, Endpoint, EndpointUnavailableError, Health, run
 from ftm_resources.endpoint.reply_cache import Reply, ReplyCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from ftm_resources.warehouse import Warehouse
+    from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
 
-DEFAULT_CONTEXT_TOKENS = 4096
-"""The context of a model whose server does not say."""
+MAX_REPLY_BYTES = 2**20
+"""Far more than any reply of so many tokens takes, with a model's thoughts."""
 
 CONTEXT_KEY = "context"
 """Where a reply cache keeps what the server said of the model's context."""
@@ -34,34 +31,35 @@ CONTEXT_KEY = "context"
 class LlmResource(ConfigurableResource):
     """Chat completions from the OpenAI-compatible endpoint at LLM_BASE_URL.
 
-    408, 409, 429 (honouring Retry-After), 5xx, resets and time-outs are retried, exponentially with jitter,
-    within a budget per request and per run. 401, 403 and 404 fail at once. A reply that does not parse gets
-    one repair request.
+    408, 409, 429 (honouring Retry-After), 5xx, resets and time-outs are retried, exponentially with jitter, within
+    a budget per request and per run. 401, 403 and 404 fail at once. An unusable reply gets one repair request.
     """
 
     base_url: str | None = Field(default=None, description="Endpoint, ending in /v1; default: LLM_BASE_URL")
     model: str | None = Field(default=None, description="Model to ask for; default: LLM_MODEL")
     api_key: str | None = Field(
-        default=None, repr=False, description="Give it as EnvVar, never as text; default: LLM_API_KEY"
+        default=None, repr=False, description="As EnvVar, not as text; default: LLM_API_KEY"
     )
     concurrency: int = Field(default=64, ge=1, description="Requests in flight")
     max_retries: int = Field(default=5, ge=0, description="Retries per request")
     retry_budget: float = Field(
         default=1.0,
         ge=0,
-        description="Retries per request that a run may make on average (beyond 10 per place in flight) "
-        "before the endpoint counts as down",
+        description="Retries per request on average, beyond 10 per place in flight, before giving up",
     )
-    connect_seconds: float = Field(default=10.0, gt=0, description="Time-out of connecting")
-    read_seconds: float = Field(default=120.0, gt=0, description="Time-out of waiting for bytes of a reply")
+    read_seconds: float = Field(
+        default=120.0, gt=0, description="Time from a request to the last byte of its reply"
+    )
     startup_seconds: float = Field(
-        default=900.0, ge=0, description="How long to wait for a server that does not answer yet"
+        default=900.0, ge=0, description="How long to wait for a server that is starting"
     )
-    max_tokens: int = Field(default=300, ge=1, description="Tokens of a reply")
+    max_tokens: int = Field(
+        default=300, ge=1, description="Tokens of a reply; up to 16 times as many if it is cut off"
+    )
     context_tokens: int | None = Field(
         default=None,
         ge=1024,
-        description="Context of the model as served; default: what the server says (max_model_len), else 4096",
+        description="Context of the model; default: what the server says (max_model_len), else 4096",
     )
     seed: int = Field(default=0, description="Seed sent with each request; temperature is 0")
     price_in: float | None = Field(default=None, ge=0, description="USD per million tokens of prompts")
@@ -71,7 +69,7 @@ class LlmResource(ConfigurableResource):
         description="When the endpoint is down for good: fail the run, or return errors for the rest",
     )
     _health: Health = PrivateAttr(default_factory=Health)
-    _caches: dict[str, ReplyCache] = PrivateAttr(default_factory=dict)
+    _learnt: Learnt = PrivateAttr(default_factory=Learnt)
 
     def is_configured(self) -> bool:
         """Return whether there is an endpoint to ask."""
@@ -90,13 +88,27 @@ class LlmResource(ConfigurableResource):
             "max_tokens": self.max_tokens,
         }
 
-    def prompt_tokens(self, cache: ReplyCache | None = None) -> int:
-        """Return the tokens that a prompt may take so that a repair request still fits the context.
+    def context(self, cache: ReplyCache | None = None) -> int:
+        """Return the model's context in tokens: what is configured, else what the server says.
 
-        The context is what is configured, else what the server says; while the server does not answer, what
-        it said when `cache` was filled, so that a run with nothing new to ask needs no server. Else it waits.
+        While the server does not answer, what it said when `cache` was filled: a run with nothing new to ask
+        needs no server. Else it is waited for.
         """
-        return self._context(cache) - 2 * self.max_tokens - QUOTED_REPLY_CHARACTERS // 3
+        if self.context_tokens is not None:
+            return self.context_tokens
+        kept = cache.get(CONTEXT_KEY) if cache is not None else None
+
+        async def look() -> None:
+            async with self._connection() as connection:
+                await connection.wait_until_ready(patient=kept is None)
+
+        run(look())
+        if not self._health.is_ready and kept is not None:
+            return int(kept.text)
+        context = self._health.models.get(self.model_name(), (None, ""))[0] or DEFAULT_CONTEXT_TOKENS
+        if cache is not None and self._health.is_ready and (kept is None or kept.text != str(context)):
+            cache.put(CONTEXT_KEY, Reply(str(context), "", 0, 0, 0.0, time.time()))
+        return context
 
     def cost(self, tokens_in: int, tokens_out: int) -> float | None:
         """Return USD at the configured prices; None where none is configured."""
@@ -104,20 +116,11 @@ class LlmResource(ConfigurableResource):
             return None
         return (tokens_in * (self.price_in or 0.0) + tokens_out * (self.price_out or 0.0)) / 1e6
 
-    def cache(
-        self, warehouse: Warehouse, table: str, quarter: str, identity: Mapping[str, Any]
-    ) -> ReplyCache:
-        """Return the reply cache of this table's quarter, opened once per run and process."""
-        key = json.dumps([warehouse.root, table, quarter, dict(identity)], sort_keys=True)
-        if key not in self._caches:
-            self._caches.clear()  # a quarter's replies at a time are enough to hold
-            self._caches[key] = ReplyCache(warehouse, table, quarter, identity)
-        return self._caches[key]
-
     def complete(
         self,
         requests: Sequence[list[Message]],
         parse: Callable[[int, str], T],
+        repair: Repair,
         *,
         schema: dict[str, Any] | None = None,
         cache: ReplyCache | None = None,
@@ -126,67 +129,40 @@ class LlmResource(ConfigurableResource):
     ) -> list[Completion[T]]:
         """Return, in order, what `parse(index, reply)` made of the reply to each request, or its error.
 
-        `parse` raises ValueError on a reply it cannot use; its message goes into one repair request. `schema`
-        is the JSON schema of a reply, sent as response_format until the server rejects it. Replies are taken
-        from `cache` and kept in it; one that `parse` cannot use, and that came before `stale_before` (seconds
-        since 1970), is asked for again. `progress` is called with (done, total). Safe to call with or without
-        a running event loop.
+        `parse` raises ValueError on a reply it cannot use; `repair` writes the one request that then follows.
+        `schema` is the JSON schema of a reply, sent until the server rejects it. Replies are taken from `cache` and
+        kept in it; one that `parse` cannot use, and that came before `stale_before` (seconds since 1970), is asked
+        for again. `progress` is called with (done, total). Safe to call with or without a running event loop.
 
         Raises EndpointUnavailableError when the endpoint is not configured, refuses the key or the model, or
-        (with `on_llm_failure="fail"`) has stopped answering.
+        (with `on_llm_failure="fail"`) has stopped answering or gives nothing usable.
         """
         if not self.is_configured():
             raise EndpointUnavailableError("no LLM endpoint: set LLM_BASE_URL, e.g. http://localhost:8000/v1")
         if not requests:
             return []
+        session = Session(
+            self._connection(), self._learnt, self.parameters(), self.context_tokens, requests, parse, repair, schema,
+            cache, stale_before, progress,
+        )  # fmt: skip
         try:
-            return run(self._session(requests, parse, schema, cache, stale_before, progress))
+            return run(session.run())
         finally:
             if cache is not None:
                 cache.flush()
 
-    def _context(self, cache: ReplyCache | None) -> int:
-        if self.context_tokens is not None:
-            return self.context_tokens
-        remembered = cache.get(CONTEXT_KEY) if cache is not None else None
-
-        async def look() -> None:
-            async with self._connection() as connection:
-                if not await connection.look() and remembered is None:
-                    await connection.wait_until_ready()
-
-        if not self._health.is_ready and self._health.down is None:
-            run(look())
-        if not self._health.is_ready and remembered is not None:
-            return int(remembered.text)
-        context = self._health.models.get(self.model_name()) or DEFAULT_CONTEXT_TOKENS
-        if (
-            cache is not None
-            and self._health.is_ready
-            and (not remembered or remembered.text != str(context))
-        ):
-            cache.put(CONTEXT_KEY, Reply(str(context), "", 0, 0, 0.0, time.time()))
-        return context
-
-    async def _session(
-        self, requests: Sequence[list[Message]], parse: Callable[[int, str], T], *rest: Any
-    ) -> list[Completion[T]]:
-        session = Session(self._connection(), self.parameters(), self.concurrency, requests, parse, *rest)
-        return await session.run()
-
     def _connection(self) -> Connection:
-        endpoint = Endpoint(
-            url=(self.base_url or settings.current().llm_base_url or "").rstrip("/"),
-            key=self.api_key or settings.secret(settings.current().llm_api_key),
-            what="LLM endpoint",
-            settings="LLM",
+        endpoint = Endpoint.configured(
+            "LLM",
+            self.base_url,
+            self.api_key,
             concurrency=self.concurrency,
             max_retries=self.max_retries,
             retry_budget=self.retry_budget,
-            connect_seconds=self.connect_seconds,
             read_seconds=self.read_seconds,
             startup_seconds=self.startup_seconds,
-            otherwise=": replies that had come are kept. Or set on_llm_failure=degrade",
+            max_bytes=MAX_REPLY_BYTES,
+            advice=". Replies that came are kept: mend it and run again. Or set on_llm_failure=degrade",
             degrades=self.on_llm_failure == "degrade",
         )
         return Connection(endpoint, self._health)

@@ -1,6 +1,6 @@
 """The embedder: texts to unit vectors with a sentence-transformers model, by default the bundled MiniLM.
 
-With FTM_EMBEDDING_BASE_URL the model is an endpoint's; see `remote_embedder`.
+With FTM_EMBEDDING_BASE_URL the model is an endpoint's; see `endpoint/embeddings`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import Field, PrivateAttr
 
 from ftm_resources import settings
 from ftm_resources.endpoint.connection import Endpoint, run
-from ftm_resources.endpoint.embeddings import RemoteEmbedder
+from ftm_resources.endpoint.embeddings import MAX_BYTES_PER_TEXT, RemoteEmbedder
 from ftm_resources.models import batches, loading
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models.loading import LoadedModel, Progress
@@ -71,7 +71,9 @@ class Embedder(ConfigurableResource):
     concurrency: int = Field(default=32, ge=1, description="Requests in flight to an endpoint")
     batch_texts: int = Field(default=64, ge=1, description="Texts per request to an endpoint")
     max_retries: int = Field(default=5, ge=0, description="Retries per request to an endpoint")
-    read_seconds: float = Field(default=120.0, gt=0, description="Time-out of waiting for bytes of a reply")
+    read_seconds: float = Field(
+        default=120.0, gt=0, description="Time-out from a request to the last byte of its reply"
+    )
     startup_seconds: float = Field(
         default=900.0, ge=0, description="How long to wait for an endpoint that does not answer yet"
     )
@@ -137,17 +139,15 @@ class Embedder(ConfigurableResource):
                 "FTM_EMBEDDING_BASE_URL is set, FTM_EMBEDDING_MODEL is not: say which model it serves"
             )
         if self._asked is None:
-            endpoint = Endpoint(
-                url=url.rstrip("/"),
-                key=self.api_key or settings.secret(settings.current().ftm_embedding_api_key),
-                what="embedding endpoint",
-                settings="FTM_EMBEDDING",
+            endpoint = Endpoint.configured(
+                "FTM_EMBEDDING",
+                self.base_url,
+                self.api_key,
                 concurrency=self.concurrency,
                 max_retries=self.max_retries,
-                retry_budget=1.0,
-                connect_seconds=10.0,
                 read_seconds=self.read_seconds,
                 startup_seconds=self.startup_seconds,
+                max_bytes=2**20 + MAX_BYTES_PER_TEXT * self.batch_texts,
             )
             self._asked = RemoteEmbedder(endpoint, self.model_name(), self.batch_texts)
         return self._asked

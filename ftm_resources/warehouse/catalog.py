@@ -18,6 +18,7 @@ from ftm_resources.warehouse.damage import reporting_damaged_metadata
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.iceberg_schema import iceberg_schema
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
+from ftm_resources.warehouse.schemas import iceberg_schema
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog

@@ -1,5 +1,5 @@
 from benchmarks.naming import _served, rate, topics
-from ftm_assets.methods.naming.by_model import build_messages, count_tokens
+from ftm_assets.methods.naming.prompts import build_messages, count_tokens
 
 
 def test_the_rate_of_naming_is_put_beside_the_ideal_one():

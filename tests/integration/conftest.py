@@ -13,7 +13,8 @@ from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.warehouse import Warehouse
 
 SAMPLE_QUARTER = "2023Q1"
-SAMPLE_FIRMS = 20
+SAMPLE_FIRMS = 12
+"""As few as still make themes across firms and keep every check; a run takes time in proportion."""
 
 
 class Deployment:

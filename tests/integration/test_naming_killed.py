@@ -17,9 +17,9 @@ TOPICS, IN_FLIGHT = 400, 16
 
 NAMING = """
 import json, os, sys
-from ftm_assets.orchestration import namer
-from ftm_assets.methods.naming.rules import by_model
+from ftm_assets.methods.naming import by_model
 from ftm_assets.methods.naming.rules import Digest
+from ftm_assets.orchestration.namer import build_namer
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.warehouse import Warehouse
 
@@ -34,9 +34,7 @@ def noted(text, digest):
 by_model.parse_reply = noted
 digests = [Digest(str(i), "topic", (f"cost {i}", "freight"), (f"Costs rose {i}.",)) for i in range(topics)]
 llm = LlmResource(base_url=url, model="test-model", concurrency=in_flight)
-named = namer.name_all(
-    digests, llm, warehouse=Warehouse(path=root), table="topic_summaries", quarter="2023Q1"
-)
+named = build_namer(llm, Warehouse(path=root), "topic_summaries", "2023Q1").name(digests)
 print(json.dumps([[n.name, n.audit.outcome, n.audit.is_cached] for n in named]))
 """
 

@@ -10,6 +10,7 @@ import pytest
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.tables import TABLES
+from ftm_resources.tables.catalogue import SCORE
 from ftm_resources.warehouse.fingerprint import fingerprint
 
 from .conftest import SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, failures
@@ -75,6 +76,14 @@ def test_the_scores_are_those_of_the_sentences(db: duckdb.DuckDBPyConnection):
     )
 
 
+@pytest.mark.parametrize("table", ["sentiment_scores", "firm_theme_sentiment", "theme_sentiment"])
+def test_python_and_dbt_score_by_the_formula_of_the_contract(db: duckdb.DuckDBPyConnection, table: str):
+    assert TABLES[table].column("score").doc == SCORE
+    assert one(db, f"SELECT count(*) FROM {table} WHERE abs(score - {SCORE}) < 1e-12") == one(
+        db, f"SELECT count(*) FROM {table}"
+    )
+
+
 def test_a_theme_traces_down_to_the_spoken_sentence(db: duckdb.DuckDBPyConnection):
     spoken = db.execute("""
         SELECT t.text, s.text, t.speaker_type FROM theme_topics
@@ -113,7 +122,11 @@ def test_a_second_run_leaves_the_same_rows(sample: Sample):
 
 
 def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
-    """Adjusted Rand index, over topics mostly about one planted theme, of found against planted themes."""
+    """Adjusted Rand index, over topics mostly about one planted theme, of found against planted themes.
+
+    With other seeds of the clustering these firms reach 0.54 to 0.59 (8 seeds), and other draws of twelve firms
+    0.49 to 0.60; twenty reach 0.62 to 0.65.
+    """
     from sklearn.metrics import adjusted_rand_score
 
     db.register("truth", pa.concat_tables(SampleSource(SAMPLE_FIRMS).truth(SAMPLE_QUARTER)))
@@ -128,8 +141,8 @@ def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
         SELECT planted, m.theme_id FROM mostly JOIN theme_topics m USING (topic_id)
         WHERE part > 0.5 AND planted IS NOT NULL AND m.theme_id IS NOT NULL""").fetchall()
     planted, found = zip(*rows, strict=True)
-    assert len(rows) > 80
-    assert adjusted_rand_score(planted, found) > 0.35
+    assert len(rows) > 120
+    assert adjusted_rand_score(planted, found) > 0.5
 
 
 def test_metadata_answers_whether_it_went_well(sample: Sample):
@@ -145,19 +158,24 @@ def test_metadata_answers_whether_it_went_well(sample: Sample):
     assert events["sentence_sentiment"]["models"].value["sentiment"]["is_degraded"] is True
 
 
-def test_the_real_calls_run_whole(earnings21: Path, tmp_path: Path):
-    source = ConfiguredSource(kind="files", path=str(earnings21))
-    deployment = Deployment(tmp_path, source)
-    result = deployment.run("2020Q2")
-    assert result.success, failures(result)
-    assert deployment.warehouse.read("firm_status", "2020Q2").num_rows == 5
+@pytest.fixture(scope="module")
+def real_calls(tmp_path_factory: pytest.TempPathFactory, earnings21: Path) -> Deployment:
+    """An empty deployment that reads the real calls; each test has a quarter of its own."""
+    return Deployment(
+        tmp_path_factory.mktemp("real_calls"), ConfiguredSource(kind="files", path=str(earnings21))
+    )
 
 
-def test_a_quarter_without_calls_gives_empty_tables(tmp_path: Path, earnings21: Path):
-    deployment = Deployment(tmp_path, ConfiguredSource(kind="files", path=str(earnings21)))
-    result = deployment.run("2001Q1")
+def test_the_real_calls_run_whole(real_calls: Deployment):
+    result = real_calls.run("2020Q2")
     assert result.success, failures(result)
-    assert all(deployment.warehouse.read(t, "2001Q1").num_rows == 0 for t in TABLES)
+    assert real_calls.warehouse.read("firm_status", "2020Q2").num_rows == 5
+
+
+def test_a_quarter_without_calls_gives_empty_tables(real_calls: Deployment):
+    result = real_calls.run("2001Q1")
+    assert result.success, failures(result)
+    assert all(real_calls.warehouse.read(t, "2001Q1").num_rows == 0 for t in TABLES)
 
 
 def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path):

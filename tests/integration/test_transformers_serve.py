@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ftm_assets.methods.naming.audit import audit_columns
 from ftm_assets.methods.naming.extractive import name_extractively
 from ftm_assets.methods.naming.rules import Digest
-from ftm_assets.orchestration import namer
+from ftm_assets.orchestration.namer import build_namer, reply_cache
 from ftm_resources.endpoint.llm import LlmResource
-from ftm_resources.endpoint.reply_cache import ReplyCache
 from ftm_resources.warehouse import Warehouse
 
 pytestmark = pytest.mark.integration
@@ -103,7 +103,7 @@ def test_every_topic_falls_back_cleanly(served: tuple[str, str], tmp_path: Path)
     url, model = served
     warehouse = Warehouse(path=str(tmp_path))
     llm = LlmResource(base_url=url, model=model, max_tokens=48, startup_seconds=120, concurrency=4)
-    named = namer.name_all(TOPICS, llm, warehouse=warehouse, table="topic_summaries", quarter="2023Q1")
+    named = build_namer(llm, warehouse, "topic_summaries", "2023Q1").name(TOPICS)
     for digest, found in zip(TOPICS, named, strict=True):
         expected = name_extractively(digest)
         assert (found.name, found.summary) == (expected.name, expected.summary)
@@ -112,11 +112,11 @@ def test_every_topic_falls_back_cleanly(served: tuple[str, str], tmp_path: Path)
         assert found.audit.attempts == 2
         assert found.audit.tokens_out > 0
         assert found.audit.reason.isprintable()
-    columns = namer.audit_columns(named, llm)
+    columns = audit_columns(named, llm.cost)
     assert all(reason.isprintable() for reason in columns["reason"].to_pylist())
     # It was noise indeed: what was kept holds characters that no table may.
-    replies = ReplyCache(warehouse, "topic_summaries", "2023Q1", namer.describe(llm))
+    replies = reply_cache(llm, warehouse, "topic_summaries", "2023Q1")
     replies.get("")
     texts = [r.text for key, r in (replies._replies or {}).items() if key != "context"]
-    assert len(texts) == 2 * len(TOPICS)
+    assert len(texts) == len(TOPICS)
     assert not any(text.isprintable() and text.isascii() for text in texts)

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from ftm_assets.methods.naming.rules import Digest
-from ftm_assets.orchestration import namer
+from ftm_assets.orchestration.namer import build_namer
 from ftm_resources import settings
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.warehouse import Warehouse
@@ -105,8 +105,7 @@ def llm(vllm):
 
 
 def name(llm, tmp_path):
-    warehouse = Warehouse(path=str(tmp_path))
-    return namer.name_all(TOPICS, llm, warehouse=warehouse, table="topic_summaries", quarter="2023Q1")
+    return build_namer(llm, Warehouse(path=str(tmp_path)), "topic_summaries", "2023Q1").name(TOPICS)
 
 
 def finished(metrics):
@@ -132,9 +131,7 @@ def test_prompts_fit_the_length_that_the_server_was_started_with(llm, vllm, tmp_
     prompts = [sum(len(m["content"]) for m in body["messages"]) for body in vllm.bodies]
     # At three characters to a token, less than what a prompt of 4,096 tokens would hold.
     assert max(prompts) < 3 * 2048
-    wide = llm.model_copy(update={"context_tokens": 8192})
-    wide.prompt_tokens()
-    assert wide.prompt_tokens() - llm.prompt_tokens() == 8192 - 2048
+    assert llm.context() == 2048
 
 
 @pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
@@ -196,7 +193,7 @@ def test_a_live_vllm_keeps_what_is_relied_upon(live, tmp_path):
     (row,) = (m for m in json.loads(get("/v1/models"))["data"] if m["id"] == live.model_name())
     if row.get("owned_by") != "vllm":
         pytest.skip("not vLLM")
-    assert live.prompt_tokens() == row["max_model_len"] - 2 * live.max_tokens - 200
+    assert live.context() == row["max_model_len"]
     assert get("/health") == ""
     before = finished(get("/metrics"))
     named = name(live, tmp_path)

@@ -1,7 +1,6 @@
 """How good names are: measures that need no reader, and a sheet on which a reader compares two blind.
 
-`python -m ftm_assets.methods.naming.evaluation` compares two ways of naming on the topics of a quarter; where those
-come from is `naming_comparison`'s.
+`ftm names compare` compares two ways of naming on the topics of a quarter; reading those is its module's.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import csv
 import html
 import io
 import random
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -186,9 +184,3 @@ def verdict(key: str, answers: str) -> Verdict:
     decided = sum(chosen.values())
     p = float(binomtest(max(chosen.values(), default=0), decided).pvalue) if decided else 1.0
     return Verdict(chosen, undecided, p)
-
-
-if __name__ == "__main__":
-    from ftm_assets.cli.naming_comparison import main
-
-    sys.exit(main())

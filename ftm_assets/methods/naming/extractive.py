@@ -35,7 +35,7 @@ from ftm_assets.methods.naming.word_classes import (
 from ftm_assets.methods.text.firm_names import holds_firm_name
 from ftm_assets.methods.text.tokens import normal, words
 
-RULES_VERSION = "extractive-1"
+RULES_VERSION = "extractive-2"
 MODEL = "noun-phrases"
 
 # Of a topic, sentences beyond these are too far from its centre to name it.

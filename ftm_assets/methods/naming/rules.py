@@ -67,6 +67,8 @@ class Audit:
     outcome: Outcome = "extractive"
     reason: str | None = None
     """Why not by the model, where one was asked."""
+    asked: tuple[str, str] | None = None
+    """The model that was asked and the version of its prompt."""
     is_cached: bool = False
     """Whether its replies had come in an earlier run: nothing was sent."""
     attempts: int = 0

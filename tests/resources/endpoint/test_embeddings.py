@@ -88,7 +88,7 @@ def test_passing_faults_are_retried(embedder, scripted_llm, reply):
 
 def test_a_server_without_base64_is_asked_for_numbers(embedder, scripted_llm, reply):
     scripted_llm.script = lambda _asked, body: (
-        reply.error(400, "encoding_format") if "encoding_format" in body else embeddings(reply, body)
+        reply.error(400, "no base64") if body["encoding_format"] == "base64" else embeddings(reply, body)
     )
     serial = embedder.model_copy(update={"concurrency": 1})
     assert serial.embed(TEXTS).shape == (8, 6)

@@ -1,0 +1,70 @@
+"""What of a model's reply is believed: the JSON object in it, judged by the rules of names and summaries.
+
+A reply is judged by the same rules whatever a sentence told the model to do, and in time linear in its length
+whatever it holds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ftm_assets.methods.naming.rules import Digest, NamingError, check_name, check_summary
+
+MAX_FIELD_CHARACTERS = 4000
+"""A longer name or summary is judged by its beginning."""
+
+MAX_OBJECTS = 50
+"""Places in a reply, the last ones, at which a JSON object is looked for."""
+
+_THINK = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
+
+# Qwen3's template may open the block itself: the reply then begins inside it.
+_THOUGHT_BEFORE = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+
+_OBJECT = re.compile(r'\{(?=\s*["}])')
+
+# What only the prompt says.
+_ECHO = re.compile(
+    r"\bjson object\b|\breply with\b|\bnoun phrase\b|\bdata tags?\b|\bname this (?:topic|theme)\b|"
+    r"^(?:keywords?|sentences?)\b\W*$",
+    re.IGNORECASE,
+)
+
+_LABEL = re.compile(r"\A\W*(?:(?:topic|theme) )?(?:name|title|summary)\W*:\s*", re.IGNORECASE)
+
+
+def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
+    """Return (name, summary) of a model's reply; NamingError, saying what to mend, if it has no usable one.
+
+    Thinking, code fences and prose around the JSON object are passed over.
+    """
+    reply = _json_object(_THINK.sub("", _THOUGHT_BEFORE.sub("", text)))
+    fields = []
+    for field in ("name", "summary"):
+        value = reply.get(field)
+        if not isinstance(value, str):
+            raise NamingError(f"the JSON object must have a string {field!r}")
+        fields.append(_LABEL.sub("", value[:MAX_FIELD_CHARACTERS]))
+        if _ECHO.search(fields[-1]):
+            raise NamingError(f"the {field} repeats the instructions instead of describing the data")
+    return check_name(fields[0], digest.exclude), check_summary(fields[1])
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    """Return the last JSON object in `text` that has a name, else the last one."""
+    decoder = json.JSONDecoder(strict=False)  # raw line breaks in strings are a common slip
+    found: list[dict[str, Any]] = []
+    end = 0
+    for start in [m.start() for m in _OBJECT.finditer(text)][-MAX_OBJECTS:]:
+        if start < end:
+            continue  # within the last object
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            continue
+        found.append(value)
+    if not found:
+        raise NamingError("the reply holds no complete JSON object with name and summary")
+    return next((f for f in reversed(found) if "name" in f), found[-1])

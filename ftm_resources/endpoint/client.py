@@ -1,0 +1,66 @@
+"""The HTTP client beneath `openai`'s: it follows no redirect and bounds the time and bytes of every reply."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CODED = ("content-encoding", "content-length", "transfer-encoding")
+
+
+class BoundedClient(httpx2.AsyncClient):
+    """An HTTP client for servers that are not trusted with this process's time and memory.
+
+    `before` is called ahead of each request, and may raise. A reply of more than `max_bytes`, before or after
+    decompression, and whatever is not HTTP raise RemoteProtocolError; one that takes longer than `seconds` from
+    the request to its last byte raises ReadTimeout. `openai`'s client retries both.
+    """
+
+    def __init__(
+        self, *, before: Callable[[httpx2.Request], None], seconds: float, max_bytes: int, **options: Any
+    ) -> None:
+        super().__init__(headers={"Accept-Encoding": "gzip, deflate"}, **options)
+        self._before, self._seconds, self._max_bytes = before, seconds, max_bytes
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Send a request and return its reply, read to the end."""
+        self._before(request)
+        try:
+            async with asyncio.timeout(self._seconds):
+                given = {**options, "stream": True, "follow_redirects": False}
+                response = await super().send(request, **given)
+                try:
+                    content = await self._read(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            raise httpx2.ReadTimeout(f"no whole reply in {self._seconds:g} s", request=request) from None
+        except httpx2.RequestError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a parser of HTTP stumbles over is the server's fault
+            raise httpx2.RemoteProtocolError(f"{type(error).__name__}: {error}", request=request) from None
+        headers = [(k, v) for k, v in response.headers.multi_items() if k not in _CODED]
+        return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
+
+    async def _read(self, response: httpx2.Response) -> bytes:
+        status, coding = response.status_code, response.headers.get("content-encoding", "identity").lower()
+        if status < 200 or status == 304:
+            raise httpx2.RemoteProtocolError(f"HTTP {status} is no reply to this request")
+        if coding not in {"identity", "gzip", "deflate"}:
+            raise httpx2.RemoteProtocolError(f"content-encoding {coding[:40]!r} was not asked for")
+        unpack = (
+            zlib.decompressobj(32 + zlib.MAX_WBITS) if coding != "identity" else None
+        )  # tells the two apart
+        found, n_raw = bytearray(), 0
+        async for chunk in response.aiter_raw():
+            n_raw += len(chunk)
+            found += unpack.decompress(chunk, self._max_bytes + 1 - len(found)) if unpack else chunk
+            if max(n_raw, len(found)) > self._max_bytes:
+                raise httpx2.RemoteProtocolError(f"the reply is longer than {self._max_bytes:,} bytes")
+        return bytes(found)
