@@ -16,7 +16,6 @@ from urllib.parse import quote
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
-from ftm_resources.warehouse.iceberg_schema import iceberg_schema
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
 from ftm_resources.warehouse.schemas import iceberg_schema
 

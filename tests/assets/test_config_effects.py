@@ -185,9 +185,21 @@ def of_themes(**config: Any) -> dict[str, Any]:
 
 
 def shown(**config: Any) -> dict[str, Any]:
-    task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), quarter())
-    held_topics = with_representatives(quarter()["firm_topics"].rows)
-    return {"digests": topic_summaries_asset.digests(held_topics, task)}
+    """Return what the asset shows its namer."""
+    digests: list[Any] = []
+
+    def record(given: Any, _progress: Any) -> None:
+        digests.extend(given)
+        raise SeenError
+
+    inputs = {
+        **quarter(),
+        "firm_topics": Held("firm_topics", with_representatives(quarter()["firm_topics"].rows)),
+    }
+    task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), inputs)
+    with pytest.raises(SeenError):
+        topic_summaries_asset.summarise(replace(task, prepared=SimpleNamespace(name=record)))
+    return {"digests": digests}
 
 
 def with_representatives(rows: pa.Table) -> pa.Table:
@@ -287,10 +299,10 @@ def asked_of_the_namer(**config: Any) -> dict[str, Any]:
     task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), quarter())
     embedder = SimpleNamespace(dimension=lambda: 64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topic_summaries_asset.namer, "name_all", record)
+        patch.setattr(topic_summaries_asset, "build_namer", record)
         patch.setattr(topic_summaries_asset, "refuse_other_dimension", lambda *_: None)
         with pytest.raises(SeenError):
-            topic_summaries_asset.summarise(
+            topic_summaries_asset.prepare(
                 replace(task, resources=SimpleNamespace(embedder=embedder, llm=None))
             )
     return {"processes": asked}
