@@ -24,7 +24,9 @@ from ftm_assets.assets.topic_quality import topic_quality
 from ftm_assets.assets.transcripts import transcripts
 from ftm_assets.definitions import build_definitions
 from ftm_assets.orchestration.fan_out import FanOutConfig, Task
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.models.embedder import Embedder
 from ftm_resources.sources.base import TranscriptSource
 from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource
 from ftm_resources.tables import TABLES
@@ -170,14 +172,34 @@ def of_firms_with_small_groups(**config: Any) -> dict[str, Any]:
     return of_firms(min_topic_sentences=14, **config)
 
 
+def of_firms_by_bertopic(**config: Any) -> dict[str, Any]:
+    return of_firms(method="bertopic", **config)
+
+
+def of_themes_by_bertopic(**config: Any) -> dict[str, Any]:
+    return of_themes(method="bertopic", **config)
+
+
 def of_themes(**config: Any) -> dict[str, Any]:
-    return body(themes, config, llm=LlmResource(), warehouse=Records(), **topics())
+    return body(themes, config, llm=LlmResource(), embedder=Embedder(), warehouse=Records(), **topics())
 
 
 def shown(**config: Any) -> dict[str, Any]:
-    task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), quarter())
-    held_topics = with_representatives(quarter()["firm_topics"].rows)
-    return {"digests": topic_summaries_asset.digests(held_topics, task)}
+    """Return what the asset shows its namer."""
+    digests: list[Any] = []
+
+    def record(given: Any, _progress: Any) -> None:
+        digests.extend(given)
+        raise SeenError
+
+    inputs = {
+        **quarter(),
+        "firm_topics": Held("firm_topics", with_representatives(quarter()["firm_topics"].rows)),
+    }
+    task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), inputs)
+    with pytest.raises(SeenError):
+        topic_summaries_asset.summarise(replace(task, prepared=SimpleNamespace(name=record)))
+    return {"digests": digests}
 
 
 def with_representatives(rows: pa.Table) -> pa.Table:
@@ -200,14 +222,20 @@ def of_one_firm_quality(**config: Any) -> dict[str, Any]:
 
 def of_transcripts(**config: Any) -> dict[str, Any]:
     source = SimpleNamespace(open=Calls)
-    return body(transcripts, config, source=source, warehouse=Records())
+    return body(transcripts, config, source=source, warehouse=Records(), duckdb=ConfiguredDuckDB())
 
 
 def is_refused(
     source: Callable[..., TranscriptSource], warehouse: Records, config: Mapping[str, Any]
 ) -> bool:
     try:
-        body(transcripts, config, source=SimpleNamespace(open=source), warehouse=warehouse)
+        body(
+            transcripts,
+            config,
+            source=SimpleNamespace(open=source),
+            warehouse=warehouse,
+            duckdb=ConfiguredDuckDB(),
+        )
     except dg.Failure:
         return True
     return False
@@ -271,10 +299,10 @@ def asked_of_the_namer(**config: Any) -> dict[str, Any]:
     task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), quarter())
     embedder = SimpleNamespace(dimension=lambda: 64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topic_summaries_asset.namer, "name_all", record)
+        patch.setattr(topic_summaries_asset, "build_namer", record)
         patch.setattr(topic_summaries_asset, "refuse_other_dimension", lambda *_: None)
         with pytest.raises(SeenError):
-            topic_summaries_asset.summarise(
+            topic_summaries_asset.prepare(
                 replace(task, resources=SimpleNamespace(embedder=embedder, llm=None))
             )
     return {"processes": asked}
@@ -339,6 +367,12 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("firm_topics", "max_representative_words"): (
         of_firms, 14, lambda a, b: np.mean(representative_words(b)) < np.mean(representative_words(a)) - 1
     ),
+    ("firm_topics", "method"): (
+        of_firms, "bertopic", lambda a, b: a["sentence_topics"] != b["sentence_topics"] and any(topics_per_firm(b))
+    ),
+    ("firm_topics", "bertopic"): (
+        of_firms_by_bertopic, {"min_cluster_size": 4}, lambda a, b: sum(topics_per_firm(b)) > sum(topics_per_firm(a))
+    ),
     ("firm_topics", "processes"): (
         asked_of_side_by_side, 3, lambda a, b: (a["processes"], b["processes"]) == ([1], [3])
     ),
@@ -365,6 +399,12 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         of_themes, 1, lambda a, b: [t["description"] for t in a["themes"]] != [t["description"] for t in b["themes"]]
     ),
     ("themes", "seed"): (of_themes, 3, lambda a, b: a["theme_topics"] != b["theme_topics"]),
+    ("themes", "method"): (
+        of_themes, "bertopic", lambda a, b: a["theme_topics"] != b["theme_topics"] and len(b["themes"]) > 1
+    ),
+    ("themes", "bertopic"): (
+        of_themes_by_bertopic, {"min_cluster_size": 4}, lambda a, b: len(b["themes"]) > len(a["themes"])
+    ),
     ("transcripts", "require_permno"): (
         of_transcripts, False, lambda a, b: None in {r["permno"] for r in b["transcripts"]} - {
             r["permno"] for r in a["transcripts"]}
