@@ -1,7 +1,7 @@
-"""What a step reads: quarters that are there, and of one generation.
+"""The inputs of a step: quarters that exist and belong to one generation.
 
-What belongs here: refusing to compute from what was never written, or from tables that were not made from each
-other, before anything is computed.
+What belongs here: refusing, before anything is computed, inputs that were never written or were not made from each
+other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.pinned import Pinned
 
 ALLOW_MIXED = "ftm/allow_mixed_generations"
-"""The tag of a run that may read tables which were not made from each other, where it is `true`."""
+"""A run with this tag set to `true` may read tables that were not made from each other."""
 
 
 def pinned_inputs(
@@ -32,9 +32,9 @@ def pinned_inputs(
 ) -> dict[str, QuarterTable]:
     """Return a quarter of each table, as pinned.
 
-    Raises a Failure that says what to materialize first where a table was never written for the quarter, or
-    where the tables and what they were made from do not belong together, unless the run has the tag
-    ALLOW_MIXED: the step then goes on with a warning.
+    Raises a Failure that says what to materialize first if a table was never written for the quarter, or if the
+    tables and their inputs are not of one generation. If the run has the tag ALLOW_MIXED, mixed generations only
+    cause a warning.
     """
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if absent := [name for name, table in found.items() if not table.is_written]:
@@ -49,8 +49,8 @@ def pinned_inputs(
         text = f"{quarter} is of mixed generations: {problems}. Materialize {again} of {quarter} first"
         if run.tags.get(ALLOW_MIXED) != "true":
             raise dg.Failure(
-                f"{text}. To compute from them all the same, give the run the tag {ALLOW_MIXED}=true.",
+                f"{text}. To compute from them anyway, give the run the tag {ALLOW_MIXED}=true.",
                 allow_retries=False,
             )
-        log.warning(f"{text}. Going on, for the run has the tag {ALLOW_MIXED}")
+        log.warning(f"{text}. Continuing because the run has the tag {ALLOW_MIXED}")
     return found

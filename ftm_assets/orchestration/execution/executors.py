@@ -1,4 +1,4 @@
-"""Where the steps of a run execute: in its process, in processes beside it, or as ECS tasks."""
+"""Where the steps of a run execute: in its process, in child processes, or as ECS tasks."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ from ftm_resources import settings
 def ftm_executor(context: dg.InitExecutorContext) -> Executor:
     """Build the executor of FTM_EXECUTOR: `in_process`, `multiprocess` or `ecs`.
 
-    Read when a run starts, not when the code is loaded. Raises
-    DagsterInvariantViolationError, naming the value, if it is none of the three.
+    The setting is read when a run starts, not when the code is loaded. Raises DagsterInvariantViolationError,
+    naming the value, if it is anything else.
     """
     try:
         name = settings.current().ftm_executor
