@@ -156,7 +156,7 @@ def test_the_command_saves_what_bertopic_loads(run: Any, tmp_path: Path):
         ([QUARTER, "--firm", "1"], "level theme takes none"),
         (
             [QUARTER, "--level", "firm", "--firm", "99"],
-            "firm 99 has no topics in 2023Q1; 3 firms have, e.g. 1, 2, 3",
+            "firm 99 has no topics in 2023Q1; 3 firms do, e.g. 1, 2, 3",
         ),
     ],
 )
