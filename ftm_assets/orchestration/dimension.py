@@ -11,7 +11,7 @@ def refuse_other_dimension(warehouse: Warehouse, quarter: str, dimension: int) -
     if held not in {None, dimension}:
         raise dg.Failure(
             f"sentence_embeddings of {quarter} have {held} dimensions, but the embedder now returns {dimension}: the "
-            f"model was changed. Materialize sentence_embeddings of {quarter} and everything downstream again, or "
+            f"model was changed. Materialize sentence_embeddings of {quarter} again, with everything downstream, or "
             "set the previous model (FTM_EMBEDDING_MODEL, FTM_EMBEDDING_BASE_URL).",
             allow_retries=False,
         )

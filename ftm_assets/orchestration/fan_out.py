@@ -45,7 +45,7 @@ class FanOutConfig(dg.Config):
 
 
 class SideBySideConfig(FanOutConfig):
-    """How an asset is split whose firms several processes can work on at once."""
+    """How an asset is split if several processes can work on its firms in parallel."""
 
     processes: int = Field(
         default=0, ge=0, description="Processes that work on firms in parallel; 0: one per CPU"

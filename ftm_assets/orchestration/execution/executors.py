@@ -12,7 +12,7 @@ from ftm_resources import settings
     name="ftm",
     config_schema={
         "max_concurrent": dg.Field(
-            dg.Noneable(int), default_value=None, description="Step processes at once; null: one per core"
+            dg.Noneable(int), default_value=None, description="Maximum of step processes at once; null: one per core"
         )
     },
 )
