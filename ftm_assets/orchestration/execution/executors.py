@@ -12,7 +12,9 @@ from ftm_resources import settings
     name="ftm",
     config_schema={
         "max_concurrent": dg.Field(
-            dg.Noneable(int), default_value=None, description="Maximum of step processes at once; null: one per core"
+            dg.Noneable(int),
+            default_value=None,
+            description="Maximum of step processes at once; null: one per core",
         )
     },
 )
