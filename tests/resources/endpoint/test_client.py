@@ -19,7 +19,9 @@ def get(server, *, before=lambda _request: None, seconds=5.0, max_bytes=1000):
 
 
 @pytest.mark.parametrize(
-    ("coding", "code"), [("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)], ids=str
+    ("coding", "code"),
+    [("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)],
+    ids=["identity", "gzip", "deflate"],
 )
 def test_a_reply_is_read_up_to_the_bound_and_not_beyond(scripted_llm, reply, coding, code):
     scripted_llm.models = lambda _asked: reply(body=code(PAYLOAD), headers={"Content-Encoding": coding})
