@@ -108,6 +108,10 @@ class Settings(BaseSettings):
         "in_process",
         description="How the steps of a run execute: `in_process`, `multiprocess` or `ecs`",
     )
+    ftm_allow_mixed_generations: bool = Field(
+        False,
+        description="Compute from tables that were not built from each other, with a warning instead of an error",
+    )
     ftm_duckdb_memory_limit: str = Field(
         "4GB",
         description="Memory that one DuckDB connection may take; what does not fit goes to its temporary folder",

@@ -1,7 +1,7 @@
 """Topics that are stored already as a fitted BERTopic, so that its plots, merges and file formats work on them.
 
 Belongs here: from documents, vectors, topic numbers and keywords to the object. Which documents those are is
-`cli.bertopic_model`'s; BERTopic as a method of its own is in `published`.
+`orchestration.fitted_bertopic`'s; BERTopic as a method of its own is in `published`.
 """
 
 from __future__ import annotations
