@@ -47,9 +47,7 @@ def unit(rows: Floats) -> Floats:
     if rows.size == 0:
         return rows
     largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
-    scaled = np.divide(
-        rows, largest, out=np.zeros_like(rows), where=largest > 0
-    )  # squares cannot overflow
+    scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)  # squares cannot overflow
     norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
     directions: Floats = np.divide(scaled, norms, out=scaled, where=norms > 0)
     return directions

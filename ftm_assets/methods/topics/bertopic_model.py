@@ -90,9 +90,7 @@ def fitted(
 def _weighted(keywords: Sequence[Sequence[str]], model: Any) -> dict[int, list[tuple[str, float]]]:
     """Return the keywords of each topic with their c-TF-IDF: that of the longest term in each keyword."""
     terms, column = model.vectorizer_model.build_analyzer(), model.vectorizer_model.vocabulary_
-    first = (
-        len(model.c_tf_idf_.indptr) - 1 - len(keywords)
-    )  # outliers, if any, are the first row
+    first = len(model.c_tf_idf_.indptr) - 1 - len(keywords)  # outliers, if any, are the first row
 
     def weight(topic: int, keyword: str) -> float:
         counted = [t for t in terms(keyword) if t in column]

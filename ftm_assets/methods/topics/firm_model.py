@@ -147,9 +147,10 @@ def in_context(embeddings: NDArray[np.floating], turns: Sequence[str], weight: f
 def cluster(
     embeddings: NDArray[np.floating], turns: Sequence[str], positions: Sequence[int], params: FirmParams
 ) -> NDArray[np.int64]:
-    """Return the topic of each sentence, int64 (n,): numbered by size from 0, -1 for none; arguments as in `model_firm`.
+    """Return the topic of each sentence, int64 (n,), numbered by size from 0, -1 for none.
 
-    BERTopic clusters each sentence by itself, as published; its labels may depend on the order of rows.
+    Arguments are those of `model_firm`. BERTopic clusters each sentence by itself, as published; its labels may
+    depend on row order.
 
     Raises ValueError naming the first row of `embeddings` that is not finite.
     """
