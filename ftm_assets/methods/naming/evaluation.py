@@ -102,8 +102,8 @@ label {{ margin-right: 1.5em }}
 textarea {{ width: 100%; height: 12em }}
 </style>
 <h1>Which name is better?</h1>
-<p>Each topic is shown with its keywords and its most central sentences. Which of the two names (and summaries) says
-better what the company said about its business? The order of the two is drawn anew for each topic.</p>
+<p>Each topic is shown with its keywords and its most central sentences. Which of the two names (and summaries) better
+describes what the company said about its business? Their order is random for each topic.</p>
 {topics}
 <p><button onclick="collect()">Collect my answers</button> and save them as a file:</p>
 <textarea id="answers"></textarea>
