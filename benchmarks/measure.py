@@ -37,7 +37,7 @@ def peak_mib() -> int:
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows as a Markdown table; floats to three significant digits, at most three decimals."""
+    """Return rows as a Markdown table; floats get three decimals below 10, one below 100 and none above."""
     if not rows:
         return "(not run)"
     columns = list(rows[0])

@@ -144,7 +144,7 @@ def _candidates(
     for c in found.values():
         c.score = _score(c, weights)
     for c in found.values():
-        # "estate portfolio", nearly always said as "real estate portfolio", is a phrase cut short.
+        # "estate portfolio" is incomplete if nearly always said as "real estate portfolio".
         shorter = found.get(c.phrase.stems[1:])
         if shorter and not c.phrase.is_linked and 2 <= shorter.n_sentences <= 1.6 * c.n_sentences:
             shorter.score = min(shorter.score, 0.95 * c.score)
@@ -165,7 +165,7 @@ def _may_be_name(phrase: Phrase, exclude: Sequence[str]) -> bool:
 def _score(candidate: _Candidate, weights: dict[str, float]) -> float:
     phrase = candidate.phrase
     covered = sum(weights.get(s, 0.0) for s in phrase.stems)
-    # Divided by the root of the length: a second good word pays, a third weak one does not.
+    # Dividing by a power of the length rewards a second good word but not a third weak one.
     density = covered / (len(phrase.words) + 0.5) ** 0.6
     often = 1 + 0.5 * math.log(candidate.n_sentences)
     central = 1 / (1 + 0.06 * candidate.first)

@@ -20,7 +20,7 @@ MAX_OBJECTS = 50
 
 _THINK = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 
-# Qwen3's template may open the block itself: the reply then begins inside it.
+# Qwen3's template may open the thinking block itself; the reply then begins inside it.
 _THOUGHT_BEFORE = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 
 _OBJECT = re.compile(r'\{(?=\s*["}])')

@@ -110,7 +110,7 @@ def kinds(text: str) -> list[str]:
 
 
 def is_courtesy(text: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return a boolean per normalized sentence: whether nothing is left of it without its courtesies."""
+    """Return for each normalized sentence whether it consists only of courtesies."""
     rest = text
     for pattern in _cuts():
         rest = pc.replace_substring_regex(rest, pattern=f"(?i){pattern}", replacement=" , ")

@@ -11,7 +11,7 @@ _UP_TO = r"(?:[\w'&,-]+ ){{0,{}}}"
 
 
 def _some(n: int) -> str:
-    """Up to `n` words of any kind."""
+    """Return a pattern for up to `n` words of any kind."""
     return _UP_TO.format(n)
 
 

@@ -58,13 +58,13 @@ class BertopicParams:
     n_gram_max: Annotated[int, Ge(1)] = 1
     """Vectorizer: maximum words per keyword (the upper end of BERTopic's `n_gram_range`)."""
     stop_words: Literal["none", "english"] = "none"
-    """Vectorizer: `english` leaves out scikit-learn's stop words. BERTopic leaves out none, so that its keywords
-    are often "the", "and" and "we"."""
+    """Vectorizer: `english` removes scikit-learn's stop words. BERTopic removes none by default, so its keywords are
+    often "the", "and" and "we"."""
     min_df: Annotated[int, Ge(1)] = 1
     """Vectorizer: minimum topics that use a word. BERTopic treats each topic as one document, so values above 1 drop
     every word that only one topic uses. With fewer topics than this, all must use the word."""
     bm25_weighting: bool = False
-    """c-TF-IDF: BM25's inverse frequency."""
+    """c-TF-IDF: weight terms by BM25's inverse frequency."""
     reduce_frequent_words: bool = False
     """c-TF-IDF: take square roots of the frequencies."""
     representation: Literal["c-tf-idf", "keybert", "mmr", "keybert+mmr"] = "c-tf-idf"

@@ -188,7 +188,7 @@ def _read(topics: pa.Table) -> _Topics:
 
 
 def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[list[int], dict[int, str]]:
-    """Return what remains of a cluster (most central first), and the reasons of what does not."""
+    """Return the members of a cluster that pass the filters (most central first), and why the others do not."""
     firms = Counter(topics.firms[i] for i in members)
     n = len(members)
     if len(firms) < params.min_firms:
