@@ -151,7 +151,7 @@ def test_the_command_saves_what_bertopic_loads(run: Any, tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["2019Q4"], "themes of .* does not hold 2019Q4; it holds 2023Q1"),
+        (["2019Q4"], "themes in .* does not hold 2019Q4; it holds 2023Q1"),
         ([QUARTER, "--level", "firm"], "level firm needs a firm"),
         ([QUARTER, "--firm", "1"], "level theme takes none"),
         (
