@@ -74,7 +74,7 @@ def test_a_damaged_table_fails_the_verification_by_file(warehouse: Warehouse, ft
     path.write_bytes(path.read_bytes()[:100])
     refused = ftm("verify", "2020Q1")
     assert refused.exit_code == 1
-    assert f"{path.name} has 100 bytes where" in refused.stderr
+    assert f"{path.name} has 100 bytes, but" in refused.stderr
 
 
 def test_a_table_goes_back_to_its_newest_readable_state(warehouse: Warehouse, ftm):
