@@ -123,7 +123,7 @@ def test_a_vector_that_is_zero_or_not_finite_is_refused(embedder, scripted_llm, 
 
 @pytest.mark.parametrize(
     ("status", "hint"),
-    [(400, "embedded no text"), (401, "FTM_EMBEDDING_API_KEY"), (404, "FTM_EMBEDDING_MODEL")],
+    [(400, "returned no embeddings"), (401, "FTM_EMBEDDING_API_KEY"), (404, "FTM_EMBEDDING_MODEL")],
 )
 def test_what_no_retry_mends_fails_at_once(embedder, scripted_llm, reply, status, hint):
     scripted_llm.script = lambda _asked, _body: reply.error(status, "too long")
