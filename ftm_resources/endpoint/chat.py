@@ -166,7 +166,7 @@ class Session(Generic[T]):
     async def _ask(
         self, key: str, messages: list[Message], done: Completion[T], dialect: Dialect | None
     ) -> Reply:
-        """Return the reply, requested in `dialect` (default: the learnt one) or a plainer one if the server rejects it."""
+        """Return the reply, requested in `dialect` (default: the learnt one), or plainer if the server rejects that."""
         await self.connection.wait_until_ready()
         first, rejected = dialect or self._dialect(), None
         for tried in dict.fromkeys((first, *first.plainer())):
