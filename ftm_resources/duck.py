@@ -78,7 +78,7 @@ def scratch_folder() -> str:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise settings.SettingsError(
-            f"FTM_DUCKDB_TEMP_DIRECTORY is '{chosen}', which cannot be used: {error}; name a folder that you can "
+            f"FTM_DUCKDB_TEMP_DIRECTORY is '{chosen}', which cannot be used: {error}; choose a folder that you can "
             "write to"
         ) from error
     return str(folder)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def bar(description: str, unit: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar on standard error while the block runs; yield the function that moves it.
+    """Show a progress bar on standard error while the block runs; yield the function that updates it.
 
     The function takes the number done so far and the total (None: unknown).
     """

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NEW_YORK = ZoneInfo("America/New_York")
-"""Where the exchange is; a call's date is the date there."""
+"""The exchange's time zone; a call's date is its date there."""
 
 CLOSE = time(16)
 """The exchange's closing time in New York; a later call moves prices on the next trading day."""
@@ -61,12 +61,12 @@ def shifted(quarter: str, by: int) -> str:
 
 
 def following(quarter: str) -> str:
-    """Return the next quarter; ValueError where `quarter` is not a key."""
+    """Return the next quarter; ValueError if `quarter` is not a key."""
     return shifted(quarter, 1)
 
 
 def preceding(quarter: str) -> str:
-    """Return the quarter before; ValueError where `quarter` is not a key."""
+    """Return the previous quarter; ValueError if `quarter` is not a key."""
     return shifted(quarter, -1)
 
 
@@ -79,7 +79,7 @@ def between(first: str, last: str) -> list[str]:
 
 
 def distance(first: str, last: str) -> int:
-    """Return how many quarters `last` is after `first`; ValueError where either is not a key."""
+    """Return the number of quarters from `first` to `last`; ValueError if either is not a key."""
     return _index(last) - _index(first)
 
 

@@ -159,7 +159,7 @@ ELSEWHERE = (
     *("FTM_CPU_IMAGE", "FTM_GPU_IMAGE", "FTM_LOGS_BUCKET", "FTM_LOG_GROUP", "FTM_EXECUTION_ROLE_ARN"),
     *("FTM_TASK_ROLE_ARN", "FTM_POSTGRES_PASSWORD_ARN", "FTM_LLM_API_KEY_ARN", "FTM_EARNINGS21"),
 )
-"""Variables of `infra/` and of the tests, which this package does not read."""
+"""Variables of `infra/` and the tests, which this package does not read."""
 
 PREFIX = "FTM_"
 """Any variable with this prefix is meant for FTM."""

@@ -29,7 +29,7 @@ class BoundedClient(httpx2.AsyncClient):
         self._before, self._seconds, self._max_bytes = before, seconds, max_bytes
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """Send a request and return its reply, read to the end."""
+        """Send a request and return its complete reply."""
         self._before(request)
         try:
             async with asyncio.timeout(self._seconds):

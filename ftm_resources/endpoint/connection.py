@@ -49,12 +49,12 @@ class RequestError(Exception):
 
 
 class EndpointUnavailableError(ConnectionError):
-    """The endpoint as a whole is unusable; the message says what to fix."""
+    """The endpoint is unusable for every request; the message says what to fix."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server is, and how patient to be with it."""
+    """A server's address and the limits on waiting for it."""
 
     url: str
     key: str | None = field(repr=False)
@@ -65,11 +65,11 @@ class Endpoint:
     read_seconds: float
     """Timeout, from a request to the last byte of its reply."""
     startup_seconds: float
-    """How long to wait for a server that does not answer yet."""
+    """Seconds to wait for a server that does not answer yet."""
     max_bytes: int
     """Largest reply accepted."""
     retry_budget: float = 1.0
-    """Retries per request that a run may make on average, beyond its free ones, before it gives up."""
+    """Average retries per request before a run gives up, in addition to its free ones."""
     degrades: bool = False
     """Once it is given up: return an error for each remaining request instead of failing the run."""
     advice: str = ""
@@ -102,7 +102,7 @@ class Health:
 
     is_ready: bool = False
     down: str | None = None
-    """Why the endpoint was given up, once it was."""
+    """Why the endpoint was given up; None while it is in use."""
     models: dict[str, tuple[int | None, str]] = field(default_factory=dict)
     """Models it serves, each with its context in tokens and its root name, if the server reports them."""
     requests: int = 0
@@ -318,7 +318,9 @@ async def in_flight(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> No
             for _ in range(n):
                 group.create_task(work())
     except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None  # the causes hold requests, whose headers hold the key
+        raise failures.exceptions[
+            0
+        ] from None  # hide the causes: they contain requests, whose headers contain the key
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -1,4 +1,4 @@
-"""Texts to batches of token ids: tokenized once, grouped by exact length, in bounded memory.
+"""Batches of token ids: texts are tokenized once and grouped by exact length, in bounded memory.
 
 All texts of a batch have the same number of tokens, so there is no padding or attention mask, and a text's result
 does not depend on its neighbours. A batch is filled up to a multiple of `ROW_STEP` rows, because matrix products
@@ -75,7 +75,7 @@ def _tokenized(
 
 
 def tokenizer_call(tokenizer: Any, max_tokens: int, prompt: str = "") -> Tokenize:
-    """Return the function that tokenizes as a transformers tokenizer does: prompt first, cut at `max_tokens`.
+    """Return a function that tokenizes with a transformers tokenizer: prompt first, truncated to `max_tokens`.
 
     A text without tokens (empty, and no special tokens) becomes one padding token.
     """

@@ -1,4 +1,4 @@
-"""The embedder: texts to unit vectors with a sentence-transformers model, by default the bundled MiniLM.
+"""The embedder: turns texts into unit vectors with a sentence-transformers model, by default the bundled MiniLM.
 
 With FTM_EMBEDDING_BASE_URL the model runs at an endpoint; see `endpoint/embeddings`.
 """

@@ -1,4 +1,4 @@
-"""Encoders: batches of token ids to rows of numbers, with torch on any device or with OpenVINO on a CPU.
+"""Encoders: turn batches of token ids into rows of numbers, with torch on any device or OpenVINO on a CPU.
 
 The embedder and the sentiment scorer run on these. The last bits of an encoder's output depend on the processor
 and on what `describe` reports: backend, version, device and precision.

@@ -1,4 +1,4 @@
-"""The embedded sentiment scorer: the Loughran-McDonald finance word lists, as published, with negation.
+"""The bundled sentiment scorer: the Loughran-McDonald finance word lists, as published, with negation.
 
 Source: T. Loughran and B. McDonald (2011), When Is a Liability Not a Liability? Textual Analysis,
 Dictionaries, and 10-Ks, Journal of Finance 66(1), 35-65. The lists (354 positive and 2,355 negative
@@ -62,7 +62,7 @@ def word_lists() -> tuple[frozenset[str], frozenset[str]]:
 
 
 def count_words(texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.int64]:
-    """Return the numbers of positive and negative words of each text, int64 (n, 2).
+    """Return the number of positive and negative words in each text, int64 (n, 2).
 
     A positive word with a negation among the three words before it counts as negative. A negated negative
     word stays negative, as in the paper: "not bad" is rare and rarely good.

@@ -1,4 +1,4 @@
-"""The sentiment scorer: texts to probabilities of positive, neutral and negative.
+"""The sentiment scorer: assigns texts probabilities of positive, neutral and negative.
 
 Either a transformers sequence-classification checkpoint such as FinBERT or, if none is configured, the
 bundled word lists of `lexicon`, which are marked as degraded.
@@ -161,7 +161,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     module = None if any(types) else Logits().eval()
 
     def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
-        # Models that mark tokens by type (XLNet); equally long texts are not padded.
+        # Models that use token types (XLNet); texts of equal length are not padded.
         features = tokenizer(texts, truncation=True, max_length=limit, return_tensors="pt")
         found: torch.Tensor = model(**features.to(device)).logits
         return found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ConfiguredSource(ConfigurableResource):
-    """FTM_SOURCE and its settings; the fields override them."""
+    """The source configured by FTM_SOURCE and its settings, which the fields override."""
 
     kind: str | None = Field(default=None, description="sample, files or capital_iq; default: FTM_SOURCE")
     path: str | None = Field(

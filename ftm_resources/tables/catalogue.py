@@ -203,17 +203,10 @@ _ALL = (
             _SENTENCE,
             _FIRM,
             Column(
-                "topic_id",
-                STRING,
-                "Topic of the sentence; null for an outlier",
-                nullable=True,
-                references=("firm_topics", "topic_id"),
+                "topic_id", STRING, "Null for outliers", nullable=True, references=("firm_topics", "topic_id")
             ),
             Column(
-                "strength",
-                DOUBLE,
-                "Cosine similarity to the topic's centroid; 0 for an outlier",
-                bounds=(-1.0, 1.0),
+                "strength", DOUBLE, "Cosine to the topic's centroid; 0 for an outlier", bounds=(-1.0, 1.0)
             ),
         ),
         group="topics",
@@ -284,13 +277,7 @@ _ALL = (
         ("topic_id",),
         (
             _TOPIC,
-            Column(
-                "theme_id",
-                STRING,
-                "Theme of the topic; null if it is in none",
-                nullable=True,
-                references=("themes", "theme_id"),
-            ),
+            Column("theme_id", STRING, "Its theme, if any", nullable=True, references=("themes", "theme_id")),
             _FIRM,
             Column("reason", STRING, "Why the topic is in no theme", nullable=True),
         ),
@@ -399,14 +386,8 @@ _ALL = (
             Column("step", STRING, "The step, in the order of `position`", values=COVERAGE_STEPS),
             Column("position", INT, "Position of the step, from 0", bounds=(0, len(COVERAGE_STEPS) - 1)),
             Column("outcome", STRING, "Outcome of the calls at the step, or why they were lost there"),
-            Column(
-                "is_lost",
-                BOOL,
-                "The calls are lost at this step; those of all other rows reach the next step",
-            ),
-            Column(
-                "n_calls", INT, "Calls; transcripts in the steps before versions are chosen", bounds=_COUNT
-            ),
+            Column("is_lost", BOOL, "Calls lost at this step; those of other rows reach the next step"),
+            Column("n_calls", INT, "Calls; transcripts before versions are chosen", bounds=_COUNT),
             Column("n_firms", INT, "Firms with such a call", bounds=_COUNT),
             Column(
                 "n_firms_lost",

@@ -37,7 +37,7 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Arrow type, whether it may be null, and what it means."""
+    """One column: its Arrow type, its constraints and its documentation."""
 
     name: str
     type: pa.DataType
@@ -55,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the warehouse: its columns in order, its key and what a row is."""
+    """A table of the warehouse: its columns in order, its key and its documentation."""
 
     name: str
     doc: str
@@ -95,7 +95,7 @@ class Table:
         """Return `rows` in the contract's column order and types, with the quarter filled in.
 
         Raises ContractError, naming the column, on a missing or unknown column, a type that does not cast
-        without loss, a null where none is allowed, a value outside its set or bounds, or a foreign quarter.
+        without loss, a null in a non-null column, a value outside its set or bounds, or another quarter's rows.
         """
         if PARTITION not in rows.column_names:
             rows = rows.append_column(PARTITION, pa.repeat(pa.scalar(quarter, STRING), rows.num_rows))

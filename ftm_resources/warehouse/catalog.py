@@ -35,7 +35,7 @@ _TABLE_PROPERTIES = {
 }
 
 SQLITE_SECONDS = 120
-"""How long a reader or writer waits for another's transaction on the SQLite catalog."""
+"""Seconds that a reader or writer waits for another's transaction on the SQLite catalog."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Tables:
         """Open the catalog; create it and its folder if they do not exist."""
         if location.is_s3:
             return cls(location, _glue(location))
-        with location.lock("catalog"):  # two processes that both find no catalog would both create its tables
+        with location.lock("catalog"):  # otherwise two processes could both create its tables
             return cls(location, _sqlite(location, "rwc"))
 
     def names(self) -> list[str]:

@@ -129,7 +129,7 @@ def state(location: Location, metadata_file: str) -> IcebergTable | None:
 
 
 def can_be_read(table: IcebergTable) -> bool:
-    """Tell whether all manifests of the current snapshot can be read."""
+    """Return whether all manifests of the current snapshot can be read."""
     snapshot = table.current_snapshot()
     return snapshot is None or damaged_metadata(snapshot, table.io) is None
 

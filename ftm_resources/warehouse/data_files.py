@@ -24,7 +24,7 @@ ROW_GROUP_ROWS = 65_536
 
 
 class DataFiles:
-    """The data files of one replacement: rolled over by size, hashed as they are written."""
+    """The data files of one replacement: split by size, hashed as they are written."""
 
     def __init__(self, filesystem: pafs.FileSystem, folder: str, contract: Table) -> None:
         self._fs, self._folder, self._contract = filesystem, folder, contract

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Restored:
-    """What `restore` did."""
+    """The result of `restore`."""
 
     metadata_file: str
     """The metadata file that the table now uses."""
     went_back: bool
     """False if nothing was damaged."""
     committed_at: datetime | None
-    """Time of the state's last commit; None for a table without rows."""
+    """Time of the state's last commit; None if nothing was ever committed."""
 
 
 def restore(warehouse: Warehouse, name: str) -> Restored:

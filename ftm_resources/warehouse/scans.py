@@ -48,7 +48,7 @@ def is_held(table: IcebergTable, quarter: str) -> bool:
 
 
 def has_rows(table: IcebergTable, quarter: str) -> bool:
-    """Tell whether the table holds rows of the quarter now."""
+    """Return whether the table holds rows of the quarter now."""
     if table.current_snapshot() is None:
         return False
     scan = table.scan(row_filter=where(quarter))

@@ -69,7 +69,7 @@ class Write:
 
     @property
     def at(self) -> datetime:
-        """When it was committed, by the writer's clock."""
+        """Commit time, by the writer's clock."""
         return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
 
     def provenance(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _write(snapshot: Snapshot) -> Write | None:
 
 
 def archived(write: Write) -> tuple[str, str]:
-    """Return the table property that keeps a write when its snapshot expires."""
+    """Return the table property (name, value) that keeps a write when its snapshot expires."""
     return f"{ARCHIVE}{write.snapshot_id}", json.dumps(write.__dict__, sort_keys=True)
 
 
@@ -172,7 +172,7 @@ def is_half(snapshot: Snapshot) -> bool:
 
 
 def _chain(table: IcebergTable, snapshot: Snapshot) -> list[Snapshot]:
-    """Return the snapshot and its ancestors up to the first whose parent has expired, newest first."""
+    """Return the snapshot and its ancestors, newest first, up to the first whose parent has expired."""
     found: list[Snapshot] = []
     at: Snapshot | None = snapshot
     while at is not None:
@@ -201,7 +201,7 @@ def _sequence(snapshot: Snapshot) -> int:
 def snapshot_at(table: IcebergTable, name: str, moment: datetime) -> Snapshot | None:
     """Return the snapshot that was current at a point in time; None before the first.
 
-    Raises WarehouseError where that state has expired.
+    Raises WarehouseError if that state has expired.
     """
     current = table.current_snapshot()
     if current is None:

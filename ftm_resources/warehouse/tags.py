@@ -54,7 +54,7 @@ def tag(warehouse: Warehouse, quarter: str, name: str, *, replace: bool = False)
 
 
 def untag(warehouse: Warehouse, quarter: str, name: str) -> int:
-    """Remove a tag from every table; return how many had it. Raises WarehouseError if none has."""
+    """Remove a tag from every table; return how many tables had it. Raises WarehouseError if none had."""
     quarter, tables = quarter_key(quarter), warehouse.tables()
     snapshots.require_tag(tables, quarter, name)
     holding = [n for n, table in tables.items() if (quarter, name) in tagged(table)]

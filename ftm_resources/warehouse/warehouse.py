@@ -84,7 +84,7 @@ class QuarterTable:
 class Warehouse(ConfigurableResource):
     """Iceberg tables under one root; `path` overrides FTM_WAREHOUSE.
 
-    A folder uses a SQLite catalog in it; an `s3://` prefix uses the AWS Glue catalog.
+    A folder contains its own SQLite catalog; an `s3://` prefix uses the AWS Glue catalog.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -114,7 +114,7 @@ class Warehouse(ConfigurableResource):
         return Pinned(Tables.to_read(self.location))
 
     def exists(self) -> bool:
-        """Tell whether anything was ever written here."""
+        """Return whether anything was ever written here."""
         try:
             self.pin()
         except NoWarehouseError:

@@ -37,7 +37,7 @@ _MAX_ORDER = 1_000_000
 _EXACT = 2.0**53
 """Above this, a float cannot represent every integer."""
 _SHOWN = 60
-"""Characters of a bad value that a message shows."""
+"""Most characters of a bad value that a message shows."""
 
 
 def canonical(name: str) -> str:

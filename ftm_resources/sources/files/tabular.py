@@ -132,7 +132,7 @@ def _records(text: io.TextIOWrapper, problems: Problems) -> Iterator[pa.Table]:
         for row, record in enumerate(reader, start=1):
             if len(record) == len(names):
                 numbered.append((row, record))
-            elif record:  # else a blank line
+            elif record:  # skip blank lines
                 problems.add(row, None, f"has {len(record)} fields, but the header has {len(names)}")
             if len(numbered) == BATCH_ROWS:
                 yield _table(names, numbered, problems)

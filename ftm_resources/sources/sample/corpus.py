@@ -33,7 +33,7 @@ class Theme:
     weights: dict[str, float]
     """Weight by sector of the firm; `all` is the default."""
     interest: tuple[tuple[int, float], ...]
-    """(year, popularity) points."""
+    """Popularity over time, as (year, popularity) points."""
     aspects: tuple[Aspect, ...]
 
     def popularity(self, sector: str, at: float) -> float:
@@ -74,11 +74,11 @@ class Sector:
 
 @dataclass(frozen=True)
 class Claim:
-    """A clause frame about an aspect."""
+    """A template for a clause about an aspect."""
 
     phrase: Phrase
     takes_lead: bool
-    """Whether `In Europe, ` may stand before it."""
+    """Whether a lead such as `In Europe, ` may precede it."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Quarter:
 
     @property
     def reported(self) -> tuple[int, int]:
-        """(year, number) of the fiscal quarter reported."""
+        """(year, number) of the reported fiscal quarter."""
         return (self.year - 1, 4) if self.number == 1 else (self.year, self.number - 1)
 
     def words(self, at: datetime) -> dict[str, tuple[Phrase, ...] | str]:
@@ -146,7 +146,7 @@ def make_firm(seed: int, index: int) -> Firm:
         name=name,
         spoken_name=re.sub(r",? (Inc|Corp)\.$", "", name),
         sector=sector,
-        # Outside the ranges in use, so that joining the sample to real data finds nothing.
+        # Outside the ranges in use, so that the sample never joins to real data.
         gvkey=f"{900_000 + index}" if is_linked else None,
         permno=900_000 + index if is_linked else None,
         ticker=re.sub(r"[^A-Z]", "", stem.upper())[:3] + _letters(index),
@@ -172,7 +172,7 @@ def _stem(seed: int, index: int) -> str:
 
 
 def _letters(index: int) -> str:
-    """Return the index in letters, so that tickers differ."""
+    """Return the index in letters, which makes tickers unique."""
     text = ""
     while True:
         text = chr(ord("A") + index % 26) + text

@@ -1,4 +1,4 @@
-"""What a firm of the sample says in a quarter: its events, their speaker turns, and the truth about each sentence."""
+"""What a sample firm says in a quarter: its events, their speaker turns, and each sentence's true labels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _GARBLED_SHARE = 0.04
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence and the truth about it."""
+    """One sentence and its true labels."""
 
     text: str
     kind: Kind

@@ -25,7 +25,7 @@ from ftm_resources.sources.wrds.schema import Tables, day, moment, text, whole
 from ftm_resources.tables.components import AUDIT, COMPONENTS, finality, less_final
 
 EARNINGS_CALL = 48
-"""Capital IQ's `keydeveventtypeid` of earnings calls."""
+"""Capital IQ's `keydeveventtypeid` for earnings calls."""
 
 BATCH_CALLS = 200
 """Calls whose components are read at a time, about 10 MB: the most that a dropped connection loses."""
@@ -62,7 +62,7 @@ _AND_PEOPLE = " AND p.transcriptid = ANY(:transcripts)"
 
 @dataclass(frozen=True)
 class Version:
-    """One transcript of an event: a version of a call."""
+    """One version of a call: a transcript of its event."""
 
     transcript: int
     company: int
@@ -89,7 +89,7 @@ class Version:
 
 
 class CapitalIqSource(TranscriptSource):
-    """Earnings calls of Capital IQ through WRDS."""
+    """Capital IQ's earnings calls, through WRDS."""
 
     name = "capital_iq"
 

@@ -77,7 +77,7 @@ class Access:
     sslmode: str
     username: str
     password: str = field(repr=False)
-    """Empty: the client library reads it from `passfile`."""
+    """If empty, the client library reads it from `passfile`."""
     passfile: Path
     origin: str
     """Where the credentials come from, for messages."""
@@ -143,7 +143,7 @@ def _secret(name: str) -> tuple[str, str]:
         secret = json.loads(text)
         return str(secret["username"]), str(secret["password"])
     except (ValueError, KeyError, TypeError):
-        # Not chained: the parser's error holds the text.
+        # Not chained: the parser's error contains the secret text.
         raise wrds_error(f"AWS secret {name}", "does not hold a username and password", advice) from None
 
 
@@ -238,7 +238,7 @@ class Wrds:
 
         rows: list[tuple[Any, ...]] = []
         connection = self._connected()
-        # A server-side cursor lives in a transaction.
+        # A server-side cursor needs a transaction.
         with connection.begin():
             options = {"stream_results": True, "yield_per": FETCH_ROWS}
             with connection.execute(text(sql), dict(parameters), execution_options=options) as result:

@@ -76,7 +76,7 @@ def test_the_dimension_is_the_replys(embedder, scripted_llm):
 def test_a_model_changed_in_the_middle_is_an_error_not_a_mixture(embedder, scripted_llm, reply):
     embedder.describe()
     scripted_llm.script = lambda _asked, body: embeddings(reply, body, dimension=8)
-    with pytest.raises(EndpointUnavailableError, match=r"of 6 dimensions before and of 8 now.*again"):
+    with pytest.raises(EndpointUnavailableError, match=r"of 6 dimensions earlier and of 8 now.*again"):
         embedder.embed(TEXTS)
 
 
