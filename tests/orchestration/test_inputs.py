@@ -122,7 +122,7 @@ def test_scores_of_old_themes_and_new_topics_are_refused_with_what_to_materializ
     before = warehouse.quarter("sentiment_scores", QUARTER)
     assert run("firm_topics", n=5) == ""
     problem = run("sentiment_scores")
-    assert "theme_topics was made from other firm_topics than these" in problem
+    assert "theme_topics was made from other rows of firm_topics" in problem
     assert f"Materialize theme_topics of {QUARTER} first" in problem
     assert warehouse.quarter("sentiment_scores", QUARTER) == before
     assert run("theme_topics", "sentiment_scores") == ""

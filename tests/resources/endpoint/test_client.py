@@ -41,7 +41,7 @@ def test_what_compresses_badly_counts_as_it_came(scripted_llm, reply):
 
 def test_a_reply_that_is_not_whole_in_time_is_a_time_out(scripted_llm, reply):
     scripted_llm.models = lambda _asked: reply(body=PAYLOAD, stall=5.0)
-    with pytest.raises(httpx2.ReadTimeout, match=r"no whole reply in 0\.2 s"):
+    with pytest.raises(httpx2.ReadTimeout, match=r"no complete reply within 0\.2 s"):
         get(scripted_llm, seconds=0.2)
 
 
