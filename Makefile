@@ -28,14 +28,14 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	# Two processes: much of a test is waiting. Their threads sleep while they wait, else they take the other's cores.
+	# Two processes, because tests mostly wait. PASSIVE makes waiting threads sleep instead of using the other's cores.
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "FTM needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) \
-		|| { rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+		|| { rm -rf $(VENV); echo "Could not create a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
@@ -49,8 +49,8 @@ lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.5'
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-emit-options --no-annotate \
 		--output-file constraints.txt pyproject.toml
-	# One lock for every machine: the build of torch (CPU, CUDA, Apple) is the index's choice, and where this
-	# package lies is not the lock's to say (it names itself in its extras).
+	# One lock for every machine: remove the build of torch (CPU, CUDA or Apple), which the index chooses, and the
+	# local path of this package, which appears because its extras name it.
 	sed -i.old -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^ftm @ /d' constraints.txt && rm constraints.txt.old
 
 clean:

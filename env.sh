@@ -1,4 +1,4 @@
-# Source this (". ./env.sh") to use Dagster's own commands: the environment, its home, where the definitions are.
+# Source this (". ./env.sh") to use Dagster's own commands: it sets the environment, DAGSTER_HOME and the definitions' module.
 . .venv/bin/activate
 export DAGSTER_HOME="${DAGSTER_HOME:-$PWD/.dagster}"
 export DAGSTER_MODULE_NAME=ftm_assets.definitions

@@ -1,4 +1,4 @@
-"""The code location: every asset, check, job, schedule and resource; `defs` is the only product of importing it."""
+"""The code location, `defs`: every asset, check, job, schedule and resource."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ QUARTER_JOB = "quarter"
 
 
 def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Return all definitions; tests and commands replace resources here and nowhere else."""
+    """Return all definitions; tests and commands override resources here and nowhere else."""
     quarter = dg.define_asset_job(
         QUARTER_JOB,
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(MAINTENANCE),

@@ -1,1 +1,1 @@
-"""The assets, a module each: read, call the method, return the table with its metadata."""
+"""The assets, one module each: read, call the method, return the table with its metadata."""

@@ -1,4 +1,4 @@
-"""firm_topics, sentence_topics, firm_status: the topics of each firm's quarter, and what became of each firm."""
+"""firm_topics, sentence_topics, firm_status: the topics of each firm's quarter, and each firm's outcome."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ CODE_VERSION = code_version(__name__)
 
 @offering(FirmParams)
 class FirmTopicsConfig(SideBySideConfig):
-    """What a researcher may choose about a firm's topics, and how the asset is split."""
+    """Parameters of the topic model of a firm, and how the asset is split into chunks."""
 
 
 def model(task: Task) -> Mapping[str, pa.Table]:
@@ -63,7 +63,7 @@ def model(task: Task) -> Mapping[str, pa.Table]:
             }
         )
     results, statuses = [], []
-    # A model for keywords is loaded once, in this process.
+    # The model that embeds keywords is loaded once, in this process.
     for result, seconds in side_by_side(_timed, firms, 1 if embed else task.config.processes):
         results.append(result)
         statuses.append({**result.status, "seconds": seconds})
@@ -77,7 +77,7 @@ def _timed(firm: Mapping[str, Any]) -> tuple[FirmResult, float]:
 
 
 def stand_in(task: Task, reason: str) -> Mapping[str, pa.Table]:
-    """Return the rows of a firm that failed: its status with the reason, its sentences without topic."""
+    """Return the rows of a failed firm: its status with the reason, and its sentences without a topic."""
     (firm,) = task.firms
     sentences = task.read("sentences", ["sentence_id", "is_procedural"])
     ids = sentences.filter(pc.invert(sentences.column("is_procedural"))).column("sentence_id")

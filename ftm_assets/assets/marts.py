@@ -26,7 +26,7 @@ from ftm_resources.warehouse import QuarterTable, Warehouse
 
 
 class ContractTranslator(DagsterDbtTranslator):
-    """Asset keys are table names; what an asset says about itself comes from its contract."""
+    """Asset keys are table names; descriptions, columns and groups come from the contracts."""
 
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_source_metadata=False))
@@ -45,7 +45,7 @@ class ContractTranslator(DagsterDbtTranslator):
         shared = asset_attributes(
             spec.key.path[-1], code_version=spec.code_version or "", kinds={"dbt", "duckdb"}
         )
-        # The contract says what the table is; the model's own text, how it is made, with its SQL.
+        # The contract says what the table holds; the model's own text and SQL say how it is made.
         description = f"{shared.pop('description')}\n\n{spec.description}"
         metadata = {**spec.metadata, **shared.pop("metadata")}
         return spec.replace_attributes(description=description, metadata=metadata, **shared)
@@ -57,7 +57,7 @@ class ContractTranslator(DagsterDbtTranslator):
         unique_id: str,
         project: DbtProject | None,
     ) -> dg.AssetCheckSpec | None:
-        """Return dagster-dbt's check of a test, by quarter and with the test's own description."""
+        """Return dagster-dbt's check of a test, partitioned by quarter, with the test's own description."""
         check = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
         if check is None:
             return None
@@ -73,7 +73,7 @@ class ContractTranslator(DagsterDbtTranslator):
 
 
 def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
-    """Return the marts of a dbt manifest (default: that of the project's present files, parsed if need be).
+    """Return the marts of a dbt manifest (default: that of the current project files, parsed if needed).
 
     Resources: `dbt` (see `dbt_project.dbt_resource`) and `warehouse`.
     """
@@ -87,7 +87,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
     )
     def marts(context: dg.AssetExecutionContext, dbt: OfflineDbt, warehouse: Warehouse) -> Iterator[Any]:
         quarter, pinned = context.partition_key, warehouse.pin()
-        # What the selected models read has to be there; for a test alone, its mart is read as it stands.
+        # The inputs of the selected models must exist; a test that runs alone reads its mart as stored.
         deps = context.assets_def.asset_deps
         read = {dep.path[-1] for key in context.selected_asset_keys for dep in deps[key]}
         pinned_inputs(
@@ -121,7 +121,7 @@ def _stored(
     folder: Path,
     tables: Mapping[str, QuarterTable],
 ) -> dg.Output[None]:
-    """Replace the mart's quarter by what dbt built, and describe it."""
+    """Replace the mart's quarter with what dbt built; return the output with its metadata."""
     key = context.asset_key_for_output(model.output_name)
     mart, quarter = key.path[-1], context.partition_key
     rows, deps = dbt_project.built(folder, mart), context.assets_def.asset_deps[key]
@@ -144,15 +144,15 @@ def _stored(
 
 
 def _failure(quarter: str, run: DbtCliInvocation, tables: Mapping[str, QuarterTable]) -> dg.Failure:
-    """Return why dbt failed: the same inputs fail again, so Dagster is not to retry."""
+    """Return a Failure with what failed in dbt. No retries: the same inputs would fail again."""
     failed = dbt_project.failed_nodes(run.target_path)
     if not failed:
         return dg.Failure(f"marts {quarter}: dbt did not run: {run.get_error()}", allow_retries=False)
     said = "\n".join(f"- {node.name}: {node.message}" for node in failed)
     inputs = ", ".join(f"{name} (snapshot {tables[name].snapshot_id})" for name in SOURCES)
     return dg.Failure(
-        f"marts {quarter}: {len(failed)} of dbt's models and tests failed and nothing was written.\n{said}\n"
-        f"Correct the inputs, {inputs}, or the models in dbt/, and materialize again.",
+        f"marts {quarter}: {len(failed)} of dbt's models and tests failed; nothing was written.\n{said}\n"
+        f"Fix the inputs ({inputs}) or the models in dbt/, then materialize again.",
         metadata={n.name: preview(n.rows, n.rows.column_names) for n in failed if n.rows is not None},
         allow_retries=False,
     )

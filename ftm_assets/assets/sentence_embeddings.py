@@ -1,6 +1,6 @@
-"""sentence_embeddings: one unit-length vector per sentence, procedural ones too, each distinct text once.
+"""sentence_embeddings: one unit-length vector per sentence; each distinct text is embedded once.
 
-Procedural sentences are embedded as well: a better rule for them must not cost a new embedding of the quarter.
+Procedural sentences are embedded too, so that a better rule for them does not require embedding the quarter again.
 """
 
 from collections.abc import Mapping

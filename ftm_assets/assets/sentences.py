@@ -1,4 +1,4 @@
-"""sentences: what speakers other than the operator said, sentence by sentence, procedural talk marked."""
+"""sentences: the sentences of every speaker except the operator, with the procedural ones marked."""
 
 import time
 from functools import partial
@@ -20,7 +20,7 @@ from ftm_resources.warehouse import QuarterTable
 CODE_VERSION = code_version(__name__)
 
 FIRMS_AT_ONCE = 100
-"""Firms split at a time: progress moves and memory stays flat."""
+"""Firms split at a time: small enough that progress shows and memory stays flat."""
 
 
 @dg.asset(
@@ -32,7 +32,7 @@ def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> d
     """Split the quarter's components into sentences and mark the procedural ones."""
     started = time.perf_counter()
     quarter = context.partition_key
-    # Transcripts are stored firm by firm, so that a firm's rows lie together.
+    # Transcripts are stored firm by firm, so a firm's rows are contiguous.
     spoken = transcripts.read()
     firms = spoken.column("firm_id").unique().to_pylist()
     groups = [firms[i : i + FIRMS_AT_ONCE] for i in range(0, len(firms), FIRMS_AT_ONCE)]

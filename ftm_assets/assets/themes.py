@@ -1,4 +1,4 @@
-"""themes, theme_topics, theme_naming_audit: topics clustered across firms and named; each with its theme or why not."""
+"""themes, theme_topics, theme_naming_audit: topics clustered into named themes; each topic's theme, or why none."""
 
 import time
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ TABLES = ("themes", "theme_topics", "theme_naming_audit")
 
 @offering(ThemeParams)
 class ThemesConfig(dg.Config):
-    """What a researcher may choose about themes."""
+    """Parameters of the themes."""
 
 
 @dg.multi_asset(
@@ -50,7 +50,7 @@ def themes(
     firm_topics: QuarterTable,
     transcripts: QuarterTable,
 ) -> Iterator[dg.Output[Rows]]:
-    """Cluster the topics of all firms, filter, and name what remains."""
+    """Cluster the topics of all firms, filter the clusters, and name the themes that remain."""
     started = time.perf_counter()
     quarter = context.partition_key
     topics = _topics(topic_summaries, firm_topics, transcripts)
@@ -90,7 +90,7 @@ def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterT
     named = summaries.read(["topic_id", "firm_id", "name", "summary", "embedding"])
     sizes = topics.read(["topic_id", "n_sentences", "keywords"])
     firms = transcripts.read(["firm_id", "firm_name"]).group_by("firm_id").aggregate([("firm_name", "min")])
-    # Lists cannot pass through a join: take them by position.
+    # Arrow cannot join tables with list columns: take the lists by position.
     position = pc.index_in(named.column("topic_id"), sizes.column("topic_id"))
     names = pc.index_in(named.column("firm_id"), firms.column("firm_id"))
     return (

@@ -1,6 +1,6 @@
-"""topic_quality: how good the quarter's topics and themes are, measured, kept, and shown over quarters.
+"""topic_quality: quality measures of the quarter's topics and themes, with their trend over quarters.
 
-Shares come from all firms; coherence, stability and recovery, which read sentences, from a sample of them.
+Shares are computed over all firms; coherence, stability and recovery read sentences and use a sample of firms.
 """
 
 import time
@@ -41,20 +41,24 @@ from ftm_resources.warehouse import QuarterTable, Warehouse
 
 CODE_VERSION = code_version(__name__)
 TREND_QUARTERS = 12
-"""Quarters in the trend on the asset's page, the newest."""
+"""Newest quarters shown in the trend on the asset's page."""
 
 _Measures = Mapping[str, Mapping[str, Measure]]
 
 
 class TopicQualityConfig(dg.Config):
-    """How many firms the measures that read sentences look at."""
+    """How many firms are sampled for the measures that read sentences."""
 
-    coherence_firms: int = Field(
-        default=40, ge=1, description="Firms whose topics and speech coherence is of"
+    coherence_firms: int = Field(default=40, ge=1, description="Firms sampled to measure coherence")
+    stability_firms: int = Field(
+        default=20, ge=1, description="Firms clustered again with other seeds to measure stability"
     )
-    stability_firms: int = Field(default=20, ge=1, description="Firms clustered again with other seeds")
-    recovery_firms: int = Field(default=100, ge=1, description="Firms of the sample whose truth is compared")
-    seed: int = Field(default=42, ge=0, description="Another seed, another sample of firms")
+    recovery_firms: int = Field(
+        default=100,
+        ge=1,
+        description="Firms of the bundled sample used to measure recovery of planted themes",
+    )
+    seed: int = Field(default=42, ge=0, description="Seed for sampling firms")
 
 
 @dg.asset(
@@ -90,7 +94,7 @@ def topic_quality(
     coherent = coherence(documents, [*own_keywords, *theme_keywords])
     vectors = _vectors(sentences, sentence_embeddings, again)
     truth = _truth(warehouse.provenance("transcripts", quarter), quarter, config.recovery_firms)
-    # As the topics were made, not as the defaults are.
+    # The parameters that the topics were made with, which may differ from the defaults.
     params = recorded(FirmParams, warehouse.provenance("firm_topics", quarter).get("config", {}))
     measures = {
         "firm_topics": {
@@ -120,7 +124,7 @@ def topic_quality(
 
 
 def _spoken(sentences: QuarterTable, firms: Sequence[str], columns: Sequence[str]) -> pa.Table:
-    """Return the firms' sentences about the business."""
+    """Return the firms' non-procedural sentences."""
     rows = sentences.read([*columns, "is_procedural"], firms=firms)
     return rows.filter(pc.invert(rows.column("is_procedural")))
 
@@ -140,7 +144,7 @@ def _documents(sentences: QuarterTable, firms: Sequence[str]) -> list[list[str]]
 def _vectors(
     sentences: QuarterTable, sentence_embeddings: QuarterTable, firms: Sequence[str]
 ) -> list[tuple[np.ndarray, list[str], list[int]]]:
-    """Return the embeddings of each firm's sentences about the business, with their turns and places there."""
+    """Return, per firm, the embeddings of its non-procedural sentences, their turns and positions in them."""
     if not firms:
         return []
     spoken = _spoken(sentences, firms, ["sentence_id", "component_id", "position"])
@@ -158,7 +162,7 @@ def _vectors(
 
 
 def _truth(made_from: Mapping[str, Any], quarter: str, n_firms: int) -> pa.Table:
-    """Return what was planted in the first firms of the sample; nothing where the calls are not the sample's.
+    """Return the themes planted in the first firms of the sample; no rows if the calls are not the sample's.
 
     `made_from` is the provenance of the quarter's transcripts.
     """
@@ -171,7 +175,7 @@ def _truth(made_from: Mapping[str, Any], quarter: str, n_firms: int) -> pa.Table
 def _recovery(
     truth: pa.Table, sentences: QuarterTable, sentence_topics: QuarterTable, theme_topics: pa.Table
 ) -> dict[str, Measure]:
-    """Return how far the themes are those planted; without values where nothing was."""
+    """Return how well the themes recover the planted ones; no values if nothing was planted."""
     planted: dict[str, str] = {}
     if firms := truth.column("companyid").unique().to_pylist():
         planted = planted_themes(
@@ -185,7 +189,7 @@ def _recovery(
 
 def _rows(measures: _Measures, quarter: str) -> pa.Table:
     rows = [
-        # What a sum's order changes lies below nine digits: the same input gives the same rows.
+        # Summation order affects only digits after the ninth, so the same input gives the same rows.
         {"level": level, "metric": metric, "value": None if m.value is None else round(m.value, 9), "n": m.n}
         for level, own in measures.items()
         for metric, m in sorted(own.items())
@@ -197,7 +201,7 @@ def _rows(measures: _Measures, quarter: str) -> pa.Table:
 
 
 def _plain(measures: _Measures) -> dict[str, float]:
-    """Return the values by level and metric: numbers, which the UI plots over quarters."""
+    """Return the values by level and metric, as numbers that the UI can plot over quarters."""
     return {
         f"{level}_{metric}": m.value
         for level, own in measures.items()

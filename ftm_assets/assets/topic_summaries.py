@@ -1,4 +1,4 @@
-"""topic_summaries, topic_naming_audit: each topic's name, summary and their embedding; what naming it took."""
+"""topic_summaries, topic_naming_audit: each topic's name, summary and embedding; cost and outcome of naming it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,20 +25,22 @@ CODE_VERSION = code_version(__name__)
 
 
 class TopicSummariesConfig(SideBySideConfig):
-    """What the namer is shown of a topic.
+    """What the namer sees of a topic.
 
-    A part is a whole chunk: between parts requests in flight run dry, and what a killed step had been told by a
-    model is in the reply cache.
+    A part is a whole chunk, because requests in flight drain between parts. A killed step does not repeat
+    requests: the model's replies are in the reply cache.
     """
 
-    flush_firms: int = Field(default=500, ge=1, description="Firms per part: what a killed step embeds again")
+    flush_firms: int = Field(
+        default=500, ge=1, description="Firms per saved part; a killed step embeds at most one part again"
+    )
     max_sentences: int = Field(
-        default=MAX_SENTENCES, ge=1, description="Most central sentences that the namer is shown"
+        default=MAX_SENTENCES, ge=1, description="Number of most central sentences shown to the namer"
     )
 
 
 def prepare(task: Task) -> Namer:
-    """Return the namer of the step, having refused an embedder of another dimension than the quarter's."""
+    """Return the step's namer; refuse an embedder whose dimension differs from the quarter's vectors."""
     warehouse, resources = task.inputs["firm_topics"].warehouse, task.resources
     refuse_other_dimension(warehouse, task.quarter, resources.embedder.dimension())
     return build_namer(
@@ -73,9 +75,9 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
 
 
 def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDArray[np.float32]:
-    """Return one unit vector per topic: the mean of its summary's and of its name's with the keywords.
+    """Return one unit vector per topic: the mean of the summary's vector and that of name and keywords.
 
-    A summary of a sentence or two is one speaker's wording; what the whole topic says is in its keywords.
+    A summary is a sentence or two in one speaker's words; the keywords cover the whole topic.
     """
     keywords = topics.column("keywords").to_pylist()
     labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]

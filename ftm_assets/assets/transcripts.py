@@ -1,7 +1,7 @@
-"""transcripts, transcript_audit: the calls of a quarter from the configured source, best version of each.
+"""transcripts, transcript_audit: a quarter's calls from the configured source, in the best version of each.
 
-This is the only asset that reads a source, hence the only one that speaks to WRDS: one at a time, from the
-machine whose address the second factor approved. What comes after reads the table.
+Only this asset reads a source, so only it connects to WRDS: one quarter at a time, from the machine whose address
+the second factor approved. Downstream assets read the table.
 """
 
 import tempfile
@@ -37,10 +37,10 @@ CODE_VERSION = code_version(__name__)
 TABLES = ("transcripts", "transcript_audit")
 
 FIRMS_AT_ONCE = 250
-"""Firms whose versions are compared at a time: memory stays flat."""
+"""Firms whose versions are compared at a time, so that memory stays flat."""
 
 COMPONENTS_FILE, KEPT_FILE = "components.parquet", "kept.parquet"
-"""What was read and what was chosen of it, until it is written: neither need fit in memory."""
+"""Scratch files: the components read, and those kept. Neither need fit in memory."""
 
 _OF_FIRMS = "FROM read_parquet($file) WHERE companyid IN $firms"
 
@@ -48,19 +48,19 @@ PREVIEW = ("firm_name", "call_date", "section", "speaker_name", "text")
 
 
 class TranscriptsConfig(dg.Config):
-    """Which calls a study can use."""
+    """Which calls to keep, and when to replace a stored quarter."""
 
     require_permno: bool = Field(
         default=True,
-        description="With capital_iq: leave out calls of firms without a PERMNO on the day of the call, which no "
-        "event study can use; transcript_audit says why each has none",
+        description="With capital_iq: leave out calls of firms without a PERMNO on the day of the call, which event "
+        "studies cannot use; transcript_audit gives the reason for each",
     )
     replace_source: bool = Field(
         default=False,
-        description="Replace a quarter that came from another source, say real calls by the sample's",
+        description="Replace a quarter that came from another source, e.g. real calls with the sample",
     )
     replace_by_nothing: bool = Field(
-        default=False, description="Empty a quarter that has calls where the source has none of it any more"
+        default=False, description="Empty a stored quarter if the source no longer has calls in it"
     )
 
 
@@ -78,7 +78,7 @@ def transcripts(
     warehouse: Warehouse,
     duckdb: ConfiguredDuckDB,
 ) -> Iterator[dg.Output[Rows]]:
-    """Read the quarter from the source, choose versions, and keep what was not chosen in the audit."""
+    """Read the quarter from the source, choose a version of each call, and record the others in the audit."""
     started = time.perf_counter()
     quarter = context.partition_key
     opened = source.open(require_permno=config.require_permno)
@@ -90,11 +90,11 @@ def transcripts(
         if not described["components"]:
             if int(held.get("rows", 0)) and not config.replace_by_nothing:
                 raise dg.Failure(
-                    f"{opened.name} has no call in {quarter}, of which the warehouse has some: they are kept. To "
-                    f"empty {quarter} all the same, set replace_by_nothing in the config of transcripts.",
+                    f"{opened.name} has no calls in {quarter}, but the warehouse does; they are kept. To empty "
+                    f"{quarter} anyway, set replace_by_nothing in the config of transcripts.",
                     allow_retries=False,
                 )
-            context.log.warning(f"{opened.name} has no call in {quarter}")
+            context.log.warning(f"{opened.name} has no calls in {quarter}")
         described |= {"source": opened.name, "seconds": time.perf_counter() - started, **config.model_dump()}
         came_from = opened.provenance()
         made = {
@@ -114,15 +114,15 @@ def transcripts(
 
 
 def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quarter: str) -> None:
-    """Raise a Failure where the quarter has calls from a source of another kind."""
+    """Raise a Failure if the quarter has calls from another kind of source."""
     before = held.get("source", {})
     if not before or before["name"] == source.name or not int(held["rows"]):
         return
     where = f" ({before['path']})" if "path" in before else ""
     settings = f"FTM_SOURCE={before['name']}" + (f" FTM_SOURCE_PATH={before['path']}" if where else "")
     raise dg.Failure(
-        f"transcripts of {quarter} came from {before['name']}{where}; FTM_SOURCE is {source.name} now. Set {settings} "
-        f"to read them again, or, to replace them, set replace_source in the config of transcripts (`ftm run "
+        f"transcripts of {quarter} came from {before['name']}{where}, but FTM_SOURCE is now {source.name}. To read "
+        f"them again, set {settings}. To replace them, set replace_source in the config of transcripts (`ftm run "
         f"--quarter {quarter} --replace-source`).",
         allow_retries=False,
     )
@@ -131,7 +131,7 @@ def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quar
 def _build(
     source: TranscriptSource, quarter: str, folder: Path, duckdb: ConfiguredDuckDB
 ) -> tuple[pa.Table, dict[str, Any]]:
-    """Write the quarter's rows to `folder`; return the audit, and what a person wants to know of both."""
+    """Write the quarter's rows to `folder`; return the audit, and metadata on both."""
     offered, speaking = _read(source, quarter, folder / COMPONENTS_FILE)
     firms = sorted(speaking | set(offered.column("companyid").to_pylist()))
     audits = [CONTRACTS["transcript_audit"].empty()]
@@ -140,7 +140,7 @@ def _build(
         for start in range(0, len(firms), FIRMS_AT_ONCE):
             group = firms[start : start + FIRMS_AT_ONCE]
             said = offered.filter(pc.is_in(offered.column("companyid"), pa.array(group)))
-            # A connection each: over the groups of a quarter, one alone would come to hold 150 MiB more.
+            # One connection per group: a single one would grow by 150 MiB over a quarter.
             with duckdb.get_connection() as database:
                 query, values = _OF_FIRMS, {"file": str(folder / COMPONENTS_FILE), "firms": group}
                 components = database.execute(query, values).to_arrow_table().cast(COMPONENTS)
@@ -158,7 +158,7 @@ def _build(
 
 
 def _read(source: TranscriptSource, quarter: str, path: Path) -> tuple[pa.Table, set[str]]:
-    """Write the source's components to a file as they come; return the source's audit and the firms found."""
+    """Write the source's components to a file as they arrive; return the source's audit and the firms found."""
     firms: set[str] = set()
     with (
         _writer(path, COMPONENTS) as file,
@@ -183,7 +183,7 @@ def _batches(path: Path) -> Iterator[pa.Table]:
 
 
 def _described(calls: list[pa.Table], audit: pa.Table) -> dict[str, Any]:
-    """Return counts and the link rate: of the calls, one version of each, the share that has a PERMNO."""
+    """Return counts and the link rate: the share of calls, counting one version each, that has a PERMNO."""
     statuses = Counter(audit.column("status").to_pylist())
     lost = audit.filter(pc.equal(audit.column("status"), "unlinked"))
     reasons = Counter((r or "").partition(":")[0] for r in lost.column("reason").to_pylist())

@@ -1,4 +1,4 @@
-"""Maintenance as an asset: what the warehouse holds, and what nobody needs any more, removed; with its schedule."""
+"""Maintenance as an asset, with its schedule: remove what nothing needs any more, report what the warehouse holds."""
 
 from dataclasses import asdict
 from datetime import timedelta
@@ -18,27 +18,27 @@ GROUP = "operations"
 
 
 class MaintenanceConfig(dg.Config):
-    """What is old."""
+    """What counts as old."""
 
     keep_days: int = Field(
         default=30,
         ge=1,
-        description="Days that a snapshot is kept after it ceased to be current: how far back a date reads, and "
-        "longer than any run",
+        description="Days a superseded snapshot is kept, i.e. how far back `as_of` reaches with a date; must exceed "
+        "your longest run",
     )
     keep_last: int = Field(default=10, ge=1, description="Newest writes kept per table, whatever their age")
     grace_days: float = Field(
         default=7,
         ge=1 / 24,
-        description="Days that a file which nothing refers to, the parts of an unfinished step and the values of "
-        "a run are kept after they were last touched: how long a failed run can be gone on with",
+        description="Days to keep unreferenced files, parts of unfinished steps and values of runs after they were "
+        "last touched; a failed run can be resumed for this long",
     )
-    dry_run: bool = Field(default=False, description="Report what would go, and leave everything as it is")
+    dry_run: bool = Field(default=False, description="Only report what would be removed")
 
 
 @dg.asset(
     name=NAME,
-    description="Expire old snapshots, remove the files, parts and run values that nobody needs, and report what "
+    description="Expire old snapshots, remove the files, parts and run values that nothing needs, and report what "
     "the warehouse holds. Never touches what a tag, a live snapshot or an unfinished run needs.",
     group_name=GROUP,
     owners=[OWNER],
@@ -48,7 +48,7 @@ class MaintenanceConfig(dg.Config):
 def warehouse_maintenance(
     context: dg.AssetExecutionContext, config: MaintenanceConfig, warehouse: Warehouse
 ) -> dg.MaterializeResult[None]:
-    """Maintain every table and report it."""
+    """Clean up every table and report what was removed and kept."""
     since = unfinished_since(context.instance, context.run.run_id)
     policy = Policy(
         keep=timedelta(days=config.keep_days),
@@ -71,7 +71,7 @@ def warehouse_maintenance(
     )
 
 
-# Off until someone who knows how long their runs and papers take turns it on.
+# Off by default: turn it on once you know how long runs take and how far back papers must read.
 maintenance_schedule = dg.ScheduleDefinition(
     name="weekly_maintenance",
     target=dg.AssetSelection.assets(NAME),

@@ -1,1 +1,1 @@
-"""The checks of the tables: of their contracts, and of what a person should look at."""
+"""The checks of the tables: their contracts, and what a person should look at."""

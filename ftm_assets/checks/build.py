@@ -1,4 +1,4 @@
-"""All asset checks, put together: those of contracts, firms, names and measures."""
+"""All asset checks: of contracts, firms, names and measures."""
 
 import warnings
 
@@ -14,7 +14,7 @@ from ftm_resources.tables import NAMING_AUDITS, TABLES
 def build_checks() -> list[dg.AssetChecksDefinition]:
     """Return the checks of all tables."""
     with warnings.catch_warnings():
-        # That a check is of one quarter is a preview of Dagster's, pinned in the lock: no news for who runs it.
+        # Partitioned checks are a preview feature of Dagster, whose version is pinned: users need no warning.
         warnings.filterwarnings(
             "ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning
         )

@@ -1,4 +1,4 @@
-"""Checks of what every table promises in its contract, held against what is stored."""
+"""Checks of every table's stored rows against its contract."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,15 +10,15 @@ from ftm_resources.tables.contract import DOUBLE, PARTITION, Column, Table
 from ftm_resources.warehouse import Warehouse
 
 CARRY_QUARTER = ("component_id", "sentence_id", "topic_id", "theme_id")
-"""Ids that open with their quarter."""
+"""Ids that start with their quarter."""
 
 
 def contract_checks(contract: Table) -> dg.AssetChecksDefinition:
-    """Return the checks of a table: one step, one result per promise."""
+    """Return a table's checks: one step that yields one result per promise of the contract."""
     promises = {
         "contract": "Types, nulls, allowed values and bounds of every column",
         "key_unique": f"No two rows share {', '.join(contract.key)}",
-        "quarter_pure": "Every row and every id is of this quarter",
+        "quarter_pure": "Every row and every id belongs to this quarter",
     }
     referenced = {table for _, table, _ in contract.references()}
     if referenced:
@@ -54,7 +54,7 @@ def contract_checks(contract: Table) -> dg.AssetChecksDefinition:
 
 
 def _queries(promise: str, contract: Table, quarter: str) -> Iterator[tuple[str, str]]:
-    """Yield (what is wrong, SQL that counts the rows where it is); names are the contract's own."""
+    """Yield (problem, SQL that counts the rows with it); table and column names come from the contract."""
     count = f'SELECT count(*) FROM "{contract.name}" t WHERE '  # noqa: S608
     if promise == "contract":
         for column in contract.columns:
@@ -67,11 +67,11 @@ def _queries(promise: str, contract: Table, quarter: str) -> Iterator[tuple[str,
             f'SELECT sum(n - 1) FROM (SELECT count(*) n FROM "{contract.name}" GROUP BY {key})',  # noqa: S608
         )
     elif promise == "quarter_pure":
-        yield f"{PARTITION} is another", f"{count} \"{PARTITION}\" <> '{quarter}'"
+        yield f"{PARTITION} is a different one", f"{count} \"{PARTITION}\" <> '{quarter}'"
         for column in contract.columns:
             if column.name in CARRY_QUARTER:
                 yield (
-                    f"{column.name} is of another",
+                    f"{column.name} belongs to another quarter",
                     f"{count} NOT starts_with(\"{column.name}\", '{quarter}:')",
                 )
     else:

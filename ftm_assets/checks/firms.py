@@ -1,4 +1,4 @@
-"""Checks of the firms that a quarter lost: failed, or too small to have topics."""
+"""Checks of the firms that a quarter lost: those that failed or were too small for topics."""
 
 from collections.abc import Iterable
 
@@ -14,21 +14,21 @@ MAX_FIRMS_WITHOUT_TOPICS = 0.25
 
 
 def firm_loss() -> dg.AssetChecksDefinition:
-    """Return the checks of `firm_status`. How many firms may fail is the quarter's own `max_failed_share`."""
+    """Return the checks of `firm_status`; the quarter's own `max_failed_share` limits how many firms may fail."""
     specs = [
         dg.AssetCheckSpec(
             "failed_firms",
             asset="firm_status",
-            description="No more firms failed than max_failed_share, in the config that firm_topics was materialized "
-            "with, allows. If not, read their reasons in firm_status, and mend them or raise max_failed_share",
+            description="Failed firms are within the limit of max_failed_share, as configured when firm_topics was "
+            "materialized. If not, read the reasons in firm_status, then fix the cause or raise max_failed_share",
             blocking=True,
             partitions_def=QUARTERS,
         ),
         dg.AssetCheckSpec(
             "firms_without_topics",
             asset="firm_status",
-            description=f"At most {MAX_FIRMS_WITHOUT_TOPICS:.0%} of the firms have no topics. If not, look at their "
-            "reasons in firm_status; lower min_sentences of firm_topics if short calls are meant to count",
+            description=f"At most {MAX_FIRMS_WITHOUT_TOPICS:.0%} of the firms have no topics. If not, read the "
+            "reasons in firm_status; lower min_sentences of firm_topics if short calls should count",
             partitions_def=QUARTERS,
         ),
     ]

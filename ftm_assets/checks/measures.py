@@ -1,4 +1,4 @@
-"""Checks of topic quality: limits of single measures, and measures held against those of the other quarters."""
+"""Checks of topic quality: limits on single measures, and comparisons with other quarters."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.warehouse import Warehouse
 
 MAX_OUTLIER_SHARE = 0.30
-"""Share of sentences in no topic: the clusterer leaves few out, so a third lost is a fault."""
+"""Share of sentences in no topic. The clusterer leaves few out, so losing a third means something is wrong."""
 
 MIN_SEED_STABILITY = 0.6
-"""Mean adjusted Rand index between seeds: below it, a topic is as much the seed's as the firm's.
-Vectors of pure noise (384 dimensions, 120 to 400 of them) reach 0.36 to 0.48, the sample's firms 0.87."""
+"""Mean adjusted Rand index between seeds; below it, topics depend as much on the seed as on the firm.
+Pure noise (120 to 400 vectors of 384 dimensions) reaches 0.36 to 0.48, the sample's firms 0.87."""
 
 MAX_LARGEST_THEME_SHARE = 0.15
-"""Share of placed topics in one theme: the guard against one giant cluster."""
+"""Share of placed topics in one theme; guards against one giant cluster."""
 
 SMALL_QUARTER_TOPICS = 200
-"""With fewer placed topics, and so few themes, one theme may well be larger: a warning then."""
+"""With fewer placed topics, and so few themes, one theme may well be larger: only a warning."""
 
 MIN_PLACED_SHARE = 0.70
 """Share of topics that are in a theme."""
@@ -30,15 +30,15 @@ MAX_PROCEDURAL_TOPICS = 0.05
 """Share of topics about the call itself."""
 
 MAX_DROP = 0.1
-"""Fall of coherence or diversity below the median of the other quarters."""
+"""Drop of coherence or diversity below the median of the other quarters."""
 
 MIN_QUARTERS = 3
-"""Quarters, this one included, from which on they are compared."""
+"""Quarters needed for a comparison, this one included."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What a measure of `topic_quality` is held to; none of these stops a run."""
+    """A limit on a measure of `topic_quality`; crossing it does not stop a run."""
 
     name: str
     level: str
@@ -48,12 +48,12 @@ class Limit:
     doc: str
     """The limit, then what to do when it is crossed."""
     parameters: tuple[str, ...] = ()
-    """Fields of the level's config that move the measure: their values in the quarter are said when it is crossed."""
+    """Fields of the level's config that affect the measure; their values are reported when the limit is crossed."""
     error_from: float = float("inf")
-    """Topics or firms that the measure rests on from which crossing it is an error, not a warning."""
+    """If the measure covers at least this many topics or firms, crossing the limit is an error, not a warning."""
 
     def keeps(self, value: float | None) -> bool:
-        """Tell whether a value is within the limit; what was not measured is."""
+        """Return whether a value is within the limit; a missing value is."""
         return value is None or (value <= self.limit if self.is_upper else value >= self.limit)
 
 
@@ -66,44 +66,44 @@ LIMITS = (
     ),
     Limit(
         "dominated_firms", "firm_topics", "dominated_firms", 0, True,
-        f"No firm of {LARGE_TOPIC_SENTENCES} sentences or more has a topic with over {LARGE_TOPIC_SHARE:.0%} of "
-        "them. If not, read that topic's sentences: talk about the call that is_procedural missed, or "
+        f"No firm with at least {LARGE_TOPIC_SENTENCES} sentences has over {LARGE_TOPIC_SHARE:.0%} of them in one "
+        "topic. If not, read that topic's sentences: either is_procedural missed talk about the call, or "
         "sentences_per_topic of firm_topics is too high",
         ("sentences_per_topic", "usual_topics", "max_topics"),
     ),
     Limit(
         "seed_stability", "firm_topics", "seed_stability", MIN_SEED_STABILITY, False,
-        f"Clusterings with different seeds agree to an adjusted Rand index of {MIN_SEED_STABILITY} or more. "
+        f"Clusterings with different seeds agree with an adjusted Rand index of at least {MIN_SEED_STABILITY}. "
         "If not, the topics are partly chance: check the embeddings (a new model?), or raise n_neighbors or "
         "turn_weight of firm_topics",
         ("n_neighbors", "turn_weight", "sentences_per_topic", "seed"),
     ),
     Limit(
         "procedural_topics", "firm_topics", "procedural_share", MAX_PROCEDURAL_TOPICS, True,
-        f"At most {MAX_PROCEDURAL_TOPICS:.0%} of the topics are about the call itself. If not, the source words its "
-        "procedure in a new way: read those topics and extend methods.text.statements",
+        f"At most {MAX_PROCEDURAL_TOPICS:.0%} of the topics are about the call itself. If not, the calls use "
+        "procedural wording that the rules miss: read those topics and extend methods.text.statements",
     ),
     Limit(
         "largest_theme", "themes", "largest_theme_share", MAX_LARGEST_THEME_SHARE, True,
         f"No theme holds more than {MAX_LARGEST_THEME_SHARE:.0%} of the placed topics (a warning below "
-        f"{SMALL_QUARTER_TOPICS} of them). If not, unlike subjects have run together: do not use the quarter's "
-        "themes; raise join_similarity or lower min_topics of themes, and look at the summaries' embeddings",
+        f"{SMALL_QUARTER_TOPICS} of them). If not, unrelated subjects were merged: do not use the quarter's "
+        "themes; raise join_similarity or lower min_topics of themes, and check the summaries' embeddings",
         ("join_similarity", "min_topics"),
         error_from=SMALL_QUARTER_TOPICS,
     ),
     Limit(
         "placed_share", "themes", "placed_share", MIN_PLACED_SHARE, False,
         f"At least {MIN_PLACED_SHARE:.0%} of the topics are in a theme. If not, count the reasons in theme_topics: "
-        "outliers ask for a lower join_similarity, few firms for a lower min_firms of themes",
+        "if most are outliers, lower join_similarity of themes; if most have too few firms, lower min_firms",
         ("join_similarity", "min_firms", "min_topics"),
     ),
 )  # fmt: skip
-"""Limits of single measures."""
+"""Limits on single measures."""
 
 COMPARED = tuple(
     (level, metric) for level in ("firm_topics", "themes") for metric in ("coherence_c_npmi", "diversity")
 )
-"""Measures whose level depends on the corpus: held against the other quarters."""
+"""Measures whose level depends on the corpus, so they are compared with the other quarters."""
 
 
 def quality_limits() -> dg.AssetChecksDefinition:
@@ -111,8 +111,8 @@ def quality_limits() -> dg.AssetChecksDefinition:
     compared = {f"{level}_{metric}": (level, metric) for level, metric in COMPARED}
     docs = {limit.name: limit.doc for limit in LIMITS} | {
         name: f"{metric} of {level} is at most {MAX_DROP} below the median of the other quarters (from "
-        f"{MIN_QUARTERS} quarters on). If not, compare keywords with another quarter's: what changed, source, model "
-        "or parameters?"
+        f"{MIN_QUARTERS} quarters on). If not, compare keywords with another quarter's and find what changed: source, "
+        "model or parameters"
         for name, (level, metric) in compared.items()
     }
     specs = [
@@ -144,7 +144,7 @@ def quality_limits() -> dg.AssetChecksDefinition:
 
 
 def _made_with(warehouse: Warehouse, quarter: str, limit: Limit) -> str:
-    """Return the values of the parameters that the quarter was made with, which the advice is about."""
+    """Return the quarter's values of the parameters that the advice mentions."""
     config = warehouse.provenance(limit.level, quarter).get("config", {})
     known = ", ".join(f"{name} = {config[name]}" for name in limit.parameters if name in config)
     return f"; {limit.level} was made with {known}" if known else ""

@@ -1,4 +1,4 @@
-"""Check of how names were come by: a model that was asked should have given them."""
+"""Check of how names were made: if a model was asked, the names should be its own."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.warehouse import Warehouse
 
 MAX_DEGRADED_NAMES = 0.02
-"""Share of names that the model which was asked did not give; one that its endpoint did not answer is one too many."""
+"""Share of names that may be extractive although a model was asked; no request may go unanswered."""
 
 
 def degraded_names(table: str) -> dg.AssetChecksDefinition:
@@ -19,8 +19,8 @@ def degraded_names(table: str) -> dg.AssetChecksDefinition:
         name="degraded_names",
         asset=table,
         description=f"Every request for a name was answered, and at most {MAX_DEGRADED_NAMES:.0%} of the names are "
-        "extractive although a model was asked. If not, look at outcome and reason, and materialize again what was "
-        "named: only what was degraded is asked for again",
+        "extractive although a model was asked. If not, look at outcome and reason, then materialize the named table "
+        "again: only degraded names are requested again",
         partitions_def=QUARTERS,
     )
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:

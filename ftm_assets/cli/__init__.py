@@ -1,5 +1,5 @@
-"""The command `ftm`: it talks to people, and nothing imports it.
+"""The command line `ftm`. Nothing imports it.
 
 One module per group of commands, each with a typer app called `commands`, listed in `main`. A command imports
-what it needs when it runs, so that `ftm --help` and shell completion answer at once.
+what it needs when it runs, so that `ftm --help` and shell completion are fast.
 """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def quarter_key(text: str | None) -> str | None:
-    """Return a quarter as it is stored; 2023q1 and 2023-Q1 are understood, anything else is wrong usage."""
+    """Return a quarter in its stored form; 2023q1 and 2023-Q1 are accepted, anything else is a usage error."""
     if text is None:
         return None
     from ftm_resources import quarters
@@ -23,7 +23,7 @@ def quarter_key(text: str | None) -> str | None:
 
 
 def warehouse() -> Warehouse:
-    """Return the warehouse of FTM_WAREHOUSE; WarehouseError, with what lies near, where nothing was written."""
+    """Return the warehouse at FTM_WAREHOUSE; raise WarehouseError if nothing was ever written to it."""
     from ftm_resources.warehouse import Warehouse
 
     found = Warehouse()
@@ -32,7 +32,7 @@ def warehouse() -> Warehouse:
 
 
 def known_quarters(incomplete: str) -> list[str]:
-    """Return the stored quarters that a text on the command line may become."""
+    """Return the stored quarters that complete the text typed so far."""
     try:
         found = warehouse().quarters("transcripts")
     except Exception:  # noqa: BLE001 - completion must not disturb the line that is being typed
@@ -41,14 +41,14 @@ def known_quarters(incomplete: str) -> list[str]:
 
 
 def known_tables(incomplete: str) -> list[str]:
-    """Return the tables that a text on the command line may become."""
+    """Return the tables that complete the text typed so far."""
     from ftm_resources.tables import TABLES
 
     return [t for t in TABLES if t.startswith(incomplete)]
 
 
 def table_name(name: str) -> str:
-    """Return the name of a table; wrong usage, with what is near, where there is none."""
+    """Return the name of a table; an unknown one is a usage error that suggests similar names."""
     from difflib import get_close_matches
 
     from ftm_resources.tables import TABLES
@@ -74,6 +74,6 @@ AsOf = Annotated[
     typer.Option(
         "--as-of",
         metavar="TAG|DATE",
-        help="Read the state of a tag (paper-v1) or at the end of a day (2024-05-31, UTC).",
+        help="Read the state kept by a tag (paper-v1) or at the end of a day (2024-05-31, UTC).",
     ),
 ]

@@ -17,11 +17,11 @@ _PANEL = "Read"
 
 @commands.command(rich_help_panel=_PANEL)
 def quarters() -> None:
-    """List the quarters: when each was made, from what source, and whether its tables belong together.
+    """List the quarters: when each was made, from which source, and whether its tables belong together.
 
-    A quarter is `complete` when every table is there and each was made from the others as they are
-    now; `incomplete` when tables are missing; `mixed` when a table was made from
-    rows that have since been replaced.
+    A quarter is `complete` if every table exists and was made from the current rows of its inputs,
+    `incomplete` if tables are missing, and `mixed` if a table was made from rows that have since
+    been replaced.
     """
     from ftm_assets.cli import stored_quarters as words
     from ftm_resources.warehouse.status import status
@@ -30,7 +30,7 @@ def quarters() -> None:
     found = status(warehouse)
     console = screen.console()
     if not found:
-        console.print(f"{warehouse.root} holds no quarter yet. Make one with `ftm run`.")
+        console.print(f"{warehouse.root} has no quarters yet. Make one with `ftm run`.")
         return
     rows = [
         (q.quarter, words.source(q), words.state(q), screen.moment(q.made_at), f"{len(q.tables)}")
@@ -44,7 +44,7 @@ def quarters() -> None:
     notes = [(q.quarter, note) for q in found for note in words.notes(q)]
     if notes:
         console.print(screen.facts(notes))
-        console.print("\nMaterialize a mixed or incomplete quarter again: ftm run --quarter QUARTER")
+        console.print("\nTo rebuild a mixed or incomplete quarter: ftm run --quarter QUARTER")
 
 
 @commands.command(rich_help_panel=_PANEL)

@@ -1,4 +1,4 @@
-"""Commands for those who deploy FTM: what images and Dagster instances need once."""
+"""Commands for deployment: one-time preparation of images and Dagster instances."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PANEL = "Set up"
 
 @commands.command(rich_help_panel=_PANEL)
 def pools() -> None:
-    """Set how many steps of all runs may hold a GPU, a WRDS login or the language model at once.
+    """Set how many steps, over all runs, may use a GPU, a WRDS login or the language model at once.
 
-    On the instance of DAGSTER_HOME: once after a deployment on AWS, and again when the limits in the code have
-    changed. On one machine there is nothing to do.
+    Applies to the instance at DAGSTER_HOME. Run it after a deployment on AWS, and again when the limits in the code
+    change. A single machine does not need it.
     """
     import dagster as dg
 
@@ -42,7 +42,7 @@ def manifest(
         ),
     ] = None,
 ) -> None:
-    """Parse the dbt project ahead of time, where its folder is read-only later (an image)."""
+    """Parse the dbt project ahead of time, for when its folder is read-only later (in an image)."""
     from ftm_assets.orchestration import dbt_project
     from ftm_resources import settings
 

@@ -1,4 +1,4 @@
-"""`ftm doctor`: whether this machine and these settings can run FTM. What it looks at is in `examination`."""
+"""`ftm doctor`: check whether this machine and its settings can run FTM. The checks are in `examination`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def doctor(
         typer.Option("--online", help="Also log in to WRDS and ask the endpoints for their models."),
     ] = False,
 ) -> None:
-    """Examine Python, packages, models, settings, warehouse and machine, and say what to do about each problem.
+    """Check Python, packages, models, settings, warehouse and machine, and say how to fix each problem.
 
     Exits with 1 if anything would make a run fail.
     """

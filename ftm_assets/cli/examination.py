@@ -1,6 +1,6 @@
-"""What `ftm doctor` looks at: one function per thing, each with what it found and what to do about it.
+"""The checks of `ftm doctor`: one function each, yielding what it found and what to do about it.
 
-Nothing is created, written or loaded into memory here, and without `online` nothing leaves the machine.
+They create, write and load nothing, and contact no other machine without `online`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from ftm_resources.sources.wrds.postgres import Access
 
 SPARE_BYTES = 5 * 1024**3
-"""Free disk below which a quarter at full size may not fit."""
+"""Free disk space below which a full-size quarter may not fit."""
 
 MIN_BYTES = 500 * 1024**2
-"""Free disk below which the sample may not fit."""
+"""Free disk space below which the sample may not fit."""
 
 
 def examine(*, online: bool = False) -> list[Finding]:
-    """Return what was found, in an order in which problems are best solved."""
+    """Return the findings, in the order in which problems are best solved."""
     looks: list[Callable[[], Iterator[Finding]]] = [
         python,
         packages,
@@ -42,7 +42,7 @@ def examine(*, online: bool = False) -> list[Finding]:
         variables,
     ]
     found = [finding for look in looks for finding in look()]
-    if found[-1].status == "fail":  # the rest cannot be looked at with settings that are refused
+    if found[-1].status == "fail":  # with invalid settings the rest cannot be checked
         return found
     looks = [
         dagster_home,
@@ -57,7 +57,7 @@ def examine(*, online: bool = False) -> list[Finding]:
 
 
 def python() -> Iterator[Finding]:
-    """Look at the interpreter."""
+    """Check the interpreter."""
     is_old = sys.version_info < (3, 11)
     yield Finding(
         "fail" if is_old else "ok",
@@ -68,7 +68,7 @@ def python() -> Iterator[Finding]:
 
 
 def processor() -> Iterator[Finding]:
-    """Look at cores, memory, and whether half precision is fast."""
+    """Check cores, memory, and whether half precision is fast."""
     from ftm_resources.models.loading import cpu_has_bfloat16
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -77,19 +77,19 @@ def processor() -> Iterator[Finding]:
     speed = (
         "bfloat16 in hardware: embeddings use it"
         if cpu_has_bfloat16()
-        else "no bfloat16 that is known of: embeddings run in float32, several times slower"
+        else "no known bfloat16 support: embeddings run in float32, several times slower"
     )
     yield Finding(
         "warn" if few else "ok",
         "Machine",
         f"{platform.system()} {platform.machine()}, {screen.count(cores, 'core')}, {screen.size(memory)} of memory; "
         f"{speed}",
-        "A quarter of the sample takes about 2 GiB; close other programs." if few else "",
+        "A sample quarter needs about 2 GiB; close other programs." if few else "",
     )
 
 
 def dagster_home() -> Iterator[Finding]:
-    """Look at the folder of Dagster's runs."""
+    """Check the folder of Dagster's runs."""
     from ftm_assets.cli import home
 
     folder = home.folder()
@@ -108,17 +108,17 @@ def dagster_home() -> Iterator[Finding]:
 def _to_be_made(what: str, folder: Path, variable: str) -> Finding:
     parent = next(p for p in folder.parents if p.exists())
     if os.access(parent, os.W_OK):
-        return Finding("ok", what, f"{folder}: not there yet, made by the first run")
+        return Finding("ok", what, f"{folder}: does not exist yet; the first run creates it")
     return Finding(
         "fail",
         what,
-        f"{folder} cannot be made in {parent}",
+        f"{folder} cannot be created in {parent}",
         f"Set {variable} to a place that you can write to.",
     )
 
 
 def variables() -> Iterator[Finding]:
-    """Look at the environment variables: refused values, and names that nothing reads."""
+    """Check the environment variables for invalid values and unknown names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", settings.SettingsWarning)
         try:
@@ -136,7 +136,7 @@ def variables() -> Iterator[Finding]:
 
 
 def warehouse() -> Iterator[Finding]:
-    """Look at the warehouse: whether it can be read and written, and whether its catalog opens."""
+    """Check whether the warehouse can be read and written, and whether its catalog opens."""
     from ftm_assets.cli.stored_quarters import state
     from ftm_resources.warehouse import Warehouse
     from ftm_resources.warehouse.status import status
@@ -154,14 +154,14 @@ def warehouse() -> Iterator[Finding]:
             return
         if not os.access(folder, os.W_OK):
             yield Finding(
-                "warn", "Warehouse", f"{folder} is read-only", "Runs need a place that can be written to."
+                "warn", "Warehouse", f"{folder} is read-only", "Runs need a folder that they can write to."
             )
         if not (folder / "catalog.db").exists():
-            yield Finding("ok", "Warehouse", f"{folder}: empty, filled by the first run")
+            yield Finding("ok", "Warehouse", f"{folder}: empty; the first run fills it")
             return
     try:
         quarters = status(found)
-    except Exception as error:  # noqa: BLE001 - whatever a catalog, a network or damage raises is the finding
+    except Exception as error:  # noqa: BLE001 - any error of catalog, network or damaged files is the finding
         reason = failing.message_of(error) or f"{type(error).__name__}: {error}"
         yield Finding("fail", "Warehouse", f"{found.root}: {reason}", "See `ftm restore --help`.")
         return
@@ -170,13 +170,13 @@ def warehouse() -> Iterator[Finding]:
         "warn" if unsound else "ok",
         "Warehouse",
         f"{found.root}, {screen.count(len(quarters), 'quarter')}"
-        + (f"; not sound: {', '.join(unsound)}" if unsound else ""),
+        + (f"; not complete: {', '.join(unsound)}" if unsound else ""),
         "See `ftm quarters`." if unsound else "",
     )
 
 
 def disk() -> Iterator[Finding]:
-    """Look at the space that is left where the warehouse is."""
+    """Check the free disk space at the warehouse."""
     from ftm_resources.warehouse import Warehouse
 
     root = Warehouse().root
@@ -192,7 +192,7 @@ def disk() -> Iterator[Finding]:
 
 
 def source(*, online: bool) -> Iterator[Finding]:
-    """Look at where calls come from."""
+    """Check the source of the calls."""
     if settings.current().ftm_source == "capital_iq":
         yield from _wrds(online=online)
         return
@@ -224,7 +224,7 @@ def _wrds(*, online: bool) -> Iterator[Finding]:
         yield Finding("fail", "WRDS", str(error))
         return
     if not online:
-        yield Finding("ok", "WRDS", f"{access}; not tried (ftm doctor --online logs in)")
+        yield Finding("ok", "WRDS", f"{access}; not tested (ftm doctor --online logs in)")
         return
     yield _logged_in(access)
 
@@ -242,10 +242,10 @@ def _logged_in(access: Access) -> Finding:
 
 
 def models() -> Iterator[Finding]:
-    """Look at whether the files of the models are here."""
+    """Check whether the models' files are on this machine."""
     embedding, sentiment = settings.current().ftm_embedding_model, settings.current().ftm_sentiment_model
     if settings.current().ftm_embedding_base_url:
-        pass  # it is at the endpoint
+        pass  # the endpoint has it
     elif embedding:
         yield _model_files("Embedding model", embedding, "FTM_EMBEDDING_MODEL")
     else:
@@ -285,17 +285,17 @@ def _model_files(what: str, model: str, variable: str) -> Finding:
     if isinstance(try_to_load_from_cache(model, "config.json"), str):
         return Finding("ok", what, f"{model}, in the Hugging Face cache")
     if not settings.current().hf_hub_offline:
-        return Finding("warn", what, f"{model} is not here yet", "It is downloaded by the first run.")
+        return Finding("warn", what, f"{model} is not downloaded yet", "The first run downloads it.")
     return Finding(
         "fail",
         what,
-        f"{model} is not here, and HF_HUB_OFFLINE forbids a download",
+        f"{model} is not on this machine, and HF_HUB_OFFLINE forbids a download",
         f"Unset HF_HUB_OFFLINE, fetch it with `hf download {model}`, or set {variable} to its folder.",
     )
 
 
 def endpoint(prefix: str, what: str, *, online: bool) -> Iterator[Finding]:
-    """Look at an OpenAI-compatible endpoint; it is asked for its models only with `online`."""
+    """Check an OpenAI-compatible endpoint; only with `online` is it asked for its models."""
     values = settings.current()
     url = getattr(values, f"{prefix.lower()}_base_url")
     model = getattr(values, f"{prefix.lower()}_model")
@@ -306,16 +306,18 @@ def endpoint(prefix: str, what: str, *, online: bool) -> Iterator[Finding]:
             yield Finding(
                 "warn",
                 label,
-                "none: topics are named from their own keywords",
-                "For a model's names, set LLM_BASE_URL and LLM_MODEL.",
+                "none: topics are named after their own keywords",
+                "For names by a language model, set LLM_BASE_URL and LLM_MODEL.",
             )
         return
     if not re.match(r"https?://[^/]+", url):
-        yield Finding("fail", label, f"{prefix}_BASE_URL is no http address", "E.g. http://localhost:8000/v1")
+        yield Finding(
+            "fail", label, f"{prefix}_BASE_URL is not an HTTP address", "Example: http://localhost:8000/v1"
+        )
         return
     where = re.sub(r"//[^/]*@", "//", url)
     if not online:
-        yield Finding("ok", label, f"{model} at {where}; not tried (ftm doctor --online asks it)")
+        yield Finding("ok", label, f"{model} at {where}; not tested (ftm doctor --online asks it)")
         return
     yield _asked(label, url, where, model, key, f"{prefix}_MODEL")
 
@@ -332,12 +334,14 @@ def _asked(label: str, url: str, where: str, model: str | None, key: str | None,
         )
         return Finding("fail", label, f"{where} answered {error.status_code}", advice)
     except openai.OpenAIError as error:
-        return Finding("fail", label, f"{where}: {error}", "Is the server up, and is the address right?")
+        return Finding(
+            "fail", label, f"{where}: {error}", "Check that the server is running and the address is right."
+        )
     if model not in served:
         return Finding(
             "fail",
             label,
             f"{where} serves {', '.join(served) or 'no model'}, not {model}",
-            f"Set {variable}.",
+            f"Set {variable} to a model that it serves.",
         )
     return Finding("ok", label, f"{where} serves {model}")

@@ -23,7 +23,7 @@ commands.add_typer(group, name="export", rich_help_panel="Read")
 
 
 class Format(StrEnum):
-    """What files other programs read."""
+    """File formats that other programs read."""
 
     parquet = "parquet"
     csv = "csv"
@@ -47,15 +47,15 @@ def tables(
         ),
     ] = None,
     as_of: AsOf = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
-    """Write the tables of a quarter to a folder, a file each, with columns.csv that documents every column."""
+    """Write a quarter's tables to a folder, one file each, with columns.csv, which documents every column."""
     chosen = tuple(arguments.table_name(t) for t in table) if table else tuple(_all_tables())
     files = {t: out / f"{t}.{format_.value}" for t in chosen}
     taken = [str(f) for f in files.values() if f.exists()]
     if taken and not force:
         raise CommandError(
-            f"{', '.join(taken)} exists. Choose another folder, or give --force to replace it."
+            f"already there: {', '.join(taken)}. Choose another folder, or replace files with --force."
         )
     warehouse = arguments.warehouse()
     with warehouse.connect(quarter=quarter, tables=chosen, as_of=as_of) as db:
@@ -91,7 +91,7 @@ def _is_list(table: str, column: str) -> bool:
 
 
 def _write(db: duckdb.DuckDBPyConnection, table: str, file: Path, format_: Format) -> None:
-    """Write a table's rows in the order of its key; the file appears when it is whole."""
+    """Write a table's rows in the order of its key; the file appears once it is complete."""
     from ftm_resources.tables import TABLES
 
     columns = ", ".join(
@@ -141,13 +141,14 @@ def transcripts(
         Path, typer.Option("--out", "-o", metavar="FILE", help="File to write: .parquet, .csv or .csv.gz.")
     ],
     keep_unlinked: Annotated[
-        bool, typer.Option("--keep-unlinked", help="Keep calls of firms without a PERMNO on their day.")
+        bool,
+        typer.Option("--keep-unlinked", help="Keep calls of firms without a PERMNO on the day of the call."),
     ] = False,
 ) -> None:
     """Write a quarter of Capital IQ's calls from WRDS to a file.
 
-    The file gives the same ids and results as WRDS itself: `ftm run --calls FILE`. Capital IQ's
-    licence covers it too.
+    `ftm run --calls FILE` gives the same ids and results as WRDS itself. Capital IQ's licence
+    applies to the file too.
     """
     import pyarrow.compute as pc
 
@@ -160,5 +161,5 @@ def transcripts(
     lost = Counter(audit.filter(pc.field("status") != "kept").column("status").to_pylist())
     left_out = ", ".join(f"{count} {status}" for status, count in sorted(lost.items())) or "none"
     if not n:
-        raise CommandError(f"WRDS has no usable call in {quarter}. Left out: {left_out}.")
+        raise CommandError(f"WRDS has no usable calls in {quarter}. Left out: {left_out}.")
     typer.echo(f"Wrote {screen.count(n, 'turn')} to {out}. Transcripts left out: {left_out}.")

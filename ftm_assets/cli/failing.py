@@ -1,7 +1,7 @@
-"""How a command fails: in words, with what to do, and an exit code; a traceback only for those who ask.
+"""How a command fails: with a message that says what to do, and an exit code; a traceback only with --debug.
 
-What belongs here: telling an expected failure (a refused file, an endpoint that is down) from a fault of ours,
-and finding, in a chain of errors, the message that was written for a person: the outermost of ours.
+What belongs here: telling an expected failure (a rejected file, an endpoint that is down) from a bug, and finding,
+in a chain of errors, the message that was written for a person: the outermost of ours.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from dagster_shared.error import SerializableErrorInfo
 
-STOPPED = "Stopped; the same command goes on where it stopped."
+STOPPED = "Stopped. Run the same command again to resume."
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, by shell convention."""
 
 _OURS = ("ftm_assets", "ftm_resources")
 
@@ -36,9 +36,9 @@ class CommandError(Exception):
 
 @contextlib.contextmanager
 def told(*, debug: bool = False) -> Iterator[None]:
-    """Turn what the block raises into a message on standard error and an exit: 1, or 130 after Ctrl-C.
+    """Turn an exception from the block into a message on standard error and exit code 1, or 130 after Ctrl-C.
 
-    With `debug`, errors are raised as they are.
+    With `debug`, errors are raised unchanged.
     """
     try:
         yield
@@ -51,13 +51,15 @@ def told(*, debug: bool = False) -> Iterator[None]:
         message = message_of(error)
         if message is None:
             reason = "".join(traceback.format_exception_only(error)).strip()
-            message = f"Unexpected: {reason}\nThis is a fault in FTM. Run the command again with --debug for details."
+            message = (
+                f"Unexpected error: {reason}\nThis is a bug in FTM. Run it again with --debug for details."
+            )
         tell(message)
         raise typer.Exit(1) from error
 
 
 def tell(message: str) -> None:
-    """Write a message to standard error as it is: brackets in it are no markup."""
+    """Write a message to standard error unchanged: brackets are not markup."""
     sys.stderr.write(message.rstrip("\n") + "\n")
     sys.stderr.flush()
 
@@ -70,7 +72,7 @@ def show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Show a warning of ours as its message alone, anybody else's as Python does."""
+    """Show a warning of ours as its message alone, any other as Python does."""
     if category.__module__.partition(".")[0] in _OURS:
         tell(f"Warning: {message}")
     else:
@@ -78,7 +80,7 @@ def show_warning(
 
 
 def _is_for_typer(error: Exception) -> bool:
-    """Whether typer knows what to do with it: exits, aborts, wrong usage, a closed pipe."""
+    """Return whether typer handles the error itself: exits, aborts, usage errors, a closed pipe."""
     return isinstance(error, BrokenPipeError) or type(error).__module__.partition(".")[0] in {
         "typer",
         "click",
@@ -86,7 +88,7 @@ def _is_for_typer(error: Exception) -> bool:
 
 
 def message_of(error: BaseException) -> str | None:
-    """Return what an expected failure says, the outermost message of ours; None where none was expected."""
+    """Return the message of an expected failure, the outermost of ours; None if the error was unexpected."""
     for found in _chain(error):
         if _is_ours(found):
             return _text(found)
@@ -96,7 +98,7 @@ def message_of(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and what it was raised from, outermost first; each of a group in turn."""
+    """Yield the error and its causes, outermost first; the members of a group in turn."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
@@ -123,18 +125,18 @@ def _text(error: BaseException) -> str:
 
 
 def chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
-    """Yield an error that has crossed processes and what it was raised from, outermost first."""
+    """Yield an error from another process and its causes, outermost first."""
     while error is not None:
         yield error
         error = error.cause or error.context
 
 
 def message_of_step(error: SerializableErrorInfo | None) -> str:
-    """Return what a failed step says, as `message_of` does for an error that has crossed processes."""
+    """Return the message of a failed step, like `message_of` but for an error from another process."""
     errors = list(chain(error))
     ours = tuple(f"{package}." for package in _OURS)
     written = [e for e in errors if e.message.startswith(ours) or e.cls_name == "Failure"]
-    # Dagster's own errors say which step failed, which is known.
+    # Dagster's own errors only say which step failed, which is known.
     raised = [e for e in errors if not (e.cls_name or "").startswith("Dagster")]
     plain = {t.__name__ for t in (*_PLAIN, RuntimeError)}
     for found in (*written, *raised, *errors):

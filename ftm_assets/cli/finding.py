@@ -1,4 +1,4 @@
-"""What `ftm doctor` says of one thing."""
+"""What a check of `ftm doctor` found."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Status = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     status: Status
     what: str

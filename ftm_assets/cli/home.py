@@ -1,4 +1,4 @@
-"""DAGSTER_HOME: where Dagster keeps runs and their logs on this machine, prepared here and nowhere else."""
+"""DAGSTER_HOME: where Dagster keeps runs and their logs on this machine. Prepared here and nowhere else."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ftm_assets.orchestration.shipped import shipped
 from ftm_resources import settings
 
 FOLDER = ".dagster"
-"""In the current folder, where DAGSTER_HOME is not set."""
+"""The folder in the current one to use if DAGSTER_HOME is not set."""
 
 _MARK = "# Written by ftm; edit it and ftm leaves it alone. "
 
 
 def prepare() -> Path:
-    """Make the Dagster home ready and set DAGSTER_HOME; return the folder.
+    """Prepare the Dagster home and set DAGSTER_HOME; return the folder.
 
-    The instance's configuration is written where there is none, and again where it is an older one of ours that
-    nobody has edited. Raises CommandError where the folder cannot be used.
+    Writes the instance's configuration if there is none, or if it is an older one of ours that nobody has edited.
+    Raises CommandError if the folder cannot be used.
     """
     home = folder()
     wanted = instance_file().read_text()
@@ -38,12 +38,12 @@ def prepare() -> Path:
 
 
 def folder() -> Path:
-    """Return the Dagster home that is set, else `FOLDER` where the command was called."""
+    """Return the folder set in DAGSTER_HOME, else `FOLDER` in the current folder."""
     return (settings.current().dagster_home or Path(FOLDER)).expanduser().absolute()
 
 
 def instance_file() -> Path:
-    """Return the configuration of a Dagster instance on one machine that this version ships."""
+    """Return the configuration file that this version ships for a Dagster instance on one machine."""
     return shipped("infra/dagster/local.yaml")
 
 

@@ -1,4 +1,4 @@
-"""What `ftm doctor` says of the installed packages: those required, and the versions that were tested."""
+"""The check of `ftm doctor` that required packages are installed, in the versions that were tested."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def packages() -> Iterator[Finding]:
-    """Compare what is installed with what FTM requires, and with the tested versions where their list is there."""
+    """Compare installed packages with FTM's requirements and, if constraints.txt is there, the tested versions."""
     required = _required()
     installed = {name: _version(name) for name in required}
     missing = sorted(n for n, v in installed.items() if v is None)
@@ -37,7 +37,7 @@ def packages() -> Iterator[Finding]:
         yield Finding(
             "warn",
             "Packages",
-            f"{len(installed)} installed; other versions than tested: {', '.join(differing)}",
+            f"{len(installed)} installed; not in the tested version: {', '.join(differing)}",
             "Results may differ. pip install -c constraints.txt -e .",
         )
     else:
@@ -46,7 +46,7 @@ def packages() -> Iterator[Finding]:
 
 
 def _required() -> list[str]:
-    """Return the names of the direct requirements, extras aside."""
+    """Return the names of the direct requirements, without extras."""
     try:
         lines = importlib.metadata.requires("ftm") or []
     except importlib.metadata.PackageNotFoundError:

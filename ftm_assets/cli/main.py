@@ -1,4 +1,4 @@
-"""The front door: the app `ftm`, its groups of commands, and what all of them have in common.
+"""The app `ftm`, its groups of commands, and what they have in common.
 
 To add commands, write a module with `commands = typer.Typer()` and name it in GROUPS.
 """
@@ -35,7 +35,7 @@ _DEBUG = "--debug"
 
 
 def _bare_flags(parameters: list[Parameter]) -> list[Parameter]:
-    """Let help show no type beside a flag, which takes no value."""
+    """Hide the type of flags in help, since flags take no value."""
     for parameter in parameters:
         if getattr(parameter, "is_flag", False) and parameter.metavar is None:
             parameter.metavar = ""
@@ -59,17 +59,17 @@ class Group(TyperGroup):
 
 
 class FrontDoor(Group):
-    """Ends every command as a person expects: failures in words, and Ctrl-C without a traceback."""
+    """Ends every command cleanly: failures with a message, and Ctrl-C without a traceback."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Take `--debug` from anywhere on the line, since it is wanted after a command failed."""
+        """Accept `--debug` anywhere on the line, since users append it to a command that failed."""
         rest = args[: args.index("--")] if "--" in args else args
         if _DEBUG in rest[1:]:
             args = [_DEBUG, *(a for a in args if a != _DEBUG)]
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Context) -> Any:
-        """Run the command; what it raises ends in a message and an exit code."""
+        """Run the command; turn what it raises into a message and an exit code."""
         with warnings.catch_warnings(), failing.told(debug=bool(ctx.params.get("debug"))):
             warnings.showwarning = failing.show_warning
             return super().invoke(ctx)
@@ -99,19 +99,19 @@ def ftm(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
     debug: Annotated[
-        bool, typer.Option(_DEBUG, help="Show tracebacks. May stand anywhere on the line.")
+        bool, typer.Option(_DEBUG, help="Show tracebacks. May appear anywhere on the line.")
     ] = False,
 ) -> None:
-    """Earnings calls to cross-firm themes with sentiment.
+    """Turn earnings calls into cross-firm themes with sentiment.
 
     Start with `ftm run`: it takes one quarter of the bundled sample from calls to scores. Environment variables
-    say where tables, calls and models are (`FTM_WAREHOUSE`, `FTM_SOURCE`, …); `ftm doctor` shows what they
-    amount to.
+    say where tables, calls and models are (`FTM_WAREHOUSE`, `FTM_SOURCE`, …); `ftm doctor` checks
+    them.
     """
 
 
 def _dress(commands: typer.Typer) -> typer.Typer:
-    """Give the commands of a module the classes above."""
+    """Make a module's commands use the classes above."""
     for command in commands.registered_commands:
         command.cls = Command
     for group in commands.registered_groups:

@@ -1,4 +1,4 @@
-"""`ftm names`: two ways of naming compared on the topics of a quarter, by measures and by a reader.
+"""`ftm names`: compare two ways of naming on the topics of a quarter, by measures and by a reader.
 
 What belongs here: the commands, reading a sample of topics from the warehouse and naming it. The measures are in
 `methods/naming/evaluation`.
@@ -49,22 +49,24 @@ def compare(
             help="`extractive`, `table` (what topic_summaries holds), or a model to ask at LLM_BASE_URL.",
         ),
     ] = EXTRACTIVE,
-    second: Annotated[str, typer.Argument(metavar="NAMING", help="The other one, likewise.")] = TABLE,
+    second: Annotated[
+        str, typer.Argument(metavar="NAMING", help="The other naming, in the same form.")
+    ] = TABLE,
     firms: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Firms to draw; all topics of each are named.")
+        int, typer.Option(metavar="N", min=1, help="Firms to sample; all topics of each are named.")
     ] = 20,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another seed draws other firms.")] = 42,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed for sampling firms.")] = 42,
     sheet: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.html", help="Write a page on which a reader chooses blind, and its key beside it."
+            metavar="FILE.html", help="Write a page for a reader's blind choice, with its key beside it."
         ),
     ] = None,
 ) -> None:
     """Name the same topics in two ways and measure both.
 
-    `own` and `others` are cosines of a name to its topic's sentences and to those of the
-    firm's other topics; `nearest` is the share of names whose own topic is the nearest.
+    `own` is the cosine similarity of a name and its topic's sentences, `others` that of the name and the
+    firm's other topics; `nearest` is the share of names that are closest to their own topic.
     """
     from ftm_assets.methods.naming.evaluation import sheet as blind_sheet
 
@@ -95,20 +97,20 @@ def compare(
 def score(
     sheet: Annotated[
         Path,
-        typer.Argument(exists=True, dir_okay=False, metavar="FILE.html", help="The sheet that was read."),
+        typer.Argument(
+            exists=True, dir_okay=False, metavar="FILE.html", help="The sheet that the reader used."
+        ),
     ],
     answers: Annotated[
         Path,
-        typer.Argument(
-            exists=True, dir_okay=False, metavar="ANSWERS.csv", help="What the reader chose on it."
-        ),
+        typer.Argument(exists=True, dir_okay=False, metavar="ANSWERS.csv", help="The reader's answers."),
     ],
 ) -> None:
     """Score a reader's blind answers to a sheet of `ftm names compare`."""
     from ftm_assets.methods.naming.evaluation import verdict
 
     if not _key(sheet).exists():
-        raise CommandError(f"{_key(sheet)}, the key of {sheet}, is gone: compare again with --sheet.")
+        raise CommandError(f"{_key(sheet)}, the key of {sheet}, is missing: compare again with --sheet.")
     found = verdict(_key(sheet).read_text(), answers.read_text())
     chosen = ", ".join(f"{naming} {n:,}" for naming, n in found.chosen.items())
     typer.echo(
@@ -117,7 +119,7 @@ def score(
 
 
 def _sampled(warehouse: Warehouse, quarter: str, n_firms: int, seed: int) -> dict[str, pa.Table]:
-    """Return the tables of some firms of the quarter, all rows of each firm."""
+    """Return the tables for a sample of the quarter's firms, with all rows of each firm."""
     from ftm_assets.methods.topics.sampling import sampled_firms
 
     firms = sampled_firms(warehouse.read("firm_status", quarter), n_firms, seed)
@@ -153,7 +155,7 @@ def _measured(
 
 
 def _names(way: str, shown: Sequence[Digest], warehouse: Warehouse, quarter: str) -> list[tuple[str, str]]:
-    """Return (name, summary) of each topic by one naming; a model's replies are kept where a run keeps them."""
+    """Return (name, summary) of each topic by one naming; a model's replies go into the cache that runs use."""
     from ftm_assets.methods.naming.extractive import ExtractiveNamer
     from ftm_assets.orchestration.namer import build_namer
     from ftm_resources.endpoint.llm import LlmResource
@@ -174,7 +176,7 @@ def _names(way: str, shown: Sequence[Digest], warehouse: Warehouse, quarter: str
 
 
 def _topic_vectors(shown: Sequence[Digest], inputs: Mapping[str, pa.Table]) -> NDArray[np.float64]:
-    """Return the mean of the vectors of each topic's sentences at unit length, (n, d)."""
+    """Return the mean vector of each topic's sentences, scaled to unit length, (n, d)."""
     import numpy as np
 
     from ftm_assets.methods.vectors import as_matrix, unit

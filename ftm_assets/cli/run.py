@@ -36,8 +36,8 @@ _NO_CAPTURE = {
     "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
 }
-"""Here a person sees standard error at once, where progress bars need a terminal; Dagster would send it through a
-file, and through a process that dies of Ctrl-C with a traceback."""
+"""Progress bars need standard error to be the terminal. Dagster would capture it through a file, in a process that
+ends with a traceback on Ctrl-C."""
 
 
 @commands.command(rich_help_panel="Run")
@@ -59,8 +59,8 @@ def run(
         typer.Option(
             exists=True,
             metavar="PATH",
-            help="Your own calls: a CSV or Parquet file, or a folder of them. Default: what FTM_SOURCE says, "
-            "i.e. the bundled sample where it is not set.",
+            help="Your own calls: a CSV or Parquet file, or a folder of them. Default: the source set in "
+            "FTM_SOURCE, or the bundled sample.",
         ),
     ] = None,
     config: Annotated[
@@ -77,14 +77,14 @@ def run(
         bool,
         typer.Option(
             "--replace-source",
-            help="Replace a quarter that was made from another source, e.g. the sample by your own calls.",
+            help="Replace a quarter that was made from another source, e.g. the sample with your own calls.",
         ),
     ] = False,
 ) -> None:
-    """Materialize every asset of one quarter here, and print its top themes.
+    """Materialize every asset of one quarter on this machine and print its top themes.
 
-    Run it again at any time: the quarter is replaced as a whole, and a run that was interrupted goes on where
-    it stopped. FTM_EXECUTOR=multiprocess runs independent steps side by side.
+    Run it again at any time: it replaces the quarter as a whole, and an interrupted run resumes where it stopped.
+    FTM_EXECUTOR=multiprocess runs independent steps in parallel.
     """
     from ftm_assets.cli import run_report
     from ftm_resources import settings
@@ -110,9 +110,9 @@ def run(
 
 
 def quarters_in_files() -> dict[str, int]:
-    """Return the quarters that the files source holds, each with its turns; empty where the source is another.
+    """Return the quarters in the source's files, each with its number of turns; empty for any other source.
 
-    Raises SourceError where a file cannot be used, before anything is computed.
+    Raises SourceError, before anything is computed, if a file cannot be used.
     """
     from ftm_resources.sources.configured import ConfiguredSource
     from ftm_resources.sources.files.transcript_files import FilesSource
@@ -122,7 +122,7 @@ def quarters_in_files() -> dict[str, int]:
 
 
 def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
-    """Return the quarter to run; CommandError where it is not clear which, or the files do not have it."""
+    """Return the quarter to run; raise CommandError if it is ambiguous or not in the files."""
     from ftm_assets.orchestration.partitions import quarter_keys
     from ftm_resources.quarters import today
 
@@ -133,7 +133,7 @@ def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
             raise CommandError(f"The files hold several quarters: {listed}. Choose one with --quarter.")
         asked = next(iter(held), DEFAULT_QUARTER)
     elif held and asked not in held:
-        raise CommandError(f"The files hold no call in {asked}. They hold {listed}.")
+        raise CommandError(f"The files hold no calls in {asked}. They hold {listed}.")
     if asked not in known:
         raise CommandError(f"{asked} is not one of the quarters {known[0]} to {known[-1]}.")
     return asked
@@ -142,7 +142,7 @@ def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
 def read_config(file: Path | None) -> dict[str, Any]:
     """Return Dagster run config from a YAML file of assets' config, or of run config; empty without a file.
 
-    Raises CommandError where the file is no YAML of that form.
+    Raises CommandError if the file is not YAML of either form.
     """
     if file is None:
         return {}
@@ -175,7 +175,7 @@ def _executed(quarter: str, run_config: dict[str, Any], home: Path) -> Iterator[
     import dagster as dg
     from dagster._core.instance.ref import InstanceRef
 
-    # Progress bars say how it goes; the event log, with everything, is in the UI.
+    # Progress bars show how far it is; the complete event log is in the UI.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = dg.reconstructable(quarter_job)
     tags = {"dagster/partition": quarter}
@@ -193,12 +193,12 @@ def _executed(quarter: str, run_config: dict[str, Any], home: Path) -> Iterator[
 
 def _config_problems(error: dg.DagsterInvalidConfigError) -> str:
     problems = [f"  {e.message.strip()}" for e in error.errors or []]
-    return "\n".join(["The config does not fit:", *problems])
+    return "\n".join(["The config is invalid:", *problems])
 
 
 @contextlib.contextmanager
 def _no_standard_output() -> Iterator[None]:
-    """Send what this process and its children write to standard output nowhere: dbt's lines are in the event log."""
+    """Discard standard output of this process and its children: dbt's lines are in the event log."""
     sys.stdout.flush()
     kept = os.dup(1)
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):

@@ -1,4 +1,4 @@
-"""What `ftm run` ends with: the top themes and, under them, whatever is less than perfect about the quarter."""
+"""The report at the end of `ftm run`: the top themes and, below them, the quarter's limitations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CheckWarning:
 
 
 def was_interrupted(result: JobExecutionResult) -> bool:
-    """Return whether the run ended because it was told to (Ctrl-C), not because something failed."""
+    """Return whether the run was interrupted (Ctrl-C), rather than failed."""
     errors = [
         event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
         for event in result.all_events
@@ -63,7 +63,7 @@ def failures(result: JobExecutionResult) -> str:
             steps.setdefault(reason, []).append(event.step_key or "")
         elif event.is_run_failure and event.job_failure_data.error:
             steps.setdefault(failing.message_of_step(event.job_failure_data.error), [])
-    # A run that failed in a step says so once more.
+    # A run's own failure event only repeats that a step failed.
     named = {r: s for r, s in steps.items() if s} or steps
     return "\n".join(f"✗ {', '.join(s) or 'run'}\n{r}" for r, s in named.items()) or "The run failed."
 
@@ -145,7 +145,7 @@ def themes_table(db: duckdb.DuckDBPyConnection, quarter: str, limit: int) -> Tab
 
 
 def sentiment(db: duckdb.DuckDBPyConnection) -> str:
-    """Return which scorer classified the sentences, and whether a better one should."""
+    """Return which scorer classified the sentences, with advice if it was only the word lists."""
     from ftm_resources.models.lexicon import scorer_name
 
     models = [m for (m,) in db.execute("SELECT DISTINCT model FROM sentence_sentiment ORDER BY 1").fetchall()]
@@ -158,7 +158,7 @@ def sentiment(db: duckdb.DuckDBPyConnection) -> str:
 
 
 def naming(db: duckdb.DuckDBPyConnection) -> str:
-    """Return who named the topics and themes, and how many names are only a substitute."""
+    """Return what named the topics and themes, and how many names are only substitutes."""
     from ftm_assets.methods.naming.rules import DEGRADED
 
     sql = "SELECT outcome, model, count(*) FROM naming_audit GROUP BY ALL ORDER BY ALL"
@@ -166,15 +166,13 @@ def naming(db: duckdb.DuckDBPyConnection) -> str:
     total = sum(n for *_, n in rows)
     models = sorted({model for outcome, model, _ in rows if model and outcome != "extractive"})
     if not models:
-        return (
-            f"degraded: extractive, all {total:,}, from their own keywords. For a model's, set LLM_BASE_URL"
-        )
+        return f"degraded: all {total:,} extractive, from keywords. For names by a language model, set LLM_BASE_URL"
     lost = sum(n for outcome, _, n in rows if outcome in DEGRADED)
     if not lost:
         return f"{', '.join(models)}, all {total:,}"
     return (
         f"degraded: {', '.join(models)}, but {lost:,} of {total:,} are extractive because the model gave no usable "
-        "name; naming_audit says why. Run again: only these are asked for"
+        "name; naming_audit says why. Run again to request only these"
     )
 
 
@@ -214,7 +212,7 @@ def _minutes(seconds: float) -> str:
 
 
 def peak_memory() -> int:
-    """Return the most memory that this process, or the largest of its finished children, held; bytes."""
+    """Return the peak memory of this process or of its largest finished child, in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(who).ru_maxrss for who in users) * unit

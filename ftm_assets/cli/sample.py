@@ -33,10 +33,10 @@ def sample(
         int | None, typer.Option(metavar="N", help="Another seed gives another sample.", show_default=False)
     ] = None,
 ) -> None:
-    """Write invented earnings calls with planted themes to files, to try things on.
+    """Write invented earnings calls with planted themes to files, for trying things out.
 
-    FOLDER/calls holds the calls in Capital IQ's columns, FOLDER/truth what was planted in them. All text is
-    fictional. 5,000 firms are a quarter at full size.
+    FOLDER/calls holds the calls in Capital IQ's columns, FOLDER/truth the planted themes. All text is
+    fictional. A full-size quarter has 5,000 firms.
     """
     from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource, write
 

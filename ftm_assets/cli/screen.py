@@ -1,4 +1,4 @@
-"""What commands print: consoles, tables and figures for people. Text from data is never taken for markup."""
+"""What commands print: consoles, tables and readable numbers. Text from data is never parsed as markup."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PIPED_WIDTH = 110
-"""Columns of what is written to a file or a pipe."""
+"""Width in columns of output to a file or a pipe."""
 
 
 def console() -> Console:
@@ -24,7 +24,7 @@ def console() -> Console:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> Table:
-    """Return a table of texts: the first `left` columns flush left and folded where narrow, the others right."""
+    """Return a table of texts: the first `left` columns left-aligned and wrapped, the others right-aligned."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -42,7 +42,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, 
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:
-    """Return names and what there is to say of each, one below the other."""
+    """Return pairs of name and text, one below the other."""
     from rich.table import Table
     from rich.text import Text
 
@@ -55,7 +55,7 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
 
 
 def size(n_bytes: float) -> str:
-    """Return a number of bytes as people write it.
+    """Return a number of bytes in readable units.
 
     >>> size(3_221_225_472)
     '3.0 GiB'
@@ -68,7 +68,7 @@ def size(n_bytes: float) -> str:
 
 
 def moment(when: datetime) -> str:
-    """Return a moment in UTC, to the minute."""
+    """Return a UTC time, to the minute."""
     return f"{when:%Y-%m-%d %H:%M} UTC"
 
 

@@ -1,4 +1,4 @@
-"""What the warehouse holds of each quarter, in words: its state, its source, and what does not fit together."""
+"""A stored quarter in words: its state, its source, and which tables do not fit together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def state(quarter: QuarterStatus) -> str:
 
 
 def source(quarter: QuarterStatus) -> str:
-    """Return where the calls came from, of files with the file's name."""
+    """Return where the calls came from; for files, with the file's name."""
     if not quarter.source:
         return "unknown"
     name = str(quarter.source["name"])
@@ -26,7 +26,7 @@ def notes(quarter: QuarterStatus) -> list[str]:
     """Return what does not fit together, and what to materialize."""
     found = [str(mixture) for mixture in quarter.mixtures]
     if quarter.to_materialize:
-        found.append(f"to mend it, materialize {', '.join(quarter.to_materialize)}")
+        found.append(f"to fix it, materialize {', '.join(quarter.to_materialize)}")
     if quarter.missing:
-        found.append(f"lacks {', '.join(quarter.missing)}")
+        found.append(f"missing: {', '.join(quarter.missing)}")
     return found

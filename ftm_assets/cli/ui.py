@@ -13,7 +13,7 @@ from ftm_assets.cli import home
 commands = typer.Typer()
 
 WRDS_POOL = "wrds"
-"""The pool of the asset that logs in to WRDS: one quarter at a time, as one login is one second factor."""
+"""The pool of the asset that logs in to WRDS: one quarter at a time, since each login needs a second factor."""
 
 
 @commands.command(rich_help_panel="Run")

@@ -1,4 +1,4 @@
-"""Commands that keep a state, check it, go back to one, and remove what nobody needs."""
+"""Commands that keep, verify and restore states of the warehouse, and remove what nothing needs."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def tag(
     name: TagName,
     replace: Annotated[
         bool,
-        typer.Option("--replace", help="Move the tag if it stands on another state, and give that state up."),
+        typer.Option("--replace", help="Move the tag if it is on another state, which may then expire."),
     ] = False,
 ) -> None:
     """Keep every table of a quarter as it is now, under a name.
 
-    Read it with `--as-of TAG`, or in Python with connect(as_of="TAG"). Clean-up leaves it alone.
+    Read it with `--as-of TAG`, or in Python with connect(as_of="TAG"). Clean-up never removes it.
     """
     from ftm_resources.warehouse import tags as stored
 
@@ -66,16 +66,16 @@ def untag(quarter: Quarter, name: TagName) -> None:
 
 @commands.command(rich_help_panel=_PANEL)
 def verify(quarter: Quarter) -> None:
-    """Check that the stored rows of a quarter are those that were written.
+    """Check that the stored rows of a quarter are unchanged since they were written.
 
-    Reads every table of the quarter; exits with 1 and names the tables where anything differs.
+    Reads every table of the quarter; if anything differs, names the tables and exits with 1.
     """
     from ftm_resources.warehouse import repair
 
     n, problems = repair.verify(arguments.warehouse(), quarter)
     if problems:
         raise CommandError("\n".join(problems))
-    typer.echo(f"{quarter} is as it was written: {screen.count(n, 'table')} checked.")
+    typer.echo(f"{quarter} is unchanged: {screen.count(n, 'table')} checked.")
 
 
 @commands.command(rich_help_panel=_PANEL)
@@ -92,7 +92,7 @@ def restore(
 ) -> None:
     """Roll a damaged table back to its newest readable state.
 
-    Does nothing where the table can be read. Data files are left as they are.
+    Does nothing if the table can be read. Data files are not touched.
     """
     from ftm_resources.warehouse import repair
 
@@ -100,20 +100,22 @@ def restore(
     if not restored.went_back:
         typer.echo(f"{table} can be read; there is nothing to restore.")
         return
-    when = screen.moment(restored.committed_at) if restored.committed_at else "its creation"
-    typer.echo(f"Rolled {table} back to its state of {when} ({restored.metadata_file}).")
-    typer.echo("Materialize again the quarters that were written to it after that.")
+    when = screen.moment(restored.committed_at) if restored.committed_at else "creation"
+    typer.echo(f"Rolled {table} back to its state at {when} ({restored.metadata_file}).")
+    typer.echo("Quarters written to it after that must be materialized again.")
 
 
 @commands.command(rich_help_panel=_PANEL)
 def cleanup(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it. Without this, only show it.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Remove; without this, only show what would be removed.")
+    ] = False,
     keep_days: Annotated[
         int,
         typer.Option(
             metavar="DAYS",
             min=1,
-            help="Days a superseded snapshot is kept, i.e. how far back a date reaches.",
+            help="Days a superseded snapshot is kept, i.e. how far back `--as-of DATE` reaches.",
         ),
     ] = 30,
     keep_last: Annotated[
@@ -123,9 +125,9 @@ def cleanup(
         float, typer.Option(metavar="DAYS", help="Days to keep unreferenced files and unfinished work.")
     ] = 7,
 ) -> None:
-    """Remove old snapshots and files that nothing needs; by default, only show what would go.
+    """Remove old snapshots and files that nothing needs; by default, only show what would be removed.
 
-    It never touches a current or tagged state, nor anything younger than the oldest unfinished run. The asset
+    It never touches a current or tagged state, nor anything newer than the oldest unfinished run. The asset
     warehouse_maintenance does the same on a schedule.
     """
     from datetime import timedelta

@@ -1,1 +1,1 @@
-"""How assets run: fan-out, outputs, partitions, pools, dbt. Nothing here knows a method."""
+"""How assets run: fan-out, outputs, partitions, pools, dbt. Nothing here implements a method."""

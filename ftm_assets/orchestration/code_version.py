@@ -1,7 +1,7 @@
 """The code version of an asset, from the sources of the modules that decide its rows.
 
-A module is what its statements say: comments, docstrings and layout do not count, so that a better explanation
-makes no table stale. Nothing is imported to find out, and an installed copy has the version of its repository.
+Only statements count. Comments, docstrings and layout do not, so rewording an explanation makes no table stale.
+Modules are parsed, not imported, and an installed copy has the same version as its repository.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ FOLLOWED = (
     "ftm_resources.sources",
     "ftm_resources.tables.components",
 )
-"""Where rows are decided. How they are stored, and how steps run, changes none."""
+"""Modules whose code can change rows. How rows are stored and how steps run cannot."""
 
 _UNSAID = {"ctx", "kind", "type_comment"}
-"""Fields of a syntax tree that say nothing of their own."""
+"""Fields of a syntax tree that carry no meaning of their own."""
 
 Sources = Callable[[str], str | None]
-"""From a module's name to its source; None where there is no such module."""
+"""Maps a module's name to its source, or to None if there is no such module."""
 
 
 @cache
 def installed(module: str) -> str | None:
-    """Return the source of a module of ours, wherever it is installed; None where there is none."""
-    # By its path: to look a module up by name, Python imports what it is in.
+    """Return the source of one of our modules, wherever it is installed; None if there is no such module."""
+    # By path: looking a module up by name would import its parent packages.
     package, *rest = module.split(".")
     spec = find_spec(package)
     if spec is None or spec.origin is None:
@@ -48,10 +48,10 @@ def installed(module: str) -> str | None:
 
 
 def code_version(module: str, sources: Sources = installed) -> str:
-    """Return the version of an asset's module: twelve digits that change with what it and its methods do.
+    """Return the version of an asset's module: twelve hexadecimal digits that change with its code.
 
-    `module` is its name (`__name__`). Those that it imports, at any depth and from the rooms of FOLLOWED, count
-    with it; another method does not. Raises ValueError where the module has no source.
+    `module` is its name (`__name__`). The modules of FOLLOWED that it imports, at any depth, count as its code.
+    Raises ValueError if the module has no source.
     """
     whole = hashlib.blake2b(digest_size=6)
     for name, meaning in sorted(_used(module, sources).items()):
@@ -60,7 +60,7 @@ def code_version(module: str, sources: Sources = installed) -> str:
 
 
 def _used(module: str, sources: Sources) -> dict[str, str]:
-    """Return the modules that count, each with the digest of what it says."""
+    """Return the modules that count, each with the digest of its statements."""
     found: dict[str, str] = {}
     waiting = [module]
     while waiting:
@@ -69,7 +69,7 @@ def _used(module: str, sources: Sources) -> dict[str, str]:
             continue
         source = sources(name)
         if source is None:
-            raise ValueError(f"module {name} has no source: its version cannot be told")
+            raise ValueError(f"module {name} has no source, so it has no version")
         found[name], imported = _read(source)
         waiting += [i for i in imported if i.startswith(FOLLOWED) and sources(i) is not None]
     return found
@@ -77,7 +77,7 @@ def _used(module: str, sources: Sources) -> dict[str, str]:
 
 @cache
 def _read(source: str) -> tuple[str, tuple[str, ...]]:
-    """Return the digest of what a module says, and the names that it imports, those of types alone left out."""
+    """Return the digest of a module's statements, and the names it imports other than for type checking."""
     tree = ast.parse(source)
     return hashlib.blake2b(_said(tree).encode(), digest_size=8).hexdigest(), tuple(_imported(tree))
 
@@ -93,17 +93,17 @@ def _imported(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        # An import is a statement, and statements stand in these.
+        # Imports are statements, and these fields hold statements.
         for body in ("body", "orelse", "finalbody", "handlers", "cases"):
             inner = getattr(node, body, None)
             waiting += inner if isinstance(inner, list) else ()
 
 
 def _said(tree: ast.AST) -> str:
-    """Return a syntax tree as text, the same under each Python: fields that are empty are not said.
+    """Return a syntax tree as text, the same under every Python version: empty fields are left out.
 
-    Each node is followed by how many fields or items it has, so no two trees have one text. A loop rather than
-    a recursion, at half the time: every process that loads the assets does this.
+    Each node is followed by its number of fields or items, so different trees have different texts. A loop takes
+    half the time of a recursion, and every process that loads the assets does this.
     """
     said: list[str] = []
     waiting: list[Any] = [tree]

@@ -1,9 +1,9 @@
 """The dbt project that makes the marts: its manifest, its command line, and the DuckDB file it works in.
 
-What belongs here: everything about running `dbt/` that is not Dagster's. The warehouse is not opened by dbt:
+What belongs here: everything about running `dbt/` that is not Dagster's. dbt never opens the warehouse:
 a quarter's inputs are copied into a DuckDB file at fixed snapshots, dbt builds and tests its models there,
-and the caller takes the result out. So a failing test leaves the warehouse as it was, and what was read is
-exactly what the provenance names.
+and the caller reads the result. So a failing test leaves the warehouse unchanged, and the provenance names
+exactly what was read.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ SOURCES: dict[str, tuple[str, ...] | None] = {
     "themes": None,
     "sentiment_scores": None,
 }
-"""The tables of the warehouse that the models read, the dbt sources, and which columns (None: all)."""
+"""The dbt sources: the warehouse tables that the models read, and which of their columns (None: all)."""
 
 MARTS = ("firm_theme_sentiment", "theme_sentiment", "coverage")
-"""The tables that the models make: the dbt models, by the names of their contracts."""
+"""The dbt models, each named after the table that it makes."""
 
 _TARGET = "duckdb"
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "tests/**/*")
@@ -67,10 +67,10 @@ class DbtProjectError(RuntimeError):
 
 
 class OfflineDbt(DbtCliResource):
-    """dagster-dbt's command line without its two detours before every command.
+    """dagster-dbt's command line without its two extra steps before every command.
 
-    It would run `dbt --version`, which asks PyPI for the newest release, and load the project a second time in
-    the calling process, for features that are not used here (row counts and columns fetched by dbt).
+    Those would run `dbt --version`, which asks PyPI for the newest release, and load the project again in the
+    calling process, for features that are not used here (row counts and columns fetched by dbt).
     """
 
     @cached_property
@@ -93,7 +93,7 @@ def dbt_resource(project_dir: Path = PROJECT) -> OfflineDbt:
 
 
 def dbt_executable() -> str:
-    """Return the path of the dbt that is installed with the running interpreter, activated or not."""
+    """Return the path of the dbt installed with the running interpreter, even if its environment is not active."""
     path = Path(sysconfig.get_path("scripts")) / ("dbt.exe" if os.name == "nt" else "dbt")
     if not path.exists():
         raise DbtProjectError(f"no dbt at {path}: install dbt-core and dbt-duckdb into {sys.prefix}")
@@ -101,7 +101,7 @@ def dbt_executable() -> str:
 
 
 def target_folder(project_dir: Path = PROJECT) -> Path:
-    """Return where dbt's products lie: beside the project, or in the user's cache if that is in a wheel."""
+    """Return dbt's target folder: beside the project, or in the user's cache if FTM is installed from a wheel."""
     if not project_dir.is_relative_to(IN_WHEEL):
         return project_dir / "target"
     from platformdirs import user_cache_path  # noqa: PLC0415
@@ -110,12 +110,12 @@ def target_folder(project_dir: Path = PROJECT) -> Path:
 
 
 def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
-    """Return the path of the manifest of the project's present files, parsing them where there is none.
+    """Return the path of the manifest of the current project files, parsing them if there is none.
 
-    A manifest lies in `target` (default: `target_folder`), in a folder named by a hash of the project's files and
-    of dbt's version: it is never stale, whatever the files' dates. Any number of processes may ask at once; one
-    parses. Where the folder cannot be written (an image), call this once when the image is built. Raises
-    DbtProjectError with dbt's own message where the project does not parse.
+    The manifest is kept in `target` (default: `target_folder`), in a folder named by a hash of the project's files
+    and of dbt's version, so it is never stale, whatever the files' dates. Any number of processes may call this at
+    once; one parses. If the folder will be read-only (in an image), call this once while building the image. Raises
+    DbtProjectError with dbt's own message if the project does not parse.
     """
     folder = (target or target_folder(project_dir)) / f"manifest-{_fingerprint(project_dir)}"
     path = folder / "manifest.json"
@@ -130,8 +130,8 @@ def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
                 _parse(project_dir, folder)
     except OSError as error:  # no permission, or a read-only file system
         raise DbtProjectError(
-            f"{folder.parent} has no manifest of the present dbt files and none can be written: {error}; "
-            "run `ftm manifest` where that folder can be written"
+            f"{folder.parent} has no manifest of the current dbt files and cannot be written to: {error}; "
+            "run `ftm manifest` while that folder is writable"
         ) from error
     return path
 
@@ -146,7 +146,7 @@ def _fingerprint(project_dir: Path) -> str:
 
 
 def _parse(project_dir: Path, folder: Path) -> None:
-    """Run `dbt parse` in a folder of its own, then give that folder its name in one step."""
+    """Run `dbt parse` in a scratch folder, then move the result to `folder` in one step."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         command = [dbt_executable(), "parse", "--quiet", "--no-partial-parse"]
         command += [
@@ -165,10 +165,10 @@ def _parse(project_dir: Path, folder: Path) -> None:
 
 
 def stage(folder: Path, tables: Mapping[str, QuarterTable]) -> None:
-    """Write a quarter of the sources, and of the marts as they stand, into the DuckDB file of `folder`.
+    """Write a quarter of the sources and of the stored marts into the DuckDB file of `folder`.
 
-    `tables` holds a quarter of each of SOURCES and MARTS. The marts are there for a test that runs without its
-    model: it tests the stored rows. A model that runs replaces its own.
+    `tables` holds a quarter of each of SOURCES and MARTS. The marts are included so that a test that runs without
+    its model tests the stored rows; a model that runs replaces its mart.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DATABASE).unlink(missing_ok=True)
@@ -193,13 +193,13 @@ class FailedNode:
     name: str
     """`test theme_sentiment_counts_add_up`, `model theme_sentiment`."""
     message: str
-    """What dbt says about it."""
+    """dbt's message."""
     rows: pa.Table | None
     """The rows that a test returned; None for a model, or a test that could not run."""
 
 
 def failed_nodes(folder: Path) -> list[FailedNode]:
-    """Return what failed in the run whose artifacts are in `folder`; empty where dbt did not get to run."""
+    """Return what failed in the run whose artifacts are in `folder`; empty if dbt did not run."""
     path = folder / "run_results.json"
     results = json.loads(path.read_text())["results"] if path.exists() else []
     found = []

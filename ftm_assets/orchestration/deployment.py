@@ -1,4 +1,4 @@
-"""The resources of a deployment. What differs between local, test and AWS is settings, read at run time."""
+"""The resources of a deployment. Local, test and AWS differ only in settings, which are read at run time."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Plan → chunks → commit: how every chunked asset runs, written once.
 
 The plan splits the firms of the quarter into chunks and pins the snapshots that they read. Each chunk is a
-mapped step that works through its firms in groups, flushing a part per group; restarted, it goes on behind
-the last part. The commit counts: a planned firm that is in no part is a loud failure, never a short table.
+mapped step that works through its firms in groups and saves a part per group; after a restart it resumes after
+the last saved part. The commit fails if a planned firm is in no part; it never writes an incomplete table.
 """
 
 import time
@@ -25,34 +25,36 @@ from ftm_resources.warehouse import QuarterTable
 from ftm_resources.warehouse.parts import Part, PlanParts, digest
 
 INTERRUPTIONS = 3
-"""How often a step whose machine goes is started again in its run."""
+"""How often a step is restarted within its run after its machine shut down."""
 
 
 class FanOutConfig(dg.Config):
-    """How a chunked asset is split; changes nothing in its result."""
+    """How a chunked asset is split; this does not change its result."""
 
-    chunk_firms: int = Field(default=500, ge=1, description="Firms per chunk: one mapped step each")
-    flush_firms: int = Field(default=50, ge=1, description="Firms per part: what a killed step loses at most")
+    chunk_firms: int = Field(default=500, ge=1, description="Firms per chunk; each chunk is a mapped step")
+    flush_firms: int = Field(
+        default=50, ge=1, description="Firms per saved part; a killed step loses at most one"
+    )
     max_failed_share: float = Field(
         default=0.01,
         ge=0,
         le=1,
-        description="Share of the quarter's firms that may fail before the asset does; of fewer firms than that is "
-        "one of, one may, unless it is 0",
+        description="Share of the quarter's firms that may fail before the asset fails. Unless the share is 0, one "
+        "firm may always fail in a quarter of two or more",
     )
 
 
 class SideBySideConfig(FanOutConfig):
-    """How an asset is split whose work is not a model's: several processes may do it."""
+    """How an asset is split if several processes can work on its firms in parallel."""
 
     processes: int = Field(
-        default=0, ge=0, description="Processes that work on firms side by side; 0: one per CPU"
+        default=0, ge=0, description="Processes that work on firms in parallel; 0: one per CPU"
     )
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the work on a group of firms is given."""
+    """The input of the work on a group of firms."""
 
     quarter: str
     firms: tuple[str, ...]
@@ -61,7 +63,7 @@ class Task:
     resources: Any
     log: Any
     progress: Callable[[int, int], None] = lambda _done, _total: None
-    """Called by the work with what is done and all there is, in whatever it counts."""
+    """Called by the work with the amounts done and in total, in any unit."""
     prepared: Any = None
     """What `FanOut.prepare` returned."""
 
@@ -76,13 +78,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Committed:
-    """What a commit knows of its quarter when it describes it: the parts, and their rows by table."""
+    """What a commit describes its quarter from: the parts, and their rows by table."""
 
     staging: PlanParts
     parts: Sequence[Part]
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return all rows of a table, of these columns; for tables that fit in memory."""
+        """Return these columns (default: all) of all rows of a table, which must fit in memory."""
         parts = [self.staging.read(part, name) for part in self.parts if name in part.files]
         parts = parts or [TABLES[name].empty()]
         return pa.concat_tables([p.select(columns) for p in parts] if columns else parts)
@@ -100,12 +102,12 @@ class FanOut:
     config: type[FanOutConfig]
     code_version: str
     work: Callable[[Task], Mapping[str, pa.Table]]
-    """Rows of each table for the task's firms. An exception costs the firm that raises it, except
-    `dagster.Failure`, OSError and ImportError, which end the step: the environment failed, not the firm."""
+    """Rows of each table for the task's firms. An exception fails only the firm that raises it, except
+    `dagster.Failure`, OSError and ImportError, which fail the step: the environment is at fault, not the firm."""
     prepare: Callable[[Task], Any] = lambda _: None
-    """What all groups of a chunk share, made once per step that has work left, given a task of the chunk."""
+    """Makes what all groups of a chunk share, from a task of the chunk, once per step that has work left."""
     identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
-    """What besides inputs, code and config the result depends on, from the resources: the model's name."""
+    """What the result depends on besides inputs, code and config, from the resources: e.g. the model's name."""
     on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
     """Rows that stand for a failed firm, given a task of that firm and the reason."""
     describe: Callable[[Committed], Mapping[str, Mapping[str, Any]]] = lambda _: {}
@@ -133,7 +135,7 @@ class FanOut:
             ins={t: dg.AssetIn() for t in self.inputs},
             partitions_def=QUARTERS,
             config=configure,
-            group_name=TABLES[self.name].group,  # a graph's assets do not take it from their outs
+            group_name=TABLES[self.name].group,  # a graph's assets do not inherit it from their outs
             can_subset=len(self.tables) > 1,
         )(_with_parameters(compose, self.inputs))
 
@@ -183,7 +185,7 @@ class FanOut:
             out=dg.Out(dict),
             required_resource_keys={"warehouse", *self.resources},
             pool=self.pool,
-            description="Work through a chunk's firms, flushing a part per group",
+            description="Work through a chunk's firms, saving a part per group",
         )
         def chunk(context: dg.OpExecutionContext, chunk: dict[str, Any]) -> dict[str, Any]:
             warehouse, quarter = context.resources.warehouse, context.partition_key
@@ -227,21 +229,21 @@ class FanOut:
         return chunk
 
     def _stop(self, context: dg.OpExecutionContext, done: int, n_firms: int, *, again: bool) -> None:
-        """End the step, for another process to go on with it; where this one is asked once more, fail."""
-        what = f"{self.name}: told to end after {done} of {n_firms} firms of the chunk, which are flushed"
+        """End the step, so that another process resumes it; fail if this process had been told to stop before."""
+        what = f"{self.name}: interrupted after {done} of {n_firms} firms in this chunk (saved)"
         if again:
-            raise dg.Failure(f"{what}. Materialize the asset again: it goes on behind them.")
+            raise dg.Failure(f"{what}. Materialize the asset again to resume.")
         context.log.warning(what)
         raise dg.RetryRequested(max_retries=INTERRUPTIONS)
 
     def _refuse_other_models(self, planned: Mapping[str, Any], resources: Any) -> None:
-        """Raise a Failure where this process would compute with other models, or in another precision."""
+        """Raise a Failure if this process would compute with other models, or in another precision."""
         here = dict(self.identity(resources))
         if digest(here) != digest(planned):
             raise dg.Failure(
-                f"{self.name}: planned with {planned}, but this process has {here}. The steps of a run must have "
-                "the same settings; where their processors differ, set FTM_EMBEDDING_PRECISION and "
-                "FTM_SENTIMENT_PRECISION to float32, and materialize the asset again.",
+                f"{self.name}: planned with {planned}, but this process has {here}. All steps of a run must have "
+                "the same settings; if their processors differ, set FTM_EMBEDDING_PRECISION and "
+                "FTM_SENTIMENT_PRECISION to float32. Then materialize the asset again.",
                 allow_retries=False,
             )
 
@@ -252,7 +254,7 @@ class FanOut:
             ins={"planned": dg.In(dict), "chunks": dg.In(list)},
             out={t: dg.Out(Rows, is_required=False) for t in self.tables},
             required_resource_keys={"warehouse"},
-            description="Count the planned firms in the parts, then replace the quarter",
+            description="Check that every planned firm is in a part, then replace the quarter",
         )
         def commit(
             context: dg.OpExecutionContext, planned: dict[str, Any], chunks: list[dict[str, Any]]
@@ -296,7 +298,7 @@ class FanOut:
                 code_version=self.code_version,
                 config=planned["config"],
             )
-            # Every output above is committed by now: the parts have done their work.
+            # Every output above is committed by now, so the parts are no longer needed.
             staging.clear()
 
         return commit
@@ -314,7 +316,7 @@ class FanOut:
                 task.log.warning(f"{self.name}: firm {task.firms[0]} failed: {reason}")
                 rows = dict(self.on_failure(task, reason)) if self.on_failure else {}
                 return rows, {task.firms[0]: reason}, time.perf_counter() - started
-        # Someone in the group failed: each firm alone, so that it costs the others nothing.
+        # A firm of the group failed: run each firm alone, so that the others are not lost with it.
         rows_by_table: dict[str, list[pa.Table]] = {t: [] for t in self.tables}
         failures: dict[str, str] = {}
         for firm in task.firms:
@@ -331,7 +333,7 @@ def _groups(firms: Sequence[str], config: FanOutConfig) -> list[list[str]]:
 
 
 def _complete(name: str, staging: PlanParts, groups: Sequence[Sequence[str]]) -> list[Part]:
-    """Return the parts of all groups; a Failure that may be retried if any is missing."""
+    """Return the parts of all groups; raise a Failure, which may be retried, if any is missing."""
     found = [(group, staging.find(group)) for group in groups]
     missing = [firm for group, part in found if part is None for firm in group]
     if missing:
@@ -345,8 +347,8 @@ def _complete(name: str, staging: PlanParts, groups: Sequence[Sequence[str]]) ->
 def failures_allowed(n_firms: int, max_failed_share: float) -> int:
     """Return how many of a quarter's firms may fail.
 
-    The share of them, rounded down; but one where that is none, so that a firm that fails does not stop a
-    quarter of fewer than 100 firms. Not one of one, and none where the share is 0.
+    The share of them, rounded down, but at least one, so that a single failure does not stop a quarter of fewer
+    than 100 firms. The minimum of one does not apply if the share is 0 or the quarter has a single firm.
     """
     allowed = int(max_failed_share * n_firms + 1e-9)  # 0.29 of 100 is 29, though the product is 28.99...
     return max(allowed, 1) if max_failed_share and n_firms > 1 else allowed
@@ -364,7 +366,7 @@ def _refuse_many_failures(name: str, failures: Mapping[str, str], n_firms: int, 
 
 
 def _with_parameters(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
-    """Give a `**kwargs` function named parameters: Dagster reads a graph's inputs off its signature."""
+    """Give a `**kwargs` function named parameters: Dagster reads a graph's inputs from its signature."""
     import inspect  # noqa: PLC0415
 
     def call(*args: Any, **kwargs: Any) -> Any:

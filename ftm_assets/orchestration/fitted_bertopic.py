@@ -17,7 +17,7 @@ Level = Literal["firm", "theme"]
 
 
 class Fitted(NamedTuple):
-    """A fitted BERTopic, and the documents that it was fitted to."""
+    """A fitted BERTopic and the documents that it was fitted to."""
 
     model: Any
     """`bertopic.BERTopic`; its topic numbers are the ranks in our ids, and its custom labels begin with the id."""
@@ -27,13 +27,13 @@ class Fitted(NamedTuple):
 
     @property
     def texts(self) -> list[str]:
-        """The documents, as BERTopic's methods want them."""
+        """The documents' texts, as BERTopic's methods expect them."""
         texts: list[str] = self.documents.column("text").to_pylist()
         return texts
 
     @property
     def embeddings(self) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Their vectors, float32 (n, d)."""
+        """The documents' vectors, float32 (n, d)."""
         return as_matrix(self.documents.column("embedding"))
 
 
@@ -50,8 +50,9 @@ def to_bertopic(
     At level `theme` a document is a firm's topic, its text the topic's name and summary, its date that of the firm's
     first call; at level `firm` it is a sentence of `firm`. `embedder` embeds new texts (default: the configured one).
 
-    Raises ValueError where a firm is missing, or named with level `theme`, LookupError where the quarter has no such
-    topics, WarehouseError where the warehouse does not hold it, and ImportError without the extra `ftm[bertopic]`.
+    Raises ValueError if `firm` is missing at level `firm` or given at level `theme`, LookupError if the quarter has no
+    such topics, WarehouseError if the warehouse does not have the quarter, and ImportError without the extra
+    `ftm[bertopic]`.
     """
     if (level == "firm") != (firm is not None):
         raise ValueError("level firm needs a firm, and level theme takes none")
@@ -83,7 +84,7 @@ def _of_firm(warehouse: Warehouse, quarter: str, firm: str) -> tuple[pa.Table, p
             set(warehouse.read("firm_topics", quarter, columns=["firm_id"]).column("firm_id").to_pylist())
         )
         some = ", ".join(known[:5])
-        raise LookupError(f"firm {firm} has no topics in {quarter}; {len(known)} firms have, e.g. {some}")
+        raise LookupError(f"firm {firm} has no topics in {quarter}; {len(known)} firms do, e.g. {some}")
     topics = topics.sort_by("local_topic")
     summaries = warehouse.read("topic_summaries", quarter, columns=["topic_id", "name"], firms=[firm])
     names = _looked_up(topics.column("topic_id"), summaries.column("topic_id"), summaries.column("name"))
@@ -156,10 +157,10 @@ def _of_quarter(warehouse: Warehouse, quarter: str) -> tuple[pa.Table, pa.Table]
 
 
 def _looked_up(keys: pa.ChunkedArray, known: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the value of each key; null where it is not known."""
+    """Return the value of each key; null if the key is unknown."""
     return values.take(pc.index_in(keys, known.combine_chunks()))
 
 
 def _numbers(ids: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the place of each id among those known, -1 for null."""
+    """Return the position of each id among those known, -1 for null."""
     return pc.cast(pc.fill_null(pc.index_in(ids, known.combine_chunks(), skip_nulls=True), -1), pa.int64())

@@ -1,7 +1,7 @@
-"""What a step reads: quarters that are there, and of one generation.
+"""The inputs of a step: quarters that exist and belong to one generation.
 
-What belongs here: refusing to compute from what was never written, or from tables that were not made from each
-other, before anything is computed.
+What belongs here: refusing, before anything is computed, inputs that were never written or were not made from each
+other.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def pinned_inputs(
 ) -> dict[str, QuarterTable]:
     """Return a quarter of each table, as pinned.
 
-    Raises a Failure that says what to materialize first where a table was never written for the quarter, or
-    where the tables and what they were made from do not belong together, unless FTM_ALLOW_MIXED_GENERATIONS or
-    the run's tag ALLOW_MIXED allows it: the step then warns and continues.
+    Raises a Failure that says what to materialize first if a table was never written for the quarter, or if the
+    tables and their inputs are not of one generation. FTM_ALLOW_MIXED_GENERATIONS, or the run's tag ALLOW_MIXED,
+    turns the latter into a warning.
     """
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if absent := [name for name, table in found.items() if not table.is_written]:

@@ -1,7 +1,7 @@
-"""The IO manager: an asset's rows become a quarter of its table, its inputs are quarters at a fixed snapshot.
+"""The IO manager: writes an asset's rows as a quarter of its table, and loads inputs as quarters at a fixed snapshot.
 
-What the steps of a chunked asset hand each other, plans and counts, is kept as JSON in the warehouse too: the
-next step may run on another machine.
+The plans and counts that steps of a chunked asset pass to each other are kept as JSON in the warehouse too,
+because the next step may run on another machine.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Rows:
     config: Mapping[str, Any] = field(default_factory=dict)
     """What the user chose: the step's config."""
     together: tuple[str, ...] = ()
-    """All tables that the step writes, where it writes several: they belong to one generation."""
+    """All tables that the step writes, if it writes several; they belong to one generation."""
     source: Mapping[str, Any] = field(default_factory=dict)
-    """Where rows come from that were made from no table."""
+    """The origin of rows that were not made from a table."""
 
     @classmethod
     def of(cls, rows: pa.Table, *inputs: QuarterTable, config: Mapping[str, Any] | None = None) -> Self:
@@ -70,15 +70,15 @@ def write_quarter(
 
 
 class WarehouseIOManager(dg.ConfigurableIOManager):
-    """Writes an asset's `Rows` to its Iceberg table, hands assets over as `QuarterTable`.
+    """Writes an asset's `Rows` to its Iceberg table, and loads inputs as `QuarterTable`.
 
-    Values between the steps of a graph are any JSON.
+    Values passed between the steps of a graph may be any JSON.
     """
 
     warehouse: Warehouse
 
     _pinned: tuple[tuple[str, ...], Pinned] | None = PrivateAttr(default=None)
-    """The step that reads, and its look at the tables: all its inputs are of that one."""
+    """The reading step and its view of the tables, which all its inputs share."""
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replace the asset's quarter with the rows; between steps, write the value."""
@@ -99,7 +99,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the upstream table's quarter at its current snapshot; between steps, the value.
 
-        Raises a Failure where the quarter was never written or is not of one generation (see `inputs.pinned_inputs`).
+        Raises a Failure if the quarter was never written or is not of one generation (see `inputs.pinned_inputs`).
         """
         if not context.has_asset_key:
             return self._read_json(context)

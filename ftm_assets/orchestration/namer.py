@@ -1,4 +1,4 @@
-"""The namer of a step: which one it is, built once from the resources, with the replies that it keeps."""
+"""The namer of a step, built once from the resources, and its cache of model replies."""
 
 import json
 from collections import defaultdict
@@ -19,17 +19,17 @@ from ftm_resources.endpoint.reply_cache import ReplyCache
 from ftm_resources.warehouse import Warehouse
 
 REPLIES = "replies"
-"""The warehouse's folder of what models replied."""
+"""The warehouse's folder of model replies."""
 
 
 def build_namer(
     llm: LlmResource, warehouse: Warehouse, table: str, quarter: str, *, processes: int = 0
 ) -> Namer:
-    """Return the namer of a table's quarter: a model's where an endpoint is configured, else the extractive one.
+    """Return the namer of a table's quarter: a model's if an endpoint is configured, else the extractive one.
 
-    The extractive one names group by group in so many `processes` (0: one per CPU). What a model replied is kept
-    and not asked for again, except where it was of no use and the quarter has been committed since: materializing
-    it again names anew what was degraded. An endpoint that cannot be used is a Failure that says what to fix, when
+    The extractive one names group by group in `processes` processes (0: one per CPU). A model's replies are cached
+    and not requested again, except unusable ones from before the quarter was last committed: materializing it again
+    requests its degraded names again. An endpoint that cannot be used raises a Failure that says what to fix, when
     the namer is built or when it names.
     """
     if not llm.is_configured():
@@ -53,21 +53,21 @@ def build_namer(
 
 
 def reply_cache(llm: LlmResource, warehouse: Warehouse, table: str, quarter: str) -> ReplyCache:
-    """Return the replies kept of a table's quarter for this way of asking."""
+    """Return the cached replies of a table's quarter for this model, prompt and parameters."""
     filesystem, root = warehouse.filesystem()
     identity = sha256(json.dumps(describe(llm), sort_keys=True).encode()).hexdigest()[:16]
     return ReplyCache(filesystem, f"{root}/{REPLIES}/{table}/{quarter}/{identity}")
 
 
 def describe(llm: LlmResource) -> Mapping[str, Any]:
-    """Return what identifies the names that this namer gives."""
+    """Return what determines the names: method, prompt version and the model's parameters."""
     if llm.is_configured():
         return {"method": "llm", "prompt_version": PROMPT_VERSION, **llm.parameters()}
     return {"method": "extractive", "prompt_version": RULES_VERSION}
 
 
 class _SideBySideNamer:
-    """The extractive namer in processes: names are told apart within a group, so groups go side by side."""
+    """The extractive namer in several processes: names differ within a group, so groups can run in parallel."""
 
     def __init__(self, processes: int) -> None:
         self._processes = processes

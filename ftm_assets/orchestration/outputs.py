@@ -1,7 +1,7 @@
-"""Tables that one step makes together: written together, whichever of them was selected.
+"""Tables that one step makes: always written together, whichever of them was selected.
 
-`themes` without its `theme_topics` would leave rows that refer to themes of another run. So a selection of
-one table of a step writes them all; those not selected appear as materializations of the same run.
+Writing `themes` without its `theme_topics` would leave rows that refer to another run's themes. So selecting one
+table of a step writes them all; those not selected appear as materializations of the same run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,9 +31,9 @@ def write_tables(
     code_version: str,
     config: Mapping[str, Any],
 ) -> Iterator[dg.Output[Rows]]:
-    """Yield the selected tables as outputs and write the others here; by table, its rows and metadata.
+    """Yield the selected tables as outputs and write the others here.
 
-    `config` is what the user chose, which each table records.
+    `tables` maps each table to its rows and metadata. `config` is what the user chose; each table records it.
     """
     quarter, together = context.partition_key, tuple(tables) if len(tables) > 1 else ()
     for table, (made, metadata) in tables.items():

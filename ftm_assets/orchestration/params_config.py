@@ -1,4 +1,4 @@
-"""Dagster config made from a method's parameters, so that a default, a bound and a meaning are written once.
+"""Dagster config made from a method's parameters, so that defaults, bounds and descriptions are written once.
 
 A method's parameters are a frozen dataclass: each field has a default, may carry bounds (`Annotated[int, Ge(1)]`,
 of annotated_types), and is followed by a docstring. `offering` gives a config class a field for each.
@@ -24,8 +24,8 @@ Params = TypeVar("Params")
 def offering(params: type) -> Callable[[Config], Config]:
     """Return a class decorator that adds a field for each of the parameters to a config class.
 
-    Parameters that are a dataclass themselves become a nested config. Raises TypeError, naming the field, where
-    one has no default or no docstring.
+    Parameters that are dataclasses themselves become a nested config. Raises TypeError, naming the field, if one
+    has no default or no docstring.
     """
 
     def decorate(config: Config) -> Config:
@@ -46,7 +46,7 @@ def params_of(config: dg.Config, params: type[Params]) -> Params:
 
 
 def recorded(params: type[Params], config: Mapping[str, Any]) -> Params:
-    """Return the method's parameters as a table recorded them; what it does not say is at its default.
+    """Return the method's parameters as a table recorded them; those it did not record have their defaults.
 
     `config` may hold more than the parameters, as a config class does.
     """
@@ -63,7 +63,7 @@ def _fields(params: type) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, kind in hints.items():
         if name not in docs:
-            raise TypeError(f"{params.__name__}.{name} has no docstring: users read it as its description")
+            raise TypeError(f"{params.__name__}.{name} has no docstring, which users read as its description")
         default = getattr(defaults, name)
         if is_dataclass(default):
             kind = _model(kind.__name__, dg.Config, kind.__doc__, kind, kind.__module__)  # noqa: PLW2901
@@ -81,7 +81,7 @@ def _types(params: Any) -> dict[str, Any]:
 
 
 def _docs(params: type) -> dict[str, str]:
-    """Return the docstring behind each field, on one line."""
+    """Return the docstring after each field, on one line."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(params))).body
     docs: dict[str, str] = {}
     body = definition.body if isinstance(definition, ast.ClassDef) else []

@@ -1,4 +1,4 @@
-"""The partitions of every table: the quarters from the first to the current one, in the order of time."""
+"""The partitions of every table: the quarters from the first to the current one, in chronological order."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ if TYPE_CHECKING:
     from datetime import date
 
 FIRST_QUARTER = "2000Q1"
-"""Before it, transcripts are too few to compare quarters."""
+"""Earlier quarters have too few transcripts to be compared."""
 
 
 def quarter_keys(today: date) -> list[str]:
     """Return the quarters from the first to that of `today`, oldest first.
 
-    The UI plots over partitions from left to right, and `dagster job backfill --from --to` slices them, in this
-    order.
+    The UI plots partitions in this order, and `dagster job backfill --from --to` slices them in it.
     """
     return quarters.between(FIRST_QUARTER, quarters.of_date(today))
 
 
-# Static keys, the current quarter included: a code location that runs for months is reloaded to get a new one.
+# Static keys, up to the current quarter: a code location that runs for months must be reloaded for a new one.
 QUARTERS = dg.StaticPartitionsDefinition(quarter_keys(quarters.today()))

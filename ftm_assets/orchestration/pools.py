@@ -1,20 +1,19 @@
-"""Pools: how many steps of all runs at once may take what there is little of.
+"""Pools: how many steps, over all runs, may use a scarce resource at once.
 
-`ftm pools` sets the limits below on the instance of DAGSTER_HOME: once after a deployment on AWS, and again after
-a change here. On one machine the pools have no limits: runs are limited there
-(infra/dagster/local.yaml).
+`ftm pools` sets the limits below on the instance at DAGSTER_HOME: run it after a deployment on AWS, and again after
+a change here. A single machine limits runs instead (infra/dagster/local.yaml); of the pools, `ftm ui` limits `wrds`.
 """
 
 import dagster as dg
 
 LIMITS = {
-    # Hosts with a GPU: eight are 32 vCPU of the account's quota for G instances, Spot and On-Demand each.
+    # GPU hosts: eight use 32 vCPU of the account's quota for G instances, for Spot and On-Demand each.
     "gpu": 8,
-    # Steps that ask the LLM endpoint, each with its own requests in flight: what one vLLM host keeps busy with.
+    # Steps that use the LLM endpoint, each with its own requests in flight: enough to keep one vLLM host busy.
     "llm": 4,
-    # Sessions of one WRDS account, whose second factor is per address: quarters are read one after the other.
+    # Sessions of one WRDS account, whose second factor is per address: quarters are read one at a time.
     "wrds": 1,
-    # Steps of up to 8 vCPU: 32 are 256 vCPU of the account's Fargate quota.
+    # Steps of up to 8 vCPU: 32 use 256 vCPU of the account's Fargate quota.
     "cpu": 32,
 }
 """Pool → steps at once on AWS."""

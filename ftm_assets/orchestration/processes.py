@@ -1,4 +1,4 @@
-"""Work on many items in processes side by side: what firms cost one by one, they cost by as many as there are CPUs."""
+"""Work on many items, such as firms, in parallel processes."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,13 +9,13 @@ from ftm_resources import settings
 Result = TypeVar("Result")
 
 FEWEST_ITEMS = 8
-"""Fewer firms are modelled here: a process takes a second to start."""
+"""Fewer items are worked on in this process: another takes a second to start."""
 
 
 def n_processes(asked: int) -> int:
-    """Return how many processes to use: as asked, or for 0 one per CPU that this process may use.
+    """Return how many processes to use: as many as asked, or for 0 one per CPU that this process may use.
 
-    With the multiprocess executor it is one for 0: the steps are side by side already.
+    With the multiprocess executor 0 means one, because steps already run in parallel.
     """
     if asked:
         return asked
@@ -27,16 +27,16 @@ def n_processes(asked: int) -> int:
 def side_by_side(
     work: Callable[[Any], Result], items: Sequence[Any], asked: int = 0, *, fewest: int = FEWEST_ITEMS
 ) -> Iterator[Result]:
-    """Yield `work(item)` for each item, in the order of items; `work` is a function of a module.
+    """Yield `work(item)` for each item, in the order of items; `work` is a module-level function.
 
-    Fewer than `fewest` items are worked on here. The processes have one thread each for linear algebra and are
-    kept for the next call; they end when idle for five minutes. An exception of `work` is raised here.
+    Fewer than `fewest` items are worked on in this process. Each process uses one thread for linear algebra and is
+    kept for the next call; it ends after five idle minutes. An exception of `work` is raised here.
     """
     n = min(n_processes(asked), len(items))
     if n < 2 or len(items) < fewest:
         yield from map(work, items)
         return
-    from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - a second that other steps need not wait
+    from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - takes a second
 
     with parallel_config(backend="loky", inner_max_num_threads=1):
         yield from Parallel(n_jobs=n, return_as="generator", max_nbytes=None)(delayed(work)(i) for i in items)

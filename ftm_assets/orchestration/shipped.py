@@ -1,6 +1,6 @@
-"""Files that lie beside the packages in a checkout, and inside one where it is installed from a wheel.
+"""The location of files that are beside the packages in a checkout, and inside `ftm_assets` in a wheel.
 
-What belongs here: where they are. `setup.py` puts them into the wheel.
+`setup.py` puts them into the wheel.
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ IN_WHEEL = _PACKAGE / "_shipped"
 
 
 def shipped(path: str) -> Path:
-    """Return where a file or folder of the repository is, by its path from the top: `shipped("dbt")`."""
+    """Return where a file or folder of the repository is, given its path from the root: `shipped("dbt")`."""
     return (IN_WHEEL if IN_WHEEL.is_dir() else _PACKAGE.parent) / path

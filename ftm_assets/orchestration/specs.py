@@ -1,4 +1,4 @@
-"""What every asset says about itself: description, group, owner, kinds, columns; once, for all of them."""
+"""The attributes that all assets share: description, group, owner, kinds, columns."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _column_type(values: Iterable[object]) -> str:
 
 
 def histogram(values: Sequence[float], title: str, unit: str) -> dg.MetadataValue:
-    """Return a histogram as a picture in Markdown; a line of text where there is nothing to draw."""
+    """Return a histogram as a picture in Markdown; a line of text if there is nothing to draw."""
     if not len(values):
         return dg.MetadataValue.md(f"{title}: none")
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -1,4 +1,4 @@
-"""Runs of a Dagster instance that have not ended: what they may still read is not cleaned up."""
+"""Unfinished runs of a Dagster instance: clean-up keeps what they may still read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNFINISHED = [
 
 
 def unfinished_since(instance: dg.DagsterInstance, run_id: str | None = None) -> datetime | None:
-    """Return when the oldest unfinished run other than `run_id` began, or the run that it goes on with."""
+    """Return when the oldest unfinished run other than `run_id` began; a retry began with its original run."""
     records = instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED))
     others = [r for r in records if r.dagster_run.run_id != run_id]
     roots = [instance.get_run_record_by_id(r.dagster_run.root_run_id or "") for r in others]

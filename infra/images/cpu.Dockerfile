@@ -1,17 +1,17 @@
-# The image of everything but GPU steps: webserver, daemon, code server, runs, steps on Fargate.
+# The image for everything but GPU steps: webserver, daemon, code server, runs, steps on Fargate.
 #
 #   docker build -f infra/images/cpu.Dockerfile -t ftm:TAG .
 #
-# Pinned by version; a registry's digest (python:…@sha256:…) is to be added where the image is first built.
+# Pinned by version; add the registry's digest (python:…@sha256:…) when you first build the image.
 ARG PYTHON=3.11.14-slim-bookworm
 
 FROM python:${PYTHON} AS build
-# PyPI's torch brings CUDA along; this index has the build without.
+# PyPI's torch includes CUDA; this index has the CPU build.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_EXTRA_INDEX_URL=${TORCH_INDEX}
 WORKDIR /opt/ftm
 RUN python -m venv .venv
-# The dependencies first, with the packages still empty: new code leaves this layer, the large one, as it is.
+# Install the dependencies first, with empty packages, so that new code does not rebuild this large layer.
 COPY pyproject.toml constraints.txt ./
 RUN mkdir ftm_assets ftm_resources \
     && touch ftm_assets/__init__.py ftm_resources/__init__.py \
@@ -24,12 +24,12 @@ RUN mkdir -p /opt/models \
 COPY ftm_assets ftm_assets
 COPY ftm_resources ftm_resources
 COPY dbt dbt
-# dbt's manifest lies beside the project, which nobody can write to later.
+# Parse the dbt project now: its folder, where the manifest is kept, is read-only later.
 RUN .venv/bin/ftm manifest && .venv/bin/python -m compileall -q ftm_assets ftm_resources
 
 FROM python:${PYTHON}
 RUN useradd --uid 10001 --create-home ftm && install -d -o ftm /opt/dagster
-# The same path as in the build: the environment and the editable install name it.
+# The same path as in the build stage, because the environment and the editable install refer to it.
 COPY --from=build /opt/models /opt/models
 COPY --from=build /opt/ftm /opt/ftm
 COPY infra/dagster/aws.yaml /opt/dagster/dagster.yaml

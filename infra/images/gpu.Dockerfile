@@ -1,16 +1,16 @@
-# The image of the steps that embed and classify, on hosts with an NVIDIA GPU and its container runtime.
+# The image for the steps that embed and classify, on hosts with an NVIDIA GPU and its container runtime.
 #
 #   docker build -f infra/images/gpu.Dockerfile -t ftm-gpu:TAG .
 #
-# torch's wheels from PyPI carry the CUDA libraries; the driver is the host's.
-# Pinned by version; a registry's digest (python:…@sha256:…) is to be added where the image is first built.
+# torch's wheels from PyPI include the CUDA libraries; the driver is the host's.
+# Pinned by version; add the registry's digest (python:…@sha256:…) when you first build the image.
 ARG PYTHON=3.11.14-slim-bookworm
 
 FROM python:${PYTHON} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /opt/ftm
 RUN python -m venv .venv
-# The dependencies first, with the packages still empty: new code leaves this layer, the large one, as it is.
+# Install the dependencies first, with empty packages, so that new code does not rebuild this large layer.
 COPY pyproject.toml constraints.txt ./
 RUN mkdir ftm_assets ftm_resources \
     && touch ftm_assets/__init__.py ftm_resources/__init__.py \
@@ -23,12 +23,12 @@ RUN mkdir -p /opt/models \
 COPY ftm_assets ftm_assets
 COPY ftm_resources ftm_resources
 COPY dbt dbt
-# dbt's manifest lies beside the project, which nobody can write to later.
+# Parse the dbt project now: its folder, where the manifest is kept, is read-only later.
 RUN .venv/bin/ftm manifest && .venv/bin/python -m compileall -q ftm_assets ftm_resources
 
 FROM python:${PYTHON}
 RUN useradd --uid 10001 --create-home ftm && install -d -o ftm /opt/dagster
-# The same path as in the build: the environment and the editable install name it.
+# The same path as in the build stage, because the environment and the editable install refer to it.
 COPY --from=build /opt/models /opt/models
 COPY --from=build /opt/ftm /opt/ftm
 COPY infra/dagster/aws.yaml /opt/dagster/dagster.yaml

@@ -187,7 +187,7 @@ def test_a_quarter_remembers_its_source_and_is_not_replaced_from_another(tmp_pat
     before = warehouse.quarter("transcripts", QUARTER)
     refused = materialize(root, kind="sample", sample_firms=2)
     assert not refused.success
-    assert f"came from files ({real_calls}); FTM_SOURCE is sample now" in problem(refused)
+    assert f"came from files ({real_calls}), but FTM_SOURCE is now sample" in problem(refused)
     assert f"FTM_SOURCE=files FTM_SOURCE_PATH={real_calls}" in problem(refused)
     assert "--replace-source" in problem(refused)
     assert warehouse.quarter("transcripts", QUARTER) == before
@@ -219,7 +219,7 @@ def test_a_quarter_with_calls_is_not_replaced_by_nothing_unless_told_to(tmp_path
     elsewhere.mkdir()
     pq.write_table(pa.concat_tables(SampleSource(3).components("2020Q1")), elsewhere / "calls.parquet")
     refused = materialize(root, kind="files", path=str(elsewhere))
-    assert "files has no call in 2023Q1, of which the warehouse has some: they are kept" in problem(refused)
+    assert "files has no calls in 2023Q1, but the warehouse does; they are kept" in problem(refused)
     assert warehouse.quarter("transcripts", QUARTER) == held
     told = materialize(root, kind="files", path=str(elsewhere), config={"replace_by_nothing": True})
     assert told.success

@@ -57,7 +57,7 @@ def test_a_key_that_occurs_twice_is_counted(warehouse: Warehouse, failed):
 
 def test_an_id_of_another_quarter_is_counted(warehouse: Warehouse, failed):
     warehouse.replace("theme_topics", QUARTER, [members(["2020Q2:1:000"], [None])])
-    assert failed("theme_topics")["quarter_pure"] == "topic_id is of another: 1 row"
+    assert failed("theme_topics")["quarter_pure"] == "topic_id belongs to another quarter: 1 row"
 
 
 def test_an_id_that_does_not_exist_is_counted_by_the_table_it_is_missing_in(warehouse: Warehouse, failed):

@@ -11,7 +11,7 @@ def test_a_quarter_that_lacks_tables_is_incomplete(warehouse: Warehouse, ftm):
     assert [state(q) for q in status(warehouse)] == ["incomplete"]
     shown = ftm("quarters").stdout
     assert "incomplete" in shown
-    assert "lacks transcripts" in shown
+    assert "missing: transcripts" in shown
     assert "ftm run --quarter" in shown
 
 

@@ -83,10 +83,10 @@ def server() -> object:
 def test_an_endpoint_is_asked_only_online(monkeypatch: pytest.MonkeyPatch, server: str):
     monkeypatch.setenv("LLM_BASE_URL", server.replace("//", "//user:secret@"))
     monkeypatch.setenv("LLM_MODEL", "large")
-    assert "not tried" in found("Endpoint for names").found
+    assert "not tested" in found("Endpoint for names").found
     assert "secret" not in found("Endpoint for names").found
     finding = found("Endpoint for names", online=True)
-    assert (finding.status, finding.advice) == ("fail", "Set LLM_MODEL.")
+    assert (finding.status, finding.advice) == ("fail", "Set LLM_MODEL to a model that it serves.")
     assert "serves small, not large" in finding.found
     monkeypatch.setenv("LLM_MODEL", "small")
     assert found("Endpoint for names", online=True).status == "ok"
@@ -101,7 +101,7 @@ def test_a_server_that_is_down_fails(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.usefixtures("place", "library")
 def test_wrds_is_logged_in_to_only_online(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FTM_SOURCE", "capital_iq")
-    assert "not tried" in found("WRDS").found
+    assert "not tested" in found("WRDS").found
     assert "logged in" in found("WRDS", online=True).found
     monkeypatch.setenv("WRDS_PASSWORD", "wrong")
     assert found("WRDS", online=True).status == "fail"

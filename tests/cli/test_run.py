@@ -29,7 +29,7 @@ def test_the_quarter_is_the_one_asked_for_or_the_only_one_there_is(asked, held, 
             {"2020Q2": 7, "2020Q1": 1200},
             r"several quarters: 2020Q1 \(1,200 turns\), 2020Q2 \(7 turns\)",
         ),
-        ("2020Q3", {"2020Q2": 1}, r"no call in 2020Q3. They hold 2020Q2 \(1 turn\)"),
+        ("2020Q3", {"2020Q2": 1}, r"no calls in 2020Q3. They hold 2020Q2 \(1 turn\)"),
         ("1999Q4", {}, "1999Q4 is not one of the quarters 2000Q1 to"),
         (None, {"1999Q4": 3}, "1999Q4 is not one of the quarters 2000Q1 to"),
     ],
@@ -70,7 +70,7 @@ def test_config_that_no_asset_has_is_refused_before_anything_runs(
     file.write_text(config)
     refused = ftm("run", "--config", str(file))
     assert refused.exit_code == 1
-    assert refused.stderr.startswith("The config does not fit:")
+    assert refused.stderr.startswith("The config is invalid:")
     assert said in refused.stderr
     assert not (tmp_path / "warehouse").exists()
 
@@ -82,5 +82,5 @@ def test_files_without_the_quarter_are_refused_before_anything_runs(
     monkeypatch.setenv("FTM_SOURCE_PATH", "")
     refused = ftm("run", "--calls", str(earnings21), "--quarter", "2011Q1")
     assert refused.exit_code == 1
-    assert "The files hold no call in 2011Q1. They hold 2020Q1 (123 turns)" in refused.stderr
+    assert "The files hold no calls in 2011Q1. They hold 2020Q1 (123 turns)" in refused.stderr
     assert not (tmp_path / "warehouse").exists()

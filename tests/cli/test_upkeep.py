@@ -79,7 +79,7 @@ def test_a_damaged_table_fails_the_verification_by_file(warehouse: Warehouse, ft
 
 def test_a_table_goes_back_to_its_newest_readable_state(warehouse: Warehouse, ftm):
     Path(warehouse.table("firm_topics").metadata_location.removeprefix("file://")).unlink()
-    assert "Rolled firm_topics back to its state of its creation" in ftm("restore", "firm_topics").stdout
+    assert "Rolled firm_topics back to its state at creation" in ftm("restore", "firm_topics").stdout
     assert ftm("restore", "firm_topics").stdout == "firm_topics can be read; there is nothing to restore.\n"
 
 

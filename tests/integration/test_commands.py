@@ -120,7 +120,7 @@ def test_the_readme_s_commands_run_in_its_order(
     assert "complete" in said["ftm quarters"]
     assert set(TABLES) <= set(re.findall(r"\w+", said["dg list defs"]))
     assert f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(TABLES)} tables." in said["ftm tag 2023Q1 paper-v1"]
-    assert said["ftm verify 2023Q1"] == f"2023Q1 is as it was written: {len(TABLES)} tables checked.\n"
+    assert said["ftm verify 2023Q1"] == f"2023Q1 is unchanged: {len(TABLES)} tables checked.\n"
     assert said["ftm themes 2023Q1 --as-of paper-v1"] == said["ftm themes 2023Q1 --limit 30"]
     assert "Removed tag paper-v1" in said["ftm untag 2023Q1 paper-v1"]
     assert "sentence_embeddings" in readme_run[f"ftm run --quarter {SAMPLE_QUARTER}"].stderr, (
@@ -213,7 +213,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(environment: dict[str, str], 
     os.killpg(process.pid, signal.SIGINT)
     out, rest = process.communicate()
     assert process.returncode == 130, rest
-    assert rest.splitlines()[-1] == "Stopped; the same command goes on where it stopped."
+    assert rest.splitlines()[-1] == "Stopped. Run the same command again to resume."
     assert "Traceback" not in rest
     assert out == ""
 
@@ -261,5 +261,5 @@ def test_a_table_is_restored_by_the_command_that_its_error_names(environment: di
     refused = call(f"ftm verify {SAMPLE_QUARTER}", environment)
     assert refused.returncode == 1
     (command,) = re.findall(r"`(ftm restore \w+)`", refused.stderr)
-    assert "Rolled themes back to its state of its creation" in call(command, environment).stdout
+    assert "Rolled themes back to its state at creation" in call(command, environment).stdout
     assert "nothing to restore" in call(command, environment).stdout

@@ -270,7 +270,7 @@ def test_sentences_embedded_by_another_model_are_an_error_that_says_what_to_do(r
     )
     runner.warehouse.replace("sentence_embeddings", QUARTER, [vectors])
     result = runner.run(base_url=None)
-    assert "hold vectors of 2 dimensions, the embedder now gives 4" in failure(result)
+    assert "have 2 dimensions, but the embedder now returns 4" in failure(result)
     assert "Materialize sentence_embeddings of 2023Q1 again" in failure(result)
     assert runner.run(base_url=None, width=2).success
 

@@ -1,1 +1,1 @@
-"""Where steps run: in the process, in processes beside it, on ECS; and what happens when one is lost."""
+"""Where steps run (in the run's process, in child processes, on ECS) and what happens when one is lost."""

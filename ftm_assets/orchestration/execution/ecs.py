@@ -1,8 +1,8 @@
-"""What each step takes on ECS: its size, its machines and its task definition, as tags on its op.
+"""What each step needs on ECS: its size, machines and task definition, as tags on its op.
 
-The only place where sizes are. Dagster's ECS executor reads the tags; the other executors pass them over. A
-step without tags, such as a check, takes `DEFAULT`. A size is of the step alone: the process of the run, which
-only waits, has that of the task definition in `infra/ecs`.
+Sizes are set only here. Dagster's ECS executor reads the tags; the other executors ignore them. A step without
+tags, such as a check, gets `DEFAULT`. A size applies to the step alone: the run's own process, which only waits,
+has the size in the task definition in `infra/ecs`.
 """
 
 import json
@@ -16,7 +16,7 @@ GPU_TASK_DEFINITION = "ftm-gpu-steps"
 
 @dataclass(frozen=True)
 class Machines:
-    """Where tasks run: a Spot capacity provider of the cluster, and its On-Demand neighbour."""
+    """Where tasks run: a Spot capacity provider of the cluster, and its On-Demand counterpart."""
 
     spot: str
     on_demand: str
@@ -24,8 +24,8 @@ class Machines:
     def strategy(self, *, on_demand: bool = False) -> list[dict[str, Any]]:
         """Return the capacityProviderStrategy that places all tasks on one of the two.
 
-        ECS does not fall back by itself: weights divide tasks, whatever the capacity. The executor does, by
-        asking again with the weights exchanged (see `ecs_steps`).
+        ECS does not fall back by itself: weights divide tasks regardless of capacity. The executor falls back by
+        asking again with the weights swapped (see `ecs_steps`).
         """
         return [
             {"capacityProvider": self.spot, "weight": int(not on_demand)},
@@ -40,14 +40,14 @@ GPU_HOSTS = Machines(spot="ftm-gpu-spot", on_demand="ftm-gpu-on-demand")
 
 @dataclass(frozen=True)
 class Size:
-    """What a step's task takes."""
+    """The resources of a step's task."""
 
     cpu: int
-    """CPU units, 1,024 per vCPU; of the pairs that Fargate has, where it runs there."""
+    """CPU units, 1,024 per vCPU. On Fargate, CPU and memory must be a pair that Fargate offers."""
     memory: int
     """MiB."""
     storage: int | None = None
-    """GiB of scratch disk beyond Fargate's 20; a host's own disk where it does not run on Fargate."""
+    """GiB of scratch disk if Fargate's default of 20 is too little; off Fargate, a task uses its host's disk."""
     gpus: int = 0
 
     @property
@@ -69,13 +69,13 @@ class Size:
 
 
 SMALL = Size(cpu=1024, memory=4096)
-"""Reads a column or two of a quarter, or streams parts through: plans, commits, checks."""
+"""Plans, commits and checks, which read a column or two of a quarter or stream its parts."""
 MEDIUM = Size(cpu=2048, memory=16384)
 """Holds a quarter's texts or scores: 2 million sentences are about half a gigabyte of text."""
 LARGE = Size(cpu=4096, memory=30720)
-"""Holds 120,000 topics with their embeddings, clusters them."""
+"""Holds and clusters 120,000 topics with their embeddings."""
 WIDE = Size(cpu=8192, memory=32768, storage=50)
-"""Models a chunk's firms in a process of one thread per vCPU."""
+"""Models a chunk's firms in single-threaded processes, one per vCPU."""
 GPU = Size(cpu=4096, memory=14336, gpus=1)
 """A whole host of `GPU_HOSTS`, less what its agent and system need."""
 
@@ -96,5 +96,5 @@ _STEPS: Mapping[str, Size] = {
 
 
 def op_tags(step: str) -> dict[str, str]:
-    """Return the tags of a step's op: those of its size, of `DEFAULT` where it has none of its own."""
+    """Return the tags of a step's op: those of its size, or of `DEFAULT` if it has none of its own."""
     return _STEPS.get(step, DEFAULT).tags()

@@ -1,4 +1,4 @@
-"""Steps as ECS tasks on Spot: dagster-aws's executor, and what a task needs that may lose its host.
+"""Steps as ECS tasks on Spot: dagster-aws's executor, and the handling of tasks that lose their host.
 
 Loaded only when a run starts with FTM_EXECUTOR=ecs: dagster-aws loads boto3.
 """
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
 LOST_TASK_RETRIES = 3
-"""How often a step whose task was lost is started again; a step that failed by itself is not."""
+"""How often a step is restarted after its task was lost; a step that failed by itself is not restarted."""
 
 _NO_CAPACITY = ("Capacity is unavailable", "RESOURCE:")
-"""What ECS says where a provider cannot place a task: Fargate Spot, and hosts without a free GPU, CPU or memory."""
+"""ECS's messages when a provider cannot place a task: Fargate Spot, and hosts without a free GPU, CPU or memory."""
 
 _SHIELD = ("sh", "-c", 'trap "" TERM; "$@"; exit "$?"', "sh")
-"""Keeps from a step the SIGTERM that its task gets, of which Dagster would make a failure of the step's own. So it
-uses the two minutes' notice of a Spot host, and is lost, and started again, only if it does not end in them."""
+"""Shields a step from its task's SIGTERM, which Dagster would record as a failure of the step itself. So the step can
+use a Spot host's two minutes' notice; only if it does not end in time is it lost and restarted."""
 
 _TELL = (
     *("sh", "-c"),
@@ -44,8 +44,8 @@ _TELL = (
     'wait "$!"; status="$?"; while kill -0 "$!" 2>/dev/null; do wait "$!"; status="$?"; done; exit "$status"',
     "sh",
 )
-"""Passes the SIGTERM on to a chunk's step as SIGUSR1: it flushes what it is at and asks to be started again (see
-`notice`); one that does not listen yet, or no more, ends and so is lost, and started again too."""
+"""Forwards SIGTERM to a chunk's step as SIGUSR1: the step saves the group it is working on and asks to be restarted
+(see `notice`). A step that does not handle the signal yet, or no longer does, ends; it is lost and restarted too."""
 
 
 def ecs_step_executor(context: InitExecutorContext) -> EcsStepExecutor:
@@ -53,7 +53,7 @@ def ecs_step_executor(context: InitExecutorContext) -> EcsStepExecutor:
     launcher = context.instance.run_launcher
     if not isinstance(launcher, EcsRunLauncher):
         raise DagsterInvariantViolationError(
-            f"FTM_EXECUTOR=ecs needs the EcsRunLauncher, this instance has {type(launcher).__name__}: use "
+            f"FTM_EXECUTOR=ecs needs the EcsRunLauncher, but this instance has {type(launcher).__name__}: use "
             "infra/dagster/aws.yaml as its dagster.yaml"
         )
     max_concurrent = context.executor_config.get("max_concurrent")
@@ -75,12 +75,12 @@ def ecs_step_executor(context: InitExecutorContext) -> EcsStepExecutor:
 
 
 class EcsStepExecutor(StepDelegatingExecutor):
-    """Starts a step again whose task was lost, without giving the step's own failures a retry."""
+    """Restarts a step whose task was lost, but does not retry the step's own failures."""
 
     def log_failure_or_retry_event_after_error(
         self, step_context: IStepContext, err_info: SerializableErrorInfo, known_state: KnownExecutionState
     ) -> DagsterEvent:
-        """Record a retry of a step whose process is gone, until it was lost too often."""
+        """Record a retry of a step whose process is gone, at most LOST_TASK_RETRIES times."""
         lost = known_state.get_retry_state().get_attempt_count(step_context.step.key)
         if step_context.op_retry_policy is None and lost < LOST_TASK_RETRIES:
             return DagsterEvent.step_retry_event(
@@ -91,7 +91,7 @@ class EcsStepExecutor(StepDelegatingExecutor):
 
 
 class SpotStepHandler(EcsStepHandler):
-    """Asks for Spot first, for On-Demand where there is no Spot or where it was taken away."""
+    """Asks for Spot first, then for On-Demand if Spot has no capacity or was taken away."""
 
     def _get_run_task_kwargs(
         self,
@@ -102,7 +102,7 @@ class SpotStepHandler(EcsStepHandler):
         step_handler_context: StepHandlerContext,
         container_context: EcsContainerContext,
     ) -> dict[str, Any]:
-        # dagster-aws writes a step's overrides into what all steps share: each step gets its own.
+        # dagster-aws writes a step's overrides into an object that all steps share: give each step a copy.
         shared, self._run_task_kwargs = self._run_task_kwargs, copy.deepcopy(self._run_task_kwargs)
         try:
             request: dict[str, Any] = super()._get_run_task_kwargs(
@@ -110,7 +110,7 @@ class SpotStepHandler(EcsStepHandler):
             )
         finally:
             self._run_task_kwargs = shared
-        # The launch type is the run's own; ECS refuses a request that has a strategy too.
+        # The launch type is the run's; ECS rejects a request that has both a launch type and a strategy.
         request.pop("launchType", None)
         request["startedBy"] = run.run_id
         for container in request["overrides"]["containerOverrides"]:
@@ -132,13 +132,13 @@ class SpotStepHandler(EcsStepHandler):
     def terminate_step(  # type: ignore[override]
         self, step_handler_context: StepHandlerContext
     ) -> Iterator[DagsterEvent]:
-        """Stop the step's task; dagster-aws returns None, at which Dagster leaves the other steps' tasks running."""
+        """Stop the step's task; dagster-aws returns None, so Dagster would leave the other steps' tasks running."""
         super().terminate_step(step_handler_context)
         return iter(())
 
 
 def _is_chunk(step_key: str) -> bool:
-    """Tell whether a step is one of a chunked asset's mapped ones, `firm_topics.firm_topics_chunk[chunk_003]`."""
+    """Return whether a step is a mapped step of a chunked asset, `firm_topics.firm_topics_chunk[chunk_003]`."""
     return step_key.partition("[")[0].endswith("_chunk")
 
 

@@ -1,4 +1,4 @@
-"""Where the steps of a run execute: in its process, in processes beside it, or as ECS tasks."""
+"""Where the steps of a run execute: in its process, in child processes, or as ECS tasks."""
 
 from typing import Any
 
@@ -12,15 +12,17 @@ from ftm_resources import settings
     name="ftm",
     config_schema={
         "max_concurrent": dg.Field(
-            dg.Noneable(int), default_value=None, description="Step processes at once; null: one per core"
+            dg.Noneable(int),
+            default_value=None,
+            description="Maximum of step processes at once; null: one per core",
         )
     },
 )
 def ftm_executor(context: dg.InitExecutorContext) -> Executor:
     """Build the executor of FTM_EXECUTOR: `in_process`, `multiprocess` or `ecs`.
 
-    Read when a run starts, not when the code is loaded. Raises
-    DagsterInvariantViolationError, naming the value, if it is none of the three.
+    The setting is read when a run starts, not when the code is loaded. Raises DagsterInvariantViolationError,
+    naming the value, if it is anything else.
     """
     try:
         name = settings.current().ftm_executor

@@ -1,6 +1,6 @@
-"""Runs on one machine: Dagster's own launcher, and whether the process of a run is still there.
+"""Runs on one machine: Dagster's own launcher, with a check that a run's process still exists.
 
-Without that, a run whose machine was restarted is "started" for ever, and takes a place in the queue.
+Without the check, a run whose machine was restarted stays "started" for ever and blocks a place in the queue.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     from dagster._core.launcher.base import LaunchRunContext
 
 _PATIENCE_SECONDS = 60
-"""A code server whose runs use all cores answers late."""
+"""Timeout for a code server, which answers late if its runs use all cores."""
 
 
 class LocalRunLauncher(DefaultRunLauncher):
-    """DefaultRunLauncher with the health check that `run_monitoring` asks for: a lost run fails, and is retried."""
+    """DefaultRunLauncher with the health check that `run_monitoring` needs: a lost run fails and is retried."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Launch a run that is retried, if it is lost, asset by asset, whatever launched it."""
+        """Launch a run, tagged so that it is retried asset by asset if it is lost, whatever launched it."""
         if missing := {k: v for k, v in retries.TAGS.items() if k not in context.dagster_run.tags}:
             self._instance.add_run_tags(context.dagster_run.run_id, missing)
         super().launch_run(context)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Whether `check_run_worker_health` can tell."""
+        """Whether `check_run_worker_health` is supported."""
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
@@ -76,6 +76,6 @@ def _exists(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # it exists, but belongs to another user
         return True
     return True

@@ -1,4 +1,4 @@
-"""The notice that a machine gives before it goes: a step that gets it stops where nothing is lost."""
+"""The notice that a machine gives before it shuts down: a step that gets it stops at a point where nothing is lost."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-"""SIGTERM is what an operating system, ECS and Kubernetes send; SIGUSR1 what `ecs_steps` passes on: unlike that one,
-it ends a process that does not listen yet, and Dagster does not make a failure of it."""
+"""Operating systems, ECS and Kubernetes send SIGTERM. `ecs_steps` forwards it as SIGUSR1, which, unlike SIGTERM, ends
+a process that does not handle it yet and is not recorded by Dagster as a failure."""
 
 _given = threading.Event()
 
 
 def has_notice() -> bool:
-    """Tell whether this process has been told to end."""
+    """Return whether this process has been told to stop."""
     return _given.is_set()
 
 
 @contextlib.contextmanager
 def notice() -> Iterator[threading.Event]:
-    """Yield an event that is set once this process has been told to end; within, that does not interrupt it.
+    """Yield an event that is set once this process is told to stop; in the block, the signal does not interrupt it.
 
-    It stays set: a process that was told to end will. Outside the main thread signals cannot be caught.
+    The event stays set, because the process will end. Outside the main thread signals cannot be caught.
     """
     if threading.current_thread() is not threading.main_thread():
         yield _given

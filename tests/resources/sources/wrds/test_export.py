@@ -46,7 +46,7 @@ def test_the_command_says_what_it_wrote_and_what_it_left_out(one_call: "Library"
 @pytest.mark.usefixtures("one_call")
 def test_without_a_call_there_is_no_file(tmp_path: Path):
     status, said = export("--quarter", "2001Q1", "--out", tmp_path / "calls.parquet")
-    assert (status, said) == (1, "WRDS has no usable call in 2001Q1. Left out: none.")
+    assert (status, said) == (1, "WRDS has no usable calls in 2001Q1. Left out: none.")
     assert list(tmp_path.iterdir()) == []
 
 
