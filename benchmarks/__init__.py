@@ -1,1 +1,1 @@
-"""Measurements of FTM against the plain library way; `python -m benchmarks` writes docs/benchmarks.md."""
+"""Benchmarks of FTM against plain use of the libraries; `python -m benchmarks` writes docs/benchmarks.md."""

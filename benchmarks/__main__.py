@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.calls import Call
 
 RESULTS = Path(".benchmarks")
-"""Where each section's results wait for the page; not part of the project."""
+"""Cached results of each section, from which the page is written; not part of the project."""
 
 
 def _machine() -> dict[str, Any]:
@@ -49,15 +49,17 @@ def _sections(calls: list[Call]) -> dict[str, Callable[[], Any]]:
 
 
 def main() -> None:
-    """Run what is asked for; every section that has results is on the page."""
+    """Run the requested sections and write the page from all cached results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--calls", type=Path, required=True, help="Earnings-21, in the files source's columns"
-    )
+    parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
     names = ("embedding", "planted", "real", "whole", "context", "themes", "scale")
     parser.add_argument("--only", nargs="*", choices=names, default=names, help="sections; default: all")
     parser.add_argument(
-        "--firms", type=int, nargs="+", default=[500, 1000, 2000, 5000], help="sizes of the scale run"
+        "--firms",
+        type=int,
+        nargs="+",
+        default=[500, 1000, 2000, 5000],
+        help="numbers of firms in the scale section",
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)

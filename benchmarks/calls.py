@@ -1,4 +1,4 @@
-"""The calls that the benchmarks run on: real ones from a file, split into sentences as the platform does."""
+"""The calls used by the benchmarks: real ones from a file, split into sentences as the platform does."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Call:
-    """One firm's quarter: what its topics are made of."""
+    """One firm's quarter: the input of its topics."""
 
     firm_id: str
     names: list[str]
-    """The firm's name and its speakers': kept out of keywords."""
+    """Names of the firm and its speakers, kept out of keywords."""
     sentence_ids: list[str]
     texts: list[str]
     """Non-procedural sentences in the order of the call."""
@@ -39,7 +39,7 @@ class Call:
 
 
 def load(path: Path, quarters: Sequence[str] | None = None) -> list[Call]:
-    """Return the calls of a transcript file, of all `quarters` by default, ordered by firm; ValueError if none."""
+    """Return the calls of a transcript file (by default of all quarters), by firm; ValueError if it has none."""
     calls: list[Call] = []
     database = ConfiguredDuckDB().connect()
     for quarter in quarters or QUARTERS.get_partition_keys():
@@ -68,7 +68,7 @@ def load(path: Path, quarters: Sequence[str] | None = None) -> list[Call]:
 
 
 def embedded(calls: list[Call]) -> list[Call]:
-    """Fill in the embeddings, in float32, so that every clustering is given the same."""
+    """Fill in float32 embeddings, so that every clustering gets the same input."""
     from ftm_resources.models.embedder import Embedder  # noqa: PLC0415
 
     vectors = Embedder(precision="float32").embed([t for c in calls for t in c.texts])

@@ -1,8 +1,8 @@
-"""The Capital IQ source at the size of a full quarter, on a PostgreSQL of our own: rows, seconds, memory.
+"""The Capital IQ source with a full-size quarter on a local PostgreSQL server: rows, seconds, memory.
 
 `python -m benchmarks.capital_iq --firms 6200 --out results.json` fills WRDS's tables with generated calls, then
-exports the quarter to a file and materializes `transcripts`, each in a process of its own. With `--whole` every asset
-is materialized, and the coverage table printed; embedding and clustering take most of that time.
+exports the quarter to a file and materializes `transcripts`, each in a separate process. With `--whole` it
+materializes every asset and prints the coverage table; embedding and clustering take most of that time.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from benchmarks.wrds_server import Library, serve
 
 QUARTER = "2023Q1"
 _EVERY = 0.1
-"""Seconds between looks at memory."""
+"""Seconds between memory samples."""
 
 
 def measured(command: list[str], environment: dict[str, str], log: Path) -> dict[str, Any]:
-    """Run a command; return its seconds, CPU seconds and largest resident memory (MiB), its children included."""
+    """Run a command; return its seconds, CPU seconds and peak resident memory (MiB), including child processes."""
     started, peak, cpu = time.perf_counter(), 0, 0.0
     with log.open("w") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own command
@@ -45,7 +45,7 @@ def measured(command: list[str], environment: dict[str, str], log: Path) -> dict
 
 
 def run(firms: int, folder: Path, stages: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Fill the server, export its quarter, materialize the stages; return a row per measurement."""
+    """Fill the server, export the quarter and materialize the stages; return a row per measurement."""
     with serve() as server:
         library = Library(server)
         started = time.perf_counter()
@@ -80,7 +80,7 @@ def main() -> None:
         "--firms", type=int, default=6200, help="generated firms; 6200 have 7,000 transcripts"
     )
     parser.add_argument("--out", type=Path, required=True, help="file for the results, JSON")
-    parser.add_argument("--whole", action="store_true", help="materialize every asset, for the coverage")
+    parser.add_argument("--whole", action="store_true", help="materialize every asset and print the coverage")
     options = parser.parse_args()
     marts = ("sentence_sentiment", "sentiment_scores", "coverage")
     with tempfile.TemporaryDirectory() as temporary:

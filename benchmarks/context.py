@@ -1,9 +1,9 @@
-"""Whether a sentence's neighbours help for real: topics against labels that know nothing of neighbours.
+"""Does a sentence's context really help? Topics compared with labels that cannot depend on neighbours.
 
-`labels/topics.csv` has the topic of each sentence of five Earnings-21 calls, 1,371 sentences, in the words of a
-code book of 21 to 26 topics per call. The sentences were read one by one in shuffled order (by a language model,
-not a person), so `alone` rewards no adjacency; `in_context` adds a topic to those that say nothing by
-themselves. One call was read twice.
+`labels/topics.csv` has the topic of each of the 1,371 sentences of five Earnings-21 calls, from a code book of 21 to 26
+topics per call. The sentences were read one by one in shuffled order (by a language model, not a person), so the
+column `alone` does not reward adjacency; `in_context` also gives a topic to sentences that say nothing by themselves.
+One call was labelled twice.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ LABELS = Path(__file__).parent / "labels" / "topics.csv"
 WEIGHTS = (0.0, 0.1, 0.25, 0.4)
 SEEDS = range(5)
 FAR = 5
-"""Sentences between two that are not near."""
+"""Sentences farther apart than this are not neighbours."""
 N_PLANTED = 10
 
 
 def read() -> dict[tuple[str, str], dict[str, tuple[str, str]]]:
-    """Return by (firm, reader) the labels of each sentence, alone and in context."""
+    """Return for each (firm, reader) the labels of each sentence, alone and in context."""
     found: dict[tuple[str, str], dict[str, tuple[str, str]]] = defaultdict(dict)
     with LABELS.open() as file:
         for row in csv.DictReader(file):
@@ -45,9 +45,9 @@ def read() -> dict[tuple[str, str], dict[str, tuple[str, str]]]:
 
 
 def weights(calls: Sequence[Call]) -> list[dict[str, Any]]:
-    """Return a row per weight of the neighbours: agreement with the labels, over calls, readers and seeds.
+    """Return a row per context weight: mean agreement with the labels over calls, readers and seeds.
 
-    Pairs `far apart` are in different turns with more than five sentences between them.
+    Pairs `far apart` are in different turns and more than five sentences apart.
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -107,7 +107,7 @@ def _far_pairs(
 
 
 def between_readers() -> tuple[float, float, int]:
-    """Return ARI and AMI between the two readers of one call, and the sentences both gave a topic."""
+    """Return ARI and AMI between the two readers of one call, and the number of sentences both gave a topic."""
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
     by_firm: dict[str, list[dict[str, tuple[str, str]]]] = defaultdict(list)

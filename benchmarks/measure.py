@@ -1,4 +1,4 @@
-"""Clocks and memory for the benchmarks, and the tables that their results become."""
+"""Time and memory measurement for the benchmarks, and Markdown tables of the results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class Clock:
-    """Seconds spent inside `timed`, by the wall and by the CPU (all threads of this process)."""
+    """Seconds spent inside `timed`: wall time and CPU time (all threads of this process)."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -21,7 +21,7 @@ class Clock:
 
 @contextmanager
 def timed(clock: Clock) -> Iterator[None]:
-    """Add what the block takes to the clock."""
+    """Add the time of the block to the clock."""
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         yield
@@ -31,13 +31,13 @@ def timed(clock: Clock) -> Iterator[None]:
 
 
 def peak_mib() -> int:
-    """Return the most memory that this process has held, in MiB; on Linux, as getrusage counts the parent's too."""
+    """Return this process's peak memory in MiB. Linux only; getrusage would include the parent's memory."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)[1]) // 1024  # type: ignore[index]
 
 
 def markdown(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows as a Markdown table; floats to three significant digits, at most three decimals."""
+    """Return rows as a Markdown table; floats get three decimals below 10, one below 100 and none above."""
     if not rows:
         return "(not run)"
     columns = list(rows[0])

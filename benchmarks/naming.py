@@ -1,8 +1,8 @@
-"""Naming against a server of known latency: the rate beside the ideal one, and memory over minutes.
+"""Naming with a server of known latency: the request rate compared with the ideal, and memory over time.
 
-`python -m benchmarks.naming` names topics with prompts of real size at 256 in flight and 200 ms, on one core,
-replies parsed and cached; the server has another core to itself. `--sustain 5` holds 3,000 requests a minute of a
-second each for five minutes and prints the memory.
+`python -m benchmarks.naming` names topics with prompts of realistic size, 64 and 256 requests in flight and 200 ms
+latency, on one core, including parsing and caching of replies; the server runs on another core. `--sustain 5` sends
+3,000 requests a minute with a latency of one second for five minutes and prints the memory.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ REPLY = {
 }
 _REPOSITORY = Path(__file__).resolve().parent.parent
 GROUP = 10_000
-"""Topics named by one call, as a part of 500 firms would."""
+"""Topics per call of the namer: about as many as 500 firms have."""
 
 
 class _Server(asyncio.Protocol):
-    """HTTP/1.1 with keep-alive, as little of it as possible; answers each request after the latency."""
+    """Minimal HTTP/1.1 with keep-alive; answers each request after the latency."""
 
     latency = 0.2
 
@@ -106,7 +106,7 @@ def _served(latency: float, core: int | None) -> Iterator[str]:
                     break
             time.sleep(0.05)
         else:
-            raise RuntimeError(f"the server ended with status {process.returncode}")
+            raise RuntimeError(f"the server exited with status {process.returncode}")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.terminate()
@@ -114,7 +114,7 @@ def _served(latency: float, core: int | None) -> Iterator[str]:
 
 
 def topics(n: int) -> list[Digest]:
-    """Return topics with twelve keywords and eight of the sample's sentences each: a prompt of some 3 kB."""
+    """Return topics with twelve keywords and eight sentences from the sample each: prompts of about 3 kB."""
     from ftm_assets.methods.naming.rules import Digest  # noqa: PLC0415
     from ftm_resources.sources.sample.generated import SampleSource  # noqa: PLC0415
 
@@ -146,7 +146,7 @@ def _named(url: str, digests: Sequence[Digest], concurrency: int, root: Path) ->
 
 
 def rate(url: str, n: int, concurrency: int, latency: float) -> dict[str, Any]:
-    """Return the rate of naming `n` topics, prompts built and replies parsed and cached, beside the ideal."""
+    """Return the rate of naming `n` topics, from building prompts to caching replies, and the ideal rate."""
     digests = topics(n)
     clock, ideal = Clock(), concurrency / latency
     with tempfile.TemporaryDirectory() as root:
@@ -166,9 +166,9 @@ def rate(url: str, n: int, concurrency: int, latency: float) -> dict[str, Any]:
 
 
 def sustained(url: str, minutes: float, per_minute: int, concurrency: int) -> list[dict[str, Any]]:
-    """Offer so many requests a minute; return a row per half minute: requests done and resident memory in MiB.
+    """Send `per_minute` requests a minute; return a row per half minute: requests done and resident memory in MiB.
 
-    A quarter of a minute's requests are offered at a time; what takes longer than that shows as a lower rate.
+    Requests are sent in batches every 15 seconds; a batch that takes longer shows up as a lower rate.
     """
     rows: list[dict[str, Any]] = []
     step = per_minute // 4
@@ -176,7 +176,7 @@ def sustained(url: str, minutes: float, per_minute: int, concurrency: int) -> li
     started, done = time.perf_counter(), 0
     with tempfile.TemporaryDirectory() as root:
         for i in range(round(minutes * 4)):
-            # Other topics each time, of the same number: nothing comes from the cache.
+            # A new warehouse each time, so that nothing comes from the cache.
             _named(url, digests, concurrency, Path(root) / str(i))
             done += step
             time.sleep(max(0.0, 15 * (i + 1) - (time.perf_counter() - started)))

@@ -1,4 +1,4 @@
-"""Data with known answers: passages of many calls as one firm's topics, and vectors around planted themes."""
+"""Data with known answers: passages from many calls as one firm's topics, and vectors around planted themes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Firm:
     embeddings: NDArray[np.float32]
     """(n, d), unit rows."""
     truth: NDArray[np.int64]
-    """(n,): the passage of each sentence, -1 for noise; all -1 for a real call."""
+    """(n,): the passage that each sentence belongs to, -1 for noise; all -1 for a real call."""
     names: list[str]
 
 
 def passages(
     calls: Sequence[Call], seed: int, *, n_passages: int = 25, length: int = 14, noise_share: float = 0.15
 ) -> Firm:
-    """Return a firm whose topics are passages of consecutive sentences, each of another call, and stray sentences."""
+    """Return a firm with passages of consecutive sentences from different calls as topics, and stray sentences."""
     rng = np.random.default_rng(seed)
     long_enough = [i for i, c in enumerate(calls) if len(c.texts) > 2 * length]
     chosen = rng.choice(long_enough, n_passages, replace=False)
@@ -54,7 +54,7 @@ def passages(
             n_noise -= 1
     return Firm(
         [calls[i].texts[j] for i, j, _ in picked],
-        # A stray sentence is in no turn with another.
+        # Each stray sentence has a turn of its own.
         [calls[i].turns[j] if t != NOISE else f"{calls[i].turns[j]}:{j}" for i, j, t in picked],
         list(range(len(picked))),
         np.stack([calls[i].embeddings[j] for i, j, _ in picked]),
@@ -64,7 +64,7 @@ def passages(
 
 
 def as_firm(call: Call) -> Firm:
-    """Return a real call, of which no truth is known."""
+    """Return a real call; its true topics are unknown."""
     n = len(call.texts)
     return Firm(call.texts, call.turns, list(range(n)), call.embeddings, np.full(n, NOISE), call.names)
 
@@ -93,9 +93,9 @@ def themes(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return n topic vectors (n, d) around planted themes, and the theme of each (-1: noise).
 
-    Directions are differences of real sentence embeddings, so that the geometry is that of the field: themes
-    lie `spread` differences from one of n_themes / 8 families, topics `within` differences from their theme.
-    Sizes are log-normal with sigma 0.8. Noise is of no theme: a difference from the mean of all sentences.
+    Directions are differences of real sentence embeddings, so the geometry is realistic. A theme is one of
+    n_themes / 8 family centres plus `spread` times such a difference; a topic is its theme plus `within` times
+    another. Theme sizes are log-normal with sigma 0.8. Noise topics are the mean of all sentences plus a difference.
     """
     rng = np.random.default_rng(seed)
 

@@ -1,4 +1,4 @@
-"""What is compared: BERTopic as it comes, the system being replaced, and ours, each as a person would run it."""
+"""The recipes compared: BERTopic's defaults, the predecessor system and ours, each as a user would run it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PREDECESSOR = BertopicParams(
     representation="keybert+mmr",
     mmr_diversity=0.3,
 )
-"""BERTopic as the predecessor set it for a firm."""
+"""The predecessor's BERTopic settings for a firm."""
 
 
 def bertopic_default(firm: Firm, seed: int) -> Labels:
@@ -43,11 +43,11 @@ def bertopic_default(firm: Firm, seed: int) -> Labels:
 
 
 def predecessor(firm: Firm, seed: int) -> Labels:
-    """UMAP and HDBSCAN as the predecessor set them."""
+    """UMAP and HDBSCAN with the predecessor's settings."""
     return published.cluster(firm.embeddings, PREDECESSOR, seed=seed)
 
 
-def ward(firm: Firm, seed: int) -> Labels:  # noqa: ARG001 - it has none
+def ward(firm: Firm, seed: int) -> Labels:  # noqa: ARG001 - Ward needs no seed
     """Centred vectors, Ward linkage, n/15 clusters."""
     from sklearn.cluster import AgglomerativeClustering
 
@@ -58,12 +58,12 @@ def ward(firm: Firm, seed: int) -> Labels:  # noqa: ARG001 - it has none
 
 
 def ours_alone(firm: Firm, seed: int) -> Labels:
-    """Our clusterer, each sentence by itself."""
+    """Our clusterer without context: each sentence by itself."""
     return GraphClusterer(random_state=seed).fit(firm.embeddings).labels_
 
 
 def ours(firm: Firm, seed: int) -> Labels:
-    """Our clusterer as the platform runs it: sentences with those beside them in the turn."""
+    """Our clusterer as the platform runs it: sentences with their neighbours in the turn."""
     return cluster(firm.embeddings, firm.turns, firm.positions, replace(FirmParams(), seed=seed))
 
 
@@ -77,7 +77,7 @@ CLUSTERINGS: dict[str, Callable[[Firm, int], Labels]] = {
 
 
 def reassigned(firm: Firm, labels: Labels) -> Labels:
-    """Return the labels with outliers given to the topic of nearest centroid, as the predecessor did."""
+    """Return the labels with outliers assigned to the topic of the nearest centroid, as the predecessor did."""
     if labels.max() < 0:
         return labels
     centroids = np.stack([firm.embeddings[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
@@ -87,7 +87,7 @@ def reassigned(firm: Firm, labels: Labels) -> Labels:
 
 
 def bertopic_model(kind: str, encoder: Any) -> Any:
-    """Return BERTopic as it comes (`default`) or in the predecessor's setting, keywords included."""
+    """Return BERTopic with its defaults (`default`) or with the predecessor's settings, including keywords."""
     from bertopic import BERTopic
 
     if kind == "default":

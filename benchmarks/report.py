@@ -1,4 +1,4 @@
-"""The page docs/benchmarks.md, from the results of the sections; nothing on it is typed in."""
+"""The page docs/benchmarks.md, generated from the results of the sections."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _scale(rows: list[dict[str, Any]]) -> str:
 
 
 def _targets(found: Callable[[str], Any], scale: list[dict[str, Any]] | None) -> list[dict[str, str]]:
-    """Return the issue's targets that have been measured, each with what was found and whether it is met."""
+    """Return the targets measured so far, each with the result and whether it is met."""
     rows: list[dict[str, str]] = []
 
     def add(target: str, value: str, *, met: bool) -> None:
@@ -141,43 +141,43 @@ def _targets(found: Callable[[str], Any], scale: list[dict[str, Any]] | None) ->
 
 INTRODUCTION = """\
 Written by `python -m benchmarks --calls components.parquet` (install with `pip install -e '.[bench]'`); every
-figure comes from that command. What is compared runs in one session on one machine, in turns where it can;
-CPU seconds stand beside wall seconds, as other work on a machine disturbs them less.
+figure comes from that command. Everything compared runs in one session on one machine, taking turns where possible.
+CPU seconds are shown next to wall seconds because other work on the machine affects them less.
 
-*Predecessor* is the setting of the system that this one replaces: per firm UMAP (15 neighbours, 10 d, min_dist
-0.01, cosine), HDBSCAN (6/2, leaf), words and pairs of words, KeyBERTInspired and MMR 0.3, outliers reassigned;
-for themes UMAP (30 neighbours, 15 d) and HDBSCAN (20/6). *BERTopic default* is the library as it comes. The calls
-are Earnings-21 (Del Rio et al. 2021), 44 calls; the model is all-MiniLM-L6-v2."""
+*Predecessor* is the configuration of the system that this one replaces: per firm UMAP (15 neighbours, 10 d, min_dist
+0.01, cosine), HDBSCAN (6/2, leaf), unigrams and bigrams, KeyBERTInspired and MMR 0.3, outliers reassigned;
+for themes UMAP (30 neighbours, 15 d) and HDBSCAN (20/6). *BERTopic default* is the library with its defaults. The
+calls are the 44 of Earnings-21 (Del Rio et al. 2021); the model is all-MiniLM-L6-v2."""
 
 EMBEDDING = """\
-The same 3,000 sentences in each row. The floor is the model's floating-point operations over what this machine
-does in a plain matrix product: no way to run this model here is faster."""
+Every row embeds the same 3,000 sentences. The floor is the model's floating-point operations divided by the rate of a
+plain matrix product on this machine: this model cannot run faster here."""
 
 WHOLE = """\
-Seconds per firm from sentences to keywords on every second call, the recipes in turns. Keywords are each recipe's
-own; the predecessor's time is without its second round of keywords after outliers are reassigned."""
+Seconds per firm from sentences to keywords on every second call; the recipes take turns. Each recipe makes its own
+keywords; the predecessor's time excludes its second round of keywords after outliers are reassigned."""
 
 PLANTED = """\
-25 sets of 25 passages of 14 consecutive sentences, each of another call, and 15% stray sentences; keywords by one
-method for all. The passages are contiguous, which favours *ours*: see *Sentences in their context* for how much
-of that is real, and *ours, each sentence alone* for the same without it. ARI between seeds and between row orders
-are stability. Coherence is measured on the speaker turns of all 44 calls. *Largest topic* is the largest share of
-a firm's sentences in one topic, over all firms."""
+25 sets of 25 passages of 14 consecutive sentences, each from a different call, plus 15% stray sentences; all
+clusterings get keywords from the same method. The passages are contiguous, which favours *ours*: *Sentences in their
+context* shows how much of the gain is real, and *ours, each sentence alone* shows results without it. ARI between
+seeds and between row orders measures stability. Coherence is measured on the speaker turns of all 44 calls. *Largest
+topic* is the largest share of a firm's sentences in one topic, over all firms."""
 
-REAL = "The 44 calls themselves: no truth is known, so there is no ARI with it."
+REAL = "The 44 calls themselves. Their true topics are unknown, so there is no ARI against them."
 
 CONTEXT = """\
-Before clustering, the sentences before and after in the same speaker turn are added to a sentence's vector at
-this weight. Against the topics that a reader gave to 1,371 sentences of five calls one by one, in shuffled order
-(`benchmarks/labels/topics.csv`; the reader was a language model), five seeds. *Far apart* are pairs in different
-turns with more than five sentences between them: adjacency cannot help there."""
+Before clustering, the vectors of the sentences before and after in the same speaker turn are added to a sentence's
+vector with this weight. Results are compared, over five seeds, with the topics that a reader gave to the 1,371
+sentences of five calls one by one, in shuffled order (`benchmarks/labels/topics.csv`; the reader was a language
+model). Pairs *far apart* are in different turns and more than five sentences apart, where adjacency cannot help."""
 
 THEMES = """\
-Planted themes around differences of real sentence embeddings, sizes log-normal, 10% noise; each row in a process
-of its own, compiled before the clock starts. *Reassigned*: what is in no theme goes to the nearest one."""
+Themes planted around differences of real sentence embeddings, with log-normal sizes and 10% noise; each row runs in
+a separate process after a warm-up. *Reassigned* means that unassigned topics go to the nearest theme."""
 
 SCALE = """\
-`dagster asset materialize` of one stage after the other for generated firms, extractive names; the whole command,
-its start of about five seconds included. Memory is the resident memory of all its processes, looked at four times
-a second: one that is caught between fork and exec counts its parent's a second time. A stage with a *killed after*
-was killed (SIGKILL) after so many seconds and started again; its seconds are of both attempts."""
+`dagster asset materialize`, one stage after the other, for generated firms with extractive names. Seconds cover the
+whole command, including about five seconds to start. Memory is the resident memory of all its processes, sampled four
+times a second; a process sampled between fork and exec counts its parent's memory twice. A stage with *killed after*
+was killed (SIGKILL) after that many seconds and started again; its seconds cover both attempts."""

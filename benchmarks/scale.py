@@ -1,4 +1,4 @@
-"""A generated quarter at growing numbers of firms, stage by stage, through Dagster's own command."""
+"""A generated quarter at increasing numbers of firms, stage by stage, run with the `dagster` command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import psutil
 STAGES = ("transcripts", "sentences", "sentence_embeddings", "firm_topics", "topic_summaries", "themes")
 QUARTER = "2023Q1"
 _EVERY = 0.25
-"""Seconds between looks at memory."""
+"""Seconds between memory samples."""
 
 
 def run(
@@ -30,10 +30,10 @@ def run(
 ) -> list[dict[str, Any]]:
     """Materialize each stage of a quarter of generated firms; return seconds, CPU seconds and peak memory of each.
 
-    `seconds` is the whole command, its start (about 5 s) included; `peak_mib` the largest sum of the resident
-    memory of all its processes, in MiB, as seen every quarter of a second; `rows` and `files` what the table's
-    quarter then holds. A stage of `kills` is killed with SIGKILL, all its processes, after so many seconds, and
-    started again: its row is of both attempts.
+    `seconds` covers the whole command, including its start (about 5 s). `peak_mib` is the largest sum of the resident
+    memory of all its processes, in MiB, sampled every quarter of a second. `rows` and `files` count the rows and data
+    files of the table's quarter afterwards. A stage in `kills` is killed with SIGKILL, with all its processes, after
+    the given seconds and started again; its row covers both attempts.
     """
     environment = os.environ | {
         "FTM_WAREHOUSE": str(folder / "warehouse"),
@@ -100,7 +100,7 @@ def _attempt(
 
 
 def memory_and_cpu(pid: int) -> tuple[int, float]:
-    """Return resident bytes and CPU seconds of a process and those below it, ended children included."""
+    """Return resident bytes and CPU seconds of a process and its descendants, including children that have ended."""
     memory, cpu = 0, 0.0
     try:
         parent = psutil.Process(pid)
@@ -110,13 +110,13 @@ def memory_and_cpu(pid: int) -> tuple[int, float]:
             cpu += times.user + times.system
         ended = parent.cpu_times()
         cpu += ended.children_user + ended.children_system
-    except psutil.NoSuchProcess:  # it ended while we looked: the next look is right
+    except psutil.NoSuchProcess:  # it ended while we sampled; the next sample will be right
         return 0, 0.0
     return memory, cpu
 
 
 def _held(table: str, environment: dict[str, str]) -> tuple[int, int]:
-    """Return the rows and the data files of the table's quarter."""
+    """Return the numbers of rows and data files of the table's quarter."""
     from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
     warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
@@ -138,9 +138,9 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
 def run_all(
     sizes: Sequence[int], out: Path, folder: Path | None = None, kills: Mapping[str, float] | None = None
 ) -> None:
-    """Run each size and add a JSON line per stage to `out`; warehouses are kept in `folder`, if given.
+    """Run each size and append a JSON line per stage to `out`; keep the warehouses in `folder`, if given.
 
-    `kills` are of the largest size.
+    `kills` apply to the largest size only.
     """
     for firms in sizes:
         with tempfile.TemporaryDirectory() as temporary:
@@ -152,22 +152,24 @@ def run_all(
 
 
 def main() -> None:
-    """Run the sizes asked for."""
+    """Run the requested sizes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--firms", type=int, nargs="+", default=[500, 1000, 2000, 5000])
-    parser.add_argument("--out", type=Path, required=True, help="file to which results are added")
-    parser.add_argument("--folder", type=Path, help="keep the warehouses here; default: a temporary folder")
+    parser.add_argument("--out", type=Path, required=True, help="file to append the results to")
+    parser.add_argument(
+        "--folder", type=Path, help="folder to keep the warehouses in; default: a temporary one"
+    )
     parser.add_argument(
         "--kill",
         nargs="*",
         default=[],
         metavar="STAGE=SECONDS",
-        help="kill a stage of the largest size after so many seconds, and start it again",
+        help="kill a stage of the largest size after SECONDS and start it again",
     )
     options = parser.parse_args()
     kills = {stage: float(seconds) for stage, _, seconds in (k.partition("=") for k in options.kill)}
     if unknown := set(kills) - set(STAGES):
-        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown stage {', '.join(sorted(unknown))}; stages are {', '.join(STAGES)}")
     run_all(options.firms, options.out, options.folder, kills)
 
 

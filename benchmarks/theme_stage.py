@@ -1,4 +1,4 @@
-"""Themes of 20,000 and 100,000 planted topics: the predecessor's recipe and ours, each in a process of its own."""
+"""Themes of 20,000 and 100,000 planted topics: the predecessor's recipe and ours, each in a separate process."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int64]
 
 SIZES = {20_000: 250, 100_000: 600}
-"""Topics, and the themes planted among them."""
+"""Number of topics, and of themes planted among them."""
 SPREAD, WITHIN = 0.7, 1.6
-"""Hard: two themes of a family are as near each other (cosine 0.65 between centres, median) as topics are to theirs."""
+"""A hard case: themes of a family are as close to each other (median cosine 0.65) as topics are to their theme."""
 
 
 def predecessor(x: Vectors) -> Labels:
-    """UMAP (30 neighbours, 15 d) and HDBSCAN (20/6), leaf, which finds more here than excess of mass."""
+    """UMAP (30 neighbours, 15 d) and HDBSCAN (20/6), leaf, which recovers more here than excess of mass."""
     from ftm_assets.methods.topics import published  # noqa: PLC0415
 
     params = published.BertopicParams(
@@ -67,7 +67,7 @@ RECIPES = {"predecessor": predecessor, "NN-descent, UMAP 5 d, HDBSCAN 20/20": gi
 
 
 def table(sentences: Vectors) -> list[dict[str, Any]]:
-    """Return a row per size and recipe; `sentences` are real sentence embeddings, for the geometry."""
+    """Return a row per size and recipe; `sentences` are real sentence embeddings that define the geometry."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sentences.npy"
         np.save(path, sentences)
@@ -84,11 +84,11 @@ def table(sentences: Vectors) -> list[dict[str, Any]]:
 
 
 def one(sentences: Vectors, n: int, name: str) -> dict[str, Any]:
-    """Return the row of one recipe at one size, run in this process; compiled before the clock starts."""
+    """Return the row of one recipe at one size, run in this process after a warm-up."""
     from sklearn.metrics import adjusted_rand_score
 
     x, truth = themes(n, SIZES[n], sentences, spread=SPREAD, within=WITHIN)
-    # Everything once at a size that takes the same code paths (approximate neighbours above 25,000 rows).
+    # Warm up (compile) at a size that takes the same code paths: approximate neighbours above 25,000 rows.
     RECIPES[name](themes(26_000, 250, sentences, spread=SPREAD, within=WITHIN, seed=1)[0])
     clock = Clock()
     with timed(clock):

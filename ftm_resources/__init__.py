@@ -1,1 +1,1 @@
-"""What the platform computes with: table contracts, the warehouse, transcript sources, models."""
+"""Resources of the platform: table contracts, the warehouse, transcript sources, models and endpoints."""

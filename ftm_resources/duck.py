@@ -1,6 +1,6 @@
-"""The one place that opens DuckDB: its limits of memory, threads and disk are settings, and it is a resource.
+"""The only module that opens DuckDB: a Dagster resource whose limits on memory, threads and disk are settings.
 
-What belongs here: how a connection is opened and configured. What is asked of it, views or SQL, is its user's.
+What belongs here: opening and configuring a connection. Views and queries belong to its users.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ if TYPE_CHECKING:
 
 
 class ConfiguredDuckDB(DuckDBResource):
-    """DuckDB within the limits that the settings give it, in memory unless `database` names a file.
+    """DuckDB within the configured limits; in memory unless `database` names a file.
 
-    Any asset can ask for it as `duckdb`; annotated with dagster-duckdb's own `DuckDBResource`, too:
+    Any asset can request it as `duckdb`; the annotation may also be dagster-duckdb's `DuckDBResource`:
 
         @dg.asset
         def firms(duckdb: DuckDBResource, warehouse: Warehouse):
             with duckdb.get_connection() as connection: ...
 
-    `connection_config` goes before the settings. Times are shown in UTC, as they are stored. Each connection has
-    a temporary folder of its own, made when a query outgrows the memory limit and removed with the connection:
-    DuckDB's processes overwrite each other's files in a shared one.
+    `connection_config` overrides the settings. Times are shown in UTC, as they are stored. Each connection has its
+    own temporary folder, created when a query exceeds the memory limit and removed with the connection: in a
+    shared folder, DuckDB processes overwrite each other's files.
     """
 
     database: str = Field(default=":memory:", description="Path of a DuckDB file; default: in memory")
 
     @contextlib.contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection that is closed at the end, after an error too."""
+        """Yield a connection and close it afterwards, even after an error."""
         with contextlib.closing(self.connect()) as connection:
             yield connection
 
     def connect(self, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-        """Return a connection that is the caller's to close.
+        """Return a connection, which the caller must close.
 
-        A file that cannot be opened is an error at once, duckdb.IOException; dagster-duckdb would try again for
-        100 seconds. SettingsError where a setting is not one of DuckDB's.
+        Raises duckdb.IOException at once if the file cannot be opened (dagster-duckdb would retry for 100 seconds),
+        and SettingsError if DuckDB rejects a setting.
         """
         config = {"temp_directory": _temporary_folder(), **self.connection_config}
         connection = duckdb.connect(self.database, read_only=read_only, config=config)
         try:
-            # A call's time is UTC; the machine's own zone must not shift it, in cursors neither.
+            # Calls are stored in UTC; the machine's time zone must not shift them, not even in cursors.
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
             now = settings.current()
             limits = {"memory_limit": now.ftm_duckdb_memory_limit, "threads": now.ftm_duckdb_threads}
@@ -66,9 +66,9 @@ class ConfiguredDuckDB(DuckDBResource):
 
 
 def scratch_folder() -> str:
-    """Return the folder under which temporary files of any size go, made where it does not exist.
+    """Return the folder for temporary files of any size; create it if it does not exist.
 
-    FTM_DUCKDB_TEMP_DIRECTORY or the system's. SettingsError where it cannot be made.
+    It is FTM_DUCKDB_TEMP_DIRECTORY, by default the system's. SettingsError if it cannot be created.
     """
     chosen = settings.current().ftm_duckdb_temp_directory
     if chosen is None:
@@ -78,7 +78,7 @@ def scratch_folder() -> str:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise settings.SettingsError(
-            f"FTM_DUCKDB_TEMP_DIRECTORY is '{chosen}', which cannot be used: {error}; name a folder that you can "
+            f"FTM_DUCKDB_TEMP_DIRECTORY is '{chosen}', which cannot be used: {error}; choose a folder that you can "
             "write to"
         ) from error
     return str(folder)

@@ -1,4 +1,4 @@
-"""Progress bars of what takes more than a few seconds: on a terminal, and as sparse lines in captured logs."""
+"""Progress bars for slow work: animated on a terminal, occasional lines in captured logs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def bar(description: str, unit: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar on standard error while the block runs; yield the function that moves it.
+    """Show a progress bar on standard error while the block runs; yield the function that updates it.
 
-    The function takes what is done so far and the total (None: unknown).
+    The function takes the number done so far and the total (None: unknown).
     """
     from tqdm import tqdm  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
-"""The calendar quarter and the exchange's clock: how a quarter is written, its days, its neighbours, its calls.
+"""Calendar quarters and New York time: a quarter's key, its days, its neighbours and its calls.
 
-A call belongs to the calendar quarter of its date in New York, where the exchange is. Everything that needs a
-quarter's key, its bounds, or New York's time takes it from here.
+A call belongs to the calendar quarter of its date in New York, where the exchange is. All code that needs a
+quarter's key, its bounds, or New York time uses this module.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NEW_YORK = ZoneInfo("America/New_York")
-"""Where the exchange is; a call's date is the date there."""
+"""The exchange's time zone; a call's date is its date there."""
 
 CLOSE = time(16)
-"""When the exchange closes, in New York: a later call moves prices on the next trading day."""
+"""The exchange's closing time in New York; a later call moves prices on the next trading day."""
 
 KEY = r"[0-9]{4}Q[1-4]"
-"""Regular expression of a key such as 2023Q1, for patterns that hold one."""
+"""Regular expression for a key such as 2023Q1, for use in other patterns."""
 
 _KEY = re.compile(KEY)
 _WRITTEN = re.compile(r"\s*([0-9]{4})[- ]?[Qq]([1-4])\s*")
 
 
 def parse(text: str) -> str:
-    """Return the key (2023Q1) of a quarter as people write it: 2023Q1, 2023q1, 2023-Q1 or 2023 Q1.
+    """Return the key (2023Q1) of a quarter as users write it: 2023Q1, 2023q1, 2023-Q1 or 2023 Q1.
 
-    Raises ValueError, naming the text, where it is no quarter.
+    Raises ValueError, quoting the text, if it is not a quarter.
 
     >>> parse("2023-q1")
     '2023Q1'
@@ -40,12 +40,12 @@ def parse(text: str) -> str:
 
 
 def is_key(text: str) -> bool:
-    """Tell whether a text is a quarter's key, exactly as it is stored: 2023Q1."""
+    """Return whether a text is a quarter's key exactly as stored: 2023Q1."""
     return _KEY.fullmatch(text) is not None
 
 
 def bounds(quarter: str) -> tuple[date, date]:
-    """Return the first and the last day of a quarter; ValueError where it is not a key such as 2023Q1."""
+    """Return the first and last day of a quarter; ValueError if it is not a key such as 2023Q1."""
     index = _index(quarter)
     return _first_day(index), _first_day(index + 1) - timedelta(days=1)
 
@@ -56,30 +56,30 @@ def of_date(day: date) -> str:
 
 
 def shifted(quarter: str, by: int) -> str:
-    """Return the quarter so many later (earlier, where negative); ValueError where `quarter` is not a key."""
+    """Return the quarter `by` quarters later (negative: earlier); ValueError if `quarter` is not a key."""
     return _key(_index(quarter) + by)
 
 
 def following(quarter: str) -> str:
-    """Return the next quarter; ValueError where `quarter` is not a key."""
+    """Return the next quarter; ValueError if `quarter` is not a key."""
     return shifted(quarter, 1)
 
 
 def preceding(quarter: str) -> str:
-    """Return the quarter before; ValueError where `quarter` is not a key."""
+    """Return the previous quarter; ValueError if `quarter` is not a key."""
     return shifted(quarter, -1)
 
 
 def between(first: str, last: str) -> list[str]:
-    """Return the quarters from the first to the last, both included, in order; none where `last` is earlier.
+    """Return the quarters from first to last, inclusive, in order; empty if `last` is earlier.
 
-    Raises ValueError where either is not a key.
+    Raises ValueError if either is not a key.
     """
     return [_key(i) for i in range(_index(first), _index(last) + 1)]
 
 
 def distance(first: str, last: str) -> int:
-    """Return how many quarters `last` is after `first`; ValueError where either is not a key."""
+    """Return the number of quarters from `first` to `last`; ValueError if either is not a key."""
     return _index(last) - _index(first)
 
 
@@ -91,11 +91,11 @@ def today() -> date:
 def call_date(timestamps: pa.Array | pa.ChunkedArray, is_date_only: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return the date in New York (date32) of each call.
 
-    `timestamps` (timestamp[us, tz=UTC]) and `is_date_only` (bool) are as in `tables.components`: where only the
-    date is known, the date part is the answer, for midnight UTC is still the day before in New York.
+    `timestamps` (timestamp[us, tz=UTC]) and `is_date_only` (bool) are as in `tables.components`. If only the date
+    is known, it is returned unchanged, because midnight UTC is still the previous day in New York.
     """
-    # A call is many components, so each time is converted once. Not by Arrow: it has no time zones where the
-    # machine has no tzdata package, as small container images do not; Python then takes the one from PyPI.
+    # A call has many components, so each distinct time is converted once. Python converts them, not Arrow, which
+    # has no time zones on machines without tzdata, such as small containers; Python uses the PyPI package.
     stated = pc.dictionary_encode(_flat(timestamps).cast(pa.timestamp("us")))
     local = [t.replace(tzinfo=UTC).astimezone(NEW_YORK).date() for t in stated.dictionary.to_pylist()]
     dates = pa.array(local, pa.date32()).take(stated.indices)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 from ftm_resources.warehouse import Warehouse
 
+from . import small_topics as quarter_with_topics
 from .scripted_llm import Reply, ScriptedLlm
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
@@ -171,3 +172,9 @@ def at_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], AbstractCo
             yield
 
     return at_clock
+
+
+@pytest.fixture(scope="session")
+def small_topics(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A warehouse with a small quarter of topics and themes; to be read only."""
+    return quarter_with_topics.write(tmp_path_factory.mktemp("topics"))

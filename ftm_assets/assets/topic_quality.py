@@ -34,7 +34,7 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.params_config import recorded
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.specs import asset_attributes
+from ftm_assets.orchestration.specs import asset_attributes, page_table
 from ftm_resources.sources.sample.generated import TRUTH, SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
@@ -210,8 +210,8 @@ def _plain(measures: _Measures) -> dict[str, float]:
     }
 
 
-def _trend(warehouse: Warehouse, measures: _Measures, quarter: str) -> dg.MetadataValue:
-    """Return the measures of the newest quarters, this one included, as Markdown."""
+def _trend(warehouse: Warehouse, measures: _Measures, quarter: str) -> dg.TableMetadataValue:
+    """Return the measures of the newest quarters, this one included, a column per quarter."""
     stored = warehouse.connect(tables={"topic_quality"}, newest=True).execute(
         "SELECT quarter, level || '_' || metric, value FROM topic_quality WHERE value IS NOT NULL AND quarter <> ?",
         [quarter],
@@ -221,8 +221,5 @@ def _trend(warehouse: Warehouse, measures: _Measures, quarter: str) -> dg.Metada
         values.setdefault(of, {})[metric] = value
     quarters = sorted(values)[-TREND_QUARTERS:]
     metrics = list(dict.fromkeys([*values[quarter], *sorted({m for q in quarters for m in values[q]})]))
-    lines = ["| measure | " + " | ".join(quarters) + " |", "|" + " --- |" * (len(quarters) + 1)]
-    for metric in metrics:
-        shown = (f"{values[q][metric]:.3f}" if metric in values[q] else "" for q in quarters)
-        lines.append(f"| {metric} | " + " | ".join(shown) + " |")
-    return dg.MetadataValue.md("\n".join(lines))
+    rows = ([metric, *(values[q].get(metric) for q in quarters)] for metric in metrics)
+    return page_table(["measure", *quarters], rows)

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from ftm_assets.orchestration.code_version import code_version
-from ftm_assets.orchestration.specs import OWNER
+from ftm_assets.orchestration.specs import OWNER, page_table
 from ftm_assets.orchestration.unfinished import unfinished_since
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
@@ -64,18 +64,11 @@ def warehouse_maintenance(
             **asdict(total),
             "dry_run": config.dry_run,
             "oldest_unfinished_run": since.isoformat() if since else "none",
-            "by_table": dg.MetadataValue.md(_markdown(found)),
+            "by_table": page_table(
+                ["table", *asdict(total)], ([name, *asdict(kept).values()] for name, kept in found.items())
+            ),
         }
     )
-
-
-def _markdown(found: dict[str, Kept]) -> str:
-    columns = list(asdict(Kept()))
-    lines = ["| table | " + " | ".join(columns) + " |", "|" + " --- |" * (len(columns) + 1)]
-    rows = [
-        f"| {name} | " + " | ".join(f"{v:,}" for v in asdict(k).values()) + " |" for name, k in found.items()
-    ]
-    return "\n".join(lines + rows)
 
 
 # Off by default: turn it on once you know how long runs take and how far back papers must read.

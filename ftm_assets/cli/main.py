@@ -20,6 +20,7 @@ from ftm_assets.cli import (
     names,
     run,
     sample,
+    save_bertopic,
     ui,
     upkeep,
 )
@@ -27,7 +28,7 @@ from ftm_assets.cli import (
 if TYPE_CHECKING:
     from typer._click.core import Context, Parameter
 
-GROUPS = (run, ui, contents, export, upkeep, names, sample, doctor, deploy)
+GROUPS = (run, ui, contents, export, save_bertopic, upkeep, names, sample, doctor, deploy)
 """In the order of `ftm --help`."""
 
 _DEBUG = "--debug"

@@ -1,4 +1,4 @@
-"""Sentiment per theme and call: which sentences are in a theme, and the counts and score of each call in it."""
+"""Sentiment per theme and call: which sentences belong to a theme, and each call's counts and score in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-# One row per sentence in a theme. Left joins: a sentence that another table lacks must be seen, not lost.
+# One row per sentence in a theme. Left joins keep sentences that are missing from another table, so that the
+# checks below can report them.
 _MEMBERS = """
 CREATE TEMP TABLE members AS
 SELECT m.sentence_id, t.theme_id, t.topic_id, s.transcript_id, f.label
@@ -21,7 +22,7 @@ LEFT JOIN sentences AS s ON s.sentence_id = m.sentence_id
 LEFT JOIN sentence_sentiment AS f ON f.sentence_id = m.sentence_id
 """
 
-# `transcripts` has one row per component; what it says of the call is the same in each.
+# `transcripts` has one row per component; all rows of a call have the same call-level values.
 _SCORES = f"""
 WITH calls AS (
     SELECT transcript_id, min(firm_id) AS firm_id, min(firm_name) AS firm_name, min(permno) AS permno,
@@ -41,10 +42,10 @@ SELECT theme_id, transcript_id, firm_id, firm_name, permno, gvkey, call_date,
     {SCORE} AS score
 FROM counts LEFT JOIN calls USING (transcript_id)
 ORDER BY theme_id, transcript_id
-"""  # noqa: S608 - the only thing put in is the contract's formula
+"""  # noqa: S608 - only the contract's formula is interpolated
 
 _FAULTS = {
-    "is in sentence_topics more than once, or its topic or itself is twice in another table": (
+    "is in sentence_topics more than once, or it or its topic is duplicated in another table": (
         "SELECT sentence_id FROM members GROUP BY sentence_id HAVING count(*) > 1"
     ),
     "is not in sentences": "SELECT sentence_id FROM members WHERE transcript_id IS NULL",
@@ -65,19 +66,19 @@ def build_scores(
     quarter: str,
     database: duckdb.DuckDBPyConnection,
 ) -> pa.Table:
-    """Count the sentences of each theme and call by label: the table `sentiment_scores`.
+    """Return the table `sentiment_scores`: sentences counted by theme, call and label.
 
-    Only sentences whose topic is in a theme count, each exactly once. The score is that of the contract
+    Only sentences whose topic is in a theme count, each exactly once. The contract defines the score
     (`tables.catalogue.SCORE`).
 
     Parameters
     ----------
     theme_topics, sentence_topics, sentence_sentiment, sentences, transcripts : pyarrow.Table
-        The tables of these names for one quarter, rows in any order; columns beyond those read are ignored.
+        The tables of these names for one quarter, in any row order; other columns are ignored.
     quarter : str
         The quarter, e.g. "2023Q1".
     database : duckdb.DuckDBPyConnection
-        Does the work and is left as it was.
+        Runs the queries; left unchanged.
 
     Returns
     -------
@@ -87,8 +88,8 @@ def build_scores(
     Raises
     ------
     ValueError
-        If a sentence in a theme lacks its row in `sentences`, `sentence_sentiment` or `transcripts`, or would
-        count twice.
+        If a sentence in a theme has no row in `sentences`, `sentence_sentiment` or `transcripts`, or would be
+        counted twice.
 
     Examples
     --------

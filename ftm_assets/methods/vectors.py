@@ -1,8 +1,7 @@
-"""Vectors: checking rows, unit length, the digits that count, and the way into Arrow and back.
+"""Vectors: validation, unit length, rounding, and conversion to and from Arrow.
 
-Belongs here: what every method that takes embeddings does with them first. Arrays are (n, d), a row per
-sentence, topic or theme. The embedder alone has a rule of its own (`ftm_resources.models`): it refuses a zero
-vector, where here a zero vector stays one.
+Belongs here: the first steps of every method that takes embeddings. Arrays are (n, d), one row per sentence,
+topic or theme. Here a zero vector stays zero; the embedder (`ftm_resources.models`) rejects zero vectors.
 """
 
 from __future__ import annotations
@@ -18,29 +17,29 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 DIGITS = 6
-"""Vectors and similarities count to six digits: what BLAS changes with its threads lies below."""
+"""Vectors and similarities are rounded to six decimals: BLAS threading changes only later ones."""
 SCALE = 10**DIGITS
 
 
 def finite_rows(x: ArrayLike) -> Floats:
     """Return the rows of `x` (n, d), n ≥ 0, in float64.
 
-    Raises ValueError if `x` is not two-dimensional, or naming the first row that is not finite.
+    Raises ValueError if `x` is not two-dimensional or a row is not finite; the message names the first such row.
     """
     rows = np.asarray(x, dtype=np.float64)
     if rows.size == 0 and rows.ndim < 2:
         rows = rows.reshape(0, 0)
     if rows.ndim != 2:
-        raise ValueError(f"expected vectors as rows of two dimensions, got shape {rows.shape}")
+        raise ValueError(f"expected a two-dimensional array with one vector per row, got shape {rows.shape}")
     if not (finite := np.isfinite(rows).all(axis=1)).all():
         raise ValueError(
-            f"row {int(finite.argmin())} is not finite (NaN or inf): embed it again, or leave it out"
+            f"row {int(finite.argmin())} is not finite (NaN or inf): embed it again or leave it out"
         )
     return rows
 
 
 def unit(rows: Floats) -> Floats:
-    """Return the rows (n, d) at unit length; a row of zeros stays one.
+    """Return the rows (n, d) scaled to unit length; zero rows stay zero.
 
     >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
@@ -48,9 +47,7 @@ def unit(rows: Floats) -> Floats:
     if rows.size == 0:
         return rows
     largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
-    scaled = np.divide(
-        rows, largest, out=np.zeros_like(rows), where=largest > 0
-    )  # so that no square overflows
+    scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)  # squares cannot overflow
     norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
     directions: Floats = np.divide(scaled, norms, out=scaled, where=norms > 0)
     return directions
@@ -68,7 +65,7 @@ def as_lists(vectors: NDArray[np.floating]) -> pa.ListArray:
 
 
 def as_matrix(lists: pa.ChunkedArray) -> NDArray[np.float32]:
-    """Return an Arrow column of n equally long lists as float32 (n, d); (0, 0) for a column without rows.
+    """Return an Arrow column of n lists of equal length as float32 (n, d); (0, 0) for an empty column.
 
     >>> as_matrix(pa.chunked_array([[[1.0, 0.0], [0.0, 1.0]]])).shape
     (2, 2)

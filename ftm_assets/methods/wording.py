@@ -1,4 +1,4 @@
-"""Words of messages that more than one module writes."""
+"""Wording shared by the messages of several modules."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ftm_resources import settings
+
 if TYPE_CHECKING:
     from collections.abc import Collection
     from logging import Logger
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.pinned import Pinned
 
 ALLOW_MIXED = "ftm/allow_mixed_generations"
-"""A run with this tag set to `true` may read tables that were not made from each other."""
+"""Run tag: `true` does for one run what FTM_ALLOW_MIXED_GENERATIONS does for all."""
 
 
 def pinned_inputs(
@@ -33,8 +35,8 @@ def pinned_inputs(
     """Return a quarter of each table, as pinned.
 
     Raises a Failure that says what to materialize first if a table was never written for the quarter, or if the
-    tables and their inputs are not of one generation. If the run has the tag ALLOW_MIXED, mixed generations only
-    cause a warning.
+    tables and their inputs are not of one generation. FTM_ALLOW_MIXED_GENERATIONS, or the run's tag ALLOW_MIXED,
+    turns the latter into a warning.
     """
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if absent := [name for name, table in found.items() if not table.is_written]:
@@ -47,10 +49,11 @@ def pinned_inputs(
         problems = "; ".join(map(str, mixtures))
         again = ", ".join(pinned.to_materialize(quarter, list(tables), mixtures, readers=tables))
         text = f"{quarter} is of mixed generations: {problems}. Materialize {again} of {quarter} first"
-        if run.tags.get(ALLOW_MIXED) != "true":
+        if run.tags.get(ALLOW_MIXED) != "true" and not settings.current().ftm_allow_mixed_generations:
             raise dg.Failure(
-                f"{text}. To compute from them anyway, give the run the tag {ALLOW_MIXED}=true.",
+                f"{text}. To compute from them anyway, set FTM_ALLOW_MIXED_GENERATIONS=true, or give the run the tag "
+                f"{ALLOW_MIXED}=true.",
                 allow_retries=False,
             )
-        log.warning(f"{text}. Continuing because the run has the tag {ALLOW_MIXED}")
+        log.warning(f"{text}. Continuing, because mixed generations are allowed")
     return found

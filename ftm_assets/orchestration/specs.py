@@ -11,7 +11,7 @@ import dagster as dg
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     import pyarrow as pa
 
@@ -40,18 +40,35 @@ def asset_attributes(table: str, *, code_version: str, kinds: Collection[str]) -
     }
 
 
-def preview(rows: pa.Table, columns: Sequence[str], n: int = 10) -> dg.MetadataValue:
-    """Return the first rows of a table as Markdown, long texts cut, for the asset's page."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+MAX_CELL_CHARACTERS = 120
+"""A longer text is cut in a table on an asset's page."""
+
+
+def preview(rows: pa.Table, columns: Sequence[str], n: int = 10) -> dg.TableMetadataValue:
+    """Return the first rows of a table for the asset's page; lists are joined and long texts cut."""
     shown = rows.select(columns).slice(0, n).to_pylist()
-    lines += ["| " + " | ".join(_cell(row[c]) for c in columns) + " |" for row in shown]
-    return dg.MetadataValue.md("\n".join(lines))
+    return page_table(columns, ([row[c] for c in columns] for row in shown))
 
 
-def _cell(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    text = f"{value:.3f}" if isinstance(value, float) else " ".join(text.split()).replace("|", "\\|")
-    return text if len(text) <= 120 else text[:117] + "…"
+def page_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.TableMetadataValue:
+    """Return rows as a table on an asset's page, which Dagster escapes: links and images in texts stay text."""
+    records = [dg.TableRecord(dict(zip(columns, map(_cell, row), strict=True))) for row in rows]
+    schema = dg.TableSchema([dg.TableColumn(c, _column_type(r.data[c] for r in records)) for c in columns])
+    return dg.MetadataValue.table(records, schema)
+
+
+def _cell(value: object) -> str | float | bool | None:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return round(value, 3)
+    text = " ".join((", ".join(map(str, value)) if isinstance(value, list) else str(value)).split())
+    return text if len(text) <= MAX_CELL_CHARACTERS else text[: MAX_CELL_CHARACTERS - 1] + "…"
+
+
+def _column_type(values: Iterable[object]) -> str:
+    kinds = {type(v).__name__ for v in values if v is not None}
+    return next(iter(kinds)) if len(kinds) == 1 else "str"
 
 
 def histogram(values: Sequence[float], title: str, unit: str) -> dg.MetadataValue:

@@ -1,1 +1,1 @@
-"""Texts to models over HTTP: the connection, chat, embeddings, and the replies kept."""
+"""Models over HTTP: the connection, chat, embeddings, and the reply cache."""

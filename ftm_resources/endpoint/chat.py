@@ -1,4 +1,4 @@
-"""One call of the chat client: requests kept in flight, replies parsed, repaired, kept and counted."""
+"""One call of the chat client: concurrent requests; replies are parsed, repaired, cached and counted."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from ftm_resources.endpoint.reply_cache import MOST_TOKENS, Reply, ReplyCache
 T = TypeVar("T")
 Message = dict[str, str]
 Repair = Callable[..., list[Message]]
-"""(messages asked, reply, why it is of no use, cut_off=) to the messages of the request that follows."""
+"""(messages sent, reply, why it is unusable, cut_off=) → messages of the repair request."""
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_CONTEXT_TOKENS = 4096
-"""The context of a model whose server does not say."""
+"""Context in tokens of a model whose server does not report it."""
 
 LEARNS_AFTER = 3
-"""So many unusable replies of one kind, and the requests that follow are put otherwise from the start."""
+"""After this many unusable replies of one kind, later requests use the better form from the start."""
 
 LONGER, LONGEST = 4, 16
-"""Tokens for a reply after one was cut off: times as many as before; times as many as configured at most."""
+"""Token limit after a reply was cut off: LONGER times the previous one, at most LONGEST times the configured one."""
 
 JUDGED = 100
-"""If most of the first so many replies are unusable, so will the rest be: the endpoint is given up."""
+"""If most of this many first replies are unusable, the endpoint is given up."""
 
 STOPPED = "stopped"
-"""Where a reply cache keeps when a run was last stopped for that: what was unusable then is asked again."""
+"""Cache key for when a run last gave up for that reason; replies unusable then are requested again."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What beyond plain chat the server is asked for; steps down when it answers 400 or 422."""
+    """Optional features of a chat request; dropped step by step if the server answers 400 or 422."""
 
     structured: bool = True
     no_thinking: bool = False
     tuned: bool = True
-    """Whether temperature, seed and max_tokens are sent; some models of OpenAI refuse them."""
+    """Whether temperature, seed and max_tokens are sent; some OpenAI models refuse them."""
     length: int = 1
-    """Tokens for a reply, in multiples of what is configured."""
+    """Token limit of a reply, in multiples of the configured one."""
 
     def plainer(self) -> Iterator[Dialect]:
-        """Yield what to try where the server rejects this one, the least loss first."""
+        """Yield the dialects to try if the server rejects this one, smallest loss first."""
         yield replace(self, length=1)
         for structured, no_thinking in ((False, True), (True, False), (False, False)):
             if structured <= self.structured and no_thinking <= self.no_thinking:
@@ -59,31 +59,30 @@ class Dialect:
 
 @dataclass
 class Completion(Generic[T]):
-    """What became of one request: its value or the error that ended it, and what it took."""
+    """The outcome of one request: its value or its error, and what it cost."""
 
     value: T | None = None
     error: RequestError | None = None
-    """With why and whose fault it is."""
     reply: Reply | None = None
-    """The last reply; its tokens and seconds are of the one before it too, where it is a repair."""
+    """The last reply; if it is a repair, its tokens and seconds include the first reply's."""
     attempts: int = 0
-    """Requests sent now, retries and the repair request included; 0 if all came from the cache."""
+    """Requests sent now, including retries and the repair request; 0 if the cache had all replies."""
     dialect: Dialect | None = None
-    """In which the last reply was asked for, where it was."""
+    """Dialect of the last request; None if none was sent."""
 
 
 @dataclass
 class Learnt:
-    """What a run has learnt of how to ask its model; outlives a single call."""
+    """What a run has learnt about how to ask its model; kept across calls."""
 
     dialect: Dialect | None = None
     refused: set[str] = field(default_factory=set)
-    """Fields of a dialect that the server rejects to have changed."""
+    """Dialect fields that the server refuses to have changed."""
     failures: int = 0
-    """Unusable replies to the dialect that another might have spared."""
+    """Unusable replies that another dialect might have avoided."""
     judged: int = 0
     unusable: int = 0
-    """Of those judged."""
+    """Number of the judged replies that were unusable."""
 
 
 @dataclass
@@ -95,7 +94,7 @@ class Session(Generic[T]):
     parameters: dict[str, Any]
     """Model, temperature, seed and max_tokens, sent with each request."""
     context: int | None
-    """Of the model, in tokens; None: what the server says."""
+    """The model's context in tokens; None: as the server reports."""
     requests: Sequence[list[Message]]
     parse: Callable[[int, str], T]
     repair: Repair
@@ -105,16 +104,16 @@ class Session(Generic[T]):
     progress: Callable[[int, int], None] | None
     done: dict[int, Completion[T]] = field(default_factory=dict)
     is_useless: bool = False
-    """Whether the endpoint was given up because most replies are unusable."""
+    """Whether the endpoint was given up because most replies were unusable."""
 
     async def run(self) -> list[Completion[T]]:
-        """Return what became of each request, in order; EndpointUnavailableError as `LlmResource.complete`."""
+        """Return the outcome of each request, in order; EndpointUnavailableError as in `LlmResource.complete`."""
         if self.cache is not None and (stopped := self.cache.get(STOPPED)):
             self.stale_before = max(self.stale_before, stopped.arrived_at)
         queue = iter(range(len(self.requests)))
 
         async def work() -> None:
-            # Each worker takes the next request as soon as it is free, so the bound is filled until the end.
+            # Each worker takes the next request as soon as it is free, so all stay busy until the end.
             for index in queue:
                 self.done[index] = await self._complete(index)
                 if self.progress:
@@ -123,13 +122,13 @@ class Session(Generic[T]):
         async with self.connection:
             try:
                 await in_flight(work, min(self.connection.endpoint.concurrency, len(self.requests)))
-            finally:  # once no worker keeps anything more
+            finally:  # once no worker stores replies any more
                 if self.is_useless and self.cache is not None:
                     self.cache.put(STOPPED, Reply("", "", 0, 0, 0.0, time.time()))
         return [self.done[i] for i in range(len(self.requests))]
 
     async def _complete(self, index: int) -> Completion[T]:
-        """Return what became of a request: its kept reply is taken, else it is asked, and once for a repair."""
+        """Return the outcome of a request: use the cached reply or send it, and ask for at most one repair."""
         asked = self.requests[index]
         identity = json.dumps([self.parameters, self.schema, asked], sort_keys=True).encode()
         key = hashlib.sha256(identity).hexdigest()[:32]
@@ -155,7 +154,7 @@ class Session(Generic[T]):
         return done
 
     def _parse(self, index: int, done: Completion[T]) -> str | None:
-        """Set the value of a reply; return why it has none."""
+        """Set the parsed value; return why the reply is unusable, or None if it is usable."""
         if done.reply is None:
             return "no reply"
         try:
@@ -167,7 +166,7 @@ class Session(Generic[T]):
     async def _ask(
         self, key: str, messages: list[Message], done: Completion[T], dialect: Dialect | None
     ) -> Reply:
-        """Return the reply in a dialect, by default what was learnt, or a plainer one that the server accepts."""
+        """Return the reply, requested in `dialect` (default: the learnt one), or plainer if the server rejects that."""
         await self.connection.wait_until_ready()
         first, rejected = dialect or self._dialect(), None
         for tried in dict.fromkeys((first, *first.plainer())):
@@ -185,12 +184,10 @@ class Session(Generic[T]):
                 continue
             done.attempts, done.dialect = done.attempts + attempts, tried
             if rejected is not None:
-                # Only now is it known that the dialect was the reason, and not this one prompt.
+                # Only now is it clear that the dialect was at fault, not this prompt.
                 self.learnt.refused |= {f for f, value in vars(first).items() if value != getattr(tried, f)}
                 if first == self.learnt.dialect:
-                    _log.warning(
-                        "the model's server rejects %s (%s); going on with %s", first, rejected, tried
-                    )
+                    _log.warning("the server rejects %s (%s); continuing with %s", first, rejected, tried)
                     self.learnt.dialect = tried
             reply = _read(data, seconds, done.reply)
             if self.cache is not None:
@@ -202,7 +199,7 @@ class Session(Generic[T]):
 
     def _dialect(self) -> Dialect:
         if self.learnt.dialect is None:
-            # Qwen3 thinks aloud unless its chat template is told not to; other servers may reject the argument.
+            # Qwen3 reasons at length unless its chat template disables it; other servers may reject the argument.
             thinks = "qwen3" in f"{self.parameters['model']} {self._served()[1]}".lower()
             self.learnt.dialect = Dialect(structured=self.schema is not None, no_thinking=thinks)
         return self.learnt.dialect
@@ -212,7 +209,7 @@ class Session(Generic[T]):
 
     def _options(self, dialect: Dialect, messages: list[Message]) -> dict[str, Any]:
         asked = self.parameters["max_tokens"]
-        # What the prompt leaves of the context, at three bytes a token.
+        # Context left after the prompt, at three bytes per token.
         context = self.context or self._served()[0] or DEFAULT_CONTEXT_TOKENS
         room = context - sum(len(m["content"].encode()) for m in messages) // 3
         tokens = max(asked, min(asked * dialect.length, room))
@@ -227,7 +224,7 @@ class Session(Generic[T]):
         return options
 
     def _learn(self, reply: Reply, used: Dialect | None) -> Dialect:
-        """Return how to ask for the repair of an unusable reply; after a few of a kind the rest is asked so too."""
+        """Return the dialect to repair an unusable reply with; after a few of one kind, later requests use it too."""
         learnt, used = self.learnt, used or self._dialect()
         better = used
         if reply.thinks and "no_thinking" not in learnt.refused:
@@ -237,7 +234,7 @@ class Session(Generic[T]):
         if better != used and used == learnt.dialect:
             learnt.failures += 1
             if learnt.failures >= LEARNS_AFTER:
-                _log.warning("replies are thoughts or cut off; going on with %s", better)
+                _log.warning("replies are reasoning text or cut off; continuing with %s", better)
                 learnt.dialect, learnt.failures = better, 0
         return better
 
@@ -254,7 +251,7 @@ class Session(Generic[T]):
 
 
 def _read(data: Any, seconds: float, before: Reply | None) -> Reply:
-    """Return the reply in a completion; an empty one where it is null or the body of another shape."""
+    """Return the reply in a completion; an empty one if it is null or the body has a different shape."""
     data = data if isinstance(data, dict) else {}
     choices, usage = data.get("choices"), data.get("usage")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -262,12 +259,12 @@ def _read(data: Any, seconds: float, before: Reply | None) -> Reply:
     said = {k: v for k, v in message.items() if isinstance(v, str)} if isinstance(message, dict) else {}
     thought = said.get("reasoning_content") or said.get("reasoning") or ""
     finish_reason = "length" if choice.get("finish_reason") == "length" else "stop"
-    # Some servers put the answer of a model that does not think where thoughts belong.
+    # Some servers return the answer of a model that does not reason in the reasoning field.
     text = said.get("content") or (thought if finish_reason != "length" else "")
     counts = [usage.get(k) if isinstance(usage, dict) else 0 for k in ("prompt_tokens", "completion_tokens")]
     n_in, n_out = (n if type(n) is int and 0 <= n <= MOST_TOKENS // 2 else 0 for n in counts)
     return Reply(
-        # A lone half of a surrogate pair is no text that a file or a table can hold.
+        # Files and tables cannot hold a lone surrogate.
         text=text.encode("utf-8", "replace").decode(),
         finish_reason=finish_reason,
         tokens_in=n_in + (before.tokens_in if before else 0),

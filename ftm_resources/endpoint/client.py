@@ -1,4 +1,4 @@
-"""The HTTP client beneath `openai`'s: it follows no redirect and bounds the time and bytes of every reply."""
+"""The HTTP client used by `openai`'s: it follows no redirects and limits the time and size of every reply."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _CODED = ("content-encoding", "content-length", "transfer-encoding")
 
 
 class BoundedClient(httpx2.AsyncClient):
-    """An HTTP client for servers that are not trusted with this process's time and memory.
+    """An HTTP client that limits the time and memory that an untrusted server can use.
 
-    `before` is called ahead of each request, and may raise. A reply of more than `max_bytes`, before or after
-    decompression, and whatever is not HTTP raise RemoteProtocolError; one that takes longer than `seconds` from
-    the request to its last byte raises ReadTimeout. `openai`'s client retries both.
+    `before` is called before each request, and may raise. RemoteProtocolError if a reply exceeds `max_bytes`, before
+    or after decompression, or is not HTTP; ReadTimeout if more than `seconds` pass from the request to its last
+    byte. `openai`'s client retries both.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class BoundedClient(httpx2.AsyncClient):
         self._before, self._seconds, self._max_bytes = before, seconds, max_bytes
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        """Send a request and return its reply, read to the end."""
+        """Send a request and return its complete reply."""
         self._before(request)
         try:
             async with asyncio.timeout(self._seconds):
@@ -40,10 +40,12 @@ class BoundedClient(httpx2.AsyncClient):
                 finally:
                     await response.aclose()
         except TimeoutError:
-            raise httpx2.ReadTimeout(f"no whole reply in {self._seconds:g} s", request=request) from None
+            raise httpx2.ReadTimeout(
+                f"no complete reply within {self._seconds:g} s", request=request
+            ) from None
         except httpx2.RequestError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a parser of HTTP stumbles over is the server's fault
+        except Exception as error:  # noqa: BLE001 - any parsing error is the server's fault
             raise httpx2.RemoteProtocolError(f"{type(error).__name__}: {error}", request=request) from None
         headers = [(k, v) for k, v in response.headers.multi_items() if k not in _CODED]
         return httpx2.Response(response.status_code, headers=headers, content=content, request=request)
@@ -51,12 +53,12 @@ class BoundedClient(httpx2.AsyncClient):
     async def _read(self, response: httpx2.Response) -> bytes:
         status, coding = response.status_code, response.headers.get("content-encoding", "identity").lower()
         if status < 200 or status == 304:
-            raise httpx2.RemoteProtocolError(f"HTTP {status} is no reply to this request")
+            raise httpx2.RemoteProtocolError(f"HTTP {status} is not a valid reply to this request")
         if coding not in {"identity", "gzip", "deflate"}:
-            raise httpx2.RemoteProtocolError(f"content-encoding {coding[:40]!r} was not asked for")
+            raise httpx2.RemoteProtocolError(f"content-encoding {coding[:40]!r} was not requested")
         unpack = (
             zlib.decompressobj(32 + zlib.MAX_WBITS) if coding != "identity" else None
-        )  # tells the two apart
+        )  # detects which of the two
         found, n_raw = bytearray(), 0
         async for chunk in response.aiter_raw():
             n_raw += len(chunk)

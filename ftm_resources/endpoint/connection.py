@@ -1,4 +1,4 @@
-"""Reaching an OpenAI-compatible server: waiting for a cold one, counting retries, and when to give it up."""
+"""The connection to an OpenAI-compatible server: waiting for startup, counting retries, and giving up."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 STARTING = frozenset({408, 409, 429, 502, 503, 504})
-"""What a server, or the proxy before it, answers until it is up."""
+"""Statuses that a server, or a proxy in front of it, returns until it is up."""
 
 FREE_RETRIES = 10
-"""Retries per place in flight that a run has in any case, before its retry budget counts."""
+"""Retries per concurrent request that a run always has, in addition to its retry budget."""
 
 ALIKE_REFUSALS = 10
-"""So many refusals in the same words, before any reply, are the endpoint's and not the requests'."""
+"""After this many identical refusals and no reply, the endpoint is at fault, not the requests."""
 
 
 class RequestError(Exception):
-    """One request without a usable reply: `reason` says why, `kind` whose fault it is.
+    """One request without a usable reply: `reason` says why, `kind` what failed.
 
-    `rejected`: the server refused this one; `unanswered`: no reply after all retries; `down`: not sent, the
-    endpoint had been given up; `unusable`: replies came, none of them good.
+    `rejected`: the server refused this request; `unanswered`: no reply after all retries; `down`: not sent, because
+    the endpoint had been given up; `unusable`: replies arrived, but none was valid.
     """
 
     def __init__(
@@ -49,37 +49,37 @@ class RequestError(Exception):
 
 
 class EndpointUnavailableError(ConnectionError):
-    """The endpoint as a whole is unusable; the message says what to fix."""
+    """The endpoint is unusable for every request; the message says what to fix."""
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server is, and how patient to be with it."""
+    """A server's address and the limits on waiting for it."""
 
     url: str
     key: str | None = field(repr=False)
     prefix: str
-    """Of the names of its settings: LLM or FTM_EMBEDDING."""
+    """Prefix of its settings' names: LLM or FTM_EMBEDDING."""
     concurrency: int
     max_retries: int
     read_seconds: float
-    """From a request to the last byte of its reply."""
+    """Timeout, from a request to the last byte of its reply."""
     startup_seconds: float
-    """How long to wait for a server that does not answer yet."""
+    """Seconds to wait for a server that does not answer yet."""
     max_bytes: int
-    """Of a reply."""
+    """Largest reply accepted."""
     retry_budget: float = 1.0
-    """Retries per request that a run may make on average, beyond its free ones, before it gives up."""
+    """Average retries per request before a run gives up, in addition to its free ones."""
     degrades: bool = False
-    """Once it is given up: errors for the rest of the requests, instead of one for the run."""
+    """Once it is given up: return an error for each remaining request instead of failing the run."""
     advice: str = ""
-    """How the message of a run that it fails ends."""
+    """Ending of the message if the run fails."""
 
     @classmethod
     def configured(cls, prefix: str, base_url: str | None, api_key: str | None, **patience: Any) -> Endpoint:
-        """Return an endpoint as configured, else as the settings `<prefix>_BASE_URL` and `_API_KEY` have it.
+        """Return an endpoint as configured, by default from the settings `<prefix>_BASE_URL` and `_API_KEY`.
 
-        The environment's key goes to the host that the environment names and to no other.
+        The environment's key is sent only to the host that the environment names.
         """
         named, key = (getattr(settings.current(), f"{prefix}_{n}".lower()) for n in ("base_url", "api_key"))
         url = (base_url or named or "").rstrip("/")
@@ -87,31 +87,31 @@ class Endpoint:
         return cls(url, api_key or shared, prefix, **patience)
 
     def where(self) -> str:
-        """Return what it is and its URL without credentials."""
+        """Return the kind of endpoint and its URL without credentials."""
         what = "LLM" if self.prefix == "LLM" else "embedding"
         return f"{what} endpoint {_without_credentials(self.url)}"
 
     def redact(self, text: str) -> str:
-        """Return a server's words, cut, without the key."""
+        """Return a server's text, truncated, with the key removed."""
         return (text.replace(self.key, "***") if self.key else text)[:500]
 
 
 @dataclass
 class Health:
-    """What a run has learnt about its endpoint; outlives a single call, as the endpoint's state does."""
+    """What a run has learnt about its endpoint; kept across calls."""
 
     is_ready: bool = False
     down: str | None = None
-    """Why the endpoint was given up, once it was."""
+    """Why the endpoint was given up; None while it is in use."""
     models: dict[str, tuple[int | None, str]] = field(default_factory=dict)
-    """Models it serves, each with its context in tokens and its name at root, where the server says so."""
+    """Models it serves, each with its context in tokens and its root name, if the server reports them."""
     requests: int = 0
     retries: int = 0
     answered: int = 0
     unanswered: int = 0
-    """Requests in a row that got no reply, after all their retries."""
+    """Consecutive requests without a reply after all their retries."""
     refusals: list[str] = field(default_factory=list)
-    """The words of each refusal, before any reply."""
+    """The text of each refusal before the first reply."""
 
 
 class Connection:
@@ -136,7 +136,7 @@ class Connection:
         )
         self._client = openai.AsyncOpenAI(
             base_url=given.url,
-            api_key=given.key or "none",  # the client insists on one; servers without keys ignore it
+            api_key=given.key or "none",  # the client requires one; servers without keys ignore it
             max_retries=given.max_retries,
             http_client=http,
         )
@@ -150,8 +150,8 @@ class Connection:
     ) -> tuple[Any, int, float]:
         """Make a raw-response call of the client; return the reply's JSON, requests sent and seconds taken.
 
-        `total` is how many calls there are. RequestError if this one got no reply; EndpointUnavailableError if
-        none ever will.
+        `total` is the number of calls in all. RequestError if this call got no reply; EndpointUnavailableError if
+        the endpoint is unusable.
         """
         import openai
 
@@ -168,7 +168,7 @@ class Connection:
         return _json(raw.content), raw.retries_taken + 1, time.perf_counter() - started
 
     async def wait_until_ready(self, *, patient: bool = True) -> None:
-        """Return once the server has said what it serves, or is given up; unless `patient`, after one try."""
+        """Wait until the server lists its models or is given up; unless `patient`, try only once."""
         async with self._starting:
             started, pause, limit = time.monotonic(), 0.5, self.endpoint.startup_seconds
             while not self.health.is_ready and self.health.down is None and (fault := await self._look()):
@@ -184,7 +184,7 @@ class Connection:
                 pause = min(2 * pause, 10.0)
 
     async def _look(self) -> str | None:
-        """Note the models that the server has; return why it cannot be asked yet, None if it can."""
+        """Record the server's models; return why it is not ready, or None if it is."""
         import openai
 
         try:
@@ -195,33 +195,33 @@ class Connection:
         except openai.APIStatusError as error:
             if error.status_code in STARTING:
                 return f"HTTP {error.status_code}"
-            # Else it lists no models, or not for this key, but it is there.
+            # Otherwise it lists no models, or not for this key, but it is up.
         self.health.is_ready = True
         return None
 
     def give_up(self, reason: str) -> None:
-        """Ask the endpoint nothing more: raise EndpointUnavailableError, or where it `degrades` note the reason."""
+        """Stop using the endpoint: raise EndpointUnavailableError or, if it `degrades`, record the reason."""
         reason = f"{self.endpoint.where()} {reason}"
         if not self.endpoint.degrades:
-            vars(self.health).update(vars(Health()))  # by the next call someone may have mended the server
+            vars(self.health).update(vars(Health()))  # the server may have been repaired by the next call
             raise EndpointUnavailableError(f"{reason}{self.endpoint.advice}")
         if self.health.down is None:
             self.health.down = reason
             _log.warning("%s; continuing without it", reason)
 
     def count_refusal(self, reason: str, total: int) -> None:
-        """Count a request that was refused however it was put; give up if the first are all refused alike."""
+        """Count a request that was refused in every form; give up if the first ones are all refused alike."""
         refusals = self.health.refusals
         if self.health.answered or len(refusals) >= ALIKE_REFUSALS:
             return
-        # Numbers and ids differ from request to request where the words do not.
+        # Ignore numbers and ids, which differ between otherwise identical messages.
         refusals.append(re.sub(r"\S*\d\S*", "#", reason.partition(": ")[2]))
         if len(set(refusals)) == 1 and len(refusals) >= max(3, min(ALIKE_REFUSALS, total)):
             names = f"{self.endpoint.prefix}_API_KEY and {self.endpoint.prefix}_MODEL"
             self.give_up(f"refused the first {len(refusals)} requests alike: {reason}. Check {names}")
 
     def _before(self, request: httpx2.Request) -> None:
-        """Count a request that is about to be sent; RequestError where nothing is to be sent any more."""
+        """Count a request that is about to be sent; RequestError if the endpoint was given up."""
         retries, health, budget = _retries(request), self.health, self.endpoint.retry_budget
         if request.method == "POST":
             health.requests += 1
@@ -233,7 +233,7 @@ class Connection:
             raise RequestError(health.down, "down", retries)
 
     def _failure(self, error: openai.APIStatusError, total: int) -> Exception:
-        """Return what a reply with an error's status means: for this request, or for the whole endpoint."""
+        """Return the exception for an error status, for this request or for the whole endpoint."""
         where, prefix, status = self.endpoint.where(), self.endpoint.prefix, error.status_code
         attempts = _retries(error.request) + 1
         words = error.body.get("message") if isinstance(error.body, dict) else None
@@ -247,10 +247,10 @@ class Connection:
                 f"send them. Set {prefix}_BASE_URL to that address if it is the right one"
             )
             return RequestError(f"redirected to {target}", "down", attempts)
-        if status in {401, 403}:  # the server's words are left out: some quote a part of the key
+        if status in {401, 403}:  # the server's text is left out, as it may quote part of the key
             return EndpointUnavailableError(
-                f"{where} refused the key (HTTP {status}): check {prefix}_API_KEY. It goes only to the host of "
-                f"{prefix}_BASE_URL; another base_url needs an api_key of its own"
+                f"{where} refused the key (HTTP {status}): check {prefix}_API_KEY. It is sent only to the host of "
+                f"{prefix}_BASE_URL; any other base_url needs its own api_key"
             )
         if status == 404:
             served = ", ".join(sorted(self.health.models)[:5])
@@ -266,7 +266,7 @@ class Connection:
     def _unanswered(self, fault: str, attempts: int, total: int) -> RequestError:
         self.health.unanswered += 1
         fault = self.endpoint.redact(fault)
-        # Every place in flight in vain, twice over: one slow request is no outage, 2 x concurrency in a row are.
+        # One slow request is not an outage; 2 x concurrency failures in a row are.
         if self.health.unanswered >= min(2 * self.endpoint.concurrency, total):
             self.give_up(f"stopped answering; last: {fault}")
         return RequestError(fault, "unanswered", attempts)
@@ -277,7 +277,7 @@ def _retries(request: httpx2.Request) -> int:
 
 
 def _fault(error: openai.APIConnectionError) -> str:
-    # The client calls whatever goes wrong with a connection the same; its cause says what it was.
+    # The client raises the same error for all connection problems; the cause tells them apart.
     return f"{type(error.__cause__).__name__}: {error.__cause__}"
 
 
@@ -292,7 +292,7 @@ def _without_credentials(url: str) -> str:
 
 
 def _json(content: bytes) -> Any:
-    """Return a body's JSON; its text, where it is none or nested beyond measure."""
+    """Return a body's JSON; its text if it is not JSON or too deeply nested."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -300,7 +300,7 @@ def _json(content: bytes) -> Any:
 
 
 def _models(listed: Any) -> dict[str, tuple[int | None, str]]:
-    """Return the models of a `/v1/models` reply; vLLM says the context of each as `max_model_len`."""
+    """Return the models of a `/v1/models` reply; vLLM reports each context as `max_model_len`."""
     rows = listed.get("data") if isinstance(listed, dict) else None
     found = {}
     for row in rows if isinstance(rows, list) else []:
@@ -312,17 +312,19 @@ def _models(listed: Any) -> dict[str, tuple[int | None, str]]:
 
 
 async def in_flight(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:
-    """Run `work` n times side by side; the first exception ends all and is raised alone."""
+    """Run `work` n times concurrently; the first exception cancels the rest and is raised alone."""
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(n):
                 group.create_task(work())
     except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None  # the causes hold requests, whose headers hold the key
+        raise failures.exceptions[
+            0
+        ] from None  # hide the causes: they contain requests, whose headers contain the key
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end, in a thread of its own where this one has a running event loop."""
+    """Run a coroutine to completion, in its own thread if this one has a running event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

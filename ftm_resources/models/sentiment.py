@@ -1,7 +1,7 @@
-"""The sentiment scorer: texts to probabilities of positive, neutral and negative.
+"""The sentiment scorer: assigns texts probabilities of positive, neutral and negative.
 
-Either a transformers sequence-classification checkpoint (FinBERT and its kin) or, where none is
-configured, the embedded word lists of `lexicon`, which say of themselves that they are the lesser choice.
+Either a transformers sequence-classification checkpoint such as FinBERT or, if none is configured, the
+bundled word lists of `lexicon`, which are marked as degraded.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ DEGRADED = (
 )
 
 SCORE_WITHIN = 1e-5
-"""How far a probability in float32 may be from its value in another call or on another processor: ten times
-`encoders.FLOAT32_WITHIN`, as a row is not of unit length before it becomes probabilities."""
+"""Largest difference of a float32 probability between calls or processors: ten times `encoders.FLOAT32_WITHIN`,
+because logits are not of unit length."""
 
 _SHORT = {"pos": "positive", "neu": "neutral", "neg": "negative"}
 
@@ -45,33 +45,33 @@ def most_probable(probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
 
 
 class SentimentScorer(ConfigurableResource):
-    """Sentence sentiment. A checkpoint is loaded at the first use, once per process.
+    """Sentence sentiment. A checkpoint is loaded at first use, once per process.
 
-    A text longer than the checkpoint's limit is scored by its beginning.
+    Texts longer than the checkpoint's limit are truncated.
     """
 
     model: str | None = Field(
         default=None,
         description="A transformers text-classification name or path; "
-        "default: FTM_SENTIMENT_MODEL, else the Loughran-McDonald word lists",
+        "default: FTM_SENTIMENT_MODEL, or else the Loughran-McDonald word lists",
     )
     labels: list[str] | None = Field(
         default=None,
-        description="The checkpoint's classes in its own order, where it does not name them, "
+        description="The checkpoint's classes in its own order, if it does not name them, "
         'e.g. ["negative", "neutral", "positive"]',
     )
     device: str | None = Field(
-        default=None, description="A torch device; default: the first there is of cuda, mps and cpu"
+        default=None, description="A torch device; default: the first available of cuda, mps and cpu"
     )
     precision: Precision = Field(
         default="auto",
-        description="float32, bfloat16, float16, or auto: FTM_SENTIMENT_PRECISION, and where that is unset too "
-        "half precision if the hardware has it",
+        description="float32, bfloat16, float16, or auto: FTM_SENTIMENT_PRECISION if set, otherwise half precision "
+        "if the hardware supports it",
     )
     backend: Backend = Field(
         default="auto",
-        description="torch, openvino, or auto: openvino in bfloat16 on a CPU, where it is installed; "
-        "torch elsewhere",
+        description="torch, openvino, or auto: openvino for bfloat16 on a CPU, if it is installed; "
+        "otherwise torch",
     )
     batch_tokens: int | None = Field(
         default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"
@@ -82,14 +82,14 @@ class SentimentScorer(ConfigurableResource):
         return self._configured() or lexicon.scorer_name()
 
     def is_degraded(self) -> bool:
-        """Whether the word lists stand in for a model."""
+        """Whether the word lists are used instead of a model."""
         return self._configured() is None
 
     def describe(self) -> dict[str, Any]:
-        """Return what decides the scores: model and is_degraded; loads a checkpoint.
+        """Return what determines the scores: model and is_degraded. Loads the checkpoint, if any.
 
-        A checkpoint adds backend, backend_version, device and precision; a degraded scorer `note`: why, and
-        what to do.
+        A checkpoint adds backend, backend_version, device and precision; a degraded scorer adds `note`: why it is
+        degraded, and what to do.
         """
         described: dict[str, Any] = {"model": self.model_name(), "is_degraded": self.is_degraded()}
         if name := self._configured():
@@ -99,9 +99,9 @@ class SentimentScorer(ConfigurableResource):
     def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float64]:
         """Score texts: float64 (n, 3), columns as in `tables.LABELS` (positive, neutral, negative), rows sum to 1.
 
-        Every distinct text is scored once. A row depends on its text alone, in float32 to within `SCORE_WITHIN`
-        whatever else is scored and whatever the processor (see `encoders`). ValueError if the checkpoint's
-        classes are not the three, or a score is not finite.
+        Every distinct text is scored once. A row depends only on its text: in float32, other texts and the processor
+        change it by at most `SCORE_WITHIN` (see `encoders`). ValueError if the checkpoint's classes are not the
+        three, or if a score is not finite.
         """
         unique, where = loading.distinct(texts)
         if name := self._configured():
@@ -127,7 +127,7 @@ class SentimentScorer(ConfigurableResource):
             logits[rows] = raw[:, classes]
         if not np.isfinite(logits).all():
             raise ValueError(
-                f"sentiment: model {name!r} gave a score that is not finite; use precision float32"
+                f"sentiment: model {name!r} returned a score that is not finite; use precision float32"
             )
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
@@ -161,7 +161,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     module = None if any(types) else Logits().eval()
 
     def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
-        # Models that mark tokens by type (XLNet); equally long texts are not padded.
+        # Models that use token types (XLNet); texts of equal length are not padded.
         features = tokenizer(texts, truncation=True, max_length=limit, return_tensors="pt")
         found: torch.Tensor = model(**features.to(device)).logits
         return found
@@ -177,7 +177,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
 def _positions(model: Any) -> int:
     from torch import nn
 
-    # RoBERTa and its kin number positions from padding_idx + 1: of 514 rows of the table 512 are usable.
+    # RoBERTa and similar models number positions from padding_idx + 1: 512 of the table's 514 rows are usable.
     for module in model.modules():
         table = getattr(module, "position_embeddings", None)
         if isinstance(table, nn.Embedding):
@@ -186,13 +186,13 @@ def _positions(model: Any) -> int:
 
 
 def _class_order(name: str, classes: list[str], labels: list[str] | None) -> list[str]:
-    """Return the classes of a checkpoint in its order, as `LABELS` spells them; ValueError if not the three."""
+    """Return a checkpoint's classes in its order, spelled as in `LABELS`; ValueError if they are not the three."""
     found = labels or classes
     order = [_SHORT.get(label.lower(), label.lower()) for label in found]
     if len(order) == len(classes) and sorted(order) == sorted(LABELS):
         return order
     raise ValueError(
-        f"sentiment: model {name!r} has {len(classes)} classes, taken as {', '.join(found)}; they must be "
+        f"sentiment: model {name!r} has {len(classes)} classes, read as {', '.join(found)}; they must be "
         "positive, neutral and negative (or pos, neu, neg). If the model has the three but does not name "
         'them, set labels to its order, e.g. ["negative", "neutral", "positive"]'
     )

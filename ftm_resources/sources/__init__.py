@@ -1,1 +1,1 @@
-"""Where transcripts come from: a folder of files, the generated sample, Capital IQ through WRDS."""
+"""Sources of transcripts: a folder of files, the generated sample, and Capital IQ through WRDS."""

@@ -1,4 +1,4 @@
-"""What every transcript source has in common: its interface and its error. The rows it yields are in `tables`."""
+"""The interface and the error that all transcript sources share. `tables.components` defines their rows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 MAX_PROBLEMS = 20
-"""Problems that an error lists; enough to see the pattern, few enough to read."""
+"""Most problems that an error lists: enough to show a pattern, few enough to read."""
 
 Progress = Callable[[int, int | None], None]
-"""Called with the components done so far and their total (None: unknown)."""
+"""Called with (components done, total); total is None if unknown."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the input. `row` is None where the file as a whole is meant, else as a person counts."""
+    """One thing wrong with the input. `row` counts from 1; None if the problem concerns the whole file."""
 
     file: str
     row: int | None
@@ -35,10 +35,10 @@ class Problem:
 
 
 class SourceError(ValueError):
-    """Input that cannot be used; the message lists what is wrong, where, and what to do about it."""
+    """The input cannot be used; the message lists what is wrong, where, and what to do."""
 
     def __init__(self, problems: Sequence[Problem], n_problems: int | None = None, *, advice: str) -> None:
-        """Keep the first 20 of `problems`; `n_problems` is how many there are, where not all were collected."""
+        """Keep the first 20 of `problems`; `n_problems` is their number, if not all were collected."""
         self.problems = tuple(problems[:MAX_PROBLEMS])
         self.n_problems = max(len(problems), n_problems or 0)
         self.advice = advice
@@ -54,23 +54,23 @@ class TranscriptSource(abc.ABC):
     """Where transcripts come from."""
 
     name: str
-    """What a person calls the source: in messages, metadata and progress bars."""
+    """The source's name in messages, metadata and progress bars."""
 
     @abc.abstractmethod
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
-        """Yield the components of the calls of a quarter (e.g. 2020Q4), as tables of schema COMPONENTS.
+        """Yield the components of a quarter's calls (e.g. 2020Q4), as tables with the schema COMPONENTS.
 
-        Each table has a bounded number of rows; the rows of one call may be in several. A quarter without
-        calls yields nothing. SourceError, before the first table, where the input cannot be used.
+        Each table has a bounded number of rows; a call may be spread over several tables. A quarter without calls
+        yields nothing. SourceError, before the first table, if the input cannot be used.
         """
 
     def provenance(self) -> dict[str, Any]:
-        """Return what a quarter remembers of where it came from: the source's name, and what identifies its input."""
+        """Return the provenance recorded with a quarter: the source's name, and what identifies its input."""
         return {"name": self.name}
 
     def audit(self) -> pa.Table:
-        """Return what became of transcripts that the last `components`, read to its end, did not yield (AUDIT).
+        """Return why transcripts were left out by the last `components`, which must be exhausted (schema AUDIT).
 
-        A source that yields all it has, as most do, leaves nothing to tell.
+        Empty for a source that yields everything it has, as most do.
         """
         return AUDIT.empty_table()

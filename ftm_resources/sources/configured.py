@@ -1,4 +1,4 @@
-"""The transcript source that the settings name, opened when a run needs it."""
+"""The transcript source named by the settings, opened when a run needs it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 class ConfiguredSource(ConfigurableResource):
-    """FTM_SOURCE and its settings; the fields override them."""
+    """The source configured by FTM_SOURCE and its settings, which the fields override."""
 
     kind: str | None = Field(default=None, description="sample, files or capital_iq; default: FTM_SOURCE")
     path: str | None = Field(
-        default=None, description="With files: a file or a folder of them; default: FTM_SOURCE_PATH"
+        default=None, description="With files: a file, or a folder of files; default: FTM_SOURCE_PATH"
     )
     sample_firms: int | None = Field(
-        default=None, ge=1, description="With sample: firms to generate; default: FTM_SAMPLE_FIRMS"
+        default=None, ge=1, description="With sample: number of firms to generate; default: FTM_SAMPLE_FIRMS"
     )
 
     def open(self, *, require_permno: bool = True) -> TranscriptSource:
-        """Return the source; ValueError, naming the setting, where it is unknown or incomplete.
+        """Return the source; ValueError, naming the setting, if it is unknown or incomplete.
 
-        `require_permno` is Capital IQ's: the other sources keep firms without a link.
+        `require_permno` applies to Capital IQ only; other sources keep firms without a link.
         """
         now = settings.current()
         kind = self.kind or now.ftm_source

@@ -1,4 +1,4 @@
-"""What the tables promise: contracts only, no storage. `catalogue` is the list, `contract` what a contract is."""
+"""Table contracts, without storage: `catalogue` lists them, `contract` defines what a contract is."""
 
 from ftm_resources.tables.catalogue import (
     COVERAGE_STEPS,

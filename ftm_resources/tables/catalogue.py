@@ -1,7 +1,7 @@
 """The table contracts: columns, types, nullability, keys and documentation of every table.
 
 One object per table creates the Iceberg table, validates each write, generates the asset checks and
-documents the columns in the UI. What a table holds is said here and nowhere else.
+documents the columns in the UI. This is the only place that defines what a table holds.
 """
 
 from __future__ import annotations
@@ -30,22 +30,25 @@ SECTIONS = ("presentation", "q_and_a")
 NAMING_METHODS = ("extractive", "llm")
 NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive")
 SCORE = "(n_positive - n_negative) / n_sentences"
-"""The score of a theme, wherever there is one; also an expression that DuckDB understands."""
+"""The score of a theme, in every table that has one; also a valid DuckDB expression."""
 
 COVERAGE_STEPS = ("seen", "version", "link", "sentences", "topics", "themes", "scores")
 LABELS = ("positive", "neutral", "negative")
 
 _FIRM = Column("firm_id", STRING, "Capital IQ company id")
 _TRANSCRIPT = Column(
-    "transcript_id", STRING, "Capital IQ transcript id: one call", references=("transcripts", "transcript_id")
+    "transcript_id",
+    STRING,
+    "Capital IQ transcript id; identifies the call",
+    references=("transcripts", "transcript_id"),
 )
 _SENTENCE = Column(
-    "sentence_id", STRING, "Sentence: component id and place in it", references=("sentences", "sentence_id")
+    "sentence_id", STRING, "Sentence id, component_id:position", references=("sentences", "sentence_id")
 )
 _TOPIC = Column(
     "topic_id",
     STRING,
-    "Topic of a firm's quarter, quarter:firm:rank by size",
+    "Topic id, quarter:firm:rank by size",
     references=("firm_topics", "topic_id"),
 )
 _PERMNO = Column("permno", LONG, "CRSP PERMNO linked as of the call date", nullable=True)
@@ -58,61 +61,61 @@ _NAMING_AUDIT = (
     Column(
         "outcome",
         STRING,
-        "named (by the first reply), repaired (by the second), or extractive because no model was asked, its "
-        "replies were unusable, the server rejected or did not answer the request, or was down",
+        "named: by the first reply; repaired: by the second. Otherwise the name is extractive: no model was asked "
+        "(extractive), its replies were unusable, or the server rejected the request, did not answer or was down",
         values=NAMING_OUTCOMES,
     ),
-    Column("reason", STRING, "Why not by the model that was asked", nullable=True),
-    Column("model", STRING, "Model that was asked; of an extractive name, the namer"),
+    Column("reason", STRING, "Why the model did not name it", nullable=True),
+    Column("model", STRING, "Model that was asked; without one, the extractive namer"),
     Column("prompt_version", STRING, "Version of the prompt or of the extractive rules"),
-    Column("is_cached", BOOL, "Its replies had come in an earlier run", is_measurement=True),
-    Column("n_attempts", INT, "Requests sent, retries included", bounds=_COUNT, is_measurement=True),
-    Column("tokens_in", INT, "Tokens of its prompts", bounds=_COUNT, is_measurement=True),
-    Column("tokens_out", INT, "Tokens of its replies", bounds=_COUNT, is_measurement=True),
+    Column("is_cached", BOOL, "Replies were reused from an earlier run", is_measurement=True),
+    Column("n_attempts", INT, "Requests sent, including retries", bounds=_COUNT, is_measurement=True),
+    Column("tokens_in", INT, "Tokens in the prompts", bounds=_COUNT, is_measurement=True),
+    Column("tokens_out", INT, "Tokens in the replies", bounds=_COUNT, is_measurement=True),
     Column(
         "seconds",
         DOUBLE,
-        "From request to reply, retries included; of a cached reply, what it took when it came",
+        "Seconds from request to reply, including retries; for a cached reply, those of the original request",
         bounds=_COUNT,
         is_measurement=True,
     ),
     Column(
         "cost",
         DOUBLE,
-        "USD of this run at the configured prices; 0 if cached, null without prices",
+        "USD spent in this run at the configured prices; 0 if cached, null without prices",
         nullable=True,
         bounds=_COUNT,
         is_measurement=True,
     ),
-    Column("answered_at", TIMESTAMP, "When the last reply came", nullable=True, is_measurement=True),
+    Column("answered_at", TIMESTAMP, "When the last reply arrived", nullable=True, is_measurement=True),
 )
 
 _ALL = (
     Table(
         "transcripts",
-        "One row per component (speaker turn) of the calls of the quarter, best version of each call",
+        "One row per component (speaker turn) of the quarter's calls, in the best version of each call",
         ("component_id",),
         (
             Column("component_id", STRING, "quarter:transcript:order"),
             _FIRM,
-            Column("firm_name", STRING, "Company name as of the source"),
+            Column("firm_name", STRING, "Company name in the source"),
             _GVKEY,
             _PERMNO,
-            Column("link_date", DATE, "Date as of which the link to PERMNO was taken", nullable=True),
-            Column("ticker", STRING, "Ticker", nullable=True),
-            Column("transcript_id", STRING, "Capital IQ transcript id: one version of one call"),
+            Column("link_date", DATE, "Date for which the PERMNO link was looked up", nullable=True),
+            Column("ticker", STRING, "Ticker symbol", nullable=True),
+            Column("transcript_id", STRING, "Capital IQ transcript id; identifies one version of one call"),
             Column("headline", STRING, "Title of the call", nullable=True),
             Column(
                 "call_at",
                 TIMESTAMP,
-                "Start of the call; midnight in New York where the source has only a date",
+                "Start of the call; midnight in New York if the source has only a date",
             ),
             _CALL_DATE,
             Column(
                 "is_after_close",
                 BOOL,
-                "Began at 16:00 in New York or later: an event study starts on the next trading day; "
-                "null where the source has only a date",
+                "Began at or after 16:00 in New York, so an event study starts on the next trading day; "
+                "null if the source has only a date",
                 nullable=True,
             ),
             Column(
@@ -122,7 +125,7 @@ _ALL = (
                 bounds=_COUNT,
             ),
             Column(
-                "component_type", STRING, "Capital IQ component type, where the source has one", nullable=True
+                "component_type", STRING, "Capital IQ component type, if the source has one", nullable=True
             ),
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
@@ -133,7 +136,7 @@ _ALL = (
     ),
     Table(
         "transcript_audit",
-        "One row per transcript that the source offered for the quarter: what became of it",
+        "One row per transcript that the source offered for the quarter: whether it was kept, and why not",
         ("transcript_id",),
         (
             Column("transcript_id", STRING, "Capital IQ transcript id"),
@@ -141,14 +144,14 @@ _ALL = (
             Column(
                 "status",
                 STRING,
-                "kept, or why not",
+                "kept, or why it was left out",
                 values=("kept", "superseded", "unlinked", "duplicate", "empty"),
             ),
             Column(
                 "reason",
                 STRING,
                 "Which version was kept and why; why there is no link, as `category: details`; "
-                "for a kept one, between which links was chosen",
+                "for a kept transcript, notes such as the choice between several links",
                 nullable=True,
             ),
         ),
@@ -159,21 +162,21 @@ _ALL = (
         "One row per sentence of a speaker other than the operator",
         ("sentence_id",),
         (
-            Column("sentence_id", STRING, "component id:place in the component"),
+            Column("sentence_id", STRING, "component_id:position"),
             _FIRM,
             Column("transcript_id", STRING, "The call", references=("transcripts", "transcript_id")),
             Column("component_id", STRING, "The speaker turn", references=("transcripts", "component_id")),
-            Column("position", INT, "0-based place of the sentence in its component", bounds=_COUNT),
+            Column("position", INT, "Position of the sentence in its component, from 0", bounds=_COUNT),
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
             Column("text", STRING, "The sentence, verbatim"),
-            Column("is_procedural", BOOL, "About the call rather than the business; kept out of topics"),
+            Column("is_procedural", BOOL, "About the call rather than the business; excluded from topics"),
         ),
         group="calls",
     ),
     Table(
         "sentence_embeddings",
-        "One row per sentence: its embedding, unit length",
+        "One row per sentence: its unit-length embedding",
         ("sentence_id",),
         (_SENTENCE, _FIRM, Column("embedding", FLOATS, "Unit-length sentence embedding, float32")),
         group="models",
@@ -194,13 +197,13 @@ _ALL = (
     ),
     Table(
         "sentence_topics",
-        "One row per non-procedural sentence: its topic, or none",
+        "One row per non-procedural sentence: its topic, if any",
         ("sentence_id",),
         (
             _SENTENCE,
             _FIRM,
             Column(
-                "topic_id", STRING, "Null: outlier", nullable=True, references=("firm_topics", "topic_id")
+                "topic_id", STRING, "Null for outliers", nullable=True, references=("firm_topics", "topic_id")
             ),
             Column(
                 "strength", DOUBLE, "Cosine to the topic's centroid; 0 for an outlier", bounds=(-1.0, 1.0)
@@ -210,12 +213,12 @@ _ALL = (
     ),
     Table(
         "firm_status",
-        "One row per firm of the quarter: what topic modelling did with it",
+        "One row per firm of the quarter: the outcome of its topic modelling",
         ("firm_id",),
         (
             _FIRM,
             Column("status", STRING, "Outcome", values=("ok", "too_small", "failed")),
-            Column("reason", STRING, "Why not ok", nullable=True),
+            Column("reason", STRING, "Why the outcome is not ok", nullable=True),
             Column("n_sentences", INT, "Non-procedural sentences", bounds=_COUNT),
             Column("n_topics", INT, "Topics found", bounds=_COUNT),
             Column("outlier_share", DOUBLE, "Share of sentences in no topic", bounds=_SHARE),
@@ -236,14 +239,16 @@ _ALL = (
             Column("model", STRING, "Model that named it"),
             Column("prompt_version", STRING, "Version of the prompt or of the extractive rules"),
             Column(
-                "embedding", FLOATS, "Unit-length mean of the embeddings of summary and of name with keywords"
+                "embedding",
+                FLOATS,
+                "Unit-length mean of two embeddings: of the summary, and of the name with the keywords",
             ),
         ),
         group="topics",
     ),
     Table(
         "topic_naming_audit",
-        "One row per topic: what it took to name it",
+        "One row per topic: how it was named, and the cost: requests, tokens, seconds, USD",
         ("topic_id",),
         (_TOPIC, _FIRM, *_NAMING_AUDIT),
         group="topics",
@@ -268,11 +273,11 @@ _ALL = (
     ),
     Table(
         "theme_topics",
-        "One row per topic: its theme, or why it has none",
+        "One row per topic: its theme, or why it is in none",
         ("topic_id",),
         (
             _TOPIC,
-            Column("theme_id", STRING, "Null: in no theme", nullable=True, references=("themes", "theme_id")),
+            Column("theme_id", STRING, "Its theme, if any", nullable=True, references=("themes", "theme_id")),
             _FIRM,
             Column("reason", STRING, "Why the topic is in no theme", nullable=True),
         ),
@@ -280,7 +285,7 @@ _ALL = (
     ),
     Table(
         "theme_naming_audit",
-        "One row per theme: what it took to name it",
+        "One row per theme: how it was named, and the cost: requests, tokens, seconds, USD",
         ("theme_id",),
         (
             Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
@@ -295,10 +300,10 @@ _ALL = (
         (
             _SENTENCE,
             Column("label", STRING, "Most probable class", values=LABELS),
-            Column("p_positive", DOUBLE, "Probability", bounds=_SHARE),
-            Column("p_neutral", DOUBLE, "Probability", bounds=_SHARE),
-            Column("p_negative", DOUBLE, "Probability", bounds=_SHARE),
-            Column("model", STRING, "Scorer"),
+            Column("p_positive", DOUBLE, "Probability that it is positive", bounds=_SHARE),
+            Column("p_neutral", DOUBLE, "Probability that it is neutral", bounds=_SHARE),
+            Column("p_negative", DOUBLE, "Probability that it is negative", bounds=_SHARE),
+            Column("model", STRING, "Model or word list that scored it"),
         ),
         group="models",
     ),
@@ -324,19 +329,19 @@ _ALL = (
     ),
     Table(
         "topic_quality",
-        "One row per measure of the quarter's topics or themes: coherence, stability, shares that show trouble",
+        "One row per quality measure of the quarter's topics or themes: coherence, stability, warning shares",
         ("level", "metric"),
         (
             Column("level", STRING, "What is measured", values=("firm_topics", "themes")),
             Column("metric", STRING, "Name of the measure (see methods.quality)"),
-            Column("value", DOUBLE, "Its value; null where there was nothing to measure", nullable=True),
-            Column("n", INT, "Firms, topics or themes that the value rests on", bounds=_COUNT),
+            Column("value", DOUBLE, "Its value; null if there was nothing to measure", nullable=True),
+            Column("n", INT, "Firms, topics or themes that were measured", bounds=_COUNT),
         ),
         group="themes",
     ),
     Table(
         "firm_theme_sentiment",
-        "One row per theme and firm: the firm's calls of the quarter together (dbt)",
+        "One row per theme and firm: all the firm's calls of the quarter (dbt)",
         ("theme_id", "firm_id"),
         (
             Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
@@ -357,7 +362,7 @@ _ALL = (
     ),
     Table(
         "theme_sentiment",
-        "One row per theme: all its firms together (dbt)",
+        "One row per theme: all its firms (dbt)",
         ("theme_id",),
         (
             Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
@@ -375,19 +380,19 @@ _ALL = (
     ),
     Table(
         "coverage",
-        "One row per step from what the source offered to what was scored, and outcome: calls and firms (dbt)",
+        "One row per pipeline step and outcome, from the source's transcripts to scores: calls and firms (dbt)",
         ("step", "outcome"),
         (
             Column("step", STRING, "The step, in the order of `position`", values=COVERAGE_STEPS),
-            Column("position", INT, "0-based place of the step", bounds=(0, len(COVERAGE_STEPS) - 1)),
-            Column("outcome", STRING, "What the calls became at the step, or why they were lost there"),
-            Column("is_lost", BOOL, "The calls go no further; those of the other rows are in the next step"),
-            Column("n_calls", INT, "Calls; before versions are chosen, transcripts", bounds=_COUNT),
+            Column("position", INT, "Position of the step, from 0", bounds=(0, len(COVERAGE_STEPS) - 1)),
+            Column("outcome", STRING, "Outcome of the calls at the step, or why they were lost there"),
+            Column("is_lost", BOOL, "Calls lost at this step; those of other rows reach the next step"),
+            Column("n_calls", INT, "Calls; transcripts before versions are chosen", bounds=_COUNT),
             Column("n_firms", INT, "Firms with such a call", bounds=_COUNT),
             Column(
                 "n_firms_lost",
                 INT,
-                "Firms of which no call goes further; 0 where none is lost",
+                "Firms with no call that reaches the next step; 0 if the row's calls are not lost",
                 bounds=_COUNT,
             ),
         ),
@@ -398,4 +403,4 @@ _ALL = (
 TABLES: dict[str, Table] = {t.name: t for t in _ALL}
 
 NAMING_AUDITS = ("topic_naming_audit", "theme_naming_audit")
-"""Written with what was named, each by the asset that names; DuckDB's view `naming_audit` holds both."""
+"""Each is written by the asset that names, together with the names; the DuckDB view `naming_audit` combines them."""

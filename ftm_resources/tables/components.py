@@ -1,6 +1,6 @@
-"""What a source of transcripts yields: components, an audit, and which version of a call is the more final.
+"""What a source of transcripts yields: components, an audit, and the ranking of a call's versions.
 
-Promises only, shared by the sources that make these rows and the methods that read them.
+What belongs here: only what the sources that make these rows share with the methods that read them.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ COMPONENTS = pa.schema(
 )
 """One row per component (speaker turn), in Capital IQ's column names.
 
-`componenttext` is verbatim. `componentorder` is the place of the turn in its transcript, 0 or more.
-`mostimportantdateutc` is the start of the call; where the source gives only a date (`is_date_only`) it is
-midnight of that date in UTC, and the date is the one in New York. (transcriptid, componentorder) is unique,
-and the rows of a transcript agree about firm, name of the event and time.
+`componenttext` is verbatim. `componentorder` is the position of the turn in its transcript, 0 or more.
+`mostimportantdateutc` is the start of the call; if the source gives only a date (`is_date_only`), it is
+midnight UTC of that date, which is the date in New York. (transcriptid, componentorder) is unique, and the
+rows of a transcript agree on firm, event and time.
 """
 
 
@@ -45,26 +45,26 @@ AUDIT = pa.schema(
         pa.field("reason", pa.string()),
     ]
 )
-"""What a source itself did with a transcript, statuses as in the table `transcript_audit`.
+"""What a source did with a transcript; the statuses are those of the table `transcript_audit`.
 
-A transcript that was yielded has a row only where there is something to note (`kept`, and the note).
+A transcript that was yielded has a row only if there is something to note (`kept`, and the note).
 """
 
 
 COLLECTION_TYPES = ("Spellchecked Copy", "Edited Copy", "Proofed Copy", "Audited Copy")
-"""Capital IQ's collection types, least final first; a name that is not here is less final than any.
+"""Capital IQ's collection types, least final first; any other name ranks below them.
 
-A call's transcript is spell-checked within hours, then edited, then proofed; some are audited after that.
+A transcript is spell-checked within hours of the call, then edited, then proofed; some are later audited.
 """
 
 
 def finality(collection: str | None) -> int:
-    """Return how final a collection type is: 1 and more in the order of COLLECTION_TYPES, 0 for any other."""
+    """Return a collection type's rank: 1 and up in the order of COLLECTION_TYPES, 0 for any other."""
     name = (collection or "").strip().lower()
     return next((i for i, t in enumerate(COLLECTION_TYPES, start=1) if t.lower() == name), 0)
 
 
 def less_final(kept: str, kept_collection: str | None, collection: str | None) -> str:
-    """Return why transcript `kept` was taken before one of a less final collection type."""
+    """Return why transcript `kept` was preferred to one of a less final collection type."""
     ours = (collection or "version of no known type").lower()
     return f"transcript {kept} is the {(kept_collection or '').lower()}, this one the {ours}"

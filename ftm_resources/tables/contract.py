@@ -1,6 +1,6 @@
-"""What a table contract is: columns, types, nullability, keys; validation of a write.
+"""What a table contract is: columns, types, nullability and keys, and how a write is validated.
 
-The contracts themselves are in `tables`.
+The contracts themselves are in `catalogue`.
 """
 
 from __future__ import annotations
@@ -37,36 +37,36 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Arrow type, whether it may be null, and what it means."""
+    """One column: its Arrow type, its constraints and its documentation."""
 
     name: str
     type: pa.DataType
     doc: str
     nullable: bool = False
     values: tuple[str, ...] = ()
-    """The only values allowed, where there are few."""
+    """The allowed values, if there are few."""
     bounds: tuple[float, float] | None = None
     """Closed interval of allowed values."""
     references: tuple[str, str] | None = None
-    """(table, column) that each non-null value must exist in, within the quarter."""
+    """(table, column) in which each non-null value must exist, within the quarter."""
     is_measurement: bool = False
-    """A measurement of the run (seconds): differs between two runs on the same input, so not its content."""
+    """A measurement of the run, such as seconds: it differs between runs on the same input, so it is not content."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the warehouse: its columns in order, its key and what a row is."""
+    """A table of the warehouse: its columns in order, its key and its documentation."""
 
     name: str
     doc: str
     key: tuple[str, ...]
     own: tuple[Column, ...] = field(repr=False)
     group: str = field(kw_only=True)
-    """Where the UI shows it: the part of the pipeline that makes it."""
+    """The group in the UI: the part of the pipeline that makes the table."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """All columns; `quarter` is the last of every table."""
+        """All columns; the last is always `quarter`."""
         return (
             *self.own,
             Column(PARTITION, STRING, "Calendar quarter of the call, e.g. 2023Q1; the partition"),
@@ -74,7 +74,7 @@ class Table:
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:
-        """The Arrow schema that a table must have to be written."""
+        """The Arrow schema that every write must have."""
         return pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in self.columns])
 
     def column(self, name: str) -> Column:
@@ -88,14 +88,14 @@ class Table:
                 yield c.name, *c.references
 
     def empty(self) -> pa.Table:
-        """Return a table of the right schema without rows."""
+        """Return an empty table with this schema."""
         return self.arrow_schema.empty_table()
 
     def conform(self, rows: pa.Table, *, quarter: str) -> pa.Table:
         """Return `rows` in the contract's column order and types, with the quarter filled in.
 
         Raises ContractError, naming the column, on a missing or unknown column, a type that does not cast
-        without loss, a null where none is allowed, a value outside its set or bounds, or a foreign quarter.
+        without loss, a null in a non-null column, a value outside its set or bounds, or another quarter's rows.
         """
         if PARTITION not in rows.column_names:
             rows = rows.append_column(PARTITION, pa.repeat(pa.scalar(quarter, STRING), rows.num_rows))
@@ -118,7 +118,7 @@ def _conform_column(table: str, column: Column, values: pa.ChunkedArray, quarter
         except pa.ArrowNotImplementedError as error:
             raise ContractError(f"{where} is {values.type}, not {column.type}") from error
     if not column.nullable and values.null_count:
-        raise ContractError(f"{where} has {values.null_count} null values and may have none")
+        raise ContractError(f"{where} has {values.null_count} null values, but must not be null")
     if column.name == PARTITION:
         foreign = values.filter(pc.not_equal(values, quarter))
         if len(foreign):

@@ -1,4 +1,4 @@
-"""The tables in storage: the only room that knows Iceberg, S3 and locks. `Warehouse` is its front door."""
+"""Table storage: the only package that knows about Iceberg, S3 and locks. Its entry point is `Warehouse`."""
 
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
 from ftm_resources.warehouse.warehouse import QuarterTable, Warehouse

@@ -1,7 +1,7 @@
 """The catalog: opening it, and loading or creating the tables in it.
 
-What belongs here: what the catalog knows. Reading and writing are two ways to open it: only writing creates
-the folder, the catalog, its namespace or a table, and only writing needs the right to.
+What belongs here: access to the catalog, opened either to read or to write. Only writing creates the folder, the
+catalog, its namespace or a table, and only writing needs write permission.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TABLE_PROPERTIES = {
     "format-version": "2",
-    # Eight quarters at once and sixteen writers pass with these; PyIceberg's own four retries lose writes.
+    # Enough for eight quarters at once and sixteen writers; PyIceberg's default of four retries loses writes.
     "commit.retry.num-retries": "20",
     "commit.retry.min-wait-ms": "50",
     "commit.retry.max-wait-ms": "5000",
@@ -35,37 +35,37 @@ _TABLE_PROPERTIES = {
 }
 
 SQLITE_SECONDS = 120
-"""How long a reader or writer waits for another's transaction on the SQLite catalog."""
+"""Seconds that a reader or writer waits for another's transaction on the SQLite catalog."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a warehouse through a catalog that is open."""
+    """The tables of a warehouse, through an open catalog."""
 
     location: Location
     catalog: Catalog
 
     @classmethod
     def to_read(cls, location: Location) -> Self:
-        """Open the catalog of a warehouse that exists; WarehouseError, with what lies near, where none does."""
+        """Open the catalog of an existing warehouse; WarehouseError, listing warehouses nearby, if there is none."""
         if location.is_s3:
             return cls(location, _glue(location))
         if not (Path(location.root) / CATALOG_FILE).is_file():
             raise _no_warehouse(location, near(location.root))
-        # `rw` rather than `ro`: it creates nothing, reads where writing is not allowed, and can finish what a
-        # writer that died has left in the journal.
+        # `rw` rather than `ro`: it creates nothing, works without write permission, and can replay the journal
+        # of a writer that died.
         return cls(location, _sqlite(location, "rw", init_catalog_tables="false"))
 
     @classmethod
     def to_write(cls, location: Location) -> Self:
-        """Open the catalog, creating it, and the folder, where there is none."""
+        """Open the catalog; create it and its folder if they do not exist."""
         if location.is_s3:
             return cls(location, _glue(location))
-        with location.lock("catalog"):  # two processes that both find no catalog would both create its tables
+        with location.lock("catalog"):  # otherwise two processes could both create its tables
             return cls(location, _sqlite(location, "rwc"))
 
     def names(self) -> list[str]:
-        """Return the tables that exist, in the order of the catalogue."""
+        """Return the existing tables, in catalogue order."""
         from pyiceberg.exceptions import NoSuchNamespaceError  # noqa: PLC0415
         from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
 
@@ -78,10 +78,10 @@ class Tables:
         return [t for t in TABLES if t in found]
 
     def load(self, name: str) -> IcebergTable | None:
-        """Load a table at its current snapshot; None where nothing was ever written to it.
+        """Load a table at its current snapshot; None if it was never written.
 
-        Raises WarehouseError where the table's metadata is gone or unreadable, where its files are under another
-        root, where an earlier version made it, and where there is no such table in the catalogue.
+        Raises WarehouseError if the table's metadata is missing or unreadable, if its files are under another
+        root, if an earlier version of FTM made it, or if the catalogue has no such table.
         """
         from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
         from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
@@ -97,13 +97,13 @@ class Tables:
         _require_here(self.location, table)
         if missing := {c.name for c in contract.columns} - set(table.schema().column_names):
             raise WarehouseError(
-                f"{name} in {self.location.root} was made by an earlier version: it has no "
-                f"{', '.join(sorted(missing))}. Set FTM_WAREHOUSE to a new place and materialize its quarters there."
+                f"{name} in {self.location.root} was made by an earlier version of FTM: it lacks "
+                f"{', '.join(sorted(missing))}. Set FTM_WAREHOUSE to a new location and materialize its quarters there."
             )
         return table
 
     def create(self, name: str) -> IcebergTable:
-        """Load a table, creating it by its contract where it does not exist."""
+        """Load a table; create it from its contract if it does not exist."""
         from pyiceberg.exceptions import NamespaceAlreadyExistsError  # noqa: PLC0415
 
         if (table := self.load(name)) is not None:
@@ -115,7 +115,7 @@ class Tables:
         return self._create(TABLES[name])
 
     def require_any(self) -> None:
-        """Raise WarehouseError where no table was ever written here: on S3 there is no folder to look for."""
+        """Raise WarehouseError if no table was ever written here: on S3 there is no folder to check."""
         names = self.names()
         if not names:
             raise _no_warehouse(self.location, [] if self.location.is_s3 else near(self.location.root))
@@ -123,7 +123,7 @@ class Tables:
             self._require_glue_is_ours(names[0])
 
     def _require_glue_is_ours(self, name: str) -> None:
-        """Raise WarehouseError where Glue's database, one per account, is another warehouse's; reads no file."""
+        """Raise WarehouseError if Glue's database, one per account, belongs to another warehouse; reads no file."""
         found = self.catalog.glue.get_table(DatabaseName=NAMESPACE, Name=name)  # type: ignore[attr-defined]
         metadata = found["Table"]["Parameters"]["metadata_location"]
         if not metadata.startswith(f"{_place(self.location, name)}/"):
@@ -151,7 +151,7 @@ class Tables:
 
 
 def contract_of(name: str) -> Table:
-    """Return the contract of a table; WarehouseError, with the names most alike, where there is none."""
+    """Return the contract of a table; WarehouseError, with the most similar names, if there is none."""
     if name in TABLES:
         return TABLES[name]
     alike = difflib.get_close_matches(name, TABLES, n=3)
@@ -192,7 +192,7 @@ def _require_here(location: Location, table: IcebergTable) -> None:
         raise _elsewhere(location, elsewhere)
     raise WarehouseError(
         f"{name}: its files are at {elsewhere}, not under {location.uri}; nothing was read or changed. Was the "
-        "warehouse moved or copied? Put its folder back to where it was"
+        "warehouse moved or copied? Put its folder back where it was"
     )
 
 
@@ -204,16 +204,16 @@ def _elsewhere(location: Location, root: str) -> NoWarehouseError:
 
 
 def _no_warehouse(location: Location, others: list[str]) -> NoWarehouseError:
-    beside = f"Warehouses near it: {', '.join(others)}. " if others else ""
+    beside = f"Warehouses nearby: {', '.join(others)}. " if others else ""
     return NoWarehouseError(
-        f"there is no warehouse at {location.root}. {beside}Set FTM_WAREHOUSE to the one you mean; `ftm run`, or "
-        "materializing `transcripts`, makes a new one"
+        f"there is no warehouse at {location.root}. {beside}Set FTM_WAREHOUSE to the right one; `ftm run`, or "
+        "materializing `transcripts`, creates a new one"
     )
 
 
 def _unusable(location: Location, error: Exception) -> WarehouseError:
     reason = str(getattr(error, "orig", error))
     return WarehouseError(
-        f"the catalog {location.root}/{CATALOG_FILE} cannot be read ({reason}). If it is damaged, put it back from a "
-        "backup; if a writer died and you may only read, whoever may write has to open the warehouse once"
+        f"the catalog {location.root}/{CATALOG_FILE} cannot be read ({reason}). If it is damaged, restore it from a "
+        "backup; if a writer died and you have only read access, someone with write access must open it once"
     )

@@ -1,9 +1,10 @@
-"""Maintenance of the warehouse: old snapshots expire, files that nothing refers to are removed.
+"""Warehouse maintenance: old snapshots expire, and unreferenced files are removed.
 
-What belongs here: deciding what nobody needs, and removing it. Three rules keep a running quarter and its
-readers safe. A snapshot's age counts from when it ceased to be current, so that one pinned by a run that began
-since is not old, whenever it was written. A file goes only if neither a live snapshot nor the table's metadata
-names it and it has not been touched for the grace period. Nothing younger than the oldest unfinished run goes.
+What belongs here: deciding what is no longer needed, and removing it. Three rules protect a running quarter and
+its readers. A snapshot's age counts from when it was superseded, not from when it was written, so a snapshot that
+a recent run has pinned is not old. A file is removed only if neither a live snapshot nor the table's metadata
+refers to it and it was not modified within the grace period. Nothing newer than the start of the oldest
+unfinished run is removed.
 """
 
 from __future__ import annotations
@@ -31,50 +32,50 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.warehouse import Warehouse
 
 RUNS = "runs"
-"""The folder of what the steps of a run handed each other."""
+"""Folder of the values that a run's steps pass to each other."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What is old. Raises ValueError where it would not leave a running quarter in peace."""
+    """What counts as old. Raises ValueError if the limits are too short to protect a running quarter."""
 
     keep: timedelta = timedelta(days=30)
-    """Snapshots that were current within this time are kept; at least a day: longer than a quarter's run."""
+    """Snapshots that were current within this time are kept; at least a day, and longer than a quarter's run."""
     keep_last: int = 10
-    """Newest writes per table that are kept, whatever their age."""
+    """Newest writes per table that are kept, regardless of age."""
     grace: timedelta = timedelta(days=7)
-    """Files, parts and values of runs that were touched within this time are kept; at least an hour."""
+    """Files, parts and run values modified within this time are kept; at least an hour."""
     running_since: datetime | None = None
-    """Start of the oldest unfinished run: nothing younger is touched."""
+    """Start of the oldest unfinished run: nothing newer is removed."""
     dry_run: bool = False
-    """Count, and leave everything as it is."""
+    """Only count what would be removed."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
         if self.keep < timedelta(days=1) or self.grace < timedelta(hours=1) or self.keep_last < 1:
             raise ValueError(
-                "a running quarter would lose what it reads: keep at least a day, one write and an hour of grace"
+                "a running quarter could lose what it reads: keep at least a day, one write and an hour of grace"
             )
 
     @property
     def snapshot_limit(self) -> datetime:
-        """What ceased to be current before this moment may expire."""
+        """Snapshots superseded before this time may expire."""
         return min(self.now - self.keep, self.running_since or self.now)
 
     @property
     def file_limit(self) -> datetime:
-        """What was last touched before this moment may go."""
+        """Files last modified before this time may be removed."""
         return min(self.now - self.grace, self.running_since or self.now)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What maintenance found in a table, or in a folder beside them."""
+    """What maintenance found in a table, or in the folder `staging` or `runs`."""
 
     snapshots: int = 0
     snapshots_expired: int = 0
     files: int = 0
-    """Files that are left."""
+    """Files that remain."""
     bytes: int = 0
     files_removed: int = 0
     bytes_removed: int = 0
@@ -84,14 +85,14 @@ class Kept:
 
 
 def maintain(warehouse: Warehouse, policy: Policy, *, tables: Iterable[str] | None = None) -> dict[str, Kept]:
-    """Expire and remove what is old; return what was found, by table, and for `staging` and `runs`.
+    """Expire and remove what is old; return the counts by table, and for `staging` and `runs`.
 
-    Can be interrupted anywhere and started again. Raises WarehouseError, having removed no file of that table,
-    where a table's metadata is damaged: what it refers to is not known then.
+    Can be interrupted at any point and started again. If a table's metadata is damaged, which files it needs cannot be
+    known: raises WarehouseError without removing any of that table's files.
     """
     names = warehouse.pin().names if tables is None else tables
     found = {name: maintain_table(warehouse, name, policy) for name in names}
-    # A plan's folder and a run's folder go as a whole: a part of one is worth nothing.
+    # The folders of plans and runs are removed whole: half of one is useless.
     return found | {
         STAGING: _sweep(warehouse, STAGING, depth=3, policy=policy),
         RUNS: _sweep(warehouse, RUNS, depth=1, policy=policy),
@@ -99,23 +100,23 @@ def maintain(warehouse: Warehouse, policy: Policy, *, tables: Iterable[str] | No
 
 
 def maintain_table(warehouse: Warehouse, name: str, policy: Policy) -> Kept:
-    """Expire the old snapshots of a table, then remove the files that nothing refers to any more."""
-    # Writers of this table wait: what they have written but not yet committed is young, and stays.
+    """Expire a table's old snapshots, then remove files that are no longer referenced."""
+    # Writers of this table wait. Files they have written but not yet committed are recent, so they stay.
     with warehouse.lock(f"commit-{name}"):
         before = warehouse.table(name)
         expired = _to_expire(before, policy)
         if expired and not policy.dry_run:
             snapshots.commit_again(lambda: _expire(warehouse, name, policy))
-        # Listed before the references are read: what is committed in between is referred to by then.
+        # List files before reading references, so that files committed in between count as referenced.
         listed = _files(warehouse, f"{NAMESPACE}/{name}")
         table = warehouse.table(name)
-        # Read anew, for elsewhere a tag may have been set on what was about to expire.
+        # Reload: another process may have tagged a snapshot that was about to expire.
         live = {s.snapshot_id for s in table.metadata.snapshots} - (expired if policy.dry_run else set())
         needed = _referenced(table, name, live)
         if _path(table.metadata_location) not in {f.path for f in listed}:
             raise WarehouseError(
                 f"{name}: its metadata is at {table.metadata_location}, not under {warehouse.location.uri}; "
-                "nothing was removed. Was the warehouse moved? Put its folder back to where it was"
+                "nothing was removed. Was the warehouse moved? Put its folder back where it was"
             )
         orphans = [f for f in listed if f.path not in needed and f.mtime < policy.file_limit]
         if not policy.dry_run:
@@ -127,7 +128,7 @@ def maintain_table(warehouse: Warehouse, name: str, policy: Policy) -> Kept:
 
 
 def _to_expire(table: IcebergTable, policy: Policy) -> set[int]:
-    """Return the snapshots that ceased to be current before the limit and that nothing holds."""
+    """Return the snapshots that were superseded before the limit and that no tag or branch holds."""
     units = _units(table)
     superseded = _superseded_ms(table)
     limit = int(policy.snapshot_limit.timestamp() * 1000)
@@ -141,7 +142,7 @@ def _to_expire(table: IcebergTable, policy: Policy) -> set[int]:
 
 
 def _units(table: IcebergTable) -> list[list[int]]:
-    """Return the snapshots, oldest first, the two halves of a replacement together."""
+    """Return the snapshots, oldest first, with the two halves of a replacement grouped."""
     units: list[list[int]] = [[]]
     for snapshot in sorted(table.metadata.snapshots, key=lambda s: s.sequence_number or 0):
         units[-1].append(snapshot.snapshot_id)
@@ -151,9 +152,9 @@ def _units(table: IcebergTable) -> list[list[int]]:
 
 
 def _superseded_ms(table: IcebergTable) -> dict[int, int]:
-    """Return when each snapshot ceased to be current.
+    """Return when each snapshot was superseded, in milliseconds since 1970.
 
-    A clock that was set back does not make a snapshot older than the latest time seen until then.
+    The times never decrease, so a clock that was set back does not make a snapshot look older.
     """
     log = table.metadata.snapshot_log
     found: dict[int, int] = {}
@@ -167,7 +168,7 @@ def _superseded_ms(table: IcebergTable) -> dict[int, int]:
 
 
 def _expire(warehouse: Warehouse, name: str, policy: Policy) -> None:
-    """Expire; what the snapshots say of the quarters that they wrote is kept as properties of the table."""
+    """Expire old snapshots; keep their records of the quarters they wrote as table properties."""
     table = warehouse.table(name)
     expired = _to_expire(table, policy)
     heads = [s for ref in table.metadata.refs.values() if (s := table.snapshot_by_id(ref.snapshot_id))]
@@ -187,7 +188,7 @@ def _expire(warehouse: Warehouse, name: str, policy: Policy) -> None:
 
 
 def _referenced(table: IcebergTable, name: str, live: set[int]) -> set[str]:
-    """Return the paths of all files that the table's metadata and these snapshots of it name."""
+    """Return the paths of all files that the table's metadata and these snapshots refer to."""
     metadata = table.metadata
     uris = {table.metadata_location, *(e.metadata_file for e in metadata.metadata_log)}
     uris |= {s.statistics_path for s in [*metadata.statistics, *metadata.partition_statistics]}
@@ -205,12 +206,12 @@ def _referenced(table: IcebergTable, name: str, live: set[int]) -> set[str]:
 
 
 def _path(uri: str) -> str:
-    """Return a URI's path as the warehouse's file system has it: on S3 with the bucket."""
+    """Return a URI's path in the warehouse's file system; on S3 it starts with the bucket."""
     return uri.removeprefix("file://").removeprefix("s3://").removeprefix("s3a://")
 
 
 def _sweep(warehouse: Warehouse, folder: str, *, depth: int, policy: Policy) -> Kept:
-    """Remove the folders at a depth under `folder` in which nothing has been touched for the grace period."""
+    """Remove the folders at a depth under `folder` in which no file was modified within the grace period."""
     filesystem, root = warehouse.filesystem()
     groups: dict[str, list[_File]] = {}
     for file in _files(warehouse, folder):

@@ -1,7 +1,7 @@
 """Damaged files: an error that names the file and what to do.
 
-What belongs here: finding out which file of a table is gone, cut short or unreadable, after a read has failed.
-Data files are mended by materializing the quarter again; metadata by `repair.restore`.
+What belongs here: finding out which file of a table is missing, truncated or unreadable after a read has failed.
+To repair data files, materialize the quarter again; to repair metadata, call `repair.restore`.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def reporting_damaged_metadata(location: Location, name: str) -> Iterator[None]:
-    """Turn the failure to load a table into a WarehouseError that names the file and the way back."""
+    """Turn the failure to load a table into a WarehouseError that names the file and how to recover."""
     from pyiceberg.exceptions import ValidationError  # noqa: PLC0415
 
     try:
         yield
     except FileNotFoundError as error:
         raise WarehouseError(
-            f"{name}: its metadata file is gone ({_reason(error)}); {_way_back(name)}"
+            f"{name}: its metadata file is missing ({_reason(error)}); {_way_back(name)}"
         ) from error
     except (ValidationError, UnicodeDecodeError) as error:
-        broken = next((f for f in metadata_files(location, name) if state(location, f) is None), "of it")
+        broken = next((f for f in metadata_files(location, name) if state(location, f) is None), "(unknown)")
         raise WarehouseError(
             f"{name}: metadata file {broken} cannot be read ({_reason(error)}); {_way_back(name)}"
         ) from error
@@ -85,9 +85,9 @@ def _damaged_data(scan: DataScan) -> str | None:
         path, expected = task.file.file_path, task.file.file_size_in_bytes
         source = scan.io.new_input(path)
         if not source.exists():
-            return f"data file {path} is gone"
+            return f"data file {path} is missing"
         if len(source) != expected:
-            return f"data file {path} has {len(source)} bytes where {expected} were written"
+            return f"data file {path} has {len(source)} bytes, but {expected} were written"
 
         def read(path: str = path) -> None:
             with scan.io.new_input(path).open() as stream:
@@ -102,7 +102,7 @@ def _damaged_data(scan: DataScan) -> str | None:
 def _failure(kind: str, path: str, read: Callable[[], object]) -> str | None:
     try:
         read()
-    except Exception as error:  # noqa: BLE001 - whatever a broken file makes its reader raise
+    except Exception as error:  # noqa: BLE001 - a broken file can make its reader raise anything
         return f"{kind} {path} cannot be read ({_reason(error)})"
     return None
 
@@ -114,13 +114,13 @@ def _reason(error: Exception) -> str:
 
 def _way_back(name: str) -> str:
     return (
-        f"put it back from a backup, or run `ftm restore {name}` and materialize the quarters again that were "
+        f"restore it from a backup, or run `ftm restore {name}` and materialize again the quarters that were "
         "committed since"
     )
 
 
 def state(location: Location, metadata_file: str) -> IcebergTable | None:
-    """Return the table as a metadata file has it; None where that cannot be read."""
+    """Return the table as a metadata file describes it; None if the file cannot be read."""
     from pyiceberg.table import StaticTable  # noqa: PLC0415
 
     with contextlib.suppress(Exception):
@@ -129,7 +129,7 @@ def state(location: Location, metadata_file: str) -> IcebergTable | None:
 
 
 def can_be_read(table: IcebergTable) -> bool:
-    """Tell whether all manifests of the current snapshot can be read."""
+    """Return whether all manifests of the current snapshot can be read."""
     snapshot = table.current_snapshot()
     return snapshot is None or damaged_metadata(snapshot, table.io) is None
 

@@ -1,4 +1,4 @@
-"""The data files of a table: Parquet, written in order at constant memory, hashed on the way."""
+"""The data files of a table: Parquet, written in order and in constant memory, hashed while writing."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TARGET_FILE_BYTES = 512 * 1024 * 1024
 """A data file is closed when it reaches this size: two or three files hold a full quarter."""
 
 ROW_GROUP_ROWS = 65_536
-"""Rows per Parquet row group: about 80 firms of sentences, so that reading a chunk skips the others."""
+"""Rows per Parquet row group: the sentences of about 80 firms, so that reading a chunk skips other firms."""
 
 
 class DataFiles:
-    """The data files of one replacement: rolled over by size, hashed as they are written."""
+    """The data files of one replacement: split by size, hashed as they are written."""
 
     def __init__(self, filesystem: pafs.FileSystem, folder: str, contract: Table) -> None:
         self._fs, self._folder, self._contract = filesystem, folder, contract
@@ -35,7 +35,7 @@ class DataFiles:
         filesystem.create_dir(folder, recursive=True)
 
     def write(self, rows: pa.Table) -> None:
-        """Append rows of the contract's types; a file that has reached its size is closed."""
+        """Append rows that match the contract; close a file that has reached its target size."""
         if not rows.num_rows:
             return
         if self._writer is None:
@@ -47,13 +47,13 @@ class DataFiles:
             self._close_file()
 
     def close(self) -> tuple[list[str], int, str]:
-        """Close the last file; return the paths of all, their rows and the fingerprint of those."""
+        """Close the last file; return all paths, the row count and the fingerprint of the rows."""
         self._close_file()
         return self._paths, self._fingerprint.rows, self._fingerprint.value()
 
     def discard(self) -> None:
-        """Remove what was written: nothing refers to it."""
-        with contextlib.suppress(OSError):  # a full disk has no room for the end of a file either
+        """Remove the files that were written; nothing refers to them."""
+        with contextlib.suppress(OSError):  # on a full disk, closing a file fails too
             self._close_file()
         for path in self._paths:
             with contextlib.suppress(FileNotFoundError):

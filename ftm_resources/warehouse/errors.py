@@ -1,18 +1,18 @@
-"""What the warehouse raises and warns with."""
+"""Exceptions and warnings of the warehouse."""
 
 from __future__ import annotations
 
 
 class WarehouseError(OSError):
-    """The warehouse cannot do what was asked; the message says what to do about it.
+    """The warehouse cannot do what was asked; the message says how to fix it.
 
-    An OSError, for a chunked step ends on those: the storage failed, not the firm that was being read.
+    An OSError, because a chunked step stops on OSErrors: the storage failed, not the firm being processed.
     """
 
 
 class NoWarehouseError(WarehouseError):
-    """Nothing was ever written where a warehouse was to be read."""
+    """There is no warehouse at the location to be read."""
 
 
 class MixedGenerationsWarning(UserWarning):
-    """Tables of a quarter were not made from each other; the message says which, and what to materialize."""
+    """Some tables of a quarter were made from outdated rows of others; the message says which to materialize."""

@@ -1,4 +1,4 @@
-"""Content fingerprints: whether two tables hold the same rows, whatever their files and order."""
+"""Content fingerprints: they tell whether two tables hold the same rows, regardless of files and order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class Fingerprint:
-    """The order-independent fingerprint of a table's rows, fed batch by batch.
+    """An order-independent fingerprint of a table's rows, computed batch by batch.
 
-    The number of rows and the sum, modulo 2^128, of DuckDB's 64-bit hash of each row as a struct of the
-    contract's columns; columns that are measurements of the run (seconds) stay out. Anyone can compute it:
+    It is the row count and the sum, modulo 2^128, of DuckDB's 64-bit hash of each row as a struct of the
+    contract's columns. Measurements of the run, such as seconds, are excluded. To compute it in DuckDB:
     `SELECT count(*), sum(hash({'a': a, 'b': b})::HUGEINT) FROM t`.
     """
 
@@ -39,7 +39,7 @@ class Fingerprint:
         self.rows += batch.num_rows
 
     def value(self) -> str:
-        """Return rows and sum as text; equal for equal sets of rows."""
+        """Return the row count and the sum as text; tables with the same rows give the same text."""
         return f"{self.rows}-{self._sum:032x}"
 
 

@@ -1,4 +1,4 @@
-"""A full disk: one error for every way in which the libraries beneath say so."""
+"""Full disks: one error for all the ways in which the underlying libraries report them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SQLITE_FULL = "database or disk is full"
 
 @contextlib.contextmanager
 def reporting_full_disk(root: str, what: str) -> Iterator[None]:
-    """Turn an error for want of space into a WarehouseError that says where, and what becomes of `what`."""
+    """Turn an out-of-space error while writing `what` into a WarehouseError that says where, and what to do."""
     try:
         yield
     except Exception as error:
@@ -26,8 +26,8 @@ def reporting_full_disk(root: str, what: str) -> Iterator[None]:
             raise
         free = shutil.disk_usage(root).free / 2**20
         raise WarehouseError(
-            f"{what}: no space is left for it under {root} ({free:,.0f} MiB free, or a quota is used up). What was "
-            "there before is unchanged. Make space (`ftm cleanup` removes what nothing needs) and materialize "
+            f"{what}: no space left under {root} ({free:,.0f} MiB free, or a quota is exhausted). Existing data is "
+            "unchanged. Free some space (`ftm cleanup` removes files that are no longer needed) and materialize "
             "again: finished parts are kept."
         ) from error
 

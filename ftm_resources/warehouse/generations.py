@@ -1,8 +1,8 @@
-"""Generations: whether the tables of a quarter were made from each other, and what to materialize where not.
+"""Generations: whether the tables of a quarter were made from each other, and if not, what to materialize.
 
-What belongs here: comparing what the writes of one quarter say of themselves; nothing here opens a table. Each
-write names the content of its inputs, and the tables that its step wrote with it. A quarter is of one
-generation where every input is there with that content and every such sibling was written by the same run.
+What belongs here: comparing the provenance of one quarter's writes; nothing here opens a table. Each write
+records the fingerprints of its inputs and the tables that its step wrote together, its siblings. A quarter is of
+one generation if every input still has the recorded fingerprint and the same run wrote all siblings.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A table that was not made from what stands beside it."""
+    """A table that was not made from the present rows of another."""
 
     table: str
     source: str
     what: str
-    """In words, after the table's name."""
+    """Description, to follow the table's name."""
 
     def __str__(self) -> str:
         return f"{self.table} {self.what}"
 
 
 def mixtures(of: Iterable[str], present: Present) -> list[Mixture]:
-    """Return where these tables, or what they were made from, directly or not, do not belong together.
+    """Return the mismatches among these tables and their direct and indirect inputs.
 
-    `present` returns the write of a table's quarter that is looked at, None where it holds none.
+    `present` maps a table's name to the write of the quarter to consider; None if the table does not hold it.
     """
     found: dict[frozenset[str], Mixture] = {}
     for name in upstream(of, present):
@@ -47,9 +47,9 @@ def mixtures(of: Iterable[str], present: Present) -> list[Mixture]:
         for source, content in write.inputs.items():
             there = present(source)
             if there is None:
-                what = f"was made from {source}, which is not there any more"
+                what = f"was made from {source}, which no longer exists"
             elif there.content != content:
-                what = f"was made from other {source} than these"
+                what = f"was made from other rows of {source}"
             else:
                 continue
             found[frozenset({name, source})] = Mixture(name, source, what)
@@ -63,7 +63,7 @@ def mixtures(of: Iterable[str], present: Present) -> list[Mixture]:
 
 
 def upstream(of: Iterable[str], present: Present) -> list[str]:
-    """Return these tables, what they were made from, directly or not, and what was written together with it."""
+    """Return these tables, their direct and indirect inputs, and all their siblings, in catalogue order."""
     seen: dict[str, None] = {}
     waiting = list(of)
     while waiting:
@@ -77,11 +77,11 @@ def upstream(of: Iterable[str], present: Present) -> list[str]:
 def to_materialize(
     found: Sequence[Mixture], of: Iterable[str], present: Present, *, readers: Iterable[str] = ()
 ) -> list[str]:
-    """Return what to materialize, in order, so that these tables are of one generation again.
+    """Return the tables to materialize, in order, to bring these back to one generation.
 
-    That is what was made from other rows, what is gone, and what was made from any of it. Of tables that one
-    step writes, those are named that others of these, or `readers`, wait for if all are selected at once; the
-    first where none is.
+    These are tables made from other rows, missing inputs, and everything downstream of either. Of the tables that
+    one step writes together, only those are listed that other listed tables or `readers` depend on; if there are
+    none, the first.
     """
     names = upstream(of, present)
     writes = {n: w for n in names if (w := present(n)) is not None}
@@ -103,10 +103,10 @@ def to_materialize(
 def last_sound(histories: Mapping[str, Sequence[Write]]) -> dict[str, Write] | None:
     """Return the newest state of a quarter in which all its tables are of one generation; None if there is none.
 
-    `histories` are the writes of each table, oldest first. A state that lacks a table which is there now is not
-    a whole one, and does not count.
+    `histories` holds the writes of each table, oldest first. A state without a table that exists now is
+    incomplete and does not count.
     """
-    # Writers' clocks may differ: within a table the order of commits counts, whatever the clock says.
+    # Writers' clocks may differ, so within a table the order of commits counts, not the clock.
     replacements = sorted(
         (at, name, i)
         for name, writes in histories.items()

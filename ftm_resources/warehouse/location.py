@@ -1,6 +1,6 @@
-"""Where a warehouse is: its root, its file system, its locks, and what lies near a root that holds none.
+"""Where a warehouse is: its root, file system and locks, and other warehouses near a root that holds none.
 
-What belongs here: paths and URIs. Nothing here knows a table, and nothing but `lock` creates anything.
+What belongs here: paths and URIs. Nothing here knows about tables, and only `lock` creates anything.
 """
 
 from __future__ import annotations
@@ -21,52 +21,52 @@ if TYPE_CHECKING:
     from pyarrow import fs as pafs
 
 CATALOG_FILE = "catalog.db"
-"""What makes a folder a warehouse: the SQLite catalog of its tables."""
+"""The SQLite catalog of the tables; it makes a folder a warehouse."""
 
 LOCKS = ".locks"
-"""The folder of the writers' locks."""
+"""Folder of the writers' locks."""
 
 MAX_NEAR = 5
-"""Warehouses that an error lists beside the one that is not there."""
+"""Nearby warehouses that an error lists at most."""
 
 _S3 = ("s3", "s3a")
 
 
 @dataclass(frozen=True)
 class Location:
-    """The root of a warehouse: an absolute folder or `s3://bucket/prefix`, without a slash at the end."""
+    """The root of a warehouse: an absolute folder or `s3://bucket/prefix`, without a trailing slash."""
 
     root: str
 
     @classmethod
     def of(cls, path: str) -> Self:
-        """Return the location of a path as people write it, `~` and relative ones included.
+        """Return the location for a path as users write it; it may be relative or start with `~`.
 
-        Raises WarehouseError where it has a scheme other than `s3`, or a character that the libraries beneath
-        would take for something else.
+        Raises WarehouseError if it has a scheme other than `s3`, or a character that the underlying libraries
+        would misread.
         """
         scheme = urlparse(path).scheme
         if scheme in _S3:
             return cls(path.rstrip("/"))
         if "://" in path:
             raise WarehouseError(
-                f"a warehouse cannot be at {path!r}: FTM_WAREHOUSE is a folder or s3://bucket/prefix"
+                f"a warehouse cannot be at {path!r}: FTM_WAREHOUSE must be a folder or s3://bucket/prefix"
             )
         if found := sorted({"#", "?"} & set(path)):
             raise WarehouseError(
-                f"a warehouse cannot be at {path!r}: {' and '.join(found)} in a path would be taken for a part of "
-                "a URI. Choose another folder"
+                f"a warehouse cannot be at {path!r}: {' and '.join(found)} in a path would be read as part of a "
+                "URI. Choose another folder"
             )
         return cls(str(Path(path).expanduser().resolve()))
 
     @property
     def is_s3(self) -> bool:
-        """Whether it is on S3, with the Glue catalog; else it is a folder, with a SQLite catalog in it."""
+        """Whether it is on S3 with the Glue catalog; otherwise it is a folder with a SQLite catalog."""
         return urlparse(self.root).scheme in _S3
 
     @property
     def uri(self) -> str:
-        """The root as PyIceberg has it: a URI without escapes, which it would not undo."""
+        """The root as PyIceberg expects it: a URI without escapes, which PyIceberg would not decode."""
         return self.root if self.is_s3 else f"file://{self.root}"
 
     def uri_of(self, path: str) -> str:
@@ -75,7 +75,7 @@ class Location:
 
     @property
     def file_options(self) -> dict[str, str]:
-        """What PyIceberg's file access must be told: unlike AWS clients, it reads no endpoint by itself."""
+        """Options for PyIceberg's file access: unlike AWS clients, it does not look up the endpoint itself."""
         now = settings.current()
         endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url
         return {"s3.endpoint": endpoint} if endpoint and self.is_s3 else {}
@@ -93,8 +93,8 @@ class Location:
     def lock(self, what: str) -> Iterator[None]:
         """Serialise writers on one machine; the system releases the lock of a process that dies.
 
-        For writers only: it creates the warehouse's folder. On S3 the Glue catalog's optimistic commit, with
-        its retries, does this alone.
+        For writers only, as it creates the warehouse's folder. It does nothing on S3, where the Glue catalog's
+        optimistic commits and their retries suffice.
         """
         if self.is_s3:
             yield
@@ -108,10 +108,10 @@ class Location:
 
 
 def near(root: str) -> list[str]:
-    """Return the folders with a warehouse near a folder that holds none, the most alike first.
+    """Return the warehouses near a folder that holds none, those with the most similar path first.
 
-    Looked at are the folder's own subfolders, the nearest folder above that exists, what lies beside, and what
-    lies where the root would if the first part that does not exist had another name.
+    Searches the folder's subfolders, its nearest existing parent, that parent's subfolders, and in each of those
+    the place where the root would be if the first missing part of its path were spelled differently.
     """
     wanted = Path(root)
     above = next(p for p in wanted.parents if p.is_dir())
@@ -126,7 +126,7 @@ def near(root: str) -> list[str]:
 def _folders(folder: Path) -> list[Path]:
     try:
         return [p for p in folder.iterdir() if p.is_dir()]
-    except OSError:  # not there, or not for us to read
+    except OSError:  # missing, or not readable
         return []
 
 

@@ -1,8 +1,8 @@
-"""The parts that a chunked asset flushes on its way to a commit.
+"""Parts: the intermediate results that a chunked asset saves before it commits.
 
-A part holds the rows of a group of firms, one Parquet file per table and a marker, written last, that
-names the files with their rows and SHA-256. A part without a valid marker does not exist: a killed step
-leaves nothing that counts, and what is corrupt is ignored, counted and computed again.
+A part holds the rows of a group of firms: one Parquet file per table, and a marker, written last, that lists
+the files with their row counts and SHA-256. A part without a valid marker is ignored, so a killed step leaves
+nothing half-finished; corrupt parts are counted and computed again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.warehouse import Warehouse
 
 FOLDER = "staging"
-"""The folder of all parts."""
+"""Folder that holds all parts."""
 
 
 def digest(value: Any) -> str:
@@ -37,26 +37,26 @@ def digest(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """A finished part: what its marker says."""
+    """A finished part, as its marker describes it."""
 
     firms: tuple[str, ...]
     files: dict[str, dict[str, Any]]
     """Table → path, rows, sha256."""
     failures: dict[str, str]
-    """Firm → reason, of the firms that raised."""
+    """Firm → reason, for firms that raised an error."""
     seconds: float
 
 
 @dataclass
 class PlanParts:
-    """The parts of one (asset, quarter, plan); a plan with other inputs, code or config has its own folder."""
+    """The parts of one (asset, quarter, plan); a plan with different inputs, code or config has its own folder."""
 
     warehouse: Warehouse
     asset: str
     quarter: str
     plan_id: str
     ignored: int = field(default=0, init=False)
-    """Parts found half-written or corrupt, and ignored."""
+    """Number of parts ignored because they were incomplete or corrupt."""
 
     def __post_init__(self) -> None:
         self._fs, root = self.warehouse.filesystem()
@@ -64,7 +64,7 @@ class PlanParts:
         self._folder = f"{self._quarter_folder}/{self.plan_id}"
 
     def claim(self) -> None:
-        """Mark the plan's parts as in use now: maintenance leaves them alone for its grace period."""
+        """Mark the plan's parts as in use, so that maintenance keeps them for its grace period."""
         self._fs.create_dir(self._folder, recursive=True)
         with self._fs.open_output_stream(f"{self._folder}/in-use"):
             pass
@@ -76,7 +76,7 @@ class PlanParts:
         failures: Mapping[str, str],
         seconds: float,
     ) -> Part:
-        """Write the part of a group of firms; it counts once this returns."""
+        """Write the part of a group of firms; it is complete once this returns."""
         name = digest(list(firms))
         files = {}
         self._fs.create_dir(self._folder, recursive=True)
@@ -93,7 +93,7 @@ class PlanParts:
         return part
 
     def find(self, firms: Sequence[str]) -> Part | None:
-        """Return the finished part of this group of firms, if there is one; a broken one is counted."""
+        """Return the finished part of this group of firms, or None; a broken part is counted in `ignored`."""
         marker = self._marker(firms)
         if self._fs.get_file_info(marker).type != pafs.FileType.File:
             return None
@@ -111,7 +111,7 @@ class PlanParts:
         return part
 
     def read(self, part: Part, table: str) -> pa.Table:
-        """Return a part's rows of one table; OSError if its file is gone or is not what was written."""
+        """Return one table's rows from a part; OSError if its file is missing or corrupt."""
         file = part.files[table]
         content = self._get(file["path"])
         if hashlib.sha256(content).hexdigest() != file["sha256"]:
@@ -123,7 +123,7 @@ class PlanParts:
         return (self.read(part, table) for part in parts if table in part.files)
 
     def clear(self) -> None:
-        """Remove the parts of the quarter, those of abandoned plans included."""
+        """Remove all parts of the quarter, including those of abandoned plans."""
         if self._fs.get_file_info(self._quarter_folder).type == pafs.FileType.Directory:
             self._fs.delete_dir(self._quarter_folder)
 
@@ -131,9 +131,9 @@ class PlanParts:
         return f"{self._folder}/{digest(list(firms))}.json"
 
     def _put(self, path: str, content: bytes) -> None:
-        """Write a file whole: on disk under a temporary name, renamed; on S3 an object appears at its end."""
+        """Write a file atomically: on disk by renaming a temporary file; on S3 objects appear only when complete."""
         if isinstance(self._fs, pafs.LocalFileSystem):
-            # A name of its own: a run thought dead may be writing the same part.
+            # A unique name: a run presumed dead may still be writing the same part.
             temporary = f"{path}.{uuid.uuid4().hex}.tmp"
             try:
                 with reporting_full_disk(self.warehouse.root, f"{self.asset} {self.quarter}"):

@@ -1,7 +1,7 @@
-"""One look at the warehouse: each table as it was when first asked for, whatever is committed meanwhile.
+"""A fixed view of the warehouse: each table as it was first loaded, regardless of later commits.
 
-What belongs here: what is decided on tables that are held still: whether a quarter's are of one generation, and
-which snapshots show the last whole one.
+What belongs here: questions that need several tables at fixed states, such as whether a quarter's tables are of
+one generation, and which snapshots hold the last complete one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Pinned:
-    """The tables of a warehouse, each loaded once. Raises WarehouseError where there is no warehouse."""
+    """The tables of a warehouse, each loaded once. Raises WarehouseError if there is no warehouse."""
 
     tables: Tables
     _loaded: dict[str, IcebergTable | None] = field(default_factory=dict, init=False)
@@ -32,10 +32,10 @@ class Pinned:
     def __post_init__(self) -> None:
         self.tables.require_any()
         self.names = self.tables.names()
-        """The tables that exist, in the order of the catalogue."""
+        """Existing tables, in catalogue order."""
 
     def table(self, name: str) -> IcebergTable | None:
-        """Return a table as it was when first asked for; None where nothing was ever written to it."""
+        """Return a table as it was first loaded; None if it was never written."""
         if name not in self._loaded:
             self._loaded[name] = self.tables.load(name) if name in self.names else None
         return self._loaded[name]
@@ -48,7 +48,7 @@ class Pinned:
         return self._writes[name]
 
     def present(self, quarter: str) -> Present:
-        """Return the function from a table to the write of the quarter that it holds."""
+        """Return a function that maps a table's name to its current write of the quarter, or None."""
 
         def newest(name: str) -> Write | None:
             held = self.writes(name).get(quarter)
@@ -57,26 +57,26 @@ class Pinned:
         return newest
 
     def quarters(self, names: Iterable[str] | None = None) -> list[str]:
-        """Return the quarters that any of these tables holds (default: of all), sorted."""
+        """Return the quarters that any of these tables holds (default: all tables), sorted."""
         return sorted({q for n in (self.names if names is None else names) for q in self.writes(n)})
 
     def mixtures(self, quarter: str, of: Iterable[str]) -> list[Mixture]:
-        """Return where these tables of a quarter, or what they were made from, do not belong together."""
+        """Return the mismatches among these tables of a quarter and their inputs."""
         return generations.mixtures(of, self.present(quarter))
 
     def to_materialize(
         self, quarter: str, of: Sequence[str], found: Sequence[Mixture], *, readers: Iterable[str] = ()
     ) -> list[str]:
-        """Return what to materialize, in order, so that these tables are of one generation again."""
+        """Return the tables to materialize, in order, to bring these back to one generation."""
         return generations.to_materialize(found, of, self.present(quarter), readers=readers)
 
     def last_sound(self, quarter: str, of: Sequence[str]) -> dict[str, Write] | None:
-        """Return the newest whole generation of a quarter of these tables and what they were made from."""
+        """Return the newest complete generation of these tables and their inputs; None if there is none."""
         names = generations.upstream(of, self.present(quarter))
         return generations.last_sound({n: self.writes(n)[quarter] for n in names})
 
     def is_as(self, other: Pinned) -> bool:
-        """Tell whether two looks saw the same states of the tables that both have loaded."""
+        """Return whether both views hold the same state of every loaded table."""
         return self._states() == other._states()
 
     def _states(self) -> dict[str, str]:

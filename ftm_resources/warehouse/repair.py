@@ -1,6 +1,6 @@
-"""The way back from damage: restoring metadata, and holding stored rows against what was written.
+"""Recovery from damage: restoring metadata, and comparing stored rows with what was written.
 
-What belongs here: what a person starts. Finding out which file is damaged is in `damage`.
+What belongs here: operations that a user starts. Finding out which file is damaged is in `damage`.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Restored:
-    """What `restore` did."""
+    """The result of `restore`."""
 
     metadata_file: str
-    """What the table is read from now."""
+    """The metadata file that the table now uses."""
     went_back: bool
-    """False where nothing was damaged."""
+    """False if nothing was damaged."""
     committed_at: datetime | None
-    """Time of the state's last commit; None for a table without rows."""
+    """Time of the state's last commit; None if nothing was ever committed."""
 
 
 def restore(warehouse: Warehouse, name: str) -> Restored:
-    """Go back to the newest state of a table whose metadata can be read; data files are left as they are.
+    """Roll a table back to the newest state whose metadata can be read; data files are not touched.
 
-    Does nothing where the present state can be read. Raises WarehouseError where no state can.
+    Does nothing if the current state can be read. Raises WarehouseError if no state can be read.
     """
     from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
 
@@ -67,10 +67,10 @@ def restore(warehouse: Warehouse, name: str) -> Restored:
 
 
 def verify(warehouse: Warehouse, quarter: str) -> tuple[int, list[str]]:
-    """Read a quarter of every table and hold its rows against the fingerprint taken when they were written.
+    """Read a quarter of every table and compare its rows with the fingerprint taken when they were written.
 
-    Returns how many tables hold the quarter, and what is wrong with which: rows that are not those written, files
-    that are damaged, tables that were not made from each other. Raises WarehouseError if none holds the quarter.
+    Returns how many tables hold the quarter, and a list of problems: changed rows, damaged files, tables of mixed
+    generations. Raises WarehouseError if no table holds the quarter.
     """
     from pyiceberg.expressions import EqualTo  # noqa: PLC0415
 
@@ -95,8 +95,8 @@ def verify(warehouse: Warehouse, quarter: str) -> tuple[int, list[str]]:
         else:
             if rows.value() != write.content:
                 problems.append(
-                    f"{name} {quarter}: its rows are not those that were written; materialize {name} for {quarter} "
-                    "again"
+                    f"{name} {quarter}: its rows have changed since they were written; materialize {name} for "
+                    f"{quarter} again"
                 )
     if not sound and not problems:
         raise warehouse.no_such_quarter(quarter)

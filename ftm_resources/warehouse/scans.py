@@ -1,6 +1,6 @@
-"""Scans of one loaded table: which of its files and rows are of a quarter.
+"""Scans of one loaded table: which of its files and rows belong to a quarter.
 
-What belongs here: what is asked of PyIceberg to read, in one place.
+What belongs here: all reading through PyIceberg.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
 NEVER_WRITTEN = "empty"
-"""Content of a quarter that no write made; one that was written without rows has a fingerprint."""
+"""Content of a quarter that was never written; one that was written without rows has a fingerprint."""
 
 
 def schema_of(contract: Table, columns: Sequence[str] | None) -> pa.Schema:
-    """Return the Arrow schema of some columns of a table; of all where none are given."""
+    """Return the Arrow schema of some columns of a table (default: all)."""
     wanted = tuple(columns) if columns else tuple(c.name for c in contract.columns)
     return pa.schema([contract.arrow_schema.field(c) for c in wanted])
 
@@ -43,12 +43,12 @@ def where(quarter: str, firms: Sequence[str] | None = None) -> BooleanExpression
 
 
 def is_held(table: IcebergTable, quarter: str) -> bool:
-    """Tell whether anything wrote the quarter, be it without rows."""
+    """Return whether the quarter was ever written, even without rows."""
     return writer_of(table, table.current_snapshot(), quarter) is not None or has_rows(table, quarter)
 
 
 def has_rows(table: IcebergTable, quarter: str) -> bool:
-    """Tell whether the table holds rows of the quarter now."""
+    """Return whether the table holds rows of the quarter now."""
     if table.current_snapshot() is None:
         return False
     scan = table.scan(row_filter=where(quarter))
@@ -65,13 +65,13 @@ def files_of(table: IcebergTable, name: str, quarter: str | None, snapshot_id: i
 
 
 def content_of(table: IcebergTable, snapshot: Snapshot, quarter: str) -> str:
-    """Return the fingerprint of a quarter's rows at a snapshot, the current one of the table."""
+    """Return the fingerprint of a quarter's rows at the table's current snapshot."""
     writer = writer_of(table, snapshot, quarter)
     if writer is not None:
         return writer.content
     if not has_rows(table, quarter):
         return NEVER_WRITTEN
-    # Written by other means: the names of its files identify it.
+    # Another program wrote it: the names of its files identify it.
     scan = table.scan(row_filter=where(quarter), snapshot_id=snapshot.snapshot_id)
     names = sorted(os.path.basename(task.file.file_path) for task in scan.plan_files())  # noqa: PTH119 - URIs
     return "files:" + uuid.uuid5(uuid.NAMESPACE_URL, "|".join(names)).hex

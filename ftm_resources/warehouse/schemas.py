@@ -1,4 +1,4 @@
-"""A contract as Iceberg has it."""
+"""Table contracts as Iceberg schemas."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def iceberg_schema(contract: Table) -> Schema:
-    """Return a contract's Iceberg schema, with field ids by position and the documentation of each column."""
-    from pyiceberg.schema import Schema  # noqa: PLC0415 - reading a table by DuckDB needs none
+    """Return a contract's Iceberg schema, with field ids by position and each column's documentation."""
+    from pyiceberg.schema import Schema  # noqa: PLC0415 - reading with DuckDB does not need it
     from pyiceberg.types import (  # noqa: PLC0415
         BooleanType,
         DateType,

@@ -1,7 +1,7 @@
-"""Which snapshots a connection shows: one generation of each quarter, however many writers are at work.
+"""Which snapshots a connection shows: one generation of each quarter, even while writers are active.
 
-What belongs here: looking again where a step is between its commits, and falling back on the last whole
-generation where tables do not belong together.
+What belongs here: retrying while a step is between its commits, and falling back to the last complete generation
+if a quarter's tables are of mixed generations.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.pinned import Pinned
 
 LOOKS = 3
-"""How often a connection looks again while a quarter is mixed and moving."""
+"""How often a connection retries while a quarter is mixed and still changing."""
 
 _USER = 4
-"""Frames from the warning to the caller of `connect`."""
+"""Stack frames from the warning to the caller of `connect`."""
 
 
 def files_shown(
     pin: Callable[[], Pinned], pinned: Pinned, quarter: str | None, names: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Return the data files of each table that are of one generation with the others, sorted.
+    """Return each table's data files, sorted: one generation per quarter.
 
-    `pinned` is the first look, `pin` takes another. For each quarter that stays mixed there is one
-    MixedGenerationsWarning; its files are those of its last whole generation, or the newest where that is gone.
+    `pinned` is the first view of the warehouse; `pin` takes another. Each quarter that stays mixed causes one
+    MixedGenerationsWarning and shows its last complete generation, or its newest rows if none is left.
     """
     mixed = _mixed(pinned, quarter, names)
     for _ in range(LOOKS):
@@ -63,7 +63,7 @@ def _mixed(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[st
 def _shown_instead(
     pinned: Pinned, quarter: str, names: Sequence[str], found: Sequence[Mixture]
 ) -> dict[str, int]:
-    """Warn of a mixed quarter; return the snapshots of its last whole generation, none where that is gone."""
+    """Warn about a mixed quarter; return the snapshots of its last complete generation, or none if it is gone."""
     sound = pinned.last_sound(quarter, names)
     shown: dict[str, int] = {}
     for name, write in (sound or {}).items():
@@ -74,11 +74,13 @@ def _shown_instead(
     problems = "; ".join(map(str, found))
     if sound is not None and len(shown) == len(sound):
         of = max(write.at for write in sound.values()).isoformat(timespec="seconds")
-        showing = f"shown is its last whole generation, of {of}; connect(newest=True) shows the newest rows"
+        showing = (
+            f"views show its last complete generation, of {of}; connect(newest=True) shows the newest rows"
+        )
     else:
-        shown, showing = {}, "shown are the newest rows, for no whole generation of it is left"
+        shown, showing = {}, "views show its newest rows, as no complete generation is left"
     warnings.warn(
-        f"{quarter} is of mixed generations: {problems}. Materialize {', '.join(again)} of {quarter}; until then "
+        f"{quarter} is of mixed generations: {problems}. Materialize {', '.join(again)} for {quarter}; until then "
         f"{showing}.",
         MixedGenerationsWarning,
         stacklevel=_USER,
@@ -89,7 +91,7 @@ def _shown_instead(
 def _files(
     pinned: Pinned, name: str, quarter: str | None, instead: Mapping[str, Mapping[str, int]]
 ) -> list[str]:
-    """Return the data files of a table's current snapshot, of some quarters those of another snapshot, sorted."""
+    """Return a table's current data files, sorted; for quarters in `instead`, those of another snapshot."""
     table = pinned.table(name)
     if table is None or (snapshot := table.current_snapshot()) is None:
         return []

@@ -1,7 +1,7 @@
-"""The snapshots of a table: which one wrote a quarter, what it says of itself, what was there at a date or a tag.
+"""The snapshots of a table: which one wrote a quarter, its provenance, and the state at a date or tag.
 
-What belongs here: reading the history of one table that is loaded, and committing to it again where another
-commit came first. What a tag is, is here too; setting one on every table is in `tags`.
+What belongs here: reading the history of one loaded table, and retrying a commit after a conflict. Tags are
+defined here too; setting one on every table is in `tags`.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
 PREFIX = "ftm."
-"""Opens the snapshot properties that are ours."""
+"""Prefix of the snapshot properties that FTM sets."""
 
 ARCHIVE = "ftm.expired."
-"""Opens the table properties that keep what an expired snapshot said of the quarter it wrote."""
+"""Prefix of the table properties that keep an expired snapshot's record of the quarter it wrote."""
 
 COMMIT_ATTEMPTS = 20
-"""A tag or an expiry that meets another commit is tried again, as a write is."""
+"""Attempts to commit a tag or an expiry that conflicts with other commits."""
 
 _REF = re.compile(rf"(?P<quarter>{KEY})\.(?P<tag>.+)")
 
 AsOf = str | date | datetime
-"""A tag, or a moment: a date means its end, and what has no zone is UTC."""
+"""A tag or a point in time: a date means the end of that day, and no time zone means UTC."""
 
 
 @dataclass(frozen=True)
 class Write:
-    """A snapshot, live or expired, that wrote a quarter: what it says about itself."""
+    """A snapshot, live or expired, that wrote a quarter, and the properties recorded in it."""
 
     snapshot_id: int
     sequence_number: int
     timestamp_ms: int
     properties: dict[str, str]
-    """Without the prefix."""
+    """Names are without the prefix."""
 
     @property
     def content(self) -> str:
@@ -53,23 +53,23 @@ class Write:
 
     @property
     def run_id(self) -> str:
-        """The run that wrote; empty where it was none."""
+        """The run that wrote it; empty if it was not written by a run."""
         return self.properties.get("run_id", "")
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Table → fingerprint of the rows of this quarter that these were made from."""
+        """Input table → fingerprint of its rows for this quarter."""
         recorded = json.loads(self.properties.get("inputs", "{}"))
         return {table: made_from["content"] for table, made_from in recorded.items()}
 
     @property
     def together(self) -> tuple[str, ...]:
-        """All tables that the same step of the run wrote, this one included."""
+        """All tables that the same step of the run wrote, including this one."""
         return tuple(json.loads(self.properties.get("together", "[]")))
 
     @property
     def at(self) -> datetime:
-        """When it was committed, by the writer's clock."""
+        """Commit time, by the writer's clock."""
         return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)
 
     def provenance(self) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Tag:
 
 
 def quarter_key(text: str) -> str:
-    """Return the key of a quarter as people write it (see `quarters.parse`); WarehouseError if it is none."""
+    """Return the key of a quarter as users write it (see `quarters.parse`); WarehouseError if it is not a quarter."""
     try:
         return parse(text)
     except ValueError as error:
@@ -97,7 +97,7 @@ def quarter_key(text: str) -> str:
 
 
 def writer_of(table: IcebergTable, snapshot: Snapshot | None, quarter: str) -> Write | None:
-    """Return the newest write of the quarter that `snapshot` holds, also where its own snapshot has expired."""
+    """Return the newest write of the quarter that `snapshot` holds, even if its own snapshot has expired."""
     if snapshot is None:
         return None
     found = [w for w in _writes(table, snapshot) if w.properties["quarter"] == quarter]
@@ -111,7 +111,7 @@ def writers(table: IcebergTable, snapshot: Snapshot) -> dict[str, Write]:
 
 
 def writes(table: IcebergTable) -> dict[str, list[Write]]:
-    """Return all writes of each quarter that the current state was reached by, oldest first."""
+    """Return all writes of each quarter in the history of the current state, oldest first."""
     found: dict[str, list[Write]] = {}
     current = table.current_snapshot()
     halves = {s.snapshot_id for s in table.metadata.snapshots if is_half(s)}
@@ -122,7 +122,7 @@ def writes(table: IcebergTable) -> dict[str, list[Write]]:
 
 
 def snapshot_with(table: IcebergTable, write: Write) -> int | None:
-    """Return the newest snapshot that still holds the rows of a write of its quarter; None if all expired."""
+    """Return the newest snapshot that still holds the rows of a write; None if all have expired."""
     current = table.current_snapshot()
     if current is None:
         return None
@@ -153,14 +153,14 @@ def _write(snapshot: Snapshot) -> Write | None:
 
 
 def archived(write: Write) -> tuple[str, str]:
-    """Return the table property that keeps a write when its snapshot expires."""
+    """Return the table property (name, value) that keeps a write when its snapshot expires."""
     return f"{ARCHIVE}{write.snapshot_id}", json.dumps(write.__dict__, sort_keys=True)
 
 
 def is_half(snapshot: Snapshot) -> bool:
-    """Return whether the snapshot is the first half of a replacement: the quarter gone, not yet there again.
+    """Return whether the snapshot is the first half of a replacement: old rows deleted, new rows not yet added.
 
-    Both halves are committed at once, so nobody reads this one but by its id.
+    Both halves are committed at once, so this one can only be read by its id.
     """
     from pyiceberg.table.snapshots import Operation  # noqa: PLC0415
 
@@ -172,7 +172,7 @@ def is_half(snapshot: Snapshot) -> bool:
 
 
 def _chain(table: IcebergTable, snapshot: Snapshot) -> list[Snapshot]:
-    """Return the snapshot and its ancestors up to the first whose parent has expired, newest first."""
+    """Return the snapshot and its ancestors, newest first, up to the first whose parent has expired."""
     found: list[Snapshot] = []
     at: Snapshot | None = snapshot
     while at is not None:
@@ -183,13 +183,13 @@ def _chain(table: IcebergTable, snapshot: Snapshot) -> list[Snapshot]:
 
 
 def _ancestors(table: IcebergTable, snapshot: Snapshot) -> list[Snapshot]:
-    """Return the live ancestors of a snapshot and itself, oldest first, across gaps that expiry has left.
+    """Return a snapshot and its live ancestors, oldest first, across gaps left by expiry.
 
-    By sequence number, not by time: the clock of a writer may have been set back.
+    Ordered by sequence number, not by time: a writer's clock may have been set back.
     """
     chain = _chain(table, snapshot)
     oldest = min(_sequence(s) for s in chain)
-    # Above the end of the chain, what is not in it was rolled back; below, expiry has cut the links.
+    # Newer than the oldest of the chain but not in it: rolled back. Older: expiry has cut the link.
     below = [s for s in table.metadata.snapshots if _sequence(s) < oldest]
     return sorted([*chain, *below], key=_sequence)
 
@@ -199,9 +199,9 @@ def _sequence(snapshot: Snapshot) -> int:
 
 
 def snapshot_at(table: IcebergTable, name: str, moment: datetime) -> Snapshot | None:
-    """Return the snapshot that was current at a moment; None before the first.
+    """Return the snapshot that was current at a point in time; None before the first.
 
-    Raises WarehouseError where that state has expired.
+    Raises WarehouseError if that state has expired.
     """
     current = table.current_snapshot()
     if current is None:
@@ -216,7 +216,7 @@ def snapshot_at(table: IcebergTable, name: str, moment: datetime) -> Snapshot | 
         between = range(_sequence(found) + 1 if found else 1, _sequence(later))
         if not all(n in kept for n in between):
             raise WarehouseError(
-                f"{name}: its state at {moment.isoformat()} has expired; the next one that is kept is of "
+                f"{name}: its state at {moment.isoformat()} has expired; the next one that is kept is from "
                 f"{_when(later.timestamp_ms)}. Read that, or a tag (`ftm tags`)"
             )
     return found
@@ -225,7 +225,7 @@ def snapshot_at(table: IcebergTable, name: str, moment: datetime) -> Snapshot | 
 def selections(
     table: IcebergTable, name: str, quarter: str | None, as_of: AsOf | None
 ) -> list[tuple[str | None, int]]:
-    """Return what to read of a table: (quarter or None for all, snapshot); nothing where it had no rows."""
+    """Return what to read of a table: (quarter or None for all, snapshot); empty if it had no rows."""
     if as_of is None:
         snapshot = table.current_snapshot()
         return [(quarter, snapshot.snapshot_id)] if snapshot else []
@@ -238,7 +238,7 @@ def selections(
 
 
 def moment_of(as_of: AsOf) -> datetime | None:
-    """Return the moment that is meant, None if it is a tag; a date means its end, no zone means UTC."""
+    """Return the point in time, or None if it is a tag; a date means its end, no time zone means UTC."""
     if isinstance(as_of, str):
         try:
             as_of = date.fromisoformat(as_of) if len(as_of) == 10 else datetime.fromisoformat(as_of)
@@ -272,9 +272,9 @@ def require_tag(tables: Mapping[str, IcebergTable], quarter: str | None, as_of: 
 
 
 def commit_again(commit: Callable[[], None]) -> None:
-    """Commit, again where another commit came first; PyIceberg itself repeats only what adds snapshots.
+    """Commit, and retry on conflicts; PyIceberg itself retries only commits that add snapshots.
 
-    `commit` loads the table anew each time. Raises CommitFailedException after COMMIT_ATTEMPTS.
+    `commit` reloads the table each time. Raises CommitFailedException after COMMIT_ATTEMPTS.
     """
     from pyiceberg.exceptions import CommitFailedException  # noqa: PLC0415
 

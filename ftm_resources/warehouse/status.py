@@ -1,6 +1,6 @@
-"""What the warehouse holds, quarter by quarter: which tables, made when and from what, and whether they fit.
+"""What the warehouse holds, by quarter: which tables, when and from what they were made, whether they match.
 
-What belongs here: the answer to `ftm quarters`, from what the snapshots say; no row is read.
+What belongs here: what `ftm quarters` shows, taken from the snapshots; no rows are read.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QuarterStatus:
-    """What the warehouse holds of a quarter."""
+    """What the warehouse holds for a quarter."""
 
     quarter: str
     tables: Mapping[str, Write]
-    """Table → the write that it holds, in the order of the catalogue."""
+    """Table → its current write, in catalogue order."""
     mixtures: Sequence[Mixture]
-    """Where tables were not made from each other."""
+    """Tables that were not made from each other."""
     to_materialize: Sequence[str]
-    """What to materialize, in order, so that all that is there is of one generation again."""
+    """Tables to materialize, in order, to bring the quarter back to one generation."""
 
     @property
     def missing(self) -> list[str]:
-        """The tables that nothing has written for this quarter."""
+        """The tables that were never written for this quarter."""
         return [name for name in TABLES if name not in self.tables]
 
     @property
     def is_complete(self) -> bool:
-        """Whether every table is there, and all of one generation."""
+        """Whether all tables exist and are of one generation."""
         return not self.missing and not self.mixtures
 
     @property
@@ -48,7 +48,7 @@ class QuarterStatus:
 
     @property
     def source(self) -> dict[str, Any]:
-        """Where its calls come from: `name`, of files also `path` and `sha256`; empty where that is not known."""
+        """The source of its calls: `name`, and for files `path` and `sha256`; empty if unknown."""
         write = self.tables.get("transcripts")
         return {} if write is None else dict(write.provenance().get("source", {}))
 
@@ -59,9 +59,9 @@ class QuarterStatus:
 
 
 def status(warehouse: Warehouse) -> list[QuarterStatus]:
-    """Return what the warehouse holds of each quarter, in the order of time.
+    """Return what the warehouse holds for each quarter, in chronological order.
 
-    Raises WarehouseError where there is no warehouse, or the metadata of a table is damaged.
+    Raises WarehouseError if there is no warehouse or a table's metadata is damaged.
     """
     pinned = warehouse.pin()
     return [

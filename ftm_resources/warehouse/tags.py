@@ -1,7 +1,7 @@
-"""Tags: a state of a quarter, named and kept ("2023Q1 as the paper used it").
+"""Tags: named states of a quarter that never expire ("2023Q1 as the paper used it").
 
-What belongs here: setting and removing a tag on every table. It is an Iceberg tag named `2023Q1.paper-v1` on
-each, so that any engine can read it and none expires it.
+What belongs here: setting and removing a tag on every table. On each it is an Iceberg tag, such as
+`2023Q1.paper-v1`, so any engine can read it and none expires it.
 """
 
 from __future__ import annotations
@@ -25,29 +25,27 @@ _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 def tag(warehouse: Warehouse, quarter: str, name: str, *, replace: bool = False) -> Tag:
-    """Tag the current snapshot of every table for use with a quarter.
+    """Tag the current snapshot of every table for a quarter.
 
-    Raises WarehouseError where the name is not letters, digits, - _ or ., the quarter is in no table, or the
-    tag stands on other snapshots already and `replace` is not given.
+    Raises WarehouseError if the name has other characters than letters, digits, -, _ and ., if no table holds the
+    quarter, or if the tag already marks other snapshots and `replace` is false.
     """
     quarter = quarter_key(quarter)
     if not _TAG.fullmatch(name) or snapshots.moment_of(name) is not None:
         raise WarehouseError(
-            f"{name!r} cannot be a tag: letters, digits, -, _ and ., starting with a letter or digit, and "
-            "not a date"
+            f"{name!r} cannot be a tag: use letters, digits, -, _ and ., start with a letter or digit, and "
+            "do not use a date"
         )
     tables = warehouse.tables()
     if not any(writer_of(t, t.current_snapshot(), quarter) for t in tables.values()):
-        raise WarehouseError(
-            f"{quarter} is in no table of {warehouse.root}: materialize it before it is tagged"
-        )
+        raise WarehouseError(f"no quarter {quarter} in {warehouse.root}: materialize it before you tag it")
     reference = f"{quarter}.{name}"
     chosen = {n: s.snapshot_id for n, t in tables.items() if (s := t.current_snapshot()) is not None}
     moved = [n for n, i in chosen.items() if tagged(tables[n]).get((quarter, name), i) != i]
     if moved and not replace:
         raise WarehouseError(
-            f"tag {name} of {quarter} stands on another state of {', '.join(moved)}: choose another name, or "
-            "give --replace to move it and give up what it kept"
+            f"tag {name} of {quarter} already marks another state of {', '.join(moved)}: choose another name, or "
+            "pass --replace to move it; the old state may then expire"
         )
     for table, snapshot_id in chosen.items():
         if tagged(tables[table]).get((quarter, name)) != snapshot_id:
@@ -56,7 +54,7 @@ def tag(warehouse: Warehouse, quarter: str, name: str, *, replace: bool = False)
 
 
 def untag(warehouse: Warehouse, quarter: str, name: str) -> int:
-    """Remove a tag from every table; return how many had it. Raises WarehouseError if none has."""
+    """Remove a tag from every table; return how many tables had it. Raises WarehouseError if none had."""
     quarter, tables = quarter_key(quarter), warehouse.tables()
     snapshots.require_tag(tables, quarter, name)
     holding = [n for n, table in tables.items() if (quarter, name) in tagged(table)]
@@ -71,7 +69,7 @@ def tags(warehouse: Warehouse) -> list[Tag]:
 
 
 def mixtures(warehouse: Warehouse, tag: Tag) -> list[generations.Mixture]:
-    """Return where a tagged table was made from rows that are not those tagged with it."""
+    """Return the mismatches in a tag: tables that were made from rows other than those tagged with them."""
     tables = warehouse.tables()
 
     def tagged_write(name: str) -> snapshots.Write | None:

@@ -29,7 +29,7 @@ _SQL_TYPES = {
 
 
 def open_connection(files: Mapping[str, Sequence[str]], *, on_s3: bool) -> duckdb.DuckDBPyConnection:
-    """Return a connection in memory with one view per table over the URIs of its data files."""
+    """Return an in-memory connection with one view per table over the URIs of its data files."""
     connection = ConfiguredDuckDB().connect()
     if on_s3:
         _prepare_s3(connection)
@@ -38,9 +38,9 @@ def open_connection(files: Mapping[str, Sequence[str]], *, on_s3: bool) -> duckd
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]]) -> None:
-    """Create, on any connection, a view per table over the URIs of its data files; without files it has no rows.
+    """Create a view per table over the URIs of its data files; without files it has no rows.
 
-    `naming_audit` is both tables of that name together: topic_id is null for a theme, theme_id for a topic.
+    The view `naming_audit` combines both audit tables: topic_id is null for a theme, theme_id for a topic.
     """
     for name, uris in files.items():
         select = _select(TABLES[name], [_path(uri) for uri in uris])
@@ -70,7 +70,7 @@ def _path(uri: str) -> str:
 
 
 def _prepare_s3(connection: duckdb.DuckDBPyConnection) -> None:
-    """Load httpfs from its wheel and hand it the credentials that boto3 finds (environment, profile, role)."""
+    """Load httpfs from its wheel and give it the credentials that boto3 finds (environment, profile, role)."""
     import boto3
     import duckdb_extension_httpfs  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
 """The warehouse: Iceberg tables on local disk or S3, replaced one quarter at a time, read with DuckDB.
 
-What belongs here: the atomic replacement of a quarter, reading a quarter at a fixed snapshot, and which
-snapshots the DuckDB connection for researchers shows. Only writing creates: reading what is not there is an
-error that says what is.
+What belongs here: replacing a quarter atomically, reading a quarter at a fixed snapshot, and choosing the
+snapshots that the researchers' DuckDB connection shows. Only writing creates anything: reading a warehouse,
+table or quarter that does not exist raises an error that lists those that do.
 """
 
 from __future__ import annotations
@@ -50,22 +50,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class QuarterTable:
-    """One quarter of one table at one snapshot: what an asset reads, unaffected by later writes."""
+    """One quarter of one table at one snapshot; later writes do not affect it."""
 
     warehouse: Warehouse
     name: str
     quarter: str
     snapshot_id: int | None
     content: str
-    """Fingerprint of the quarter's rows (see `fingerprint`); NEVER_WRITTEN where the table has none."""
+    """Fingerprint of the quarter's rows (see `fingerprint`); NEVER_WRITTEN if it was never written."""
 
     @property
     def is_written(self) -> bool:
-        """Whether anything wrote the quarter, be it without rows."""
+        """Whether the quarter was ever written, even without rows."""
         return self.content != NEVER_WRITTEN
 
     def read(self, columns: Sequence[str] | None = None, *, firms: Sequence[str] | None = None) -> pa.Table:
-        """Return the quarter's rows, of these columns and firms only, in the order they were written."""
+        """Return the quarter's rows (default: all columns and firms), in the order they were written."""
         if self.snapshot_id is None:
             return schema_of(TABLES[self.name], columns).empty_table()
         return self.warehouse.read(
@@ -77,14 +77,14 @@ class QuarterTable:
         return sorted(self.read(["firm_id"]).column("firm_id").unique().to_pylist())
 
     def provenance(self) -> dict[str, Any]:
-        """Return what a table made from this one records about it; the id as text: it is beyond a JSON number."""
+        """Return what a downstream table records about this one; the id is text, as it exceeds JSON's numbers."""
         return {"snapshot_id": str(self.snapshot_id), "content": self.content}
 
 
 class Warehouse(ConfigurableResource):
     """Iceberg tables under one root; `path` overrides FTM_WAREHOUSE.
 
-    A folder uses a SQLite catalog in it; an `s3://` prefix uses the AWS Glue catalog.
+    A folder contains its own SQLite catalog; an `s3://` prefix uses the AWS Glue catalog.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -93,12 +93,12 @@ class Warehouse(ConfigurableResource):
 
     @property
     def location(self) -> Location:
-        """Where it is. Raises WarehouseError where nothing can be."""
+        """Where the warehouse is. Raises WarehouseError if it cannot be there."""
         return Location.of(self.path or settings.current().ftm_warehouse)
 
     @property
     def root(self) -> str:
-        """Absolute folder or `s3://bucket/prefix`, without a slash at the end."""
+        """Absolute folder or `s3://bucket/prefix`, without a trailing slash."""
         return self.location.root
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
@@ -110,11 +110,11 @@ class Warehouse(ConfigurableResource):
         return self.location.lock(what)
 
     def pin(self) -> Pinned:
-        """Return one look at the tables. Raises WarehouseError, with what lies near, if nothing was written here."""
+        """Return a fixed view of the tables. Raises WarehouseError, listing warehouses nearby, if none is here."""
         return Pinned(Tables.to_read(self.location))
 
     def exists(self) -> bool:
-        """Tell whether anything was ever written here."""
+        """Return whether anything was ever written here."""
         try:
             self.pin()
         except NoWarehouseError:
@@ -129,16 +129,16 @@ class Warehouse(ConfigurableResource):
     def table(self, name: str) -> IcebergTable:
         """Load a table at its current snapshot.
 
-        Raises WarehouseError where nothing was written to it, or the table's metadata is gone or unreadable; it
+        Raises WarehouseError if it was never written, or if its metadata is missing or unreadable; the message
         names the file.
         """
         table = self._load(name)
         if table is None:
-            raise WarehouseError(f"nothing was ever written to {name} of {self.root}: materialize it")
+            raise WarehouseError(f"{name} was never written to {self.root}: materialize it")
         return table
 
     def _load(self, name: str) -> IcebergTable | None:
-        """Load a table, None if it was never written in a warehouse that exists."""
+        """Load a table; None if it was never written. Raises WarehouseError if there is no warehouse."""
         tables = Tables.to_read(self.location)
         table = tables.load(name)
         if table is None:
@@ -153,12 +153,11 @@ class Warehouse(ConfigurableResource):
         *,
         provenance: Mapping[str, Any] | None = None,
     ) -> tuple[int, str]:
-        """Replace a quarter of a table in one transaction; return its rows and content fingerprint.
+        """Replace a quarter of a table in one transaction; return its row count and content fingerprint.
 
-        `batches` are written to data files first, in order and at constant memory; a reader sees the old
-        quarter or the new one. `provenance` becomes properties of the snapshot. Raises ContractError,
-        before anything becomes visible, where a batch does not match the contract, and WarehouseError where
-        the disk is full.
+        `batches` are written to data files first, in order and in constant memory; readers see either the old
+        quarter or the new one. `provenance` becomes snapshot properties. Raises ContractError, before anything
+        becomes visible, if a batch does not match the contract, and WarehouseError if the disk is full.
         """
         contract, quarter, location = contract_of(name), quarter_key(quarter), self.location
         with reporting_full_disk(location.root, f"{name} {quarter}"):
@@ -185,17 +184,17 @@ class Warehouse(ConfigurableResource):
                 try:
                     _commit(table, contract, quarter, [location.uri_of(p) for p in paths], properties)
                 except BaseException:
-                    # On S3 a commit may have been made whose reply was lost: then its files are needed. Those that
-                    # nothing refers to are maintenance's.
+                    # On S3 the commit may have succeeded and only its reply been lost, so its files must stay.
+                    # Maintenance removes them if nothing refers to them.
                     if not location.is_s3 and self.table(name).metadata_location == before:
                         writer.discard()
                     raise
         return rows, content
 
     def quarter(self, name: str, quarter: str, *, pinned: Pinned | None = None) -> QuarterTable:
-        """Return a quarter of a table as of now, or as pinned: later writes do not change what it reads.
+        """Return a quarter of a table at its current or pinned state; later writes do not change what it reads.
 
-        A quarter that was never written, in a warehouse that exists, has no rows: see `QuarterTable.is_written`.
+        A quarter that was never written to an existing warehouse has no rows: see `QuarterTable.is_written`.
         """
         quarter, contract = quarter_key(quarter), contract_of(name)
         table = pinned.table(contract.name) if pinned else self._load(contract.name)
@@ -216,9 +215,9 @@ class Warehouse(ConfigurableResource):
     ) -> pa.Table:
         """Return a quarter's rows as an Arrow table of the contract's types.
 
-        As they are, or at a snapshot, or `as_of` a tag or a moment, at which there may have been none. Raises
-        WarehouseError where the table does not hold the quarter, where a state has expired or never was, or a
-        file of it is damaged; it says which.
+        Reads the current rows, those of a snapshot, or those `as_of` a tag or a time (possibly none). Raises
+        WarehouseError if the table does not hold the quarter, the state has expired or never existed, or a file
+        is damaged; the message says which.
         """
         quarter, contract = quarter_key(quarter), contract_of(name)
         schema = schema_of(contract, columns)
@@ -238,7 +237,7 @@ class Warehouse(ConfigurableResource):
             ((_, snapshot_id),) = chosen
         elif table.snapshot_by_id(snapshot_id) is None:
             raise WarehouseError(
-                f"{name}: snapshot {snapshot_id} has expired; materialize what reads it again, from its start"
+                f"{name}: snapshot {snapshot_id} has expired; restart the run that reads it from its first step"
             )
         scan = table.scan(
             row_filter=where(quarter, firms), selected_fields=tuple(schema.names), snapshot_id=snapshot_id
@@ -247,7 +246,7 @@ class Warehouse(ConfigurableResource):
             return scan.to_arrow().select(schema.names).cast(schema)
 
     def dimension(self, name: str, quarter: str) -> int | None:
-        """Return the length of a quarter's vectors, by its first row; None if it has none."""
+        """Return the length of a quarter's vectors, taken from its first row; None if it has no rows."""
         table = self._load(name)
         if table is None or table.current_snapshot() is None:
             return None
@@ -256,7 +255,7 @@ class Warehouse(ConfigurableResource):
         return len(rows.column("embedding")[0]) if rows.num_rows else None
 
     def provenance(self, name: str, quarter: str) -> dict[str, Any]:
-        """Return what the snapshot that wrote a quarter says it was made from; empty if none did."""
+        """Return the provenance recorded when a quarter was written; empty if it never was."""
         table = self._load(name)
         if table is None:
             return {}
@@ -264,7 +263,7 @@ class Warehouse(ConfigurableResource):
         return {} if write is None else write.provenance()
 
     def quarters(self, name: str) -> list[str]:
-        """Return the quarters of which a table holds rows, sorted."""
+        """Return the quarters for which a table holds rows, sorted."""
         table = self._load(name)
         if table is None or table.current_snapshot() is None:
             return []
@@ -278,18 +277,18 @@ class Warehouse(ConfigurableResource):
         as_of: AsOf | None = None,
         newest: bool = False,
     ) -> duckdb.DuckDBPyConnection:
-        """Return a DuckDB connection in memory with a view per table; one never written to has no rows.
+        """Return an in-memory DuckDB connection with a view per table; a table that was never written has no rows.
 
-        With `quarter`, the views hold that quarter only; without, DuckDB prunes by the quarter in a query. They
-        name files at the time of the call: later writes do not change them.
+        With `quarter`, the views hold only that quarter; without it, DuckDB prunes by the quarter in a query.
+        The files are fixed at the time of the call: later writes do not change the views.
 
-        Of a quarter whose tables were not made from each other the views hold the last whole generation, or the
-        newest rows where none is left, and a MixedGenerationsWarning names the tables and what to materialize.
-        `newest=True` shows the newest rows of each table, without comparing.
+        If a quarter's tables are of mixed generations, the views show its last complete generation, or the newest
+        rows if none is left, and a MixedGenerationsWarning names the tables and what to materialize.
+        `newest=True` shows each table's newest rows without this check.
 
-        With `as_of`, the views hold what the tables held at a moment, or the quarters that have this tag as
-        tagged. Raises WarehouseError where there is no warehouse, where no table holds the quarter, and as `read`
-        does.
+        With `as_of`, the views show the tables at a point in time, or the quarters that have this tag, as tagged.
+        Raises WarehouseError if there is no warehouse, if no table holds the quarter, and for the same reasons as
+        `read`.
         """
         from ftm_resources.warehouse.views import open_connection  # noqa: PLC0415 - duckdb is loaded with it
 
@@ -308,7 +307,7 @@ class Warehouse(ConfigurableResource):
         return open_connection(files, on_s3=self.location.is_s3)
 
     def data_files(self, name: str, *, quarter: str | None = None, as_of: AsOf | None = None) -> list[str]:
-        """Return the URIs of the data files of a table's current snapshot, or as of then, sorted."""
+        """Return the URIs of a table's data files, current or `as_of`, sorted."""
         table = self._load(name)
         if table is None:
             return []
@@ -318,16 +317,16 @@ class Warehouse(ConfigurableResource):
         return sorted(found)
 
     def no_such_quarter(self, quarter: str) -> WarehouseError:
-        """Return the error for a quarter that no table holds; it names those that are there."""
+        """Return the error for a quarter that no table holds; it lists the quarters that exist."""
         return WarehouseError(
-            f"{quarter} is in no table of {self.root}. There: {', '.join(self.pin().quarters()) or 'no quarter'}"
+            f"no quarter {quarter} in {self.root}; it holds {', '.join(self.pin().quarters()) or 'none'}"
         )
 
     def _not_held(self, name: str, quarter: str) -> WarehouseError:
         held = self.pin().quarters([name])
         return WarehouseError(
-            f"{name} of {self.root} does not hold {quarter}; it holds {', '.join(held) or 'no quarter'}. Materialize "
-            f"{name} of {quarter} first"
+            f"{name} in {self.root} does not hold {quarter}; it holds {', '.join(held) or 'no quarter'}. Materialize "
+            f"{name} for {quarter} first"
         )
 
 
@@ -340,7 +339,7 @@ def _commit(
         if uris:
             transaction.add_files(uris, snapshot_properties=properties, check_duplicate_files=False)
         else:
-            # An empty quarter is committed too: its snapshot says what it was made from.
+            # An empty quarter is committed too: its snapshot records what it was made from.
             transaction.append(contract.empty(), snapshot_properties=properties)
 
 

@@ -298,7 +298,7 @@ def test_marts_of_themes_and_scores_that_do_not_belong_together_are_refused(own_
     result = run_marts(own_warehouse, FIRST)
     assert not result.success
     problem = result.failure_data_for_node("marts").user_failure_data.description
-    assert "sentiment_scores was made from other themes than these" in problem
+    assert "sentiment_scores was made from other rows of themes" in problem
     assert "Materialize sentiment_scores of 2023Q1 first" in problem
     assert contents(own_warehouse, FIRST) == before
     assert run_marts(own_warehouse, SECOND).success

@@ -47,7 +47,7 @@ def test_a_quarter_that_is_not_there_writes_nothing(ftm, tmp_path: Path):
     refused = ftm("export", "tables", "2021Q1", "-o", str(tmp_path / "out"))
     assert refused.exit_code == 1
     assert not (tmp_path / "out").exists()
-    assert "2021Q1 is in no table of" in refused.stderr
+    assert "no quarter 2021Q1 in " in refused.stderr
 
 
 def test_calls_from_wrds_need_credentials_and_a_known_ending(

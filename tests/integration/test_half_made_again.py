@@ -58,7 +58,7 @@ def test_topics_made_again_leave_scores_marts_and_measures_refused_until_all_is_
     )
     marts = materialize(deployment, "theme_sentiment")[0]
     assert "Materialize topic_summaries, themes, theme_topics, sentiment_scores of 2023Q1 first" in marts
-    with pytest.warns(MixedGenerationsWarning, match="last whole generation"):
+    with pytest.warns(MixedGenerationsWarning, match="last complete generation"):
         assert warehouse.connect(quarter=SAMPLE_QUARTER).execute(DRILL_DOWN).fetchone() == whole
     assert len(repair.verify(warehouse, SAMPLE_QUARTER)[1]) > 1
 

@@ -293,7 +293,7 @@ def test_a_damaged_input_file_ends_the_step_by_name_and_costs_no_firm(runner: Ru
 
     result = runner.run(cut_short, max_failed_share=1)
     assert not result.success
-    assert f"data file {uri} has 100 bytes where {len(whole)} were written" in failure(result)
+    assert f"data file {uri} has 100 bytes, but {len(whole)} were written" in failure(result)
     path.write_bytes(whole)
     assert runner.run().success
     assert len(runner.rows()) == 25

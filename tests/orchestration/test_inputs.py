@@ -52,7 +52,9 @@ def _members(topics: pa.Table, column: str) -> pa.Table:
 def firm_topics(context: dg.AssetExecutionContext, config: Size, warehouse: Warehouse) -> Any:
     rows = _topics(context.partition_key, config.n)
     made = {"firm_topics": (Rows.of(rows), {}), "sentence_topics": (Rows.of(_members(rows, "topic_id")), {})}
-    yield from write_tables(context.op_execution_context, warehouse, made, code_version="1")
+    yield from write_tables(
+        context.op_execution_context, warehouse, made, code_version="1", config=config.model_dump()
+    )
 
 
 @dg.asset(partitions_def=QUARTERS)
@@ -120,7 +122,7 @@ def test_scores_of_old_themes_and_new_topics_are_refused_with_what_to_materializ
     before = warehouse.quarter("sentiment_scores", QUARTER)
     assert run("firm_topics", n=5) == ""
     problem = run("sentiment_scores")
-    assert "theme_topics was made from other firm_topics than these" in problem
+    assert "theme_topics was made from other rows of firm_topics" in problem
     assert f"Materialize theme_topics of {QUARTER} first" in problem
     assert warehouse.quarter("sentiment_scores", QUARTER) == before
     assert run("theme_topics", "sentiment_scores") == ""
@@ -166,6 +168,14 @@ def test_mixing_can_be_allowed_by_a_tag_of_the_run(run: Callable[..., str]):
         "it ran, on unequal tables"
     )
     assert f"{ALLOW_MIXED}=true" in run("sentiment_scores", tags={ALLOW_MIXED: "no"})
+
+
+def test_mixing_can_be_allowed_by_the_environment(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch):
+    run()
+    run("firm_topics", n=5)
+    assert "set FTM_ALLOW_MIXED_GENERATIONS=true" in run("sentiment_scores")
+    monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
+    assert "AssertionError" in run("sentiment_scores"), "it ran, on unequal tables"
 
 
 def test_other_quarters_do_not_matter(run: Callable[..., str]):

@@ -1,1 +1,1 @@
-"""Which transcript is taken of each call."""
+"""Choosing one transcript per call."""

@@ -1,4 +1,4 @@
-"""Transcripts of a quarter: which version of a call counts, where questions and answers begin, who speaks."""
+"""Transcripts of a quarter: which version of each call to use, where Q&A begins, and who speaks."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ SPEAKER_TYPES = {
     "shareholders": "shareholder",
     "attendees": "attendee",
 }
-"""Capital IQ's speaker types in lower case, as the contract names them; any other is unknown."""
+"""Capital IQ's speaker types (lower case) and the contract's names for them; all others are `unknown`."""
 
 QUESTION_TYPES = ("question", "answer", "question and answer operator message")
 """Component types of the question-and-answer section, in lower case."""
 
 OPENS_QUESTIONS = r"question[- ]and[- ]answer|(first|next) question|q ?& ?a"
-"""What an operator says who opens the questions or calls the first one, in lower case.
+"""What an operator says when opening Q&A or calling the first question, in lower case.
 
-Counted once someone else has spoken: in a welcome it announces what comes later. On Earnings-21, with its
-component types taken away, 2,998 of 3,029 components get the section they had; 25 of the others are music on
-hold of one call.
+It counts only after someone else has spoken: in the operator's welcome it merely announces Q&A. On Earnings-21 with
+component types removed, 2,998 of 3,029 components get their original section; 25 of the rest are hold music in one
+call.
 """
 
 SAME_CALL_OVERLAP = 0.3
-"""Share of the shorter transcript's passages that another has too, from which both are versions of one call.
+"""Share of the shorter transcript's passages also found in the other, at or above which both are one call.
 
-Versions differ by a word here and there, calls share little but the safe-harbour statement: no two of the 35
-calls of Earnings-21's second half of 2020 share more than 0.03.
+Versions of a call differ in a few words; different calls share little beyond the safe-harbour statement. No two of
+the 35 calls in Earnings-21's second half of 2020 share more than 0.03.
 """
 
 _PASSAGE_CHARACTERS = 20
-"""Shorter passages ("Thank you.") are in every call."""
+"""Shorter passages ("Thank you.") occur in every call."""
 
 _CALLS = """
 SELECT transcriptid, min(companyid) AS firm_id, min(keydevid) AS keydevid, min(headline) AS headline,
@@ -70,7 +70,7 @@ WITH passages AS (
 )
 SELECT one, other FROM shared JOIN sizes x ON x.transcriptid = one JOIN sizes y ON y.transcriptid = other
 WHERE shared.n >= $share * least(x.n, y.n)
-"""  # noqa: S608 - the only thing put in is the number above
+"""  # noqa: S608 - only the number above is interpolated
 
 _TRANSCRIPTS = """
 WITH kept AS (
@@ -114,18 +114,18 @@ def build_transcripts(
     *,
     database: duckdb.DuckDBPyConnection,
 ) -> tuple[pa.Table, pa.Table]:
-    """Return the tables `transcripts` and `transcript_audit` of a quarter, whatever the order of the rows.
+    """Return the tables `transcripts` and `transcript_audit` of a quarter; row order does not matter.
 
-    `components` is of schema `tables.components.COMPONENTS`, calls of the quarter only; `offered`, of schema
-    `tables.components.AUDIT`, is what the source says of transcripts that are not among them, and of some that are.
-    Versions of one call are transcripts of one firm that share
-    - `keydevid`; or, where one has none,
+    `components` follows the schema `tables.components.COMPONENTS` and holds only calls of the quarter. `offered`
+    follows `tables.components.AUDIT`: the source's notes on transcripts it left out and on some it delivered.
+    Transcripts of one firm are versions of the same call if they share
+    - `keydevid`; or, if one of them has none,
     - the time of the call, or for bare dates the date and either the headline or most of the text; or
     - the text, word for word.
-    Kept is the most final by collection type, then the one with most text, then the highest id; the others are
-    in the audit, as `duplicate` where their text is the same, else as `superseded`. A firm's other calls are
-    kept too. Ordered by firm, time of the call, transcript and component. `database` does the
-    work and is left as it was.
+    Of each call, the most final version by collection type is kept; ties go to the longest text, then the highest id.
+    The audit lists the others as `duplicate` if their text is identical and as `superseded` if not. All calls of a
+    firm are kept. `transcripts` is ordered by firm, call time, transcript and component. `database` runs the
+    queries and is left unchanged.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def build_transcripts(
 
 
 def _of_source(audit: list[dict[str, Any]], offered: pa.Table | None) -> list[dict[str, Any]]:
-    """Return audit rows of what the source left out; what it notes of the others is added to their reasons."""
+    """Return audit rows for transcripts the source left out; append its other notes to the existing reasons."""
     rows = {row["transcript_id"]: row for row in audit}
     left_out = []
     for said in offered.to_pylist() if offered is not None else []:
@@ -194,7 +194,7 @@ def _of_source(audit: list[dict[str, Any]], offered: pa.Table | None) -> list[di
 def _versions(
     calls: list[dict[str, Any]], connection: duckdb.DuckDBPyConnection
 ) -> Iterable[list[dict[str, Any]]]:
-    """Return the transcripts (rows of _CALLS) grouped by the call that they are versions of."""
+    """Return the transcripts (rows of _CALLS) grouped by call."""
     by_id = {c["transcriptid"]: c for c in calls}
     leaders = {t: t for t in by_id}
 
@@ -217,7 +217,7 @@ def _versions(
         if group[0]["is_date_only"]:
             doubtful += [{"transcriptid": c["transcriptid"], "slot": slot} for c in group]
             continue
-        # At one time a firm is in one call; with several events at it, which one it is cannot be said.
+        # A firm holds one call at a time. If several events share the time, the right one is unknown.
         is_one_event = len({c["keydevid"] for c in group} - {None}) <= 1
         for c in group if is_one_event else nameless:
             unite(nameless[0]["transcriptid"], c["transcriptid"])
@@ -232,7 +232,7 @@ def _versions(
 def _by(
     calls: list[dict[str, Any]], key: Callable[[dict[str, Any]], Hashable]
 ) -> Iterable[list[dict[str, Any]]]:
-    """Return the calls grouped by firm and key, those without the key left out."""
+    """Return the calls grouped by firm and key, without those whose key is None."""
     groups = defaultdict(list)
     for c in calls:
         if (value := key(c)) is not None:
@@ -243,7 +243,7 @@ def _by(
 def _same_by_date(
     doubtful: list[dict[str, Any]], by_id: dict[str, dict[str, Any]], connection: duckdb.DuckDBPyConnection
 ) -> Iterable[tuple[str, str]]:
-    """Yield the pairs of transcripts of one firm and bare date, one of them without event, that are one call."""
+    """Yield pairs of transcripts that are one call: same firm and bare date, at least one without an event."""
     if not doubtful:
         return
     slots = defaultdict(list)
@@ -260,7 +260,7 @@ def _same_by_date(
 
 
 def _may_be_one(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether events do not settle it: where both have one, they do."""
+    """Return whether the two may be one call: they may unless both have an event."""
     return one["keydevid"] is None or other["keydevid"] is None
 
 

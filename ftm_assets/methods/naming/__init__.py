@@ -1,1 +1,1 @@
-"""Names and summaries: what is asked, what is believed, what stands in."""
+"""Names and summaries: prompts, reply checks, and the extractive fallback."""

@@ -1,4 +1,4 @@
-"""What naming took, as rows and in sum."""
+"""The cost and outcomes of naming: audit rows and their totals."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from ftm_assets.methods.naming.rules import Named
 
 WINDOW_SECONDS = 10
-"""Requests per minute are counted over windows of this length with a reply in them: idle time between the
-attempts at a run is not naming."""
+"""Requests per minute are counted over windows of this length that contain a reply, which leaves out idle time
+between attempts at a run."""
 
 
 def audit_columns(named: Sequence[Named], cost: Callable[[int, int], float | None]) -> dict[str, pa.Array]:
-    """Return the columns that both audit tables share, a row per name, in order.
+    """Return the columns shared by both audit tables, one row per name, in order.
 
-    `cost` gives the USD of (tokens in, tokens out), None where no price is known.
+    `cost` returns the price in USD of (tokens in, tokens out), or None if no price is known.
     """
     audits = [n.audit for n in named]
     asked = [a.asked or (n.model, n.prompt_version) for n, a in zip(named, audits, strict=True)]
@@ -49,9 +49,9 @@ def audit_columns(named: Sequence[Named], cost: Callable[[int, int], float | Non
 
 
 def describe_audit(rows: pa.Table) -> dict[str, Any]:
-    """Return the metadata of an audit: outcomes, requests, cache hits, tokens, cost, latency, rate, share lost.
+    """Return the metadata of an audit: outcomes, degraded share, requests, cache hits, tokens, cost, latency, rate.
 
-    Tokens, latency and rate are of what was asked now; replies from the cache cost nothing.
+    Tokens, latency and rate cover only requests sent now; replies from the cache cost nothing.
     """
     outcomes = Counter(rows.column("outcome").to_pylist())
     found: dict[str, Any] = {

@@ -1,6 +1,6 @@
-"""Names and summaries by a language model, and extractive ones where it gives none.
+"""Names and summaries from a language model, with extractive ones where it gives none.
 
-The model is reached through a callable, so nothing here knows a network.
+The model is called through a function argument, so this module does no I/O.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ftm_assets.methods.naming.rules import Audit, Digest, Named, Progress, plai
 
 
 class Reply(Protocol):
-    """The last reply to a request, and what all its replies took."""
+    """The last reply to a request, and the tokens and seconds of all replies to it."""
 
     @property
     def is_repair(self) -> bool:
-        """Whether it is the second, the first one being unusable."""
+        """Whether it is the second reply, sent because the first was unusable."""
 
     @property
     def tokens_in(self) -> int:
@@ -41,27 +41,27 @@ class Reply(Protocol):
 
 
 class Completion(Protocol):
-    """What became of one request; `ftm_resources.endpoint.chat.Completion` is one."""
+    """The outcome of one request; implemented by `ftm_resources.endpoint.chat.Completion`."""
 
     @property
     def value(self) -> tuple[str, str] | None:
-        """What `parse` returned; None if the request ended in an error."""
+        """The result of `parse`; None if the request failed."""
 
     @property
     def error(self) -> Any:
-        """None, or what ended it: with `reason`, and `kind` as in `rules.Outcome`."""
+        """Why the request failed, with `reason`, and `kind` as in `rules.Outcome`; None if it succeeded."""
 
     @property
     def reply(self) -> Reply | None:
-        """None if none came."""
+        """The last reply; None if there was none."""
 
     @property
     def attempts(self) -> int:
-        """Requests sent now; 0 if the reply had been kept."""
+        """Requests sent; 0 if the reply came from the cache."""
 
 
 class Complete(Protocol):
-    """Sends requests to a model; `ftm_resources.endpoint.llm.LlmResource.complete` is one."""
+    """Sends requests to a model; implemented by `ftm_resources.endpoint.llm.LlmResource.complete`."""
 
     def __call__(
         self,
@@ -72,12 +72,12 @@ class Complete(Protocol):
         schema: dict[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> Sequence[Completion]:
-        """Return, in order, what became of each request."""
+        """Return the outcome of each request, in order."""
         ...
 
 
 class LlmNamer:
-    """Names digests by a model; what the model does not name well is named extractively, and says so."""
+    """Names digests with a model; digests without a usable reply get an extractive name, and are marked as such."""
 
     def __init__(
         self, complete: Complete, *, model: str, prompt_tokens: int = prompts.DEFAULT_PROMPT_TOKENS
@@ -88,7 +88,7 @@ class LlmNamer:
         self._fallback = ExtractiveNamer()
 
     def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
-        """Return a name for each digest, in order. `naming_method` says who named it."""
+        """Return a name for each digest, in order; `naming_method` records which namer produced it."""
         completions = self._complete(
             prompts.Prompts(digests, self._prompt_tokens),
             lambda index, text: parse_reply(text, digests[index]),

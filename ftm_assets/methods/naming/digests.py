@@ -1,4 +1,4 @@
-"""What a namer is shown of each topic and theme, gathered from the tables."""
+"""Digests of topics and themes, the input of every namer, built from the tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_SENTENCES = 8
-"""Of a topic: those farther from its centre add little to a name."""
+"""Maximum sentences per topic: those farther from its centre add little to a name."""
 
 
 def topic_digests(
@@ -23,10 +23,11 @@ def topic_digests(
     *,
     max_sentences: int = MAX_SENTENCES,
 ) -> list[Digest]:
-    """Return what is shown of each topic, rows of `firm_topics`, in order.
+    """Return a digest per topic (row of `firm_topics`), in order.
 
-    `topics` has topic_id, firm_id, keywords and representative_sentence_ids; `sentences` the sentence_id and text
-    of at least those; `names` what each firm's topics must not be named by. KeyError where a sentence is missing.
+    `topics` has topic_id, firm_id, keywords and representative_sentence_ids; `sentences` has sentence_id and text of
+    at least those; `names` lists for each firm the names to keep out of topic names. Raises KeyError if a sentence is
+    missing.
     """
     ids, texts = (sentences.column(c).to_pylist() for c in ("sentence_id", "text"))
     text_of = dict(zip(ids, texts, strict=True))
@@ -46,10 +47,10 @@ def topic_digests(
 def theme_digests(
     themes: pa.Table, central_topic_ids: Sequence[Sequence[str]], topics: pa.Table
 ) -> list[Digest]:
-    """Return what is shown of each theme, in order.
+    """Return a digest per theme, in order.
 
-    `themes` has theme_id and keywords; `central_topic_ids` the topics of each, most central first; `topics` the
-    topic_id, name, summary and firm_name of at least those.
+    `themes` has theme_id and keywords; `central_topic_ids` lists the topics of each, most central first; `topics`
+    has topic_id, name, summary and firm_name of at least those.
     """
     columns = (topics.column(c).to_pylist() for c in ("topic_id", "name", "summary", "firm_name"))
     topic = {topic_id: shown for topic_id, *shown in zip(*columns, strict=True)}

@@ -1,6 +1,6 @@
-"""How good names are: measures that need no reader, and a sheet on which a reader compares two blind.
+"""Quality of names: automatic measures, and a page for a blind comparison by a reader.
 
-`ftm names compare` compares two ways of naming on the topics of a quarter; reading those is its module's.
+`ftm names compare` uses this to compare two naming methods on a quarter's topics; its own module reads the topics.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ CHOICES = ("first", "second", "equal", "neither")
 
 @dataclass(frozen=True)
 class Discrimination:
-    """How far names tell the topics of a firm apart; means over topics of firms with two or more."""
+    """How well names distinguish a firm's topics; means over the topics of firms with at least two."""
 
     own: float
     """Cosine of a name to the mean of its topic's sentences."""
     others: float
     """Cosine of a name to the means of the firm's other topics."""
     auc: float
-    """Share of the firm's other topics that the name is less like than its own; 0.5 is chance. The probability
-    of superiority, i.e. the area under the ROC curve (Hanley & McNeil 1982, Radiology 143, 29-36)."""
+    """Share of the firm's other topics to which the name is less similar than to its own; 0.5 is chance. This is the
+    area under the ROC curve (Hanley & McNeil 1982, Radiology 143, 29-36)."""
     nearest: float
-    """Share of names whose nearest topic of the firm is their own."""
+    """Share of names closest to their own topic among the firm's topics."""
     n: int
-    """Topics."""
+    """Number of topics."""
 
 
 def discrimination(
     names: NDArray[np.floating], topics: NDArray[np.floating], firms: Sequence[str]
 ) -> Discrimination:
-    """Return how far names tell topics apart.
+    """Return how well names distinguish topics.
 
-    `names` and `topics` (n, d) hold unit vectors, of each topic's name and of the mean of its sentences; `firms`
+    `names` and `topics` (n, d) are unit vectors of each topic's name and of the mean of its sentences; `firms` is
     the firm of each. Raises ValueError if no firm has two topics.
     """
     of_firm: dict[str, list[int]] = {}
@@ -64,14 +64,14 @@ def discrimination(
         is_nearest = (wrong < right[:, None]).min(axis=1)
         found.append(np.stack([right, wrong.mean(axis=1), below.mean(axis=1), is_nearest], axis=1))
     if not found:
-        raise ValueError("no firm has two topics: there is nothing to tell apart")
+        raise ValueError("no firm has two topics, so there is nothing to distinguish")
     every = np.concatenate(found)
     own, others, auc, nearest = every.mean(axis=0).tolist()
     return Discrimination(own, others, auc, nearest, len(every))
 
 
 def form(names: Sequence[str], digests: Sequence[Digest]) -> dict[str, float]:
-    """Return what the names look like: words, and shares of those said twice in a firm or breaking a rule."""
+    """Return mean words per name, and the shares of one-word names, duplicates within a firm, and broken rules."""
     broken = 0
     for name, digest in zip(names, digests, strict=True):
         try:
@@ -102,8 +102,8 @@ label {{ margin-right: 1.5em }}
 textarea {{ width: 100%; height: 12em }}
 </style>
 <h1>Which name is better?</h1>
-<p>Each topic is shown with its keywords and its most central sentences. Which of the two names (and summaries) says
-better what the company said about its business? The order of the two is drawn anew for each topic.</p>
+<p>Each topic is shown with its keywords and its most central sentences. Which of the two names (and summaries) better
+describes what the company said about its business? Their order is random for each topic.</p>
 {topics}
 <p><button onclick="collect()">Collect my answers</button> and save them as a file:</p>
 <textarea id="answers"></textarea>
@@ -119,10 +119,10 @@ function collect() {{
 def sheet(
     digests: Sequence[Digest], names: Mapping[str, Sequence[tuple[str, str]]], seed: int
 ) -> tuple[str, str]:
-    """Return the HTML page of a blind comparison, and the CSV of its key: topic_id, first, second.
+    """Return the HTML page of a blind comparison, and its key as CSV: topic_id, first, second.
 
-    `names` holds, by naming, (name, summary) of each digest; exactly two namings. Topics that both name alike are
-    left out: there is nothing to choose.
+    `names` maps each of exactly two naming methods to the (name, summary) of each digest. Topics with the same name
+    under both are left out.
     """
     one, other = names
     draw = random.Random(seed)  # noqa: S311 - an order on a page
@@ -155,18 +155,18 @@ def _article(digest: Digest, first: tuple[str, str], second: tuple[str, str]) ->
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a reader chose: how often each naming, how often neither or both, and how likely that is by chance."""
+    """A reader's choices: how often each naming method was preferred, and how often neither was."""
 
     chosen: Mapping[str, int]
     undecided: int
     p_value: float
-    """Of as lopsided a choice if both were as good, two-sided: the sign test (Dixon & Mood 1946, JASA 41)."""
+    """Two-sided sign test of equal quality (Dixon & Mood 1946, JASA 41)."""
 
 
 def verdict(key: str, answers: str) -> Verdict:
-    """Return the verdict of a reader's answers, CSV of topic_id and choice, by the sheet's key.
+    """Return the verdict from the page's key and a reader's answers (CSV of topic_id and choice).
 
-    Raises ValueError, naming the row, on a topic that the sheet does not have or a choice that is none.
+    Raises ValueError, naming the row, for a topic that is not in the key or an unknown choice.
     """
     from scipy.stats import binomtest
 
@@ -176,7 +176,10 @@ def verdict(key: str, answers: str) -> Verdict:
     for number, row in enumerate(csv.DictReader(io.StringIO(answers)), start=2):
         topic, choice = row.get("topic_id"), row.get("choice")
         if topic not in order or choice not in CHOICES:
-            raise ValueError(f"answers, row {number}: topic_id {topic!r} with choice {choice!r}")
+            raise ValueError(
+                f"answers, row {number}: unknown topic_id {topic!r} or choice {choice!r}; "
+                f"choices are {', '.join(CHOICES)}"
+            )
         if choice in {"first", "second"}:
             chosen[order[topic][choice]] += 1
         else:

@@ -1,6 +1,6 @@
-"""Names and summaries taken from the text itself: noun phrases of the central sentences, weighed by keywords.
+"""Names and summaries taken from the text itself: noun phrases of the central sentences, weighted by keywords.
 
-The embedded default, the floor that a model must beat, and what a topic falls back to when a model fails.
+This is the default namer, the baseline for language models, and the fallback when a model fails.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from ftm_assets.methods.text.tokens import normal, words
 RULES_VERSION = "extractive-2"
 MODEL = "noun-phrases"
 
-# Of a topic, sentences beyond these are too far from its centre to name it.
+# Sentences of a topic beyond these are too far from its centre to name it.
 MAX_SENTENCES = 12
 
-# Names tried before a keyword is added to tell two topics apart; later ones are hardly about the topic.
+# Candidates tried before a keyword is added to make a name unique; later ones are hardly about the topic.
 MAX_CANDIDATES = 25
 
 _JOINTS = frozenset(map(normal, ("and", "of", "in", "for", "the", "on")))
@@ -49,7 +49,7 @@ _EMPTY_STEMS = frozenset(map(normal, EMPTY))
 
 
 class ExtractiveNamer:
-    """Names digests from their own text; digests of one group get distinct names where their text allows.
+    """Names digests from their own text; digests of one group get distinct names if their text allows it.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class ExtractiveNamer:
     """
 
     def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
-        """Return a name for each digest, in order; of one group, earlier digests choose first."""
+        """Return a name for each digest, in order; within a group, earlier digests choose first."""
         taken: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
         named = []
         for done, digest in enumerate(digests, start=1):
@@ -77,11 +77,11 @@ class ExtractiveNamer:
 
 
 def name_extractively(digest: Digest, taken: Collection[frozenset[str]] = ()) -> Named:
-    """Return a name and a summary found in the digest's own words; the same bytes for the same digest.
+    """Return a name and a summary in the digest's own words; deterministic for the same digest.
 
-    The name is the noun phrase that covers the strongest keywords, is said often and stands in a central
-    sentence; failing that, the strongest keywords in a row. `taken` holds the `name_key`s of names already
-    given, which are not given again while there is another.
+    The name is a noun phrase that covers strong keywords, is said often and occurs in a central sentence. If there is
+    none, the name lists the strongest keywords. `taken` holds the `name_key`s of names already in use, which are
+    avoided as long as there are others.
     """
     digest = replace(
         digest,
@@ -101,7 +101,7 @@ def name_extractively(digest: Digest, taken: Collection[frozenset[str]] = ()) ->
 
 
 def name_key(name: str) -> frozenset[str]:
-    """Return what two names share when a reader would take them for one."""
+    """Return a key that is equal for names that a reader would take for the same."""
     return frozenset(words(name)) - _JOINTS
 
 
@@ -109,19 +109,19 @@ def name_key(name: str) -> frozenset[str]:
 class _Candidate:
     phrase: Phrase
     first: int
-    """Rank of the most central sentence that holds it."""
+    """Rank of the most central sentence that contains it."""
     n_sentences: int = 0
     score: float = 0.0
 
 
 def _weights(keywords: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
-    """Return a weight per stem: its keyword's rank, and the share of the sentences that hold it."""
+    """Return a weight per stem, from its keyword's rank and the share of sentences that contain it."""
     holding = Counter(s for text in sentences for s in set(words(text)))
     n = max(1, len(sentences))
     weights = {word: 0.8 * (count - 1) / n for word, count in holding.items()}
     for rank, keyword in enumerate(keywords):
         for word in dict.fromkeys(words(keyword)):
-            # A keyword that one sentence alone holds is an accident of that sentence.
+            # A keyword found in only one sentence is an accident of that sentence.
             spread = 0.3 + 0.7 * min(1.0, 3 * holding[word] / n)
             weights[word] = max(
                 weights.get(word, 0.0), 0.8 * (holding[word] - 1) / n + spread / (1 + 0.25 * rank)
@@ -144,12 +144,12 @@ def _candidates(
     for c in found.values():
         c.score = _score(c, weights)
     for c in found.values():
-        # "estate portfolio", nearly always said as "real estate portfolio", is a phrase cut short.
+        # "estate portfolio" is incomplete if nearly always said as "real estate portfolio".
         shorter = found.get(c.phrase.stems[1:])
         if shorter and not c.phrase.is_linked and 2 <= shorter.n_sentences <= 1.6 * c.n_sentences:
             shorter.score = min(shorter.score, 0.95 * c.score)
     ranked = sorted(found.values(), key=lambda c: (-c.score, c.first, c.phrase.words))
-    # Judged only as far as needed: looking for firm names is the costly part.
+    # Checked lazily: looking for firm names is the costly part.
     return list(islice((c for c in ranked if _may_be_name(c.phrase, exclude)), MAX_CANDIDATES))
 
 
@@ -165,7 +165,7 @@ def _may_be_name(phrase: Phrase, exclude: Sequence[str]) -> bool:
 def _score(candidate: _Candidate, weights: dict[str, float]) -> float:
     phrase = candidate.phrase
     covered = sum(weights.get(s, 0.0) for s in phrase.stems)
-    # Divided by the root of the length: a second good word pays, a third weak one does not.
+    # Dividing by a power of the length rewards a second good word but not a third weak one.
     density = covered / (len(phrase.words) + 0.5) ** 0.6
     often = 1 + 0.5 * math.log(candidate.n_sentences)
     central = 1 / (1 + 0.06 * candidate.first)
@@ -175,7 +175,7 @@ def _score(candidate: _Candidate, weights: dict[str, float]) -> float:
 
 
 def _name_texts(candidates: Sequence[_Candidate], sentences: Sequence[str]) -> Iterator[str]:
-    """Yield names, best first; a single word is said together with the next best phrase."""
+    """Yield names, best first; a single word is joined to the next best phrase."""
     for i, best in enumerate(candidates):
         text = " ".join(best.phrase.words)
         if len(best.phrase.words) > 1:
@@ -192,10 +192,10 @@ def _name_texts(candidates: Sequence[_Candidate], sentences: Sequence[str]) -> I
 
 
 def _with_direction(phrase: Phrase, sentences: Sequence[str]) -> str:
-    """Return the phrase, and which way it went where it is a measure and the sentences agree on that.
+    """Return the phrase; if it is a measure and the sentences agree on its direction, add the direction.
 
-    "equipment revenue" becomes "equipment revenue decline" when at least two sentences say that revenue fell
-    and none that it rose.
+    "equipment revenue" becomes "equipment revenue decline" if at least two sentences say that revenue fell and none
+    says that it rose.
     """
     text = " ".join(phrase.words)
     if phrase.head not in MEASURES or phrase.is_linked or len(phrase.words) > 4:
@@ -225,7 +225,7 @@ def _is_allowed(name: str, exclude: Sequence[str], *, is_as_spoken: bool = False
 
 
 def _from_keywords(digest: Digest) -> str:
-    """Return the strongest keywords, nouns where there are some, as a list that a person can read."""
+    """Return the strongest keywords, nouns if possible, as readable text."""
     words = [k for k in digest.keywords if _is_allowed(k, digest.exclude)]
     words = [w for w in words if w.lower() not in GIVEN_NAMES]
     words = [w for w in words if word_class(w.split()[-1].lower()) in "nv"] or words
@@ -238,15 +238,15 @@ def _from_keywords(digest: Digest) -> str:
 
 
 def _told_apart(name: str, digest: Digest, taken: Collection[frozenset[str]]) -> str:
-    """Return the name with the strongest keyword that makes it a new one, in brackets."""
+    """Return the name followed, in brackets, by the strongest keyword that makes it unique."""
     longer = (f"{name} ({keyword})" for keyword in digest.keywords)
     return next((t for t in longer if name_key(t) not in taken and _is_allowed(t, digest.exclude)), name)
 
 
 def _summary(digest: Digest, sentences: Sequence[str], weights: dict[str, float], name: str) -> str:
-    """Return the central sentence that reads best alone, and the next one where the first is short.
+    """Return the central sentence that reads best on its own, and a second one if the first is short.
 
-    A theme's summary opens with what its most central topics are named.
+    A theme's summary opens with the names of its most central topics.
     """
     texts = [without_lead_in(s) for s in sentences]
     ranked = sorted(
@@ -264,7 +264,7 @@ def _summary(digest: Digest, sentences: Sequence[str], weights: dict[str, float]
 
 
 def _covers(names: Sequence[str], name: str) -> str:
-    """Return a sentence that lists up to three topics of a theme, other than the one it is named by."""
+    """Return a sentence that lists up to three topics of a theme, except the one that gave it its name."""
     distinct = {key: n for n in reversed(names) if (key := name_key(n)) != name_key(name)}
     first = [n[:1].lower() + n[1:] if n[1:2].islower() else n for n in reversed(distinct.values())][:3]
     if not first:
@@ -274,7 +274,7 @@ def _covers(names: Sequence[str], name: str) -> str:
 
 
 def _readability(text: str, weights: dict[str, float], name: frozenset[str]) -> float:
-    """Return how well a sentence stands alone: it is about the name, is no question, points to nothing before."""
+    """Return how well a sentence stands alone: about the name, not a question, no reference to what came before."""
     stems = set(words(text))
     n_words = len(text.split())
     about = (

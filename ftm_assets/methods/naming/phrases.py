@@ -1,7 +1,7 @@
-"""From speech to noun phrases: removing what speech adds, and finding the spans that can stand as a name.
+"""From speech to noun phrases: removing disfluencies and finding the spans that can be a name.
 
-A finite-state reading over the word classes of `word_classes`: no model, no training data, some ten
-microseconds a word. It prefers to miss a phrase over returning a broken one.
+A finite-state parser over the classes in `word_classes`: no model, no training data, about ten microseconds per word.
+It would rather miss a phrase than return a broken one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ftm_assets.methods.text.tokens import HESITATION, normal
 MAX_PHRASE_WORDS = 7
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": ",", "…": ","})
-# With the commas on both sides: "we see, um, demand" had none before the um.
+# Includes the commas on both sides: without the um, "we see, um, demand" has none.
 _FILLER = re.compile(rf",?\s*(?<![\w'-])(?:[Uu]h-huh|[Mm]hm|{HESITATION})(?![\w'-])(?:,|\.(?=\s+[a-z]))*")
 # "foc- focus", "the- the"; not "mid- to high-single digits"
 _FALSE_START = re.compile(r"(?<![\w-])[\w']{1,12}-(?=[\s,.]|$)(?!\s+(?:to|and|or)\b),?")
@@ -46,7 +46,7 @@ _TOKEN = re.compile(r"[$€£]?\w[\w&'./%-]*|[^\w\s]")
 
 
 def clean_speech(sentence: str) -> str:
-    """Return the sentence without fillers (uh), false starts (foc-), repeats (I, I) and set-off asides."""
+    """Return the sentence without fillers (uh), false starts (foc-), repeats (I, I) and asides between commas."""
     text = re.sub(r"\s+", " ", sentence.translate(_QUOTES))
     text = _FALSE_START.sub(" ", _FILLER.sub(" ", text))
     text = re.sub(r"\s+([,.;:?!])", r"\1", re.sub(r"\s+", " ", text))
@@ -59,7 +59,7 @@ def clean_speech(sentence: str) -> str:
 
 
 def without_lead_in(sentence: str) -> str:
-    """Return a cleaned sentence without the words that tie it to the one before (And, So, Yeah, I think)."""
+    """Return a cleaned sentence without opening words that link it to the one before (And, So, Yeah, I think)."""
     text = _LEAD_IN.sub("", sentence).lstrip(" ,;:.-")
     return text[:1].upper() + text[1:]
 
@@ -69,11 +69,11 @@ class Phrase:
     """A noun phrase as it was said."""
 
     words: tuple[str, ...]
-    """As found; a word that opens its sentence is in lower case unless it is a name."""
+    """As found, except that the first word of a sentence is in lower case unless it is a name."""
     stems: tuple[str, ...]
-    """Of the words that carry meaning, in order."""
+    """Stems of the content words, in order."""
     is_linked: bool = False
-    """Two phrases joined: cost of goods."""
+    """Whether it joins two phrases: cost of goods."""
 
     @property
     def head(self) -> str:
@@ -87,15 +87,15 @@ class _Token:
     word: str
     """In lower case; empty for punctuation."""
     opens: bool
-    """Whether it opens the sentence, where its capital says nothing."""
+    """Whether it opens the sentence, where a capital letter means nothing."""
 
 
 def noun_phrases(sentence: str) -> Iterator[Phrase]:
     """Yield the noun phrases of a cleaned sentence and their tails, longest first, in order of speech.
 
-    "strong same-store sales growth" yields itself, "same-store sales growth", "sales growth" and "growth":
-    modifiers may be dropped from the left, the head never. Two phrases around of, in, for or and come
-    joined as well.
+    "strong same-store sales growth" yields itself, "same-store sales growth", "sales growth" and "growth": modifiers
+    are dropped from the left, the head is kept. Two phrases linked by "of", "in", "for" or "and" are also yielded as
+    one.
     """
     tokens = _tokens(sentence)
     runs = list(_runs(tokens))
@@ -161,7 +161,7 @@ def _runs(tokens: list[_Token]) -> Iterator[tuple[int, int]]:
         trimmed = end
         while trimmed > start and roles[trimmed - 1] != "n":
             trimmed -= 1
-        # "our business strong": an adjective left behind its noun does not belong to the phrase.
+        # "our business strong": an adjective after its noun does not belong to the phrase.
         if trimmed > start:
             yield start, trimmed
         start = end

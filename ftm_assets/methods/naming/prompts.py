@@ -1,6 +1,6 @@
-"""What a model is asked: the request for a name, the request to mend a reply, and the version of both.
+"""Prompts: the request for a name, the request to repair a reply, and the version of both.
 
-Text of transcripts is data: it is delimited, and cannot close its tag.
+Transcript text is data: it is delimited by tags that it cannot close.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ REPLY_SCHEMA: dict[str, Any] = {
 }
 
 QUOTED_REPLY_CHARACTERS = 600
-"""A reply quoted back in a repair request is cut here: it must not push the prompt out of the context."""
+"""A reply quoted in a repair request is cut to this length, so that the prompt still fits the context."""
 
 DEFAULT_PROMPT_TOKENS = 3200
-"""A prompt for a context of 4,096 tokens that leaves room for a reply, and for a repair request with its reply."""
+"""Maximum prompt for a context of 4,096 tokens; leaves room for a reply and for a repair request with its reply."""
 
 _SYSTEM = """You name topics of company earnings calls for equity researchers.
 
@@ -54,12 +54,12 @@ _ASCII_LETTERS = re.compile(r"[A-Za-z]+")
 
 
 def prompt_tokens(context: int, reply_tokens: int) -> int:
-    """Return the tokens that a prompt may take so that a repair request still fits a context of so many."""
+    """Return the maximum tokens of a prompt such that a repair request still fits a context of `context` tokens."""
     return context - 2 * reply_tokens - QUOTED_REPLY_CHARACTERS // 3
 
 
 class Prompts(Sequence[list[Message]]):
-    """The messages of each digest, built when they are sent: the first requests do not wait for the last prompt."""
+    """The messages of each digest, built on access, so that the first requests do not wait for the last prompt."""
 
     def __init__(self, digests: Sequence[Digest], max_tokens: int) -> None:
         self._digests = digests
@@ -81,10 +81,10 @@ class Prompts(Sequence[list[Message]]):
 
 
 def build_messages(digest: Digest, *, max_tokens: int = DEFAULT_PROMPT_TOKENS) -> list[Message]:
-    """Return the chat messages that ask for a name of `digest`, of at most `max_tokens` by `count_tokens`.
+    """Return the chat messages that ask for a name for `digest`, at most `max_tokens` by `count_tokens`.
 
-    Keywords go first, then sentences, most central first, as many as fit; one that does not fit is passed
-    over. The same digest gives the same bytes.
+    Keywords come first, then names and sentences, most central first, as many as fit; items that do not fit are
+    skipped. The same digest always gives the same messages.
     """
     parts = [("keywords", _as_data(", ".join(digest.keywords)))]
     parts += [("name", _as_data(n)) for n in digest.names]
@@ -104,11 +104,12 @@ def build_messages(digest: Digest, *, max_tokens: int = DEFAULT_PROMPT_TOKENS) -
 
 
 def count_tokens(text: str) -> int:
-    """Return an upper estimate of the tokens of `text` for byte-pair vocabularies of usual size.
+    """Return an upper estimate of the tokens of `text` for byte-pair vocabularies of the usual size.
 
-    Three letters a token (English has four to five), and one for every digit, mark or letter beyond ASCII.
+    Counts one token per three ASCII letters (English averages four to five letters per token) and one for each digit,
+    punctuation mark and non-ASCII character.
     """
-    if text.isascii():  # the faster way, to the same end
+    if text.isascii():  # faster, same result
         raw = text.encode()
         letters = len(raw) - len(raw.translate(None, _LETTERS))
         return -(-letters // 3) + len(raw.translate(None, _LETTERS_AND_SPACES)) + 1
@@ -120,7 +121,7 @@ _SYSTEM_TOKENS = count_tokens(_SYSTEM)
 
 
 def repair_messages(asked: list[Message], reply: str, reason: str, *, cut_off: bool) -> list[Message]:
-    """Return the messages that follow a reply which is not usable, for a reason in words that a model can act on."""
+    """Return the messages that follow an unusable reply; `reason` tells the model what to correct."""
     quoted = reply[:QUOTED_REPLY_CHARACTERS]
     return [
         *asked,
@@ -133,12 +134,12 @@ def repair_messages(asked: list[Message], reply: str, reason: str, *, cut_off: b
 
 
 def _as_data(text: str) -> str:
-    """Return text that cannot close its tag nor open another."""
+    """Return text that can neither close its tag nor open another."""
     return plain_text(text.replace("<", "(").replace(">", ")"))
 
 
 def _version() -> str:
-    """Return a version that changes whenever a word of what a model is asked does."""
+    """Return a version that changes with any word of the prompts."""
     example = {"id": "1", "keywords": ("freight",), "sentences": ("Costs rose.",), "exclude": ("Acme",)}
     asked = [
         build_messages(Digest(**example, kind="topic")),  # type: ignore[arg-type]

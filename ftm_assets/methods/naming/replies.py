@@ -1,7 +1,7 @@
-"""What of a model's reply is believed: the JSON object in it, judged by the rules of names and summaries.
+"""Parsing a model's reply: the JSON object in it, checked by the rules for names and summaries.
 
-A reply is judged by the same rules whatever a sentence told the model to do, and in time linear in its length
-whatever it holds.
+Every reply must pass the same rules, so instructions hidden in transcripts gain nothing. Parsing takes time linear in
+the length of the reply.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Any
 from ftm_assets.methods.naming.rules import Digest, NamingError, check_name, check_summary
 
 MAX_FIELD_CHARACTERS = 4000
-"""A longer name or summary is judged by its beginning."""
+"""A longer name or summary is truncated before it is checked."""
 
 MAX_OBJECTS = 50
-"""Places in a reply, the last ones, at which a JSON object is looked for."""
+"""Only the last so many opening braces of a reply are tried as the start of a JSON object."""
 
 _THINK = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
 
-# Qwen3's template may open the block itself: the reply then begins inside it.
+# Qwen3's template may open the thinking block itself; the reply then begins inside it.
 _THOUGHT_BEFORE = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 
 _OBJECT = re.compile(r'\{(?=\s*["}])')
 
-# What only the prompt says.
+# Phrases that occur only in the prompt.
 _ECHO = re.compile(
     r"\bjson object\b|\breply with\b|\bnoun phrase\b|\bdata tags?\b|\bname this (?:topic|theme)\b|"
     r"^(?:keywords?|sentences?)\b\W*$",
@@ -36,9 +36,9 @@ _LABEL = re.compile(r"\A\W*(?:(?:topic|theme) )?(?:name|title|summary)\W*:\s*", 
 
 
 def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
-    """Return (name, summary) of a model's reply; NamingError, saying what to mend, if it has no usable one.
+    """Return (name, summary) from a model's reply. Raises NamingError, saying what to correct, if they are unusable.
 
-    Thinking, code fences and prose around the JSON object are passed over.
+    Thinking, code fences and prose around the JSON object are ignored.
     """
     reply = _json_object(_THINK.sub("", _THOUGHT_BEFORE.sub("", text)))
     fields = []
@@ -53,13 +53,13 @@ def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
 
 
 def _json_object(text: str) -> dict[str, Any]:
-    """Return the last JSON object in `text` that has a name, else the last one."""
-    decoder = json.JSONDecoder(strict=False)  # raw line breaks in strings are a common slip
+    """Return the last JSON object in `text` that has a name, or the last object if none has."""
+    decoder = json.JSONDecoder(strict=False)  # raw line breaks in strings are a common mistake
     found: list[dict[str, Any]] = []
     end = 0
     for start in [m.start() for m in _OBJECT.finditer(text)][-MAX_OBJECTS:]:
         if start < end:
-            continue  # within the last object
+            continue  # inside the previous object
         try:
             value, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""What a name is: what a namer is given, what it returns, and the rules that every name and summary obeys.
+"""The naming contract: a namer's input and output, and the rules for every name and summary.
 
-How names are found is elsewhere: `extractive` (from the text alone), `by_model`.
+The namers are in `extractive` (from the text alone) and `by_model`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_NAME_WORDS = 8
 MAX_SUMMARY_CHARACTERS = 400
 
 Progress = Callable[[int, int], None]
-"""Called with (named so far, all)."""
+"""Called with (number named so far, total)."""
 
 BANNED_WORDS = re.compile(
     r"^(?:various|discussions? (?:of|about|on|around)|overview of|miscellaneous|general (?:discussion|comments)|"
@@ -25,10 +25,10 @@ BANNED_WORDS = re.compile(
     r"\bcall participants?\b|\bearnings call\b|\bthe (?:speaker|executive|analyst)s?\b",
     re.IGNORECASE,
 )
-"""What a name must not open with, or hold: it says that people talked, not what about."""
+"""Openings and phrases banned from names: they say that people talked, not what about."""
 
 _INITIALISM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
-# What the substitutions of `plain_text` could change in a line; most sentences hold none of it.
+# Characters that `plain_text` might have to change; most sentences contain none.
 _MARK = re.compile(r"[*`~|<>\\\[\]_#]")
 _NUMBERED = re.compile(r"\d[.)] ")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)]*(?=\s|$)")
@@ -36,7 +36,7 @@ _SENTENCE_END = re.compile(r"[.!?][\"'”’)]*(?=\s|$)")
 
 @dataclass(frozen=True)
 class Digest:
-    """What is to be named: one topic of a firm, or one theme across firms."""
+    """A namer's input: one topic of a firm, or one theme across firms."""
 
     id: str
     kind: Literal["topic", "theme"]
@@ -45,45 +45,46 @@ class Digest:
     sentences: tuple[str, ...]
     """Most central first: spoken sentences of a topic, summaries of a theme's topics."""
     names: tuple[str, ...] = ()
-    """Of a theme: its topics' names, most central first."""
+    """For a theme: its topics' names, most central first."""
     exclude: tuple[str, ...] = ()
-    """Firm names, tickers, brands and speakers that the name must not hold; see `text.firm_names`."""
+    """Firm names, tickers, brands and speakers that the name must not contain; see `text.firm_names`."""
     group: str = ""
-    """The firm of a topic. Names are told apart within a group, so they do not depend on who else is named."""
+    """The firm of a topic. Names are made distinct only within a group, so they do not depend on other firms."""
 
 
 Outcome = Literal["named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive"]
-"""By the first reply, by the second; or extractively because: both were no use, the server refused this request,
-did not answer it, or had been given up; because no model was asked."""
+"""`named`: by the model's first reply. `repaired`: by its second. All others have an extractive name: `unusable`, both
+replies broke a rule; `rejected`, the server refused the request; `unanswered`, it did not answer; `down`, requests to
+it had stopped; `extractive`, no model was asked."""
 
 DEGRADED = ("unusable", "rejected", "unanswered", "down")
-"""Outcomes of which the extractive name stands in for a model's."""
+"""Outcomes in which an extractive name replaces a model's."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What it took to name a digest."""
+    """The cost and outcome of naming a digest."""
 
     outcome: Outcome = "extractive"
     reason: str | None = None
-    """Why not by the model, where one was asked."""
+    """Why the model's name was not used, if a model was asked."""
     asked: tuple[str, str] | None = None
-    """The model that was asked and the version of its prompt."""
+    """The model asked and the version of its prompt."""
     is_cached: bool = False
-    """Whether its replies had come in an earlier run: nothing was sent."""
+    """Whether its replies came from an earlier run, so that nothing was sent."""
     attempts: int = 0
     """Requests sent, retries included."""
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
-    """From request to reply; of a cached reply, what it took when it came."""
+    """From request to reply; for a cached reply, the time of the original request."""
     answered_at: float | None = None
     """Seconds since 1970."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """A name and a summary, and who gave them."""
+    """A name and a summary, with their origin."""
 
     name: str
     summary: str
@@ -94,7 +95,7 @@ class Named:
 
 
 class Namer(Protocol):
-    """Names digests; returns one `Named` per digest, in order, whatever happens."""
+    """Names digests; always returns one `Named` per digest, in order."""
 
     def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
         """Return a name for each digest, in order."""
@@ -102,11 +103,11 @@ class Namer(Protocol):
 
 
 class NamingError(ValueError):
-    """A name or summary that breaks a rule; the message says which, in words that a model can act on."""
+    """A name or summary that breaks a rule. The message is sent to the model, so it says what to correct."""
 
 
 def plain_text(text: str) -> str:
-    """Return `text` on one line, without control characters, invisible characters and markdown marks."""
+    """Return `text` on one line, without control characters, invisible characters and Markdown."""
     if text.isascii() and text.isprintable():
         has_mark = (
             "  " in text or "- " in text or "+ " in text or _MARK.search(text) or _NUMBERED.search(text)
@@ -126,9 +127,9 @@ def plain_text(text: str) -> str:
 
 
 def cut_at_sentence(text: str, *, sentences: int = 2, characters: int = MAX_SUMMARY_CHARACTERS) -> str:
-    """Return at most so many sentences and characters of `text`, cut at a sentence's end where there is one.
+    """Return `text` cut to at most `sentences` sentences and `characters` characters, at the end of a sentence.
 
-    Without a sentence's end in reach it is cut at a word, with an ellipsis.
+    If no sentence ends within the limit, the text is cut after a word and gets an ellipsis.
     """
     masked = _INITIALISM.sub(lambda m: m.group().replace(".", "\0"), text)
     masked = re.sub(
@@ -143,7 +144,7 @@ def cut_at_sentence(text: str, *, sentences: int = 2, characters: int = MAX_SUMM
 
 
 def check_name(name: str, exclude: Sequence[str] = ()) -> str:
-    """Return the name made plain; NamingError if it breaks a rule that tidying cannot mend."""
+    """Return the name as plain text. Raises NamingError if it still breaks a rule after tidying."""
     name = plain_text(name).strip(" \"'“”‘’.,:;-–—")
     words = name.split()
     if not words or not re.search(r"[^\W\d_]", name):
@@ -160,7 +161,7 @@ def check_name(name: str, exclude: Sequence[str] = ()) -> str:
 
 
 def check_summary(summary: str) -> str:
-    """Return the summary made plain and cut to two sentences; NamingError if nothing usable is left."""
+    """Return the summary as plain text, cut to two sentences. Raises NamingError if nothing usable is left."""
     summary = cut_at_sentence(plain_text(summary).strip(' "“”'))
     if len(re.findall(r"[^\W\d_]+", summary)) < 3:
         raise NamingError("the summary is empty")
@@ -170,7 +171,7 @@ def check_summary(summary: str) -> str:
 
 
 def is_english(text: str) -> bool:
-    """Return whether the letters of `text` are mostly Latin: English as far as script tells."""
+    """Return whether the letters of `text` are mostly Latin: a check of script, not of language."""
     if text.isascii():
         return True
     letters = [c for c in text if c.isalpha()]

@@ -1,7 +1,7 @@
-"""The English that noun phrases are recognised by: word lists, and the classes made from them.
+"""Word lists and word classes for recognising English noun phrases.
 
-There is no part-of-speech model behind the extractive namer, only these lists, written for earnings calls,
-and the shape of words. A list belongs here when it says what a word *is*; how names are chosen does not.
+The extractive namer uses no part-of-speech model, only these lists, written for earnings calls, and the endings of
+words. Belongs here: lists that say what a word *is*. Choosing names does not.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ CLOSED = _words(
     de la el que non yes yep no congratulations congrats congratulation wow hopefully kudos
     """
 )
-"""Words that no noun phrase is made of: they end one. The links `of`, `in`, `for`, `and` are let back in."""
+"""Words that end a noun phrase. `phrases` makes an exception for the links `of`, `in`, `for` and `and`."""
 
 DETERMINERS = _words(
     "a an the this these those my your his her its our their each every any some no such another both whose"
 )
-"""After one of these a word is a noun or describes one, whatever else it can be."""
+"""A word after one of these is a noun or describes one, whatever else it can be."""
 
 SUBJECTS = _words("i we you he she they it who that there which people to let's") | _words(
     "will would can could should may might must shall do does did don't doesn't didn't won't can't couldn't "
     "wouldn't shouldn't not also just really actually probably never always continue continues i'll we'll they'll "
     "you'll it'll gonna please"
 )
-"""After one of these a word that can be a verb is one."""
+"""A word after one of these is a verb if it can be one."""
 
 VERB_PARTICLES = _words("at by to into forward out up down back through me us them you him it off over")
-"""What follows a verb and not a noun: offset by, look at, drive it."""
+"""Words that follow a verb rather than a noun: offset by, look at, drive it."""
 
 BEFORE_PARTICIPLES = _words("of for in with from on by as and or our")
-"""After one of these a participle before a noun describes it: of improving margins."""
+"""A participle between one of these and a noun describes the noun: of improving margins."""
 
 AUXILIARIES = _words(
     """be is are was were been being am i'm we're you're they're he's she's it's that's there's what's isn't
@@ -145,7 +145,7 @@ NOUN_ING = _words(
     living aging ongoing outstanding existing emerging remaining leading growing underlying upcoming
     """
 )
-"""Words in -ing that name or describe a thing rather than tell of an action."""
+"""Words in -ing that name or describe a thing rather than an action."""
 
 ADJECTIVAL_ED = _words(
     """adjusted fixed related limited diversified combined leveraged unlevered installed deferred estimated
@@ -156,7 +156,7 @@ ADJECTIVAL_ED = _words(
     uncontracted mixed owned franchised expanded enhanced sustained pent-up asset-based recommended approved
     """
 )
-"""Participles that describe a noun wherever one follows them."""
+"""Participles that always describe a following noun."""
 
 ADVERBS = _words(
     """almost anyway anywhere elsewhere everywhere far further hopefully indeed instead likely mostly nearly
@@ -213,7 +213,7 @@ _ADJECTIVES = _words(
     year-to-date full-year double-digit single-digit mid-single-digit high-single-digit low-single-digit
     """
 )
-"""May describe a noun, may not stand as one."""
+"""Can describe a noun, but cannot be one."""
 
 EMPTY = _words(
     """thing things lot lots way ways kind kinds sort sorts bit guy guys people person folks time times year years
@@ -231,7 +231,7 @@ EMPTY = _words(
     journey conversation discussion discussions spring
     """
 )
-"""Common in every call: they add little to a name, and alone they are none."""
+"""Common in every call: they add little to a name and cannot be one alone."""
 
 ABSTRACT_HEADS = EMPTY & _words(
     """thing things lot lots way ways kind kinds sort sorts bit guy guys people person folks time times year years
@@ -244,7 +244,7 @@ ABSTRACT_HEADS = EMPTY & _words(
     level levels range name names area areas job lines line story
     """
 )
-"""A phrase that ends in one of these names nothing."""
+"""A phrase that ends in one of these is too vague to be a name."""
 
 CALENDAR = MONTHS_AND_DAYS | _words("q1 q2 q3 q4 fy h1 h2")
 
@@ -253,10 +253,10 @@ _NUMBER = re.compile(r"[$€£]?[\d.,]+(?:%|st|nd|rd|th|s|x|k|m|bn)?", re.IGNORE
 
 @cache
 def word_class(word: str) -> str:
-    """Return the class of a lower-case word out of its context.
+    """Return the class of a lower-case word, regardless of context.
 
-    `x` ends a phrase (function words, pure verbs, adverbs, numbers), `v` is a verb or a noun as its neighbours
-    say, `d` is a participle in -ed, `g` one in -ing, `a` describes a noun, `n` may stand as one.
+    `x` ends a phrase (function words, pure verbs, adverbs, numbers), `v` is a verb or noun depending on its
+    neighbours, `d` is a participle in -ed, `g` one in -ing, `a` describes a noun, `n` can be a noun.
     """
     is_clitic = "'" in word.removesuffix("'s")
     if word in _NEVER_IN_PHRASE or is_clitic or _NUMBER.fullmatch(word) or not re.search("[a-z]", word):
@@ -269,7 +269,7 @@ def word_class(word: str) -> str:
 
 _NEVER_IN_PHRASE = AUXILIARIES | CLOSED | NUMBERS | ADVERBS | CALENDAR
 
-# In this order: the first that fits decides.
+# The first match decides.
 _SHAPES: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("n", lambda w: w in NOUN_ING or w in _NOUN_LY or w in _NOUNS_LIKE_ADJECTIVES),
     ("x", lambda w: w.endswith("ly")),
@@ -304,7 +304,7 @@ GIVEN_NAMES = _words(
     pete mick mick barry stew stu jose gustavo eduardo fernando francisco juan javier alejandro
     """
 )
-"""A capitalised one of these, alone or before another name, is a speaker, not a subject."""
+"""If capitalised, alone or before another name, these are speakers, not subjects."""
 
 
 MEASURES = _words(
@@ -314,7 +314,7 @@ MEASURES = _words(
     sg&a fees leads premiums losses claims charges rents deliveries
     """
 )
-"""What goes up and down."""
+"""Quantities that go up and down."""
 
 UP = re.compile(r"(?:increas(?:ed|es)|gr[eo]w|grown|grows|rose|risen|(?:was|were|is|are|been) up|up \d+)")
 IMPROVED = re.compile(r"improv(?:ed|es)|expanded")

@@ -1,1 +1,1 @@
-"""Speech to sentences, and which of them are about the call itself."""
+"""Text: splitting speech into sentences, marking procedural ones, words and firm names."""

@@ -1,8 +1,7 @@
-"""Courtesies: phrases that make a sentence procedural when nothing of substance stands beside them.
+"""Courtesies: phrases that make a sentence procedural if it says nothing else of substance.
 
-Patterns as in `statements.py`. Within one kind the longer phrase comes before its own beginning
-("no problem" before "no"), and the kinds are in the order in which they are tried at one place: the first
-that matches is cut out.
+Patterns follow the conventions of `statements.py`. Within a kind, a longer phrase comes before its own beginning
+("no problem" before "no"). At each position the kinds are tried in the order given, and the first match is removed.
 """
 
 from __future__ import annotations
@@ -147,19 +146,19 @@ COURTESIES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Who is spoken to: a name between commas, or one that ends the sentence behind a comma; then, once the
-# courtesies are cut, one that opens it.
+# Forms of address: a name between commas or after the sentence's last comma; OPENS_WITH_NAME applies once the
+# courtesies are removed.
 SPOKEN_TO = (
     r"^\W*(?:(?:well|yeah|yes|yep|so|and|hi|hey|hello|okay|sure|no|sorry|right|great|thanks|now|but|again"
     r"|oh|then|maybe),? )+"
     rf"{NAME}(?: {NAME})?,",
     rf",(?: and)? {NAME}(?: {NAME})?(?:,? (?:and )?{NAME}(?: {NAME})?)*(?:,|\W*$)",
-    # A single word is an answer, or calls someone.
+    # A single word is an answer or addresses someone.
     r"^\W*[\pL'-]+\W*$",
 )
 OPENS_WITH_NAME = rf"^\W*{NAME}(?: {NAME})?,"
 
-# Words that say nothing of the business on their own.
+# Words that on their own say nothing about the business.
 EMPTY_WORDS = (
     r"a|about|actually|add|again|agenda|all|already|also|am|an|and|another|any|anyone|anything|appreciate"
     r"|are|as|at|back|basically|be|been|before|beginning|bit|both|buddy|but|by|can|clarify|closing|color"

@@ -1,16 +1,16 @@
-"""Names of firms: what in them is the name, by which forms a firm is called, and whether a text calls it so.
+"""Firm names: the core of a name, the forms people use for a firm, and whether a text mentions one.
 
-One rule for keywords and for the names of topics, held to 500 companies' names by a test:
+The same rules apply to keywords and to topic names; a test checks them on the names of 500 companies:
 
-- legal forms ("Inc", "& Company") and an outer "The" are no part of a name; words such as "Group" and "Trust" are
-  none either, unless nothing but a place or a word of business would be left ("Northern Trust");
-- words of business at the end may be dropped as people do ("Cardinal" for Cardinal Health), and a distinctive first
-  word stands for the whole ("Costco"); what is left must be more than a place or a word of business: "Texas" is
-  not Texas Instruments;
-- the initials of three to five words are a form, of two if both are ordinary ("GE"), unless they mean something
-  else to everyone ("AI");
-- a form of ordinary words only ("Target", "New Home") counts where it is written as a name: with capitals that its
-  place does not explain. A company of that name may have a topic on sales targets, or on new home sales.
+- legal forms ("Inc", "& Company") and an outer "The" are not part of the name. Nor are words such as "Group" and
+  "Trust", unless only a place or a business word would be left ("Northern Trust");
+- trailing business words may be dropped, as people do ("Cardinal" for Cardinal Health), and a distinctive first word
+  stands for the whole name ("Costco"). The rest must be more than a place or a business word: "Texas" is not Texas
+  Instruments;
+- initials of three to five words are a form, and of two words if both are ordinary ("GE"), unless the initials have
+  a common meaning ("AI");
+- a form made only of ordinary words ("Target", "New Home") counts only if written as a name, with capitals not
+  explained by position. Such a company may have a topic on sales targets or new home sales.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CONNECTORS = frozenset({"and", "of", "the", "de", "for"})
-"""Words that join a name's words and neither open nor end it."""
+"""Words that connect the words of a name but neither open nor end it."""
 
 _LEGAL_FORMS = """
     ab ag aktiengesellschaft asa bv co com companies company corp corporation inc incorporated kgaa limited
     llc llp lp ltd na nv oyj plc public sa se spa
     """
 LEGAL_FORMS = frozenset(_LEGAL_FORMS.split())
-"""Legal forms, in lower case without full stops, and the ".com" of a firm that is called without it."""
+"""Legal forms, in lower case without full stops, and ".com", which people omit."""
 
 _KINDS_OF_FIRM = """
     bancorp bancorporation bancshares group holding holdings reit trust trusts us
     """
 KINDS_OF_FIRM = frozenset(_KINDS_OF_FIRM.split())
-"""Words that are dropped like a legal form, unless that leaves a place or a word of business alone."""
+"""Words dropped like a legal form, unless only a place or a business word would be left."""
 
 _COMMON_INITIALS = """
     ac ad ag ai am an ap api apr ar arr as asc asp at atm aum aws bi bps by cac cad cbd cc cd cds ceo cfo
@@ -60,7 +60,7 @@ _COMMON_INITIALS = """
     tv uk up us usa usd va vc vp vr we who wifi
     """
 COMMON_INITIALS = frozenset(_COMMON_INITIALS.split())
-"""Initials that mean something else to everyone: no form of a firm's name."""
+"""Initials with another common meaning: never a form of a firm's name."""
 
 _ORDINARY = """
     academy ace acme advance affiliated agile align allegiant alliance allied ally alpha alpine ambassador
@@ -97,7 +97,7 @@ _ORDINARY = """
     visa vista vital volt walker warrior watch water wave wealth welcome whirlpool wing wolf woodward
     workhorse worthy yellow yield zebra zoom
     """
-"""Words of English that firms are called by, beyond those of the other lists."""
+"""Ordinary English words that occur in firm names, in addition to the other lists."""
 
 _PLACES = """
     africa alabama alaska arizona arkansas atlanta australia baltimore boston brazil carolina charlotte
@@ -108,7 +108,7 @@ _PLACES = """
     pittsburgh portland puerto rhode richmond rico russia seattle singapore spain sweden switzerland taiwan
     tennessee texas utah vegas vermont virginia washington wisconsin wyoming uk us
     """
-"""Places that a topic may well be about, beyond those among the generic words."""
+"""Places that a topic may be about, in addition to those among the generic words."""
 
 _ORDINARY_WORDS = STOP_EXACT | MONTHS_AND_DAYS | NUMBERS | CONNECTORS | LEGAL_FORMS | KINDS_OF_FIRM
 _ORDINARY_FORMS = frozenset(
@@ -119,7 +119,7 @@ _ORDINARY_FORMS = frozenset(
 )
 _GENERIC_FORMS = frozenset(map(normal_form, GENERIC_NAME_INFLECTED))
 PLAIN_FORMS = _GENERIC_FORMS | frozenset(map(normal_form, _PLACES.split()))
-"""Normal forms of places and words of business: in a name of several words, no name by themselves."""
+"""Normal forms of places and business words: one of them alone never stands for a name of several words."""
 
 _NO_NAMES_ALONE = PLAIN_FORMS | frozenset(
     map(normal_form, {*_ORDINARY_WORDS, *STOP_INFLECTED, *WEAK_INFLECTED})
@@ -129,13 +129,13 @@ _NO_NAMES_ALONE = PLAIN_FORMS | frozenset(
 class _Word(NamedTuple):
     written: str
     lower: str
-    """Without a possessive ending and without the full stops of an abbreviation."""
+    """In lower case, without a possessive ending or the full stops of an abbreviation."""
     start: int
     end: int
 
 
 def name_words(name: str) -> list[str]:
-    """Return the words of a firm's name in lower case, without legal form and outer connectors.
+    """Return the words of a firm's name in lower case, without its legal form and outer connectors.
 
     >>> name_words("The Boeing Company"), name_words("Bed Bath & Beyond Inc.")
     (['boeing'], ['bed', 'bath', 'beyond'])
@@ -144,9 +144,9 @@ def name_words(name: str) -> list[str]:
 
 
 def firm_name_forms(name: str, *others: str) -> tuple[str, ...]:
-    """Return the forms by which a firm is called, the full name first, then `others` (tickers, people) as they are.
+    """Return the forms of a firm's name, the full name first, then `others` (tickers, people) unchanged.
 
-    The name, the name without its legal form, the shorter ones that people use, and its initials.
+    Forms are the name, the name without its legal form, shorter forms that people use, and its initials.
 
     >>> firm_name_forms("The Boeing Company")
     ('The Boeing Company', 'Boeing')
@@ -172,7 +172,7 @@ def firm_name_forms(name: str, *others: str) -> tuple[str, ...]:
 
 
 def initials(name: str) -> str:
-    """Return the initials by which a firm of several words may be called; or "".
+    """Return the initials that people may use for a firm whose name has several words, or "".
 
     >>> initials("General Electric Co"), initials("Monro Inc"), initials("Applied Instruments")
     ('GE', '', '')
@@ -185,10 +185,10 @@ def initials(name: str) -> str:
 
 
 def known_names(transcripts: pa.Table) -> dict[str, list[str]]:
-    """Return, by firm_id, every name to keep out of its keywords and topic names, sorted.
+    """Return for each firm_id the sorted names to keep out of its keywords and topic names.
 
-    `transcripts` has firm_id, firm_name, ticker and speaker_name, each of which but the first may be null. Firms
-    are known by the forms of their names, tickers and speakers by what they are called.
+    `transcripts` has firm_id, firm_name, ticker and speaker_name; all but firm_id may be null. Firm names are expanded
+    to their forms; tickers and speakers are returned unchanged.
     """
     found: defaultdict[str, set[str]] = defaultdict(set)
     for column in ("firm_name", "ticker", "speaker_name"):
@@ -200,12 +200,12 @@ def known_names(transcripts: pa.Table) -> dict[str, list[str]]:
 
 
 def holds_firm_name(text: str, exclude: Sequence[str], *, is_as_spoken: bool = False) -> bool:
-    """Return whether `text` calls one of the names in `exclude`: its words in a row, in any case, with or without 's.
+    """Return whether `text` contains a name from `exclude`: its words in a row, in any case, with or without 's.
 
-    Connectors and punctuation do not matter ("Procter and Gamble"). A name of ordinary words only counts with
-    capitals: all of several words, or that of a single one which does not open the text. With `is_as_spoken`
-    the opening word has a capital only if it has it everywhere. A name in capitals of up to five letters (a
-    ticker, initials) counts in capitals only, and one of a single letter never.
+    Connectors and punctuation do not matter ("Procter and Gamble"). A name made only of ordinary words must be
+    capitalised: every word of a name of several words; a single word also must not open the text. Set `is_as_spoken`
+    if the text's opening word is capitalised only when it always is, so that it counts too. A name of up to five
+    capital letters (a ticker, initials) must be in capitals; a name of a single letter never counts.
 
     >>> holds_firm_name("Boeing's delivery delays", firm_name_forms("The Boeing Company"))
     True
@@ -225,10 +225,10 @@ class _Form(NamedTuple):
     row: str
     """Its words in lower case, joined by spaces; empty for a form that never counts."""
     capitals: tuple[bool, ...]
-    """Which of its words have one."""
+    """Which of its words are capitalised."""
     is_ordinary: bool
     is_in_capitals: bool
-    """Whether it counts in capitals only."""
+    """Whether it counts only in capitals."""
 
 
 @lru_cache(maxsize=100_000)
@@ -266,7 +266,7 @@ def _has_capital(word: _Word) -> bool:
 
 
 def _written(name: str, words: Sequence[_Word]) -> str:
-    """Return words of a name as it has them; one of four letters or more in capitals ("NIKE") as it is spoken."""
+    """Return words as written in the name, but a single all-capitals word of four letters or more as "Nike"."""
     if (
         len(words) == 1
         and len(words[0].written) > 3
@@ -288,7 +288,7 @@ def _words(text: str) -> list[_Word]:
 
 
 def _spoken(text: str) -> list[_Word]:
-    """Return the words of a text or form as they are compared: hyphens part them, connectors do not count."""
+    """Return the words of a text or form for comparison: split at hyphens, without connectors."""
     parted = []
     for word in _words(text):
         place = word.start
@@ -301,7 +301,7 @@ def _spoken(text: str) -> list[_Word]:
 
 
 def _stem(words: list[_Word]) -> list[_Word]:
-    """Return the words of a name without legal form and outer connectors."""
+    """Return the words of a name without its legal form and outer connectors."""
     words = _without_outer_connectors(words)
     while words:
         last = words[-1].lower
@@ -333,7 +333,7 @@ def _is_generic(word: _Word) -> bool:
 
 
 def _is_distinctive(word: _Word) -> bool:
-    """Return whether a word is a name's alone."""
+    """Return whether a word occurs only in names."""
     return not (
         word.lower in _ORDINARY_WORDS
         or normal_form(word.lower) in _ORDINARY_FORMS

@@ -1,13 +1,13 @@
-"""Procedural sentences and topics: what is about the call rather than about the business.
+"""Procedural sentences and topics: those about the call rather than the business.
 
-A *statement* ("I'll turn the call over", "forward-looking statements", "a replay will be available") makes a
-sentence procedural whatever else it holds, unless it also holds an amount. A *courtesy* (thanks, a greeting,
-an acknowledgement, the announcement of a question) does so only when nothing else is said: courtesies are
-cut out of the sentence, and what is left may hold names and words without content alone. So "Thanks, Brian"
-is procedural and "Thanks, Brian, pricing was up 3%" is not. What stands within the introduction of a call
-(safe harbour, then the hand-over) belongs to it.
+A *statement* ("I'll turn the call over", "forward-looking statements", "a replay will be available") makes a sentence
+procedural whatever else it says, unless it contains an amount. A *courtesy* (thanks, a greeting, an acknowledgement,
+the announcement of a question) does so only if nothing else is said: courtesies are removed from the sentence, and
+the rest must consist only of names and words without content. So "Thanks, Brian" is procedural and "Thanks, Brian,
+pricing was up 3%" is not. Sentences within the introduction of a call (from safe harbour to hand-over) are
+procedural too.
 
-The rules lean towards keeping: evidence lost without a word is worse than a greeting kept.
+When in doubt, a sentence is kept: silently losing evidence is worse than keeping a greeting.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from ftm_assets.methods.text.word_lists import CALL_WORDS
 
 BOILERPLATE = ("safe_harbour", "measures")
 STRONGEST_KEYWORDS = 5
-"""Keywords that decide whether a topic is about the call: the others are about what the call was about."""
+"""Number of strongest keywords that decide whether a topic is about the call itself."""
 
 INTRODUCTION_GAP = 3
-"""So many unmarked sentences in a row, between two marked ones of an introduction, belong to it."""
+"""Up to this many unmarked sentences in a row, between two marked ones of an introduction, belong to it."""
 
 _NUMBER = r"\d ?%|[$€£] ?\d|\d (?:million|billion|percent|basis points|bps|cents?)\b"
 _CHANGE = r"\b(?:increased|decreased|grew|declined|rose|fell)\b"
@@ -43,17 +43,17 @@ _REPEATED = re.compile(r"\b(\w+(?:'\w+)?)(?:[,…-]+\s*|\s+)(?=\1\b)", re.IGNORE
 def mark_procedural(sentences: pa.Table) -> npt.NDArray[np.bool_]:
     """Return whether each sentence is procedural.
 
-    The decision looks no further than the component, so any chunk of whole components gives the same marks.
+    A mark depends only on the sentence's component, so any chunk of whole components gives the same marks.
 
     Parameters
     ----------
     sentences : pyarrow.Table
-        Columns text and component_id, the sentences of a component together and in order.
+        Columns text and component_id; the sentences of a component are contiguous and in order.
 
     Returns
     -------
     ndarray of shape (n,), bool
-        One mark per row.
+        True for procedural sentences.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def mark_procedural(sentences: pa.Table) -> npt.NDArray[np.bool_]:
 
 
 def normalized(text: pa.ChunkedArray) -> pa.Array:
-    """Return `text` with straight apostrophes and without hesitations, stammers and cut words."""
+    """Return `text` with straight apostrophes and without hesitations, stammers and cut-off words."""
     spoken = pc.replace_substring_regex(text, pattern=_HESITATION, replacement=" ")
     whole = pc.replace_substring_regex(spoken, pattern=_CUT_WORD, replacement="\\1")
     straight = pc.replace_substring(whole, pattern="’", replacement="'")
@@ -80,10 +80,10 @@ def normalized(text: pa.ChunkedArray) -> pa.Array:
 
 
 def topic_is_procedural(keywords: Sequence[str], name: str = "") -> bool:
-    """Return whether a topic is about the call itself, by its `keywords`, strongest first, or its `name`.
+    """Return whether a topic is about the call itself, judging by its `keywords` (strongest first) and `name`.
 
-    It is if most of its five strongest keywords are, or its name is; a phrase is if more than half of its words
-    are words of the call (`word_lists.CALL_WORDS`).
+    It is if its name or most of its five strongest keywords are about the call: more than half of the words of each
+    are in `word_lists.CALL_WORDS`.
 
     >>> topic_is_procedural(["question", "follow-up", "operator", "pricing"], "Pricing")
     True
@@ -103,14 +103,14 @@ _CALL_FORMS = frozenset(map(normal_form, CALL_WORDS))
 
 
 def kinds(text: str) -> list[str]:
-    """Return the names of the rules that `text` meets, for a person who asks why it was marked."""
+    """Return the names of the rules that `text` matches, to explain why it was marked."""
     one = normalized(pa.chunked_array([[text]]))
     found = [kind for kind in STATEMENTS if _matches(one, STATEMENTS[kind])[0]]
     return found + (["courtesy"] if is_courtesy(one)[0] else [])
 
 
 def is_courtesy(text: pa.Array) -> npt.NDArray[np.bool_]:
-    """Return a boolean per normalized sentence: whether nothing is left of it without its courtesies."""
+    """Return for each normalized sentence whether it consists only of courtesies."""
     rest = text
     for pattern in _cuts():
         rest = pc.replace_substring_regex(rest, pattern=f"(?i){pattern}", replacement=" , ")
@@ -120,13 +120,13 @@ def is_courtesy(text: pa.Array) -> npt.NDArray[np.bool_]:
 @cache
 def _cuts() -> tuple[str, ...]:
     courtesies = "|".join(p for patterns in COURTESIES.values() for p in patterns)
-    # Each match takes the space behind it along, so that the second pass finds what stood between two.
+    # Each match includes the space after it, so a second pass is needed for words between two matches.
     empty = rf"\b(?:{EMPTY_WORDS})(?:'s)?(?:[^\w'-]|$)|'(?:s|re|ll|ve|d|m)\b"
     return (*SPOKEN_TO, courtesies, OPENS_WITH_NAME, empty, empty)
 
 
 def _matches(text: pa.Array, patterns: Iterable[str]) -> npt.NDArray[np.bool_]:
-    """Whether any pattern occurs; one at a time, since RE2 is several times slower on their union."""
+    """Return whether any pattern occurs; one at a time, since RE2 is several times slower on their union."""
     found = np.zeros(len(text), dtype=np.bool_)
     for pattern in patterns:
         found |= np.asarray(pc.match_substring_regex(text, pattern=pattern, ignore_case=True))
@@ -139,10 +139,11 @@ def _introductions(
     marked: npt.NDArray[np.bool_],
     number: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.bool_]:
-    """Whether an unmarked sentence belongs to the introduction of a call.
+    """Return whether each unmarked sentence belongs to the introduction of a call.
 
-    That is: at most INTRODUCTION_GAP of them in a row, without a number, stand between two marked sentences
-    of a component, and the first is boilerplate, or the component holds boilerplate and is mostly marked.
+    It does if at most INTRODUCTION_GAP such sentences in a row, without a number, lie between two marked sentences of
+    a component, and either the first of the two is boilerplate or the component contains boilerplate and is mostly
+    marked.
     """
     filled = np.zeros(len(marked), dtype=np.bool_)
     if not boilerplate.any():

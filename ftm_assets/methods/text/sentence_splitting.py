@@ -1,9 +1,8 @@
 """Sentences: splitting a speaker turn, and the `sentences` table of a quarter.
 
-The splitter is sentencex with a pass over its boundaries for what it gets wrong in earnings calls:
-abbreviations of finance, answers that look like abbreviations ("No. We do"), apostrophes before a year that
-it takes for quotation marks, list numbers, and the ellipses of a speaker who breaks off. What is procedural
-is decided in `procedural.py`.
+The splitter is sentencex, followed by a pass that corrects its errors on earnings calls: financial abbreviations,
+answers that look like abbreviations ("No. We do"), apostrophes before a year (read as quotation marks), list numbers,
+and the ellipses of speakers who break off. `procedural.py` decides which sentences are procedural.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ COMPONENTS_AT_ONCE = 20_000
 """Speaker turns held as Python strings at a time: about 15 MB of text."""
 
 FALSE_START_WORDS = 8
-"""An ellipsis after at most so many words is a false start: it belongs to the sentence that replaces it."""
+"""At most this many words before an ellipsis are a false start, which belongs to the sentence that replaces it."""
 
-# Blanks of the same length take the place of quotation marks, because sentencex splits nothing between two
-# of them: in "in ' 21. We grew. In ' 22" it would see one quotation.
+# Quotation marks are replaced by blanks, because sentencex never splits between two of them: it would read
+# "in ' 21. We grew. In ' 22" as one quotation.
 _QUOTE = re.compile(r"""["“”„«»‘]|(?<!\w)['’]|['’](?!\w)""")
 _OPENING = "([\"'“‘"
 
-# Never the end of a sentence, whatever follows: they announce the next word.
+# These never end a sentence: they belong to the next word.
 _ANNOUNCES = frozenset({"approx", "vs", "cf", "i.e", "e.g", "incl", "excl", "avg", "mr", "mrs", "ms", "dr"})
-# Ends a sentence only before a word in upper case; so does any abbreviation without a vowel (bn, bps, mgmt).
+# These end a sentence only before a capitalised word; so do abbreviations without a vowel (bn, bps, mgmt).
 _CONTINUES = re.compile(
     r"(?:cos?|inc|corp|cap|dept|div|est|etc|fig|gov|gen|intl|jr|op|prod|q[1-4]|qoq|sr|univ|yoy|[ap]\.m"
     r"|[b-df-hj-np-tv-z]{2,5})\Z"
@@ -46,7 +45,7 @@ _STARTER = (
     r"(?:And|But|So|Um|Uh|We|The|This|That|It|Our|In|On|If|You|Yeah|Then|They|There|As|At|For|With|Now|However|"
     r"References)\b"
 )
-# Gaps that sentencex passes over because the word before the full stop can be an abbreviation.
+# Boundaries that sentencex misses because the word before the full stop can be an abbreviation.
 _MISSED = re.compile(
     r"(?<![\w.'’-])(?:[Nn]o|[Mm]e|[Mm]ay|[Mm]iss|[Oo]k|OK|etc|Ken|(?<=, )(?:Al|Art|Cal|Del|Jan))\."
     r"[\"'”)]*\s+(?=[\"'“(]?[A-Z])"
@@ -62,9 +61,8 @@ _WORD = re.compile(r"[\w'’-]+")
 def split(text: str) -> list[str]:
     """Return the sentences of `text` in order, verbatim, without surrounding whitespace.
 
-    Joined and stripped of whitespace they give the text stripped of whitespace: nothing is lost, for any
-    unicode text. No sentence is empty; a piece without a letter or digit stays with its neighbour. Text that
-    is only whitespace has no sentence.
+    Nothing but whitespace is lost, for any Unicode text. No sentence is empty; a piece without a letter or digit stays
+    with its neighbour. Text that is only whitespace has no sentences.
     """
     boundaries = _boundaries(text)
     pieces = (text[i:j].strip() for i, j in zip([0, *boundaries], [*boundaries, len(text)], strict=True))
@@ -72,27 +70,27 @@ def split(text: str) -> list[str]:
 
 
 def build_sentences(transcripts: pa.Table, quarter: str) -> pa.Table:
-    """Split and mark every component that is not the operator's; return the `sentences` table.
+    """Return the `sentences` table: all components except the operator's, split and marked.
 
-    A component's sentences depend on nothing outside it, so it may be called per chunk of calls.
+    A component's sentences depend only on the component, so the function may be called per chunk of calls.
 
     Parameters
     ----------
     transcripts : pyarrow.Table
-        Rows of `transcripts` in any order: component_id, firm_id, transcript_id, component_order, section,
-        speaker_type and text are read.
+        Rows of `transcripts` in any order, with columns component_id, firm_id, transcript_id, component_order,
+        section, speaker_type and text.
     quarter : str
         The quarter of the rows.
 
     Returns
     -------
     pyarrow.Table
-        `sentences`, ordered by call and place in it.
+        `sentences`, ordered by call and position in the call.
 
     Raises
     ------
     ContractError
-        Where the result does not match the contract.
+        If the result does not match the contract.
 
     Examples
     --------
@@ -141,7 +139,7 @@ def _sentences_of(components: pa.Table, quarter: str) -> pa.Table:
 
 
 def _boundaries(text: str) -> list[int]:
-    """Return the offsets, ascending, at which a sentence other than the first begins."""
+    """Return the ascending offsets at which sentences begin, except the first."""
     import sentencex
 
     masked = _QUOTE.sub(" ", text)
@@ -166,7 +164,7 @@ def _boundaries(text: str) -> list[int]:
 
 
 def _after_gap(text: str, end: int) -> int:
-    """Return the offset of the first character behind the whitespace that follows `end` and its quotes."""
+    """Return the offset of the first character after `end` that follows its closing quotes and whitespace."""
     while end < len(text) and _QUOTE.match(text, end):
         end += 1
     while end < len(text) and text[end].isspace():
@@ -179,7 +177,7 @@ def _has_word(text: str) -> bool:
 
 
 def _joins(before: str, after: str) -> bool:
-    """Whether the piece that begins with `after` continues the sentence `before`."""
+    """Return whether the piece that begins with `after` continues the sentence `before`."""
     token = before.rsplit(None, 1)[-1] if before.strip() else ""
     word = token[:-1].lstrip(_OPENING).lower()
     continued = after[:1].islower()
@@ -197,7 +195,7 @@ def _joins(before: str, after: str) -> bool:
 
 
 def _is_new_thought(before: str, after: str) -> bool:
-    """Whether a capital after an ellipsis begins a sentence rather than mending the one broken off."""
+    """Return whether a capital after an ellipsis begins a new sentence rather than repairing the one broken off."""
     *_, last = (t for t in _ELLIPSIS.split(before) if t.strip())
     said = [w.lower() for w in _WORD.findall(last) if not is_hesitation(w)]
     follows = _WORD.findall(after)

@@ -1,8 +1,8 @@
-"""Statements: phrases that are about the call whatever else the sentence holds, named by kind.
+"""Statements: phrases that are about the call whatever else the sentence says, grouped by kind.
 
-Patterns are RE2 (Arrow's engine: no look-around, linear in the length of the text), matched without regard
-to case save within `(?-i:`. They see the sentence without hesitations and stammers and with straight
-apostrophes (`procedural.normalized`). What decides with them is in `procedural.py`.
+Patterns are RE2 (Arrow's engine: no look-around, linear in the length of the text) and ignore case except within
+`(?-i:`. They are matched on sentences without hesitations and stammers and with straight apostrophes
+(`procedural.normalized`). `procedural.py` applies them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _UP_TO = r"(?:[\w'&,-]+ ){{0,{}}}"
 
 
 def _some(n: int) -> str:
-    """Up to `n` words of any kind."""
+    """Return a pattern for up to `n` words of any kind."""
     return _UP_TO.format(n)
 
 
@@ -32,7 +32,7 @@ PAPER = (
 )
 
 EXEMPT = (
-    # What is said before the next turn, or the people who are thanked, are the business.
+    # Remarks before handing over, and thanks to people in the business, are about the business.
     r"\b(?:before|as) (?:i|we|turning|going|opening|moving|handing|closing) .*"
     r"\b(?:updat|address|highlight|reiterat|reinforc|emphasi[sz]|discuss|thank|announc|shar(?:e|ing))",
     r"\b(?:thank|acknowledge|grateful|appreciat)\w*\b.*\b(?:employees|colleagues|associates|front-? ?line"

@@ -1,7 +1,7 @@
-"""Words of a text: the tokenizer, the form that a word's inflections share, and what is no word but a hesitation.
+"""Words of a text: the tokenizer, the normal form shared by a word's inflections, and hesitations.
 
-Belongs here: what every method that counts, compares or names by words has in common. Which words say nothing
-is in `word_lists`; the scorer by word lists (`ftm_resources.models.lexicon`) reads texts as its authors do.
+Belongs here: the definition of a word for all methods that count or compare words. Stop words are in `word_lists`; the
+lexicon scorer (`ftm_resources.models.lexicon`) tokenizes as its authors do.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import re
 from functools import lru_cache
 
 WORD = re.compile(r"(?:[^\W\d_]\.){2,}|[^\W_]++(?:[&'’\-][^\W_]++)*+(?!-(?!-))")
-"""Dotted abbreviations (U.S.), else letters and digits joined by &, apostrophe or hyphen (R&D, COVID-19).
-A word that breaks off ("the admini- the administration") is none."""
+"""Dotted abbreviations (U.S.), or letters and digits joined by &, apostrophe or hyphen (R&D, COVID-19).
+Excludes words that break off ("the admini- the administration")."""
 
 ENDING = re.compile(r"['’](?:s|re|ve|ll|d|m)?$")
 """A possessive or contracted ending."""
 
 HESITATION = r"(?:[Uu][Mm]+|[Uu][Hh]+|[Ee]h|[Ee]r|[Aa]h|[Hh]m+|[Mm]m+)"
-"""A hesitation, for `re` and RE2, both minding the case: an ER is an emergency room."""
+"""A hesitation, as a pattern for `re` and RE2. Case-sensitive: an ER is an emergency room."""
 
 _HESITATION = re.compile(HESITATION)
 _IRREGULAR = {"children": "child", "men": "man", "women": "woman", "news": "news", "covid-19": "covid"}
 _NOT_INFLECTED = frozenset({"marketing", "building", "housing", "rating", "earnings", "engineering"})
-"""Nouns whose -ing is not the verb's: a rating is not a rate, marketing is not a market."""
+"""Nouns that are not inflections of the verb: a rating is not a rate, marketing is not a market."""
 
 
 def words(text: str) -> list[str]:
-    """Return the words of `text`, in order, each in its normal form.
+    """Return the words of `text` in order, in normal form.
 
     >>> words("Monro's stores, re- resold in the U.S.")
     ['monro', 'store', 'resold', 'in', 'the', 'u.s.']
@@ -36,7 +36,7 @@ def words(text: str) -> list[str]:
 
 @lru_cache(maxsize=200_000)
 def normal(word: str) -> str:
-    """Return the normal form of a word as it was spoken or written, in any case, with any ending.
+    """Return the normal form of a word in any case and with any ending.
 
     >>> normal("Prices"), normal("pricing"), normal("Monro's")
     ('price', 'price', 'monro')
@@ -54,11 +54,11 @@ def is_hesitation(word: str) -> bool:
 
 
 def normal_form(word: str) -> str:
-    """Return the form that all inflections of a lower-case word share; not always itself a word.
+    """Return the form shared by all inflections of a lower-case word; it is not always a word itself.
 
-    The inflectional steps of Porter's stemmer (1a with Porter2's rule for -s, 1b, 1c, 5; Porter 1980, Program
-    14(3), 130-137). The derivational ones are left out: they turn production into product, customer into
-    custom and utility and utilization into one.
+    Applies the inflectional steps of Porter's stemmer (1a with Porter2's rule for -s, 1b, 1c, 5; Porter 1980, Program
+    14(3), 130-137). The derivational steps are omitted: they would turn production into product and customer into
+    custom, and merge utility with utilization.
     """
     if word in _IRREGULAR:
         return _IRREGULAR[word]
@@ -87,5 +87,5 @@ def _measure(stem: str) -> int:
 
 
 def _is_short(stem: str) -> bool:
-    """Tell whether a stem ends consonant-vowel-consonant (not w, x, y), as "pric": Porter's *o."""
+    """Return whether a stem ends in consonant-vowel-consonant (not w, x, y), like "pric": Porter's *o."""
     return re.search(r"[^aeiouy][aeiouy][^aeiouywx]$", stem) is not None

@@ -1,7 +1,7 @@
-"""Word lists: what never is a keyword, what is too general to stand alone, what is about the call itself.
+"""Word lists: words that are never keywords, words too general to stand alone, words about the call itself.
 
-Belongs here: lists judged by reading the keywords and names of real calls. An entry of an inflected list stands for all
-its inflections (`tokens.normal_form`); an entry of an exact list for itself only.
+Belongs here: lists compiled by reading the keywords and names of real calls. An entry of an inflected list covers all
+its inflections (`tokens.normal_form`); an entry of an exact list covers only itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _STOP_EXACT = """
     usually versus vice vs wanna wasn weekly went weren wonderful wow www ya yeah year-on-year
     year-over-year yearly yep yes yesterday yet yoy yup
     """
-"""Function words beyond scikit-learn's, fillers, titles; hesitations are `tokens.HESITATION`'s."""
+"""Function words beyond scikit-learn's list, fillers, titles. For hesitations see `tokens.HESITATION`."""
 
 _MONTHS_AND_DAYS = """
     january february march april may june july august september october november december monday tuesday
@@ -52,7 +52,7 @@ _STOP_INFLECTED = """
     transcript try turn understand use wait want watch way webcast week weekday welcome wish wonder word
     year yield-back
     """
-"""Words of the call itself, of time, and verbs of speech and thought."""
+"""Words about the call itself, words of time, and verbs of speech and thought."""
 
 _WEAK = """
     ability achieve across action activity actual add addition affect align allow alternative amount appear
@@ -80,7 +80,7 @@ _WEAK = """
     total track trajectory trend true type typical unfavorable update value various view visibility weak
     whole win work world
     """
-"""Too general to stand alone, but fit for a phrase: "price increase", "new stores"."""
+"""Too general to stand alone, but acceptable in a phrase: "price increase", "new stores"."""
 
 _GENERIC_NAME = """
     advanced aerospace air airline america american applied asia asset associate atlantic auto automation
@@ -99,17 +99,17 @@ _GENERIC_NAME = """
     transportation union united universal utility video vision waste water west western wholesale wireless
     world worldwide york
     """
-"""Words of firm names that are words of business too: a name of several words drops them only as a whole."""
+"""Words in firm names that are also business words: they are excluded only as part of a whole name."""
 
 _CALL = """
     question answer follow-up queue line operator call webcast replay website slide presentation transcript speaker
     colleague remark colleagues guys thank thanks good morning afternoon evening hello welcome bye congrats
     congratulation everyone everybody yes yeah okay sure forward-looking gaap non-gaap reconciliation
     """
-"""Words of the call itself: a topic or theme made of them is none (`procedural.topic_is_procedural`)."""
+"""Words about the call itself: a topic or theme made of them is procedural (`procedural.topic_is_procedural`)."""
 
 WRONG_STOP_WORDS = frozenset({"bill", "fire", "interest", "mill", "system", "top"})
-"""Stop words of scikit-learn's list that a firm may be talking about."""
+"""Words in scikit-learn's stop list that may be a firm's subject."""
 
 MONTHS_AND_DAYS = frozenset(_MONTHS_AND_DAYS.split())
 NUMBERS = frozenset(_NUMBERS.split())

@@ -1,1 +1,1 @@
-"""Topics of a firm and themes of a quarter: clustering, keywords, quality."""
+"""Topics of each firm and themes of a quarter: clustering, keywords, quality."""

@@ -1,4 +1,4 @@
-"""BERTopic's way to embed texts, by a function of ours. Import it where BERTopic is wanted: it loads it."""
+"""BERTopic embedding backend that calls our function. Importing it loads BERTopic, so import it inside functions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class Backend(BaseEmbedder):  # type: ignore[misc]
-    """Embeds documents and words by a function from texts to vectors (n, d)."""
+    """Embeds documents and words with a function from texts to vectors (n, d)."""
 
     def __init__(
         self, embed: Callable[[Sequence[str]], NDArray[np.float32]], model_name: str | None = None
     ) -> None:
         super().__init__(embedding_model=embed)
         if model_name:
-            # What BERTopic writes beside a saved model: the name under which `load` looks for the model.
+            # BERTopic saves this name with a model; `load` uses it to find the embedding model.
             self._hf_model = model_name
 
     def embed(self, documents: Sequence[str], verbose: bool = False) -> NDArray[np.float32]:  # noqa: ARG002

@@ -1,7 +1,7 @@
-"""Topics that are stored already as a fitted BERTopic, so that its plots, merges and file formats work on them.
+"""Stored topics as a fitted BERTopic, so that its plots, merges and file formats work on them.
 
-Belongs here: from documents, vectors, topic numbers and keywords to the object. Which documents those are is
-`cli.bertopic_model`'s; BERTopic as a method of its own is in `published`.
+Belongs here: building the object from documents, vectors, topic numbers and keywords. `orchestration.fitted_bertopic`
+chooses the documents; `published` runs BERTopic as a method.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from ftm_assets.methods.topics.published import Embed
 
 _WORD = r"(?u)\b\w[\w&'’\-]*\w\b"
-"""Words as keywords have them: R&D and COVID-19 are one each."""
+"""Words as in our keywords: R&D and COVID-19 are one word each."""
 
 _LEAST_WEIGHT = 0.00001
-"""BERTopic's own weight of what has none."""
+"""BERTopic's own weight for a term without one."""
 
 
 def fitted(
@@ -37,25 +37,25 @@ def fitted(
     embed: Embed | None = None,
     model_name: str | None = None,
 ) -> Any:
-    """Return a BERTopic whose topics are those given, under the same numbers.
+    """Return a BERTopic with the given topics under the same numbers.
 
-    `documents` (n), their `embeddings` (n, d) and `topics` (n,): from 0 to the last without gaps, -1 for none;
-    `keywords` (strongest first) and `labels` per topic. The object is BERTopic's manual topic modelling: c-TF-IDF
-    (BM25, words and pairs of words) is computed from the documents, a topic's vector is the mean of its documents',
-    and a new document goes to the topic of the nearest vector. `get_topic` returns the keywords given, each with its
-    c-TF-IDF; those that c-TF-IDF itself ranks highest are the aspect `c-TF-IDF`, the labels `custom_labels_`. With
-    `embed`, the model of the embeddings, `transform` and `find_topics` take texts; `model_name` is the name or
-    path by which `BERTopic.load` has it loaded again.
+    `documents` (n) have `embeddings` (n, d) and `topics` (n,), numbered from 0 without gaps, -1 for none; `keywords`
+    (strongest first) and `labels` are per topic. The object uses BERTopic's manual topic modelling: c-TF-IDF (BM25,
+    unigrams and bigrams) is computed from the documents, a topic's vector is the mean of its documents' vectors, and
+    a new document goes to the nearest topic. `get_topic` returns the given keywords with their c-TF-IDF; the aspect
+    `c-TF-IDF` holds the terms that c-TF-IDF ranks highest, `custom_labels_` the labels. If `embed`, the embedding
+    model, is given, `transform` and `find_topics` accept texts; `BERTopic.load` reloads that model by
+    `model_name`, a name or path.
 
-    Raises ImportError without the extra, and ValueError where there is no topic or a number is missing.
+    Raises ImportError without the extra, and ValueError if there is no topic or a number is missing.
     """
     require()
     n_topics = len(keywords)
     numbers = sorted({*topics.tolist()} - {OUTLIER})
     if not n_topics or numbers != list(range(n_topics)) or len(labels) != n_topics:
         raise ValueError(
-            f"{n_topics} topics with keywords, {len(labels)} with a label, and documents of {len(numbers)}: "
-            "a BERTopic needs documents, keywords and a label for each topic, and at least one"
+            f"{n_topics} topics have keywords, {len(labels)} a label, and {len(numbers)} documents: "
+            "BERTopic needs documents, keywords and a label for each topic, and at least one topic"
         )
     import torch  # noqa: F401 - before numba's OpenMP, or torch is slowed twelvefold
     from bertopic import BERTopic
@@ -65,13 +65,13 @@ def fitted(
     from sklearn.feature_extraction.text import CountVectorizer
 
     model = BERTopic(
-        language="multilingual",  # for English it would delete all but letters and digits
+        language="multilingual",  # "english" would delete everything but letters and digits
         n_gram_range=(1, 2),
         umap_model=BaseDimensionalityReduction(),
         hdbscan_model=BaseCluster(),
         vectorizer_model=CountVectorizer(ngram_range=(1, 2), stop_words="english", token_pattern=_WORD),
         ctfidf_model=ClassTfidfTransformer(bm25_weighting=True),
-        # As many as there are: nothing is merged, and nothing numbered anew by size, where ties would be broken.
+        # As many as given: BERTopic then neither merges topics nor renumbers them by size.
         nr_topics=len(np.unique(topics)),
     )
     model.fit(list(documents), embeddings=np.asarray(embeddings), y=topics)
@@ -88,11 +88,9 @@ def fitted(
 
 
 def _weighted(keywords: Sequence[Sequence[str]], model: Any) -> dict[int, list[tuple[str, float]]]:
-    """Return the keywords of each topic with their c-TF-IDF there: that of the longest term in a keyword."""
+    """Return the keywords of each topic with their c-TF-IDF: that of the longest term in each keyword."""
     terms, column = model.vectorizer_model.build_analyzer(), model.vectorizer_model.vocabulary_
-    first = (
-        len(model.c_tf_idf_.indptr) - 1 - len(keywords)
-    )  # the row of outliers, where there are any, comes first
+    first = len(model.c_tf_idf_.indptr) - 1 - len(keywords)  # outliers, if any, are the first row
 
     def weight(topic: int, keyword: str) -> float:
         counted = [t for t in terms(keyword) if t in column]

@@ -1,8 +1,8 @@
 """The clusterer of one firm's sentences: an exact nearest-neighbour graph and Leiden.
 
-Belongs here: from embeddings to labels, the same labels for the same rows whatever their order, the process,
-BLAS and its threads (see `graph.products`). Which rows are clustered and what a cluster is called does not. The
-module loads scikit-learn: import it where it is used.
+Belongs here: from embeddings to labels. The same rows get the same labels in any order, in any process and with any
+BLAS and thread count (see `graph.products`). Selecting rows and naming clusters does not belong here. The module
+loads scikit-learn: import it where it is used.
 """
 
 from __future__ import annotations
@@ -35,52 +35,52 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _LEAST_SHARE = 11 / 16
-"""Share of `sentences_per_topic` that `usual_topics` may bring a cluster down to."""
+"""`usual_topics` may reduce the size of clusters to this share of `sentences_per_topic`."""
 _MAX_STEPS = 6
-"""Resolutions tried."""
+"""Maximum resolutions tried."""
 _TOLERANCE = 0.1
-"""The search ends at a number of clusters within this share of the target."""
+"""The search ends once the number of clusters is within this share of the target."""
 
 
 class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Cluster vectors by direction: Leiden on their k-nearest-neighbour graph.
 
-    Identical rows are one node of the graph, so that they share a label and a phrase said fifty times does not
-    bend the graph; sizes count rows. A row of zeros has no direction and is an outlier. Fit for BERTopic's
-    `hdbscan_model=`.
+    Identical rows are one node of the graph: they share a label, and a phrase said fifty times does not distort the
+    graph. Cluster sizes still count rows. A zero row has no direction and is an outlier. Can be passed to BERTopic
+    as `hdbscan_model=`.
 
     Parameters
     ----------
     n_neighbors : int
         Neighbours of each vector, by exact cosine.
     sentences_per_topic : float
-        Rows per cluster to aim at.
+        Target number of rows per cluster.
     usual_topics : int
-        Clusters to aim at where that leaves each 11/16 of `sentences_per_topic`: by default a call of 250 sentences
-        is as varied as one of 350. 0: `sentences_per_topic` alone decides.
+        Target number of clusters, as long as each keeps at least 11/16 of `sentences_per_topic`: by default a call of
+        250 sentences gets as many topics as one of 350. 0: only `sentences_per_topic` decides.
     max_topics : int
-        Clusters at most; those beyond, by size, are treated as too small.
+        Maximum clusters; smaller ones beyond this number are treated as too small.
     min_size : int
-        A smaller group joins the nearest cluster, or its rows are outliers.
+        Minimum cluster size. A smaller group joins the nearest cluster, or its rows are outliers.
     join_similarity : float
-        Cosine of a group's centroid to a cluster's at which it may join.
+        Minimum cosine between the centroids of a small group and the cluster it joins.
     min_rows : int
-        Fewer rows are one cluster.
+        Fewer rows than this form a single cluster.
     trials : int
         Independent runs of Leiden, the best of which is kept.
     iterations : int
         Passes of Leiden over its own result. On 22 calls, trials x iterations of 1 x 1, 5 x 1 and 3 x 3 agree
-        between seeds to ARI 0.79, 0.82 and 0.87, in 2.5, 7 and 10 ms.
+        between seeds at ARI 0.79, 0.82 and 0.87, and take 2.5, 7 and 10 ms.
     random_state : int, RandomState or None
-        Seed of Leiden. None draws one from numpy's global state: other labels each time.
+        Seed of Leiden. None draws one from numpy's global state, so labels differ between calls.
 
     Attributes
     ----------
     labels_ : ndarray of shape (n,), int64
-        0 is the largest cluster; -1 an outlier. Clusters of one size are in the order of their least vector, so
-        that labels do not depend on the order of rows.
+        0 is the largest cluster, -1 an outlier. Clusters of equal size are ordered by their smallest vector, so
+        labels do not depend on row order.
     strength_ : ndarray of shape (n,), float64
-        Cosine to the centroid of the row's cluster, to six digits; 0 for an outlier.
+        Cosine to the centroid of the row's cluster, to six decimals; 0 for an outlier.
     n_features_in_ : int
         Dimension of the vectors.
 
@@ -120,7 +120,7 @@ class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
-        """Cluster the rows of `X` (n, d), any real dtype, any length, n ≥ 0; `y` is ignored.
+        """Cluster the rows of `X` (n, d), n ≥ 0, of any real dtype and any vector length; `y` is ignored.
 
         Raises ValueError if `X` is not two-dimensional or a row is not finite.
         """
@@ -162,7 +162,7 @@ class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _settle(self, groups: Ints, nodes: Floats, counts: Ints) -> Ints:
-        """Keep the large groups; let the others join their nearest at `join_similarity`, or be outliers."""
+        """Keep the large groups. Others join the nearest one if similar by `join_similarity`, or become outliers."""
         groups = by_size(groups, counts)
         sizes = np.bincount(groups, weights=counts)
         n_kept = min(int((sizes >= self.min_size).sum()), self.max_topics)
@@ -179,16 +179,16 @@ class GraphClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def centrality(X: ArrayLike, labels: Ints) -> Floats:  # noqa: N803 - scikit-learn's name
-    """Return the cosine of each row of X (n, d) to the centroid of its cluster, to six digits; 0 for an outlier."""
+    """Return each row's cosine to its cluster's centroid, to six decimals; 0 for an outlier. X is (n, d)."""
     nodes, node_of_row = _nodes(finite_rows(X))
     rows = nodes[node_of_row]
     return _strength(rows, np.ones(len(rows), dtype=np.int64), labels)
 
 
 def _nodes(rows: Floats) -> tuple[Floats, Ints]:
-    """Return the distinct directions, in an order of their own, and the index of each row's.
+    """Return the distinct directions, sorted, and for each row the index of its direction.
 
-    Vectors are scaled to unit length and rounded, so that neither the order of rows nor the last bits matter.
+    Vectors are scaled to unit length and rounded, so neither row order nor the last bits matter.
     """
     if rows.size == 0:  # no rows, or no dimensions: no direction
         return np.zeros((min(len(rows), 1), 1)), np.zeros(len(rows), dtype=np.int64)
@@ -198,11 +198,11 @@ def _nodes(rows: Floats) -> tuple[Floats, Ints]:
 
 
 def _centroids(nodes: Floats, counts: Ints, labels: Ints) -> Floats:
-    """Return the unit-length mean of each cluster's rows; zero where they cancel out."""
+    """Return the mean of each cluster's rows at unit length; zero if they cancel out."""
     members = np.zeros((int(labels.max()) + 1, len(nodes)))
     inside = np.flatnonzero(labels != OUTLIER)
     members[labels[inside], inside] = counts[inside]
-    sums = members @ np.rint(nodes * SCALE) / SCALE  # whole numbers: the same sums whatever BLAS
+    sums = members @ np.rint(nodes * SCALE) / SCALE  # integers: exact sums with any BLAS
     norms = np.sqrt((sums**2).sum(axis=1, keepdims=True))
     centroids: Floats = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 1 / SCALE)
     return centroids

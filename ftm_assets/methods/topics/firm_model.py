@@ -1,7 +1,7 @@
 """Topics of one firm's quarter: its sentences clustered, each topic with keywords and representative sentences.
 
-Belongs here: what becomes of one firm, as rows of `firm_topics`, `sentence_topics` and `firm_status`.
-How sentences are clustered is in `clustering`, how keywords are chosen in `keywords`; many firms are the asset's.
+Belongs here: one firm's rows of `firm_topics`, `sentence_topics` and `firm_status`. `clustering` clusters sentences,
+`keywords` chooses keywords; the asset loops over firms.
 """
 
 from __future__ import annotations
@@ -31,53 +31,54 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FirmParams:
-    """What a researcher may choose about a firm's topics; `clustering.GraphClusterer` explains those it is given.
+    """Parameters of a firm's topics; `clustering.GraphClusterer` documents those it takes.
 
-    Default, bound and docstring of each field are also those of the asset's config.
+    The asset's config takes its defaults, bounds and descriptions from these fields.
     """
 
     method: published.Method = "graph"
-    """`graph`, or `bertopic`: the published method, by its own parameters below; needs the extra `ftm[bertopic]`. Of
-    the others, `seed`, `min_sentences`, `n_keywords` and those of the representatives apply to it."""
+    """`graph` (default), or `bertopic`, the published method with its own parameters below, which needs the extra
+    `ftm[bertopic]`. Of the other parameters, only `seed`, `min_sentences`, `n_keywords` and those for representative
+    sentences apply to `bertopic`."""
     sentences_per_topic: Annotated[float, Gt(0)] = 16
-    """Sentences per topic to aim at: twice as many, and a firm has about half as many topics."""
+    """Target number of sentences per topic. Doubling it roughly halves a firm's topics."""
     usual_topics: Annotated[int, Ge(0)] = 22
-    """Topics to aim at nevertheless where that leaves each 11/16 of `sentences_per_topic`, 11 by default; 0:
-    `sentences_per_topic` alone decides."""
+    """Target number of topics for shorter calls, as long as each topic keeps at least 11/16 of `sentences_per_topic`
+    (11 by default). 0: only `sentences_per_topic` decides."""
     max_topics: Annotated[int, Ge(1)] = 30
-    """Topics per firm at most."""
+    """Maximum topics per firm."""
     min_topic_sentences: Annotated[int, Ge(1)] = 5
-    """A smaller group joins its nearest topic or is left out."""
+    """Minimum sentences per topic. A smaller group joins its nearest topic or is left out."""
     join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
-    """Cosine at which a group that is too small may join a topic; else its sentences are outliers."""
+    """Minimum cosine for a group that is too small to join a topic; below it, its sentences are outliers."""
     n_neighbors: Annotated[int, Ge(1)] = 7
-    """Nearest neighbours that the sentence graph connects."""
+    """Nearest neighbours of each sentence in the graph."""
     turn_weight: Annotated[float, Ge(0), Le(1)] = 0.25
-    """Weight at which the sentences before and after in the same speaker turn are added to a sentence's vector
-    before clustering (see `in_context`); 0: each sentence by itself."""
+    """Before clustering, the vectors of the sentences before and after in the same speaker turn are added to a
+    sentence's vector with this weight (see `in_context`). 0: each sentence by itself."""
     seed: Annotated[int, Ge(0)] = 42
     """Seed of the clustering."""
     min_sentences: Annotated[int, Ge(1)] = 5
-    """A firm with fewer non-procedural sentences is `too_small`: no topics."""
+    """A firm with fewer non-procedural sentences is `too_small` and gets no topics."""
     n_keywords: Annotated[int, Ge(1)] = 10
-    """Keywords per topic at most."""
+    """Maximum keywords per topic."""
     n_representatives: Annotated[int, Ge(1)] = 5
-    """Representative sentences per topic at most."""
+    """Maximum representative sentences per topic."""
     min_representative_words: Annotated[int, Ge(0)] = 8
-    """A shorter sentence represents a topic only where none is of readable length."""
+    """Minimum words in a representative sentence; ignored if the topic has no sentence of suitable length."""
     max_representative_words: Annotated[int, Ge(1)] = 60
-    """Likewise a longer one."""
+    """Maximum words in a representative sentence; ignored if the topic has no sentence of suitable length."""
     bertopic: BertopicParams = field(default_factory=BertopicParams)
     """BERTopic's own parameters."""
 
     @property
     def fewest_sentences(self) -> int:
-        """Sentences below which a firm is `too_small`."""
+        """Minimum sentences; a firm with fewer is `too_small`."""
         needed = self.bertopic.fewest_rows() if self.method == "bertopic" else 0
         return max(self.min_sentences, needed)
 
     def clusterer(self) -> GraphClusterer:
-        """Return the clusterer that these parameters describe."""
+        """Return the clusterer with these parameters."""
         from ftm_assets.methods.topics.clustering import GraphClusterer  # noqa: PLC0415 - loads scikit-learn
 
         return GraphClusterer(
@@ -92,7 +93,7 @@ class FirmParams:
 
 
 class FirmStatus(TypedDict):
-    """A row of `firm_status` without `seconds`, which only the caller can know."""
+    """A row of `firm_status` without `seconds`, which the caller measures."""
 
     firm_id: str
     status: str
@@ -105,23 +106,23 @@ class FirmStatus(TypedDict):
 
 @dataclass(frozen=True)
 class FirmResult:
-    """What became of one firm, in rows of the tables of these names."""
+    """The outcome for one firm, as rows of the tables with these names."""
 
     firm_topics: pa.Table
     """Sorted by topic."""
     sentence_topics: pa.Table
-    """Every sentence given, sorted by id."""
+    """Every input sentence, sorted by id."""
     status: FirmStatus
 
 
 def in_context(embeddings: NDArray[np.floating], turns: Sequence[str], weight: float) -> NDArray[np.float64]:
     """Return each vector plus `weight` times the unit vectors before and after it in the same turn, at unit length.
 
-    `embeddings` (n, d) in the order in which they were spoken, `turns` the speaker turn of each; float64 (n, d).
-    "It was well above what we had planned" is about what the speaker is talking of. On five calls whose 1,371
-    sentences were labelled one by one in shuffled order, so that the labels know nothing of neighbours, 0.25
-    raises the agreement of topics with the labels (ARI) from 0.32 to 0.40, and for pairs of sentences in
-    different turns, more than five apart, F1 from 0.33 to 0.37: see docs/benchmarks.md.
+    `embeddings` (n, d) are in spoken order, `turns` gives the speaker turn of each; returns float64 (n, d). A sentence
+    such as "It was well above what we had planned" takes its subject from its neighbours. On five calls whose 1,371
+    sentences were labelled one by one in shuffled order (so labels cannot depend on neighbours), a weight of 0.25
+    raises the agreement of topics with the labels (ARI) from 0.32 to 0.40; for pairs of sentences in different
+    turns and more than five apart, it raises F1 from 0.33 to 0.37. See docs/benchmarks.md.
 
     Raises ValueError if a row is not finite.
 
@@ -146,11 +147,12 @@ def in_context(embeddings: NDArray[np.floating], turns: Sequence[str], weight: f
 def cluster(
     embeddings: NDArray[np.floating], turns: Sequence[str], positions: Sequence[int], params: FirmParams
 ) -> NDArray[np.int64]:
-    """Return the topic of each sentence, int64 (n,), by size from 0, -1 for none; arguments as of `model_firm`.
+    """Return the topic of each sentence, int64 (n,), numbered by size from 0, -1 for none.
 
-    BERTopic sees each sentence by itself, as published; its labels may change with the order of rows.
+    Arguments are those of `model_firm`. BERTopic clusters each sentence by itself, as published; its labels may
+    depend on row order.
 
-    Raises ValueError naming the row of `embeddings` that is not finite.
+    Raises ValueError naming the first row of `embeddings` that is not finite.
     """
     if params.method == "bertopic":
         return published.cluster(embeddings, params.bertopic, seed=params.seed)
@@ -177,26 +179,26 @@ def model_firm(
 ) -> FirmResult:
     """Return the topics of one firm's non-procedural sentences.
 
-    The order of sentences does not matter: they are sorted by id first. Fewer than `params.fewest_sentences` give
-    status `too_small`; if no sentence falls into a topic the status is `failed`, by BERTopic `too_small` too.
-    Either way each sentence has a row, without topic.
+    The order of sentences does not matter: they are first sorted by id. With fewer than `params.fewest_sentences`
+    the status is `too_small`. If no sentence falls into a topic the status is `failed`, or `too_small` for BERTopic.
+    In both cases every sentence still has a row, without a topic.
 
     Parameters
     ----------
     sentence_ids, texts : sequence of str
         The n ≥ 0 sentences.
     embeddings : ndarray of shape (n, d)
-        A vector per sentence, of any length and real dtype.
+        One vector per sentence, of any length and real dtype.
     turns, positions : sequence
-        The speaker turn (component) of each sentence, and its place there.
+        The speaker turn (component) of each sentence and its position in that turn.
     firm_id, quarter : str
-        Whose sentences they are, and of when: topic ids are made of them.
+        Firm and quarter of the sentences; used in topic ids.
     firm_names : iterable of str
         Names to keep out of the keywords; see `firm_names.known_names`.
     params : FirmParams, optional
-        What a researcher may choose.
+        Parameters; defaults if omitted.
     embed : callable, optional
-        The model of the embeddings, for keywords by BERTopic that need one (`BertopicParams.embeds_words`).
+        The embedding model, for BERTopic keywords that need it (`BertopicParams.embeds_words`).
 
     Returns
     -------
@@ -208,7 +210,7 @@ def model_firm(
     ValueError
         If lengths differ, an id occurs twice, or an embedding is not finite.
     ImportError
-        If BERTopic is asked for and its extra is not installed.
+        If the method is `bertopic` and its extra is not installed.
 
     Examples
     --------
@@ -294,7 +296,7 @@ def _sorted(
     order = sorted(range(len(sentence_ids)), key=sentence_ids.__getitem__)
     ids = [sentence_ids[i] for i in order]
     if twice := [i for i, n in Counter(ids).items() if n > 1]:
-        raise ValueError(f"firm {firm_id}: sentence {twice[0]!r} is there more than once")
+        raise ValueError(f"firm {firm_id}: sentence {twice[0]!r} occurs more than once")
     return (
         ids,
         [texts[i] for i in order],
@@ -307,7 +309,7 @@ def _sorted(
 def _representatives(
     rows: NDArray[np.int64], texts: Sequence[str], strength: NDArray[np.float64], params: FirmParams
 ) -> list[int]:
-    """Return the most central sentences, most central first, of readable length where there are any, no text twice."""
+    """Return the most central sentences, most central first and without repeats, of readable length if possible."""
     central = sorted(rows.tolist(), key=lambda i: (-strength[i], i))
     low, high = params.min_representative_words, params.max_representative_words
     readable = [i for i in central if low <= len(texts[i].split()) <= high]

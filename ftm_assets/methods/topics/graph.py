@@ -1,4 +1,4 @@
-"""Nearest-neighbour graphs and Leiden on them: what the clusterers of sentences and of topics have in common."""
+"""Nearest-neighbour graphs and Leiden: code shared by the clusterers of sentences and of topics."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 OUTLIER = -1
 
 _BLOCK = 1024
-"""Rows of the similarity matrix held at once: 8 MiB per thousand rows."""
+"""Rows of the similarity matrix in memory at once: 8 MiB per thousand columns."""
 _MIN_WEIGHT = 0.01
-"""Leiden wants positive weights, and a nearest neighbour at or below cosine zero is one still."""
+"""Leiden needs positive weights; a nearest neighbour with cosine zero or below still gets an edge."""
 
 
 def checked_rows(estimator: Any, x: ArrayLike) -> Floats:
-    """Return the rows that `estimator` is to fit, float64 (n, d), and set its `n_features_in_`.
+    """Return the rows for `estimator` to fit, float64 (n, d), and set its `n_features_in_`.
 
-    Checked as scikit-learn checks them, but that no rows are rows too, and one that is not finite is named.
+    Applies scikit-learn's checks, except that empty input is allowed and the first non-finite row is named.
     """
     from sklearn.utils.validation import validate_data
 
@@ -46,7 +46,7 @@ def checked_rows(estimator: Any, x: ArrayLike) -> Floats:
 
 
 def seed_of(random_state: RandomState) -> int:
-    """Return the seed that scikit-learn's `random_state` means: an integer is one itself."""
+    """Return an integer seed for scikit-learn's `random_state`; an integer is returned unchanged."""
     from sklearn.utils import check_random_state
 
     if isinstance(random_state, int | np.integer):
@@ -55,9 +55,9 @@ def seed_of(random_state: RandomState) -> int:
 
 
 def by_size(labels: Ints, counts: Ints) -> Ints:
-    """Return the labels with clusters numbered from 0 by their rows, largest first, ties by first node.
+    """Return the labels with clusters renumbered from 0 by number of rows, largest first, ties by first node.
 
-    `labels` (n,) of nodes, -1 for none; `counts` (n,), how many rows each node stands for.
+    `labels` (n,) are per node, -1 for none; `counts` (n,) is the number of rows each node represents.
     """
     found, first = np.unique(labels, return_index=True)
     first = first[found != OUTLIER]
@@ -66,28 +66,28 @@ def by_size(labels: Ints, counts: Ints) -> Ints:
         return labels
     inside = labels != OUTLIER
     sizes = np.bincount(labels[inside], weights=counts[inside])[found]
-    rank = np.full(int(found.max()) + 2, OUTLIER, dtype=np.int64)  # its last place is what -1 indexes
+    rank = np.full(int(found.max()) + 2, OUTLIER, dtype=np.int64)  # index -1 maps to the last element
     rank[found[np.lexsort((first, -sizes))]] = np.arange(len(found))
     return rank[labels]
 
 
 def sort_keys(unit: NDArray[np.floating]) -> NDArray[np.void]:
-    """Return a key per row of `unit` (n, d), values in [-1, 1]: equal for rows that are equal to six digits.
+    """Return a sort key per row of `unit` (n, d), values in [-1, 1]: rows equal to six decimals have equal keys.
 
-    Keys sort as the numbers do, the first column first, so that rows a little different, as another processor
-    gives them, are in the same order still: Leiden's path depends on the order of nodes.
+    Keys sort numerically, first column first. Rows that differ slightly between processors therefore keep their
+    order, on which Leiden's result depends.
     """
-    # Bytes sort as unsigned numbers do if the highest comes first.
+    # Big-endian bytes sort like unsigned numbers.
     whole = np.ascontiguousarray((np.rint(unit * SCALE).astype(np.int64) + 2**31).astype(">u4"))
     return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
 
 
 def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
-    """Return the inner products of the rows of `a` (n, d) and `b` (m, d), to six digits: float64 (n, m).
+    """Return the inner products of the rows of `a` (n, d) and `b` (m, d), to six decimals: float64 (n, m).
 
-    The same bits whatever BLAS, its threads and the processor: rows count in millionths, and float64 holds
-    whole numbers and their sums exactly, in whatever order they are added. Rows are of length one or so: the
-    sums must stay below 2^53 millionths squared.
+    The result is bit-identical for any BLAS, thread count and processor: rows are converted to integer millionths,
+    and float64 adds integers exactly in any order. Rows must have roughly unit length, because sums must stay
+    below 2^53 (in squared millionths).
     """
     left, right = np.rint(a.astype(np.float64) * SCALE), np.rint(b.astype(np.float64) * SCALE)
     found: Floats = np.rint(left @ right.T / SCALE) / SCALE
@@ -95,18 +95,18 @@ def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
 
 
 def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
-    """Return indices and cosines, to six digits, of the k nearest other rows of `unit` (n, d), k < n: (n, k) each.
+    """Return indices and cosines (six decimals) of the k nearest other rows of `unit` (n, d), k < n: (n, k) each.
 
-    A row's neighbours are in ascending order of index; of equally near ones those of lesser index are taken.
+    A row's neighbours are in ascending order of index; ties go to the lower index.
     """
     n = len(unit)
     neighbors, similarity = np.empty((n, k), dtype=np.int64), np.empty((n, k))
-    whole = np.rint(unit.astype(np.float64) * SCALE)  # no rounding in products, whatever BLAS: see `products`
+    whole = np.rint(unit.astype(np.float64) * SCALE)  # integers, so that products are exact: see `products`
     for start in range(0, n, _BLOCK):
         stop = min(start + _BLOCK, n)
         cosine = np.rint(whole[start:stop] @ whole.T / SCALE).astype(np.int64)
         cosine[np.arange(stop - start), np.arange(start, stop)] = -2 * SCALE  # not its own neighbour
-        # One integer per pair that ranks by similarity, then by node: no ties, so the k least are one set.
+        # One integer per pair, ranking by similarity and then by node. No ties, so the k smallest are unique.
         rank = -cosine * n + np.arange(n)
         nearest = np.sort(np.argpartition(rank, k - 1, axis=1)[:, :k], axis=1)
         neighbors[start:stop] = nearest
@@ -115,9 +115,9 @@ def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
 
 
 def edges(neighbors: Ints, similarity: Floats) -> list[Edge]:
-    """Return the edges of a neighbour graph, each once; where both are neighbours the weight is double.
+    """Return each edge of a neighbour graph once; mutual neighbours have double weight.
 
-    A neighbour of -1 is one that was not found: no edge.
+    A neighbour of -1 was not found and gives no edge.
     """
     n, k = neighbors.shape
     found = neighbors.ravel() >= 0
@@ -143,10 +143,10 @@ def leiden(
 def search_resolution(
     partition: Callable[[float], Ints], *, target: float, start: float, tolerance: float, max_steps: int
 ) -> Ints:
-    """Return the labels of the resolution at which `partition` comes nearest to `target` clusters, in ratio.
+    """Return the labels at the resolution whose number of clusters is closest, in ratio, to `target`.
 
-    `partition` gives labels (-1: none) at a resolution. The search begins at `start` and ends within the share
-    `tolerance` of the target, or half a cluster, or after `max_steps` resolutions.
+    `partition` returns labels (-1: none) for a resolution. The search begins at `start` and ends within
+    `tolerance` (a share) of the target, within half a cluster of it, or after `max_steps` resolutions.
     """
     best, best_distance = np.empty(0, dtype=np.int64), np.inf
     resolution, low, high = start, 0.0, np.inf
@@ -159,7 +159,8 @@ def search_resolution(
         if abs(found - target) <= max(tolerance * target, 0.5):
             break
         low, high = (resolution, high) if found < target else (low, resolution)
-        # The number of clusters grows about in proportion; between two bounds, their geometric mean is safe.
+        # The number of clusters is roughly proportional to the resolution; between two bounds, their geometric
+        # mean is safe.
         guess = resolution * target / found
         resolution = guess if low < guess < high else float(np.sqrt(low * high))
     return best

@@ -1,8 +1,7 @@
 """Keywords of classes of sentences: readable c-TF-IDF terms, for the topics of a firm and for themes.
 
-Belongs here: which words of a text may be keywords (not those of English, speech, earnings calls and the firm's
-own name), and how terms are weighted and chosen. What a word is, is in `text.tokens`; a name, in
-`text.firm_names`.
+Belongs here: which words may be keywords (no function words, fillers, words of earnings calls, or parts of the firm's
+name), and how terms are weighted and chosen. `text.tokens` defines words; `text.firm_names` defines names.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Term = tuple[str, ...]
-"""A term as the normal forms of its words, e.g. ("supply", "chain")."""
+"""A term: the normal forms of its words, e.g. ("supply", "chain")."""
 
 _FIGURE = re.compile(
     r"[\d\-]*\d(?:st|nd|rd|th|s|x|bps?|mm|bn|m|b|k|pm|am|[a-z]*-(?:days?|weeks?|months?|years?|percent|fold|plus))?"
@@ -38,13 +37,13 @@ _FIGURE = re.compile(
 """Figures, periods (Q3, FY20, mid-2021) and single letters. 5G, B2B, GLP-1 and COVID-19 are words."""
 
 _MAX_PER_WORD = 2
-"""A word may occur in this many keywords of a class: "gross margin", "operating margin", no third."""
+"""Maximum keywords of a class that share a word: "gross margin" and "operating margin", but no third."""
 
 _MIN_PHRASE_COUNT = 2
-"""A phrase that the class says once is chance, and its idf would put it on top."""
+"""A phrase said only once is chance, yet its idf would rank it first."""
 
 _REDUNDANT_SHARE = 0.6
-"""A phrase that holds this share of a word's uses stands for the word: "supply chain" beats "supply"."""
+"""A phrase with at least this share of a word's uses replaces the word: "supply chain" beats "supply"."""
 
 
 def class_keywords(
@@ -54,30 +53,29 @@ def class_keywords(
     top_n: int = 10,
     ngram_range: tuple[int, int] = (1, 2),
 ) -> list[list[str]]:
-    """Return the keywords of each class of texts, strongest first, words said only once last; at most `top_n`.
+    """Return up to `top_n` keywords for each class of texts, strongest first; words said only once come last.
 
-    Terms are weighted by BERTopic's c-TF-IDF
-    (Grootendorst 2022, arXiv:2203.05794) with BM25 idf, which ranks low what all classes say. Its option to
-    take square roots of frequencies is off: on real calls it put words said once above the topic's subject.
-    A class is one document to the weighting, so there is no minimum of documents: it would delete every term
-    that only one class uses.
+    Terms are weighted by BERTopic's c-TF-IDF (Grootendorst 2022, arXiv:2203.05794) with BM25 idf, which gives terms
+    used by all classes a low weight. BERTopic's option to take square roots of frequencies is off: on real calls it
+    ranked words said once above the topic's subject. The weighting treats each class as one document, so there is no
+    minimum document count: it would delete every term that only one class uses.
 
-    Words that differ by inflection count as one and appear in their most common form; upper case is kept
-    where it is a word's usual form (FDA, Pfizer). Function words, fillers, words of calls, figures, and
-    `exclude` (names of firms or people) are no keywords; a word of business in a firm's name remains one ("energy").
-    Phrases do not cross such words nor punctuation. A class that has nothing else falls back to its most
-    frequent words outside `exclude`, and to [] when it has no word at all. Ties go by term.
+    Inflections of a word count as one and appear in their most common form; upper case is kept if it is a word's
+    usual form (FDA, Pfizer). Function words, fillers, call vocabulary, figures, and `exclude` (names of firms or
+    people) cannot be keywords, but business words in a firm's name can ("energy"). Phrases cross neither such words
+    nor punctuation. If nothing else is left, a class gets its most frequent words outside `exclude`, or [] if it has
+    no words. Ties are broken alphabetically.
 
     Parameters
     ----------
     documents : sequence of sequence of str
         The texts of each class.
     exclude : iterable of str
-        Names that are no keywords.
+        Names that cannot be keywords.
     top_n : int
-        Keywords per class at most.
+        Maximum keywords per class.
     ngram_range : (int, int)
-        Fewest and most words of a keyword.
+        Minimum and maximum words per keyword.
 
     Returns
     -------
@@ -108,7 +106,7 @@ def class_keywords(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Token:
-    """A word as spoken. Compared by identity, which is fast: `_token` makes one per spelling."""
+    """A word as spoken. Compared by identity for speed: `_token` makes one object per spelling."""
 
     form: str
     """Without a possessive or contracted ending."""
@@ -124,7 +122,7 @@ class _Token:
 class _Text(NamedTuple):
     tokens: list[_Token]
     joined: list[bool]
-    """Whether nothing but a space lies between a token and the one before."""
+    """Whether only a space separates a token from the one before."""
 
 
 def _parse(text: str) -> _Text:
@@ -169,12 +167,12 @@ _WEAK_FORMS = frozenset(map(normal_form, WEAK_INFLECTED))
 
 @dataclass(frozen=True)
 class _Names:
-    """The firms' names: words that are a name's alone, and the phrases that are names."""
+    """Names to exclude: single words that occur only in names, and phrases."""
 
     words: frozenset[str]
-    """Normal forms; a text that uses one mostly in lower case means the word, not the firm."""
+    """Normal forms. A text that mostly writes one in lower case means the word, not the firm."""
     phrases: dict[str, tuple[Term, ...]]
-    """Two or more leading words of a name (normal forms), by the first; longest first."""
+    """Leading words of names (two or more, in normal form) by their first word, longest first."""
 
     @classmethod
     def of(cls, names: Iterable[str]) -> _Names:
@@ -191,11 +189,11 @@ class _Names:
         return cls(frozenset(words - PLAIN_FORMS | single), ordered)
 
     def has(self, token: _Token, casing: _Casing) -> bool:
-        """Tell whether a word belongs to a name and is used as one."""
+        """Return whether a word belongs to a name and is used as one."""
         return token.normal in self.words and casing.is_proper(token)
 
     def spans(self, tokens: Sequence[_Token]) -> set[int]:
-        """Return the positions of tokens that are part of a name of several words, as spoken with capitals."""
+        """Return the positions of tokens inside a capitalised name of several words."""
         inside: set[int] = set()
         for i, token in enumerate(tokens):
             for phrase in self.phrases.get(token.normal, ()):
@@ -210,11 +208,11 @@ class _Names:
 
 @dataclass(frozen=True)
 class _Casing:
-    """How each word is usually written within a sentence, where a capital is not due to the place."""
+    """How each word is usually written inside a sentence, where capitals are not due to position."""
 
     usual: dict[str, str]
     has_case: bool
-    """False for texts without capitals, which cannot tell a name from a word."""
+    """False for texts without capitals, in which case cannot distinguish names from words."""
 
     @classmethod
     def of(cls, classes: Iterable[Iterable[_Text]]) -> _Casing:
@@ -227,7 +225,7 @@ class _Casing:
         return cls(usual, has_case)
 
     def is_proper(self, token: _Token) -> bool:
-        """Tell whether a word is usually written as a name; always true where case cannot tell."""
+        """Return whether a word is usually capitalised; always true if the texts have no capitals."""
         return not self.has_case or self.usual.get(token.lower, token.form) != token.lower
 
     def show(self, surface: Sequence[str]) -> str:
@@ -268,7 +266,7 @@ def _count(texts: Iterable[_Text], names: _Names, casing: _Casing, ngram_range: 
 
 
 def _runs(text: _Text, names: _Names, casing: _Casing) -> list[list[_Token]]:
-    """Return the stretches of content words with nothing between them, outside names."""
+    """Return the runs of adjacent content words outside names."""
     inside = names.spans(text.tokens) if names.phrases else ()
     runs: list[list[_Token]] = [[]]
     for i, (token, is_joined) in enumerate(zip(*text, strict=True)):
@@ -284,10 +282,10 @@ def _runs(text: _Text, names: _Names, casing: _Casing) -> list[list[_Token]]:
 def ctfidf(counts: Sequence[Counter[Term]]) -> list[dict[Term, float]]:
     """Return the weight of each term in each class: class-based TF-IDF with BM25's inverse frequency.
 
-    The share of the class's terms that it is, times ln(1 + (A - f + 0.5) / (f + 0.5)), f its occurrences in all
-    classes and A the mean number of terms in a class, rounded down: Grootendorst (2022), arXiv:2203.05794, as
-    BERTopic's `ClassTfidfTransformer(bm25_weighting=True)` computes it, which a test holds it to. Importing
-    that one costs each process 7 seconds and 700 MB, for UMAP and numba that are not used.
+    The weight is the term's share of the class's terms times ln(1 + (A - f + 0.5) / (f + 0.5)), where f is the term's
+    count in all classes and A the mean number of terms per class, rounded down (Grootendorst 2022, arXiv:2203.05794).
+    A test checks that BERTopic's `ClassTfidfTransformer(bm25_weighting=True)` gives the same weights. Importing it
+    would cost each process 7 seconds and 700 MB, for UMAP and numba that are not used.
     """
     frequency: Counter[Term] = Counter()
     for count in counts:
@@ -298,7 +296,7 @@ def ctfidf(counts: Sequence[Counter[Term]]) -> list[dict[Term, float]]:
 
 
 def _choose(count: _Count, weights: dict[Term, float], top_n: int) -> list[Term]:
-    """Return the surfaces of the best terms, without words that a phrase says better and repetition."""
+    """Return the written forms of the best terms, without repetition or words that a phrase replaces."""
     weights = dict(weights)
     for phrase in sorted((t for t in weights if len(t) > 1), key=lambda t: (len(t), t)):
         for part in _parts(phrase):
@@ -306,7 +304,7 @@ def _choose(count: _Count, weights: dict[Term, float], top_n: int) -> list[Term]
                 weights[phrase] = max(weights[phrase], weights.pop(part))
     chosen: list[Term] = []
     uses: Counter[str] = Counter()
-    # What the class says more than once comes first: a word said once has the highest idf and says least.
+    # Terms said more than once come first: a word said once has the highest idf but says the least.
     for term in sorted(weights, key=lambda t: (count.terms[t] == 1, -round(weights[t], 12), t)):
         if len(chosen) == top_n:
             break
@@ -324,7 +322,7 @@ def _parts(phrase: Term) -> list[Term]:
 
 
 def _fallback(texts: Iterable[_Text], names: _Names, casing: _Casing, top_n: int) -> list[str]:
-    """Return the most frequent words, stop words too, for a class without a content word."""
+    """Return the most frequent words, including stop words, of a class without content words."""
     words = Counter(
         t.lower
         for text in texts

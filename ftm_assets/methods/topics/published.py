@@ -1,7 +1,7 @@
-"""The published method to compare with: BERTopic's clustering and keywords, on vectors that are stored already.
+"""The published method for comparison: BERTopic's clustering and keywords on stored vectors.
 
-Belongs here: BERTopic's parameters, its UMAP and HDBSCAN, its keywords. What rows a firm or a quarter gets from
-them is in `firm_model` and `theme_model`; a BERTopic object made from stored topics is in `bertopic_model`.
+Belongs here: BERTopic's parameters, its UMAP and HDBSCAN, its keywords. `firm_model` and `theme_model` turn them into
+rows; `bertopic_model` builds a BERTopic object from stored topics.
 """
 
 from __future__ import annotations
@@ -23,67 +23,68 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
     Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-    """Texts to vectors (n, d), of the model that made the stored ones."""
+    """Embeds texts as vectors (n, d) with the model that made the stored embeddings."""
 
 Method = Literal["graph", "bertopic"]
-"""How rows are clustered and their keywords chosen: ours, or BERTopic's."""
+"""Method of clustering and keyword selection: ours (`graph`) or BERTopic's."""
 
 PACKAGES = {"bertopic": "bertopic", "umap": "umap-learn", "hdbscan": "hdbscan"}
-"""What the extra installs: packages by the name that is imported."""
+"""Packages that the extra installs, by import name."""
 
 
 @dataclass(frozen=True)
 class BertopicParams:
     """BERTopic's own parameters; the defaults are those of `BERTopic()` 0.17 (Grootendorst 2022, arXiv:2203.05794).
 
-    Default, bound and docstring of each field are also those of the assets' config.
+    The assets' config takes its defaults, bounds and descriptions from these fields.
     """
 
     n_neighbors: Annotated[int, Ge(2)] = 15
     """UMAP: neighbours of each row."""
     n_components: Annotated[int, Ge(2)] = 5
-    """UMAP: dimensions that the vectors are reduced to."""
+    """UMAP: dimensions after reduction."""
     min_dist: Annotated[float, Ge(0)] = 0.0
-    """UMAP: least distance between reduced rows."""
+    """UMAP: minimum distance between reduced rows."""
     min_cluster_size: Annotated[int, Ge(2)] = 10
-    """HDBSCAN: rows in a topic at least (BERTopic's `min_topic_size`)."""
+    """HDBSCAN: minimum rows per topic (BERTopic's `min_topic_size`)."""
     min_samples: Annotated[int | None, Ge(1)] = None
-    """HDBSCAN: neighbours that make a row dense; more make more outliers. None: as `min_cluster_size`."""
+    """HDBSCAN: neighbours that make a row dense; higher values give more outliers. None: same as
+    `min_cluster_size`."""
     cluster_selection_method: Literal["eom", "leaf"] = "eom"
     """HDBSCAN: `eom` prefers few large clusters, `leaf` many small ones."""
     nr_topics: Annotated[int | None, Ge(0)] = None
-    """Topics to merge down to, by the cosine of their vectors; as in BERTopic, the outliers count as one. 0: BERTopic's
-    `auto`, merge what HDBSCAN finds to be alike. None: as many as were found."""
+    """Merge topics by cosine down to this number; as in BERTopic, the outliers count as one topic. 0: BERTopic's
+    `auto`, which merges topics that HDBSCAN finds similar. None: no merging."""
     n_gram_max: Annotated[int, Ge(1)] = 1
-    """Vectorizer: words in a keyword at most (BERTopic's `n_gram_range` is 1 to this)."""
+    """Vectorizer: maximum words per keyword (the upper end of BERTopic's `n_gram_range`)."""
     stop_words: Literal["none", "english"] = "none"
-    """Vectorizer: `english` leaves out scikit-learn's stop words. BERTopic leaves out none, so that its keywords
-    are often "the", "and" and "we"."""
+    """Vectorizer: `english` removes scikit-learn's stop words. BERTopic removes none by default, so its keywords are
+    often "the", "and" and "we"."""
     min_df: Annotated[int, Ge(1)] = 1
-    """Vectorizer: topics that must use a word. BERTopic joins a topic's documents to one, so that above 1 every word
-    is lost that one topic alone uses. Of fewer topics than this, all must use it."""
+    """Vectorizer: minimum topics that use a word. BERTopic treats each topic as one document, so values above 1 drop
+    every word that only one topic uses. With fewer topics than this, all must use the word."""
     bm25_weighting: bool = False
-    """c-TF-IDF: BM25's inverse frequency."""
+    """c-TF-IDF: weight terms by BM25's inverse frequency."""
     reduce_frequent_words: bool = False
-    """c-TF-IDF: square roots of the frequencies."""
+    """c-TF-IDF: take square roots of the frequencies."""
     representation: Literal["c-tf-idf", "keybert", "mmr", "keybert+mmr"] = "c-tf-idf"
-    """Keywords as c-TF-IDF ranks them, or ranked again by KeyBERTInspired, by MaximalMarginalRelevance, or by both
-    in turn. All but the first embed words, with the model that embedded the sentences."""
+    """Keywords as ranked by c-TF-IDF, or reranked by KeyBERTInspired, MaximalMarginalRelevance, or both in turn. All
+    but the first embed words with the model that embedded the sentences."""
     mmr_diversity: Annotated[float, Ge(0), Le(1)] = 0.1
-    """MaximalMarginalRelevance: 0 takes the nearest words, 1 the most different."""
+    """MaximalMarginalRelevance: 0 picks the most similar words, 1 the most diverse."""
 
     def __post_init__(self) -> None:
-        """Refuse a single topic: with outliers, which count as one, that is none."""
+        """Reject `nr_topics = 1`: outliers count as one topic, so no other would remain."""
         if self.nr_topics == 1:
             raise ValueError(
-                "nr_topics is 1: give 0 for BERTopic's auto, or 2 or more, of which outliers are one"
+                "nr_topics is 1: use 0 for BERTopic's auto, or at least 2 (outliers count as one topic)"
             )
 
     def fewest_rows(self) -> int:
-        """Return the fewest rows that these parameters describe a clustering of.
+        """Return the minimum number of rows for which these parameters are meaningful.
 
-        With fewer, UMAP and HDBSCAN quietly take other parameters (`n_neighbors` at most n - 1, `min_samples`
-        likewise), fail (`n_components`), or find nothing: HDBSCAN returns no cluster or at least two.
+        With fewer rows, UMAP and HDBSCAN silently change parameters (`n_neighbors` and `min_samples` to at most
+        n - 1), fail (`n_components`), or find nothing, because HDBSCAN returns either no cluster or at least two.
         """
         dense = self.min_samples or self.min_cluster_size
         return max(self.n_neighbors + 1, self.n_components + 2, dense + 1, 2 * self.min_cluster_size)
@@ -95,20 +96,20 @@ class BertopicParams:
 
 
 def require() -> None:
-    """Raise ImportError, saying what to install, where BERTopic or one of its parts is missing."""
+    """Raise ImportError with the install command if BERTopic or one of its parts is missing."""
     if missing := [package for module, package in PACKAGES.items() if find_spec(module) is None]:
         raise ImportError(f"BERTopic needs {', '.join(missing)}: pip install 'ftm[bertopic]'")
 
 
 def cluster(embeddings: NDArray[np.floating], params: BertopicParams, *, seed: int) -> Ints:
-    """Return the topic of each row of `embeddings` (n, d), int64 (n,): by size from 0, -1 for none.
+    """Return the topic of each row of `embeddings` (n, d), int64 (n,): numbered by size from 0, -1 for none.
 
-    What `BERTopic(umap_model=UMAP(…, random_state=seed)).fit` finds, which a test holds it to. Fewer rows than
-    `params.fewest_rows()` are all without topic: what other parameters find would not be the published method's.
-    UMAP runs on one thread, as its seed demands, so the same rows in the same order give the same topics on one
-    machine; in another order or on another processor they may differ.
+    The result is that of `BERTopic(umap_model=UMAP(…, random_state=seed)).fit` (tested). With fewer rows than
+    `params.fewest_rows()` no row gets a topic, since the published method would need other parameters. A seeded
+    UMAP runs on one thread, so the same rows in the same order give the same topics on the same machine; another
+    order or processor may change them.
 
-    Raises ImportError without the extra, and ValueError naming the row that is not finite.
+    Raises ImportError without the extra, and ValueError naming the first row that is not finite.
     """
     require()
     n = len(finite_rows(embeddings))
@@ -157,17 +158,17 @@ def keywords(
     top_n: int,
     embed: Embed | None = None,
 ) -> list[list[str]]:
-    """Return BERTopic's keywords of each topic of `labels` (0 to the last, -1 for none), strongest first.
+    """Return BERTopic's keywords for each topic in `labels` (numbered from 0, -1 for none), strongest first.
 
-    `texts`, `embeddings` (n, d) and `labels` (n,) have a row per document; the outliers are a class of their own to
-    c-TF-IDF, as in BERTopic. Where the vectorizer counts fewer than two words in all, no topic has keywords.
+    `texts`, `embeddings` (n, d) and `labels` (n,) have one row per document. As in BERTopic, c-TF-IDF treats the
+    outliers as a class of their own. If the vectorizer counts fewer than two words in total, no topic has keywords.
 
-    Raises ImportError without the extra, and ValueError where `params.embeds_words` and `embed` is None.
+    Raises ImportError without the extra, and ValueError if `params.embeds_words` and `embed` is None.
     """
     require()
     if params.embeds_words and embed is None:
         raise ValueError(
-            f"representation {params.representation!r} embeds words, and there is no model for it"
+            f"representation {params.representation!r} embeds words, but no embedding model was given"
         )
     n_topics = int(labels.max(initial=OUTLIER)) + 1
     if not n_topics:
@@ -179,7 +180,7 @@ def keywords(
     if _n_words(model.vectorizer_model, classes) < 2:  # BERTopic's c-TF-IDF raises on a single word
         return [[] for _ in range(n_topics)]
     model.fit(list(texts), embeddings=embeddings, y=labels)
-    # BERTopic numbers topics by size as well, but breaks ties in an order of its own.
+    # BERTopic also numbers topics by size, but breaks ties differently.
     _, first = np.unique(labels[labels != OUTLIER], return_index=True)
     numbers = np.asarray(model.topics_)[labels != OUTLIER][first].tolist()
     return [[word for word, _ in model.get_topic(number)[:top_n] if word] for number in numbers]
@@ -188,7 +189,7 @@ def keywords(
 def _n_words(vectorizer: Any, classes: Sequence[str]) -> int:
     try:
         return len(vectorizer.fit(classes).vocabulary_)
-    except ValueError:  # how scikit-learn says that there is none
+    except ValueError:  # scikit-learn's way of reporting an empty vocabulary
         return 0
 
 
@@ -230,7 +231,7 @@ def _bertopic(params: BertopicParams, n_classes: int, top_n: int, embed: Embed |
 
 
 def _reduced(labels: Ints, rows: NDArray[np.floating], nr_topics: int) -> Ints:
-    """Return the labels with topics merged by BERTopic's own reduction, which looks at their vectors alone."""
+    """Return the labels with topics merged by BERTopic's own reduction, which uses only their vectors."""
     model = _bertopic(BertopicParams(), 1, 1, None)
     documents = ["any words"] * len(rows)
     model.fit(documents, embeddings=rows, y=labels)

@@ -1,8 +1,8 @@
-"""How good the topics and themes of a quarter are, in numbers that can be compared between quarters.
+"""Quality measures of a quarter's topics and themes, comparable between quarters.
 
-Belongs here: each measure with its source: coherence and diversity of keywords, shares that show a partition
-gone wrong, stability under another seed, recovery of what was planted in the sample. What is measured on which
-firms, and what value is a reason to look, is the asset's and its checks'.
+Belongs here: each measure with its source: coherence and diversity of keywords, shares that reveal a bad partition,
+stability under other seeds, recovery of themes planted in the sample. The asset chooses the firms to measure; its
+checks define which values are suspicious.
 """
 
 from __future__ import annotations
@@ -30,40 +30,40 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 TOP_WORDS = 10
-"""Words of a topic that coherence and diversity look at: as many as a topic has keywords."""
+"""Words per topic used for coherence and diversity: as many as a topic has keywords."""
 
 C_V_WINDOW, C_NPMI_WINDOW = 110, 10
-"""Words in a sliding window: those of Röder, Both & Hinneburg (2015) for C_V and C_NPMI."""
+"""Words per sliding window for C_V and C_NPMI, after Röder, Both & Hinneburg (2015)."""
 
 LARGE_TOPIC_SHARE = 0.40
-"""A topic with more of its firm's sentences than this is not about one subject."""
+"""A topic with a larger share of its firm's sentences is not about one subject."""
 
 LARGE_TOPIC_SENTENCES = 100
-"""Firms with fewer sentences may well speak about one subject."""
+"""Firms with fewer sentences may well talk about a single subject."""
 
 _EPSILON = 1e-12
-"""Added to joint probabilities, as the paper does: words never said together are at about -0.9, not undefined."""
+"""Added to joint probabilities, as in the paper: words never said together get about -0.9, not an undefined value."""
 
 _TOKENS_AT_ONCE = 20_000
-"""Tokens whose windows are held at once: at most about two million cells."""
+"""Tokens whose windows are in memory at once: at most about two million cells."""
 
 
 class Measure(NamedTuple):
-    """A value and how many firms, topics or themes it rests on; None where it rests on none."""
+    """A value and the number of firms, topics or themes behind it; the value is None if there are none."""
 
     value: float | None
     n: int
 
     @classmethod
     def mean(cls, values: Iterable[float]) -> Measure:
-        """Return the mean of the values that are numbers."""
+        """Return the mean of the finite values."""
         known = [v for v in values if np.isfinite(v)]
         return cls(float(np.mean(known)), len(known)) if known else cls(None, 0)
 
 
 @dataclass(frozen=True)
 class Coherence:
-    """Coherence of each topic; NaN for one with fewer than two words that the documents use."""
+    """Coherence of each topic; NaN if fewer than two of its words occur in the documents."""
 
     c_v: Floats
     c_npmi: Floats
@@ -73,7 +73,7 @@ class Coherence:
         return Coherence(self.c_v[topics], self.c_npmi[topics])
 
     def measures(self) -> dict[str, Measure]:
-        """Return the means over topics, and how many topics were left out."""
+        """Return the means over topics and the number of topics left out."""
         left_out = int(np.isnan(self.c_npmi).sum())
         return {
             "coherence_c_v": Measure.mean(self.c_v),
@@ -86,7 +86,7 @@ class Coherence:
 
 
 def topic_words(keywords: Iterable[str], top_words: int = TOP_WORDS) -> list[str]:
-    """Return the first distinct words of a topic's keywords; a phrase counts as its words."""
+    """Return the first distinct words of a topic's keywords; phrases are split into words."""
     return list(dict.fromkeys(w for k in keywords for w in words(k)))[:top_words]
 
 
@@ -96,10 +96,10 @@ def topic_words(keywords: Iterable[str], top_words: int = TOP_WORDS) -> list[str
 def coherence(
     documents: Sequence[Sequence[str]], topics: Sequence[Sequence[str]], *, top_words: int = TOP_WORDS
 ) -> Coherence:
-    """Return C_V and C_NPMI of topics, given as keywords, over documents, given as words.
+    """Return C_V and C_NPMI of topics (as keywords) measured on documents (as words).
 
     Röder, Both & Hinneburg (2015), Exploring the Space of Topic Coherence Measures, WSDM, 399-408. With
-    P the share of sliding windows (within documents) that hold a word, or two:
+    P the share of sliding windows (within documents) that contain a word, or both of two words:
 
     - NPMI(i, j) = log((P(i, j) + ε) / (P(i) P(j))) / -log(P(i, j) + ε), in about [-1, 1];
     - C_NPMI, windows of 10 words: the mean of NPMI over the pairs of a topic's words (Bouma 2009;
@@ -107,9 +107,9 @@ def coherence(
     - C_V, windows of 110 words: word i is the vector of its NPMI with all of the topic's words, itself
       included; the mean over words of the cosine between its vector and the sum of all vectors.
 
-    gensim's CoherenceModel has the same formulas and gives the same numbers (a test holds this to it) where no
-    document is longer than a window. In longer ones it loses a word said twice once the first leaves the window,
-    and it takes forty times as long (240,000 words, 870 topics: 32 s for 0.8 s), so it is a test's only.
+    A test checks that gensim's CoherenceModel gives the same numbers when no document is longer than a window. In
+    longer documents gensim drops a word said twice as soon as its first use leaves the window. It also takes forty
+    times as long (32 s instead of 0.8 s for 240,000 words and 870 topics), so only the test uses it.
 
     Parameters
     ----------
@@ -118,12 +118,12 @@ def coherence(
     topics : sequence of sequence of str
         The keywords of each topic, strongest first.
     top_words : int
-        Words of a topic that are looked at.
+        Words used per topic.
 
     Returns
     -------
     Coherence
-        C_V and C_NPMI of each topic; NaN where the documents use fewer than two of its words.
+        C_V and C_NPMI of each topic; NaN if the documents use fewer than two of its words.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def coherence(
 
 
 def _npmi(joint: Floats) -> Floats:
-    """Return NPMI from joint probabilities whose diagonal are the words' own; 1 for words always together."""
+    """Return NPMI from joint probabilities (marginals on the diagonal); 1 for words in every window."""
     single = joint.diagonal()
     with np.errstate(divide="ignore", invalid="ignore"):
         npmi = np.log((joint + _EPSILON) / np.outer(single, single)) / -np.log(joint + _EPSILON)
@@ -172,9 +172,9 @@ def _c_v(npmi: Floats) -> float:
 
 
 def _cooccurrence(documents: Sequence[Ints], n_words: int, window: int) -> tuple[Any, int]:
-    """Return how many windows hold word i and word j, sparse, and how many windows there are.
+    """Return a sparse matrix of how many windows contain words i and j, and the number of windows.
 
-    `documents` hold columns, -1 for a word of no topic. A document no longer than the window is one window.
+    `documents` contain column numbers, -1 for a word of no topic. A document no longer than the window is one window.
     """
     from scipy.sparse import csr_array
 
@@ -200,7 +200,7 @@ def _chunks(documents: Sequence[Ints]) -> Iterator[list[Ints]]:
 
 
 def _windows(documents: Sequence[Ints], n_words: int, window: int) -> Any:
-    """Return which window (row) holds which word (column), sparse, of 0 and 1."""
+    """Return a sparse 0/1 matrix of which window (row) contains which word (column)."""
     from scipy.sparse import csr_array
 
     lengths = np.array([len(d) for d in documents])
@@ -213,7 +213,7 @@ def _windows(documents: Sequence[Ints], n_words: int, window: int) -> Any:
     order = np.lexsort((place, word, of_document))
     order = order[word[order] >= 0]
     word, place, of_document = word[order], place[order], of_document[order]
-    # A word said again counts only in the windows that do not hold the time before.
+    # A repeated word counts only in windows that do not contain its previous use.
     again = np.zeros(len(word), bool)
     again[1:] = (word[1:] == word[:-1]) & (of_document[1:] == of_document[:-1])
     before = np.where(again, np.roll(place, 1), -1)
@@ -226,10 +226,10 @@ def _windows(documents: Sequence[Ints], n_words: int, window: int) -> Any:
 
 
 def diversity(topics: Iterable[Sequence[str]], top_words: int = TOP_WORDS) -> float | None:
-    """Return the share of distinct words among the first words of all topics; None without a word.
+    """Return the share of distinct words among the top words of all topics; None if there are no words.
 
-    Dieng, Ruiz & Blei (2020), Topic Modeling in Embedding Spaces, TACL 8, 439-453 (there of 25
-    words). 1: no two topics share a word; 1 / topics: all are the same.
+    Dieng, Ruiz & Blei (2020), Topic Modeling in Embedding Spaces, TACL 8, 439-453 (with 25 words). 1 means that no
+    two topics share a word, 1 / (number of topics) that all topics are the same.
     """
     said = [w for t in topics for w in topic_words(t, top_words)]
     return len(set(said)) / len(said) if said else None
@@ -239,11 +239,11 @@ def diversity(topics: Iterable[Sequence[str]], top_words: int = TOP_WORDS) -> fl
 
 
 def firm_measures(firm_status: pa.Table, firm_topics: pa.Table) -> dict[str, Measure]:
-    """Return what the topics of all firms say without a sentence being read.
+    """Return the measures of all firms' topics that do not need their sentences.
 
-    `firm_status` has firm_id, n_sentences, n_topics, outlier_share; `firm_topics` firm_id, n_sentences,
-    keywords. Only firms with topics count. `outlier_share` is of sentences, firms together; `diversity` is the
-    mean over firms, for firms that speak of the same subjects share words rightly.
+    `firm_status` has firm_id, n_sentences, n_topics, outlier_share; `firm_topics` has firm_id, n_sentences,
+    keywords. Only firms with topics count. `outlier_share` is the share of all firms' sentences; `diversity` is the
+    mean over firms, because firms that discuss the same subjects should share words.
     """
     status = firm_status.filter(pc.greater(firm_status.column("n_topics"), 0))
     spoken = dict(
@@ -273,9 +273,9 @@ def firm_measures(firm_status: pa.Table, firm_topics: pa.Table) -> dict[str, Mea
 
 
 def theme_measures(theme_topics: pa.Table, keywords: Sequence[Sequence[str]]) -> dict[str, Measure]:
-    """Return what the themes say; `theme_topics` has theme_id, `keywords` are those of each theme.
+    """Return the measures of themes; `theme_topics` has theme_id, `keywords` those of each theme.
 
-    `largest_theme_share` is of the topics that are in a theme: one giant theme is near 1.
+    `largest_theme_share` is a share of the topics that have a theme: close to 1 means one giant theme.
     """
     n_topics, placed = theme_topics.num_rows, theme_topics.column("theme_id").drop_null()
     largest = pc.max(placed.value_counts().field("counts")).as_py() if len(placed) else 0
@@ -295,12 +295,12 @@ def seed_stability(
     params: FirmParams,
     n_seeds: int = 3,
 ) -> Measure:
-    """Return how far clusterings of the same firm with different seeds agree: mean adjusted Rand index.
+    """Return the agreement between clusterings of the same firm under different seeds: mean adjusted Rand index.
 
-    `firms` holds the sentence embeddings, turns and positions of each firm (see `firm_model.cluster`). A firm's
-    value is the mean over pairs of seeds, from `params.seed` on; outliers are a group of their own. Hubert &
-    Arabie (1985), Comparing Partitions, Journal of Classification 2, 193-218: 0 is chance, 1 the same
-    partition. Stability as a criterion: Lange et al. (2004), Neural Computation 16, 1299-1323.
+    `firms` yields the sentence embeddings, turns and positions of each firm (see `firm_model.cluster`). A firm's
+    value is the mean over pairs of `n_seeds` seeds starting at `params.seed`; outliers count as one group. 0 is
+    chance, 1 identical partitions (Hubert & Arabie 1985, Comparing Partitions, Journal of Classification 2, 193-218).
+    On stability as a criterion see Lange et al. (2004), Neural Computation 16, 1299-1323.
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -314,11 +314,11 @@ def seed_stability(
 
 
 def planted_themes(truth: pa.Table, sentences: pa.Table, sentence_topics: pa.Table) -> dict[str, str]:
-    """Return the planted theme of each topic that is mostly about one.
+    """Return the planted theme of each topic in which one accounts for most sentences.
 
-    `truth` has transcriptid, componentorder, text, theme_id (null: another subject); `sentences` sentence_id,
-    component_id, text; `sentence_topics` sentence_id, topic_id. Sentences are matched by component and text:
-    calls that are not the sample's match nothing.
+    `truth` has transcriptid, componentorder, text, theme_id (null: another subject); `sentences` has sentence_id,
+    component_id, text; `sentence_topics` has sentence_id, topic_id. Sentences are matched by component and text, so
+    calls from outside the sample match nothing.
     """
     planted: dict[tuple[str, int, str], str | None] = {}
     columns = (truth.column(c).to_pylist() for c in ("transcriptid", "componentorder", "text", "theme_id"))
@@ -340,11 +340,11 @@ def planted_themes(truth: pa.Table, sentences: pa.Table, sentence_topics: pa.Tab
 
 
 def recovery(planted: Mapping[str, str], found: Mapping[str, str | None]) -> dict[str, Measure]:
-    """Return how far found themes are the planted ones, over the topics that have both; by topic.
+    """Return the agreement of found with planted themes over the topics that have both; arguments are by topic.
 
-    Adjusted Rand index (Hubert & Arabie 1985), adjusted mutual information (Vinh, Epps & Bailey 2010, JMLR 11,
-    2837-2854) and homogeneity, 1 where each found theme is of one planted theme (Rosenberg & Hirschberg 2007,
-    EMNLP, 410-420).
+    Measures: adjusted Rand index (Hubert & Arabie 1985), adjusted mutual information (Vinh, Epps & Bailey 2010,
+    JMLR 11, 2837-2854) and homogeneity (Rosenberg & Hirschberg 2007, EMNLP, 410-420), which is 1 if each found theme
+    contains topics of only one planted theme.
     """
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, homogeneity_score
 

@@ -1,4 +1,4 @@
-"""Which firms a measure that reads sentences looks at."""
+"""Sampling of firms for quality measures that read sentences."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def sampled_firms(status: pa.Table, n: int, seed: int, at_least: int = 1) -> list[str]:
-    """Return at most `n` firms with topics and `at_least` so many sentences, sorted.
+    """Return at most `n` firms that have topics and at least `at_least` sentences, sorted.
 
-    By a hash of seed and id: a firm drawn in one quarter is drawn in the next, so that a trend is of topics
-    rather than of samples.
+    Firms are drawn by a hash of seed and id. A firm drawn in one quarter is drawn in the next, so trends reflect
+    topics rather than samples.
     """
     sizes = status.filter(pc.greater(status.column("n_topics"), 0))
     firms = (

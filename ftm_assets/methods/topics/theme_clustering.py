@@ -1,8 +1,8 @@
 """The clusterer of topics across firms: a nearest-neighbour graph, Leiden, and assignment with a bound.
 
-Leiden on the graph finds where themes are; those that are one but for chance are merged; then every topic
-goes to its nearest centroid, as in spherical k-means (Dhillon & Modha 2001), if it is near enough, else to
-none. Against UMAP and HDBSCAN this places more topics, finds planted themes better and takes a fraction of the
+Leiden on the graph finds candidate themes. Themes that differ only by chance are merged. Each topic is then assigned
+to its nearest centroid, as in spherical k-means (Dhillon & Modha 2001), or left unassigned if none is close enough.
+Compared with UMAP and HDBSCAN this places more topics, recovers planted themes better and takes a fraction of the
 time: see docs/benchmarks.md. The module loads scikit-learn: import it where it is used.
 """
 
@@ -36,49 +36,50 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 EXACT_NEIGHBORS_UP_TO = 25_000
-"""Rows up to which neighbours are exact, n² similarities in blocks; beyond, NN-descent (Dong et al. 2011).
+"""Up to this many rows neighbours are exact (n² similarities in blocks); beyond, NN-descent (Dong et al. 2011).
 
-Of 25,000 rows they take about as long as compiling NN-descent does, half a minute."""
+For 25,000 rows the exact search takes about as long as compiling NN-descent: half a minute."""
 
 FEWEST_FOR_GRAPH = 60
-"""Fewer rows are clustered by average linkage: their neighbours would be most of the rest."""
+"""Fewer rows are clustered by average linkage, because each would be a neighbour of most others."""
 
 _BLOCK = 2_000
 _ROUNDS = 6
-"""Rounds of assignment at most; they end when fewer than one topic in a thousand moves."""
+"""Maximum rounds of assignment; they stop earlier once fewer than one topic in a thousand moves."""
 
 
 class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """Cluster the topics of many firms by direction; topics near no theme are outliers.
+    """Cluster the topics of many firms by direction; topics far from every theme are outliers.
 
-    Cosines are between centred vectors: what all topics have in common, that they are talk of companies, is
-    taken away first. Fit for BERTopic's `hdbscan_model=`.
+    Cosines are computed on centred vectors: subtracting the mean removes what all topics share, namely that they
+    come from companies' calls. Can be passed to BERTopic as `hdbscan_model=`.
 
     Parameters
     ----------
     granularity : float
-        Themes aimed at: this times the square root of the number of topics, e.g. 28 of 300 and 506 of 100,000.
+        The target number of themes is this times the square root of the number of topics, e.g. 28 for 300 topics and
+        506 for 100,000.
     merge_similarity : float
-        Similarity of two themes (see `_likeness`) at which they are one; then there are fewer than aimed at.
+        Themes at least this similar (see `_likeness`) are merged, which leaves fewer than the target.
     min_topics : int
-        Smallest theme; grows with the square root of n (see `smallest`).
+        Size of the smallest theme; grows with the square root of n (see `smallest`).
     growth : float
-        How fast the smallest theme grows: `growth * sqrt(n)` is added.
+        Growth of the smallest theme: `growth * sqrt(n)` is added to `min_topics`.
     n_neighbors : int
         Neighbours of each topic in the graph.
     join_similarity : float
-        Cosine to a theme's centroid below which a topic is in none.
+        A topic whose cosine to every theme's centroid is lower is left unassigned.
     max_share : float
-        A theme with a larger share of at least 200 topics is split.
+        With at least 200 topics, a theme holding a larger share of them is split.
     random_state : int, RandomState or None
-        Seed of NN-descent and Leiden. None draws one from numpy's global state: other labels each time.
+        Seed of NN-descent and Leiden. None draws one from numpy's global state, so labels differ between calls.
 
     Attributes
     ----------
     labels_ : ndarray of shape (n,), int64
-        Themes by size from 0; -1 for a topic in none.
+        Themes numbered by size from 0; -1 for an unassigned topic.
     similarity_ : ndarray of shape (n,), float64
-        Cosine of each row to the centroid of its theme, or of the nearest one for an outlier.
+        Cosine of each row to the centroid of its theme; for an outlier, to the nearest centroid.
     n_features_in_ : int
         Dimension of the vectors.
 
@@ -113,13 +114,13 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def smallest(self, n: int) -> int:
-        """Return the smallest theme among n topics: 4 of 300, 5 of 1,000, 19 of 100,000."""
+        """Return the minimum theme size among n topics: 4 for 300 topics, 5 for 1,000, 19 for 100,000."""
         return self.min_topics + int(self.growth * float(n) ** 0.5)
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
-        """Cluster the rows of X (n, d), n ≥ 0, of any length; zero rows are outliers.
+        """Cluster the rows of X (n, d), n ≥ 0, of any vector length; zero rows are outliers.
 
-        Raises ValueError where a value is not finite. Memory beside X: three copies of it in float32.
+        Raises ValueError if a value is not finite. Memory in addition to X: three float32 copies of it.
         """
         rows = checked_rows(self, X)
         self._seed = seed_of(self.random_state)
@@ -162,7 +163,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def _split(
         self, labels: Ints, similarity: NDArray[np.float64], points: Floats, counts: Ints
     ) -> tuple[Ints, NDArray[np.float64]]:
-        """Split themes that hold too much of everything, each by itself; the others stay as they are."""
+        """Split each theme that holds too many of the topics; leave the others unchanged."""
         total = int(counts.sum())
         labels = labels.copy()
         sizes = np.bincount(labels[labels != OUTLIER], weights=counts[labels != OUTLIER])
@@ -171,7 +172,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             members = np.flatnonzero(labels == label)
             if len(members) < FEWEST_FOR_GRAPH:
                 continue
-            # What they have in common made them one: it is taken away again.
+            # Centre again: what the members share made them one theme.
             own = _centred(points[members], counts[members])
             target = max(2.0, 2 * sizes[label] / (self.max_share * total))
             parts, _ = self._themes(own, counts[members], target, self.smallest(len(members)))
@@ -181,7 +182,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def _assign(
         self, groups: Ints, points: Floats, counts: Ints, *, smallest: int
     ) -> tuple[Ints, NDArray[np.float64]]:
-        """Move every point to its nearest centroid at `join_similarity` or more; small themes dissolve."""
+        """Assign each point to its nearest centroid if similar by `join_similarity`; dissolve small themes."""
         labels = _without_small(groups, counts, smallest)
         for _ in range(_ROUNDS):
             if labels.max(initial=OUTLIER) == OUTLIER:
@@ -202,9 +203,9 @@ def _unit(rows: NDArray[np.floating]) -> Floats:
 
 
 def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
-    """Return the distinct rows in an order of their own, the place of each row among them, and their counts.
+    """Return the distinct rows, sorted, the index of each row among them, and their counts.
 
-    Equal rows then share a label, and the caller's order plays no part.
+    Equal rows thus share a label, and row order does not matter.
     """
     _, first, where, counts = np.unique(
         sort_keys(unit), return_index=True, return_inverse=True, return_counts=True
@@ -213,7 +214,7 @@ def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
 
 
 def _centred(points: Floats, counts: Ints) -> Floats:
-    """Take the mean away and scale to unit length; few rows stay as they are: their mean is no common part."""
+    """Subtract the mean and scale to unit length. A few rows stay unchanged: their mean is not a common part."""
     if len(points) < FEWEST_FOR_GRAPH:
         return points
     mean = np.average(points.astype(np.float64), axis=0, weights=counts)
@@ -221,7 +222,7 @@ def _centred(points: Floats, counts: Ints) -> Floats:
 
 
 def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.float64]]:
-    """Return the indices and the cosines, to six digits, of k neighbours of each row, itself not among them: (n, k)."""
+    """Return indices and cosines (six decimals) of k neighbours of each row, excluding itself: (n, k) each."""
     n = len(points)
     if n > EXACT_NEIGHBORS_UP_TO:
         import torch  # noqa: F401 - before numba's OpenMP, or torch is slowed twelvefold
@@ -229,7 +230,7 @@ def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.floa
 
         index = NNDescent(points, metric="cosine", n_neighbors=k + 1, random_state=seed, n_jobs=1)
         found, distances = index.neighbor_graph
-        # Each row is its own first neighbour, but for a row in a crowd at distance zero.
+        # Each row is its own first neighbour, unless other rows are at distance zero too.
         return found[:, 1:].astype(np.int64), np.round(1 - distances[:, 1:].astype(np.float64), DIGITS)
     return exact_neighbors(points, k)
 
@@ -251,7 +252,7 @@ def _centroids(points: Floats, labels: Ints, counts: Ints) -> Floats:
 
 
 def _merged(labels: Ints, points: Floats, threshold: float) -> Ints:
-    """Return the labels with groups that are alike at `threshold` or more made one, by average linkage."""
+    """Return the labels with groups of likeness `threshold` or more merged by average linkage."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
@@ -260,32 +261,32 @@ def _merged(labels: Ints, points: Floats, threshold: float) -> Ints:
     distance = 1 - _likeness(labels, points)
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform(np.clip(distance, 0, 2), checks=False), "average")
-    group = np.append(fcluster(tree, 1 - threshold, "distance") - 1, OUTLIER)  # the last is what -1 indexes
+    group = np.append(fcluster(tree, 1 - threshold, "distance") - 1, OUTLIER)  # -1 indexes the last
     found: Ints = group[labels].astype(np.int64)
     return found
 
 
 def _likeness(labels: Ints, points: Floats) -> NDArray[np.float64]:
-    """Return how alike groups are, (groups, groups): 1 for two halves drawn at random from one.
+    """Return the similarity of each pair of groups, (groups, groups): 1 for two random halves of one group.
 
-    The mean cosine between members of two groups over the geometric mean of those within each. Centroids of
-    few members are noisy and so look apart; the division takes that out, as in Spearman's correction for
-    attenuation (1904, The American Journal of Psychology 15, 72-101).
+    The mean cosine between members of the two groups is divided by the geometric mean of the mean cosines within
+    each. Centroids of few members are noisy and therefore look different; the division corrects for that, as in
+    Spearman's correction for attenuation (1904, The American Journal of Psychology 15, 72-101).
     """
     sizes = np.bincount(labels[labels != OUTLIER]).astype(np.float64)
     sums = _sums(points, labels, np.ones(len(points)))
     within = ((sums**2).sum(axis=1) - sizes) / np.maximum(sizes * (sizes - 1), 1)
-    between = np.einsum("ik,jk->ij", sums, sums) / np.outer(sizes, sizes)  # no BLAS: one order of adding
+    between = np.einsum("ik,jk->ij", sums, sums) / np.outer(sizes, sizes)  # no BLAS: fixed order of addition
     coherence = np.sqrt(np.maximum(within, 1e-6))
     likeness = np.clip(between / np.outer(coherence, coherence), -1, 1)
-    # A group without any coherence is like no other.
+    # A group without coherence is similar to no other.
     likeness[within <= 0] = likeness[:, within <= 0] = 0
     rounded: NDArray[np.float64] = np.round(likeness, DIGITS)
     return rounded
 
 
 def _nearest(points: Floats, centroids: Floats) -> tuple[Ints, NDArray[np.float64]]:
-    """Return for each row its nearest centroid and the cosine to it, to six digits; ties go to the first."""
+    """Return each row's nearest centroid and its cosine to it, to six decimals; ties go to the first."""
     nearest, similarity = np.empty(len(points), dtype=np.int64), np.empty(len(points))
     for start in range(0, len(points), _BLOCK):
         cosine = products(points[start : start + _BLOCK], centroids)
@@ -296,19 +297,19 @@ def _nearest(points: Floats, centroids: Floats) -> tuple[Ints, NDArray[np.float6
 
 
 def _without_small(labels: Ints, counts: Ints, smallest: int) -> Ints:
-    """Return the labels from 0 without gaps, those of fewer than `smallest` rows taken away."""
+    """Return the labels without clusters of fewer than `smallest` rows, renumbered from 0 without gaps."""
     inside = labels != OUTLIER
     if not inside.any():
         return labels
     sizes = np.bincount(labels[inside], weights=counts[inside])
     kept = sizes >= smallest
-    names = np.append(np.where(kept, np.cumsum(kept) - 1, OUTLIER), OUTLIER)  # the last is what -1 indexes
+    names = np.append(np.where(kept, np.cumsum(kept) - 1, OUTLIER), OUTLIER)  # -1 indexes the last
     found: Ints = names[labels].astype(np.int64)
     return found
 
 
 def _ranked(labels: Ints, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
-    """Return themes numbered by size, ties by first row, and each row's cosine to its theme or the nearest one."""
+    """Return themes renumbered by size (ties by first row) and each row's cosine to its or the nearest theme."""
     ranked = by_size(labels, counts)
     inside = ranked != OUTLIER
     if not inside.any():
@@ -321,7 +322,7 @@ def _ranked(labels: Ints, points: Floats, counts: Ints) -> tuple[Ints, NDArray[n
 
 
 def _linked(points: Floats, similarity: float) -> Ints:
-    """Cluster few points: average linkage cut at the cosine at which a topic may be in a theme."""
+    """Cluster a few points by average linkage, cut at `similarity`, the minimum cosine for a topic to join a theme."""
     from sklearn.cluster import AgglomerativeClustering
 
     labels: Ints = (

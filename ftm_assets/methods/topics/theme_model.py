@@ -1,4 +1,4 @@
-"""Themes: topics of all firms clustered across firms, filtered, each topic with its theme or the reason why not."""
+"""Themes: all firms' topics clustered and filtered; each topic gets its theme or the reason it has none."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ from ftm_resources.tables import TABLES
 
 @dataclass(frozen=True)
 class ThemeParams:
-    """What a researcher may choose about themes.
+    """Parameters of themes.
 
-    Default, bound and docstring of each field are also those of the asset's config.
+    The asset's config takes its defaults, bounds and descriptions from these fields.
     """
 
     method: published.Method = "graph"
-    """`graph`, or `bertopic`: the published method, by its own parameters below; needs the extra `ftm[bertopic]`.
-    `granularity` and `join_similarity` are not its; what makes a cluster a theme (`min_firms`, `max_firm_share`,
-    `min_topics`, `max_procedural_share`) applies to both."""
+    """`graph` (default), or `bertopic`, the published method with its own parameters below, which needs the extra
+    `ftm[bertopic]`. `granularity` and `join_similarity` apply only to `graph`; the filters `min_firms`,
+    `max_firm_share`, `min_topics` and `max_procedural_share` apply to both."""
     min_firms: Annotated[int, Ge(1)] = 2
-    """Firms in a theme at least. `max_firm_share` below one half asks for three already."""
+    """Minimum firms per theme. A `max_firm_share` below one half already requires three."""
     max_firm_share: Annotated[float, Gt(0), Le(1)] = 0.40
-    """Share of a theme's topics from one firm at most; the least central ones of a firm above it are left out."""
+    """Maximum share of a theme's topics from one firm; the firm's least central topics beyond it are left out."""
     granularity: Annotated[float, Gt(0)] = 1.6
-    """Themes aimed at: this times the square root of the number of topics (see `theme_clustering`)."""
+    """The target number of themes is this times the square root of the number of topics (see `theme_clustering`)."""
     min_topics: Annotated[int, Ge(2)] = 4
-    """Topics in a theme at least; grows with the number of topics (see `theme_clustering`)."""
+    """Minimum topics per theme; grows with the number of topics (see `theme_clustering`)."""
     join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
-    """Cosine to a theme's centroid below which a topic is in no theme (see `theme_clustering`)."""
+    """Minimum cosine of a topic to its theme's centroid; below it a topic has no theme (see `theme_clustering`)."""
     max_procedural_share: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Share of a theme's topics named by words of the call itself, above which it is procedural."""
+    """Maximum share of topics about the call itself; a theme with more is procedural and dropped."""
     n_keywords: Annotated[int, Ge(1)] = 10
-    """Keywords per theme at most."""
+    """Maximum keywords per theme."""
     n_central: Annotated[int, Ge(1)] = 12
-    """Topics that the namer is shown per theme."""
+    """Topics per theme shown to the namer."""
     seed: Annotated[int, Ge(0)] = 42
     """Seed of the clustering."""
     bertopic: BertopicParams = field(default_factory=BertopicParams)
-    """BERTopic's own parameters; its documents are the topics, each by its keywords and name."""
+    """BERTopic's own parameters. Each topic is one document: its keywords and name."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class ThemeModel:
     """The themes of a quarter."""
 
     themes: pa.Table
-    """`themes` without name, description and naming method; by rank."""
+    """`themes` without name, description and naming method, sorted by rank."""
     central_topic_ids: list[list[str]]
-    """Per theme its most central topics, spread over firms, best first."""
+    """Each theme's most central topics, spread over firms, most central first."""
     theme_topics: pa.Table
-    """`theme_topics`: every topic given, sorted by id."""
+    """`theme_topics`: every input topic, sorted by id."""
 
 
 @dataclass(frozen=True)
@@ -86,30 +86,29 @@ def model_themes(
 ) -> ThemeModel:
     """Return the themes of a quarter's topics.
 
-    Clusters that fail a filter, and the topics that a filter leaves out, keep their row in `theme_topics` with the
-    reason.
+    Topics left out by a filter, alone or with their whole cluster, keep their row in `theme_topics` with the reason.
 
     Parameters
     ----------
     topics : pyarrow.Table
-        topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (equally long lists of float) of
+        topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (float lists of equal length) of
         every topic of the quarter, in any order.
     quarter : str
-        The quarter, of which theme ids are made.
+        The quarter; used in theme ids.
     params : ThemeParams, optional
-        What a researcher may choose.
+        Parameters; defaults if omitted.
     embed : callable, optional
-        The model of the embeddings, for keywords by BERTopic that need one (`BertopicParams.embeds_words`).
+        The embedding model, for BERTopic keywords that need it (`BertopicParams.embeds_words`).
 
     Returns
     -------
     ThemeModel
-        The themes, their most central topics, and the theme of each topic or the reason why it has none.
+        The themes, their most central topics, and the theme of each topic or the reason it has none.
 
     Raises
     ------
     ImportError
-        If BERTopic is asked for and its extra is not installed.
+        If the method is `bertopic` and its extra is not installed.
 
     Examples
     --------
@@ -150,7 +149,7 @@ def model_themes(
 def _cluster(
     topics: _Topics, params: ThemeParams
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, str]]:
-    """Return the theme of each topic (-1: none), its cosine to that theme's centroid, and why outliers have none."""
+    """Return each topic's theme (-1: none), its cosine to that theme's centroid, and the reasons for outliers."""
     from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
     from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - likewise
 
@@ -189,7 +188,7 @@ def _read(topics: pa.Table) -> _Topics:
 
 
 def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[list[int], dict[int, str]]:
-    """Return what remains of a cluster (most central first), and the reasons of what does not."""
+    """Return the members of a cluster that pass the filters (most central first), and why the others do not."""
     firms = Counter(topics.firms[i] for i in members)
     n = len(members)
     if len(firms) < params.min_firms:
@@ -282,12 +281,12 @@ def _keywords(
 
 
 def _texts(topics: _Topics, i: int) -> list[str]:
-    # Keywords are terms of their own: a full stop keeps phrases from running across them.
+    # Each keyword is a separate term: the full stop prevents phrases across keywords.
     return [f"{k}." for k in topics.keywords[i]] + [f"{topics.names[i]}."]
 
 
 def _spread(members: list[int], topics: _Topics, centroid: NDArray[np.float64], n: int) -> list[int]:
-    """Return the most central topics: each firm's best first, then each firm's second, and so on."""
+    """Return the `n` most central topics: first each firm's most central one, then each firm's second, and so on."""
     similarity = products(topics.vectors[members], centroid[None])[:, 0]
     central = sorted(zip(members, similarity.tolist(), strict=True), key=lambda m: (-m[1], m[0]))
     turn: Counter[str] = Counter()

@@ -1,1 +1,1 @@
-"""Transcripts from the files of a user."""
+"""Transcripts from the user's files."""

@@ -1,4 +1,4 @@
-"""Columns of a transcript file: from whatever a CSV or Parquet file holds to the types of COMPONENTS."""
+"""Columns of a transcript file: conversion from CSV or Parquet types to those of COMPONENTS."""
 
 from __future__ import annotations
 
@@ -22,57 +22,56 @@ REQUIRED = (
     "mostimportantdateutc",
     "speakertypename",
 )
-"""What every file must have: the columns of the old CSV export, which has these and nothing else."""
+"""Columns that every file must have: those of the old CSV export."""
 
 KNOWN = frozenset(COMPONENTS.names) - {"is_date_only"} | {"mostimportanttimeutc", "transcriptcomponentid"}
-"""Columns read; others in a file are passed over."""
+"""Columns read; all others are ignored."""
 
 _ALIASES = {"transcriptcomponenttypename": "componenttypename"}
-"""Names of the same column in WRDS's views of Capital IQ."""
+"""Names of the same columns in WRDS's views of Capital IQ."""
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _NAIVE = pa.timestamp("us")
 _US_DATE = "%m/%d/%Y"
 _MAX_ORDER = 1_000_000
 _EXACT = 2.0**53
-"""Beyond it a float does not hold every whole number."""
+"""Above this, a float cannot represent every integer."""
 _SHOWN = 60
-"""Characters of a bad value that a message shows."""
+"""Most characters of a bad value that a message shows."""
 
 
 def canonical(name: str) -> str:
-    """Return a column's name as Capital IQ's tables have it, from any case."""
+    """Return a column's name, in any case, as Capital IQ's tables spell it."""
     lower = name.strip().lower()
     return _ALIASES.get(lower, lower)
 
 
 @dataclass
 class Problems:
-    """The problems of one file: the first 20, and how many there are."""
+    """The problems of one file: the first 20, and the total number."""
 
     file: str
     listed: list[Problem] = field(default_factory=list)
     count: int = 0
 
     def add(self, row: int | None, column: str | None, message: str) -> None:
-        """Note a problem."""
+        """Record a problem."""
         self.count += 1
         if len(self.listed) < MAX_PROBLEMS:
             self.listed.append(Problem(self.file, row, column, message))
 
     def add_not_utf8(self, row: int, column: str, content: bytes, error: UnicodeDecodeError) -> None:
-        """Note a text that is not UTF-8, with the bytes and what stands before them."""
+        """Record a text that is not UTF-8, with the bytes and the text before them."""
         found = content[error.start : error.end].hex(" ")
         before = content[max(error.start - _SHOWN // 2, 0) : error.start].decode(errors="replace")
         self.add(row, column, f'is not UTF-8 after "{before}" (bytes {found}): save the file as UTF-8')
 
 
 def normalise(raw: pa.Table, problems: Problems) -> pa.Table:
-    """Return a table of COMPONENTS, `transcriptcomponentid` and `row`; what cannot be read is noted, and null.
+    """Return a table of COMPONENTS, `transcriptcomponentid` and `row`; unreadable values are reported, and null.
 
-    `raw` has the required columns, any other KNOWN ones, and `row`, in any types but nested ones.
-    `is_date_only` is of the value as written; a file of which every time is midnight has dates only, which a
-    batch cannot tell.
+    `raw` has the required columns, any other KNOWN ones, and `row`, in any types except nested ones. `is_date_only`
+    refers to the value as written: that all times in a file are midnight cannot be seen from one batch.
     """
     rows = raw.column("row")
     raw = pa.table({n: _readable(raw.column(n), n, rows, problems) for n in raw.column_names})
@@ -83,7 +82,7 @@ def normalise(raw: pa.Table, problems: Problems) -> pa.Table:
         columns[name] = _required(_text(raw.column(name)), name, rows, problems)
     nul = pc.fill_null(pc.match_substring(columns["componenttext"], "\0"), False)
     for row in rows.filter(nul).to_pylist():
-        problems.add(row, "componenttext", "holds a NUL character")
+        problems.add(row, "componenttext", "contains a NUL character")
     columns["componentorder"] = _orders(raw.column("componentorder"), rows, problems)
     at, is_date_only = _times(raw, rows, problems)
     columns |= {"mostimportantdateutc": at, "is_date_only": is_date_only}
@@ -101,14 +100,14 @@ def normalise(raw: pa.Table, problems: Problems) -> pa.Table:
 def _readable(
     values: pa.ChunkedArray, name: str, rows: pa.ChunkedArray, problems: Problems
 ) -> pa.ChunkedArray:
-    """Return dictionaries and bytes as strings; those that are not UTF-8 are noted, and shown as far as they go."""
+    """Return dictionaries and bytes as strings; values that are not UTF-8 are reported, and partly decoded."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if not any(is_kind(values.type) for is_kind in _TEXT_KINDS):
         return values
     content = values.cast(pa.large_binary())
     try:
-        # Parquet's strings are not checked when read; the way through bytes checks them.
+        # Parquet's strings are not validated when read; the cast via bytes validates them.
         return content.cast(pa.large_string())
     except pa.ArrowInvalid:
         readable = []
@@ -148,13 +147,13 @@ def _optional(
 
 
 def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return strings; blank ones are null, others as they are."""
+    """Return strings; blank ones become null, others are unchanged."""
     text = values.cast(pa.string())
     return pc.if_else(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0), None, text)
 
 
 def _ids(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return ids as strings: pandas writes an integer column with a gap as 18749.0."""
+    """Return ids as strings: pandas writes integer columns with missing values as 18749.0."""
     if pa.types.is_floating(values.type):
         values = values.cast(pa.float64())
         values = pc.if_else(pc.is_nan(values), None, values)
@@ -176,7 +175,7 @@ def _required(
 def _orders(values: pa.ChunkedArray, rows: pa.ChunkedArray, problems: Problems) -> pa.ChunkedArray:
     name = "componentorder"
     text = _required(_ids(values), name, rows, problems)
-    return _parsed(text, name, rows, problems, _order, pa.int32(), "is not a whole number from 0 on")
+    return _parsed(text, name, rows, problems, _order, pa.int32(), "is not a whole number of 0 or more")
 
 
 def _parsed(
@@ -188,7 +187,7 @@ def _parsed(
     kind: pa.DataType,
     complaint: str,
 ) -> pa.ChunkedArray:
-    """Parse each distinct value once; note the rows of those that do not parse."""
+    """Parse each distinct value once; report the rows of those that do not parse."""
     encoded = text.combine_chunks().dictionary_encode()
     parsed = [_attempt(parse, v) for v in encoded.dictionary.to_pylist()]
     result = pa.array(parsed, kind).take(encoded.indices)
@@ -213,7 +212,7 @@ def _order(value: str) -> int:
 
 
 def _whole_number(value: str) -> int:
-    # int() also takes 1_0 and other alphabets' digits.
+    # int() also accepts 1_0 and digits of other scripts.
     if not re.fullmatch(r"[0-9]{1,15}", value):
         raise ValueError(value)
     return int(value)
@@ -224,7 +223,7 @@ def _times(
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """Return the times (UTC), and whether each was written as a bare date.
 
-    A `mostimportanttimeutc` column gives the time of what is a date or midnight.
+    A `mostimportanttimeutc` column supplies the time of dates and of midnight times.
     """
     name = "mostimportantdateutc"
     values = raw.column(name)
@@ -261,7 +260,7 @@ def _is_moment(kind: pa.DataType) -> bool:
 
 
 def _utc(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return dates and times as timestamps in UTC, in which those without a zone are; below 1 µs is cut off."""
+    """Return dates and times as UTC timestamps, truncated to 1 µs; those without a zone are in UTC."""
     if pa.types.is_date(values.type):
         return values.cast(_NAIVE).cast(_TIMESTAMP)
     return pc.cast(values, pa.timestamp("us", tz=values.type.tz), safe=False).cast(_TIMESTAMP)
@@ -273,10 +272,10 @@ def _since_midnight(value: str) -> int:
 
 
 def _moment(value: str) -> datetime:
-    """Parse ISO dates and times (without a zone: UTC), and month/day/year as American exports write it.
+    """Parse ISO dates and times (without a zone: UTC), and month/day/year as in American exports.
 
-    3/4/2021 is 4 March, as the vendors are American; day/month/year cannot be told from it and shows itself
-    by its thirteenth, which is refused.
+    3/4/2021 is 4 March, as the vendors are American. A day/month/year file looks the same until a day after the
+    12th, which is rejected.
     """
     value = value.strip().removesuffix(" UTC")
     if "/" in value:
@@ -290,7 +289,7 @@ def _moment(value: str) -> datetime:
 
 
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
-"""Python also reads 20201105 and weeks, which are more often a mistake."""
+"""Python also accepts 20201105 and ISO weeks, which are usually mistakes."""
 
 
 def _day(value: str) -> date:

@@ -1,7 +1,7 @@
-"""Reading transcript files: CSV and Parquet in batches, and what stops a file from being read at all.
+"""Reading transcript files: CSV and Parquet in batches, and the problems that make a file unreadable.
 
-A row's number is that of the record, the first below the header being 1: the line less one in a spreadsheet,
-whatever newlines the quoted texts hold.
+Row numbers count records; the first below the header is 1. That is the spreadsheet row minus one, regardless of
+newlines within quoted texts.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ftm_resources.sources.files.columns import KNOWN, REQUIRED, Problems, canon
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 BATCH_ROWS = 20_000
-"""Rows read at a time: some 20 MB of text."""
+"""Rows read at a time: about 20 MB of text."""
 
 CSV_FIELD_BYTES = 16 * 1024 * 1024
-"""A component is some thousand characters; a field beyond this is a quote that was never closed."""
+"""A component has a few thousand characters; a larger field means a quote was never closed."""
 
 _NOT_CSV = {
     b"PAR1": "a Parquet file",
@@ -35,14 +35,14 @@ _NOT_CSV = {
     b"\xff\xfe": "in UTF-16",
     b"\xfe\xff": "in UTF-16",
 }
-"""How files begin that are not CSV in UTF-8."""
+"""First bytes of files that are not CSV in UTF-8."""
 
 
 def batches(file: Path, problems: Problems) -> Iterator[pa.Table]:
-    """Yield the known columns of a file, in the types it has, and `row`, at most 20,000 rows at a time.
+    """Yield the known columns of a file, in their own types, and `row`, at most 20,000 rows at a time.
 
-    What is wrong is noted: a line, where the rest can be read; else, or where a column is missing, the
-    file, which ends there.
+    Problems are recorded. A bad line is skipped; if a column is missing or the rest cannot be read, the file ends
+    there.
     """
     is_parquet = file.name.lower().endswith(".parquet")
     n_rows, n_problems = 0, problems.count
@@ -54,7 +54,7 @@ def batches(file: Path, problems: Problems) -> Iterator[pa.Table]:
 
 
 def _columns(names: list[str], problems: Problems) -> list[str] | None:
-    """Return the names as Capital IQ writes them; None, with a problem, where one is missing or there twice."""
+    """Return the names as Capital IQ writes them; None, with a problem, if one is missing or duplicated."""
     found = [canonical(n) for n in names]
     twice = sorted({n for n in found if n in KNOWN and found.count(n) > 1})
     missing = [n for n in REQUIRED if n not in found]
@@ -75,7 +75,7 @@ def _parquet(file: Path, problems: Problems) -> Iterator[pa.Table]:
                 return
             for name, kind in zip(names, schema.types, strict=True):
                 if name in KNOWN and pa.types.is_nested(kind):
-                    problems.add(None, name, f"holds {kind}, not one value per row")
+                    problems.add(None, name, f"contains {kind}, not one value per row")
                     return
             known = {name: given for name, given in zip(names, schema.names, strict=True) if name in KNOWN}
             row = 1
@@ -98,7 +98,7 @@ def _csv(file: Path, problems: Problems) -> Iterator[pa.Table]:
                     problems.add(None, None, f"is not a CSV file in UTF-8: it is {what}; convert it")
                     return
             content.seek(0)
-            # Bytes that are not UTF-8 become lone surrogates, which `_strings` finds by row and column.
+            # Bytes that are not UTF-8 become lone surrogates, which `_strings` reports by row and column.
             text = io.TextIOWrapper(content, "utf-8-sig", errors="surrogateescape", newline="")
             yield from _records(text, problems)
     except (OSError, EOFError, zlib.error) as error:
@@ -132,8 +132,8 @@ def _records(text: io.TextIOWrapper, problems: Problems) -> Iterator[pa.Table]:
         for row, record in enumerate(reader, start=1):
             if len(record) == len(names):
                 numbered.append((row, record))
-            elif record:  # else a blank line
-                problems.add(row, None, f"has {len(record)} fields where the header has {len(names)}")
+            elif record:  # skip blank lines
+                problems.add(row, None, f"has {len(record)} fields, but the header has {len(names)}")
             if len(numbered) == BATCH_ROWS:
                 yield _table(names, numbered, problems)
                 numbered = []
@@ -154,7 +154,7 @@ def _table(names: list[str], numbered: list[tuple[int, list[str]]], problems: Pr
 
 
 def _strings(values: list[str], name: str, rows: list[int], problems: Problems) -> pa.Array:
-    """Return strings; those with bytes that were not UTF-8 are noted and shown with replacement characters."""
+    """Return strings; values that are not UTF-8 are reported and get replacement characters."""
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:

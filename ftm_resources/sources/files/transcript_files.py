@@ -1,11 +1,11 @@
 """The files source: transcripts in CSV or Parquet, one file or a folder of them, in Capital IQ's columns.
 
-Two passes, both in batches, so that memory does not grow with the files: the first checks every file, so that
-bad input is refused whole, by file, row and column, before anything is yielded; the second yields the
-quarter, from the files that hold some of it.
+The files are read in two passes, in batches, so memory does not grow with their size. The first checks every file
+and reports all problems by file, row and column before anything is yielded; the second yields the quarter from the
+files that contain it.
 
-A file of which every time is midnight UTC has dates only, whatever its type: calls are spread over the day,
-and exports that lost the time of day look just so.
+If every time in a file is midnight UTC, the file is taken to have dates only, whatever its column type: real calls
+are spread over the day, and this is what exports that lost the time of day look like.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ftm_resources.sources.files.columns import Problems, is_midnight, normalise
 from ftm_resources.sources.files.tabular import ENDINGS, batches
 from ftm_resources.tables.components import COMPONENTS
 
-ADVICE = "Nothing was written. Correct the files, or take them out, and run again."
+ADVICE = "Nothing was written. Correct or remove the files, and run again."
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """What the first pass found out about a file."""
+    """What the first pass found in a file."""
 
     has_dates_only: bool
     components: dict[str, int]
-    """How many there are by quarter."""
+    """Number of components by quarter."""
 
 
 class FilesSource(TranscriptSource):
@@ -44,19 +44,19 @@ class FilesSource(TranscriptSource):
     name = "files"
 
     def __init__(self, path: str | Path) -> None:
-        """Take a file, or a folder whose CSV and Parquet files are read, subfolders included.
+        """Take a file, or a folder whose CSV and Parquet files are read, including subfolders.
 
-        Names that begin with a dot or an underscore are passed over, as are those with other endings.
+        Names that begin with a dot or an underscore are skipped, as are those with other endings.
         """
         self._path = Path(path).expanduser()
 
     def files(self) -> list[Path]:
-        """Return the files read, sorted; SourceError where there are none."""
+        """Return the files to read, sorted; SourceError if there are none."""
         if not self._path.exists():
             raise self._error("there is no such file or folder")
         if self._path.is_file():
             if not self._path.name.lower().endswith(ENDINGS):
-                raise self._error(f"is none of {', '.join(ENDINGS)}")
+                raise self._error(f"must end in one of {', '.join(ENDINGS)}")
             return [self._path]
         found = sorted(
             p
@@ -66,11 +66,11 @@ class FilesSource(TranscriptSource):
             and not any(part.startswith((".", "_")) for part in p.relative_to(self._path).parts)
         )
         if not found:
-            raise self._error(f"holds no {', '.join(ENDINGS)} file")
+            raise self._error(f"contains no {', '.join(ENDINGS)} file")
         return found
 
     def provenance(self) -> dict[str, Any]:
-        """Return the path and the SHA-256 of the file; of a folder, of its files' names and contents together."""
+        """Return the path and the SHA-256 of the file; for a folder, of its files' names and contents combined."""
         files, whole = self.files(), hashlib.sha256()
         for file in files:
             with file.open("rb") as stream:
@@ -82,14 +82,14 @@ class FilesSource(TranscriptSource):
         return {**super().provenance(), "path": str(self._path.resolve()), "sha256": whole.hexdigest()}
 
     def quarters(self) -> dict[str, int]:
-        """Return the quarters that the files hold, each with its components; SourceError where any file is bad."""
+        """Return the number of components of each quarter in the files; SourceError if any file is bad."""
         found: Counter[str] = Counter()
         for facts in self._check(self.files()):
             found.update(facts.components)
         return dict(sorted(found.items()))
 
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
-        """Yield the quarter's components, in batches; SourceError before the first where any file is bad."""
+        """Yield the quarter's components in batches; SourceError, before the first, if any file is bad."""
         files = self.files()
         checked = self._check(files)
         done, total = 0, sum(c.components.get(quarter, 0) for c in checked)
@@ -99,7 +99,7 @@ class FilesSource(TranscriptSource):
             problems = Problems(self._label(file))
             for raw in batches(file, problems):
                 rows = _dated(normalise(raw, problems), facts.has_dates_only)
-                if problems.count:  # it had none a moment ago
+                if problems.count:  # the first pass found none
                     break
                 rows = rows.select(COMPONENTS.names).filter(pc.equal(_quarters(rows), quarter))
                 done += rows.num_rows
@@ -113,7 +113,7 @@ class FilesSource(TranscriptSource):
                 )
 
     def _check(self, files: list[Path]) -> list[_Checked]:
-        """Read every file and refuse them together where anything is wrong in or between them."""
+        """Read every file; raise one SourceError for all problems within or between them."""
         problems = [Problems(self._label(file)) for file in files]
         keys: list[pa.Table] = []
         calls: dict[str, dict[str, Any]] = {}
@@ -141,7 +141,7 @@ class FilesSource(TranscriptSource):
 
 
 def _dated(rows: pa.Table, has_dates_only: bool) -> pa.Table:
-    """Mark all rows as dates only where their file has nothing else."""
+    """Mark all rows as dates only if their file has no times."""
     if not has_dates_only:
         return rows
     marks = pa.repeat(pa.scalar(True), rows.num_rows)
@@ -172,19 +172,19 @@ def _summary(times: list[pa.Table]) -> _Checked:
 
 
 def _keys(rows: pa.Table, file: int) -> pa.Table:
-    """Return what must be unique over all files, with the place of each row."""
+    """Return the columns that must be unique across all files, with the file and row of each."""
     kept = rows.select(["transcriptid", "componentorder", "transcriptcomponentid", "row"])
     return kept.append_column("file", pa.repeat(pa.scalar(file, pa.int32()), rows.num_rows))
 
 
 def _check_duplicates(keys: pa.Table, problems: list[Problems]) -> None:
-    """Report components that occur twice, in a file or between files, each once."""
+    """Report each component that occurs twice, within a file or between files."""
     keys = keys.append_column("place", pa.array(range(keys.num_rows), pa.int64()))
     reported: set[int] = set()
     for columns in (["transcriptid", "componentorder"], ["transcriptcomponentid"]):
         groups = keys.group_by(columns, use_threads=False).aggregate([("place", "min"), ([], "count_all")])
         twice = groups.filter(pc.greater(groups.column("count_all"), 1)).drop_columns("count_all")
-        # A null key is a problem of its own, or a column that is not there; a join leaves it out.
+        # The join drops null keys: they are reported elsewhere, or the column does not exist.
         again = keys.join(twice, columns, join_type="inner", use_threads=False).sort_by("place")
         for found in again.filter(pc.greater(again.column("place"), again.column("place_min"))).to_pylist():
             if found["place"] in reported:
@@ -195,7 +195,7 @@ def _check_duplicates(keys: pa.Table, problems: list[Problems]) -> None:
             if first["file"] != found["file"]:
                 where = f"{problems[first['file']].file}, {where}"
             what = (
-                f"transcript {found['transcriptid']} has component {found['componentorder']} already in {where}"
+                f"transcript {found['transcriptid']} already has component {found['componentorder']} in {where}"
                 if len(columns) > 1
                 else f"{found['transcriptcomponentid']} is the component in {where}"
             )
@@ -203,7 +203,7 @@ def _check_duplicates(keys: pa.Table, problems: list[Problems]) -> None:
 
 
 def _check_calls(rows: pa.Table, problems: Problems, calls: dict[str, dict[str, Any]]) -> None:
-    """Report transcripts whose rows disagree about firm or time; `calls` holds what was found first."""
+    """Report transcripts whose rows disagree on firm or time; `calls` holds the first values found."""
     columns = ["transcriptid", "companyid", "mostimportantdateutc"]
     distinct = rows.group_by(columns, use_threads=False).aggregate([("row", "min")])
     for call in distinct.sort_by("row_min").to_pylist():

@@ -1,1 +1,1 @@
-"""The bundled sample: generated calls of invented firms, with what was planted in them."""
+"""The bundled sample: generated calls of fictional firms, with known planted themes."""

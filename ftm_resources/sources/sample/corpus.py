@@ -1,6 +1,6 @@
-"""The texts the sample is made of, read from `sample_text/*.toml`: themes, firm subjects, speech, names.
+"""The sample's texts, read from `text/*.toml`: themes, firm subjects, speech, names.
 
-Everything in those files was written for this project; firms, people, places and brands are invented.
+Everything in those files was written for this project; firms, people, places and brands are fictional.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ Aspect = dict[str, tuple[Phrase, ...]]
 
 @dataclass(frozen=True)
 class Theme:
-    """A subject that many firms speak about."""
+    """A subject that many firms talk about."""
 
     theme_id: str
     name: str
     is_financial: bool
-    """The chief financial officer speaks about it first."""
+    """The chief financial officer presents it."""
     tilt: float
-    """Leaning of what is said: above zero positive, below zero negative."""
+    """Sentiment lean: above zero positive, below zero negative."""
     weights: dict[str, float]
-    """How likely a firm of a sector takes it up; `all` is the default."""
+    """Weight by sector of the firm; `all` is the default."""
     interest: tuple[tuple[int, float], ...]
-    """(year, popularity) points."""
+    """Popularity over time, as (year, popularity) points."""
     aspects: tuple[Aspect, ...]
 
     def popularity(self, sector: str, at: float) -> float:
@@ -63,7 +63,7 @@ class SubjectKind:
 
 @dataclass(frozen=True)
 class Sector:
-    """What firms of a sector are called, make and report on."""
+    """Names, products and segments of a sector's firms."""
 
     name: str
     weight: float
@@ -74,11 +74,11 @@ class Sector:
 
 @dataclass(frozen=True)
 class Claim:
-    """A clause frame about an aspect."""
+    """A template for a clause about an aspect."""
 
     phrase: Phrase
     takes_lead: bool
-    """Whether `In Europe, ` may stand before it."""
+    """Whether a lead such as `In Europe, ` may precede it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Corpus:
     pools: dict[str, tuple[str, ...]]
     claims: dict[str, tuple[Claim, ...]]
     lines: dict[str, dict[str, tuple[Phrase, ...]]]
-    """Section (`openers`, `questions`, `procedural`, `filler`) and name to the phrases of it."""
+    """Section (`openers`, `questions`, `procedural`, `filler`) and name → its phrases."""
     words: Scope
     """Figures, connectives and pools that any phrase may use."""
 
@@ -125,12 +125,12 @@ def _themes(name: str) -> list[Theme]:
 
 @cache
 def corpus() -> Corpus:
-    """Return the texts, read and parsed once; ValueError or KeyError where a file is malformed."""
+    """Return the texts, read and parsed once; ValueError or KeyError if a file is malformed."""
     names, speech = _read("names.toml"), _read("speech.toml")
     pools = {name: tuple(p.strip() for p in text.split(";")) for name, text in names["pools"].items()}
     words: dict[str, Any] = dict(FIGURES)
     words |= {name: tuple((p,) for p in pool) for name, pool in pools.items()}
-    # Connectives keep their blanks: some begin with a comma, some with a word, some are empty.
+    # Connectives keep their spaces: some begin with a comma, some with a word, some are empty.
     words |= {name: tuple(parse(p) for p in text.split(";")) for name, text in speech["words"].items()}
     return Corpus(
         themes=tuple(theme for path in sorted(_FOLDER.glob("themes_*.toml")) for theme in _themes(path.name)),

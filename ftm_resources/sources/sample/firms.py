@@ -1,6 +1,6 @@
-"""Who is in the sample and when they speak: firms, their people and subjects, quarters and call times.
+"""The sample's firms, with their people and subjects, and its quarters and call times.
 
-A firm is a function of (seed, index) and stays itself in every quarter; what it talks about in a quarter is a
+A firm is a function of (seed, index) and is the same in every quarter; what it talks about in a quarter is a
 function of (seed, quarter, index).
 """
 
@@ -18,10 +18,10 @@ from ftm_resources.sources.sample.grammar import MONTHS, Dice, Phrase, Scope, sa
 _ORDINAL = ("first", "second", "third", "fourth")
 
 FIRST_YEAR = 2000
-"""The sample speaks from this year on."""
+"""First year with calls in the sample."""
 
 BLOCK = 48
-"""In every 48 firms in a row each oddity occurs."""
+"""Every 48 consecutive firms include each oddity."""
 _ODDITIES = {
     "two_versions": (3, 31),
     "three_versions": (17,),
@@ -37,7 +37,7 @@ _ODDITIES = {
 
 @dataclass(frozen=True)
 class Quarter:
-    """A calendar quarter and the fiscal quarter that its calls report on (the one before)."""
+    """A calendar quarter and the fiscal quarter that its calls report on (the previous one)."""
 
     key: str
     year: int
@@ -68,7 +68,7 @@ class Quarter:
 
     @property
     def reported(self) -> tuple[int, int]:
-        """(year, number) of the fiscal quarter reported."""
+        """(year, number) of the reported fiscal quarter."""
         return (self.year - 1, 4) if self.number == 1 else (self.year, self.number - 1)
 
     def words(self, at: datetime) -> dict[str, tuple[Phrase, ...] | str]:
@@ -91,7 +91,7 @@ class Quarter:
 
 @dataclass(frozen=True)
 class Subject:
-    """Something only this firm speaks about."""
+    """A subject that only this firm talks about."""
 
     subject_id: str
     name: str
@@ -121,7 +121,7 @@ class Firm:
     subjects: tuple[Subject, ...]
     oddities: frozenset[str]
     tilt: float
-    """Leaning of what the firm says, in every quarter."""
+    """The firm's sentiment lean, in every quarter: above zero positive, below zero negative."""
     theme_taste: dict[str, float]
     """Factor by which the firm favors a theme."""
 
@@ -146,7 +146,7 @@ def make_firm(seed: int, index: int) -> Firm:
         name=name,
         spoken_name=re.sub(r",? (Inc|Corp)\.$", "", name),
         sector=sector,
-        # Outside the ranges in use, so that joining the sample to real data finds nothing.
+        # Outside the ranges in use, so that the sample never joins to real data.
         gvkey=f"{900_000 + index}" if is_linked else None,
         permno=900_000 + index if is_linked else None,
         ticker=re.sub(r"[^A-Z]", "", stem.upper())[:3] + _letters(index),
@@ -163,16 +163,16 @@ def make_firm(seed: int, index: int) -> Firm:
 
 
 def _stem(seed: int, index: int) -> str:
-    """Return a name no other firm has, until the pairs of syllables run out at 5,256 firms."""
+    """Return a name that is unique among firms; beyond 5,256 syllable pairs, a number is appended."""
     first, last = corpus().pools["stem_first"], corpus().pools["stem_last"]
     total = len(first) * len(last)
-    at = (index * 1_999 + seed * 7_919) % total  # 1,999 is prime and no divisor of the total
+    at = (index * 1_999 + seed * 7_919) % total  # 1,999 is prime and does not divide the total
     again = f" {index // total + 1}" if index >= total else ""
     return first[at // len(last)] + last[at % len(last)] + again
 
 
 def _letters(index: int) -> str:
-    """Return the index in letters, so that tickers differ."""
+    """Return the index in letters, which makes tickers unique."""
     text = ""
     while True:
         text = chr(ord("A") + index % 26) + text
@@ -182,7 +182,7 @@ def _letters(index: int) -> str:
 
 
 def _people(dice: Dice, count: int) -> list[str]:
-    """Return names of people who can be told apart by their first names."""
+    """Return people's names with distinct first names."""
     pools = corpus().pools
     firsts = dice.pick_several(pools["first"], [1.0] * len(pools["first"]), count)
     return [f"{first} {dice.pick(pools['surname'])}" for first in firsts]
@@ -216,10 +216,10 @@ def _subjects(dice: Dice, index: int, sector: Sector, places: tuple[str, ...]) -
 
 
 def call_time(quarter: Quarter, firm: Firm, dice: Dice, call: int) -> datetime:
-    """Return when a call of the firm starts (UTC); its date in New York lies in the quarter.
+    """Return when a call of the firm starts (UTC); its New York date is in the quarter.
 
     Reporting season is days 14 to 55 of a quarter; a second event takes place near its end.
-    `after_close` firms speak at 20:30 in New York on the last day, when it is the next quarter in UTC.
+    `after_close` firms hold their call at 20:30 in New York on the last day, which is the next quarter in UTC.
     """
     if "after_close" in firm.oddities:
         local = datetime.combine(quarter.last_day, time(20, 30), NEW_YORK)

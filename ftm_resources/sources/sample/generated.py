@@ -1,13 +1,13 @@
-"""The bundled sample: invented earnings calls with planted themes, as a source and as files.
+"""The bundled sample: fictional earnings calls with planted themes, as a source and as files.
 
 `SampleSource` feeds a deployment; `ftm sample --firms 5000 --quarter 2023Q1 --out DIR` writes the same calls to
 `DIR/calls/*.parquet`, in Capital IQ's columns, for the `files` source, and what was planted to
-`DIR/truth/*.parquet`. Point `files` at `DIR/calls`. Firm i of (seed, quarter) is the same
-whatever the number of firms. In every 48 firms in a row there are: calls in two and in three versions, two
-calls of one firm, firms without a link, a tiny call, a very long one, a purely procedural one, calls after
-the close on the quarter's last day, and names that are not ASCII.
+`DIR/truth/*.parquet`. Point `files` at `DIR/calls`. Firm i of (seed, quarter) does not depend on the number of
+firms. Every 48 consecutive firms include calls in two and in three versions, two calls of one firm, firms without
+a link, a tiny call, a very long one, a purely procedural one, calls after the close on the quarter's last day, and
+non-ASCII names.
 
-The texts are `sample_text`, their grammar `sample_grammar`, firms `sample_firms`, calls `sample_calls`.
+The texts are in `text/` (read by `corpus`), their grammar is `grammar`, firms are `firms`, calls `speech`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ftm_resources.tables.components import COMPONENTS
 
 DEFAULT_SEED = 7
 BATCH_FIRMS = 25
-"""Firms per table, and per row group of a file: about 10,000 sentences."""
+"""Firms per table, and per row group of a file; about 10,000 sentences."""
 FILE_FIRMS = 500
 """Firms per file."""
 
@@ -46,14 +46,14 @@ TRUTH = pa.schema(
         pa.field("sentiment", pa.string(), nullable=False),
     ]
 )
-"""One row per sentence of every version of every call. `position`: 0-based place in its component. `kind`:
-theme, firm_topic, procedural or filler. `sentiment` is planted in themes and firm topics; else neutral."""
+"""One row per sentence of every version of every call. `position`: 0-based, within its component. `kind`: theme,
+firm_topic, procedural or filler. `sentiment` is planted in themes and firm topics; otherwise neutral."""
 
 _IDS = {"companyid", "transcriptid", "keydevid"}
 
 
 class SampleSource(TranscriptSource):
-    """Generated calls of invented firms."""
+    """Generated calls of fictional firms."""
 
     name = "sample"
 
@@ -63,11 +63,11 @@ class SampleSource(TranscriptSource):
         self.firms, self.seed = firms, seed
 
     def provenance(self) -> dict[str, Any]:
-        """Return how many firms were generated from which seed."""
+        """Return the number of firms and the seed."""
         return {**super().provenance(), "firms": self.firms, "seed": self.seed}
 
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
-        """Yield the speaker turns of a quarter (schema COMPONENTS), 25 firms a table; ValueError if no quarter."""
+        """Yield the components of a quarter (COMPONENTS), 25 firms per table; ValueError if it is not a quarter."""
         done = 0
         for table, _ in self.batches(quarter):
             done += table.num_rows
@@ -76,12 +76,12 @@ class SampleSource(TranscriptSource):
             yield table
 
     def truth(self, quarter: str) -> Iterator[pa.Table]:
-        """Yield what was planted in each sentence of a quarter (schema TRUTH); ValueError if no quarter."""
+        """Yield what was planted in each sentence of a quarter (schema TRUTH); ValueError if it is not a quarter."""
         for _, table in self.batches(quarter):
             yield table
 
     def batches(self, quarter: str) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """Yield (components, truth) of a quarter together, generated once."""
+        """Yield pairs (components, truth) for a quarter, generated once."""
         parsed = Quarter.parse(quarter)
         for start in range(0, self.firms, BATCH_FIRMS):
             components = _Columns(COMPONENTS)
@@ -169,15 +169,15 @@ def capital_iq(components: pa.Table) -> pa.Table:
 
 
 def write(source: SampleSource, quarter: str, out: Path) -> int:
-    """Write calls and truth of a quarter below `out`, a file per 500 firms; return how many sentences.
+    """Write calls and truth of a quarter to folders in `out`, a file per 500 firms; return the number of sentences.
 
-    Memory does not grow with the number of firms. FileExistsError where `out` holds calls already, so that
-    two samples are never mixed.
+    Memory does not grow with the number of firms. FileExistsError if the folders are not empty, so that two samples
+    are never mixed.
     """
     folders = {"calls": out / "calls", "truth": out / "truth"}
     for folder in folders.values():
         if folder.exists() and any(folder.iterdir()):
-            raise FileExistsError(f"{folder} is not empty: give another --out or remove it first")
+            raise FileExistsError(f"{folder} is not empty: choose another --out or remove it first")
         folder.mkdir(parents=True, exist_ok=True)
     writers: dict[str, pq.ParquetWriter] = {}
     n_sentences = 0

@@ -1,7 +1,7 @@
-"""The phrase grammar of the sample: parsing a phrase once, saying it many times with other words.
+"""The sample's phrase grammar: parsing a phrase once, and rendering it many times with different words.
 
-A phrase is text with slots and choices: `{good} [rose|fell] {pct}`. A slot names an entry of a scope: more
-phrases, one of which is said in its place, or a function that makes a figure. Choices may nest and be empty.
+A phrase is text with slots and choices: `{good} [rose|fell] {pct}`. A slot names an entry of a scope: either
+phrases, one of which replaces it, or a function that generates a figure. Choices may nest and be empty.
 Nothing here knows about earnings calls.
 """
 
@@ -22,10 +22,10 @@ _STANDARD_NORMAL = NormalDist()
 
 
 class Dice:
-    """Draws that are a function of a text key alone.
+    """Random draws that depend only on a text key.
 
-    Only `random.Random.random` is used: Python promises that its sequence for a seed stays the same in later
-    versions, which it does not promise of `choice`, `sample` or `gauss`.
+    Uses only `random.Random.random`: Python guarantees that its sequence for a seed is the same in later
+    versions, which it does not guarantee for `choice`, `sample` or `gauss`.
     """
 
     def __init__(self, key: str) -> None:
@@ -33,7 +33,7 @@ class Dice:
         """One draw from [0, 1)."""
 
     def pick(self, options: Sequence[T]) -> T:
-        """Return one of the options, each as likely; IndexError if there are none."""
+        """Return one of the options with equal probability; IndexError if there are none."""
         return options[int(self.uniform() * len(options))]
 
     def integer(self, low: int, high: int) -> int:
@@ -60,7 +60,7 @@ class Dice:
 
 @dataclass(frozen=True)
 class Slot:
-    """A named gap in a phrase."""
+    """A named placeholder in a phrase."""
 
     name: str
 
@@ -78,7 +78,7 @@ Scope = Mapping[str, "tuple[Phrase, ...] | Figure | str"]
 
 
 def parse(text: str) -> Phrase:
-    """Parse a phrase; ValueError where a bracket has no partner."""
+    """Parse a phrase; ValueError if a bracket is unbalanced."""
     phrase, end = _parse(text, 0, nested=False)
     if end != len(text):
         raise ValueError(f"phrase {text!r}: bracket without a partner at {end}")
@@ -86,7 +86,7 @@ def parse(text: str) -> Phrase:
 
 
 def parse_list(text: str, separator: str = ";") -> tuple[Phrase, ...]:
-    """Parse the phrases of a list, blanks around each removed, empty ones left out."""
+    """Parse the phrases of a list; surrounding spaces and empty phrases are removed."""
     return tuple(parse(piece.strip()) for piece in text.split(separator) if piece.strip())
 
 
@@ -128,7 +128,7 @@ def _parse(text: str, start: int, *, nested: bool) -> tuple[Phrase, int]:
 def say(phrase: Phrase, scope: Scope, dice: Dice) -> str:
     """Return the phrase with every slot filled and every choice made; KeyError for an unknown slot.
 
-    A slot that occurs twice in what is said is filled with different phrases where its scope has them.
+    A slot that occurs twice is filled with different phrases if its scope has several.
     """
     out: list[str] = []
     _say(phrase, scope, dice, out, {})
@@ -159,7 +159,7 @@ def _say(phrase: Phrase, scope: Scope, dice: Dice, out: list[str], used: dict[st
 
 
 def sentence(text: str, mark: str = ".") -> str:
-    """Return the clause with a capital at the start and a mark at the end; "in the U.S." needs no second stop."""
+    """Return the clause with a capital at the start and a mark at the end; "in the U.S." gets no second period."""
     return text[0].upper() + text[1:] + ("" if text.endswith((mark, "?")) else mark)
 
 
@@ -191,7 +191,7 @@ def _decimal(low: float, high: float, digits: int, unit: str = "") -> Figure:
 
 
 def _change(dice: Dice) -> str:
-    size = 1.0 + 24.0 * dice.uniform() ** 2  # small changes are the usual ones
+    size = 1.0 + 24.0 * dice.uniform() ** 2  # small changes are the most common
     return f"{size:.1f}%" if dice.chance(0.6) else f"{max(2, round(size))}%"
 
 

@@ -1,4 +1,4 @@
-"""What a firm of the sample says in a quarter: its events, their speaker turns, and the truth about each sentence."""
+"""What a sample firm says in a quarter: its events, their speaker turns, and each sentence's true labels."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _QUESTION, _ANSWER = "Question", "Answer"
 _Q_OPERATOR = "Question and Answer Operator Message"
 
 _REDRAWS = 8
-"""Attempts at a claim that the event has not heard yet."""
+"""Attempts at a claim that is new in the event."""
 _PLACE_OR_MONTH = re.compile(r"\b(?:in|outside|around) (?:the )?[A-Z]")
 _VERSIONS = ("Spellchecked Copy", "Edited Copy", "Proofed Copy")
 
 _GARBLED_SHARE = 0.04
-"""Sentences of an earlier version in which the transcriber missed a word."""
+"""Share of an earlier version's sentences in which the transcriber missed a word."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence and the truth about it."""
+    """One sentence and its true labels."""
 
     text: str
     kind: Kind
@@ -43,7 +43,7 @@ class Sentence:
 
 @dataclass
 class Turn:
-    """One component: what a speaker says in one go."""
+    """One component: a speaker's turn."""
 
     type: str
     speaker_type: str
@@ -65,7 +65,7 @@ class Transcript:
 
 @dataclass(frozen=True)
 class _Topic:
-    """A theme or a subject of the firm, as spoken about in one quarter."""
+    """A theme or one of the firm's subjects, as discussed in one quarter."""
 
     theme: Theme | None
     subject: Subject | None
@@ -105,13 +105,13 @@ def make_transcripts(seed: int, quarter: Quarter, firm: Firm) -> list[Transcript
 
 
 def _length(firm: Firm, dice: Dice) -> int:
-    """Return about how many sentences the call has."""
+    """Return the approximate number of sentences in the call."""
     usual = dice.integer(275, 500)
     return 1_500 if "very_long" in firm.oddities else 0 if "tiny" in firm.oddities else usual
 
 
 def _topics(seed: int, quarter: Quarter, firm: Firm, dice: Dice) -> list[_Topic]:
-    """Draw the themes the firm takes up this quarter; add its own subjects."""
+    """Draw the themes that the firm discusses this quarter; add its own subjects."""
     themes = corpus().themes
     at = quarter.year + (quarter.number - 1) / 4
     weights = [
@@ -128,12 +128,12 @@ def _topics(seed: int, quarter: Quarter, firm: Firm, dice: Dice) -> list[_Topic]
 
 
 def _drift(seed: int, quarter: Quarter, theme: Theme) -> float:
-    """Return by how much all firms lean more positive or negative on a theme in this quarter."""
+    """Return the shift in sentiment on a theme that all firms share in this quarter."""
     return Dice(f"drift:{seed}:{quarter.key}:{theme.theme_id}").normal(0.3)
 
 
 def _garbled(turns: list[Turn], dice: Dice) -> list[Turn]:
-    """Return the turns as an earlier version has them: here and there a word was not understood."""
+    """Return the turns as in an earlier version, in which some words were not understood."""
     return [replace(turn, sentences=[_garble(s, dice) for s in turn.sentences]) for turn in turns]
 
 
@@ -199,7 +199,7 @@ class _Speaker:
         return turns
 
     def conference(self, length: int) -> list[Turn]:
-        """Return a talk at an investor conference: one speech, then questions of the host, no operator."""
+        """Return a talk at an investor conference: one speech, then the host's questions, no operator."""
         speech = Turn(_SPEECH, _EXECUTIVES, self.firm.chief_executive, self.lines("greeting")[1:])
         for topic in self.dice.pick_several(self.topics, self.weights, 4):
             speech.sentences += self.paragraph(topic, self.dice.integer(4, 9), is_spoken=False)
@@ -212,7 +212,7 @@ class _Speaker:
         return turns
 
     def speeches(self, length: int) -> list[Turn]:
-        """Return the prepared remarks: two executives, one paragraph per topic and more of the large ones."""
+        """Return the prepared remarks: two executives, a paragraph per topic, and more for large topics."""
         ceo = Turn(_SPEECH, _EXECUTIVES, self.firm.chief_executive, self.lines("greeting"))
         cfo = Turn(_SPEECH, _EXECUTIVES, self.firm.chief_financial, [self.one("procedural", "cfo_greeting")])
         ceo.sentences += self.remarks(2)
@@ -315,7 +315,7 @@ class _Speaker:
         lead: str = "",
         mark: str = ".",
     ) -> Sentence:
-        """Say something about a topic that was not said in this event before, if that can be found."""
+        """Return a claim about a topic, preferably one not yet made in this event."""
         for _ in range(_REDRAWS):
             text = say(self.dice.pick(frames), scope, self.dice)
             if text not in self.heard:
@@ -339,12 +339,12 @@ class _Speaker:
         return {**self.scope, **aspect, **(topic.subject.words if topic.subject else {})}
 
     def lines(self, name: str) -> list[Sentence]:
-        """Return all procedural lines of a name, in order."""
+        """Return all procedural lines with this name, in order."""
         phrases = self.texts.lines["procedural"][name]
         return [Sentence(sentence(say(p, self.scope, self.dice)), "procedural") for p in phrases]
 
     def one(self, section: Literal["procedural", "filler"], name: str) -> Sentence:
-        """Return one line of a name."""
+        """Return one line with this name."""
         phrase = self.dice.pick(self.texts.lines[section][name])
         return Sentence(sentence(say(phrase, self.scope, self.dice)), section)
 
@@ -354,7 +354,7 @@ class _Speaker:
 
 
 def _sentiment_shares(tilt: float) -> tuple[float, float, float]:
-    """Return the probabilities of positive, neutral and negative at a leaning t: softmax of (1.2 t, 0.3, -1.2 t)."""
+    """Return the probabilities of positive, neutral and negative at lean t: softmax of (1.2 t, 0.3, -1.2 t)."""
     weights = (math.exp(1.2 * tilt), math.exp(0.3), math.exp(-1.2 * tilt))
     total = sum(weights)
     return (weights[0] / total, weights[1] / total, weights[2] / total)

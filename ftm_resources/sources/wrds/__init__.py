@@ -1,1 +1,1 @@
-"""Transcripts of Capital IQ and their links, from WRDS."""
+"""Capital IQ's transcripts and their links, from WRDS."""

@@ -1,8 +1,7 @@
 """The Capital IQ source: the earnings calls of a quarter from WRDS, linked to GVKEY and PERMNO by date.
 
-One query for the calls (all versions), one for the links, then the components of the chosen versions in
-batches of calls. What is left out, and why, is told by `audit`. Nobody is asked anything: see
-`wrds_connection`.
+One query reads the calls (all versions), one the links; then the components of the chosen versions are read in
+batches of calls. `audit` returns what was left out, and why. Never prompts for credentials: see `postgres`.
 
 `ftm export transcripts --quarter 2023Q1 --out FILE` writes the same components to a file for the `files` source.
 """
@@ -26,10 +25,10 @@ from ftm_resources.sources.wrds.schema import Tables, day, moment, text, whole
 from ftm_resources.tables.components import AUDIT, COMPONENTS, finality, less_final
 
 EARNINGS_CALL = 48
-"""Capital IQ's `keydeveventtypeid` of earnings calls."""
+"""Capital IQ's `keydeveventtypeid` for earnings calls."""
 
 BATCH_CALLS = 200
-"""Calls whose components are read at a time, some 10 MB: what a dropped connection costs."""
+"""Calls whose components are read at a time, about 10 MB: the most that a dropped connection loses."""
 
 UNKNOWN_SPEAKER = "Unknown"
 """Speaker type of a component without a person."""
@@ -58,12 +57,12 @@ WHERE c.transcriptid = ANY(:transcripts)
 """
 
 _AND_PEOPLE = " AND p.transcriptid = ANY(:transcripts)"
-"""Where the table of people has the column: without it, each batch may read the whole table."""
+"""Used if the people table has the column; without it, each batch may scan the whole table."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """One transcript of an event: a version of a call."""
+    """One version of a call: a transcript of its event."""
 
     transcript: int
     company: int
@@ -74,7 +73,7 @@ class Version:
     is_date_only: bool
     collection: str | None
     created: datetime
-    """When this version was made, in UTC; the year 1 where that is not known."""
+    """When this version was created, in UTC; the year 1 if unknown."""
     link: Link | None = None
     note: str | None = None
 
@@ -90,7 +89,7 @@ class Version:
 
 
 class CapitalIqSource(TranscriptSource):
-    """Earnings calls of Capital IQ through WRDS."""
+    """Capital IQ's earnings calls, through WRDS."""
 
     name = "capital_iq"
 
@@ -102,9 +101,9 @@ class CapitalIqSource(TranscriptSource):
         pauses: Sequence[float] = PAUSES,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Connect to nothing yet: settings and credentials are read when a quarter is.
+        """Create the source without connecting: settings and credentials are read when a quarter is read.
 
-        `require_permno`: leave out calls of firms without a PERMNO on their day; `pauses` and `wait`: see `Wrds`.
+        `require_permno` leaves out calls of firms without a PERMNO on the call date; `pauses` and `wait`: see `Wrds`.
         """
         self._require_permno, self._batch_calls = require_permno, batch_calls
         self._pauses, self._wait = pauses, wait
@@ -113,8 +112,7 @@ class CapitalIqSource(TranscriptSource):
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
         """Yield the components of the chosen version of each linked call, 200 calls at a time, firm by firm.
 
-        The total that progress is told is an estimate from the calls read so far. A component without text is
-        passed over.
+        The total reported to `progress` is estimated from the calls read so far. Components without text are skipped.
         """
         self._audit = []
         tables, access = Tables.from_settings(), Access.from_settings()
@@ -139,7 +137,7 @@ class CapitalIqSource(TranscriptSource):
                     yield table
 
     def audit(self) -> pa.Table:
-        """Return superseded, unlinked and empty transcripts, and the notes on links between which was chosen."""
+        """Return superseded, unlinked and empty transcripts, and notes on kept ones, such as the choice of a link."""
         return pa.Table.from_pylist(self._audit, schema=AUDIT)
 
     def _linked(self, calls: Sequence[Version], wrds: Wrds, tables: Tables) -> list[Version]:
@@ -158,7 +156,7 @@ class CapitalIqSource(TranscriptSource):
         return kept
 
     def _table(self, calls: Sequence[Version], rows: Iterable[tuple[Any, ...]]) -> pa.Table:
-        """Return the components of some calls, in order; calls without any text go to the audit."""
+        """Return the components of some calls, in order; calls without text go to the audit."""
         spoken: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for transcript, component, order, *said in rows:
             if text(said[0]):
@@ -222,7 +220,7 @@ def _versions(wrds: Wrds, tables: Tables, quarter: str) -> list[Version]:
 
 
 def _chosen(versions: Iterable[Version], audit: list[dict[str, str | None]]) -> list[Version]:
-    """Return the version of each event that counts; the others go to the audit."""
+    """Return the best version of each event; the others go to the audit."""
     events: dict[tuple[int, int, bool], list[Version]] = defaultdict(list)
     for v in versions:
         is_event = v.event is not None
@@ -282,11 +280,11 @@ def _call_columns(call: Version) -> dict[str, Any]:
 def _ordered(components: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return (order, text, …) of each component once, in order.
 
-    The order is the vendor's; where that is missing, negative or not unique, the components of the call are
-    counted instead, as sorted by it and by id.
+    The order is the vendor's. If it is missing, negative or not unique, components are numbered instead, sorted by
+    that order and then by id.
     """
     by_id: dict[int, tuple[Any, ...]] = {}
-    # A component with several persons in the table of people is one component still.
+    # A component with several rows in the people table is still one component.
     for component, *rest in sorted(components, key=lambda c: tuple(str(v) for v in c)):
         by_id.setdefault(component, tuple(rest))
     rows = sorted(by_id.items(), key=lambda item: (item[1][0] is None, item[1][0] or 0, item[0]))

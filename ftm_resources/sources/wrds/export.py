@@ -1,6 +1,6 @@
-"""A quarter of Capital IQ as a file for the `files` source: the same components, so the same ids and results.
+"""A Capital IQ quarter as a file for the `files` source: same components, so same ids and results.
 
-`ftm export transcripts` writes it. Capital IQ's licence covers the file as it covers WRDS.
+`ftm export transcripts` writes it. Capital IQ's licence applies to the file as it does to WRDS.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ftm_resources.sources.files.tabular import ENDINGS
 from ftm_resources.tables.components import COMPONENTS
 
 COLUMNS = tuple(n for n in COMPONENTS.names if n != "is_date_only")
-"""Columns of the file: that there is no time of day shows in `mostimportantdateutc`, which is text."""
+"""Columns of the file. `mostimportantdateutc` is text, so that a bare date shows a missing time of day."""
 
 
 def export(source: TranscriptSource, quarter: str, out: Path) -> int:
-    """Write the quarter's components to `out` (.csv, .csv.gz or .parquet); return how many.
+    """Write the quarter's components to `out` (.csv, .csv.gz or .parquet); return their number.
 
-    The file appears when it is whole; one that is there is replaced. Memory does not grow with the quarter.
-    ValueError where the ending is none of these; no file where there is no component.
+    The file appears only when complete, and replaces an existing one. Memory does not grow with the quarter.
+    ValueError if the name has another ending. Writes no file if there are no components.
     """
     name = out.name.lower()
     if not name.endswith(ENDINGS):
@@ -52,7 +52,7 @@ def export(source: TranscriptSource, quarter: str, out: Path) -> int:
 
 
 def _as_filed(table: pa.Table) -> pa.Table:
-    """Return the columns of the file: a call's time as text, a bare date where there is no time of day."""
+    """Return the file's columns: a call's time as text, or a bare date if there is no time of day."""
     naive = table.column("mostimportantdateutc").cast(pa.timestamp("us"))
     times = pc.if_else(
         table.column("is_date_only"), naive.cast(pa.date32()).cast(pa.string()), naive.cast(pa.string())

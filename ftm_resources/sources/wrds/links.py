@@ -1,6 +1,6 @@
-"""Links from a Capital IQ company to its GVKEY and PERMNO as of a date: which are valid, which one wins.
+"""Links from a Capital IQ company to its GVKEY and PERMNO as of a date: which are valid, and which to prefer.
 
-The rows come from WRDS (`ciq.wrds_gvkey` and CRSP's link table); how they are read is `capital_iq`'s.
+The rows come from WRDS (`ciq.wrds_gvkey` and CRSP's link table); `capital_iq` reads them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LINK_TYPES = ("LC", "LU")
-"""Types of a usable link, best first: confirmed by research, then unconfirmed."""
+"""Usable link types, best first: confirmed by research, then unconfirmed."""
 
 LINK_PRIMARY = ("P", "C")
-"""Marks of a primary link, best first: set by Compustat, then by CRSP."""
+"""Primary-link markers, best first: set by Compustat, then by CRSP."""
 
 _EVER = date.min
 _OPEN = date.max
@@ -25,20 +25,20 @@ _OPEN = date.max
 
 @dataclass(frozen=True)
 class GvkeySpan:
-    """A GVKEY of a company and the days on which it is valid; no start: since ever, no end: still."""
+    """A company's GVKEY and its validity dates; None as start or end means unbounded."""
 
     gvkey: str
     start: date | None
     end: date | None
 
     def covers(self, day: date) -> bool:
-        """Return whether the GVKEY is the company's on that day, both ends included."""
+        """Return whether the GVKEY is valid on that day, both ends included."""
         return (self.start or _EVER) <= day <= (self.end or _OPEN)
 
 
 @dataclass(frozen=True)
 class PermnoSpan:
-    """A link of a GVKEY to a PERMNO and the days on which it is valid."""
+    """A link from a GVKEY to a PERMNO and its validity dates."""
 
     permno: int
     start: date | None
@@ -53,22 +53,22 @@ class PermnoSpan:
         return (self.start or _EVER) <= day <= (self.end or _OPEN)
 
     def __str__(self) -> str:
-        return f"{self.permno} ({self.type} {self.primary} from {self.start or 'ever'})"
+        return f"{self.permno} ({self.type} {self.primary} from {self.start or 'the first record'})"
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a company is linked to on a day."""
+    """A company's identifiers on a day."""
 
     gvkey: str | None
     permno: int | None
     note: str | None
-    """Why there is no PERMNO, as `category: details`; or between which PERMNOs was chosen; else None."""
+    """Why there is no PERMNO, as `category: details`; the choice, if there were several; otherwise None."""
 
 
 @dataclass
 class Links:
-    """All GVKEYs of some companies, and all links of those GVKEYs."""
+    """All GVKEYs of some companies, and all links from those GVKEYs."""
 
     gvkeys: dict[int, list[GvkeySpan]] = field(default_factory=lambda: defaultdict(list))
     permnos: dict[str, list[PermnoSpan]] = field(default_factory=lambda: defaultdict(list))
@@ -76,8 +76,8 @@ class Links:
     def at(self, company: int, day: date) -> Link:
         """Return the company's GVKEY and PERMNO on a day.
 
-        Of several valid links the primary wins: LC before LU, then P before C, then the newest start, then the
-        lowest PERMNO; the choice is noted. Of several valid GVKEYs that of the PERMNO counts, else the newest.
+        Among several valid links, LC is preferred to LU, then P to C, then the latest start, then the lowest PERMNO;
+        the choice is noted. Among several valid GVKEYs, the one linked to that PERMNO is used, or else the newest.
         """
         known = self.gvkeys.get(company, [])
         valid = sorted((s for s in known if s.covers(day)), key=lambda s: (_newest(s.start), s.gvkey))
@@ -92,7 +92,7 @@ class Links:
             return Link(valid[0].gvkey, None, self._why_not(valid, day))
         (best, gvkey), others = links[0], [p for p, _ in links[1:]]
         rivals = [p for p in others if p.permno != best.permno]
-        note = f"several PERMNOs on {day}: {best} taken before {_list(map(str, rivals))}" if rivals else None
+        note = f"several PERMNOs on {day}: {best} preferred to {_list(map(str, rivals))}" if rivals else None
         return Link(gvkey, best.permno, note)
 
     def _why_not(self, valid: list[GvkeySpan], day: date) -> str:

@@ -1,7 +1,7 @@
-"""One connection to WRDS's PostgreSQL: credentials without a prompt, rows that survive a dropped connection.
+"""One connection to WRDS's PostgreSQL: no prompt for credentials, and queries that survive a dropped connection.
 
-The connection is the `wrds` package's own. Its `connect()` is not called: where a login fails it tries another
-host and then asks on standard input, and a run has nobody to answer.
+It uses the `wrds` package's connection but not its `connect()`, which after a failed login tries another host and
+then prompts on standard input; nobody can answer during a run.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0)
-"""Seconds before each further attempt, 91 in all: a server that restarts is back by then."""
+"""Seconds before each retry, 91 in all: enough for a server to restart."""
 
 FETCH_ROWS = 2_000
-"""Rows that the server-side cursor hands over at a time."""
+"""Rows fetched from the server-side cursor at a time."""
 
 CONNECT_SECONDS = 120
-"""To connect in: the second factor is approved on a telephone."""
+"""Connection timeout: long enough to approve the second factor on a phone."""
 
 _log = logging.getLogger(__name__)
 
 _TRANSIENT = ("57P01", "57P02", "57P03", "53300", "40001", "40P01", "08000", "08001", "08003", "08006")
-"""SQLSTATEs of a server that shuts down, starts, is full, or took the statement back: worth another attempt."""
+"""SQLSTATEs worth a retry: the server is stopping, starting or full, or rolled the statement back."""
 
 _TIMEOUT = "57014"
 
 _PASSFILE_LINE = re.compile(r"((?:[^:\\]|\\.)*):" * 4 + ".+")
-"""host:port:database:user:password, in which a backslash takes the next character as it is."""
+"""host:port:database:user:password; a backslash escapes the next character."""
 
 _TRANSIENT_LOGIN = (
     "the database system is",
@@ -50,26 +50,26 @@ _TRANSIENT_LOGIN = (
     "remaining connection slots",
     "terminating connection",
 )
-"""What the server says to a login that may succeed later; any other refusal is final, for WRDS locks accounts."""
+"""Messages for logins that may succeed later; any other refusal is final, because WRDS locks accounts."""
 
 _NOT_NETWORK = ("SSL", "certificate", "no password supplied", "invalid port", "invalid integer value")
-"""What the client says of a connection that will never be made."""
+"""Client messages for connections that can never succeed."""
 
 _FINAL = {
-    "42501": "the account may not read it",
+    "42501": "the account cannot read it",
     "42P01": "there is no such table",
     "3F000": "no such schema",
 }
 
 
 def wrds_error(where: str, message: str, advice: str) -> SourceError:
-    """Return the error that stops a run: what is wrong where, and what to do about it."""
+    """Return the error that stops a run: where, what is wrong, and what to do."""
     return SourceError([Problem(where, None, None, message)], advice=advice)
 
 
 @dataclass(frozen=True)
 class Access:
-    """How to reach WRDS, and as whom."""
+    """How to reach WRDS, and which account to use."""
 
     host: str
     port: int
@@ -77,10 +77,10 @@ class Access:
     sslmode: str
     username: str
     password: str = field(repr=False)
-    """Empty: the client library reads it from `passfile`."""
+    """If empty, the client library reads it from `passfile`."""
     passfile: Path
     origin: str
-    """Where the credentials are from, for messages."""
+    """Where the credentials come from, for messages."""
     statement_seconds: float
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class Access:
 
     @classmethod
     def from_settings(cls) -> Self:
-        """Return what the settings say; SourceError where there are no credentials."""
+        """Return the access that the settings describe; SourceError if there are no credentials."""
         now = settings.current()
         host, port, database = now.wrds_host, now.wrds_port, now.wrds_db
         passfile = now.pgpassfile or Path.home() / ".pgpass"
@@ -107,7 +107,7 @@ class Access:
 
 
 def _credentials(passfile: Path, host: str, port: int, database: str) -> tuple[str, str, str]:
-    """Return user, password and origin: the environment's, else the secret's, else the password file's."""
+    """Return user, password and origin, from the environment, or else the secret, or else the password file."""
     now = settings.current()
     username, password = now.wrds_username, settings.secret(now.wrds_password)
     if username and password:
@@ -115,7 +115,7 @@ def _credentials(passfile: Path, host: str, port: int, database: str) -> tuple[s
     if secret := now.wrds_secret_id:
         return *_secret(secret), f"AWS secret {secret}"
     if password:
-        raise wrds_error("WRDS_USERNAME", "is not set, though WRDS_PASSWORD is", "Set both, or neither.")
+        raise wrds_error("WRDS_USERNAME", "is not set, but WRDS_PASSWORD is", "Set both, or neither.")
     found = _in_passfile(passfile, (host, str(port), database), username)
     if found:
         return found, "", str(passfile)
@@ -123,12 +123,12 @@ def _credentials(passfile: Path, host: str, port: int, database: str) -> tuple[s
         "WRDS",
         f"no credentials for {host}:{port}/{database}{f' and user {username}' if username else ''}",
         f"Set WRDS_USERNAME and WRDS_PASSWORD, or WRDS_SECRET_ID, or add a line "
-        f"{host}:{port}:{database}:USER:PASSWORD to {passfile} (chmod 600). Nothing is asked for interactively.",
+        f"{host}:{port}:{database}:USER:PASSWORD to {passfile} (chmod 600). FTM never prompts for them.",
     )
 
 
 def _secret(name: str) -> tuple[str, str]:
-    """Return user and password of a secret in AWS Secrets Manager, JSON with `username` and `password`."""
+    """Return user and password from an AWS Secrets Manager secret, JSON with `username` and `password`."""
     advice = 'WRDS_SECRET_ID names a secret of the form {"username": "…", "password": "…"} that this role may read.'
     try:
         import boto3
@@ -143,12 +143,12 @@ def _secret(name: str) -> tuple[str, str]:
         secret = json.loads(text)
         return str(secret["username"]), str(secret["password"])
     except (ValueError, KeyError, TypeError):
-        # Not chained: the parser's error holds the text.
-        raise wrds_error(f"AWS secret {name}", "holds no username and password", advice) from None
+        # Not chained: the parser's error contains the secret text.
+        raise wrds_error(f"AWS secret {name}", "does not hold a username and password", advice) from None
 
 
 def _in_passfile(passfile: Path, place: Sequence[str], username: str | None) -> str | None:
-    """Return the user of the first matching line, as the client library will find it; None if there is none."""
+    """Return the user of the first line that the client library will match; None if there is none."""
     if not passfile.is_file():
         return None
     for line in passfile.read_text().splitlines():
@@ -170,10 +170,10 @@ def _in_passfile(passfile: Path, place: Sequence[str], username: str | None) -> 
 
 @contextmanager
 def one_at_a_time(access: Access) -> Iterator[None]:
-    """Hold the machine's only place at this server while the block runs; wait for it first.
+    """Hold this machine's lock on the server while the block runs; wait for it first.
 
-    Dagster's pool does the same for its runs; this also holds for commands beside Dagster, and the system gives
-    the place back when a process dies.
+    Dagster's pool does the same for its runs; the lock also covers commands outside Dagster, and the system releases
+    it when a process dies.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415
 
@@ -183,7 +183,7 @@ def one_at_a_time(access: Access) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        _log.warning("another run on this machine reads %s; waiting for it", access.host)
+        _log.warning("another run on this machine is reading from %s; waiting for it", access.host)
         lock.acquire()
     try:
         yield
@@ -192,7 +192,7 @@ def one_at_a_time(access: Access) -> Iterator[None]:
 
 
 class Wrds:
-    """Rows from WRDS through one connection, which is made again when it is lost."""
+    """Rows from WRDS through one connection, which is reopened when it is lost."""
 
     def __init__(
         self,
@@ -212,10 +212,10 @@ class Wrds:
         self._drop()
 
     def rows(self, sql: str, parameters: Mapping[str, Any], what: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query, read through a server-side cursor; its parameters are `:name`.
+        """Return the rows of a query, read through a server-side cursor; its parameters are written `:name`.
 
-        A lost connection or a statement beyond the time limit is tried again, with pauses. SourceError, which
-        names `what`, where that did not help or WRDS refuses.
+        Retries, with pauses, after a lost connection or a statement timeout. SourceError, naming `what`, if the
+        retries fail or WRDS refuses.
         """
         from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
@@ -238,7 +238,7 @@ class Wrds:
 
         rows: list[tuple[Any, ...]] = []
         connection = self._connected()
-        # A server-side cursor lives in a transaction.
+        # A server-side cursor needs a transaction.
         with connection.begin():
             options = {"stream_results": True, "yield_per": FETCH_ROWS}
             with connection.execute(text(sql), dict(parameters), execution_options=options) as result:
@@ -247,7 +247,7 @@ class Wrds:
         return rows
 
     def _connected(self) -> Any:
-        """Return the SQLAlchemy connection of the `wrds.Connection`, opened where there is none."""
+        """Return the SQLAlchemy connection of the `wrds.Connection`; open it if necessary."""
         if self._open is None:
             from sqlalchemy import text  # noqa: PLC0415
 
@@ -258,7 +258,7 @@ class Wrds:
             self._open = opened
             with connection.begin():
                 milliseconds = str(int(self.access.statement_seconds * 1000))
-                # Not as a start-up option: connection poolers refuse those.
+                # Not as a start-up option, which connection poolers refuse.
                 connection.execute(
                     text("SELECT set_config('statement_timeout', :limit, false)"), {"limit": milliseconds}
                 )
@@ -280,17 +280,17 @@ class Wrds:
             return wrds_error(
                 what,
                 f"{_FINAL[code]}: {said}",
-                "Ask WRDS for the subscription, or set the schema that the account has "
+                "Ask WRDS for the subscription, or set the schema that the account can read "
                 "(WRDS_TRANSCRIPT_SCHEMA, WRDS_GVKEY_TABLE, WRDS_LINK_TABLE).",
             )
         if code:
             return wrds_error(what, f"{said} (SQLSTATE {code})", f"The query failed on {self.access}.")
         advice = (
-            "Correct the credentials; with the right ones, approve this machine's address by the second factor "
-            "(log in to WRDS once from it). Repeated failures lock an account, so there was one attempt."
+            "Correct the credentials. If they are right, approve this machine's address with the second factor "
+            "(log in to WRDS once from it). Repeated failures lock an account, so there was only one attempt."
         )
         if "SSL" in said or "certificate" in said:
-            advice = "WRDS_SSLMODE says how TLS is used; WRDS itself needs `require` or stricter."
+            advice = "WRDS_SSLMODE sets the TLS mode; WRDS needs `require` or stricter."
         return wrds_error(str(self.access), said, advice)
 
     def _gave_up(self, error: DBAPIError, what: str, attempts: int) -> SourceError:
@@ -323,13 +323,13 @@ def _login(access: Access) -> Any:
             "application_name": "ftm",
             "passfile": str(access.passfile),
             "connect_timeout": CONNECT_SECONDS,
-            # A connection that a firewall forgot is noticed within a minute and a half.
+            # Detects a connection that a firewall dropped within 90 seconds.
             "keepalives_idle": 30,
             "keepalives_interval": 20,
             "keepalives_count": 3,
         },
     )
-    # What `connect()` does first, and all that it does without a person.
+    # The first step of `connect()`, and the only one that never prompts.
     opened._Connection__make_sa_engine_conn(raise_err=True)
     return opened
 
@@ -343,7 +343,7 @@ def _said(error: DBAPIError) -> str:
 
 
 def _transient(error: DBAPIError) -> str | None:
-    """Return why another attempt may help; None where it will not."""
+    """Return why a retry may help; None if it will not."""
     code, said = _code(error), _said(error)
     if code == _TIMEOUT:
         return "the statement took too long"
@@ -357,6 +357,6 @@ def _transient(error: DBAPIError) -> str | None:
     from sqlalchemy.exc import InterfaceError, OperationalError  # noqa: PLC0415
 
     is_network = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    # "SSL connection has been closed unexpectedly" is a lost connection, "does not support SSL" a refusal.
+    # "SSL connection has been closed unexpectedly" is a lost connection; "does not support SSL" is a refusal.
     is_lost = "closed" in whole or "SYSCALL" in whole
     return said if is_network and (is_lost or not any(p in whole for p in _NOT_NETWORK)) else None

@@ -1,7 +1,7 @@
-"""The tables of WRDS that the Capital IQ source reads: where an account has them, and the types they come in.
+"""The WRDS tables that the Capital IQ source reads: where an account finds them, and their column types.
 
-Ids arrive as whole numbers, decimals or floats, dates with or without a time, times as times, text or seconds:
-WRDS's tables come from several products, some by way of SAS.
+Ids may be integers, decimals or floats; dates may include a time; times may be times, text or seconds: WRDS's
+tables come from several products, some via SAS.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WHERE c.relname = ANY(:names) AND c.relkind = ANY(:kinds)
 
 @dataclass(frozen=True)
 class TableName:
-    """A table or view in a schema; both names are checked, as they become part of a query."""
+    """A table or view in a schema; both names are validated because they become part of a query."""
 
     schema: str
     name: str
@@ -48,13 +48,13 @@ class TableName:
 
     @property
     def sql(self) -> str:
-        """The name as a query has it."""
+        """The quoted name, for use in a query."""
         return f'"{self.schema}"."{self.name}"'
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables read, by the names that the account has them under."""
+    """The tables to read, by the names under which the account has them."""
 
     details: TableName
     components: TableName
@@ -64,7 +64,7 @@ class Tables:
 
     @classmethod
     def from_settings(cls) -> Self:
-        """Return what the settings name; SourceError, naming the setting, where one is no name."""
+        """Return the tables in the settings; SourceError, naming the setting, if a name is invalid."""
         now = settings.current()
         variable, schema = "WRDS_TRANSCRIPT_SCHEMA", now.wrds_transcript_schema
         return cls(
@@ -79,9 +79,9 @@ class Tables:
         return iter((self.details, self.components, self.people, self.gvkeys, self.links))
 
     def check(self, wrds: Wrds) -> bool:
-        """Return whether the table of people can be searched by transcript: the accounts' views differ.
+        """Return whether the people table can be filtered by transcript; it has no such column for some accounts.
 
-        SourceError, with every table that is not there or may not be read, and where else it is.
+        SourceError, listing every table that is missing or not readable, and the schemas where it is readable.
         """
         names = sorted({t.name for t in self})
         found = wrds.rows(_RIGHTS, {"names": names, "kinds": ["r", "v", "m", "f", "p"]}, "the list of tables")
@@ -91,15 +91,15 @@ class Tables:
             allowed = readable.get((table.schema, table.name))
             if allowed:
                 continue
-            what = "has no such table" if allowed is None else "has it, but this account may not read it"
+            what = "has no such table" if allowed is None else "has it, but this account cannot read it"
             others = sorted(s for (s, name), may in readable.items() if name == table.name and may)
-            elsewhere = f"; it may be read in {', '.join(others)}" if others else ""
+            elsewhere = f"; it can be read in {', '.join(others)}" if others else ""
             problems.append(Problem(str(table), None, None, f"schema {table.schema} {what}{elsewhere}"))
         if problems:
             raise SourceError(
                 problems,
                 advice=f"Looked in {wrds.access}. Set WRDS_TRANSCRIPT_SCHEMA, WRDS_GVKEY_TABLE or WRDS_LINK_TABLE "
-                "to where the account has them, or ask WRDS for the subscription.",
+                "to schemas that the account can read, or ask WRDS for the subscription.",
             )
         return (self.people.schema, self.people.name, True, True) in found
 
@@ -114,7 +114,7 @@ def _setting(setting: str, value: str, name: str | None = None) -> TableName:
 
 
 def whole(value: Any) -> int:
-    """Return an id as a whole number; ValueError where it is none."""
+    """Return an id as an int; ValueError if it is not a whole number."""
     number = int(value)
     if number != value and not isinstance(value, str):
         raise ValueError(f"{value!r} is not a whole number")
@@ -122,20 +122,20 @@ def whole(value: Any) -> int:
 
 
 def text(value: Any) -> str | None:
-    """Return a text as it is; None where there is none, or blanks."""
+    """Return a text unchanged; None if it is missing or blank."""
     return value if isinstance(value, str) and value.strip() else None
 
 
 def day(value: Any) -> date | None:
-    """Return a date, of a date or a time of day on it."""
+    """Return the date of a date or datetime."""
     return value.date() if isinstance(value, datetime) else value
 
 
 def moment(date_value: date, clock: Any) -> tuple[datetime, bool]:
-    """Return a time in UTC from its date and time of day, and whether there was a date only.
+    """Return a UTC datetime from a date and a time of day, and whether there was only a date.
 
-    A time of day is a time, text such as 21:30:00, or the time since midnight (an interval, or seconds);
-    ValueError where it is none of these.
+    The time of day may be a time, text such as 21:30:00, or the time since midnight (an interval or seconds);
+    anything else raises ValueError.
     """
     if isinstance(date_value, datetime):
         stated = date_value.replace(tzinfo=UTC) if date_value.tzinfo is None else date_value.astimezone(UTC)

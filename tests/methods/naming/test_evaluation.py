@@ -27,7 +27,7 @@ def test_topics_of_other_firms_do_not_count():
     topics = np.array([[1, 0], [0, 1], [1, 0]])
     found = discrimination(topics, topics, ["1", "1", "2"])
     assert found.n == 2
-    with pytest.raises(ValueError, match="nothing to tell apart"):
+    with pytest.raises(ValueError, match="nothing to distinguish"):
         discrimination(topics[:1], topics[:1], ["1"])
 
 

@@ -19,7 +19,9 @@ def get(server, *, before=lambda _request: None, seconds=5.0, max_bytes=1000):
 
 
 @pytest.mark.parametrize(
-    ("coding", "code"), [("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)], ids=str
+    ("coding", "code"),
+    [("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)],
+    ids=["identity", "gzip", "deflate"],
 )
 def test_a_reply_is_read_up_to_the_bound_and_not_beyond(scripted_llm, reply, coding, code):
     scripted_llm.models = lambda _asked: reply(body=code(PAYLOAD), headers={"Content-Encoding": coding})
@@ -39,7 +41,7 @@ def test_what_compresses_badly_counts_as_it_came(scripted_llm, reply):
 
 def test_a_reply_that_is_not_whole_in_time_is_a_time_out(scripted_llm, reply):
     scripted_llm.models = lambda _asked: reply(body=PAYLOAD, stall=5.0)
-    with pytest.raises(httpx2.ReadTimeout, match=r"no whole reply in 0\.2 s"):
+    with pytest.raises(httpx2.ReadTimeout, match=r"no complete reply within 0\.2 s"):
         get(scripted_llm, seconds=0.2)
 
 

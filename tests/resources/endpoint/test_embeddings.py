@@ -76,7 +76,7 @@ def test_the_dimension_is_the_replys(embedder, scripted_llm):
 def test_a_model_changed_in_the_middle_is_an_error_not_a_mixture(embedder, scripted_llm, reply):
     embedder.describe()
     scripted_llm.script = lambda _asked, body: embeddings(reply, body, dimension=8)
-    with pytest.raises(EndpointUnavailableError, match=r"of 6 dimensions before and of 8 now.*again"):
+    with pytest.raises(EndpointUnavailableError, match=r"of 6 dimensions earlier and of 8 now.*again"):
         embedder.embed(TEXTS)
 
 
@@ -123,7 +123,7 @@ def test_a_vector_that_is_zero_or_not_finite_is_refused(embedder, scripted_llm, 
 
 @pytest.mark.parametrize(
     ("status", "hint"),
-    [(400, "embedded no text"), (401, "FTM_EMBEDDING_API_KEY"), (404, "FTM_EMBEDDING_MODEL")],
+    [(400, "returned no embeddings"), (401, "FTM_EMBEDDING_API_KEY"), (404, "FTM_EMBEDDING_MODEL")],
 )
 def test_what_no_retry_mends_fails_at_once(embedder, scripted_llm, reply, status, hint):
     scripted_llm.script = lambda _asked, _body: reply.error(status, "too long")

@@ -268,7 +268,7 @@ def test_auto_is_torch_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> N
     assert encoders.openvino_encoder(tiny(), "auto", "float32") is None
     assert encoders.openvino_encoder(tiny(), "torch", "bfloat16") is None
     assert encoders.openvino_encoder(None, "auto", "bfloat16") is None
-    with pytest.raises(ValueError, match="only for a CPU and a plain model"):
+    with pytest.raises(ValueError, match="needs a CPU and a plain model"):
         encoders.openvino_encoder(None, "openvino", "bfloat16")
 
     def missing(_: str) -> str:

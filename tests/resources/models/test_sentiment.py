@@ -107,7 +107,7 @@ def test_unnamed_classes_are_an_error_that_the_labels_field_solves(
 
 def test_a_checkpoint_of_other_classes_is_refused(make_tokenizer: Callable[[], Any], tmp_path: Path) -> None:
     two = random_bert(make_tokenizer(), tmp_path / "two", ("positive", "negative"))
-    with pytest.raises(ValueError, match="has 2 classes, taken as positive, negative"):
+    with pytest.raises(ValueError, match="has 2 classes, read as positive, negative"):
         SentimentScorer(model=two, device="cpu", precision="float32").score(TEXTS)
 
 

@@ -54,7 +54,7 @@ def test_reading_a_warehouse_that_is_not_there_names_it_and_what_is_near(
     if is_there:
         wrong.mkdir()
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(WarehouseError, match=rf"no warehouse at {wrong}\. Warehouses near it: {right}\. "):
+    with pytest.raises(WarehouseError, match=rf"no warehouse at {wrong}\. Warehouses nearby: {right}\. "):
         read(Warehouse(path=str(wrong)))
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -84,16 +84,16 @@ def warehouse(tmp_path: Path, topics: Callable) -> Warehouse:
 
 def test_a_table_that_does_not_hold_the_quarter_says_which_it_holds(warehouse: Warehouse):
     with pytest.raises(
-        WarehouseError, match=r"firm_topics of .* does not hold 2020Q2; it holds 2020Q1, 2020Q3\."
+        WarehouseError, match=r"firm_topics in .* does not hold 2020Q2; it holds 2020Q1, 2020Q3\."
     ):
         warehouse.read("firm_topics", "2020Q2")
     with pytest.raises(
         WarehouseError, match=r"does not hold 2020Q1; it holds no quarter\. Materialize themes"
     ):
         warehouse.read("themes", QUARTER)
-    with pytest.raises(WarehouseError, match=r"2019Q4 is in no table of .* There: 2020Q1, 2020Q3"):
+    with pytest.raises(WarehouseError, match=r"no quarter 2019Q4 in .*; it holds 2020Q1, 2020Q3"):
         warehouse.connect(quarter="2019Q4")
-    with pytest.raises(WarehouseError, match="2019Q4 is in no table"):
+    with pytest.raises(WarehouseError, match="no quarter 2019Q4 in "):
         repair.verify(warehouse, "2019Q4")
 
 

@@ -55,7 +55,7 @@ def metadata_file(warehouse: Warehouse, kind: str) -> Path:
 
 @pytest.mark.parametrize(
     ("harm", "says"),
-    [(delete, "is gone"), (truncate, "has 30 bytes where .* were written"), (overwrite, "cannot be read")],
+    [(delete, "is missing"), (truncate, "has 30 bytes, but .* were written"), (overwrite, "cannot be read")],
 )
 def test_a_damaged_data_file_is_named_and_materializing_again_mends_it(
     warehouse: Warehouse, topics: Callable, harm: Callable, says: str
@@ -83,7 +83,7 @@ def test_damaged_metadata_is_named_and_restoring_goes_back_to_the_newest_readabl
 ):
     path = metadata_file(warehouse, kind)
     harm(path)
-    message = rf"{TABLE}: .*{path.name}.*; put it back from a backup, or run `ftm "
+    message = rf"{TABLE}: .*{path.name}.*; restore it from a backup, or run `ftm "
     for read in (
         lambda: warehouse.read(TABLE, "2020Q2"),
         lambda: warehouse.connect(tables=[TABLE]),
@@ -129,7 +129,7 @@ def test_rows_that_are_not_those_written_are_found_though_every_file_can_be_read
     foreign.replace(TABLE, "2020Q1", [topics("2020Q1", 5).set_column(1, "firm_id", [["2"] * 5])])
     path.write_bytes(data_file(foreign, "2020Q1").read_bytes())
     assert verify(warehouse, "2020Q1")[1] == [
-        "firm_topics 2020Q1: its rows are not those that were written; materialize firm_topics for 2020Q1 again"
+        "firm_topics 2020Q1: its rows have changed since they were written; materialize firm_topics for 2020Q1 again"
     ]
     assert verify(warehouse, "2020Q2") == (1, [])
 

@@ -77,8 +77,8 @@ def test_a_sound_quarter_is_shown_without_a_word(steps: Steps):
 
 def test_of_a_quarter_that_is_half_made_again_the_last_whole_generation_is_shown(steps: Steps):
     steps.first(QUARTER, 7, "b")
-    said = r"^2020Q1 is of mixed generations: theme_topics was made from other firm_topics than these\. "
-    said += r"Materialize theme_topics of 2020Q1; until then shown is its last whole generation, of 20"
+    said = r"^2020Q1 is of mixed generations: theme_topics was made from other rows of firm_topics\. "
+    said += r"Materialize theme_topics for 2020Q1; until then views show its last complete generation, of 20"
     with pytest.warns(MixedGenerationsWarning, match=said) as caught:
         found = steps.warehouse.connect(quarter=QUARTER).execute(COUNTS).fetchone()
     assert found == (3, 3, 3)
@@ -111,7 +111,7 @@ def test_without_a_whole_generation_the_newest_rows_are_shown_with_a_warning(ste
     steps.first(QUARTER, 7, "b")
     now = datetime.now(UTC) + timedelta(days=400)
     maintain(steps.warehouse, Policy(keep=timedelta(days=1), keep_last=1, now=now))
-    with pytest.warns(MixedGenerationsWarning, match="shown are the newest rows, for no whole generation"):
+    with pytest.warns(MixedGenerationsWarning, match="views show its newest rows, as no complete generation"):
         assert steps.warehouse.connect(quarter=QUARTER).execute(COUNTS).fetchone() == (7, 7, 3)
 
 
@@ -123,7 +123,7 @@ def test_a_whole_generation_is_shown_after_other_quarters_were_written_and_old_s
     now = datetime.now(UTC) + timedelta(days=400)
     maintain(steps.warehouse, Policy(keep=timedelta(days=1), keep_last=1, now=now))
     steps.first(QUARTER, 7, "b")
-    with pytest.warns(MixedGenerationsWarning, match="last whole generation"):
+    with pytest.warns(MixedGenerationsWarning, match="last complete generation"):
         assert steps.warehouse.connect().execute(COUNTS).fetchone() == (9, 9, 9)
 
 
@@ -131,7 +131,7 @@ def test_a_mixed_quarter_is_reported_by_verify_status_and_tag(steps: Steps):
     assert repair.verify(steps.warehouse, QUARTER) == (3, [])
     assert [(s.quarter, s.mixtures) for s in status(steps.warehouse)] == [(QUARTER, []), (OTHER, [])]
     steps.first(QUARTER, 7, "b")
-    text = "theme_topics was made from other firm_topics than these"
+    text = "theme_topics was made from other rows of firm_topics"
     assert repair.verify(steps.warehouse, QUARTER) == (
         3,
         [f"theme_topics {QUARTER}: {text}; materialize theme_topics"],

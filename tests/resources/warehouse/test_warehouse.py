@@ -31,7 +31,7 @@ def test_a_table_of_an_earlier_version_is_named_with_the_column_that_it_lacks(wa
     warehouse.replace("firm_topics", "2020Q1", [])
     with warehouse.table("firm_topics").update_schema(allow_incompatible_changes=True) as change:
         change.delete_column("keywords")
-    with pytest.raises(WarehouseError, match=r"firm_topics in .* has no keywords. Set FTM_WAREHOUSE"):
+    with pytest.raises(WarehouseError, match=r"firm_topics in .* lacks keywords. Set FTM_WAREHOUSE"):
         warehouse.quarter("firm_topics", "2020Q1")
 
 

@@ -137,12 +137,12 @@ def test_midnight_among_other_times_is_a_time(tmp_path: Path):
             "column mostimportantdateutc: 2020-11-06 22:00:00+00:00 differs from 2020-11-05 22:00:00+00:00",
         ),
         ({"componenttext": "  "}, "a.csv row 2, column componenttext: is empty"),
-        ({"componenttext": "a\0b"}, "a.csv row 2, column componenttext: holds a NUL character"),
+        ({"componenttext": "a\0b"}, "a.csv row 2, column componenttext: contains a NUL character"),
         ({"mostimportantdateutc": "soon"}, 'a.csv row 2, column mostimportantdateutc: "soon" is not a date'),
         ({"companyid": ""}, "a.csv row 2, column companyid: is empty"),
         (
             {"componentorder": 0},
-            "a.csv row 2, column componentorder: transcript 55 has component 0 already in row 1",
+            "a.csv row 2, column componentorder: transcript 55 already has component 0 in row 1",
         ),
         ({"companyid": 7}, "a.csv row 2, column companyid: 7 differs from 18749 earlier in transcript 55"),
     ],
@@ -170,7 +170,7 @@ def test_a_component_twice_across_files_is_named_with_both(tmp_path: Path):
     write(tmp_path / "a.csv", [row()])
     write(tmp_path / "b.csv", [row()])
     assert problems(tmp_path) == [
-        "b.csv row 1, column componentorder: transcript 55 has component 0 already in a.csv, row 1"
+        "b.csv row 1, column componentorder: transcript 55 already has component 0 in a.csv, row 1"
     ]
 
 
@@ -214,7 +214,7 @@ def test_parquet_types_that_other_tools_write_are_read(tmp_path: Path):
     [
         ({"componentorder": [0.0, 1.5, None]}, 'row 2, column componentorder: "1.5" is not a whole number'),
         ({"componentorder": [0.0, 1.0, None]}, "row 3, column componentorder: is empty"),
-        ({"componenttext": [["a"], ["b"], ["c"]]}, "column componenttext: holds list"),
+        ({"componenttext": [["a"], ["b"], ["c"]]}, "column componenttext: contains list"),
         ({"mostimportantdateutc": [20201105] * 3}, '"20201105" is not a date'),
     ],
 )
@@ -300,7 +300,7 @@ def test_invalid_utf_8_is_named_by_row_and_column_and_the_rest_is_checked_too(tm
     assert problems(path) == [
         'a.csv row 2, column componenttext: is not UTF-8 after "Two\nlines, Soci" (bytes e9): save the file as UTF-8',
         'a.csv row 3, column companyname: is not UTF-8 after "Caf" (bytes e9): save the file as UTF-8',
-        'a.csv row 4, column componentorder: "x" is not a whole number from 0 on',
+        'a.csv row 4, column componentorder: "x" is not a whole number of 0 or more',
     ]
 
 
@@ -321,9 +321,9 @@ def test_a_gzip_file_that_breaks_off_is_refused(tmp_path: Path):
 def test_a_line_with_too_few_fields_is_named(tmp_path: Path):
     path = write(tmp_path / "a.csv", [row(0)])
     path.write_text(path.read_text() + "1,2,3\n")
-    assert problems(path) == ["a.csv row 2: has 3 fields where the header has 7"]
+    assert problems(path) == ["a.csv row 2: has 3 fields, but the header has 7"]
 
 
 def test_a_folder_without_transcripts_and_a_path_that_is_not_there_are_refused(tmp_path: Path):
-    assert "holds no" in problems(tmp_path)[0]
+    assert "contains no" in problems(tmp_path)[0]
     assert "there is no such file" in problems(tmp_path / "nowhere")[0]

@@ -121,7 +121,7 @@ def test_of_two_permnos_the_confirmed_primary_one_wins_and_the_tie_is_recorded(l
     assert {r["permno"] for r in rows} == {10107}
     assert audit["55"] == (
         "kept",
-        "several PERMNOs on 2023-02-01: 10107 (LC P from 1990-01-01) taken before "
+        "several PERMNOs on 2023-02-01: 10107 (LC P from 1990-01-01) preferred to "
         "30000 (LC C from 2022-01-01), 20000 (LU P from 2020-01-01)",
     )
 

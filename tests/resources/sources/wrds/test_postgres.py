@@ -182,7 +182,7 @@ def test_a_secret_that_is_missing_or_malformed_is_named_and_not_shown(
     monkeypatch.setenv("WRDS_SECRET_ID", "ftm/plain")
     with pytest.raises(SourceError) as error:
         read()
-    assert "holds no username and password" in str(error.value)
+    assert "does not hold a username and password" in str(error.value)
     assert "hunter2" not in "".join(traceback.format_exception(error.value))
 
 
@@ -221,7 +221,7 @@ def test_tls_is_insisted_on_unless_the_setting_says_otherwise(
 def test_a_table_that_may_not_be_read_is_named_with_its_schema(ten_calls: "Library"):
     ten_calls.server.run(f"REVOKE SELECT ON {ten_calls.crsp}.ccmxpf_linktable FROM researcher")
     message = refused(wait=no_wait)
-    assert f"schema {ten_calls.crsp} has it, but this account may not read it" in message
+    assert f"schema {ten_calls.crsp} has it, but this account cannot read it" in message
     assert "WRDS_LINK_TABLE" in message
 
 
@@ -236,7 +236,7 @@ def test_a_right_that_shows_only_when_a_view_is_read_is_named_too(ten_calls: "Li
     )
     message = refused(wait=no_wait)
     assert f"{ciq}.ciqtranscriptcomponent" in message
-    assert "the account may not read it: permission denied" in message
+    assert "the account cannot read it: permission denied" in message
 
 
 def test_missing_tables_are_all_named_with_where_else_they_are(
@@ -247,7 +247,7 @@ def test_missing_tables_are_all_named_with_where_else_they_are(
     assert "3 problems" in message
     for table in ("wrds_transcript_detail", "ciqtranscriptcomponent", "wrds_transcript_person"):
         assert f"ciq_transcripts.{table}: schema ciq_transcripts has no such table" in message
-    assert f"may be read in {library.ciq}" in message.replace(", ", f" it may be read in {library.ciq} ")
+    assert f"can be read in {library.ciq}" in message.replace(", ", f" it can be read in {library.ciq} ")
 
 
 def test_schemas_and_the_link_table_are_configuration(ten_calls: "Library", monkeypatch: pytest.MonkeyPatch):

@@ -1,20 +1,17 @@
-"""`ftm bertopic`, and in Python `to_bertopic`: a quarter's stored topics or themes as a fitted BERTopic."""
+"""A quarter's stored topics or themes as a fitted BERTopic model: what `ftm bertopic` saves, for use in Python."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-import typer
 
 from ftm_assets.methods.topics.bertopic_model import fitted
 from ftm_assets.methods.vectors import as_matrix
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.warehouse import Warehouse, WarehouseError
+from ftm_resources.warehouse import Warehouse
 
 Level = Literal["firm", "theme"]
 
@@ -75,27 +72,6 @@ def to_bertopic(
         model_name=embedder.source(),
     )
     return result._replace(model=model)
-
-
-def bertopic(
-    quarter: Annotated[str, typer.Argument(help="e.g. 2023Q1")],
-    out: Annotated[Path, typer.Option(help="Folder to write to")],
-    level: Annotated[Level, typer.Option(help="Themes of the quarter, or topics of one firm")] = "theme",
-    firm: Annotated[str | None, typer.Option(help="firm_id of the firm; required with level firm")] = None,
-) -> None:
-    """Save themes, or a firm's topics, as a BERTopic model (safetensors) with its documents (Parquet)."""
-    try:
-        model, documents = to_bertopic(Warehouse(), quarter, level, firm=firm)
-    except (ImportError, LookupError, ValueError, WarehouseError) as error:
-        typer.echo(error.args[0], err=True)
-        raise typer.Exit(1) from error
-    model.save(out, serialization="safetensors", save_ctfidf=True)
-    pq.write_table(documents, out / "documents.parquet")
-    n = len({*model.topics_} - {-1})
-    typer.echo(f"{n} topics of {documents.num_rows} documents are in {out}")
-    typer.echo(
-        f"Load the model: BERTopic.load({str(out)!r}). documents.parquet has the documents it was fitted to."
-    )
 
 
 def _of_firm(warehouse: Warehouse, quarter: str, firm: str) -> tuple[pa.Table, pa.Table]:
