@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,9 @@ def test_torch_is_loaded_before_anything_else_with_its_own_openmp():
     )
     assert found.stdout.split()[0] == "torch"
     assert "pynndescent" in found.stdout.split()
+
+
+def test_no_two_modules_have_one_name():
+    """A name says which module is meant, in an error, in a review and in the list of files."""
+    names = Counter(m.stem for m in MODULES if not m.stem.startswith("__"))
+    assert [name for name, n in names.items() if n > 1] == []

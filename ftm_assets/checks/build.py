@@ -5,9 +5,9 @@ import warnings
 import dagster as dg
 
 from ftm_assets.checks.contracts import contract_checks
-from ftm_assets.checks.firms import firm_loss
+from ftm_assets.checks.degraded_names import degraded_names
+from ftm_assets.checks.firm_loss import firm_loss
 from ftm_assets.checks.measures import quality_limits
-from ftm_assets.checks.names import degraded_names
 from ftm_resources.tables import NAMING_AUDITS, TABLES
 
 

@@ -15,7 +15,7 @@ from ftm_assets.cli import (
     contents,
     deploy,
     doctor,
-    export,
+    exports,
     failing,
     names,
     run,
@@ -28,7 +28,7 @@ from ftm_assets.cli import (
 if TYPE_CHECKING:
     from typer._click.core import Context, Parameter
 
-GROUPS = (run, ui, contents, export, save_bertopic, upkeep, names, sample, doctor, deploy)
+GROUPS = (run, ui, contents, exports, save_bertopic, upkeep, names, sample, doctor, deploy)
 """In the order of `ftm --help`."""
 
 _DEBUG = "--debug"

@@ -276,7 +276,8 @@ def test_broken_inputs_fail_loudly_and_leave_the_old_rows(own_warehouse: Warehou
     failure = result.failure_data_for_node("marts").user_failure_data
     assert "test firm_theme_sentiment_counts_add_up" in failure.description
     assert "nothing was written" in failure.description
-    assert "Bolt" in failure.metadata["test firm_theme_sentiment_counts_add_up"].value
+    rows = failure.metadata["test firm_theme_sentiment_counts_add_up"].records
+    assert "Bolt" in {row.data["firm_name"] for row in rows}
     assert "2023Q1:theme:001" in failure.metadata["test theme_sentiment_theme_exists"].value
 
 

@@ -39,6 +39,8 @@ ELSEWHERE = {
     "ftm run --calls 2023Q1.parquet": "test_your_own_calls_run",
     "vllm serve": "a server that is not installed here",
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
+    "FTM_WAREHOUSE=./warehouse-bertopic": "tests/assets/test_firm_topics.py",
+    "ftm bertopic": "tests/cli/test_save_bertopic.py",
 }
 """How commands open that are not run in order here, and where they are."""
 

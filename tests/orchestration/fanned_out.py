@@ -23,7 +23,7 @@ from ftm_resources.warehouse import Warehouse
 
 QUARTER = "2020Q1"
 FIRMS = [f"{i:03d}" for i in range(24)]
-SPLIT = {"chunk_firms": 8, "flush_firms": 2, "processes": 1}
+SPLIT = {"chunk_firms": 8, "flush_firms": 2}
 FOLDER = Path(os.environ.get("FANNED_OUT", "."))
 
 

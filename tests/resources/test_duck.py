@@ -1,5 +1,6 @@
 """How DuckDB is opened: within the limits of the settings, in a temporary folder of its own, and by any asset."""
 
+import ast
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -140,12 +141,20 @@ def test_a_users_own_asset_asks_for_it_by_the_key_duckdb():
     assert result.output_for_node("doubled") == 42
 
 
+def _opens(node: ast.AST) -> bool:
+    """Whether it is `duckdb.connect` or an import of it; examples in docstrings are none."""
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "duckdb" and any(alias.name == "connect" for alias in node.names)
+    is_connect = isinstance(node, ast.Attribute) and node.attr == "connect"
+    return is_connect and isinstance(node.value, ast.Name) and node.value.id == "duckdb"
+
+
 def test_nothing_else_opens_duckdb():
     """Its limits hold only where every connection is opened here."""
     opening = [
         str(module.relative_to(REPOSITORY))
         for package in ("ftm_assets", "ftm_resources")
         for module in sorted((REPOSITORY / package).rglob("*.py"))
-        if "duckdb.connect(" in module.read_text()
+        if any(_opens(node) for node in ast.walk(ast.parse(module.read_text())))
     ]
     assert opening == ["ftm_resources/duck.py"]

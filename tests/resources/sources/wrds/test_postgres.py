@@ -85,7 +85,7 @@ def test_nothing_is_ever_asked_on_standard_input(
         monkeypatch.setenv("WRDS_PASSWORD", password)
     else:
         forget_credentials(monkeypatch)
-    command = [sys.executable, "-m", "ftm_resources.sources.wrds.capital_iq", "--quarter", QUARTER]
+    command = [sys.executable, "-m", "ftm_assets.cli", "export", "transcripts", "--quarter", QUARTER]
     done = subprocess.run(
         [*command, "--out", str(tmp_path / "out.csv")],
         input=f"researcher\n{PASSWORD}\ny\n" * 3,
@@ -376,7 +376,9 @@ def test_a_second_run_on_the_machine_waits_for_the_first(ten_calls: "Library", t
     command = [
         sys.executable,
         "-m",
-        "ftm_resources.sources.wrds.capital_iq",
+        "ftm_assets.cli",
+        "export",
+        "transcripts",
         "--quarter",
         QUARTER,
         "--out",
