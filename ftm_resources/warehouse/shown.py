@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING
 
 from ftm_resources.warehouse.damage import reporting_damage
 from ftm_resources.warehouse.errors import MixedGenerationsWarning
+from ftm_resources.warehouse.generations import mixtures
 from ftm_resources.warehouse.scans import files_of
-from ftm_resources.warehouse.snapshots import snapshot_with
+from ftm_resources.warehouse.snapshots import selections, snapshot_with, writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pyiceberg.table import Table as IcebergTable
+
     from ftm_resources.warehouse.generations import Mixture
     from ftm_resources.warehouse.pinned import Pinned
+    from ftm_resources.warehouse.snapshots import AsOf, Write
 
 LOOKS = 3
 """How often a connection retries while a quarter is mixed and still changing."""
@@ -53,6 +57,27 @@ def files_shown(
 def files_now(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[str, list[str]]:
     """Return the data files of each table's newest rows, sorted."""
     return {name: _files(pinned, name, quarter, {}) for name in names}
+
+
+def warn_if_mixed_then(
+    tables: Mapping[str, IcebergTable], quarter: str | None, names: Sequence[str], as_of: AsOf
+) -> None:
+    """Cause a MixedGenerationsWarning per quarter whose tables, at a tag or a point in time, do not match."""
+    held: dict[str, dict[str, Write]] = {}
+    for name, table in tables.items():
+        for of_quarter, snapshot_id in selections(table, name, quarter, as_of):
+            snapshot = table.snapshot_by_id(snapshot_id)
+            found = writers(table, snapshot) if snapshot is not None else {}
+            for q in found if of_quarter is None else {of_quarter} & set(found):
+                held.setdefault(q, {})[name] = found[q]
+    for of_quarter, writes in sorted(held.items()):
+        if found_mixed := mixtures(names, writes.get):
+            warnings.warn(
+                f"{of_quarter} as of {as_of} is of mixed generations: {'; '.join(map(str, found_mixed))}. Use another "
+                "tag or time for results that belong together.",
+                MixedGenerationsWarning,
+                stacklevel=3,
+            )
 
 
 def _mixed(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[str, list[Mixture]]:

@@ -34,7 +34,7 @@ from ftm_resources.warehouse.scans import (
     schema_of,
     where,
 )
-from ftm_resources.warehouse.shown import files_now, files_shown
+from ftm_resources.warehouse.shown import files_now, files_shown, warn_if_mixed_then
 from ftm_resources.warehouse.snapshots import PREFIX, quarter_key
 
 if TYPE_CHECKING:
@@ -286,7 +286,8 @@ class Warehouse(ConfigurableResource):
         rows if none is left, and a MixedGenerationsWarning names the tables and what to materialize.
         `newest=True` shows each table's newest rows without this check.
 
-        With `as_of`, the views show the tables at a point in time, or the quarters that have this tag, as tagged.
+        With `as_of`, the views show the tables at a point in time, or the quarters that have this tag, as tagged, with
+        a MixedGenerationsWarning for each quarter that was mixed then.
         Raises WarehouseError if there is no warehouse, if no table holds the quarter, and for the same reasons as
         `read`.
         """
@@ -295,7 +296,9 @@ class Warehouse(ConfigurableResource):
         names = [contract_of(name).name for name in tables]
         quarter = None if quarter is None else quarter_key(quarter)
         if as_of is not None:
-            snapshots.require_tag(self.tables(), quarter, as_of)
+            held = self.tables()
+            snapshots.require_tag(held, quarter, as_of)
+            warn_if_mixed_then(held, quarter, names, as_of)
             files = {n: self.data_files(n, quarter=quarter, as_of=as_of) for n in names}
             return open_connection(files, on_s3=self.location.is_s3)
         pinned = self.pin()

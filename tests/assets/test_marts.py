@@ -278,7 +278,8 @@ def test_broken_inputs_fail_loudly_and_leave_the_old_rows(own_warehouse: Warehou
     assert "nothing was written" in failure.description
     rows = failure.metadata["test firm_theme_sentiment_counts_add_up"].records
     assert "Bolt" in {row.data["firm_name"] for row in rows}
-    assert "2023Q1:theme:001" in failure.metadata["test theme_sentiment_theme_exists"].value
+    (missing,) = failure.metadata["test theme_sentiment_theme_exists"].records
+    assert missing.data["from_field"] == "2023Q1:theme:001"
 
 
 def test_a_check_on_its_own_tests_the_stored_rows(own_warehouse: Warehouse):

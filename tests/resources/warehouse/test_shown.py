@@ -144,3 +144,19 @@ def test_a_mixed_quarter_is_reported_by_verify_status_and_tag(steps: Steps):
     assert mixed.made_at > sound.made_at
     tagged = tags.tag(steps.warehouse, QUARTER, "v1")
     assert [str(m) for m in tags.mixtures(steps.warehouse, tagged)] == [text]
+
+
+def test_a_mixed_quarter_is_noticed_at_a_tag_and_at_a_time_too(steps: Steps):
+    tags.tag(steps.warehouse, QUARTER, "sound")
+    steps.first(QUARTER, 7, "b")
+    tags.tag(steps.warehouse, QUARTER, "mixed")
+    with silence():
+        whole = steps.warehouse.connect(as_of="sound")
+    assert whole.execute(COUNTS).fetchone() == (3, 3, 3)
+    said = "2020Q1 as of .* is of mixed generations: theme_topics was made from other rows of firm_topics"
+    for as_of in ("mixed", datetime.now(UTC)):
+        with pytest.warns(MixedGenerationsWarning, match=said) as warned:
+            steps.warehouse.connect(as_of=as_of)
+        assert len(warned) == 1, "the other quarter is sound"
+    with silence():
+        steps.warehouse.connect(as_of=datetime.now(UTC), quarter=OTHER)
