@@ -119,7 +119,7 @@ def test_a_step_that_is_told_to_end_flushes_and_another_process_goes_on(fanned: 
     assert out.splitlines()[-1] == "success"
     assert fanned.is_whole()
     assert fanned.times_worked_on() == {1: len(FIRMS)}
-    assert fanned.logged("which are flushed")
+    assert fanned.logged("in this chunk (saved)")
 
 
 def test_a_run_that_is_told_to_end_flushes_and_fails_and_the_next_goes_on(fanned: Fanned):
