@@ -74,6 +74,23 @@ def test_what_users_select_by_name_can_be_selected_alone(name: str):
     assert {k.path[-1] for k in chosen.asset_layer.selected_asset_keys} == {name}
 
 
+def steps_with_config() -> dict[str, dg.JobDefinition]:
+    """Return the job of each asset and check that a run can configure."""
+    jobs = (DEFINITIONS.resolve_job_def(QUARTER_JOB), DEFINITIONS.resolve_implicit_global_asset_job_def())
+    return {
+        step: job
+        for job in jobs
+        for step in job.run_config_schema.config_type.fields["ops"].config_type.fields
+    }
+
+
+@pytest.mark.parametrize(("step", "job"), sorted(steps_with_config().items()))
+def test_no_step_accepts_a_field_that_its_config_does_not_have(step: str, job: dg.JobDefinition):
+    run_config = {"ops": {step: {"config": {"nonsense": -5}}}}
+    with pytest.raises(dg.DagsterInvalidConfigError, match='unexpected config entry "nonsense"'):
+        dg.validate_run_config(job, run_config)
+
+
 def test_research_parameters_are_config_with_documented_defaults():
     job = DEFINITIONS.resolve_job_def(QUARTER_JOB)
     for asset, parameter in [

@@ -13,7 +13,7 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.processes import side_by_side
-from ftm_assets.orchestration.specs import asset_attributes, preview
+from ftm_assets.orchestration.specs import NO_CONFIG, asset_attributes, preview
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable
 
@@ -26,6 +26,7 @@ FIRMS_AT_ONCE = 100
 @dg.asset(
     partitions_def=QUARTERS,
     op_tags=op_tags("sentences"),
+    config_schema=NO_CONFIG,
     **asset_attributes("sentences", code_version=CODE_VERSION, kinds={"python"}),
 )
 def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[Rows]:

@@ -10,7 +10,7 @@ from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.specs import asset_attributes, preview
+from ftm_assets.orchestration.specs import NO_CONFIG, asset_attributes, preview
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.warehouse import QuarterTable
 
@@ -20,6 +20,7 @@ CODE_VERSION = code_version(__name__)
 @dg.asset(
     partitions_def=QUARTERS,
     op_tags=op_tags("sentiment_scores"),
+    config_schema=NO_CONFIG,
     **asset_attributes("sentiment_scores", code_version=CODE_VERSION, kinds={"duckdb"}),
 )
 def sentiment_scores(

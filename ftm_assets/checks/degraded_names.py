@@ -6,6 +6,7 @@ import dagster as dg
 
 from ftm_assets.methods.naming.rules import DEGRADED
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import NO_CONFIG
 from ftm_resources.warehouse import Warehouse
 
 MAX_DEGRADED_NAMES = 0.02
@@ -22,6 +23,7 @@ def degraded_names(table: str) -> dg.AssetChecksDefinition:
         "extractive although a model was asked. If not, look at outcome and reason, then materialize the named table "
         "again: only degraded names are requested again",
         partitions_def=QUARTERS,
+        config_schema=NO_CONFIG,
     )
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
         rows = warehouse.read(

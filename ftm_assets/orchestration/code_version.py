@@ -1,5 +1,6 @@
 """The code version of an asset, from the sources of the modules that decide its rows.
 
+These are the modules that the asset imports, and those of the resources that it asks for by key.
 Only statements count. Comments, docstrings and layout do not, so rewording an explanation makes no table stale.
 Modules are parsed, not imported, and an installed copy has the same version as its repository.
 """
@@ -18,12 +19,18 @@ FOLLOWED = (
     "ftm_assets.assets",
     "ftm_assets.methods",
     "ftm_assets.orchestration.namer",
+    "ftm_resources.endpoint.chat",
+    "ftm_resources.endpoint.embeddings",
+    "ftm_resources.endpoint.llm",
     "ftm_resources.models",
     "ftm_resources.quarters",
     "ftm_resources.sources",
     "ftm_resources.tables.components",
 )
 """Modules whose code can change rows. How rows are stored and how steps run cannot."""
+
+DEPLOYMENT = "ftm_assets.orchestration.deployment"
+"""The module that makes the resource of each key."""
 
 _UNSAID = {"ctx", "kind", "type_comment"}
 """Fields of a syntax tree that carry no meaning of their own."""
@@ -50,7 +57,8 @@ def installed(module: str) -> str | None:
 def code_version(module: str, sources: Sources = installed) -> str:
     """Return the version of an asset's module: twelve hexadecimal digits that change with its code.
 
-    `module` is its name (`__name__`). The modules of FOLLOWED that it imports, at any depth, count as its code.
+    `module` is its name (`__name__`). The modules of FOLLOWED that it imports, at any depth, count as its code, and
+    so do those of the resources whose keys it passes as `resources`, as `FanOut` requires.
     Raises ValueError if the module has no source.
     """
     whole = hashlib.blake2b(digest_size=6)
@@ -62,6 +70,7 @@ def code_version(module: str, sources: Sources = installed) -> str:
 def _used(module: str, sources: Sources) -> dict[str, str]:
     """Return the modules that count, each with the digest of its statements."""
     found: dict[str, str] = {}
+    homes = _homes(sources(DEPLOYMENT) or "")
     waiting = [module]
     while waiting:
         name = waiting.pop()
@@ -70,16 +79,44 @@ def _used(module: str, sources: Sources) -> dict[str, str]:
         source = sources(name)
         if source is None:
             raise ValueError(f"module {name} has no source, so it has no version")
-        found[name], imported = _read(source)
-        waiting += [i for i in imported if i.startswith(FOLLOWED) and sources(i) is not None]
+        found[name], imported, keys = _read(source)
+        behind = [homes[key] for key in keys if key in homes]
+        waiting += [i for i in (*imported, *behind) if i.startswith(FOLLOWED) and sources(i) is not None]
     return found
 
 
 @cache
-def _read(source: str) -> tuple[str, tuple[str, ...]]:
-    """Return the digest of a module's statements, and the names it imports other than for type checking."""
+def _read(source: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return a module's digest of statements, imports other than for type checking, and keys of resources."""
     tree = ast.parse(source)
-    return hashlib.blake2b(_said(tree).encode(), digest_size=8).hexdigest(), tuple(_imported(tree))
+    digest = hashlib.blake2b(_said(tree).encode(), digest_size=8).hexdigest()
+    return digest, tuple(_imported(tree)), tuple(_resource_keys(tree))
+
+
+@cache
+def _homes(deployment: str) -> dict[str, str]:
+    """Return the module of each resource, by key, from the deployment's imports and its `"key": Class(...)`."""
+    tree = ast.parse(deployment)
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module]
+    home = {alias.asname or alias.name: n.module or "" for n in imports for alias in n.names}
+    return {
+        key.value: home[made.func.id]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        for key, made in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+        if isinstance(made, ast.Call) and isinstance(made.func, ast.Name) and made.func.id in home
+    }
+
+
+def _resource_keys(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "resources":
+            yield from (
+                n.value
+                for n in ast.walk(node.value)
+                if isinstance(n, ast.Constant) and isinstance(n.value, str)
+            )
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 The plan splits the firms of the quarter into chunks and pins the snapshots that they read. Each chunk is a
 mapped step that works through its firms in groups and saves a part per group; after a restart it resumes after
-the last saved part. The commit fails if a planned firm is in no part; it never writes an incomplete table.
+the last saved part. Parts with failed firms belong to the run that wrote them; the next run computes them again.
+The commit fails if a planned firm is in no part; it never writes an incomplete table.
 """
 
 import time
@@ -189,7 +190,7 @@ class FanOut:
         )
         def chunk(context: dg.OpExecutionContext, chunk: dict[str, Any]) -> dict[str, Any]:
             warehouse, quarter = context.resources.warehouse, context.partition_key
-            staging = PlanParts(warehouse, self.name, quarter, chunk["plan_id"])
+            staging = PlanParts(warehouse, self.name, quarter, chunk["plan_id"], context.run_id)
             staging.claim()
             contents = chunk["identity"]["inputs"]
             inputs = {
@@ -224,7 +225,13 @@ class FanOut:
                     else:
                         reused += len(group)
                     move(reused + computed, None)
-            return {"firms_computed": computed, "firms_reused": reused, "parts_ignored": staging.ignored}
+            return {
+                "index": chunk["index"],
+                "run_id": context.run_id,
+                "firms_computed": computed,
+                "firms_reused": reused,
+                "parts_ignored": staging.ignored,
+            }
 
         return chunk
 
@@ -260,12 +267,24 @@ class FanOut:
             context: dg.OpExecutionContext, planned: dict[str, Any], chunks: list[dict[str, Any]]
         ) -> Iterator[dg.Output]:
             staging = PlanParts(
-                context.resources.warehouse, self.name, context.partition_key, planned["plan_id"]
+                context.resources.warehouse,
+                self.name,
+                context.partition_key,
+                planned["plan_id"],
+                context.run_id,
             )
             staging.claim()
             config = self.config(**planned["config"])
-            groups = [g for chunk in planned["chunks"] for g in _groups(chunk, config)]
-            parts = _complete(self.name, staging, groups)
+            # A commit re-executed alone is in another run than the chunks whose parts it commits.
+            runs = {c["index"]: c["run_id"] for c in chunks}
+            parts = _complete(
+                self.name,
+                [
+                    (group, replace(staging, run_id=runs.get(i, context.run_id)).find(group))
+                    for i, chunk in enumerate(planned["chunks"])
+                    for group in _groups(chunk, config)
+                ],
+            )
             failures = {firm: why for part in parts for firm, why in part.failures.items()}
             _refuse_many_failures(self.name, failures, planned["n_firms"], config.max_failed_share)
             shared = {
@@ -332,9 +351,8 @@ def _groups(firms: Sequence[str], config: FanOutConfig) -> list[list[str]]:
     return [list(firms[i : i + config.flush_firms]) for i in range(0, len(firms), config.flush_firms)]
 
 
-def _complete(name: str, staging: PlanParts, groups: Sequence[Sequence[str]]) -> list[Part]:
+def _complete(name: str, found: Sequence[tuple[Sequence[str], Part | None]]) -> list[Part]:
     """Return the parts of all groups; raise a Failure, which may be retried, if any is missing."""
-    found = [(group, staging.find(group)) for group in groups]
     missing = [firm for group, part in found if part is None for firm in group]
     if missing:
         raise dg.Failure(
@@ -360,7 +378,8 @@ def _refuse_many_failures(name: str, failures: Mapping[str, str], n_firms: int, 
         examples = "\n".join(f"  {firm}: {why}" for firm, why in list(failures.items())[:5])
         raise dg.Failure(
             f"{name}: {len(failures)} of {n_firms} firms failed, more than the {allowed} that "
-            f"max_failed_share={share:g} allows:\n{examples}",
+            f"max_failed_share={share:g} allows:\n{examples}\n"
+            "Materialize the asset again once the cause is gone: parts with failed firms are computed again.",
             allow_retries=False,
         )
 

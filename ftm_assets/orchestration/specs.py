@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 OWNER = "team:research"
 
+NO_CONFIG: dict[str, Any] = {}
+"""Config schema of a step that has no config. Without one, Dagster accepts any config and ignores it."""
+
 
 def asset_attributes(table: str, *, code_version: str, kinds: Collection[str]) -> dict[str, Any]:
     """Return the keyword arguments that `asset`, `AssetOut` and `graph_asset` share, from the contract."""

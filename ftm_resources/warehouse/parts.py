@@ -2,7 +2,8 @@
 
 A part holds the rows of a group of firms: one Parquet file per table, and a marker, written last, that lists
 the files with their row counts and SHA-256. A part without a valid marker is ignored, so a killed step leaves
-nothing half-finished; corrupt parts are counted and computed again.
+nothing half-finished; corrupt parts are counted and computed again. Every run of a plan reuses its parts, except
+those with failed firms, which only the run that wrote them uses: the next run tries these firms again.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class PlanParts:
     asset: str
     quarter: str
     plan_id: str
+    run_id: str
+    """The run that reads and writes; it alone sees its parts with failed firms."""
     ignored: int = field(default=0, init=False)
     """Number of parts ignored because they were incomplete or corrupt."""
 
@@ -77,7 +80,7 @@ class PlanParts:
         seconds: float,
     ) -> Part:
         """Write the part of a group of firms; it is complete once this returns."""
-        name = digest(list(firms))
+        name = self._name(firms, with_failures=bool(failures))
         files = {}
         self._fs.create_dir(self._folder, recursive=True)
         for table, rows in tables.items():
@@ -89,12 +92,21 @@ class PlanParts:
             sha256 = hashlib.sha256(content).hexdigest()
             files[table] = {"path": path, "rows": rows.num_rows, "sha256": sha256}
         part = Part(tuple(firms), files, dict(failures), seconds)
-        self._put(self._marker(firms), json.dumps(part.__dict__).encode())
+        self._put(self._marker(name), json.dumps(part.__dict__).encode())
         return part
 
     def find(self, firms: Sequence[str]) -> Part | None:
-        """Return the finished part of this group of firms, or None; a broken part is counted in `ignored`."""
-        marker = self._marker(firms)
+        """Return the finished part of this group of firms, or None; a broken part is counted in `ignored`.
+
+        A part with failed firms is found only by the run that wrote it.
+        """
+        # The run's own part comes first, so that what another run writes meanwhile cannot take its place.
+        for with_failures in (True, False):
+            if part := self._found(firms, self._marker(self._name(firms, with_failures=with_failures))):
+                return part
+        return None
+
+    def _found(self, firms: Sequence[str], marker: str) -> Part | None:
         if self._fs.get_file_info(marker).type != pafs.FileType.File:
             return None
         try:
@@ -127,8 +139,11 @@ class PlanParts:
         if self._fs.get_file_info(self._quarter_folder).type == pafs.FileType.Directory:
             self._fs.delete_dir(self._quarter_folder)
 
-    def _marker(self, firms: Sequence[str]) -> str:
-        return f"{self._folder}/{digest(list(firms))}.json"
+    def _name(self, firms: Sequence[str], *, with_failures: bool) -> str:
+        return f"{digest(list(firms))}-{self.run_id}" if with_failures else digest(list(firms))
+
+    def _marker(self, name: str) -> str:
+        return f"{self._folder}/{name}.json"
 
     def _put(self, path: str, content: bytes) -> None:
         """Write a file atomically: on disk by renaming a temporary file; on S3 objects appear only when complete."""

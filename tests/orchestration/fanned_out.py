@@ -2,8 +2,8 @@
 
 FOLDER, from FANNED_OUT, holds its warehouse and what the test and the asset say to each other. The asset writes to
 `calls` its process and the firms that it works on. A file `fails` names a firm at which the disk is gone, `fills`
-one whose work leaves the disk full, `pause` the seconds that a group takes. Prints whether the run succeeded;
-`retry` re-executes the newest run from failure.
+one whose work leaves the disk full, `odd` the firms that fail alone, `pause` the seconds that a group takes.
+Prints whether the run succeeded; `retry` re-executes the newest run from failure.
 """
 
 import contextlib
@@ -58,6 +58,8 @@ def work(task: Task) -> Mapping[str, pa.Table]:
     """Score every sentence as neutral."""
     if said("fails") in task.firms:
         raise OSError("the disk is gone")
+    if odd := set(said("odd").split()) & set(task.firms):
+        raise ValueError(f"{min(odd)} is odd")
     with (FOLDER / "calls").open("a") as calls:
         calls.write(f"{os.getpid()} {' '.join(task.firms)}\n")
     time.sleep(float(said("pause", "0")))

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from ftm_assets.orchestration.code_version import Sources, code_version, installed
+from ftm_assets.orchestration.code_version import DEPLOYMENT, Sources, code_version, installed
 
 ASSETS = [
     p.stem
     for p in sorted((Path(__file__).resolve().parents[2] / "ftm_assets" / "assets").glob("*.py"))
     if p.stem not in {"__init__", "marts"}  # dbt versions each mart by its SQL
 ]
+EMBEDDING = {"sentence_embeddings", "firm_topics", "topic_summaries", "themes"}
 A = "ftm_assets.assets.a"
 METHOD = "ftm_assets.methods.first"
 TREE = {
@@ -77,6 +78,22 @@ def test_imports_of_types_alone_and_circles_are_no_matter():
     assert version(methods__second=circle) != version()
 
 
+def test_the_module_behind_a_resource_counts_though_it_is_asked_for_by_key():
+    tree = {
+        **TREE,
+        A: 'FanOut(resources=frozenset({"embedder"}))\n',
+        DEPLOYMENT: (
+            "from ftm_resources.models.first import Embedder as E\nfrom ftm_resources.models.second import Scorer\n"
+            'made = {"embedder": E(), "sentiment": Scorer()}\n'
+        ),
+        "ftm_resources.models.first": "X = 1\n",
+        "ftm_resources.models.second": "Y = 1\n",
+    }
+    before = code_version(A, tree.get)
+    assert code_version(A, {**tree, "ftm_resources.models.first": "X = 2\n"}.get) != before
+    assert code_version(A, {**tree, "ftm_resources.models.second": "Y = 2\n"}.get) == before
+
+
 def mutated(module: str) -> Sources:
     return lambda name: f"{installed(name)}\nMUTATED = True\n" if name == module else installed(name)
 
@@ -89,6 +106,12 @@ def mutated(module: str) -> Sources:
         ("ftm_assets.methods.topics.theme_clustering", {"themes"}),
         ("ftm_assets.methods.topics.quality", {"topic_quality"}),
         ("ftm_resources.models.lexicon", {"sentence_sentiment"}),
+        ("ftm_resources.models.encoders", {*EMBEDDING, "sentence_sentiment"}),
+        ("ftm_resources.models.embedder", EMBEDDING),
+        ("ftm_resources.endpoint.embeddings", EMBEDDING),
+        ("ftm_resources.endpoint.llm", {"topic_summaries", "themes"}),
+        ("ftm_resources.endpoint.chat", {"topic_summaries", "themes"}),
+        ("ftm_resources.endpoint.connection", set()),
         ("ftm_resources.sources.files.columns", {"transcripts"}),
         ("ftm_assets.orchestration.fan_out", set()),
     ],

@@ -198,6 +198,62 @@ def test_more_failed_firms_than_allowed_fail_the_asset_and_leave_the_old_table(r
     assert len(runner.rows()) == 25
 
 
+def test_after_a_refused_commit_the_next_run_computes_the_parts_with_failures_again(
+    runner: Runner, firms: list[str]
+):
+    def raises_for(*odd: str, why: str) -> Callable[[Task], Mapping[str, pa.Table]]:
+        def work(task: Task) -> Mapping[str, pa.Table]:
+            if set(odd) & set(task.firms):
+                raise ValueError(why)
+            return scored(task)
+
+        return work
+
+    refused = runner.run(raises_for("007", "008", why="no connection"), flush_firms=5)
+    assert "2 of 25 firms failed" in failure(refused)
+    again = runner.run(raises_for(*firms, why="out of memory"), flush_firms=5)
+    assert "5 of 25 firms failed" in failure(again), "the four healthy parts are reused, the fifth is not"
+    assert "out of memory" in failure(again)
+    assert "no connection" not in failure(again)
+    done = len(runner.calls)
+    mended = runner.run(flush_firms=5)
+    assert mended.success
+    assert runner.calls[done:] == [("005", "006", "007", "008", "009")]
+    assert runner.rows() == [f"{QUARTER}:{f}:000" for f in firms]
+    metadata = mended.asset_materializations_for_node("sentence_sentiment")[0].metadata
+    assert metadata["firms_failed"].value == 0
+    assert metadata["firms_reused"].value == 20
+
+
+def test_a_run_commits_its_own_failures_whatever_another_run_of_the_plan_writes_meanwhile(runner: Runner):
+    def raises_for_007(task: Task) -> Mapping[str, pa.Table]:
+        if "007" in task.firms:
+            raise ValueError("007 is odd")
+        return scored(task)
+
+    def overtaken(task: Task) -> Mapping[str, pa.Table]:
+        if "020" in task.firms:  # the last group: another run computes all of them first, and stops
+            for firm in ("007", "008"):
+                runner.run(fails(firm), flush_firms=5)
+        return raises_for_007(task)
+
+    def fails(odd: str) -> Callable[[Task], Mapping[str, pa.Table]]:
+        def work(task: Task) -> Mapping[str, pa.Table]:
+            if "020" in task.firms:
+                raise OSError("the disk is gone")
+            if odd in task.firms:
+                raise ValueError(f"{odd} of another run")
+            return scored(task)
+
+        return work
+
+    result = runner.run(overtaken, flush_firms=5)
+    assert result.success
+    metadata = result.asset_materializations_for_node("sentence_sentiment")[0].metadata
+    assert metadata["failures"].value == {"007": "ValueError: 007 is odd"}
+    assert len(runner.rows()) == 24
+
+
 @pytest.mark.parametrize(
     ("n_firms", "share", "allowed"),
     [(0, 0.01, 0), (1, 0.01, 0), (2, 0.01, 1), (99, 0.01, 1), (100, 0.01, 1), (250, 0.01, 2), (50, 0.0, 0),

@@ -110,6 +110,19 @@ def test_killed_and_re_executed_from_failure_it_fails_loudly_and_the_next_run_is
     assert repeated <= FLUSH * 2, "a group per chunk at work"
 
 
+def test_a_commit_re_executed_alone_finds_the_failures_of_its_chunks(fanned: Fanned):
+    odd = fanned.folder / "odd"
+    odd.write_text("003 004")
+    assert fanned.run("run", "in_process") == "failure"
+    odd.unlink()
+    before = fanned.times_worked_on()
+    assert fanned.run("retry", "in_process") == "failure"
+    assert fanned.times_worked_on() == before
+    assert not fanned.logged("are in no part")
+    assert fanned.run("run", "in_process") == "success"
+    assert fanned.is_whole()
+
+
 def test_a_step_that_is_told_to_end_flushes_and_another_process_goes_on(fanned: Fanned):
     (fanned.folder / "pause").write_text("0.5")
     process = fanned.start("run", "multiprocess")
@@ -119,7 +132,7 @@ def test_a_step_that_is_told_to_end_flushes_and_another_process_goes_on(fanned: 
     assert out.splitlines()[-1] == "success"
     assert fanned.is_whole()
     assert fanned.times_worked_on() == {1: len(FIRMS)}
-    assert fanned.logged("which are flushed")
+    assert fanned.logged("in this chunk (saved)")
 
 
 def test_a_run_that_is_told_to_end_flushes_and_fails_and_the_next_goes_on(fanned: Fanned):

@@ -228,7 +228,7 @@ def test_parts_and_run_values_go_as_a_whole_when_untouched_for_the_grace_period(
         put(warehouse, f"{FOLDER}/firm_topics/2020Q1/plan2/b.json", 1),
     ]
     resumed = put(warehouse, f"{FOLDER}/firm_topics/2020Q2/plan3/a.json", 90)
-    PlanParts(warehouse, "firm_topics", "2020Q2", "plan3").claim()
+    PlanParts(warehouse, "firm_topics", "2020Q2", "plan3", "run").claim()
     old_run = put(warehouse, f"{RUNS}/r1/chunk[0]/result.json", 9)
     run = [
         put(warehouse, f"{RUNS}/r2/plan/planned.json", 9),

@@ -107,7 +107,7 @@ print(len(refused), {p.split(":")[0] for _, p in refused}, refused[0][1])
 def test_a_part_is_there_whole_or_not_at_all_and_nothing_is_left_of_it(tmp_path: Path):
     out = on_small_disk(
         """
-staging = PlanParts(warehouse, "firm_topics", "2020Q1", "plan")
+staging = PlanParts(warehouse, "firm_topics", "2020Q1", "plan", "run")
 staging.write(["1"], {"firm_topics": topics("2020Q1", 10)}, {}, 0.0)
 leave(16)
 problem = attempt(lambda: staging.write(["2"], {"firm_topics": topics("2020Q1", 1000)}, {}, 0.0))

@@ -37,7 +37,7 @@ def test_a_tag_outlives_maintenance_and_what_it_lets_go_of_is_removed(warehouse:
     tags.tag(warehouse, "2020Q1", "paper-v1")
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 4)])
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 5)])
-    PlanParts(warehouse, "firm_topics", "2020Q1", "plan").write(
+    PlanParts(warehouse, "firm_topics", "2020Q1", "plan", "run").write(
         ["1"], {"firm_topics": topics("2020Q1", 1)}, {}, 0.0
     )
     later = datetime.now(UTC) + timedelta(days=40)
