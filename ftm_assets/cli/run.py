@@ -94,6 +94,7 @@ def run(
     if calls:
         settings.assign("FTM_SOURCE", "files")
         settings.assign("FTM_SOURCE_PATH", str(calls.absolute()))
+    Warehouse().exists()  # raises, before the source is read, if there cannot be a warehouse
     held = quarters_in_files()
     chosen = choose_quarter(quarter, held)
     run_config = read_config(config)

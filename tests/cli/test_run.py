@@ -84,3 +84,19 @@ def test_files_without_the_quarter_are_refused_before_anything_runs(
     assert refused.exit_code == 1
     assert "The files hold no calls in 2011Q1. They hold 2020Q1 (123 turns)" in refused.stderr
     assert not (tmp_path / "warehouse").exists()
+
+
+def test_a_file_where_the_warehouse_should_be_is_refused_before_the_source_is_read(
+    ftm, place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (place / "calls.csv").touch()
+    monkeypatch.setenv("FTM_WAREHOUSE", str(place / "calls.csv"))
+    monkeypatch.setenv("FTM_SOURCE", "files")
+    monkeypatch.setenv("FTM_SOURCE_PATH", str(place / "missing"))
+    refused = ftm("run")
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        f"a warehouse cannot be at {place / 'calls.csv'}: {place / 'calls.csv'} is a file. Set FTM_WAREHOUSE to a "
+        "folder\n"
+    )
+    assert (place / "calls.csv").read_bytes() == b""
