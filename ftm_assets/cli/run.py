@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ftm_assets.cli import home
+from ftm_assets.cli import home, run_config
 from ftm_assets.cli.arguments import known_quarters, quarter_key
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.screen import count
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 DEFAULT_QUARTER = "2023Q1"
-
-_RUN_CONFIG_KEYS = {"ops", "resources", "execution", "loggers"}
-
 
 _NO_CAPTURE = {
     "module": "dagster._core.storage.noop_compute_log_manager",
@@ -97,11 +94,12 @@ def run(
     Warehouse().exists()  # raises, before the source is read, if there cannot be a warehouse
     held = quarters_in_files()
     chosen = choose_quarter(quarter, held)
-    run_config = read_config(config)
+    asked = run_config.read(config)
+    if asked:
+        run_config.require_names(asked, quarter_job())
     if replace_source:
-        transcripts = run_config.setdefault("ops", {}).setdefault("transcripts", {})
-        transcripts.setdefault("config", {})["replace_source"] = True
-    with _executed(chosen, run_config, home.prepare()) as result:
+        asked = run_config.replacing_source(asked)
+    with _executed(chosen, asked, home.prepare()) as result:
         if not result.success:
             if run_report.was_interrupted(result):
                 raise KeyboardInterrupt
@@ -140,29 +138,6 @@ def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
     return asked
 
 
-def read_config(file: Path | None) -> dict[str, Any]:
-    """Return Dagster run config from a YAML file of assets' config, or of run config; empty without a file.
-
-    Raises CommandError if the file is not YAML of either form.
-    """
-    if file is None:
-        return {}
-    import dagster as dg
-
-    try:
-        found = dg.config_from_files([str(file)])
-    except (dg.DagsterInvariantViolationError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file} is not valid YAML: {error.__cause__ or error}") from error
-    if not all(isinstance(v, dict) for v in found.values()):
-        raise CommandError(
-            f"{file} must map assets to their config, e.g.\n\n  themes:\n    min_firms: 5\n\nor hold Dagster run "
-            "config with the keys ops and resources."
-        )
-    if set(found) <= _RUN_CONFIG_KEYS:
-        return dict(found)
-    return {"ops": {asset: {"config": values} for asset, values in found.items()}}
-
-
 def quarter_job() -> dg.JobDefinition:
     """Return the job that materializes a quarter; step processes call this again."""
     from ftm_assets.definitions import QUARTER_JOB, build_definitions
@@ -171,7 +146,7 @@ def quarter_job() -> dg.JobDefinition:
 
 
 @contextlib.contextmanager
-def _executed(quarter: str, run_config: dict[str, Any], home: Path) -> Iterator[JobExecutionResult]:
+def _executed(quarter: str, config: dict[str, Any], home: Path) -> Iterator[JobExecutionResult]:
     """Execute the job under the executor of FTM_EXECUTOR, on the instance in `home`."""
     import dagster as dg
     from dagster._core.instance.ref import InstanceRef
@@ -185,16 +160,11 @@ def _executed(quarter: str, run_config: dict[str, Any], home: Path) -> Iterator[
         try:
             with (
                 _no_standard_output(),
-                dg.execute_job(job, instance, run_config={**quiet, **run_config}, tags=tags) as result,
+                dg.execute_job(job, instance, run_config={**quiet, **config}, tags=tags) as result,
             ):
                 yield result
         except dg.DagsterInvalidConfigError as error:
-            raise CommandError(_config_problems(error)) from error
-
-
-def _config_problems(error: dg.DagsterInvalidConfigError) -> str:
-    problems = [f"  {e.message.strip()}" for e in error.errors or []]
-    return "\n".join(["The config is invalid:", *problems])
+            raise CommandError(run_config.problems(error)) from error
 
 
 @contextlib.contextmanager
