@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ftm_assets.cli import home, run_config
-from ftm_assets.cli.arguments import known_quarters, quarter_key
+from ftm_assets.cli.arguments import known_quarters, quarter_key, require_partition
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.screen import count
 
@@ -122,10 +122,6 @@ def quarters_in_files() -> dict[str, int]:
 
 def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
     """Return the quarter to run; raise CommandError if it is ambiguous or not in the files."""
-    from ftm_assets.orchestration.partitions import quarter_keys
-    from ftm_resources.quarters import today
-
-    known = sorted(quarter_keys(today()))
     listed = ", ".join(f"{q} ({count(n, 'turn')})" for q, n in sorted(held.items()))
     if asked is None:
         if len(held) > 1:
@@ -133,8 +129,7 @@ def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
         asked = next(iter(held), DEFAULT_QUARTER)
     elif held and asked not in held:
         raise CommandError(f"The files hold no calls in {asked}. They hold {listed}.")
-    if asked not in known:
-        raise CommandError(f"{asked} is not one of the quarters {known[0]} to {known[-1]}.")
+    require_partition(asked)
     return asked
 
 
