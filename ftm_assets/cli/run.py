@@ -37,6 +37,10 @@ _NO_CAPTURE = {
 ends with a traceback on Ctrl-C."""
 
 
+_NO_DEBUG = {"python_log_level": "INFO"}
+"""A step process reports its start at level DEBUG before it knows the run's config, with its level for the console."""
+
+
 @commands.command(rich_help_panel="Run")
 def run(
     quarter: Annotated[
@@ -150,7 +154,7 @@ def _executed(quarter: str, config: dict[str, Any], home: Path) -> Iterator[JobE
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = dg.reconstructable(quarter_job)
     tags = {"dagster/partition": quarter}
-    ref = InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE})
+    ref = InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE, "python_logs": _NO_DEBUG})
     with dg.DagsterInstance.from_ref(ref) as instance:
         try:
             with (
