@@ -120,10 +120,11 @@ def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quar
         return
     where = f" ({before['path']})" if "path" in before else ""
     settings = f"FTM_SOURCE={before['name']}" + (f" FTM_SOURCE_PATH={before['path']}" if where else "")
+    without_calls = "" if where else " and run without --calls"
     raise dg.Failure(
-        f"transcripts of {quarter} came from {before['name']}{where}, but FTM_SOURCE is now {source.name}. To read "
-        f"them again, set {settings}. To replace them, set replace_source in the config of transcripts (`ftm run "
-        f"--quarter {quarter} --replace-source`).",
+        f"transcripts of {quarter} came from {before['name']}{where}, but the source is now {source.name}. To read "
+        f"them again, set {settings}{without_calls}. To replace them, add --replace-source to the same `ftm run` "
+        "command, or set replace_source in the config of transcripts.",
         allow_retries=False,
     )
 

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ftm_assets.cli.failing import CommandError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ftm_resources.warehouse import Warehouse
 
 
@@ -20,6 +24,35 @@ def quarter_key(text: str | None) -> str | None:
         return quarters.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def require_partition(quarter: str) -> None:
+    """Raise CommandError if no run can be of this quarter."""
+    from ftm_assets.orchestration.partitions import quarter_keys
+    from ftm_resources.quarters import today
+
+    known = sorted(quarter_keys(today()))
+    if quarter not in known:
+        raise CommandError(f"{quarter} is not one of the quarters {known[0]} to {known[-1]}.")
+
+
+def require_state(warehouse: Warehouse, quarter: str, tables: Iterable[str], as_of: str | None) -> None:
+    """Raise CommandError if `as_of` is a time in the future, or before the tables' first write of the quarter."""
+    from datetime import UTC, datetime
+
+    from ftm_resources.warehouse.snapshots import moment_of
+
+    moment = moment_of(as_of) if as_of else None
+    if moment is None:
+        return
+    if moment.astimezone(UTC).date() > datetime.now(UTC).date():
+        raise CommandError(f"{as_of} is in the future: leave out --as-of for the newest state.")
+    pinned = warehouse.pin()
+    first = min((w.at for t in tables for w in pinned.writes(t).get(quarter, [])), default=None)
+    if first is not None and moment < first:
+        raise CommandError(
+            f"{quarter} has no state as of {as_of}: it was first written at {first:%Y-%m-%d %H:%M:%S} UTC."
+        )
 
 
 def warehouse() -> Warehouse:

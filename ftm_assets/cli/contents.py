@@ -63,6 +63,7 @@ def themes(
 
     warehouse = arguments.warehouse()
     needed = ("themes", "theme_sentiment")
+    arguments.require_state(warehouse, quarter, needed, as_of)
     with warehouse.connect(quarter=quarter, as_of=as_of, tables=needed) as db:
         (n,) = db.execute("SELECT count(*) FROM theme_sentiment").fetchone() or (0,)
         if not n:

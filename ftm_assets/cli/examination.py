@@ -139,11 +139,17 @@ def warehouse() -> Iterator[Finding]:
     """Check whether the warehouse can be read and written, and whether its catalog opens."""
     from ftm_assets.cli.stored_quarters import state
     from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.errors import WarehouseError
     from ftm_resources.warehouse.status import status
 
     found = Warehouse()
     if not found.root.startswith("s3://"):
         folder = Path(found.root)
+        try:
+            found.location.require_folder()
+        except WarehouseError as error:
+            yield Finding("fail", "Warehouse", str(error))
+            return
         if not folder.exists():
             yield _to_be_made("Warehouse", folder, "FTM_WAREHOUSE")
             return
@@ -278,11 +284,21 @@ def _bundled() -> Finding:
 
 
 def _model_files(what: str, model: str, variable: str) -> Finding:
-    if Path(model).expanduser().exists():
+    if Path(model).is_dir():
         return Finding("ok", what, f"{model} (a folder)")
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    if isinstance(try_to_load_from_cache(model, "config.json"), str):
+    try:
+        cached = try_to_load_from_cache(model, "config.json")
+    except HFValidationError:
+        return Finding(
+            "fail",
+            what,
+            f"{variable} is {model!r}, which is neither a folder on this machine nor a name on Hugging Face",
+            f"Set {variable} to the model's folder, written in full, or to a name such as owner/model.",
+        )
+    if isinstance(cached, str):
         return Finding("ok", what, f"{model}, in the Hugging Face cache")
     if not settings.current().hf_hub_offline:
         return Finding("warn", what, f"{model} is not downloaded yet", "The first run downloads it.")

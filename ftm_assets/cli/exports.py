@@ -58,6 +58,7 @@ def tables(
             f"already there: {', '.join(taken)}. Choose another folder, or replace files with --force."
         )
     warehouse = arguments.warehouse()
+    arguments.require_state(warehouse, quarter, chosen, as_of)
     with warehouse.connect(quarter=quarter, tables=chosen, as_of=as_of) as db:
         counts = {t: (db.execute(f'SELECT count(*) FROM "{t}"').fetchone() or (0,))[0] for t in chosen}  # noqa: S608
         if not any(counts.values()):

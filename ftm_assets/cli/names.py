@@ -32,6 +32,7 @@ commands.add_typer(group, name="names", rich_help_panel="Read")
 
 EXTRACTIVE, TABLE = "extractive", "table"
 _INPUTS = ("firm_topics", "sentences", "transcripts", "sentence_topics", "sentence_embeddings")
+_NAMES = "topic_summaries"
 
 _MEASURES = (
     *("topics", "own", "others", "AUC", "nearest", "words"),
@@ -71,9 +72,9 @@ def compare(
     from ftm_assets.methods.naming.evaluation import sheet as blind_sheet
 
     warehouse = arguments.warehouse()
-    inputs = _sampled(warehouse, quarter, firms, seed)
+    inputs = _sampled(warehouse, quarter, firms, seed, with_names=TABLE in {first, second})
     shown = _digests(inputs)
-    names = {way: _names(way, shown, warehouse, quarter) for way in (first, second)}
+    names = {way: _names(way, shown, inputs, warehouse, quarter) for way in (first, second)}
     console = screen.console()
     console.print(
         screen.table(f"Names of {quarter}", ("naming", *_MEASURES), _measured(names, shown, inputs))
@@ -118,16 +119,24 @@ def score(
     )
 
 
-def _sampled(warehouse: Warehouse, quarter: str, n_firms: int, seed: int) -> dict[str, pa.Table]:
-    """Return the tables for a sample of the quarter's firms, with all rows of each firm."""
-    from ftm_assets.methods.topics.sampling import sampled_firms
+def _sampled(
+    warehouse: Warehouse, quarter: str, n_firms: int, seed: int, *, with_names: bool
+) -> dict[str, pa.Table]:
+    """Return the tables for a sample of the quarter's firms, with all rows of each firm; all of one generation.
 
-    firms = sampled_firms(warehouse.read("firm_status", quarter), n_firms, seed)
+    With `with_names`, topic_summaries is among them.
+    """
+    from ftm_assets.methods.topics.sampling import sampled_firms
+    from ftm_assets.orchestration.inputs import consistent
+
+    tables = (*_INPUTS, *([_NAMES] if with_names else []))
+    stored = consistent(warehouse, quarter, ("firm_status", *tables))
+    firms = sampled_firms(stored["firm_status"].read(), n_firms, seed)
     if not firms:
         raise CommandError(
             f"{quarter} has no firm with topics in {warehouse.root}: run `ftm run --quarter {quarter}`."
         )
-    return {t: warehouse.quarter(t, quarter).read(firms=firms) for t in _INPUTS}
+    return {t: stored[t].read(firms=firms) for t in tables}
 
 
 def _digests(inputs: Mapping[str, pa.Table]) -> list[Digest]:
@@ -154,14 +163,16 @@ def _measured(
     return rows
 
 
-def _names(way: str, shown: Sequence[Digest], warehouse: Warehouse, quarter: str) -> list[tuple[str, str]]:
+def _names(
+    way: str, shown: Sequence[Digest], inputs: Mapping[str, pa.Table], warehouse: Warehouse, quarter: str
+) -> list[tuple[str, str]]:
     """Return (name, summary) of each topic by one naming; a model's replies go into the cache that runs use."""
     from ftm_assets.methods.naming.extractive import ExtractiveNamer
     from ftm_assets.orchestration.namer import build_namer
     from ftm_resources.endpoint.llm import LlmResource
 
     if way == TABLE:
-        rows = warehouse.read("topic_summaries", quarter, columns=["topic_id", "name", "summary"]).to_pylist()
+        rows = inputs[_NAMES].select(["topic_id", "name", "summary"]).to_pylist()
         held = {r["topic_id"]: (r["name"], r["summary"]) for r in rows}
         if missing := [d.id for d in shown if d.id not in held]:
             raise CommandError(f"topic_summaries has no row for {missing[0]}: materialize it first.")
@@ -171,7 +182,7 @@ def _names(way: str, shown: Sequence[Digest], warehouse: Warehouse, quarter: str
     llm = LlmResource(model=way)
     if not llm.is_configured():
         raise CommandError(f"{way} is a model: set LLM_BASE_URL to the endpoint that serves it.")
-    named = build_namer(llm, warehouse, "topic_summaries", quarter).name(shown)
+    named = build_namer(llm, warehouse, _NAMES, quarter).name(shown)
     return [(n.name, n.summary) for n in named]
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ftm_assets.cli import home
-from ftm_assets.cli.arguments import known_quarters, quarter_key
+from ftm_assets.cli import home, run_config
+from ftm_assets.cli.arguments import known_quarters, quarter_key, require_partition
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.screen import count
 
@@ -29,15 +29,16 @@ commands = typer.Typer()
 
 DEFAULT_QUARTER = "2023Q1"
 
-_RUN_CONFIG_KEYS = {"ops", "resources", "execution", "loggers"}
-
-
 _NO_CAPTURE = {
     "module": "dagster._core.storage.noop_compute_log_manager",
     "class": "NoOpComputeLogManager",
 }
 """Progress bars need standard error to be the terminal. Dagster would capture it through a file, in a process that
 ends with a traceback on Ctrl-C."""
+
+
+_NO_DEBUG = {"python_log_level": "INFO"}
+"""A step process reports its start at level DEBUG before it knows the run's config, with its level for the console."""
 
 
 @commands.command(rich_help_panel="Run")
@@ -94,13 +95,15 @@ def run(
     if calls:
         settings.assign("FTM_SOURCE", "files")
         settings.assign("FTM_SOURCE_PATH", str(calls.absolute()))
+    Warehouse().exists()  # raises, before the source is read, if there cannot be a warehouse
     held = quarters_in_files()
     chosen = choose_quarter(quarter, held)
-    run_config = read_config(config)
+    asked = run_config.read(config)
+    if asked:
+        run_config.require_names(asked, quarter_job())
     if replace_source:
-        transcripts = run_config.setdefault("ops", {}).setdefault("transcripts", {})
-        transcripts.setdefault("config", {})["replace_source"] = True
-    with _executed(chosen, run_config, home.prepare()) as result:
+        asked = run_config.replacing_source(asked)
+    with _executed(chosen, asked, home.prepare()) as result:
         if not result.success:
             if run_report.was_interrupted(result):
                 raise KeyboardInterrupt
@@ -123,10 +126,6 @@ def quarters_in_files() -> dict[str, int]:
 
 def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
     """Return the quarter to run; raise CommandError if it is ambiguous or not in the files."""
-    from ftm_assets.orchestration.partitions import quarter_keys
-    from ftm_resources.quarters import today
-
-    known = sorted(quarter_keys(today()))
     listed = ", ".join(f"{q} ({count(n, 'turn')})" for q, n in sorted(held.items()))
     if asked is None:
         if len(held) > 1:
@@ -134,32 +133,8 @@ def choose_quarter(asked: str | None, held: Mapping[str, int]) -> str:
         asked = next(iter(held), DEFAULT_QUARTER)
     elif held and asked not in held:
         raise CommandError(f"The files hold no calls in {asked}. They hold {listed}.")
-    if asked not in known:
-        raise CommandError(f"{asked} is not one of the quarters {known[0]} to {known[-1]}.")
+    require_partition(asked)
     return asked
-
-
-def read_config(file: Path | None) -> dict[str, Any]:
-    """Return Dagster run config from a YAML file of assets' config, or of run config; empty without a file.
-
-    Raises CommandError if the file is not YAML of either form.
-    """
-    if file is None:
-        return {}
-    import dagster as dg
-
-    try:
-        found = dg.config_from_files([str(file)])
-    except (dg.DagsterInvariantViolationError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file} is not valid YAML: {error.__cause__ or error}") from error
-    if not all(isinstance(v, dict) for v in found.values()):
-        raise CommandError(
-            f"{file} must map assets to their config, e.g.\n\n  themes:\n    min_firms: 5\n\nor hold Dagster run "
-            "config with the keys ops and resources."
-        )
-    if set(found) <= _RUN_CONFIG_KEYS:
-        return dict(found)
-    return {"ops": {asset: {"config": values} for asset, values in found.items()}}
 
 
 def quarter_job() -> dg.JobDefinition:
@@ -170,7 +145,7 @@ def quarter_job() -> dg.JobDefinition:
 
 
 @contextlib.contextmanager
-def _executed(quarter: str, run_config: dict[str, Any], home: Path) -> Iterator[JobExecutionResult]:
+def _executed(quarter: str, config: dict[str, Any], home: Path) -> Iterator[JobExecutionResult]:
     """Execute the job under the executor of FTM_EXECUTOR, on the instance in `home`."""
     import dagster as dg
     from dagster._core.instance.ref import InstanceRef
@@ -179,21 +154,16 @@ def _executed(quarter: str, run_config: dict[str, Any], home: Path) -> Iterator[
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = dg.reconstructable(quarter_job)
     tags = {"dagster/partition": quarter}
-    ref = InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE})
+    ref = InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE, "python_logs": _NO_DEBUG})
     with dg.DagsterInstance.from_ref(ref) as instance:
         try:
             with (
                 _no_standard_output(),
-                dg.execute_job(job, instance, run_config={**quiet, **run_config}, tags=tags) as result,
+                dg.execute_job(job, instance, run_config={**quiet, **config}, tags=tags) as result,
             ):
                 yield result
         except dg.DagsterInvalidConfigError as error:
-            raise CommandError(_config_problems(error)) from error
-
-
-def _config_problems(error: dg.DagsterInvalidConfigError) -> str:
-    problems = [f"  {e.message.strip()}" for e in error.errors or []]
-    return "\n".join(["The config is invalid:", *problems])
+            raise CommandError(run_config.problems(error)) from error
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ftm_assets.cli import screen
-from ftm_assets.cli.arguments import quarter_key
+from ftm_assets.cli.arguments import quarter_key, require_partition
 
 commands = typer.Typer()
 
@@ -40,6 +40,7 @@ def sample(
     """
     from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource, write
 
+    require_partition(quarter)
     source = SampleSource(firms, DEFAULT_SEED if seed is None else seed)
     n = write(source, quarter, out)
     typer.echo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 _PANEL = "Keep and repair"
+
+_CENTURY = 36_525
+"""Days; a bound on options in days, below what a timedelta holds."""
 
 TagName = Annotated[str, typer.Argument(metavar="TAG", help="Name of the state, e.g. paper-v1.")]
 
@@ -105,6 +109,12 @@ def restore(
     typer.echo("Quarters written to it after that must be materialized again.")
 
 
+def _number(value: float) -> float:
+    if math.isnan(value):  # which is within any bounds
+        raise typer.BadParameter("it must be a number.")
+    return value
+
+
 @commands.command(rich_help_panel=_PANEL)
 def cleanup(
     yes: Annotated[
@@ -115,6 +125,7 @@ def cleanup(
         typer.Option(
             metavar="DAYS",
             min=1,
+            max=_CENTURY,
             help="Days a superseded snapshot is kept, i.e. how far back `--as-of DATE` reaches.",
         ),
     ] = 30,
@@ -122,7 +133,14 @@ def cleanup(
         int, typer.Option(metavar="N", min=1, help="Newest writes kept per table, whatever their age.")
     ] = 10,
     grace_days: Annotated[
-        float, typer.Option(metavar="DAYS", help="Days to keep unreferenced files and unfinished work.")
+        float,
+        typer.Option(
+            metavar="DAYS",
+            min=0,
+            max=_CENTURY,
+            help="Days to keep unreferenced files and unfinished work.",
+            callback=_number,
+        ),
     ] = 7,
 ) -> None:
     """Remove old snapshots and files that nothing needs; by default, only show what would be removed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -10,8 +11,15 @@ import pyarrow.compute as pc
 
 from ftm_assets.methods.topics.bertopic_model import fitted
 from ftm_assets.methods.vectors import as_matrix
+from ftm_assets.orchestration.inputs import consistent
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse import QuarterTable, Warehouse
+
+_OF_FIRM = (
+    *("firm_topics", "topic_summaries", "sentence_topics"),
+    *("sentences", "sentence_embeddings", "transcripts"),
+)
+_OF_QUARTER = ("themes", "theme_topics", "topic_summaries", "transcripts")
 
 Level = Literal["firm", "theme"]
 
@@ -51,12 +59,13 @@ def to_bertopic(
     first call; at level `firm` it is a sentence of `firm`. `embedder` embeds new texts (default: the configured one).
 
     Raises ValueError if `firm` is missing at level `firm` or given at level `theme`, LookupError if the quarter has no
-    such topics, WarehouseError if the warehouse does not have the quarter, and ImportError without the extra
-    `ftm[bertopic]`.
+    such topics, WarehouseError if a table does not have the quarter or its tables are of mixed generations, and
+    ImportError without the extra `ftm[bertopic]`.
     """
     if (level == "firm") != (firm is not None):
         raise ValueError("level firm needs a firm, and level theme takes none")
-    documents, topics = _of_firm(warehouse, quarter, firm) if firm else _of_quarter(warehouse, quarter)
+    stored = consistent(warehouse, quarter, _OF_FIRM if firm else _OF_QUARTER)
+    documents, topics = _of_firm(stored, quarter, firm) if firm else _of_quarter(stored, quarter)
     embedder = embedder or Embedder()
     result = Fitted(None, documents)
     model = fitted(
@@ -74,32 +83,22 @@ def to_bertopic(
     return result._replace(model=model)
 
 
-def _of_firm(warehouse: Warehouse, quarter: str, firm: str) -> tuple[pa.Table, pa.Table]:
+def _of_firm(stored: Mapping[str, QuarterTable], quarter: str, firm: str) -> tuple[pa.Table, pa.Table]:
     """Return the firm's sentences as documents, and its topics by number: id, name, keywords."""
-    topics = warehouse.read(
-        "firm_topics", quarter, columns=["topic_id", "local_topic", "keywords"], firms=[firm]
-    )
+    topics = stored["firm_topics"].read(["topic_id", "local_topic", "keywords"], firms=[firm])
     if not topics.num_rows:
-        known = sorted(
-            set(warehouse.read("firm_topics", quarter, columns=["firm_id"]).column("firm_id").to_pylist())
-        )
+        known = stored["firm_topics"].firms()
         some = ", ".join(known[:5])
         raise LookupError(f"firm {firm} has no topics in {quarter}; {len(known)} firms do, e.g. {some}")
     topics = topics.sort_by("local_topic")
-    summaries = warehouse.read("topic_summaries", quarter, columns=["topic_id", "name"], firms=[firm])
+    summaries = stored["topic_summaries"].read(["topic_id", "name"], firms=[firm])
     names = _looked_up(topics.column("topic_id"), summaries.column("topic_id"), summaries.column("name"))
-    members = warehouse.read(
-        "sentence_topics", quarter, columns=["sentence_id", "firm_id", "topic_id"], firms=[firm]
-    )
+    members = stored["sentence_topics"].read(["sentence_id", "firm_id", "topic_id"], firms=[firm])
     members = members.sort_by("sentence_id")
     ids = members.column("sentence_id")
-    sentences = warehouse.read(
-        "sentences", quarter, columns=["sentence_id", "transcript_id", "text"], firms=[firm]
-    )
-    vectors = warehouse.read(
-        "sentence_embeddings", quarter, columns=["sentence_id", "embedding"], firms=[firm]
-    )
-    calls = warehouse.read("transcripts", quarter, columns=["transcript_id", "call_date"], firms=[firm])
+    sentences = stored["sentences"].read(["sentence_id", "transcript_id", "text"], firms=[firm])
+    vectors = stored["sentence_embeddings"].read(["sentence_id", "embedding"], firms=[firm])
+    calls = stored["transcripts"].read(["transcript_id", "call_date"], firms=[firm])
     spoken = _looked_up(ids, sentences.column("sentence_id"), sentences.column("transcript_id"))
     documents = pa.table(
         {
@@ -121,19 +120,15 @@ def _of_firm(warehouse: Warehouse, quarter: str, firm: str) -> tuple[pa.Table, p
     )
 
 
-def _of_quarter(warehouse: Warehouse, quarter: str) -> tuple[pa.Table, pa.Table]:
+def _of_quarter(stored: Mapping[str, QuarterTable], quarter: str) -> tuple[pa.Table, pa.Table]:
     """Return the topics of all firms as documents, and the themes by number: id, name, keywords."""
-    themes = warehouse.read("themes", quarter, columns=["theme_id", "name", "keywords"]).sort_by("theme_id")
+    themes = stored["themes"].read(["theme_id", "name", "keywords"]).sort_by("theme_id")
     if not themes.num_rows:
         raise LookupError(f"{quarter} has no themes")
-    members = warehouse.read("theme_topics", quarter, columns=["topic_id", "firm_id", "theme_id"]).sort_by(
-        "topic_id"
-    )
+    members = stored["theme_topics"].read(["topic_id", "firm_id", "theme_id"]).sort_by("topic_id")
     ids, firms = members.column("topic_id"), members.column("firm_id")
-    summaries = warehouse.read(
-        "topic_summaries", quarter, columns=["topic_id", "name", "summary", "embedding"]
-    )
-    calls = warehouse.read("transcripts", quarter, columns=["firm_id", "call_date"])
+    summaries = stored["topic_summaries"].read(["topic_id", "name", "summary", "embedding"])
+    calls = stored["transcripts"].read(["firm_id", "call_date"])
     calls = calls.group_by("firm_id").aggregate([("call_date", "min")])
     texts = pc.binary_join_element_wise(summaries.column("name"), summaries.column("summary"), ". ")
     documents = pa.table(

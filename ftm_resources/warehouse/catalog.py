@@ -50,6 +50,7 @@ class Tables:
         """Open the catalog of an existing warehouse; WarehouseError, listing warehouses nearby, if there is none."""
         if location.is_s3:
             return cls(location, _glue(location))
+        location.require_folder()
         if not (Path(location.root) / CATALOG_FILE).is_file():
             raise _no_warehouse(location, near(location.root))
         # `rw` rather than `ro`: it creates nothing, works without write permission, and can replay the journal
@@ -61,6 +62,7 @@ class Tables:
         """Open the catalog; create it and its folder if they do not exist."""
         if location.is_s3:
             return cls(location, _glue(location))
+        location.require_folder()
         with location.lock("catalog"):  # otherwise two processes could both create its tables
             return cls(location, _sqlite(location, "rwc"))
 
@@ -162,9 +164,16 @@ def contract_of(name: str) -> Table:
 
 
 def _glue(location: Location) -> Catalog:
+    from botocore.exceptions import NoRegionError  # noqa: PLC0415
     from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - boto3 is loaded with it
 
-    return load_catalog("ftm", type="glue", warehouse=location.root, **location.file_options)
+    try:
+        return load_catalog("ftm", type="glue", warehouse=location.root, **location.file_options)
+    except NoRegionError as error:  # boto3 does not read AWS_REGION
+        raise WarehouseError(
+            f"{location.root} cannot be opened without an AWS region: set AWS_DEFAULT_REGION to that of its Glue "
+            "database, e.g. us-east-1"
+        ) from error
 
 
 def _sqlite(location: Location, mode: str, **options: str) -> Catalog:

@@ -89,6 +89,17 @@ class Location:
         filesystem, path = pafs.FileSystem.from_uri(self.root)
         return filesystem, path.rstrip("/")
 
+    def require_folder(self) -> None:
+        """Raise WarehouseError if the root, or a folder above it, is a file."""
+        place = Path(self.root)
+        if self.is_s3 or place.is_dir():
+            return
+        nearest = next(p for p in (place, *place.parents) if p.exists())
+        if not nearest.is_dir():
+            raise WarehouseError(
+                f"a warehouse cannot be at {self.root}: {nearest} is a file. Set FTM_WAREHOUSE to a folder"
+            )
+
     @contextlib.contextmanager
     def lock(self, what: str) -> Iterator[None]:
         """Serialise writers on one machine; the system releases the lock of a process that dies.

@@ -187,13 +187,15 @@ def test_a_quarter_remembers_its_source_and_is_not_replaced_from_another(tmp_pat
     before = warehouse.quarter("transcripts", QUARTER)
     refused = materialize(root, kind="sample", sample_firms=2)
     assert not refused.success
-    assert f"came from files ({real_calls}), but FTM_SOURCE is now sample" in problem(refused)
+    assert f"came from files ({real_calls}), but the source is now sample" in problem(refused)
     assert f"FTM_SOURCE=files FTM_SOURCE_PATH={real_calls}" in problem(refused)
-    assert "--replace-source" in problem(refused)
+    assert "add --replace-source to the same `ftm run` command" in problem(refused)
     assert warehouse.quarter("transcripts", QUARTER) == before
     assert materialize(root, kind="sample", sample_firms=2, config={"replace_source": True}).success
     assert warehouse.provenance("transcripts", QUARTER)["source"]["name"] == "sample"
-    assert not materialize(root, kind="files", path=str(real_calls)).success, "nor the other way round"
+    refused = materialize(root, kind="files", path=str(real_calls))
+    assert "came from sample, but the source is now files" in problem(refused), "nor the other way round"
+    assert "set FTM_SOURCE=sample and run without --calls" in problem(refused)
 
 
 def test_another_file_may_replace_a_file_and_is_recorded(tmp_path: Path, real_calls: Path):

@@ -1,6 +1,9 @@
 """What `ftm quarters` and `ftm themes` say of a warehouse that is not as it should be."""
 
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from ftm_assets.cli.stored_quarters import state
 from ftm_resources.warehouse import Warehouse
@@ -24,7 +27,7 @@ def test_a_table_made_from_rows_that_were_replaced_makes_a_quarter_mixed(
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
     assert [state(q) for q in status(warehouse)] == ["mixed"]
     shown = ftm("quarters").stdout
-    assert "themes was made from other firm_topics" in shown
+    assert "themes was made from other rows of firm_topics" in shown
 
 
 def test_themes_of_a_quarter_without_any_name_those_that_have_some(warehouse: Warehouse, ftm):
@@ -37,3 +40,22 @@ def test_what_is_no_quarter_is_wrong_usage(ftm):
     refused = ftm("themes", "2020Q5")
     assert refused.exit_code == 2
     assert "'2020Q5' is not a quarter such as" in " ".join(refused.stderr.replace("│", "").split())
+
+
+@pytest.mark.parametrize("command", [("themes",), ("export", "tables", "--out", "unused")])
+def test_a_day_without_a_state_is_refused(ftm, place: Path, command: tuple[str, ...]):
+    warehouse = Warehouse(path=str(place / "warehouse"))
+    warehouse.replace("themes", "2020Q1", [])
+    warehouse.replace("themes", "2020Q2", [])
+    first = warehouse.pin().writes("themes")["2020Q1"][0].at
+    for day, said in [
+        (
+            "2020-05-31",
+            f"2020Q1 has no state as of 2020-05-31: it was first written at {first:%Y-%m-%d %H:%M:%S}",
+        ),
+        ("2999-01-01", "2999-01-01 is in the future"),
+    ]:
+        refused = ftm(*command, "2020Q1", "--as-of", day)
+        assert refused.exit_code == 1
+        assert said in refused.stderr
+    assert "in the future" not in ftm(*command, "2020Q1", "--as-of", f"{first:%Y-%m-%d}").stderr

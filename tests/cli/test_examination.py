@@ -28,6 +28,8 @@ def test_a_machine_that_is_ready_says_so_and_nothing_is_made(ftm, tmp_path: Path
         ("FTM_SOURCE", "[files]", "Settings", "Correct the variable."),
         ("LLM_BASE_URL", "localhost:8000", "Endpoint for names", "http://localhost:8000/v1"),
         ("FTM_SENTIMENT_MODEL", "nobody/nothing", "Sentiment model", "HF_HUB_OFFLINE"),
+        ("FTM_SENTIMENT_MODEL", "/nowhere/model", "Sentiment model", "Set FTM_SENTIMENT_MODEL to"),
+        ("FTM_EMBEDDING_MODEL", "/nowhere/model", "Embedding model", "Set FTM_EMBEDDING_MODEL to"),
     ],
 )
 def test_what_would_fail_fails_with_what_to_do(
@@ -49,6 +51,18 @@ def test_a_full_disk_fails_and_a_small_one_warns(monkeypatch: pytest.MonkeyPatch
     for free, status in [(10 * 1024**3, "ok"), (1024**3, "warn"), (1024**2, "fail")]:
         monkeypatch.setattr(examination.shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
         assert found("Disk").status == status
+
+
+@pytest.mark.parametrize("below", ["", "/warehouse"])
+def test_a_file_where_the_warehouse_should_be_fails(
+    ftm, place: Path, monkeypatch: pytest.MonkeyPatch, below: str
+):
+    (place / "calls.csv").touch()
+    monkeypatch.setenv("FTM_WAREHOUSE", f"{place}/calls.csv{below}")
+    finding = found("Warehouse")
+    assert finding.status == "fail"
+    assert f"{place}/calls.csv is a file. Set FTM_WAREHOUSE to a folder" in finding.found
+    assert ftm("doctor").exit_code == 1
 
 
 @pytest.mark.usefixtures("warehouse")

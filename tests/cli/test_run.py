@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ftm_assets.cli.failing import CommandError
-from ftm_assets.cli.run import choose_quarter, read_config
+from ftm_assets.cli.run import choose_quarter
 
 
 @pytest.mark.parametrize(
@@ -39,28 +39,15 @@ def test_a_quarter_that_is_not_there_is_refused_with_those_that_are(asked, held,
         choose_quarter(asked, held)
 
 
-def test_config_is_of_assets_or_of_a_run(tmp_path: Path):
-    file = tmp_path / "config.yaml"
-    file.write_text("themes:\n  min_firms: 5\n")
-    assert read_config(file) == {"ops": {"themes": {"config": {"min_firms": 5}}}}
-    file.write_text("ops: {themes: {config: {min_firms: 5}}}\nresources: {llm: {config: {seed: 1}}}\n")
-    assert read_config(file)["resources"] == {"llm": {"config": {"seed": 1}}}
-    assert read_config(None) == {}
-
-
-@pytest.mark.parametrize("text", ["- themes\n", "themes: 5\n", "themes: [unclosed\n"])
-def test_what_is_no_config_is_refused_by_name(tmp_path: Path, text: str):
-    file = tmp_path / "config[1].yaml"
-    file.write_text(text)
-    with pytest.raises(CommandError, match=r"config\[1\].yaml"):
-        read_config(file)
-
-
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("themes: {min_firm: 5}\n", 'Received unexpected config entry "min_firm"'),
-        ("theme: {min_firms: 5}\n", 'Received unexpected config entry "theme"'),
+        (
+            "themes: {min_firm: 5}\n",
+            'config entry "min_firm" at path root:ops:themes:config. Expected: bertopic, granularity',
+        ),
+        ("thems: {min_firms: 5}\n", "there is no asset thems; did you mean themes?"),
+        ("llm: {seed: 1}\n", "llm is a resource, not an asset: write it under resources"),
     ],
 )
 def test_config_that_no_asset_has_is_refused_before_anything_runs(
@@ -70,8 +57,9 @@ def test_config_that_no_asset_has_is_refused_before_anything_runs(
     file.write_text(config)
     refused = ftm("run", "--config", str(file))
     assert refused.exit_code == 1
-    assert refused.stderr.startswith("The config is invalid:")
+    assert "The config is invalid:\n" in refused.stderr
     assert said in refused.stderr
+    assert "env: String" not in refused.stderr, "the schema"
     assert not (tmp_path / "warehouse").exists()
 
 
@@ -84,3 +72,19 @@ def test_files_without_the_quarter_are_refused_before_anything_runs(
     assert refused.exit_code == 1
     assert "The files hold no calls in 2011Q1. They hold 2020Q1 (123 turns)" in refused.stderr
     assert not (tmp_path / "warehouse").exists()
+
+
+def test_a_file_where_the_warehouse_should_be_is_refused_before_the_source_is_read(
+    ftm, place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (place / "calls.csv").touch()
+    monkeypatch.setenv("FTM_WAREHOUSE", str(place / "calls.csv"))
+    monkeypatch.setenv("FTM_SOURCE", "files")
+    monkeypatch.setenv("FTM_SOURCE_PATH", str(place / "missing"))
+    refused = ftm("run")
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        f"a warehouse cannot be at {place / 'calls.csv'}: {place / 'calls.csv'} is a file. Set FTM_WAREHOUSE to a "
+        "folder\n"
+    )
+    assert (place / "calls.csv").read_bytes() == b""

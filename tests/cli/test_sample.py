@@ -13,3 +13,10 @@ def test_the_files_are_calls_that_the_files_source_reads(ftm, tmp_path: Path):
     refused = ftm("sample", "--firms", "2", "--out", str(tmp_path))
     assert refused.exit_code == 1
     assert "is not empty" in refused.stderr
+
+
+def test_a_quarter_that_no_run_can_be_of_is_refused(ftm, tmp_path: Path):
+    refused = ftm("sample", "--firms", "2", "--quarter", "2099Q1", "--out", str(tmp_path / "x"))
+    assert refused.exit_code == 1
+    assert "2099Q1 is not one of the quarters 2000Q1 to" in refused.stderr
+    assert not (tmp_path / "x").exists()

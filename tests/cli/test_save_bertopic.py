@@ -38,10 +38,10 @@ def test_the_command_saves_what_bertopic_loads(ftm: Callable[..., Result], tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["2019Q4"], "themes in .* does not hold 2019Q4; it holds 2023Q1"),
+        (["2019Q4"], "no quarter 2019Q4 in .*; it holds 2023Q1"),
         (
             [QUARTER, "--level", "firm", "--firm", "99"],
-            "firm 99 has no topics in 2023Q1; 3 firms have, e.g. 1, 2, 3",
+            "firm 99 has no topics in 2023Q1; 3 firms do, e.g. 1, 2, 3",
         ),
     ],
 )

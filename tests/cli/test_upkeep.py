@@ -114,3 +114,13 @@ def test_cleanup_refuses_what_would_disturb_a_run(ftm):
     refused = ftm("cleanup", "--grace-days", "0")
     assert refused.exit_code == 1
     assert "a running quarter could lose what it reads" in refused.stderr
+
+
+@pytest.mark.usefixtures("warehouse")
+@pytest.mark.parametrize(
+    "option", ["--grace-days=nan", "--grace-days=-1", "--grace-days=inf", "--keep-days=999999999"]
+)
+def test_days_that_are_no_length_of_time_are_wrong_usage(ftm, option: str):
+    refused = ftm("cleanup", option)
+    assert refused.exit_code == 2
+    assert option.partition("=")[0] in refused.stderr

@@ -155,6 +155,7 @@ def test_the_environment_file_names_where_things_are():
 def test_your_own_calls_run(environment: dict[str, str], earnings21: Path):
     done = call(f"ftm run --calls {earnings21} --quarter 2021Q1", environment)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert "STEP_WORKER" not in done.stderr, "Dagster's log"
     assert "Other quarters" in done.stdout
     assert "2020Q4" in done.stdout
 

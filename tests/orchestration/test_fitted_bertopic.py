@@ -1,12 +1,16 @@
 """The stored ids, documents and keywords of a small warehouse, as BERTopic has them."""
 
 from datetime import date
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ftm_assets.orchestration.fitted_bertopic import to_bertopic
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse.errors import WarehouseError
+from tests import small_topics as quarter_with_topics
 
 FIRMS = ("1", "2", "3")
 QUARTER = "2023Q1"
@@ -45,3 +49,13 @@ def test_topics_of_a_firm_hold_its_sentences_with_the_days_of_their_calls(small_
     assert fitted.model.custom_labels_[1:] == [
         f"{QUARTER}:2:{k:03d} {s.capitalize()}" for k, s in enumerate(SUBJECTS)
     ]
+
+
+@pytest.mark.parametrize(("level", "firm"), [("theme", None), ("firm", "2")])
+def test_names_of_other_topics_are_refused(tmp_path: Path, level, firm):
+    warehouse = quarter_with_topics.write(tmp_path / "warehouse")
+    made_from = {"inputs": {"firm_topics": {"snapshot_id": "1", "content": "other rows"}}}
+    names = warehouse.read("topic_summaries", QUARTER)
+    warehouse.replace("topic_summaries", QUARTER, [names], provenance=made_from)
+    with pytest.raises(WarehouseError, match=f"Materialize topic_summaries of {QUARTER} first"):
+        to_bertopic(warehouse, QUARTER, level, firm=firm)

@@ -8,12 +8,13 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from ftm_assets.orchestration.inputs import ALLOW_MIXED
+from ftm_assets.orchestration.inputs import ALLOW_MIXED, consistent
 from ftm_assets.orchestration.io_manager import Rows, WarehouseIOManager
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
+from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
 
 QUARTER = "2020Q1"
 TOPICS = ("firm_topics", "sentence_topics")
@@ -197,3 +198,41 @@ def test_an_input_of_a_warehouse_that_is_not_there_is_no_empty_warehouse(
 ):
     assert "no warehouse at" in run("theme_topics")
     assert not (Path(warehouse.root) / "catalog.db").exists()
+
+
+READ = ("firm_topics", "theme_topics")
+
+
+def test_a_reader_outside_a_run_gets_tables_that_later_writes_do_not_change(
+    run: Callable[..., str], warehouse: Warehouse
+):
+    run()
+    stored = consistent(warehouse, "2020q1", READ)
+    run(n=5)
+    assert [stored[t].read().num_rows for t in READ] == [3, 3]
+
+
+def test_a_reader_outside_a_run_is_refused_a_mixture(
+    run: Callable[..., str], warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    run()
+    run("firm_topics", n=5)
+    said = (
+        f"theme_topics was made from other rows of firm_topics. Materialize theme_topics of {QUARTER} first"
+    )
+    with pytest.raises(WarehouseError, match=said):
+        consistent(warehouse, QUARTER, READ)
+    monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
+    with pytest.warns(MixedGenerationsWarning, match=said):
+        stored = consistent(warehouse, QUARTER, READ)
+    assert [stored[t].read().num_rows for t in READ] == [5, 3]
+
+
+def test_a_reader_outside_a_run_is_told_what_is_not_there(run: Callable[..., str], warehouse: Warehouse):
+    with pytest.raises(WarehouseError, match="no warehouse at"):
+        consistent(warehouse, QUARTER, READ)
+    run("firm_topics")
+    with pytest.raises(WarehouseError, match=f"theme_topics of {QUARTER} was never materialized"):
+        consistent(warehouse, QUARTER, READ)
+    with pytest.raises(WarehouseError, match=f"no quarter 2019Q4 in .*; it holds {QUARTER}"):
+        consistent(warehouse, "2019Q4", READ)

@@ -188,3 +188,11 @@ def test_the_length_of_a_quarters_vectors_is_read_from_its_first_row(warehouse: 
     warehouse.replace("sentence_embeddings", "2020Q1", [pa.table(rows)])
     assert warehouse.dimension("sentence_embeddings", "2020Q1") == 2
     assert warehouse.dimension("sentence_embeddings", "2020Q2") is None
+
+
+def test_s3_without_a_region_says_which_variable_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(WarehouseError, match="set AWS_DEFAULT_REGION"):
+        Warehouse(path="s3://bucket/prefix").pin()
