@@ -38,6 +38,7 @@ $(VENV)/bin/python:
 		|| { rm -rf $(VENV); echo "Could not create a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo 'Installing packages, about 3 to 5 minutes the first time'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 

@@ -193,6 +193,11 @@ def assign(name: str, value: str) -> None:
     os.environ[name] = value
 
 
+def environment_without(name: str) -> dict[str, str]:
+    """Return the environment for another process, without one variable."""
+    return {n: v for n, v in os.environ.items() if n != name}
+
+
 def unknown() -> dict[str, str | None]:
     """Return the variables that look like FTM's but are not, each with the nearest valid name, if any is close."""
     found = {n: next(iter(difflib.get_close_matches(n, NAMES, 1, cutoff=0.8)), None) for n in _strangers()}

@@ -46,7 +46,7 @@ def test_every_table_says_what_its_columns_are(name: str):
         ("themes", {"topic_summaries", "firm_topics", "transcripts"}),
         (
             "sentiment_scores",
-            {"theme_topics", "sentence_topics", "sentence_sentiment", "sentences", "transcripts"},
+            {"themes", "theme_topics", "sentence_topics", "sentence_sentiment", "sentences", "transcripts"},
         ),
         (
             "topic_quality",
@@ -105,3 +105,17 @@ def test_research_parameters_are_config_with_documented_defaults():
         parameters = field.config_type.fields["config"].config_type.fields
         assert parameters[parameter].description
         assert parameters[parameter].default_provided
+
+
+def test_a_selection_downstream_of_themes_reaches_everything_made_from_them():
+    job = dg.define_asset_job("downstream", selection="themes*")
+    chosen = dg.Definitions.merge(DEFINITIONS, dg.Definitions(jobs=[job])).resolve_job_def("downstream")
+    made = {k.path[-1] for k in chosen.asset_layer.selected_asset_keys}
+    assert made >= {
+        "themes",
+        "sentiment_scores",
+        "firm_theme_sentiment",
+        "theme_sentiment",
+        "coverage",
+        "topic_quality",
+    }

@@ -18,6 +18,7 @@ CODE_VERSION = code_version(__name__)
 
 
 @dg.asset(
+    deps=["themes"],  # written by the same step as theme_topics: `themes*` selects the scores too
     partitions_def=QUARTERS,
     op_tags=op_tags("sentiment_scores"),
     config_schema=NO_CONFIG,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ftm_assets.cli import home
+from ftm_resources import settings
 
 commands = typer.Typer()
 
@@ -33,8 +34,10 @@ def ui(
     home.prepare()
     with dg.DagsterInstance.get() as instance:
         instance.event_log_storage.set_concurrency_slots(WRDS_POOL, 1)
-    typer.echo(f"The UI will be at http://{host}:{port}. Stop it with Ctrl-C.")
-    os.execv(sys.executable, command(host, port))  # noqa: S606 - the same interpreter, no shell
+    typer.echo(f"The UI will be at http://{host}:{port} in about 20 seconds. Stop it with Ctrl-C.")
+    # With that variable, which env.sh sets, as well as --module-name, Dagster's services never start.
+    environment = settings.environment_without("DAGSTER_MODULE_NAME")
+    os.execve(sys.executable, command(host, port), environment)  # noqa: S606 - the same interpreter, no shell
 
 
 def command(host: str, port: int) -> list[str]:
