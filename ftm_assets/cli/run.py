@@ -101,6 +101,7 @@ def run(
     asked = run_config.read(config)
     if asked:
         run_config.require_names(asked, quarter_job())
+        run_config.require_bounds(asked)
     if replace_source:
         asked = run_config.replacing_source(asked)
     with _executed(chosen, asked, home.prepare()) as result:

@@ -1,7 +1,7 @@
 """The config of `ftm run`: reading it from a YAML file, and saying what is wrong with it.
 
-What belongs here: the two forms of the file, and checks that can name what was meant. Values are checked by
-Dagster, against the assets' own config classes.
+What belongs here: the two forms of the file, and checks that can name what was meant. Names and types are checked
+by Dagster; bounds, which Dagster checks only when a step starts, are checked here by the assets' config classes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 import glob
 import re
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.cli.failing import CommandError
@@ -93,6 +95,30 @@ def require_names(config: dict[str, Any], job: dg.JobDefinition) -> None:
         if name not in assets
     ]
     found += [_unknown("resource", n, resources) for n in config.get("resources", {}) if n not in resources]
+    if found:
+        raise CommandError(_listed(found))
+
+
+def require_bounds(config: dict[str, Any]) -> None:
+    """Raise CommandError if a value is outside the bounds of its asset's config, before anything is computed."""
+    import dagster as dg
+    from pydantic import ValidationError
+
+    found = []
+    for asset, entry in config.get("ops", {}).items():
+        if not entry.get("config") or not find_spec(f"ftm_assets.assets.{asset}"):
+            continue
+        module = import_module(f"ftm_assets.assets.{asset}")
+        own = [c for c in vars(module).values() if isinstance(c, type) and issubclass(c, dg.Config)]
+        for made in (c for c in own if c.__module__ == module.__name__):
+            try:
+                made(**entry["config"])
+            except ValidationError as error:
+                found += [
+                    f"{asset}: {'.'.join(map(str, e['loc']))} is {e['input']!r}: {e['msg']}"
+                    for e in error.errors()
+                    if e["type"].startswith(("greater_than", "less_than", "value_error"))
+                ]
     if found:
         raise CommandError(_listed(found))
 

@@ -79,3 +79,20 @@ def test_a_name_that_is_not_there_is_refused_with_what_was_meant(config: dict, s
     with pytest.raises(CommandError) as refused:
         run_config.require_names(config, job)
     assert said in str(refused.value)
+
+
+def test_values_out_of_bounds_are_refused_before_anything_is_computed():
+    config = {
+        "ops": {
+            "themes": {"config": {"min_firms": 0}},
+            "firm_topics": {"config": {"turn_weight": 2, "bertopic": {"n_neighbors": 1}}},
+            "transcripts": {"config": {"require_permno": False}},
+        }
+    }
+    with pytest.raises(CommandError) as refused:
+        run_config.require_bounds(config)
+    _, *said = str(refused.value).splitlines()
+    assert [line.split(":")[0] + line.split(":")[1].split(" is ")[0] for line in said] == [
+        "  themes min_firms", "  firm_topics turn_weight", "  firm_topics bertopic.n_neighbors",
+    ]  # fmt: skip
+    run_config.require_bounds({"ops": {"themes": {"config": {"min_firms": 5}}}})
