@@ -44,18 +44,21 @@ def quarters() -> None:
     notes = [(q.quarter, note) for q in found for note in words.notes(q)]
     if notes:
         console.print(screen.facts(notes))
-        console.print("\nTo rebuild a mixed or incomplete quarter: ftm run --quarter QUARTER")
+        console.print(
+            "\nTo rebuild a mixed or incomplete quarter, run `ftm run --quarter QUARTER` with the quarter's own source "
+            "(--calls) and config (--config)."
+        )
 
 
 @commands.command(rich_help_panel=_PANEL)
 def themes(
     quarter: Quarter,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Themes to show, largest first.")
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Themes to show, most topics first.")
     ] = 30,
     as_of: AsOf = None,
 ) -> None:
-    """Show the largest themes of a quarter with their sentiment.
+    """Show the themes of a quarter with most topics, and their sentiment.
 
     The score is (positive − negative) / sentences, from −1 to 1.
     """

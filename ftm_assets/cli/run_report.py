@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse import Warehouse
 
 TOP_THEMES = """
-    SELECT t.name, s.n_firms, s.n_topics, s.n_sentences, s.score
+    SELECT theme_id, t.name, s.n_firms, s.n_topics, s.n_sentences, s.score
     FROM theme_sentiment s JOIN themes t USING (theme_id) ORDER BY theme_id LIMIT ?
 """
 
@@ -130,17 +130,18 @@ def show(
 
 
 def themes_table(db: duckdb.DuckDBPyConnection, quarter: str, limit: int) -> Table:
-    """Return the largest themes of a quarter, with their sentiment, as a table."""
+    """Return the themes of a quarter with most topics, with their sentiment, as a table."""
     (n,) = db.execute("SELECT count(*) FROM themes").fetchone() or (0,)
     rows = db.execute(TOP_THEMES, [limit]).fetchall()
     title = f"Themes of {quarter}: {n}" if len(rows) == n else f"Top {len(rows)} of {n} themes of {quarter}"
     return screen.table(
         title,
-        ("theme", "firms", "topics", "sentences", "score"),
+        ("theme_id", "theme", "firms", "topics", "sentences", "score"),
         [
-            (name, f"{firms:,}", f"{topics:,}", f"{sentences:,}", f"{score:+.3f}")
-            for name, firms, topics, sentences, score in rows
+            (theme_id, name, f"{firms:,}", f"{topics:,}", f"{sentences:,}", f"{score:+.3f}")
+            for theme_id, name, firms, topics, sentences, score in rows
         ],
+        left=2,
     )
 
 
