@@ -51,7 +51,7 @@ NEEDS = {
     "sentiment_scores": ("themes", "sentence_sentiment"),
 }
 """Stages that must be complete before a stage can run."""
-SPLIT = {"chunk_firms": 6, "flush_firms": 2, "processes": 1}
+SPLIT = {"chunk_firms": 6, "flush_firms": 2}
 
 
 @dataclass

@@ -53,14 +53,37 @@ _loaded: dict[tuple[str, ...], LoadedModel] = {}
 _loading = threading.Lock()
 
 
+class ModelLoadError(OSError):
+    """A model cannot be loaded; the message names it and the variable that chooses it.
+
+    An OSError, because it fails for every firm: chunked steps end on those.
+    """
+
+
+_CHOSEN_BY = {"embedder": "FTM_EMBEDDING_MODEL", "sentiment": "FTM_SENTIMENT_MODEL"}
+
+
 def load_once(key: tuple[str, ...], load: Callable[[], LoadedModel]) -> LoadedModel:
-    """Return the model for this key, loaded once per process; concurrent threads wait for the one load."""
+    """Return the model for this key, loaded once per process; concurrent threads wait for the one load.
+
+    `key` opens with the kind of model (embedder or sentiment) and its name. Raises ModelLoadError if the files of
+    the model are not there and cannot be downloaded, or are not a model.
+    """
     with _loading:
         if key not in _loaded:
+            from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - as transformers, only where a model is
             from transformers.utils import logging
 
             logging.disable_progress_bar()  # type: ignore[no-untyped-call] # a progress bar over weight tensors is noise in a run's log
-            _loaded[key] = load()
+            try:
+                _loaded[key] = load()
+            except (OSError, HFValidationError) as error:
+                kind, name = key[:2]
+                reason = str(error).strip().split("\n")[0]
+                raise ModelLoadError(
+                    f"{kind}: the model {name!r} cannot be loaded ({reason}). Set {_CHOSEN_BY[kind]} to a folder with "
+                    "the model's files, or to a name on the Hugging Face hub that this machine can reach"
+                ) from error
         return _loaded[key]
 
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftm_resources.models import loading
+from ftm_resources.models.embedder import Embedder
 from ftm_resources.models.encoders import TorchEncoder
+from ftm_resources.models.sentiment import SentimentScorer
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=20))
@@ -57,3 +59,15 @@ def test_auto_is_half_precision_on_a_gpu_and_what_is_asked_for_stays() -> None:
     assert loading.choose_precision("float32", "cuda", "bfloat16") == "float32"
     assert loading.choose_precision("auto", "cpu") in {"float32", "bfloat16"}
     assert loading.choose_device("cpu") == "cpu"
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "no/where", "a b c"])
+@pytest.mark.parametrize(
+    ("made", "variable"), [(Embedder, "FTM_EMBEDDING_MODEL"), (SentimentScorer, "FTM_SENTIMENT_MODEL")]
+)
+def test_a_model_that_is_not_there_is_named_with_its_variable(
+    made: type[Embedder | SentimentScorer], variable: str, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(loading.ModelLoadError, match=rf"the model '{name}' cannot be loaded .*{variable}"):
+        made(model=name).describe()
