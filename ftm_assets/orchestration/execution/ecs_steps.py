@@ -40,8 +40,10 @@ use a Spot host's two minutes' notice; only if it does not end in time is it los
 
 _TELL = (
     *("sh", "-c"),
-    '"$@" & trap "kill -USR1 $! 2>/dev/null" TERM; '
-    'wait "$!"; status="$?"; while kill -0 "$!" 2>/dev/null; do wait "$!"; status="$?"; done; exit "$status"',
+    '"$@" & trap "told=1; kill -USR1 $! 2>/dev/null" TERM; status=; while :; do '
+    # The signal ends a wait early, with a status of its own: wait again. 127: its status was had before.
+    'told=; wait "$!"; now="$?"; [ -n "$status" ] && [ "$now" = 127 ] || status="$now"; [ -n "$told" ] || break; '
+    'done; exit "$status"',
     "sh",
 )
 """Forwards SIGTERM to a chunk's step as SIGUSR1: the step saves the group it is working on and asks to be restarted
