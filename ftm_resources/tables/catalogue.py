@@ -33,6 +33,20 @@ SCORE = "(n_positive - n_negative) / n_sentences"
 """The score of a theme, in every table that has one; also a valid DuckDB expression."""
 
 COVERAGE_STEPS = ("seen", "version", "link", "sentences", "topics", "themes", "scores")
+AUDIT_STATUSES = (
+    "kept",
+    "superseded",
+    "duplicate",
+    "empty",
+    "other_event",
+    "other_language",
+    "other_company",
+    "excluded",
+    "unlinked",
+)
+"""What became of a transcript: kept; another version of its call was kept (superseded, duplicate if word for word);
+without text; no earnings call; in a language that is not configured; kept for another company that it is listed for;
+of a firm that the config leaves out; without a PERMNO."""
 LABELS = ("positive", "neutral", "negative")
 
 _FIRM = Column("firm_id", STRING, "Capital IQ company id")
@@ -130,14 +144,15 @@ _ALL = (
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
             Column("speaker_name", STRING, "Speaker's name", nullable=True),
-            Column("text", STRING, "What was said, verbatim"),
+            Column("text", STRING, "What was said, normalised: blanks, line breaks, entities, encoding, case, marks"),
+            Column("verbatim_text", STRING, "The same, as the source delivered it"),
         ),
         group="calls",
     ),
     Table(
         "transcript_audit",
         "One row per transcript that the source offered for the quarter: whether it was kept, and why not",
-        ("transcript_id",),
+        ("transcript_id", "firm_id"),
         (
             Column("transcript_id", STRING, "Capital IQ transcript id"),
             _FIRM,
@@ -145,7 +160,7 @@ _ALL = (
                 "status",
                 STRING,
                 "kept, or why it was left out",
-                values=("kept", "superseded", "unlinked", "duplicate", "empty"),
+                values=AUDIT_STATUSES,
             ),
             Column(
                 "reason",
@@ -169,7 +184,7 @@ _ALL = (
             Column("position", INT, "Position of the sentence in its component, from 0", bounds=_COUNT),
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
-            Column("text", STRING, "The sentence, verbatim"),
+            Column("text", STRING, "The sentence, as it stands in the turn's `text`"),
             Column("is_procedural", BOOL, "About the call rather than the business; excluded from topics"),
         ),
         group="calls",

@@ -25,15 +25,26 @@ COMPONENTS = pa.schema(
         pa.field("componenttypename", pa.string()),
         pa.field("transcriptpersonname", pa.string()),
         pa.field("keydevid", pa.string()),
+        pa.field("keydeveventtypename", pa.string()),
         pa.field("transcriptcollectiontypename", pa.string()),
+        pa.field("created_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 """One row per component (speaker turn), in Capital IQ's column names.
 
 `componenttext` is verbatim. `componentorder` is the position of the turn in its transcript, 0 or more.
 `mostimportantdateutc` is the start of the call; if the source gives only a date (`is_date_only`), it is
-midnight UTC of that date, which is the date in New York. (transcriptid, componentorder) is unique, and the
-rows of a transcript agree on firm, event and time.
+midnight UTC of that date, which is the date in New York. `keydeveventtypename` is the kind of event, null if the source
+does not say. `created_at` is when this version of the transcript was created (`transcriptcreationdate_utc`).
+A transcript may be listed for several companies, once for each: (transcriptid, companyid, componentorder) is unique,
+and the rows of a transcript agree on event and time.
+"""
+
+NEIGHBOUR_DAYS = 3
+"""Days on both sides of a quarter whose calls a source yields too.
+
+A version of a call may have a revised start beyond the quarter's bounds; the versions are compared, and the call belongs
+to the quarter of the one that is kept.
 """
 
 
