@@ -68,11 +68,17 @@ def screen(listings: list[Listing], firms: Firms | None = None) -> dict[tuple[st
         taken.append(kept)
         for other in several:
             if other is not kept:
-                found[other.transcript, other.firm] = ("other_company", f"kept for company {kept.firm}, {why}")
+                found[other.transcript, other.firm] = (
+                    "other_company",
+                    f"kept for company {kept.firm}, {why}",
+                )
     chosen = chosen_firms({x.firm for x in taken}, firms)
     for listing in taken:
         if listing.firm not in chosen:
-            found[listing.transcript, listing.firm] = ("excluded", "not among the firms that the config asks for")
+            found[listing.transcript, listing.firm] = (
+                "excluded",
+                "not among the firms that the config asks for",
+            )
     return found
 
 

@@ -51,7 +51,10 @@ class Turn:
         return self.words == other.words and (
             self.words.count(" ") + 1 >= VERY_LONG_WORDS
             or (
-                (self.speaker_type == other.speaker_type or "unknown" in (self.speaker_type, other.speaker_type))
+                (
+                    self.speaker_type == other.speaker_type
+                    or "unknown" in (self.speaker_type, other.speaker_type)
+                )
                 and (self.speaker == other.speaker or None in (self.speaker, other.speaker))
             )
         )

@@ -22,10 +22,13 @@ from ftm_resources import quarters
 from ftm_resources.tables.components import NEIGHBOUR_DAYS, Rank, why_preferred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
     import numpy.typing as npt
+
+_Key = tuple[str, str]
+"""A transcript and the firm that it is read for."""
 
 PASSAGE_WORDS = 10
 """Words in a row that two transcripts are compared by; a shorter turn is a passage of its own."""
@@ -49,7 +52,7 @@ FEWEST_PASSAGES = 30
 """With fewer passages in the shorter one, transcripts cannot be called unlike; about three sentences."""
 
 CLEARLY_LONG = 1000
-"""Passages from which an overlap of twice SAME_CALL_OVERLAP cannot be boilerplate, so that sentences need no reading."""
+"""Passages from which an overlap of twice SAME_CALL_OVERLAP cannot be boilerplate, which then need not be found."""
 
 
 @dataclass(frozen=True)
@@ -89,58 +92,76 @@ class Fate(NamedTuple):
 class Likeness:
     """How alike two transcripts are in what they say about the business; each text is prepared once."""
 
-    def __init__(self, turns: Callable[[str], Sequence[str]]) -> None:
-        """Take what returns the turns of a transcript, without those of operators."""
+    def __init__(self, turns: Mapping[_Key, Sequence[str]]) -> None:
+        """Take the turns of each (transcript, firm), without those of operators."""
         self._turns = turns
-        self._all: dict[str, npt.NDArray[np.int64]] = {}
-        self._business: dict[str, npt.NDArray[np.int64]] = {}
+        self._all: dict[_Key, npt.NDArray[np.int64]] = {}
+        self._business: dict[_Key, npt.NDArray[np.int64]] = {}
 
-    def __call__(self, one: str, other: str) -> tuple[float, int]:
+    def prepare(self, pairs: Iterable[tuple[_Key, _Key]]) -> None:
+        """Read what the pairs need at once: the patterns of procedural talk take longer to compile than to match."""
+        doubtful = {key for pair in pairs if self._is_doubtful(*self._share(*pair)) for key in pair}
+        self._business |= self._business_passages(sorted(doubtful - self._business.keys()))
+
+    def __call__(self, one: _Key, other: _Key) -> tuple[float, int]:
         """Return the share of the shorter's passages found in the other, and how many passages it has."""
-        share, n = _overlap(self._passages(one), self._passages(other))
-        if share < UNLIKE_OVERLAP or (n >= CLEARLY_LONG and share >= 2 * SAME_CALL_OVERLAP):
+        share, n = self._share(one, other)
+        if not self._is_doubtful(share, n):
             return share, n
-        # What every call of a firm says (safe harbour, hand-over) makes short ones look alike.
-        return _overlap(self._business_passages(one), self._business_passages(other))
+        self.prepare([(one, other)])
+        return _overlap(self._business[one], self._business[other])
 
-    def _passages(self, transcript: str) -> npt.NDArray[np.int64]:
-        if transcript not in self._all:
-            self._all[transcript] = _passages(self._turns(transcript))
-        return self._all[transcript]
+    def _is_doubtful(self, share: float, n: int) -> bool:
+        """Return whether what a firm says in every call (safe harbour, hand-over) might make the two look alike."""
+        return share >= alike_from(n) and (n < CLEARLY_LONG or share < 2 * SAME_CALL_OVERLAP)
 
-    def _business_passages(self, transcript: str) -> npt.NDArray[np.int64]:
-        if transcript not in self._business:
-            said = [(str(i), s) for i, turn in enumerate(self._turns(transcript)) for s in split(turn)]
-            table = pa.table(
-                {
-                    "component_id": pa.array([i for i, _ in said], pa.string()),
-                    "text": pa.array([s for _, s in said], pa.string()),
-                }
-            )
-            turns: defaultdict[str, list[str]] = defaultdict(list)
-            for (i, sentence), is_procedural in zip(said, mark_procedural(table), strict=True):
-                if not is_procedural:
-                    turns[i].append(sentence)
-            self._business[transcript] = _passages([" ".join(t) for t in turns.values()])
-        return self._business[transcript]
+    def _share(self, one: _Key, other: _Key) -> tuple[float, int]:
+        for key in (one, other):
+            if key not in self._all:
+                self._all[key] = _passages(self._turns[key])
+        return _overlap(self._all[one], self._all[other])
+
+    def _business_passages(self, keys: Sequence[_Key]) -> dict[_Key, npt.NDArray[np.int64]]:
+        said = [
+            (key, f"{k} {i}", sentence)
+            for k, key in enumerate(keys)
+            for i, turn in enumerate(self._turns[key])
+            for sentence in split(turn)
+        ]
+        if not said:
+            return {}
+        columns = {"component_id": [turn for _, turn, _ in said], "text": [sentence for *_, sentence in said]}
+        marks = mark_procedural(pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()}))
+        turns: dict[_Key, dict[str, list[str]]] = {key: {} for key in keys}
+        for (key, turn, sentence), is_procedural in zip(said, marks, strict=True):
+            if not is_procedural:
+                turns[key].setdefault(turn, []).append(sentence)
+        return {key: _passages(" ".join(t) for t in own.values()) for key, own in turns.items()}
 
 
 def choose(
-    versions: Iterable[Version], turns: Callable[[str], Sequence[str]], quarter: str
-) -> dict[tuple[str, str], Fate]:
+    versions: Iterable[Version], turns: Mapping[_Key, Sequence[str]], quarter: str
+) -> dict[_Key, Fate]:
     """Return what becomes of each version of the quarter's calls, by transcript and firm.
 
     A version is left out if a better one of the same call exists; `versions` may hold those of the days around the
-    quarter, which are compared but not judged. `turns` returns what is said in a transcript, as for Likeness.
+    quarter, which are compared but not judged. `turns` is as for Likeness.
     """
-    fates: dict[tuple[str, str], Fate] = {}
+    fates: dict[_Key, Fate] = {}
     firms: defaultdict[str, list[Version]] = defaultdict(list)
     for v in versions:
         firms[v.firm].append(v)
+    likeness = Likeness(turns)
+    likeness.prepare(
+        (_key(one), _key(other))
+        for found in firms.values()
+        for one, other in combinations(found, 2)
+        if one.words != other.words and _may_be_one(one, other)
+    )
     for found in firms.values():
         better: defaultdict[str, list[Version]] = defaultdict(list)
         notes: defaultdict[str, list[str]] = defaultdict(list)
-        for worse, best in _of_one_call(found, Likeness(turns), notes):
+        for worse, best in _of_one_call(found, likeness, notes):
             better[worse.transcript].append(best)
         for v in found:
             if quarters.of_date(v.day) == quarter:
@@ -166,7 +187,10 @@ def _of_one_call(
             pairs.append(pair)
     own = {transcript: _own_event(events) for transcript, events in claims.items()}
     for one, other in pairs:
-        if all(v.event or w.event is None or own[v.transcript] == w.event for v, w in ((one, other), (other, one))):
+        if all(
+            v.event or w.event is None or own[v.transcript] == w.event
+            for v, w in ((one, other), (other, one))
+        ):
             yield one, other
 
 
@@ -176,40 +200,57 @@ def _own_event(claims: dict[str, float]) -> str | None:
     return best if len(claims) == 1 or claims[best] > 0 else None
 
 
+def alike_from(n: int) -> float:
+    """Return the share from which two transcripts are alike, of which the shorter has `n` passages."""
+    return SAME_CALL_OVERLAP if n >= FEWEST_PASSAGES else NEARLY_ALL_OVERLAP
+
+
 def compare(one: Version, other: Version, likeness: Likeness) -> Verdict:
     """Return whether two transcripts of a firm are one call."""
     days = abs((one.day - other.day).days)
     is_near = days <= NEIGHBOUR_DAYS
-    if not is_near and quarters.of_date(one.day) != quarters.of_date(other.day):
+    if not _may_be_one(one, other):
         return Verdict(False)
     if one.words == other.words:
         return Verdict(True, 1.0)
-    share, n = likeness(one.transcript, other.transcript)
+    share, n = likeness(_key(one), _key(other))
     is_long = n >= FEWEST_PASSAGES
     is_unlike = is_long and share < UNLIKE_OVERLAP
+    is_alike = share >= alike_from(n)
+    note = None
     if is_long and share >= NEARLY_ALL_OVERLAP:
-        return Verdict(True, share)
-    if one.event is not None and one.event == other.event:
-        if (is_near and not is_unlike) or (is_long and share >= SAME_CALL_OVERLAP):
-            return Verdict(True, share)
+        is_same = True
+    elif one.event is not None and one.event == other.event:
+        is_same = (is_near and not is_unlike) or (is_long and is_alike)
         what = "other words" if is_near else f"a call {days} days away"
-        return Verdict(False, share, f"transcript {{other}} has the same event id {one.event}, but is {what}")
-    if None not in (one.event, other.event) or not is_near:
-        return Verdict(False, share)
-    is_alike = share >= (SAME_CALL_OVERLAP if is_long else NEARLY_ALL_OVERLAP)
-    return Verdict(is_alike or (_share_a_time(one, other) and not is_unlike), share)
+        note = f"transcript {{other}} has the same event id {one.event}, but is {what}"
+    elif None in (one.event, other.event):
+        is_same = is_near and (is_alike or (_share_a_time(one, other) and not is_unlike))
+    else:
+        is_same = False
+    return Verdict(is_same, share, None if is_same else note)
+
+
+def _may_be_one(one: Version, other: Version) -> bool:
+    """Return whether the run of either's quarter sees both: only then do all runs decide alike."""
+    is_near = abs((one.day - other.day).days) <= NEIGHBOUR_DAYS
+    return is_near or quarters.of_date(one.day) == quarters.of_date(other.day)
+
+
+def _key(version: Version) -> _Key:
+    return version.transcript, version.firm
 
 
 def _share_a_time(one: Version, other: Version) -> bool:
     """Return whether the two begin at one time; bare dates say so only together with one headline."""
     if one.start is not None:
         return one.start == other.start
-    return other.start is None and one.day == other.day and bool(one.headline) and one.headline == other.headline
+    return (
+        other.start is None and one.day == other.day and bool(one.headline) and one.headline == other.headline
+    )
 
 
-def _fate(
-    version: Version, better: dict[str, list[Version]], notes: Iterable[str], quarter: str
-) -> Fate:
+def _fate(version: Version, better: dict[str, list[Version]], notes: Iterable[str], quarter: str) -> Fate:
     """Return the fate of a version; `better` holds the better versions of its call, and theirs in turn."""
     found = better.get(version.transcript)
     if not found:

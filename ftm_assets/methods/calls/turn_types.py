@@ -9,46 +9,43 @@ from __future__ import annotations
 
 import re
 
-SPEAKER_WORDS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("executive", frozenset({"ir", "investor relation"})),
-    ("analyst", frozenset({"analyst", "q", "questioner", "call participant", "sell side", "buy side", "sellside"})),
-    ("operator", frozenset({"operator", "moderator", "coordinator", "facilitator", "host"})),
-    ("shareholder", frozenset({"shareholder", "stockholder", "unitholder", "investor"})),
+_EXECUTIVES = """
+    a executive exec management manager mgmt corporate company officer ceo cfo coo cto cio cmo chief president
+    vp evp svp avp vicepresident chairman chairwoman chairperson chair director treasurer controller secretary
+    counsel founder cofounder board head presenter representative spokesperson issuer respondent
+    """
+SPEAKER_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("executive", ("ir", "investor relation")),
     (
-        "attendee",
-        frozenset({"attendee", "audience", "media", "press", "journalist", "reporter", "guest", "listener"}),
+        "analyst",
+        ("analyst", "q", "questioner", "call participant", "sell side", "buy side", "sellside", "buyside"),
     ),
-    (
-        "executive",
-        frozenset(
-            """
-            a executive exec management manager mgmt corporate company officer ceo cfo coo cto cio cmo chief president
-            vp evp svp avp vicepresident chairman chairwoman chairperson chair director treasurer controller secretary
-            counsel founder cofounder board head presenter representative spokesperson issuer respondent
-            """.split()
-        ),
-    ),
+    ("operator", ("operator", "moderator", "coordinator", "facilitator", "host")),
+    ("shareholder", ("shareholder", "stockholder", "unitholder", "investor")),
+    ("attendee", ("attendee", "audience", "media", "press", "journalist", "reporter", "guest", "listener")),
+    ("executive", tuple(_EXECUTIVES.split())),
 )
 """Speaker types and the words that say them, strongest first: "Investor Relations" is no investor.
 
-A pair must stand together. LSEG's "Conference Call Participants" are the analysts; "Participants" alone may be anyone.
-FactSet marks who asks with Q and who answers with A.
+Words of a pair must stand together. LSEG's "Conference Call Participants" are the analysts; "Participants" alone may be
+anyone. FactSet marks who asks with Q and who answers with A. "Managing Director" is a title on both sides.
 """
 
-NOBODY = frozenset(
-    """unknown unidentified unspecified undefined unnamed other speaker participant person voice male female man woman
-    not identified""".split()
-)
-"""Words with which a vendor says that it does not know who speaks."""
+_NOBODY = """
+    unknown unidentified unspecified undefined unnamed other speaker participant person voice male female man woman
+    not identified
+    """
+NOBODY = frozenset(_NOBODY.split())
+"""Words with which a vendor says that it does not know."""
 
-QUESTION_WORDS = frozenset(
-    {"question", "answer", "q", "a", "qa", "qna", "qanda", "questioner", "inquiry", "respondent"}
-)
-PRESENTATION_WORDS = frozenset(
-    """presentation presenter prepared introduction introductory opening speech statement management disclaimer
-    safe""".split()
-)
-ANYWHERE = frozenset("operator message instruction closing concluding conclusion remark comment section turn".split())
+_QUESTIONS = "question answer q a qa qna qanda questioner respondent inquiry"
+QUESTION_WORDS = frozenset(_QUESTIONS.split())
+_PRESENTATION = """
+    presentation presenter prepared introduction introductory opening speech statement management disclaimer safe
+    """
+PRESENTATION_WORDS = frozenset(_PRESENTATION.split())
+_ANYWHERE = "operator message instruction closing concluding conclusion remark comment section turn"
+ANYWHERE = frozenset(_ANYWHERE.split())
 """Words of component types that stand in either section: the place of the turn decides."""
 
 
