@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ftm_resources.tables import PARTITION, Table
 from ftm_resources.warehouse.damage import reporting_damage
+from ftm_resources.warehouse.location import ROOT, under
 from ftm_resources.warehouse.snapshots import writer_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def files_of(table: IcebergTable, name: str, quarter: str | None, snapshot_id: i
     scan = table.scan(snapshot_id=snapshot_id)
     scan = scan.filter(where(quarter)) if quarter else scan
     with reporting_damage(scan, name, quarter):
-        return [task.file.file_path for task in scan.plan_files()]
+        return [under(table.io.properties[ROOT], task.file.file_path) for task in scan.plan_files()]
 
 
 def content_of(table: IcebergTable, snapshot: Snapshot, quarter: str) -> str:
