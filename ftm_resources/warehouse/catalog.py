@@ -17,7 +17,7 @@ from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
-from ftm_resources.warehouse.schemas import iceberg_schema
+from ftm_resources.warehouse.schemas import iceberg_schema, refuse_other
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -83,7 +83,7 @@ class Tables:
         """Load a table at its current snapshot; None if it was never written.
 
         Raises WarehouseError if the table's metadata is missing or unreadable, if its files are under another
-        root, if an earlier version of FTM made it, or if the catalogue has no such table.
+        root, if another version of FTM made it with other columns, or if the catalogue has no such table.
         """
         from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
         from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
@@ -97,11 +97,7 @@ class Tables:
         except DatabaseError as error:
             raise _unusable(self.location, error) from error
         _require_here(self.location, table)
-        if missing := {c.name for c in contract.columns} - set(table.schema().column_names):
-            raise WarehouseError(
-                f"{name} in {self.location.root} was made by an earlier version of FTM: it lacks "
-                f"{', '.join(sorted(missing))}. Set FTM_WAREHOUSE to a new location and materialize its quarters there."
-            )
+        refuse_other(table, contract, self.location.root)
         return table
 
     def create(self, name: str) -> IcebergTable:
