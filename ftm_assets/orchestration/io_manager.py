@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from ftm_assets.orchestration.inputs import pinned_inputs
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.full_disk import reporting_full_disk
 
@@ -80,6 +81,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     _pinned: tuple[tuple[str, ...], Pinned] | None = PrivateAttr(default=None)
     """The reading step and its view of the tables, which all its inputs share."""
 
+    @plainly
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replace the asset's quarter with the rows; between steps, write the value."""
         if not context.has_asset_key:
@@ -96,6 +98,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             )
         )
 
+    @plainly
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the upstream table's quarter at its current snapshot; between steps, the value.
 
