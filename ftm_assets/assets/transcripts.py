@@ -30,6 +30,7 @@ from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import preview
 from ftm_resources import quarters
 from ftm_resources.duck import ConfiguredDuckDB, scratch_folder
+from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
@@ -99,6 +100,7 @@ class TranscriptsConfig(dg.Config):
     pool="wrds",
     op_tags=op_tags("transcripts"),
 )
+@plainly
 def transcripts(
     context: dg.AssetExecutionContext,
     config: TranscriptsConfig,
