@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from ftm_assets.methods.text.courtesies import EMPTY_WORDS
 from ftm_assets.methods.text.firm_names import COMMON_INITIALS, CONNECTORS, KINDS_OF_FIRM, LEGAL_FORMS, PLACES
 from ftm_assets.methods.text.tokens import is_hesitation
 from ftm_assets.methods.text.word_lists import MONTHS_AND_DAYS, STOP_EXACT, STOP_INFLECTED, WEAK_INFLECTED
@@ -135,7 +136,15 @@ _COMMON_NAMES = frozenset(
 
 _NAME = re.compile(r"[^\W\d_][\w&'’.]*[^\W_]|\w")
 _TOKEN = re.compile(r"[^\W_]+(?:[&'.’+/][^\W_]+)*\.?")
-_PARTS = re.compile(r"([^\W_]+(?:['’][^\W_]+)?)")
+# A word that breaks off ("SH- SHOP") is no acronym.
+_BROKEN_OFF = re.compile(r"\b[A-Z]{1,3}-+(?=[\s,])")
+_ADDRESSED = re.compile(
+    r"\b(?:(?P<title>[mM]rs?\.|[mM]s\.|[dD]r\.)|thanks|thank you|good (?:morning|afternoon|evening)|hi|hello|hey|this is|go ahead),?"
+    r" (?P<name>[a-z]['’a-z]+)(?P<more> [a-z]['’a-z]+)?(?=[,.?!]|\Z|(?P<on> from| with| on| for))"
+)
+_NEVER_ADDRESSED = (
+    frozenset(EMPTY_WORDS.split("|")) | STOP_EXACT | STOP_INFLECTED | WEAK_INFLECTED | {"management"}
+)
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]?\.?")
 _DIGITS = re.compile(r"(\d+)(st|nd|rd|th|s)", re.IGNORECASE)
 _MC = re.compile(r"(mc|o['’])(\w)(\w+)")
@@ -152,7 +161,7 @@ _BEFORE_NAMES = re.compile(
 )
 _AFTER_NAMES = re.compile(r"[,.?!]|$")
 _NOT_ENDING = frozenset(
-    "mr mrs ms dr st vs inc corp co cos ltd jr sr no approx incl excl avg messrs prof sen rep gen gov est dept e.g i.e".split()
+    "mr mrs ms dr st vs inc corp co cos ltd jr sr approx incl excl avg messrs prof sen rep gen gov est dept e.g i.e".split()
 )
 _STARTERS = re.compile(
     r"(?:and|but|so|um|uh|we|the|this|that|it|our|in|on|if|you|yeah|then|they|there|as|at|for|with|now|however|i|what|how)\b",
@@ -207,7 +216,9 @@ def sentence_case(text: str, names: dict[str, str] | None = None) -> str:
     "Thanks, Brian. EBITDA rose in the U.S. and I'm pleased with Q1."
     """
     names = names or {}
-    lowered = _TOKEN.sub(lambda m: _cased(m[0], names), text)
+    lowered = _BROKEN_OFF.sub(lambda m: m[0].lower(), text)
+    lowered = _TOKEN.sub(lambda m: _cased(m[0], names), lowered)
+    lowered = _ADDRESSED.sub(_addressed, lowered)
     lowered = _PHRASE.sub(lambda m: m[0].title().replace(" Of ", " of "), lowered)
     lowered = _MAY.sub(lambda m: m[0].replace("may", "May").replace("march", "March"), lowered)
     lowered = _THE_US.sub(lambda m: m[0][:-2] + "US", lowered)
@@ -304,6 +315,8 @@ def _cased(token: str, names: dict[str, str]) -> str:
 @lru_cache(maxsize=100_000)
 def _word(token: str) -> str:
     """Return a token in the case that it has in mid-sentence, whatever the transcript."""
+    if token.islower():
+        return token
     stop = "." if token.endswith(".") else ""
     body = token[: len(token) - len(stop)]
     if _DOTTED.fullmatch(token):
@@ -353,6 +366,18 @@ def _people(text: str, names: dict[str, str]) -> str:
         return _titled(match[0]) if next_to_name or addressed else match[0]
 
     return pattern.sub(named, text)
+
+
+def _addressed(match: re.Match[str]) -> str:
+    """Return the match with the name in it capitalised, if what stands in the place of a name can be one."""
+    name, more = match["name"], match["more"] or ""
+    if (
+        name in _NEVER_ADDRESSED
+        or more.strip() in _NEVER_ADDRESSED
+        or (match["on"] and not more and not match["title"])
+    ):
+        return match[0]
+    return match[0][: match.start("name") - match.start()] + _titled(name) + more[:2].upper() + more[2:]
 
 
 def _capital(match: re.Match[str]) -> str:

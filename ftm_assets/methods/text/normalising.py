@@ -105,11 +105,14 @@ _BULLET = re.compile(r"\s*•[\s•]*")
 _IDEOGRAPH = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _CUT_AT_HYPHEN = re.compile(r"([^\W_]+)-\Z")
 _FIRST_WORD = re.compile(r"([^\W_]+)(-?)")
-# What follows a hyphen at a line's end is the second part of a compound, unless it is one of these: then the speaker
-# broke off ("the admini-", "uh").
+# A hyphen at a line's end belongs to a compound ("forward-looking"), unless the speaker broke off ("admini- the"): then
+# the next word is one of these, or the cut word is too short, or the next has a capital that the cut one has not.
 _SPEAKS_ON = frozenset(
-    "a an and are as at but for he i if in is it like my no of on or our she so that the then there these they this to uh"
-    " um was we well what when which yeah yes you your".split()
+    "a all an and are as at but can for from he i if in is it like me my no not of on or our she so that the their then"
+    " there these they this those to uh um us was we well were what when which who will with would yeah yes you your".split()
+)
+_PREFIXES = frozenset(
+    "anti co de e ex inter intra mid non on pan post pre pro re sub t trans un up x".split()
 )
 
 
@@ -293,5 +296,14 @@ def _between(line: str, following: str) -> str:
     if not cut or not word:
         return " "
     first, hyphen = word.groups()
-    repeated = first.lower().startswith(cut[1].lower())  # "re-", "resold"
-    return " " if repeated or (first.lower() in _SPEAKS_ON and not hyphen) else ""
+    known = cut[1].lower() in _PREFIXES
+    broken_off = (
+        first.lower().startswith(cut[1].lower())  # "re- resold"
+        or (first.lower() in _SPEAKS_ON and not hyphen)
+        or (
+            not known
+            and cut[1].isalpha()
+            and (len(cut[1]) < 3 or (first[0].isupper() and not cut[1][0].isupper()))
+        )
+    )
+    return " " if broken_off else ""

@@ -31,7 +31,7 @@ _TECHNICAL = (
     r"|disconnected|inaudible)"
     r"|(?:gap|break|loss|drop|cut|skip) in (?:audio|sound|recording|tape|transmission)|off[- ]mi(?:c|ke)(?:rophone)?"
     r"|speaks? off[- ]mi(?:c|ke)(?:rophone)?|(?:abrupt )?(?:start|beginning|end) of (?:the )?(?:audio|recording|call|tape)"
-    r"|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?|(?:starts|joined) in progress"
+    r"|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?|(?:(?:starts|joined) )?in progress"
 )
 _LANGUAGE = (
     rf"(?:(?:spoken |speaks? |speaking |said )?(?:in )?(?:a )?{_LANGUAGES} (?:language|spoken|speech))"

@@ -118,6 +118,7 @@ def _transcripts(components: list[dict]) -> pa.Table:
     rows = []
     for i, component in enumerate(components):
         row = {"component_order": i, **usual, **component}
+        row["verbatim_text"] = row["text"]
         rows.append(row | {"component_id": f"{QUARTER}:{row['transcript_id']}:{row['component_order']:04d}"})
     table = pa.Table.from_pylist(rows)
     for column in TABLES["transcripts"].own:
