@@ -190,7 +190,9 @@ def _build(
     audits = [CONTRACTS["transcript_audit"].empty()]
     calls, first = [], CONTRACTS["transcripts"].empty()
     n_repeated, unknown = 0, {"speakertypename": Counter[str](), "componenttypename": Counter[str]()}
-    work = partial(_of_part, file=str(file), quarter=quarter, languages=config.languages, limits=duckdb.connection_config)
+    work = partial(
+        _of_part, file=str(file), quarter=quarter, languages=config.languages, limits=duckdb.connection_config
+    )
     with (
         _writer(folder / KEPT_FILE, CONTRACTS["transcripts"].arrow_schema) as kept,
         bar(f"transcripts {quarter}", "groups of firms", len(parts)) as move,

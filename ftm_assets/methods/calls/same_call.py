@@ -33,13 +33,14 @@ _Key = tuple[str, str]
 PASSAGE_WORDS = 10
 """Words in a row that two transcripts are compared by; a shorter turn is a passage of its own."""
 
-SAME_CALL_OVERLAP = 0.3
+SAME_CALL_OVERLAP = 0.2
 """Share of the shorter transcript's passages also found in the other, at or above which both are one call.
 
-MEASURED
+No two of Earnings-21's 44 calls share more than 0.002 of their passages. If every twentieth word of a call is another,
+0.6 are left, and 0.2 if every seventh is. A firm's own calls share what it reads in each, which does not count.
 """
 
-UNLIKE_OVERLAP = 0.1
+UNLIKE_OVERLAP = 0.05
 """Below this share, two transcripts that are long enough are different calls, even with one event id or start."""
 
 NEARLY_ALL_OVERLAP = 0.8
