@@ -4,6 +4,7 @@ import warnings
 
 import dagster as dg
 
+from ftm_assets.checks.calls_read import calls_read
 from ftm_assets.checks.contracts import contract_checks
 from ftm_assets.checks.degraded_names import degraded_names
 from ftm_assets.checks.firm_loss import firm_loss
@@ -20,6 +21,7 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
         )
         return [
             *(contract_checks(table) for table in TABLES.values()),
+            calls_read(),
             firm_loss(),
             quality_limits(),
             *(degraded_names(table) for table in NAMING_AUDITS),

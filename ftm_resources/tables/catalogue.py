@@ -177,9 +177,9 @@ _ALL = (
             Column(
                 "reason",
                 STRING,
-                "Which version was kept and why, and of which quarter if it is another; the kind of event, the language "
-                "or the company; why there is no link, as `category: details`; for a kept transcript, notes such as the "
-                "choice between several links or turns left out as repeats",
+                "Which version was kept and why, and of which quarter if it is another; the kind of event, the "
+                "language or the company; why there is no link, as `category: details`; for a kept transcript, notes "
+                "such as the choice between several links or turns left out as repeats",
                 nullable=True,
             ),
         ),
