@@ -264,6 +264,7 @@ def test_a_start_is_read_in_every_type(values: Any):
         ["20210203"],
         [date(2021, 2, 3)],
         pa.array([date(2021, 2, 3)], pa.date64()),
+        pa.array([1612387800000]).view(pa.date64()),
     ],
 )
 def test_a_bare_date_is_read_in_every_type(values: Any):
