@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         "sample", description="Where transcripts come from: `sample` (generated), `files` or `capital_iq`"
     )
     ftm_source_path: str | None = Field(
-        None, description="With `files`: a CSV or Parquet file, or a folder of them"
+        None, description="With `files`: a file of calls, or a folder of them"
     )
     ftm_sample_firms: int = Field(48, ge=1, description="With `sample`: how many firms to generate")
     wrds_host: str = Field(

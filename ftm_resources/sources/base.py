@@ -34,6 +34,10 @@ class Problem:
         return f"{where}{f', column {self.column}' if self.column else ''}: {self.message}"
 
 
+class SourceWarning(UserWarning):
+    """The input is read, but not as a reader of the messages might expect; the message says what and where."""
+
+
 class SourceError(ValueError):
     """The input cannot be used; the message lists what is wrong, where, and what to do."""
 

@@ -22,8 +22,10 @@ import pyarrow.parquet as pq
 from ftm_resources import quarters
 from ftm_resources.progress import bar
 from ftm_resources.sources.base import TranscriptSource
-from ftm_resources.sources.files.tabular import ENDINGS
 from ftm_resources.tables.components import COMPONENTS
+
+ENDINGS = (".csv", ".csv.gz", ".parquet")
+"""Formats that are written; more are read."""
 
 _NAMES = {"created_at": "transcriptcreationdate_utc"}
 """Capital IQ's names of columns that COMPONENTS calls otherwise."""
