@@ -156,9 +156,3 @@ def is_earnings_call(event: str | None) -> bool:
         return True
     words = " ".join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event).lower()))
     return words == "earnings" or _EARNINGS_CALL.search(words) is not None
-
-
-def less_final(kept: str, kept_collection: str | None, collection: str | None) -> str:
-    """Return why transcript `kept` was preferred to one of a less final collection type."""
-    ours = (collection or "version of no known type").lower()
-    return f"transcript {kept} is the {(kept_collection or '').lower()}, this one the {ours}"
