@@ -147,8 +147,8 @@ _MAY = re.compile(
 _THE_US = re.compile(r"\b(?:the|across|outside|in|within|and|from|non) us\b(?=[ .,;:?!)'-])(?<! to us)")
 _I = re.compile(r"(?<![^\W_])i(?=['’](?:m|ll|ve|d|s)\b|(?![^\W_'’.&-]))")
 _BEFORE_NAMES = re.compile(
-    r"(?:\b(?:thanks|thank you|hi|hello|hey|morning|afternoon|evening|mr\.?|ms\.?|mrs\.?|dr\.?|okay|sure|yes|yeah|so|well"
-    r"|and|to|with|from|you|for|welcome),?|,) $",
+    r"(?:\b(?:thanks|thank you|hi|hello|hey|morning|afternoon|evening|mr\.?|ms\.?|mrs\.?|dr\.?|okay|sure|yes|yeah|so"
+    r"|well|and|to|with|from|you|for|welcome),?|,) $",
     re.IGNORECASE,
 )
 _AFTER_NAMES = re.compile(r"[,.?!]|$")

@@ -31,7 +31,8 @@ _TECHNICAL = (
     r"|ended|disconnected|inaudible)"
     r"|(?:gap|break|loss|drop|cut|skip) in (?:audio|sound|recording|tape|transmission)|off[- ]mi(?:c|ke)(?:rophone)?"
     r"|speaks? off[- ]mi(?:c|ke)(?:rophone)?|(?:abrupt )?(?:start|beginning|end) of (?:the )?(?:audio|recording|call"
-    r"|tape)|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?|(?:(?:starts|joined) )?in progress"
+    r"|tape)|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?"
+    r"|(?:(?:starts|joined) )?in progress"
 )
 _LANGUAGE = (
     rf"(?:(?:spoken |speaks? |speaking |said )?(?:in )?(?:a )?{_LANGUAGES} (?:language|spoken|speech))"
@@ -42,8 +43,8 @@ _LANGUAGE = (
 _SPELLING = r"ph(?:onetic)?|sic|sp|spelling"
 _PROCEDURE = (
     r"operator'?s? instructions?|(?:conference )?operator provides instructions?|instructions? (?:given|provided)"
-    r"|(?:unidentified|unknown|unverified) (?:speakers?|participants?|analysts?|compan(?:y|ies) representatives?|male"
-    r"|female|audience members?|voice|man|woman)|speaker unknown|no name given"
+    r"|(?:unidentified|unknown|unverified) (?:speakers?|participants?|analysts?|male"
+    r"|compan(?:y|ies) representatives?|female|audience members?|voice|man|woman)|speaker unknown|no name given"
 )
 _ANYWHERE = rf"{_SOUNDS}|{_TECHNICAL}|{_LANGUAGE}|{_SPELLING}|{_PROCEDURE}"
 # Words that a person may have put in round brackets; in others they are a transcriber's.
