@@ -48,7 +48,10 @@ _PROCEDURE = (
 )
 _ANYWHERE = rf"{_SOUNDS}|{_TECHNICAL}|{_LANGUAGE}|{_SPELLING}|{_PROCEDURE}"
 # Words that a person may have put in round brackets; in others they are a transcriber's.
-_SQUARE_ONLY = "audio|beep|blank|break|foreign|gap|instructions?|music|noise|pause|recess|redacted|silence|skip|tone|video"
+_SQUARE_ONLY = (
+    "audio|beep|blank|break|foreign|gap|instructions?|music|noise|pause|recess|redacted|silence|skip"
+    "|tone|video"
+)
 
 
 def _bracketed(words: str) -> str:
