@@ -79,9 +79,9 @@ def mark_procedural(sentences: pa.Table) -> npt.NDArray[np.bool_]:
 
 
 def normalized(text: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Return `text` as the rules read it: straight apostrophes, no hesitations, stammers and cut-off words.
+    r"""Return `text` as the rules read it: straight apostrophes, no hesitations, stammers and cut-off words.
 
-    Letters beyond ASCII are replaced by ASCII letters, as RE2's `\\w`, `\\W` and `\\b` know no others: it would take a
+    Letters beyond ASCII are replaced by ASCII letters, as RE2's `\w`, `\W` and `\b` know no others: it would take a
     Japanese sentence for punctuation, and the end of "Así" for a word of its own.
     """
     if isinstance(text, pa.ChunkedArray):

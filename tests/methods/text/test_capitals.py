@@ -39,7 +39,7 @@ def _cased(texts: list[str], ids: list[str] | None = None, **columns: list) -> l
         ("DID IT GROW? YES! WE GREW.", "Did it grow? Yes! We grew."),
         ("WE MAY GROW IN MAY. MARCH 3 WAS GOOD.", "We may grow in May. March 3 was good."),
         ("SALES IN NEW YORK, CHINA AND EUROPE ON MONDAY.", "Sales in New York, China and Europe on Monday."),
-        ("THANKS, ÖZGÜR. GOOD MORNING, JONAS.", "Thanks, özgür. Good morning, Jonas."),
+        ("THANKS, ÖZGÜR. GOOD MORNING, JONAS.", "Thanks, Özgür. Good morning, Jonas."),
         ("MR. MCDONALD OF GOLDMAN SACHS.", "Mr. McDonald of Goldman Sachs."),
         ("IT IS IN THE US, LET US SEE.", "It is in the US, let us see."),
         ("NO. WE DO NOT.", "No. We do not."),
@@ -81,6 +81,11 @@ def test_a_long_turn_in_capitals_is_judged_by_itself():
     mixed = "We expect the market to be flat. " * 100
     assert _cased([mixed, LONG])[1].startswith("Revenue rose because")
     assert _cased([mixed, "NO."])[1] == "NO."
+
+
+def test_sentence_case_is_not_shouting():
+    (once,) = _cased([LONG])
+    assert _cased([once]) == [once]
 
 
 def test_mixed_case_full_of_acronyms_is_kept():

@@ -6,14 +6,14 @@ import pytest
 from ftm_assets.methods.text.languages import PIECE_CHARACTERS, PIECES, language_of
 
 CALLS = {
-    "es": "Buenos días y bienvenidos a todos. Las ventas crecieron un cinco por ciento gracias a la demanda en México y "
-    "en Brasil. El margen bruto mejoró porque los costos de la energía bajaron durante el trimestre. ",
+    "es": "Buenos días y bienvenidos a todos. Las ventas crecieron un cinco por ciento gracias a la demanda en México "
+    "y en Brasil. El margen bruto mejoró porque los costos de la energía bajaron durante el trimestre. ",
     "pt": "Bom dia a todos e obrigado por participarem. A receita líquida cresceu cinco por cento em relação ao mesmo "
     "trimestre do ano anterior, e as despesas com juros diminuíram. Não esperamos mudanças na dívida. ",
     "fr": "Bonjour à tous et merci d'être avec nous. Le chiffre d'affaires a progressé de cinq pour cent grâce à la "
     "demande en Europe, et la marge opérationnelle s'est améliorée malgré la hausse des coûts de transport. ",
-    "de": "Guten Morgen und herzlich willkommen. Der Umsatz ist im dritten Quartal um fünf Prozent gestiegen, während die "
-    "Kosten für Energie und Fracht gesunken sind. Wir bestätigen unsere Prognose für das Geschäftsjahr. ",
+    "de": "Guten Morgen und herzlich willkommen. Der Umsatz ist im dritten Quartal um fünf Prozent gestiegen, während "
+    "die Kosten für Energie und Fracht gesunken sind. Wir bestätigen unsere Prognose für das Geschäftsjahr. ",
     "it": "Buongiorno a tutti e grazie per la partecipazione. I ricavi sono cresciuti del cinque per cento grazie alla "
     "domanda in Europa, mentre il margine è rimasto stabile nonostante l'aumento dei costi dell'energia. ",
     "ja": "皆様、本日はお忙しい中お集まりいただきありがとうございます。販売台数が増えたため営業利益も増えました。"
