@@ -80,7 +80,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
                 yield io.BufferedReader(unpacked)
         elif file.name.lower().endswith(".zip"):
             with zipfile.ZipFile(raw) as packed, packed.open(_only_member(packed)) as unpacked:
-                yield io.BufferedReader(unpacked)
+                yield unpacked
         else:
             yield raw
 

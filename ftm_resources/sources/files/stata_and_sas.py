@@ -152,7 +152,9 @@ def _converter(ours: str, name: str, about: Any, ending: str, problems: Problems
     if labels and (not is_id or all(str(v).strip().isdecimal() for v in labels.values())):
         return partial(_labelled, labels, ours, problems)
     if labels:
-        complaint = "has value labels that are not numbers, so either may be the id. In Stata: `decode` it, or drop them"
+        complaint = (
+            "has value labels that are not numbers, so either may be the id. In Stata: decode or unlabel it"
+        )
     else:
         what = f"has the format {written}, which is not a date's" if written else "has no date format"
         advice = "In Stata: format it as %td or %tc" if kind == "dta" else "In SAS: give it a date format"
