@@ -66,8 +66,10 @@ def test_what_a_company_is_called_is_no_keyword_of_its_topics() -> None:
         ("Northern Trust Corporation", ("Northern Trust Corporation", "Northern Trust", "NT")),
         (
             "Société Générale S.A.",
-            ("Société Générale S.A.", "Société Générale", "Société")
-            + ("Societe Generale S.A.", "Societe Generale", "Societe"),
+            (
+                *("Société Générale S.A.", "Société Générale", "Société"),
+                *("Societe Generale S.A.", "Societe Generale", "Societe"),
+            ),
         ),
         ("The Company, Inc.", ("The Company, Inc.",)),
         ("", ()),
