@@ -34,6 +34,7 @@ from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.sources.moments import MIDNIGHT_NOTE
 from ftm_resources.tables import TABLES as CONTRACTS
 from ftm_resources.tables.components import AUDIT, COMPONENTS
 from ftm_resources.warehouse import Warehouse
@@ -336,6 +337,7 @@ def _described(calls: list[pa.Table], audit: pa.Table) -> dict[str, Any]:
         "link_rate": len(linked) / n_calls if n_calls else 0.0,
         "firm_link_rate": len({row["firm_id"] for row in linked}) / len(firms) if firms else 0.0,
         "unlinked": dict(reasons),
+        "unknown_times": sum(MIDNIGHT_NOTE in (r or "") for r in audit.column("reason").to_pylist()),
         "ambiguous_links": sum("several PERMNOs" in (r or "") for r in audit.column("reason").to_pylist()),
         "audit": dict(statuses),
     }

@@ -22,7 +22,7 @@ def calls_read() -> dg.AssetChecksDefinition:
             "known_turn_types",
             asset="transcripts",
             description=f"At most {MAX_UNKNOWN_TURNS:.0%} of the turns have a speaker type or a component type that is "
-            "not known. If not, see unknown_speaker_types and unknown_component_types in the metadata of transcripts, and "
+            "not known. If not, see unknown_speaker_types and unknown_component_types in the metadata of transcripts; "
             "add the source's words to methods.calls.turn_types",
             partitions_def=QUARTERS,
         ),

@@ -70,20 +70,27 @@ FROM spoken GROUP BY ALL ORDER BY ALL
 _TRANSCRIPTS = """
 WITH kept AS (
     SELECT spoken.*, min(componentorder) FILTER (speaker <> 'operator') OVER call AS first_speech,
-        coalesce(max(componentorder) FILTER (typed = 'presentation') OVER call, -1) AS last_remarks,
+        min(componentorder) FILTER (speaker = 'analyst') OVER call AS first_analyst,
         last_value(typed IGNORE NULLS) OVER (
             PARTITION BY transcriptid, companyid ORDER BY componentorder
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS said_last
     FROM spoken JOIN chosen USING (transcriptid, companyid)
     WINDOW call AS (PARTITION BY transcriptid, companyid)
+), remarked AS (
+    -- Prepared remarks, by their type, that are not closing ones.
+    SELECT *, max(componentorder) FILTER (
+        typed = 'presentation' AND componentorder < coalesce(first_analyst, componentorder + 1)
+    ) OVER (PARTITION BY transcriptid, companyid) AS last_remarks
+    FROM kept
 ), placed AS (
     -- Where the component type does not say: from the first analyst on, or from where the operator opens the questions.
     SELECT *, min(componentorder) FILTER (
-        speaker = 'analyst' OR (speaker = 'operator' AND componentorder > greatest(first_speech, last_remarks)
+        speaker = 'analyst' OR (speaker = 'operator'
+            AND componentorder > greatest(first_speech, coalesce(last_remarks, -1))
             AND regexp_matches(lower(componenttext), $opening))
     ) OVER (PARTITION BY transcriptid, companyid) AS opens
-    FROM kept
+    FROM remarked
 )
 SELECT format('{}:{}:{:04d}', $quarter, transcriptid, componentorder) AS component_id,
     companyid AS firm_id, companyname AS firm_name, gvkey, permno, link_date, ticker,

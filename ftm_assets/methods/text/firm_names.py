@@ -327,8 +327,8 @@ def _plain(word: str) -> str:
     """Return a word or form without accents, as transcribers write Nestlé and Ørsted."""
     if word.isascii():
         return word
-    parts = unicodedata.normalize("NFKD", word.translate(_LETTERS))
-    return "".join(c for c in parts if not unicodedata.combining(c))
+    letters = word.translate(_LETTERS)
+    return "".join(unicodedata.normalize("NFKD", c)[0] if c.isalpha() else c for c in letters)
 
 
 _LETTERS = str.maketrans(
