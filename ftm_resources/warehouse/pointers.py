@@ -36,6 +36,7 @@ class _Noting(Catalog):
 
     def create_table(self, identifier: str | Identifier, *args: Any, **kwargs: Any) -> Table:
         """Create a table and note it."""
+        self.place.require_own_catalog()
         table: Table = super().create_table(identifier, *args, **kwargs)  # type: ignore[safe-super]
         note_commit(self.place, table.name()[-1], table.metadata_location)
         return table
@@ -45,9 +46,9 @@ class _Noting(Catalog):
     ) -> CommitTableResponse:
         """Commit and note it."""
         name = table.name()[-1]
-        if (
-            hint(self.place, name) is None
-        ):  # so that readers do not take the file written below for a lost commit
+        self.place.require_own_catalog()
+        # Without a note, readers would take the file written below for a lost commit.
+        if hint(self.place, name) is None:
             note_commit(self.place, name, table.metadata_location)
         response = super().commit_table(table, requirements, updates)  # type: ignore[safe-super]
         note_commit(self.place, name, response.metadata_location)

@@ -77,9 +77,13 @@ def from_files(warehouse: Warehouse) -> Rebuilt:
 
 def _in_folder(location: Location, found: dict[str, list[State]]) -> Rebuilt:
     file = Path(location.root) / CATALOG_FILE
+    # Before it is opened: SQLite removes a journal that it cannot use.
+    copies = _copies(file)
     pointers = _pointers(location)
     tables, unchanged = _chosen(location, found, pointers)
     if not tables:
+        for copy in copies:
+            copy.unlink()
         return Rebuilt([], unchanged, None)
     for table in tables:
         _settle(location, table)
@@ -92,16 +96,21 @@ def _in_folder(location: Location, found: dict[str, list[State]]) -> Rebuilt:
     for table in tables:
         catalog.register_table((NAMESPACE, table.name), _uri(location, table))
     catalog.close()
-    kept = None
-    if file.exists():
-        kept = file.with_name(f"{CATALOG_FILE}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-        shutil.copy2(file, kept)
-        journal = file.with_name(f"{CATALOG_FILE}-journal")
-        if journal.exists():  # SQLite would play it back into the new file
-            journal.rename(kept.with_name(f"{kept.name}-journal"))
+    # SQLite would play an old journal back into the new file.
+    file.with_name(f"{file.name}-journal").unlink(missing_ok=True)
     # A link, if it is one, is replaced and not followed.
     os.replace(built, file)  # noqa: PTH105 - the name says that it is atomic
-    return Rebuilt(tables, unchanged, kept and str(kept))
+    return Rebuilt(tables, unchanged, str(copies[0]) if copies else None)
+
+
+def _copies(file: Path) -> list[Path]:
+    """Copy the catalog and its journal, as far as they exist, to a name with the time; return the copies."""
+    kept = f"{CATALOG_FILE}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    return [
+        Path(shutil.copy2(file.with_name(f"{CATALOG_FILE}{end}"), file.with_name(f"{kept}{end}")))
+        for end in ("", "-journal")
+        if file.with_name(f"{CATALOG_FILE}{end}").exists()
+    ]
 
 
 def _in_glue(location: Location, found: dict[str, list[State]]) -> Rebuilt:
