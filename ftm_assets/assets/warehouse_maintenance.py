@@ -11,6 +11,7 @@ from pydantic import Field
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.specs import OWNER, page_table
 from ftm_assets.orchestration.unfinished import unfinished_since
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
 from ftm_resources.warehouse.errors import RefusedCleanupError
@@ -55,6 +56,7 @@ class MaintenanceConfig(dg.Config):
     kinds={"iceberg"},
     code_version=code_version(__name__),
 )
+@plainly
 def warehouse_maintenance(
     context: dg.AssetExecutionContext, config: MaintenanceConfig, warehouse: Warehouse
 ) -> dg.MaterializeResult[None]:

@@ -19,7 +19,7 @@ from ftm_resources.warehouse import history
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
 from ftm_resources.warehouse.errors import LostCatalogError, NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
-from ftm_resources.warehouse.schemas import iceberg_schema
+from ftm_resources.warehouse.schemas import iceberg_schema, refuse_other
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
@@ -98,8 +98,8 @@ class Tables:
         """Load a table at its current snapshot; None if it was never written.
 
         Raises LostCatalogError if the catalog does not know the table's last commit, WarehouseError if the table's
-        metadata is missing or unreadable, if an earlier version of FTM made it, or if the catalogue has no such
-        table; on S3 also if its files are under another root.
+        metadata is missing or unreadable, if another version of FTM made it with other columns, or if the catalogue
+        has no such table; on S3 also if its files are under another root.
         """
         contract = contract_of(name)
         for is_last in (False, True):
@@ -118,11 +118,7 @@ class Tables:
             return None
         if self.location.is_s3:
             _require_here(self.location, table)
-        if missing := {c.name for c in contract.columns} - set(table.schema().column_names):
-            raise WarehouseError(
-                f"{name} in {self.location.root} was made by an earlier version of FTM: it lacks "
-                f"{', '.join(sorted(missing))}. Set FTM_WAREHOUSE to a new location and materialize its quarters there."
-            )
+        refuse_other(table, contract, self.location.root)
         return table
 
     def _loaded(self, name: str) -> IcebergTable | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlparse
 
-from ftm_resources import settings
+from ftm_resources import locks, settings
 from ftm_resources.tables import NAMESPACE, TABLES
 from ftm_resources.warehouse.errors import WarehouseError
 
@@ -127,7 +127,7 @@ class Location:
 
     @contextlib.contextmanager
     def lock(self, what: str) -> Iterator[None]:
-        """Serialise writers on one machine; the system releases the lock of a process that dies.
+        """Serialise writers on one machine; see `locks.held` for what happens if its holder hangs.
 
         For writers only, as it creates the warehouse's folder. It does nothing on S3, where the Glue catalog's
         optimistic commits and their retries suffice.
@@ -135,11 +135,7 @@ class Location:
         if self.is_s3:
             yield
             return
-        from filelock import FileLock  # noqa: PLC0415
-
-        folder = Path(self.root) / LOCKS
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{what}.lock"):
+        with locks.held(Path(self.root) / LOCKS / f"{what}.lock", f"the lock {what!r} of {self.root}"):
             yield
 
 

@@ -17,6 +17,7 @@ from ftm_resources.warehouse.catalog import Tables
 from ftm_resources.warehouse.damage import can_be_read, reporting_damage, state
 from ftm_resources.warehouse.errors import LostCatalogError, WarehouseError
 from ftm_resources.warehouse.fingerprint import Fingerprint
+from ftm_resources.warehouse.schemas import columns_then, filled
 from ftm_resources.warehouse.snapshots import Write, quarter_key, writer_of
 
 if TYPE_CHECKING:
@@ -111,12 +112,12 @@ def verify(warehouse: Warehouse, quarter: str) -> tuple[int, list[str]]:
             if table is None or write is None:
                 continue
             sound[name] = write
-            rows = Fingerprint(contract)
+            columns = columns_then(table, write, contract)
+            rows = Fingerprint(contract, columns)
             scan = table.scan(row_filter=EqualTo(PARTITION, quarter))  # type: ignore[misc,call-arg]
             with reporting_damage(scan, name, quarter):
                 for batch in scan.to_arrow_batch_reader():
-                    found = pa.Table.from_batches([batch]).select(contract.arrow_schema.names)
-                    rows.update(found.cast(contract.arrow_schema))
+                    rows.update(filled(pa.Table.from_batches([batch]), contract, columns))
         except WarehouseError as error:
             problems.append(str(error))
         else:
