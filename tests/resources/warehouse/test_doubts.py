@@ -12,6 +12,7 @@ import pytest
 from ftm_resources.warehouse import Warehouse, cleanup, history
 from ftm_resources.warehouse.cleanup import RUNS, Policy, maintain
 from ftm_resources.warehouse.errors import RefusedCleanupError
+from ftm_resources.warehouse.rebuild import from_files
 
 TABLE, Q1 = "firm_topics", "2020Q1"
 LATER = Policy(keep=timedelta(days=1), keep_last=1, now=datetime.now(UTC) + timedelta(days=8))
@@ -65,8 +66,6 @@ def test_data_whose_metadata_was_deleted_stays(warehouse: Warehouse, dry_run: bo
     (metadata(warehouse) / history.HINT).unlink()
     catalog = Path(warehouse.root) / "catalog.db"
     catalog.unlink()
-    from ftm_resources.warehouse.rebuild import from_files
-
     from_files(warehouse)
     assert warehouse.table(TABLE).metadata_location.endswith(first.name)
     before = files(warehouse)
@@ -104,24 +103,16 @@ def test_finished_files_that_nothing_mentions_go_up_to_the_share(
     assert len(data(warehouse)) == (1 if goes else 3)
 
 
-def test_a_refusal_spares_the_folders_of_runs_and_not_the_other_tables(
-    warehouse: Warehouse, topics: Callable
-):
+def test_a_refusal_spares_the_folders_of_runs_and_not_the_other_tables(warehouse: Warehouse):
     warehouse.replace("firm_status", Q1, [])
     warehouse.replace("firm_status", Q1, [])
     left = Path(warehouse.root) / RUNS / "r1" / "value"
     left.parent.mkdir(parents=True)
     left.touch()
-    foreign = metadata(warehouse) / next(metadata(warehouse).glob("00005-*")).name.replace("00005-", "00009-")
-    lost = next(metadata(warehouse).glob("00005-*")).read_text()
-    pointer = history.basename(warehouse.table(TABLE).metadata_location)
-    foreign.write_text(
-        lost.replace(next(iter(history.read(warehouse.location, TABLE, pointer).before)), "00008-x")
-    )  # type: ignore[union-attr]
-    foreign.write_text(
-        foreign.read_text().replace('"metadata-log":[', '"metadata-log":[')
-        .replace(str(warehouse.table(TABLE).metadata.table_uuid), "00000000-0000-0000-0000-000000000001")
-    )  # fmt: skip
+    mine = next(metadata(warehouse).glob("00005-*"))
+    foreign = mine.with_name(mine.name.replace("00005-", "00009-"))
+    table_id = str(warehouse.table(TABLE).metadata.table_uuid)
+    foreign.write_text(mine.read_text().replace(table_id, "00000000-0000-0000-0000-000000000001"))
     before = files(warehouse)
     with pytest.raises(RefusedCleanupError, match="belongs to another table of that name") as refused:
         maintain(warehouse, LATER)
