@@ -16,7 +16,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from ftm_resources.tables import NAMESPACE
@@ -89,6 +89,12 @@ class FolderCatalog(_Noting, SqlCatalog):
                     raise CommitFailedException(f"{name} was changed by another process; try again")
                 session.commit()
         note_commit(self.place, name, new)
+
+    def insert(self, name: str, uri: str) -> None:
+        """Register a table without reading its metadata, which may be damaged."""
+        with Session(self.engine) as session:
+            session.execute(insert(IcebergTables).values(**self._create_table_row(NAMESPACE, name, uri)))
+            session.commit()
 
     def pointer(self, name: str) -> str | None:
         """Return the URI of a table's current metadata file, as recorded; None if there is no such table."""

@@ -42,6 +42,7 @@ ELSEWHERE = {
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
     "FTM_WAREHOUSE=./warehouse-bertopic": "tests/assets/test_firm_topics.py",
     "ftm bertopic": "tests/cli/test_save_bertopic.py",
+    "ftm move": "tests/cli/test_relocation.py",
 }
 """How commands open that are not run in order here, and where they are."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from ftm_resources.warehouse import Warehouse, history, repair, tags
 from ftm_resources.warehouse.cleanup import Policy, maintain
-from ftm_resources.warehouse.errors import LostCatalogError, NoWarehouseError
+from ftm_resources.warehouse.errors import LostCatalogError, NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.rebuild import from_files
 from ftm_resources.warehouse.status import status
 
@@ -116,22 +116,36 @@ def test_the_newest_is_decided_by_content_and_not_by_name(warehouse: Warehouse):
     shutil.copy(folder / newest.before[0], folder / decoy)
     (folder / history.HINT).unlink()
     catalog(warehouse).unlink()
-    found = {t.name: t.state.name for t in from_files(warehouse).tables}
+    found = {t.name: t.file for t in from_files(warehouse).tables}
     assert found[TABLE] == newest.name
     assert warehouse.read(TABLE, Q2).num_rows == 5
 
 
-def test_a_newest_file_that_cannot_be_read_is_reported_and_kept(warehouse: Warehouse):
+@pytest.mark.parametrize("harm", [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:100])])
+def test_a_table_is_not_rolled_back_by_the_way(warehouse: Warehouse, harm: Callable):
+    """Its last commit is damaged as well as the catalog: that takes a decision of its own."""
     newest = history.states(warehouse.location, TABLE)[0]
-    broken = metadata(warehouse) / newest.name
-    broken.write_bytes(broken.read_bytes()[:100])
+    harm(metadata(warehouse) / newest.name)
     catalog(warehouse).unlink()
     (table,) = (t for t in from_files(warehouse).tables if t.name == TABLE)
-    assert table.state.name == newest.before[-1]
-    assert f"{newest.name} is newer, but cannot be read" in table.notes[0]
+    assert (table.file, table.state) == (newest.name, None)
+    assert "is missing or cannot be read; `ftm restore firm_topics` rolls the table back" in table.notes[0]
+    with pytest.raises(WarehouseError, match="run `ftm restore firm_topics`"):
+        warehouse.read(TABLE, Q1)
+    assert warehouse.read("themes", Q1).num_rows == 0
+    assert from_files(warehouse).tables == []
+    assert repair.restore(warehouse, TABLE).went_back
     assert warehouse.read(TABLE, Q1).num_rows == 4
-    assert (metadata(warehouse) / f"abandoned-{newest.name}").exists()
     assert maintain(warehouse, LATER)
+
+
+def test_damage_is_no_reason_to_point_elsewhere(warehouse: Warehouse):
+    """The catalog is right, and one table's metadata is gone: `restore TABLE` says what is lost, this does not."""
+    shutil.rmtree(metadata(warehouse, "themes"))
+    (metadata(warehouse) / history.states(warehouse.location, TABLE)[0].name).unlink()
+    assert from_files(warehouse).tables == []
+    with pytest.raises(WarehouseError, match="themes: its metadata file is missing"):
+        warehouse.read("themes", Q1)
 
 
 def test_an_attempt_that_was_never_committed_is_not_taken_for_a_commit(
@@ -146,7 +160,7 @@ def test_an_attempt_that_was_never_committed_is_not_taken_for_a_commit(
     warehouse.replace(TABLE, Q2, [topics(Q2, 9)])
     catalog(warehouse).unlink()
     chosen = next(t for t in from_files(warehouse).tables if t.name == TABLE)
-    assert (chosen.state.name, chosen.notes) == (history.hint(location, TABLE), ())
+    assert (chosen.file, chosen.notes) == (history.hint(location, TABLE), ())
     assert warehouse.read(TABLE, Q2).num_rows == 9
     maintain(warehouse, LATER)
     assert not attempt.exists()
