@@ -443,6 +443,9 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("warehouse_maintenance", "grace_days"): (
         of_maintenance, 0.5, lambda _, b: b["policy"].grace.total_seconds() == 43_200
     ),
+    ("warehouse_maintenance", "max_removed_share"): (
+        of_maintenance, 0.2, lambda _, b: b["policy"].max_removed_share == 0.2
+    ),
     ("warehouse_maintenance", "dry_run"): (
         of_maintenance, True, lambda a, b: (a["policy"].dry_run, b["policy"].dry_run) == (False, True)
     ),

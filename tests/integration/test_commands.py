@@ -42,6 +42,7 @@ ELSEWHERE = {
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
     "FTM_WAREHOUSE=./warehouse-bertopic": "tests/assets/test_firm_topics.py",
     "ftm bertopic": "tests/cli/test_save_bertopic.py",
+    "ftm move": "tests/cli/test_relocation.py",
 }
 """How commands open that are not run in order here, and where they are."""
 
@@ -264,10 +265,11 @@ def test_the_readme_queries_run(
 
 def test_a_table_is_restored_by_the_command_that_its_error_names(environment: dict[str, str]):
     warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
-    warehouse.replace("themes", SAMPLE_QUARTER, [])
+    for _ in range(2):
+        warehouse.replace("themes", SAMPLE_QUARTER, [])
     Path(warehouse.table("themes").metadata_location.removeprefix("file://")).unlink()
     refused = call(f"ftm verify {SAMPLE_QUARTER}", environment)
     assert refused.returncode == 1
     (command,) = re.findall(r"`(ftm restore \w+)`", refused.stderr)
-    assert "Rolled themes back to its state at creation" in call(command, environment).stdout
+    assert "Rolled themes back to its state at 20" in call(command, environment).stdout
     assert "nothing to restore" in call(command, environment).stdout
