@@ -59,7 +59,8 @@ def rows() -> dict[str, list[dict[str, Any]]]:
             said = {"naming_method": "extractive", "model": "m", "prompt_version": "1"}
             made["topic_summaries"].append({**topic, **name, **said})
             theme = f"{QUARTER}:theme:{k:03d}" if k < 3 else None
-            made["theme_topics"].append({**topic, "theme_id": theme, "reason": None if theme else "outlier"})
+            why = {"reason": None if theme else "outlier", "detail": None}
+            made["theme_topics"].append({**topic, "theme_id": theme, **why})
     for k, subject in enumerate(SUBJECTS[:3]):
         made["themes"].append(
             {

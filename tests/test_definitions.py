@@ -1,10 +1,14 @@
+from typing import Any
+
 import dagster as dg
 import pytest
 
 from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
 from ftm_assets.definitions import QUARTER_JOB, build_definitions
+from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import OWNER
+from ftm_resources.expected import is_plain
 from ftm_resources.tables import TABLES
 
 DEFINITIONS = build_definitions()
@@ -89,6 +93,28 @@ def test_no_step_accepts_a_field_that_its_config_does_not_have(step: str, job: d
     run_config = {"ops": {step: {"config": {"nonsense": -5}}}}
     with pytest.raises(dg.DagsterInvalidConfigError, match='unexpected config entry "nonsense"'):
         dg.validate_run_config(job, run_config)
+
+
+def step_functions() -> dict[str, Any]:
+    """Return the function of each step, by the names of its job and step."""
+    jobs = (DEFINITIONS.resolve_job_def(QUARTER_JOB), DEFINITIONS.resolve_implicit_global_asset_job_def())
+    return {
+        op.name: op.compute_fn.decorated_fn
+        for job in jobs
+        for op in job.all_node_defs
+        if hasattr(op, "compute_fn")
+    }
+
+
+@pytest.mark.parametrize(("step", "function"), sorted(step_functions().items()))
+def test_every_step_fails_plainly(step: str, function: Any):
+    """An expected error ends in its message, not in sixty lines of traceback."""
+    assert is_plain(function), f"decorate {step} with expected.plainly"
+
+
+@pytest.mark.parametrize("name", ["handle_output", "load_input"])
+def test_reading_and_writing_tables_fails_plainly(name: str):
+    assert is_plain(getattr(WarehouseIOManager, name))
 
 
 def test_research_parameters_are_config_with_documented_defaults():

@@ -22,6 +22,7 @@ from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, preview
 from ftm_resources.duck import scratch_folder
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 
@@ -85,6 +86,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
         op_tags=op_tags("marts"),
         dagster_dbt_translator=ContractTranslator(),
     )
+    @plainly
     def marts(context: dg.AssetExecutionContext, dbt: OfflineDbt, warehouse: Warehouse) -> Iterator[Any]:
         quarter, pinned = context.partition_key, warehouse.pin()
         # The inputs of the selected models must exist; a test that runs alone reads its mart as stored.

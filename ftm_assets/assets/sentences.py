@@ -14,6 +14,7 @@ from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import NO_CONFIG, asset_attributes, preview
+from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable
 
@@ -29,6 +30,7 @@ FIRMS_AT_ONCE = 100
     config_schema=NO_CONFIG,
     **asset_attributes("sentences", code_version=CODE_VERSION, kinds={"python"}),
 )
+@plainly
 def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[Rows]:
     """Split the quarter's components into sentences and mark the procedural ones."""
     started = time.perf_counter()

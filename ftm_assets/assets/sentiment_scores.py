@@ -12,6 +12,7 @@ from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import NO_CONFIG, asset_attributes, preview
 from ftm_resources.duck import ConfiguredDuckDB
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable
 
 CODE_VERSION = code_version(__name__)
@@ -24,6 +25,7 @@ CODE_VERSION = code_version(__name__)
     config_schema=NO_CONFIG,
     **asset_attributes("sentiment_scores", code_version=CODE_VERSION, kinds={"duckdb"}),
 )
+@plainly
 def sentiment_scores(
     context: dg.AssetExecutionContext,
     theme_topics: QuarterTable,

@@ -1,6 +1,7 @@
 """themes, theme_topics, theme_naming_audit: topics clustered into named themes; each topic's theme, or why none."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.expected import plainly
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
@@ -40,6 +42,7 @@ class ThemesConfig(dg.Config):
     pool="cpu",
     op_tags=op_tags("themes"),
 )
+@plainly
 def themes(
     context: dg.AssetExecutionContext,
     config: ThemesConfig,
@@ -114,9 +117,5 @@ def _describe(model: ThemeModel, rows: pa.Table, config: ThemesConfig) -> dict[s
 
 
 def _describe_members(model: ThemeModel) -> dict[str, Any]:
-    reasons = model.theme_topics.column("reason").drop_null().to_pylist()
-    kinds: dict[str, int] = {}
-    for reason in reasons:
-        kind = reason.partition(":")[0]
-        kinds[kind] = kinds.get(kind, 0) + 1
-    return {"topics": model.theme_topics.num_rows, "left_out": len(reasons), "reasons": kinds}
+    reasons = Counter(model.theme_topics.column("reason").drop_null().to_pylist())
+    return {"topics": model.theme_topics.num_rows, "left_out": reasons.total(), "reasons": dict(reasons)}

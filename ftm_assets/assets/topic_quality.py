@@ -35,6 +35,7 @@ from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.params_config import recorded
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, page_table
+from ftm_resources.expected import plainly
 from ftm_resources.sources.sample.generated import TRUTH, SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
@@ -67,6 +68,7 @@ class TopicQualityConfig(dg.Config):
     op_tags=op_tags("topic_quality"),
     **asset_attributes("topic_quality", code_version=CODE_VERSION, kinds={"scikitlearn"}),
 )
+@plainly
 def topic_quality(
     context: dg.AssetExecutionContext,
     config: TopicQualityConfig,

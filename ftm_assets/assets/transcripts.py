@@ -26,6 +26,7 @@ from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.duck import ConfiguredDuckDB, scratch_folder
+from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
@@ -71,6 +72,7 @@ class TranscriptsConfig(dg.Config):
     pool="wrds",
     op_tags=op_tags("transcripts"),
 )
+@plainly
 def transcripts(
     context: dg.AssetExecutionContext,
     config: TranscriptsConfig,

@@ -6,6 +6,7 @@ import dagster as dg
 
 from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.expected import plainly
 from ftm_resources.tables.contract import DOUBLE, PARTITION, Column, Table
 from ftm_resources.warehouse import Warehouse
 
@@ -32,6 +33,7 @@ def contract_checks(contract: Table) -> dg.AssetChecksDefinition:
     ]  # fmt: skip
 
     @dg.multi_asset_check(name=f"check_{contract.name}", specs=specs)
+    @plainly
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
         quarter = context.op_execution_context.partition_key
         connection = warehouse.connect(quarter=quarter, tables={contract.name, *referenced}, newest=True)

@@ -7,6 +7,7 @@ import dagster as dg
 from ftm_assets.methods.naming.rules import DEGRADED
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import NO_CONFIG
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
 MAX_DEGRADED_NAMES = 0.02
@@ -25,6 +26,7 @@ def degraded_names(table: str) -> dg.AssetChecksDefinition:
         partitions_def=QUARTERS,
         config_schema=NO_CONFIG,
     )
+    @plainly
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> dg.AssetCheckResult:
         rows = warehouse.read(
             table, context.op_execution_context.partition_key, columns=["outcome", "reason"]

@@ -7,6 +7,7 @@ import dagster as dg
 from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.fan_out import FanOutConfig, failures_allowed
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
 MAX_FIRMS_WITHOUT_TOPICS = 0.25
@@ -34,6 +35,7 @@ def firm_loss() -> dg.AssetChecksDefinition:
     ]
 
     @dg.multi_asset_check(name="check_firm_loss", specs=specs)
+    @plainly
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
         quarter = context.op_execution_context.partition_key
         status = warehouse.read("firm_status", quarter, columns=["status"])

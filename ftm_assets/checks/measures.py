@@ -8,6 +8,7 @@ import dagster as dg
 
 from ftm_assets.methods.topics.quality import LARGE_TOPIC_SENTENCES, LARGE_TOPIC_SHARE
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
 MAX_OUTLIER_SHARE = 0.30
@@ -121,6 +122,7 @@ def quality_limits() -> dg.AssetChecksDefinition:
     ]
 
     @dg.multi_asset_check(name="check_topic_quality_limits", specs=specs)
+    @plainly
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
         quarter = context.op_execution_context.partition_key
         sql = "SELECT quarter, level, metric, value, n FROM topic_quality WHERE value IS NOT NULL ORDER BY quarter"

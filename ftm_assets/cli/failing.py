@@ -1,7 +1,7 @@
 """How a command fails: with a message that says what to do, and an exit code; a traceback only with --debug.
 
-What belongs here: telling an expected failure (a rejected file, an endpoint that is down) from a bug, and finding,
-in a chain of errors, the message that was written for a person: the outermost of ours.
+What belongs here: what the command line makes of a failure. Which failures are expected, and what their message is,
+is in `ftm_resources.expected`, which is loaded, with Dagster, only once something failed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ STOPPED = "Stopped. Run the same command again to resume."
 INTERRUPTED = 130
 """Exit code after Ctrl-C, by shell convention."""
 
-_OURS = ("ftm_assets", "ftm_resources")
-
-_PLAIN = (ValueError, OSError, LookupError)
-"""Built-in errors that our code raises with a message for a person."""
+BUG = "This is a bug in FTM. Run it again with --debug for details."
 
 
 class CommandError(Exception):
@@ -51,9 +48,7 @@ def told(*, debug: bool = False) -> Iterator[None]:
         message = message_of(error)
         if message is None:
             reason = "".join(traceback.format_exception_only(error)).strip()
-            message = (
-                f"Unexpected error: {reason}\nThis is a bug in FTM. Run it again with --debug for details."
-            )
+            message = f"Unexpected error: {reason}\n{BUG}"
         tell(message)
         raise typer.Exit(1) from error
 
@@ -73,7 +68,7 @@ def show_warning(
     line: str | None = None,
 ) -> None:
     """Show a warning of ours as its message alone, any other as Python does."""
-    if category.__module__.partition(".")[0] in _OURS:
+    if category.__module__.partition(".")[0] in {"ftm_assets", "ftm_resources"}:
         tell(f"Warning: {message}")
     else:
         (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
@@ -88,40 +83,10 @@ def _is_for_typer(error: Exception) -> bool:
 
 
 def message_of(error: BaseException) -> str | None:
-    """Return the message of an expected failure, the outermost of ours; None if the error was unexpected."""
-    for found in _chain(error):
-        if _is_ours(found):
-            return _text(found)
-    if isinstance(error, OSError):  # no permission, no space, no such file: it says so, and names the file
-        return _text(error)
-    return None
+    """Return the message of an expected failure (see `expected.message_of`); None if the error was unexpected."""
+    from ftm_resources import expected
 
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and its causes, outermost first; the members of a group in turn."""
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for member in error.exceptions:
-                yield from _chain(member)
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
-def _is_ours(error: BaseException) -> bool:
-    module = type(error).__module__
-    if module.partition(".")[0] in _OURS or (type(error).__name__, module.partition(".")[0]) == (
-        "Failure",
-        "dagster",
-    ):
-        return True
-    frames = list(traceback.walk_tb(error.__traceback__))
-    raised_in = frames[-1][0].f_globals.get("__name__", "") if frames else ""
-    return isinstance(error, _PLAIN) and raised_in.partition(".")[0] in _OURS
-
-
-def _text(error: BaseException) -> str:
-    description = getattr(error, "description", None)  # dagster's Failure
-    return str(description or error).strip() or type(error).__name__
+    return expected.message_of(error)
 
 
 def chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
@@ -131,17 +96,22 @@ def chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo
         error = error.cause or error.context
 
 
-def message_of_step(error: SerializableErrorInfo | None) -> str:
-    """Return the message of a failed step, like `message_of` but for an error from another process."""
+def message_of_step(error: SerializableErrorInfo | None) -> tuple[str, bool]:
+    """Return the message of a failed step, and whether the failure was expected (see `expected`)."""
+    from ftm_resources.expected import OURS, PLAIN, ExpectedError
+
     errors = list(chain(error))
-    ours = tuple(f"{package}." for package in _OURS)
+    written = [e for e in errors if e.cls_name == ExpectedError.__name__]
+    if written:
+        return written[0].message.strip(), True
+    # Raised outside a step, where only resources and settings are made.
+    ours = tuple(f"{package}." for package in OURS)
     written = [e for e in errors if e.message.startswith(ours) or e.cls_name == "Failure"]
     # Dagster's own errors only say which step failed, which is known.
     raised = [e for e in errors if not (e.cls_name or "").startswith("Dagster")]
-    plain = {t.__name__ for t in (*_PLAIN, RuntimeError)}
+    plain = {t.__name__ for t in PLAIN}
     for found in (*written, *raised, *errors):
+        is_expected = found in written or found.cls_name in plain
         _, _, text = found.message.partition(": ")
-        return (
-            text if text.strip() and (found in written or found.cls_name in plain) else found.message
-        ).strip()
-    return "no reason was recorded"
+        return (text if is_expected and text.strip() else found.message).strip(), is_expected
+    return "no reason was recorded", False

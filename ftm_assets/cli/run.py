@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ftm_assets.cli import home, run_config
+from ftm_assets.cli import failing, home, preflight, run_config
 from ftm_assets.cli.arguments import known_quarters, quarter_key, require_partition
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.screen import count
@@ -43,6 +43,7 @@ _NO_DEBUG = {"python_log_level": "INFO"}
 
 @commands.command(rich_help_panel="Run")
 def run(
+    ctx: typer.Context,
     quarter: Annotated[
         str | None,
         typer.Option(
@@ -104,10 +105,13 @@ def run(
         run_config.require_bounds(asked)
     if replace_source:
         asked = run_config.replacing_source(asked)
+    preflight.require_ready(asked)
     with _executed(chosen, asked, home.prepare()) as result:
         if not result.success:
             if run_report.was_interrupted(result):
                 raise KeyboardInterrupt
+            if ctx.find_root().params.get("debug"):
+                failing.tell(run_report.tracebacks(result))
             raise CommandError(run_report.failures(result))
         warnings = run_report.warnings(result)
     run_report.show(Warehouse(), chosen, warnings=warnings, held=held, seconds=time.perf_counter() - started)

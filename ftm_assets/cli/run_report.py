@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from ftm_assets.cli import failing, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
     from dagster import JobExecutionResult
+    from dagster._core.events import JobFailureData
+    from dagster._core.execution.plan.objects import StepFailureData
     from rich.table import Table
 
     from ftm_resources.warehouse import Warehouse
@@ -57,15 +59,33 @@ def was_interrupted(result: JobExecutionResult) -> bool:
 def failures(result: JobExecutionResult) -> str:
     """Return what failed, step by step, each reason once."""
     steps: dict[str, list[str]] = {}
-    for event in result.all_events:
-        if event.is_step_failure:
-            reason = failing.message_of_step(event.step_failure_data.error)
-            steps.setdefault(reason, []).append(event.step_key or "")
-        elif event.is_run_failure and event.job_failure_data.error:
-            steps.setdefault(failing.message_of_step(event.job_failure_data.error), [])
+    for data, step in _failed(result):
+        reason, is_expected = failing.message_of_step(data.error)
+        steps.setdefault(reason if is_expected else f"{reason}\n{failing.BUG}", []).extend(step)
     # A run's own failure event only repeats that a step failed.
     named = {r: s for r, s in steps.items() if s} or steps
     return "\n".join(f"✗ {', '.join(s) or 'run'}\n{r}" for r, s in named.items()) or "The run failed."
+
+
+def tracebacks(result: JobExecutionResult) -> str:
+    """Return the tracebacks of what failed: from its metadata if it was expected, else as Dagster recorded it."""
+    from ftm_resources.expected import TRACEBACK
+
+    found = {}
+    for data, _ in _failed(result):
+        told = getattr(data, "user_failure_data", None)
+        lines = told.metadata.get(TRACEBACK) if told else None
+        found["\n".join(lines.value) if lines else str(data.error)] = None
+    return "\n".join(found)
+
+
+def _failed(result: JobExecutionResult) -> Iterator[tuple[StepFailureData | JobFailureData, list[str]]]:
+    """Yield what is recorded of each failure, with the step that failed; with none, for the run itself."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            yield event.step_failure_data, [event.step_key or ""]
+        elif event.is_run_failure and event.job_failure_data.error:
+            yield event.job_failure_data, []
 
 
 def warnings(result: JobExecutionResult) -> list[CheckWarning]:

@@ -21,6 +21,7 @@ from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.unfinished import is_over
+from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable
@@ -151,6 +152,7 @@ class FanOut:
             required_resource_keys=set(self.resources),
             description="Split the firms of the quarter into chunks and pin the snapshots that they read",
         )
+        @plainly
         def plan(context: dg.OpExecutionContext, **tables: QuarterTable) -> Iterator[Any]:
             config = self.config(**context.op_config)
             firms = tables[self.inputs[0]].firms()
@@ -189,6 +191,7 @@ class FanOut:
             pool=self.pool,
             description="Work through a chunk's firms, saving a part per group",
         )
+        @plainly
         def chunk(context: dg.OpExecutionContext, chunk: dict[str, Any]) -> dict[str, Any]:
             warehouse, quarter = context.resources.warehouse, context.partition_key
             staging = PlanParts(warehouse, self.name, quarter, chunk["plan_id"], context.run_id)
@@ -264,6 +267,7 @@ class FanOut:
             required_resource_keys={"warehouse"},
             description="Check that every planned firm is in a part, then replace the quarter",
         )
+        @plainly
         def commit(
             context: dg.OpExecutionContext, planned: dict[str, Any], chunks: list[dict[str, Any]]
         ) -> Iterator[dg.Output]:

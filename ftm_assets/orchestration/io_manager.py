@@ -16,6 +16,7 @@ from pydantic import PrivateAttr
 from ftm_assets.orchestration.execution.orphans import end_with_run
 from ftm_assets.orchestration.inputs import pinned_inputs, refuse_replaced
 from ftm_resources import settings
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.full_disk import reporting_full_disk
 
@@ -95,6 +96,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         if settings.current().ftm_executor == "multiprocess":
             end_with_run()
 
+    @plainly
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replace the asset's quarter with the rows; between steps, write the value."""
         if not context.has_asset_key:
@@ -111,6 +113,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             )
         )
 
+    @plainly
     def load_input(self, context: dg.InputContext) -> Any:
         """Return the upstream table's quarter at its current snapshot; between steps, the value.
 

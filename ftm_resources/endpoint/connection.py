@@ -8,14 +8,14 @@ import logging
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from ftm_resources import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Collection, Coroutine
 
     import httpx2
     import openai
@@ -32,6 +32,10 @@ FREE_RETRIES = 10
 
 ALIKE_REFUSALS = 10
 """After this many identical refusals and no reply, the endpoint is at fault, not the requests."""
+
+
+SHORT_SECONDS = 10.0
+"""Timeout of the requests that check an endpoint before anything is computed."""
 
 
 class RequestError(Exception):
@@ -183,8 +187,29 @@ class Connection:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 10.0)
 
-    async def _look(self) -> str | None:
-        """Record the server's models; return why it is not ready, or None if it is."""
+    async def require_usable(self, chat_model: str | None) -> str | None:
+        """Return why the server does not answer, or None if it does; see `check`."""
+        import openai
+
+        fault = await self._look(refused=(400, 401))
+        if fault is None and chat_model is not None and chat_model not in self.health.models:
+            chat = self._client.chat.completions.with_raw_response
+            try:
+                await chat.create(
+                    model=chat_model, messages=[{"role": "user", "content": "Hello"}], max_tokens=1
+                )
+            except openai.APIStatusError as error:
+                if error.status_code in {401, 403, 404}:
+                    raise self._failure(error, 1) from None
+            except openai.APIConnectionError as error:
+                return self.endpoint.redact(_fault(error))
+        return fault
+
+    async def _look(self, refused: Collection[int] = ()) -> str | None:
+        """Record the server's models; return why it is not ready, or None if it is.
+
+        EndpointUnavailableError if it answers with one of the statuses `refused`.
+        """
         import openai
 
         try:
@@ -195,6 +220,12 @@ class Connection:
         except openai.APIStatusError as error:
             if error.status_code in STARTING:
                 return f"HTTP {error.status_code}"
+            if error.status_code in refused:
+                where, prefix = self.endpoint.where(), self.endpoint.prefix
+                raise EndpointUnavailableError(
+                    f"{where} does not list its models (HTTP {error.status_code}): check {prefix}_API_KEY and that "
+                    f"{prefix}_BASE_URL ends in /v1. The key is sent only to the host of {prefix}_BASE_URL"
+                ) from None
             # Otherwise it lists no models, or not for this key, but it is up.
         self.health.is_ready = True
         return None
@@ -309,6 +340,19 @@ def _models(listed: Any) -> dict[str, tuple[int | None, str]]:
             is_count = type(context) is int and 0 < context < 2**31
             found[row["id"]] = (context if is_count else None, root if isinstance(root, str) else "")
     return found
+
+
+async def check(endpoint: Endpoint, chat_model: str | None) -> None:
+    """Raise EndpointUnavailableError if a server refuses the key or does not serve the model.
+
+    `chat_model` (None: not a chat endpoint) costs one token if the server does not list it: aliases are not listed. A
+    server that does not answer within SHORT_SECONDS is only warned about, because it may still be starting.
+    """
+    patience = min(endpoint.read_seconds, SHORT_SECONDS)
+    async with Connection(replace(endpoint, read_seconds=patience, max_retries=0), Health()) as connection:
+        if fault := await connection.require_usable(chat_model):
+            wait = f"a step that needs it will wait up to {endpoint.startup_seconds:g} s"
+            _log.warning("%s does not answer yet (%s); %s", endpoint.where(), fault, wait)
 
 
 async def in_flight(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:

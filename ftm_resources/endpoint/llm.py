@@ -8,13 +8,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, InitResourceContext
 from pydantic import Field, PrivateAttr
 
 from ftm_resources import settings
 from ftm_resources.endpoint.chat import DEFAULT_CONTEXT_TOKENS, Completion, Learnt, Message, Repair, Session
-from ftm_resources.endpoint.connection import Connection, Endpoint, EndpointUnavailableError, Health, run
+from ftm_resources.endpoint.connection import (
+    Connection,
+    Endpoint,
+    EndpointUnavailableError,
+    Health,
+    check,
+    run,
+)
 from ftm_resources.endpoint.reply_cache import Reply, ReplyCache
+from ftm_resources.expected import plainly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,6 +79,16 @@ class LlmResource(ConfigurableResource):
     )
     _health: Health = PrivateAttr(default_factory=Health)
     _learnt: Learnt = PrivateAttr(default_factory=Learnt)
+
+    @plainly
+    def setup_for_execution(self, context: InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
+        """Check the configured endpoint before a step computes anything."""
+        self.require_usable()
+
+    def require_usable(self) -> None:
+        """Raise EndpointUnavailableError if the endpoint refuses the key or does not serve the model."""
+        if self.is_configured():
+            run(check(self._endpoint(), self.model_name()))
 
     def is_configured(self) -> bool:
         """Return whether an endpoint is configured."""
@@ -153,7 +171,10 @@ class LlmResource(ConfigurableResource):
                 cache.flush()
 
     def _connection(self) -> Connection:
-        endpoint = Endpoint.configured(
+        return Connection(self._endpoint(), self._health)
+
+    def _endpoint(self) -> Endpoint:
+        return Endpoint.configured(
             "LLM",
             self.base_url,
             self.api_key,
@@ -166,4 +187,3 @@ class LlmResource(ConfigurableResource):
             advice=". Replies received so far are kept: fix it and run again, or set on_llm_failure=degrade",
             degrades=self.on_llm_failure == "degrade",
         )
-        return Connection(endpoint, self._health)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, InitResourceContext
 from pydantic import Field, PrivateAttr
 
 from ftm_resources import settings
-from ftm_resources.endpoint.connection import Endpoint, run
+from ftm_resources.endpoint.connection import Endpoint, check, run
 from ftm_resources.endpoint.embeddings import MAX_BYTES_PER_TEXT, RemoteEmbedder
+from ftm_resources.expected import plainly
 from ftm_resources.models import batches, loading
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models.loading import LoadedModel, Progress
@@ -79,6 +80,21 @@ class Embedder(ConfigurableResource):
     )
     _asked: RemoteEmbedder | None = PrivateAttr(default=None)
 
+    @plainly
+    def setup_for_execution(self, context: InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
+        """Check the configured model or endpoint before a step computes anything."""
+        self.require_usable()
+
+    def require_usable(self) -> None:
+        """Raise ModelLoadError or EndpointUnavailableError if the model is not there, or the key is refused.
+
+        Reads the model's configuration only; an endpoint that does not answer yet is warned about.
+        """
+        if self._remote():
+            run(check(self._endpoint(), None))
+        elif name := self._configured():
+            loading.require_files("embedder", name)
+
     def model_name(self) -> str:
         """Return the model's name as the tables' metadata shows it."""
         if name := self._configured():
@@ -139,18 +155,20 @@ class Embedder(ConfigurableResource):
                 "FTM_EMBEDDING_BASE_URL is set but FTM_EMBEDDING_MODEL is not: set it to the model that is served"
             )
         if self._asked is None:
-            endpoint = Endpoint.configured(
-                "FTM_EMBEDDING",
-                self.base_url,
-                self.api_key,
-                concurrency=self.concurrency,
-                max_retries=self.max_retries,
-                read_seconds=self.read_seconds,
-                startup_seconds=self.startup_seconds,
-                max_bytes=2**20 + MAX_BYTES_PER_TEXT * self.batch_texts,
-            )
-            self._asked = RemoteEmbedder(endpoint, self.model_name(), self.batch_texts)
+            self._asked = RemoteEmbedder(self._endpoint(), self.model_name(), self.batch_texts)
         return self._asked
+
+    def _endpoint(self) -> Endpoint:
+        return Endpoint.configured(
+            "FTM_EMBEDDING",
+            self.base_url,
+            self.api_key,
+            concurrency=self.concurrency,
+            max_retries=self.max_retries,
+            read_seconds=self.read_seconds,
+            startup_seconds=self.startup_seconds,
+            max_bytes=2**20 + MAX_BYTES_PER_TEXT * self.batch_texts,
+        )
 
     def _load(self) -> LoadedModel:
         device = loading.choose_device(self.device)

@@ -63,6 +63,35 @@ class ModelLoadError(OSError):
 _CHOSEN_BY = {"embedder": "FTM_EMBEDDING_MODEL", "sentiment": "FTM_SENTIMENT_MODEL"}
 
 
+def require_files(kind: str, name: str) -> None:
+    """Raise ModelLoadError if a model is neither on this machine nor on the Hugging Face hub.
+
+    Looks for its configuration only, which is small; the weights are not loaded.
+    """
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415 - loaded only where a model is configured
+    from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError  # noqa: PLC0415
+
+    folder = Path(name)
+    if folder.is_dir():
+        if not any((folder / file).is_file() for file in ("config.json", "modules.json")):
+            raise unloadable(kind, name, "the folder has no config.json")
+        return
+    try:
+        hf_hub_download(name, "config.json")
+    except RemoteEntryNotFoundError:
+        return  # the model is there, without this file
+    except (OSError, HFValidationError) as error:
+        raise unloadable(kind, name, str(error)) from error
+
+
+def unloadable(kind: str, name: str, reason: str) -> ModelLoadError:
+    """Return the error for a model that cannot be loaded, with the first line of the reason."""
+    return ModelLoadError(
+        f"{kind}: the model {name!r} cannot be loaded ({reason.strip().partition(chr(10))[0]}). Set {_CHOSEN_BY[kind]} "
+        "to a folder with the model's files, or to a name on the Hugging Face hub that this machine can reach"
+    )
+
+
 def load_once(key: tuple[str, ...], load: Callable[[], LoadedModel]) -> LoadedModel:
     """Return the model for this key, loaded once per process; concurrent threads wait for the one load.
 
@@ -78,12 +107,7 @@ def load_once(key: tuple[str, ...], load: Callable[[], LoadedModel]) -> LoadedMo
             try:
                 _loaded[key] = load()
             except (OSError, HFValidationError) as error:
-                kind, name = key[:2]
-                reason = str(error).strip().split("\n")[0]
-                raise ModelLoadError(
-                    f"{kind}: the model {name!r} cannot be loaded ({reason}). Set {_CHOSEN_BY[kind]} to a folder with "
-                    "the model's files, or to a name on the Hugging Face hub that this machine can reach"
-                ) from error
+                raise unloadable(*key[:2], str(error)) from error
         return _loaded[key]
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dagster import ConfigurableResource
+from dagster import ConfigurableResource, InitResourceContext
 from pydantic import Field
 
 from ftm_resources import settings
+from ftm_resources.expected import plainly
 from ftm_resources.models import batches, lexicon, loading
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models.loading import LoadedModel, Progress
@@ -76,6 +77,28 @@ class SentimentScorer(ConfigurableResource):
     batch_tokens: int | None = Field(
         default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"
     )
+
+    @plainly
+    def setup_for_execution(self, context: InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
+        """Check the configured model before a step computes anything."""
+        self.require_usable()
+
+    def require_usable(self) -> None:
+        """Raise ModelLoadError or ValueError, naming the model, if it is not there or has other classes.
+
+        Reads the checkpoint's configuration only.
+        """
+        name = self._configured()
+        if name is None:
+            return
+        loading.require_files("sentiment", name)
+        from transformers import AutoConfig
+
+        try:
+            config = AutoConfig.from_pretrained(name, local_files_only=Path(name).is_dir())
+        except (OSError, ValueError) as error:  # no configuration, or one of no known model
+            raise loading.unloadable("sentiment", name, str(error)) from error
+        _class_order(name, _classes(config), self.labels)
 
     def model_name(self) -> str:
         """Return the scorer's name as the tables show it."""
@@ -170,8 +193,11 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     if encoder is None:
         forward = (lambda ids, _: module(ids)) if module is not None else by_texts
         encoder = TorchEncoder(forward, device, precision, autocast=is_cpu, in_parallel=module is not None)
-    classes = [str(config.id2label[i]) for i in range(config.num_labels)]
-    return LoadedModel(encoder, tokenize, config.num_labels, classes)
+    return LoadedModel(encoder, tokenize, config.num_labels, _classes(config))
+
+
+def _classes(config: Any) -> list[str]:
+    return [str(config.id2label[i]) for i in range(config.num_labels)]
 
 
 def _positions(model: Any) -> int:

@@ -47,6 +47,9 @@ AUDIT_STATUSES = (
 """What became of a transcript: kept; another version of its call was kept (superseded, duplicate if word for word);
 without text; no earnings call; in a language that is not configured; kept for another company that it is listed for;
 of a firm that the config leaves out; without a PERMNO."""
+THEME_REASONS = ("outlier", "few firms", "procedural", "dominated")
+"""Why a topic is in no theme: near none; in a cluster of too few firms; about the call itself; of a firm that holds too
+much of its cluster."""
 LABELS = ("positive", "neutral", "negative")
 
 _FIRM = Column("firm_id", STRING, "Capital IQ company id")
@@ -144,7 +147,11 @@ _ALL = (
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
             Column("speaker_name", STRING, "Speaker's name", nullable=True),
-            Column("text", STRING, "What was said, normalised: blanks, line breaks, entities, encoding, case, marks"),
+            Column(
+                "text",
+                STRING,
+                "What was said, normalised: blanks, line breaks, entities, encoding, case, marks",
+            ),
             Column("verbatim_text", STRING, "The same, as the source delivered it"),
         ),
         group="calls",
@@ -294,7 +301,14 @@ _ALL = (
             _TOPIC,
             Column("theme_id", STRING, "Its theme, if any", nullable=True, references=("themes", "theme_id")),
             _FIRM,
-            Column("reason", STRING, "Why the topic is in no theme", nullable=True),
+            Column(
+                "reason",
+                STRING,
+                "Why the topic is in no theme: the filter that left it out",
+                nullable=True,
+                values=THEME_REASONS,
+            ),
+            Column("detail", STRING, "The reason in this case, with its figures", nullable=True),
         ),
         group="themes",
     ),

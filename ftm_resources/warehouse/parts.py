@@ -139,7 +139,7 @@ class PlanParts:
             if part.firms != tuple(firms):
                 raise ValueError("the marker names other firms")
             for file in part.files.values():
-                if hashlib.sha256(self._get(file["path"])).hexdigest() != file["sha256"]:
+                if hashlib.sha256(self._get(self._here(file))).hexdigest() != file["sha256"]:
                     raise ValueError(f"{file['path']} is not what was written")
         except (OSError, ValueError, KeyError, TypeError):
             self.ignored += 1
@@ -149,7 +149,7 @@ class PlanParts:
     def read(self, part: Part, table: str) -> pa.Table:
         """Return one table's rows from a part; OSError if its file is missing or corrupt."""
         file = part.files[table]
-        content = self._get(file["path"])
+        content = self._get(self._here(file))
         if hashlib.sha256(content).hexdigest() != file["sha256"]:
             raise OSError(f"{file['path']} is corrupt: re-execute the run from the failed chunk")
         return pq.read_table(pa.BufferReader(content))
@@ -193,6 +193,10 @@ class PlanParts:
 
     def _name(self, firms: Sequence[str], *, with_failures: bool) -> str:
         return f"{digest(list(firms))}-{self.run_id}" if with_failures else digest(list(firms))
+
+    def _here(self, file: Mapping[str, Any]) -> str:
+        # By name: in a copied or moved warehouse, the path that was recorded is the original's.
+        return f"{self._folder}/{file['path'].rpartition('/')[2]}"
 
     def _marker(self, name: str) -> str:
         return f"{self._folder}/{name}.json"

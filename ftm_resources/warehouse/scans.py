@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ftm_resources.tables import PARTITION, Table
 from ftm_resources.warehouse.damage import reporting_damage
+from ftm_resources.warehouse.location import ROOT, under
 from ftm_resources.warehouse.schemas import filled
 from ftm_resources.warehouse.snapshots import writer_of
 
@@ -64,7 +65,8 @@ def files_of(
     scan = table.scan(snapshot_id=snapshot_id)
     scan = scan.filter(where(quarter)) if quarter else scan
     with reporting_damage(scan, name, quarter):
-        return [task.file.file_path for task in scan.plan_files() if task.file.partition[0] not in but]
+        tasks = [task for task in scan.plan_files() if task.file.partition[0] not in but]
+        return [under(table.io.properties[ROOT], task.file.file_path) for task in tasks]
 
 
 def rows_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -78,7 +79,8 @@ def _sql_type(kind: pa.DataType) -> str:
 
 
 def _path(uri: str) -> str:
-    return uri.removeprefix("file://")
+    """Return the path of a URI as DuckDB expects it: characters of a pattern stand for themselves."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", uri.removeprefix("file://"))
 
 
 def _prepare_s3(connection: duckdb.DuckDBPyConnection) -> None:

@@ -189,11 +189,16 @@ class Warehouse(ConfigurableResource):
                 f"{PREFIX}columns": json.dumps([c.name for c in contract.columns]),
                 **{f"{PREFIX}{k}": _text(v) for k, v in (provenance or {}).items()},
             }
+
+            def named(path: str) -> str:
+                # As the metadata names files: under the root at which the table was made (see `location.under`).
+                return f"{table.location()}{path.removeprefix(f'{root}/{NAMESPACE}/{name}')}"
+
             with self.lock(f"commit-{name}"):
                 table = table.refresh()
                 before = table.metadata_location
                 try:
-                    _commit(table, contract, quarter, [location.uri_of(p) for p in paths], properties)
+                    _commit(table, contract, quarter, [named(p) for p in paths], properties)
                 except BaseException:
                     # On S3 the commit may have succeeded and only its reply been lost, so its files must stay.
                     # Maintenance removes them if nothing refers to them.

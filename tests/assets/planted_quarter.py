@@ -119,6 +119,7 @@ def tables(*, giant: bool = False, noise: float = 0.05) -> dict[str, list[dict[s
                 "theme_id": theme_of[topic],
                 "firm_id": firm,
                 "reason": None if theme_of[topic] else "outlier",
+                "detail": None,
             }
             for topic, firm in sorted(sizes)
         ],

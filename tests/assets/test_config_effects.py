@@ -327,7 +327,7 @@ def representative_words(made: Mapping[str, Any]) -> list[int]:
 
 
 def reasons(made: Mapping[str, Any], kind: str) -> int:
-    return sum((row["reason"] or "").startswith(kind) for row in made["theme_topics"])
+    return sum(row["reason"] == kind for row in made["theme_topics"])
 
 
 def measured(made: Mapping[str, Any], metric: str) -> int:

@@ -31,7 +31,7 @@ OFFERED: dict[str, tuple[str, str, str | None, list[tuple[bool, str | None]]]] =
     "12": ("a", "kept", None, [(False, "t2"), (False, "t3")]),
     "13": ("i", "kept", None, [(False, "t4")]),
 }
-REFUSED = {"t1": None, "t2": "outlier: far", "t3": "few firms: 2", "t4": None}
+REFUSED = {"t1": None, "t2": "outlier", "t3": "few firms", "t4": None}
 """Why a topic is in no theme; None where it is in one."""
 STATUS = {"a": "ok", "b": "ok", "g": "too_small", "h": "ok", "i": "ok"}
 

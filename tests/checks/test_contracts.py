@@ -28,7 +28,8 @@ def members(topic_ids: list[str], theme_ids: list[str | None]) -> pa.Table:
             "topic_id": topic_ids,
             "theme_id": pa.array(theme_ids, pa.string()),
             "firm_id": ["1"] * len(topic_ids),
-            "reason": pa.array(["why" if t is None else None for t in theme_ids], pa.string()),
+            "reason": pa.array(["outlier" if t is None else None for t in theme_ids], pa.string()),
+            "detail": pa.nulls(len(topic_ids), pa.string()),
         }
     )
 

@@ -42,7 +42,14 @@ def _members(topics: pa.Table, column: str) -> pa.Table:
     n = topics.num_rows
     rows = {"topic_id": topics.column("topic_id"), "firm_id": topics.column("firm_id")}
     if column == "theme_id":
-        return pa.table({**rows, "theme_id": ["t"] * n, "reason": pa.nulls(n, pa.string())})
+        return pa.table(
+            {
+                **rows,
+                "theme_id": ["t"] * n,
+                "reason": pa.nulls(n, pa.string()),
+                "detail": pa.nulls(n, pa.string()),
+            }
+        )
     return pa.table({"sentence_id": rows["topic_id"], **rows, "strength": [0.5] * n})
 
 

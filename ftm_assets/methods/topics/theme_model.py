@@ -21,6 +21,9 @@ from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_assets.methods.wording import counted
 from ftm_resources.tables import TABLES
 
+Reasons = dict[int, tuple[str, str]]
+"""By position, why a topic is in no theme: one of `catalogue.THEME_REASONS`, and the detail."""
+
 
 @dataclass(frozen=True)
 class ThemeParams:
@@ -146,9 +149,7 @@ def model_themes(
     return _result(kept, reasons, given, quarter, params, embed)
 
 
-def _cluster(
-    topics: _Topics, params: ThemeParams
-) -> tuple[NDArray[np.int64], NDArray[np.float64], dict[int, str]]:
+def _cluster(topics: _Topics, params: ThemeParams) -> tuple[NDArray[np.int64], NDArray[np.float64], Reasons]:
     """Return each topic's theme (-1: none), its cosine to that theme's centroid, and the reasons for outliers."""
     from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
     from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - likewise
@@ -156,21 +157,22 @@ def _cluster(
     if params.method == "bertopic":
         labels = published.cluster(topics.vectors, params.bertopic, seed=params.seed)
         n, fewest = len(labels), params.bertopic.fewest_rows()
-        why = "outlier: in no cluster of HDBSCAN's"
+        why = "in no cluster of HDBSCAN's"
         if n < fewest:
-            why = f"outlier: of {n} topics, fewer than the {fewest} that BERTopic's parameters need"
+            why = f"of {n} topics, fewer than the {fewest} that BERTopic's parameters need"
         outliers = np.flatnonzero(labels == OUTLIER).tolist()
-        return labels, centrality(topics.vectors, labels), dict.fromkeys(outliers, why)
+        return labels, centrality(topics.vectors, labels), dict.fromkeys(outliers, ("outlier", why))
     clusterer = ThemeClusterer(
         granularity=params.granularity,
         min_topics=params.min_topics,
         join_similarity=params.join_similarity,
         random_state=params.seed,
     ).fit(topics.vectors)
-    reasons = {}
+    reasons: Reasons = {}
     for i in np.flatnonzero(clusterer.labels_ == OUTLIER).tolist():
         near = clusterer.similarity_[i]
-        reasons[i] = f"outlier: nearest theme at cosine {near:.2f}, below {params.join_similarity:.2f}"
+        why = f"nearest theme at cosine {near:.2f}, below {params.join_similarity:.2f}"
+        reasons[i] = ("outlier", why)
     return clusterer.labels_, clusterer.similarity_, reasons
 
 
@@ -187,38 +189,38 @@ def _read(topics: pa.Table) -> _Topics:
     )
 
 
-def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[list[int], dict[int, str]]:
+def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[list[int], Reasons]:
     """Return the members of a cluster that pass the filters (most central first), and why the others do not."""
     firms = Counter(topics.firms[i] for i in members)
     n = len(members)
     if len(firms) < params.min_firms:
-        why = f"few firms: cluster of {counted(n, 'topic')} from {counted(len(firms), 'firm')}"
-        return [], dict.fromkeys(members, why)
+        why = f"cluster of {counted(n, 'topic')} from {counted(len(firms), 'firm')}"
+        return [], dict.fromkeys(members, ("few firms", why))
     procedural = sum(topic_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
     if procedural > params.max_procedural_share * n:
-        return [], dict.fromkeys(members, f"procedural: {procedural} of {n} topics are about the call itself")
-    remaining, refused = list(members), {}
+        why = f"{procedural} of {n} topics are about the call itself"
+        return [], dict.fromkeys(members, ("procedural", why))
+    remaining, refused = list(members), Reasons()
     while remaining:
         firm, count = min(firms.items(), key=lambda f: (-f[1], f[0]))
         if count <= params.max_firm_share * len(remaining):
             break
         share = firms[firm] / len(remaining)
         last = max(i for i, m in enumerate(remaining) if topics.firms[m] == firm)
-        refused[remaining.pop(last)] = (
-            f"dominated: firm {firm} holds {share:.0%} of the cluster, above {params.max_firm_share:.0%}"
-        )
+        why = f"firm {firm} holds {share:.0%} of the cluster, above {params.max_firm_share:.0%}"
+        refused[remaining.pop(last)] = ("dominated", why)
         firms[firm] -= 1
         if not firms[firm]:
             del firms[firm]
     if len(firms) < params.min_firms or len(remaining) < params.min_topics:
-        why = f"dominated: of {n} topics, {len(remaining)} remain once no firm holds above {params.max_firm_share:.0%}"
-        return [], {**dict.fromkeys(members, why), **refused}
+        why = f"of {n} topics, {len(remaining)} remain once no firm holds above {params.max_firm_share:.0%}"
+        return [], {**dict.fromkeys(members, ("dominated", why)), **refused}
     return remaining, refused
 
 
 def _result(
     kept: list[list[int]],
-    reasons: dict[int, str],
+    reasons: Reasons,
     topics: _Topics,
     quarter: str,
     params: ThemeParams,
@@ -245,12 +247,14 @@ def _result(
             ),
         }
     )
+    why = [reasons.get(i, (None, None)) for i in range(len(topics.ids))]
     members = pa.table(
         {
             "topic_id": pa.array(topics.ids, pa.string()),
             "theme_id": pa.array([theme_of.get(i) for i in range(len(topics.ids))], pa.string()),
             "firm_id": pa.array(topics.firms, pa.string()),
-            "reason": pa.array([reasons.get(i) for i in range(len(topics.ids))], pa.string()),
+            "reason": pa.array([kind for kind, _ in why], pa.string()),
+            "detail": pa.array([detail for _, detail in why], pa.string()),
         }
     )
     central = [

@@ -6,6 +6,7 @@ import dagster as dg
 from dagster._core.executor.base import Executor
 
 from ftm_resources import settings
+from ftm_resources.expected import plainly
 
 
 @dg.executor(
@@ -18,16 +19,14 @@ from ftm_resources import settings
         )
     },
 )
+@plainly
 def ftm_executor(context: dg.InitExecutorContext) -> Executor:
     """Build the executor of FTM_EXECUTOR: `in_process`, `multiprocess` or `ecs`.
 
-    The setting is read when a run starts, not when the code is loaded. Raises DagsterInvariantViolationError,
-    naming the value, if it is anything else.
+    The setting is read when a run starts, not when the code is loaded. Raises ExpectedError, naming the value, if it
+    is anything else.
     """
-    try:
-        name = settings.current().ftm_executor
-    except settings.SettingsError as error:  # Dagster's own kind of error fails the run and is shown with it
-        raise dg.DagsterInvariantViolationError(str(error)) from error
+    name = settings.current().ftm_executor
     config = {**context.executor_config, "retries": {"enabled": {}}}
     if name == "in_process":
         return _create(dg.in_process_executor, context, {"retries": config["retries"]})

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ftm_assets.methods.topics.published import BertopicParams
 from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
+from ftm_resources.tables.catalogue import THEME_REASONS
 
 QUARTER = "2023Q1"
 SUBJECTS = {
@@ -63,8 +64,8 @@ def test_a_cluster_of_one_firm_is_no_theme_and_says_so():
     plan = [("a", "freight")] * 6 + [(f, "dividend") for f in "abcde"]
     model = model_themes(topics(plan), QUARTER)
     assert model.themes.num_rows == 1
-    reasons = [t["reason"] for t in of(model).values() if t["theme_id"] is None]
-    assert reasons == ["few firms: cluster of 6 topics from 1 firm"] * 6
+    reasons = [(t["reason"], t["detail"]) for t in of(model).values() if t["theme_id"] is None]
+    assert reasons == [("few firms", "cluster of 6 topics from 1 firm")] * 6
 
 
 def test_a_dominant_firm_is_trimmed_to_its_share_and_the_rest_remains():
@@ -74,15 +75,16 @@ def test_a_dominant_firm_is_trimmed_to_its_share_and_the_rest_remains():
     assert model.themes.column("largest_firm_share").to_pylist()[0] <= 0.40
     trimmed = [t for t in of(model).values() if t["theme_id"] is None]
     assert {t["firm_id"] for t in trimmed} == {"a"}
-    assert all(t["reason"].startswith("dominated: firm a holds") for t in trimmed)
+    assert {t["reason"] for t in trimmed} == {"dominated"}
+    assert all(t["detail"].startswith("firm a holds") for t in trimmed)
 
 
 def test_talk_about_the_call_is_no_theme():
     plan = [(f, s) for f in "abcdef" for s in ("question", "freight")]
     model = model_themes(topics(plan), QUARTER)
     assert model.themes.num_rows == 1
-    left = [t["reason"] for t in of(model).values() if t["theme_id"] is None]
-    assert left == ["procedural: 6 of 6 topics are about the call itself"] * 6
+    left = [(t["reason"], t["detail"]) for t in of(model).values() if t["theme_id"] is None]
+    assert left == [("procedural", "6 of 6 topics are about the call itself")] * 6
 
 
 def test_central_topics_come_from_different_firms_first():
@@ -123,6 +125,8 @@ def test_themes_keep_every_filter_lose_no_topic_and_ignore_order(
     rows = of(model)
     assert set(rows) == set(given_topics.column("topic_id").to_pylist())
     assert all((r["theme_id"] is None) == (r["reason"] is not None) for r in rows.values())
+    assert all((r["detail"] is None) == (r["reason"] is None) for r in rows.values())
+    assert {r["reason"] for r in rows.values()} <= {None, *THEME_REASONS}
     placed = [r["theme_id"] for r in rows.values() if r["theme_id"]]
     counted = dict(
         zip(
@@ -154,7 +158,7 @@ def test_the_published_method_finds_the_same_themes_by_its_own_keywords_and_thro
     for subject, theme in found:
         (own,) = (t["keywords"] for t in model.themes.to_pylist() if t["theme_id"] == theme)
         assert set(own) == {w for k in SUBJECTS[subject] for w in k.split()}
-    reasons = {t["reason"].partition(":")[0] for t in model.theme_topics.to_pylist() if not t["theme_id"]}
+    reasons = {t["reason"] for t in model.theme_topics.to_pylist() if not t["theme_id"]}
     assert reasons <= {"procedural", "outlier"}
     assert "procedural" in reasons
     assert len(model.central_topic_ids) == 3
@@ -163,7 +167,12 @@ def test_the_published_method_finds_the_same_themes_by_its_own_keywords_and_thro
 def test_a_quarter_too_small_for_the_published_method_has_no_themes_and_says_why():
     model = model_themes(topics([(f, s) for f in "abcde" for s in ("freight", "cloud")]), QUARTER, BERTOPIC)
     assert model.themes.num_rows == 0
-    assert set(model.theme_topics["reason"].to_pylist()) == {
-        "outlier: of 10 topics, fewer than the 20 that BERTopic's parameters need"
-    }
+    (left,) = (
+        model.theme_topics.select(["reason", "detail"])
+        .group_by(["reason", "detail"])
+        .aggregate([])
+        .to_pylist()
+    )
+    assert left["reason"] == "outlier"
+    assert left["detail"] == "of 10 topics, fewer than the 20 that BERTopic's parameters need"
     assert model_themes(topics([]), QUARTER, BERTOPIC).theme_topics.num_rows == 0

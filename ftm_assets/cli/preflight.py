@@ -1,0 +1,37 @@
+"""What `ftm run` checks before the first step: the machine, and what later steps need of models and endpoints.
+
+In one process Dagster sets up all resources of a run before its first step, and each checks itself then, from the UI
+too. With a process per step they would do so step by step; hence the check here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ftm_assets.cli.failing import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def require_ready(config: Mapping[str, Any]) -> None:
+    """Raise what a model or an endpoint of this run config is refused with, or CommandError for the machine.
+
+    An endpoint that does not answer yet is only warned about: it may still be starting.
+    """
+    from ftm_assets.cli import examination
+    from ftm_resources import settings
+    from ftm_resources.endpoint.llm import LlmResource
+    from ftm_resources.models.embedder import Embedder
+    from ftm_resources.models.sentiment import SentimentScorer
+
+    checks = (examination.packages, examination.dagster_home, examination.warehouse, examination.disk)
+    found = [f for check in checks for f in check() if f.status == "fail"]
+    if found:
+        raise CommandError("\n".join(f"{f.what}: {f.found}. {f.advice}".strip() for f in found))
+    if settings.current().ftm_executor == "in_process":
+        return
+    for key, made in (("sentiment", SentimentScorer), ("embedder", Embedder), ("llm", LlmResource)):
+        given = config.get("resources", {}).get(key, {}).get("config", {})
+        if not any(isinstance(value, dict) for value in given.values()):  # {env: NAME} is resolved by the run
+            made(**given).require_usable()  # type: ignore[attr-defined]
