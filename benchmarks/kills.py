@@ -291,7 +291,7 @@ def remake(kills: int, seed: int, root: Path) -> list[dict[str, Any]]:
     for n in range(2):  # the second without what happens only once
         started = time.perf_counter()
         if killer.attempt(partial(_remake, files[n], n), None)[0]:
-            raise RuntimeError(f"a run failed without being killed; see {root / 'attempt.log'}")
+            raise RuntimeError(f"a run failed without being killed: {_end(root)}")
         seconds = time.perf_counter() - started
     command = [sys.executable, "-m", "benchmarks.mixtures", "--read", str(root), "--pause", "0.2"]
     killed, completed, at = 0, 0, random.Random(seed)
@@ -301,14 +301,19 @@ def remake(kills: int, seed: int, root: Path) -> list[dict[str, Any]]:
                 n += 1
                 status, _ = killer.attempt(partial(_remake, files[n % len(files)], n), at.uniform(0, seconds))
                 if status not in {0, -signal.SIGKILL}:
-                    raise RuntimeError(f"exit status {status}: see {root / 'attempt.log'}")
+                    raise RuntimeError(f"exit status {status}: {_end(root)}")
                 killed, completed = killed + (status != 0), completed + (status == 0)
+                print(f"{killed} killed, {completed} completed", file=sys.stderr, flush=True)
                 if readers.poll() is not None:
                     raise RuntimeError(f"the readers ended with {readers.returncode}")
         finally:
             (root / "stop").touch()
         said, _ = readers.communicate()
     return [{**row, "kills": killed, "completions": completed} for row in json.loads(said)]
+
+
+def _end(root: Path) -> str:
+    return (root / "attempt.log").read_text(errors="replace")[-3000:]
 
 
 def _remake(calls: Path, n: int) -> None:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse import Warehouse
 
 QUARTER = "2023Q1"
-FIRMS = 6
-"""Firms of the calls with `--real`; each generation has its own."""
+FIRMS, TURNS = 6, 12
+"""Firms, and turns of each call, with `--real`; each generation has firms of its own."""
 
 CALLS = 3
 """Files of calls that successive runs take in turn with `--real`."""
@@ -126,6 +126,7 @@ def other_calls(folder: Path) -> list[Path]:
     files = []
     for i in range(1, CALLS + 1):
         calls = pa.concat_tables(capital_iq(c) for c in SampleSource(FIRMS, seed=i).components(QUARTER))
+        calls = calls.filter(pc.less(calls.column("componentorder"), TURNS))
         for column, start in (
             ("companyid", i * FIRM_IDS),
             ("transcriptid", i * TRANSCRIPT_IDS),
