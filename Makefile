@@ -1,7 +1,7 @@
 # make run    one quarter of the sample, from calls to scores: ftm run      make run CALLS=path QUARTER=2020Q4
 # make ui     the Dagster UI: lineage, metadata, backfills: ftm ui
 # make test   everything that CI checks
-# make lock   resolve constraints.txt again after pyproject.toml changed
+# make lock   resolve constraints.txt and requirements.lock again after pyproject.toml changed
 
 PYTHON ?= python3
 QUARTER ?=
@@ -53,6 +53,8 @@ lock: $(VENV)/bin/python
 	# One lock for every machine: remove the build of torch (CPU, CUDA or Apple), which the index chooses, and the
 	# local path of this package, which appears because its extras name it.
 	sed -i.old -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^ftm @ /d' constraints.txt && rm constraints.txt.old
+	$(BIN)/pip-compile --quiet --generate-hashes --all-extras --strip-extras --no-emit-options --no-annotate --no-header \
+		--unsafe-package torch --unsafe-package ftm --constraint constraints.txt --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .dagster dbt/target dbt/logs

@@ -8,6 +8,7 @@ from ftm_assets.checks.contracts import contract_checks
 from ftm_assets.checks.degraded_names import degraded_names
 from ftm_assets.checks.firm_loss import firm_loss
 from ftm_assets.checks.measures import quality_limits
+from ftm_assets.checks.one_class import one_class
 from ftm_resources.tables import NAMING_AUDITS, TABLES
 
 
@@ -22,5 +23,6 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
             *(contract_checks(table) for table in TABLES.values()),
             firm_loss(),
             quality_limits(),
+            one_class(),
             *(degraded_names(table) for table in NAMING_AUDITS),
         ]

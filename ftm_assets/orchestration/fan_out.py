@@ -7,6 +7,7 @@ The commit fails if a planned firm is in no part; it never writes an incomplete 
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -80,16 +81,24 @@ class Task:
 
 @dataclass(frozen=True)
 class Committed:
-    """What a commit describes its quarter from: the parts, and their rows by table."""
+    """What a commit describes its quarter from: the parts, their rows by table, and the inputs."""
 
     staging: PlanParts
     parts: Sequence[Part]
+    inputs: Mapping[str, QuarterTable]
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return these columns (default: all) of all rows of a table, which must fit in memory."""
         parts = [self.staging.read(part, name) for part in self.parts if name in part.files]
         parts = parts or [TABLES[name].empty()]
         return pa.concat_tables([p.select(columns) for p in parts] if columns else parts)
+
+    def with_firm_names(self, rows: pa.Table) -> pa.Table:
+        """Return rows that have a firm_id, with the firm's name as first column; for a preview."""
+        firms = rows.column("firm_id").to_pylist()
+        known = self.inputs["transcripts"].read(["firm_id", "firm_name"], firms=sorted(set(firms)))
+        names = dict(zip(*(known.column(c).to_pylist() for c in ("firm_id", "firm_name")), strict=True))
+        return rows.add_column(0, "firm_name", pa.array([names.get(f) for f in firms], pa.string()))
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,8 @@ class FanOut:
     `dagster.Failure`, OSError and ImportError, which fail the step: the environment is at fault, not the firm."""
     prepare: Callable[[Task], Any] = lambda _: None
     """Makes what all groups of a chunk share, from a task of the chunk, once per step that has work left."""
+    counts: Callable[[Any], Mapping[str, int]] = lambda _: {}
+    """What the chunk counted in what was prepared; the commit's metadata has the sums."""
     identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     """What the result depends on besides inputs, code and config, from the resources: e.g. the model's name."""
     on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
@@ -234,6 +245,7 @@ class FanOut:
                 "firms_computed": computed,
                 "firms_reused": reused,
                 "parts_ignored": staging.ignored,
+                "counts": dict(self.counts(task.prepared)) if task.prepared is not None else {},
             }
 
         return chunk
@@ -296,13 +308,19 @@ class FanOut:
                 "firms_failed": len(failures),
                 "firms_reused": sum(c["firms_reused"] for c in chunks),
                 "parts_ignored": sum(c["parts_ignored"] for c in chunks),
+                **sum((Counter(c["counts"]) for c in chunks), Counter()),
                 "seconds": round(sum(part.seconds for part in parts), 3),
                 "config": planned["config"],
                 "models": planned["identity"]["models"],
             }
             if failures:
                 shared["failures"] = dict(list(failures.items())[:20])
-            described = self.describe(Committed(staging, parts))
+            contents = planned["identity"]["inputs"]
+            read = {
+                t: QuarterTable(context.resources.warehouse, t, context.partition_key, snapshot, contents[t])
+                for t, snapshot in planned["snapshots"].items()
+            }
+            described = self.describe(Committed(staging, parts, read))
             inputs = {
                 t: {"snapshot_id": str(snapshot), "content": planned["identity"]["inputs"][t]}
                 for t, snapshot in planned["snapshots"].items()

@@ -11,7 +11,7 @@ import dagster as dg
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -41,6 +41,27 @@ def asset_attributes(table: str, *, code_version: str, kinds: Collection[str]) -
         "code_version": code_version,
         "metadata": {"dagster/column_schema": dg.TableSchema(columns), "dagster/table_name": f"ftm.{table}"},
     }
+
+
+EXACT = frozenset({"config", "firm_topics_config", "inputs", "models"})
+"""Metadata that others compare or repeat, so it is not rounded."""
+
+
+def readable(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata with its numbers rounded for people, to about four digits; EXACT as it is.
+
+    >>> readable({"seconds": 12.3456789, "share": 0.0123456, "shares": {"a": 1 / 3}, "firms": 48})
+    {'seconds': 12.346, 'share': 0.01235, 'shares': {'a': 0.3333}, 'firms': 48}
+    """
+    return {name: value if name in EXACT else _rounded(value) for name, value in metadata.items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3) if abs(value) >= 1 else float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, list) else value
 
 
 MAX_CELL_CHARACTERS = 120
