@@ -132,7 +132,7 @@ def _stored(
         mart,
         quarter,
         Rows.of(rows, *(tables[name] for name in SOURCES if dg.AssetKey(name) in deps)),
-        run_id=context.run.run_id,
+        run=context.run,
         code_version=context.assets_def.code_versions_by_key[key] or "",
     )
     metadata = {

@@ -1,8 +1,9 @@
 """Maintenance as an asset, with its schedule: remove what nothing needs any more, report what the warehouse holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -14,6 +15,7 @@ from ftm_assets.orchestration.unfinished import unfinished_since
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
+from ftm_resources.warehouse.errors import RefusedCleanupError
 
 NAME = "warehouse_maintenance"
 
@@ -36,6 +38,13 @@ class MaintenanceConfig(dg.Config):
         description="Days to keep unreferenced files, parts of unfinished steps and values of runs after they were "
         "last touched; a failed run can be resumed for this long",
     )
+    max_removed_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="A table is refused if more of its data files, or of their bytes, would be removed that no "
+        "metadata mentions; files of expired snapshots do not count",
+    )
     dry_run: bool = Field(default=False, description="Only report what would be removed")
 
 
@@ -52,29 +61,37 @@ class MaintenanceConfig(dg.Config):
 def warehouse_maintenance(
     context: dg.AssetExecutionContext, config: MaintenanceConfig, warehouse: Warehouse
 ) -> dg.MaterializeResult[None]:
-    """Clean up every table and report what was removed and kept."""
+    """Clean up every table and report what was removed and kept; fail if a table was refused."""
     since = unfinished_since(context.instance, context.run.run_id)
     policy = Policy(
         keep=timedelta(days=config.keep_days),
         keep_last=config.keep_last,
         grace=timedelta(days=config.grace_days),
         running_since=since,
+        max_removed_share=config.max_removed_share,
         dry_run=config.dry_run,
     )
-    found = maintain(warehouse, policy)
+    try:
+        return dg.MaterializeResult(metadata=_metadata(maintain(warehouse, policy), config, since))
+    except RefusedCleanupError as error:
+        # Trying again changes nothing: a person must look. The other tables have been maintained.
+        raise dg.Failure(
+            description=str(error), metadata=_metadata(error.found, config, since), allow_retries=False
+        ) from error
+
+
+def _metadata(found: Mapping[str, Kept], config: MaintenanceConfig, since: datetime | None) -> dict[str, Any]:
     total = sum(found.values(), Kept())
-    return dg.MaterializeResult(
-        metadata={
-            **asdict(total),  # as numbers, which the UI plots over time
-            "size": size(total.bytes),
-            "size_removed": size(total.bytes_removed),
-            "dry_run": config.dry_run,
-            "oldest_unfinished_run": since.isoformat() if since else "none",
-            "by_table": page_table(
-                ["table", *asdict(total)], ([name, *_cells(kept)] for name, kept in found.items())
-            ),
-        }
-    )
+    return {
+        **asdict(total),  # as numbers, which the UI plots over time
+        "size": size(total.bytes),
+        "size_removed": size(total.bytes_removed),
+        "dry_run": config.dry_run,
+        "oldest_unfinished_run": since.isoformat() if since else "none",
+        "by_table": page_table(
+            ["table", *asdict(total)], ([name, *_cells(kept)] for name, kept in found.items())
+        ),
+    }
 
 
 def _cells(kept: Kept) -> Iterator[int | str]:

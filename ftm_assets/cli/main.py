@@ -18,6 +18,7 @@ from ftm_assets.cli import (
     exports,
     failing,
     names,
+    relocation,
     run,
     sample,
     save_bertopic,
@@ -28,7 +29,7 @@ from ftm_assets.cli import (
 if TYPE_CHECKING:
     from typer._click.core import Context, Parameter
 
-GROUPS = (run, ui, contents, exports, save_bertopic, upkeep, names, sample, doctor, deploy)
+GROUPS = (run, ui, contents, exports, save_bertopic, upkeep, relocation, names, sample, doctor, deploy)
 """In the order of `ftm --help`."""
 
 _DEBUG = "--debug"

@@ -85,28 +85,66 @@ def verify(quarter: Quarter) -> None:
 @commands.command(rich_help_panel=_PANEL)
 def restore(
     table: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="TABLE",
             help="Table whose metadata is damaged, e.g. themes.",
-            callback=arguments.table_name,
+            callback=lambda name: None if name is None else arguments.table_name(name),
             autocompletion=arguments.known_tables,
         ),
-    ],
+    ] = None,
+    from_files: Annotated[
+        bool,
+        typer.Option(
+            "--from-files",
+            help="Instead of one table, rebuild a lost or outdated catalog from the metadata in the folder.",
+        ),
+    ] = False,
+    to_nothing: Annotated[
+        bool,
+        typer.Option("--to-nothing", help="Also go back to the empty table if no other state can be read."),
+    ] = False,
 ) -> None:
-    """Roll a damaged table back to its newest readable state.
+    """Roll a damaged table back to its newest readable state, or rebuild the catalog.
 
-    Does nothing if the table can be read. Data files are not touched.
+    Does nothing if the table can be read and the catalog knows every table. Removes no file; a catalog that is
+    replaced stays beside the new one.
     """
+    if from_files == (table is not None):
+        raise typer.BadParameter("give either a TABLE or --from-files.")
+    if table is None:
+        _rebuild()
+        return
     from ftm_resources.warehouse import repair
 
-    restored = repair.restore(arguments.warehouse(), table)
+    restored = repair.restore(arguments.warehouse(), table, to_nothing=to_nothing)
     if not restored.went_back:
         typer.echo(f"{table} can be read; there is nothing to restore.")
         return
-    when = screen.moment(restored.committed_at) if restored.committed_at else "creation"
+    when = screen.moment(restored.committed_at) if restored.committed_at else "creation, without any rows"
     typer.echo(f"Rolled {table} back to its state at {when} ({restored.metadata_file}).")
     typer.echo("Quarters written to it after that must be materialized again.")
+
+
+def _rebuild() -> None:
+    from ftm_resources.warehouse import rebuild
+
+    found = rebuild.from_files(arguments.warehouse())
+    if not found.tables:
+        typer.echo(
+            f"The catalog knows all {screen.count(len(found.unchanged), 'table')}; there is nothing to restore."
+        )
+        return
+    rows = [(t.name, screen.moment(t.state.updated_at), t.was or "not in the catalog") for t in found.tables]
+    screen.console().print(screen.table("Restored", ("table", "state of", "catalog before"), rows, left=3))
+    for t in found.tables:
+        for note in t.notes:
+            typer.echo(f"Note: {t.name}: {note}.")
+    if found.unchanged:
+        typer.echo(f"Unchanged: {', '.join(found.unchanged)}.")
+    if found.kept:
+        typer.echo(f"The old catalog is kept at {found.kept}.")
+    typer.echo("Check each quarter with `ftm quarters` and `ftm verify`.")
 
 
 def _number(value: float) -> float:
@@ -142,24 +180,42 @@ def cleanup(
             callback=_number,
         ),
     ] = 7,
+    max_removed_share: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            help="Refuse a table if more of its data would go that no metadata mentions; expired snapshots do not "
+            "count.",
+            callback=_number,
+        ),
+    ] = 0.5,
 ) -> None:
     """Remove old snapshots and files that nothing needs; by default, only show what would be removed.
 
-    It never touches a current or tagged state, nor anything newer than the oldest unfinished run. The asset
-    warehouse_maintenance does the same on a schedule.
+    It never touches a current or tagged state, nor anything newer than the oldest unfinished run. A table whose
+    files and catalog do not agree is refused and loses nothing. The asset warehouse_maintenance does the same on a
+    schedule.
     """
     from datetime import timedelta
 
     from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
+    from ftm_resources.warehouse.errors import RefusedCleanupError
 
     policy = Policy(
         keep=timedelta(days=keep_days),
         keep_last=keep_last,
         grace=timedelta(days=grace_days),
-        running_since=_oldest_unfinished_run(),
+        running_since=oldest_unfinished_run(),
+        max_removed_share=max_removed_share,
         dry_run=not yes,
     )
-    found = maintain(arguments.warehouse(), policy)
+    refused = None
+    try:
+        found = maintain(arguments.warehouse(), policy)
+    except RefusedCleanupError as error:
+        refused, found = error, dict(error.found)
     total = sum(found.values(), Kept())
     console = screen.console()
     touched = {name: kept for name, kept in found.items() if kept.snapshots_expired or kept.files_removed}
@@ -175,9 +231,12 @@ def cleanup(
     console.print(f"Kept: {screen.count(total.files, 'file')}, {screen.size(total.bytes)}.")
     if touched and not yes:
         console.print("This was a preview. To remove it: ftm cleanup --yes")
+    if refused is not None:
+        raise CommandError(str(refused))
 
 
-def _oldest_unfinished_run() -> datetime | None:
+def oldest_unfinished_run() -> datetime | None:
+    """Return when the oldest unfinished run of this machine's Dagster instance began; None if there is none."""
     import dagster as dg
 
     from ftm_assets.cli import home

@@ -21,6 +21,7 @@ from ftm_assets.orchestration.execution.notice import has_notice, notice
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.unfinished import is_over
 from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.tables import TABLES
@@ -339,8 +340,8 @@ class FanOut:
                 code_version=self.code_version,
                 config=planned["config"],
             )
-            # Every output above is committed by now, so the parts are no longer needed.
-            staging.clear()
+            # Every output above is committed by now, so this run no longer needs the parts.
+            staging.clear(lambda run_id: is_over(context.instance, run_id))
 
         return commit
 

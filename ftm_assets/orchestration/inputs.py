@@ -7,7 +7,8 @@ other.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -45,7 +46,7 @@ def pinned_inputs(
     if problem := _absent(found, quarter):
         raise dg.Failure(problem, allow_retries=False)
     if problem := _mixed(pinned, quarter, tables):
-        if run.tags.get(ALLOW_MIXED) != "true" and not settings.current().ftm_allow_mixed_generations:
+        if not allows_mixed(run):
             raise dg.Failure(
                 f"{problem}. To compute from them anyway, set FTM_ALLOW_MIXED_GENERATIONS=true, or give the run the "
                 f"tag {ALLOW_MIXED}=true.",
@@ -55,24 +56,62 @@ def pinned_inputs(
     return found
 
 
-def consistent(warehouse: Warehouse, quarter: str, tables: Collection[str]) -> dict[str, QuarterTable]:
-    """Return a quarter of each table, pinned at once, for a reader outside a run.
+def allows_mixed(run: dg.DagsterRun) -> bool:
+    """Return whether a run may compute from tables of mixed generations."""
+    return run.tags.get(ALLOW_MIXED) == "true" or settings.current().ftm_allow_mixed_generations
 
-    Raises WarehouseError if there is no warehouse, and where `pinned_inputs` raises a Failure.
-    FTM_ALLOW_MIXED_GENERATIONS turns a mixture into a MixedGenerationsWarning.
+
+def refuse_replaced(
+    warehouse: Warehouse, table: str, quarter: str, inputs: Mapping[str, Any], *, run: dg.DagsterRun
+) -> None:
+    """Raise a Failure if another run has replaced an input, with other rows, since this run read it.
+
+    `inputs` maps tables to what `QuarterTable.provenance` returned. Without this, the slower of two runs of a quarter
+    would put its table beside the other's. A run that may mix generations is not refused.
+    """
+    if allows_mixed(run):
+        return
+    for name, read in inputs.items():
+        now = warehouse.quarter(name, quarter)
+        if now.content == read["content"]:
+            continue
+        made = warehouse.provenance(name, quarter)
+        when = (
+            datetime.fromtimestamp(made["committed_at_ms"] / 1000, UTC).isoformat(timespec="seconds")
+            if made
+            else "?"
+        )
+        raise dg.Failure(
+            f"{table} {quarter}: another run came first. Run {made.get('run_id') or '(unknown)'} replaced {name} at "
+            f"{when}, after this run had read it; nothing was written. Two runs of one quarter with different input "
+            f"exclude each other: wait until the other has ended, then materialize {quarter} again if you want this "
+            "run's input instead.",
+            allow_retries=False,
+        )
+
+
+def consistent(warehouse: Warehouse, quarter: str, tables: Collection[str]) -> dict[str, QuarterTable]:
+    """Return a quarter of each table, all of one generation, for a reader outside a run.
+
+    If the quarter is being rematerialized, or only partly was, this is its last complete generation, with a
+    MixedGenerationsWarning (see `Warehouse.together`). Raises WarehouseError if there is no warehouse, if a table was
+    never written for the quarter, or if no complete generation is left. With FTM_ALLOW_MIXED_GENERATIONS it returns
+    the newest rows of each table, with a warning that names the mixture.
     """
     pinned, quarter = warehouse.pin(), quarter_key(quarter)
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if problem := _absent(found, quarter):
         raise WarehouseError(problem) if quarter in pinned.quarters() else warehouse.no_such_quarter(quarter)
-    if problem := _mixed(pinned, quarter, tables):
-        if not settings.current().ftm_allow_mixed_generations:
-            raise WarehouseError(f"{problem}. To read them anyway, set FTM_ALLOW_MIXED_GENERATIONS=true.")
-        warnings.warn(
-            f"{problem}. Continuing, because mixed generations are allowed",
-            MixedGenerationsWarning,
-            stacklevel=2,
-        )
+    problem = _mixed(pinned, quarter, tables)
+    if not problem:
+        return found
+    if not settings.current().ftm_allow_mixed_generations:
+        return warehouse.together(quarter, tables)
+    warnings.warn(
+        f"{problem}. Continuing, because mixed generations are allowed",
+        MixedGenerationsWarning,
+        stacklevel=2,
+    )
     return found
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import dagster as dg
 from pydantic import PrivateAttr
 
-from ftm_assets.orchestration.inputs import pinned_inputs
+from ftm_assets.orchestration.execution.orphans import end_with_run
+from ftm_assets.orchestration.inputs import pinned_inputs, refuse_replaced
+from ftm_resources import settings
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.full_disk import reporting_full_disk
@@ -41,6 +43,8 @@ class Rows:
     """What the user chose: the step's config."""
     together: tuple[str, ...] = ()
     """All tables that the step writes, if it writes several; they belong to one generation."""
+    attempt: int = 0
+    """Which attempt of the run at the step wrote them; with `together`, it tells two attempts' tables apart."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """The origin of rows that were not made from a table."""
 
@@ -52,11 +56,15 @@ class Rows:
 
 
 def write_quarter(
-    warehouse: Warehouse, table: str, quarter: str, rows: Rows, *, run_id: str, code_version: str
+    warehouse: Warehouse, table: str, quarter: str, rows: Rows, *, run: dg.DagsterRun, code_version: str
 ) -> dict[str, Any]:
-    """Replace a quarter of a table with the rows, and record what they were made from; return its metadata."""
+    """Replace a quarter of a table with the rows, and record what they were made from; return its metadata.
+
+    Raises a Failure if another run has replaced an input meanwhile (see `inputs.refuse_replaced`).
+    """
+    refuse_replaced(warehouse, table, quarter, rows.inputs, run=run)
     provenance: dict[str, Any] = {
-        "run_id": run_id,
+        "run_id": run.run_id,
         "code_version": code_version,
         "inputs": dict(rows.inputs),
     }
@@ -64,6 +72,8 @@ def write_quarter(
         provenance["config"] = dict(rows.config)
     if rows.together:
         provenance["together"] = list(rows.together)
+    if rows.attempt:
+        provenance["attempt"] = str(rows.attempt)
     if rows.source:
         provenance["source"] = dict(rows.source)
     n_rows, content = warehouse.replace(table, quarter, rows.batches, provenance=provenance)
@@ -81,6 +91,11 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     _pinned: tuple[tuple[str, ...], Pinned] | None = PrivateAttr(default=None)
     """The reading step and its view of the tables, which all its inputs share."""
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        """Begin a step; one that has a process of its own ends with the run's process."""
+        if settings.current().ftm_executor == "multiprocess":
+            end_with_run()
+
     @plainly
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Replace the asset's quarter with the rows; between steps, write the value."""
@@ -93,7 +108,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
                 context.asset_key.path[-1],
                 context.partition_key,
                 obj,
-                run_id=context.run_id,
+                run=context.step_context.dagster_run,
                 code_version=context.asset_spec.code_version or "",
             )
         )

@@ -37,7 +37,7 @@ def write_tables(
     """
     quarter, together = context.partition_key, tuple(tables) if len(tables) > 1 else ()
     for table, (made, metadata) in tables.items():
-        rows = replace(made, together=together, config=config)
+        rows = replace(made, together=together, config=config, attempt=context.retry_number)
         shown = readable(metadata)
         if table in context.selected_output_names:
             yield dg.Output(rows, output_name=table, metadata=shown)
@@ -47,7 +47,7 @@ def write_tables(
             table,
             quarter,
             rows,
-            run_id=context.run_id,
+            run=context.run,
             code_version=code_version,
         )
         materialized = dg.AssetMaterialization(table, metadata={**shown, **written}, partition=quarter)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from ftm_assets.orchestration.execution.orphans import end_with
 from ftm_resources import settings
 
 Result = TypeVar("Result")
@@ -30,7 +31,8 @@ def side_by_side(
     """Yield `work(item)` for each item, in the order of items; `work` is a module-level function.
 
     Fewer than `fewest` items are worked on in this process. Each process uses one thread for linear algebra and is
-    kept for the next call; it ends after five idle minutes. An exception of `work` is raised here.
+    kept for the next call; it ends after five idle minutes, or seconds after this process. An exception of `work` is
+    raised here.
     """
     n = min(n_processes(asked), len(items))
     if n < 2 or len(items) < fewest:
@@ -38,5 +40,12 @@ def side_by_side(
         return
     from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - takes a second
 
+    parent = os.getpid()
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        yield from Parallel(n_jobs=n, return_as="generator", max_nbytes=None)(delayed(work)(i) for i in items)
+        jobs = (delayed(_work_for)(parent, work, item) for item in items)
+        yield from Parallel(n_jobs=n, return_as="generator", max_nbytes=None)(jobs)
+
+
+def _work_for(parent: int, work: Callable[[Any], Result], item: Any) -> Result:
+    end_with(parent)
+    return work(item)

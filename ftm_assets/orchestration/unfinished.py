@@ -1,4 +1,4 @@
-"""Unfinished runs of a Dagster instance: clean-up keeps what they may still read."""
+"""Unfinished runs of a Dagster instance: clean-up and other runs keep what they may still read."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def unfinished_since(instance: dg.DagsterInstance, run_id: str | None = None) ->
     others = [r for r in records if r.dagster_run.run_id != run_id]
     roots = [instance.get_run_record_by_id(r.dagster_run.root_run_id or "") for r in others]
     return min((r.create_timestamp for r in [*others, *roots] if r is not None), default=None)
+
+
+def is_over(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Return whether the instance knows the run, and that it has ended."""
+    run = instance.get_run_by_id(run_id) if run_id else None
+    return run is not None and run.is_finished

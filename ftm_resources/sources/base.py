@@ -60,7 +60,8 @@ class TranscriptSource(abc.ABC):
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
         """Yield the components of a quarter's calls (e.g. 2020Q4), as tables with the schema COMPONENTS.
 
-        Calls up to NEIGHBOUR_DAYS before and after the quarter are included, as versions of its calls may be among them.
+        Calls up to NEIGHBOUR_DAYS before and after the quarter are included, as versions of its calls may be among
+        them.
         Each table has a bounded number of rows; a call may be spread over several tables. A quarter without calls
         yields nothing. SourceError, before the first table, if the input cannot be used.
         """

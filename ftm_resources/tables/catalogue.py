@@ -147,7 +147,11 @@ _ALL = (
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
             Column("speaker_name", STRING, "Speaker's name", nullable=True),
-            Column("text", STRING, "What was said, normalised: blanks, line breaks, entities, encoding, case, marks"),
+            Column(
+                "text",
+                STRING,
+                "What was said, normalised: blanks, line breaks, entities, encoding, case, marks",
+            ),
             Column("verbatim_text", STRING, "The same, as the source delivered it"),
         ),
         group="calls",

@@ -5,6 +5,10 @@ What belongs here: only what the sources that make these rows share with the met
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
 import pyarrow as pa
 
 COMPONENTS = pa.schema(
@@ -43,8 +47,8 @@ and the rows of a transcript agree on event and time.
 NEIGHBOUR_DAYS = 3
 """Days on both sides of a quarter whose calls a source yields too.
 
-A version of a call may have a revised start beyond the quarter's bounds; the versions are compared, and the call belongs
-to the quarter of the one that is kept.
+A version of a call may have a revised start beyond the quarter's bounds; the versions are compared, and the call
+belongs to the quarter of the one that is kept.
 """
 
 
@@ -68,11 +72,88 @@ COLLECTION_TYPES = ("Spellchecked Copy", "Edited Copy", "Proofed Copy", "Audited
 A transcript is spell-checked within hours of the call, then edited, then proofed; some are later audited.
 """
 
+EARNINGS_CALLS = "Earnings Calls"
+"""Capital IQ's name for the events that are earnings calls (`keydeveventtypename`)."""
+
+_EARNINGS_CALL = re.compile(
+    r"(?<!pre )(?<!post )(?<!non )(?<!no )\bearnings\b(?! (?:guidance|outlook|preview|estimate))"
+    r".* (?:call|conference|teleconference|webcast)s?\b(?! date)"
+)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Rank(NamedTuple):
+    """What decides between two versions of a call: compare two, and the greater is the better version."""
+
+    finality: int
+    """Position in COLLECTION_TYPES from 1; 0 for any other type."""
+    created: datetime
+    """When the version was created, in UTC; the year 1 if unknown."""
+    number: int
+    """The transcript id as a number; -1 if it is none. Vendors count upwards."""
+    characters: int
+    transcript: str
+    """The id again, as text: no two versions are equal."""
+
 
 def finality(collection: str | None) -> int:
     """Return a collection type's rank: 1 and up in the order of COLLECTION_TYPES, 0 for any other."""
-    name = (collection or "").strip().lower()
-    return next((i for i, t in enumerate(COLLECTION_TYPES, start=1) if t.lower() == name), 0)
+    name = " ".join((collection or "").lower().split())
+    types = (t.lower() for t in COLLECTION_TYPES)
+    return next((i for i, t in enumerate(types, start=1) if name in {t, t.removesuffix(" copy")}), 0)
+
+
+def rank(collection: str | None, created: datetime | None, transcript: str, characters: int) -> Rank:
+    """Return the rank of a version of a call; of all versions, the greatest is kept.
+
+    The newest of the most final: the most final collection type; of those, the latest `created` (UTC if without a
+    zone; unknown is oldest); of those, the highest transcript id, then the most `characters` of text. Every source
+    and method ranks by this function.
+
+    >>> proofed = rank("Proofed Copy", None, "91", 5_000)
+    >>> rank("Edited Copy", datetime(2023, 3, 1, tzinfo=UTC), "92", 6_000) < proofed
+    True
+    """
+    if created is not None and created.tzinfo is None:
+        created = created.replace(tzinfo=UTC)
+    is_number = transcript.isascii() and transcript.isdecimal()
+    number = int(transcript) if is_number else -1
+    return Rank(finality(collection), created or _NEVER, number, characters, transcript)
+
+
+def why_preferred(kept: Rank, other: Rank) -> str:
+    """Return, for the audit row of `other`, why `kept` was preferred to it."""
+    best = f"transcript {kept.transcript}"
+    if kept.finality != other.finality:
+        return f"{best} is the {_type(kept.finality)}, this one the {_type(other.finality)}"
+    if kept.created != other.created:
+        ours = "unknown" if other.created == _NEVER else f"{other.created.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{best} was created later ({kept.created.astimezone(UTC):%Y-%m-%d %H:%M} UTC against {ours})"
+    if kept.number != other.number:
+        return f"{best} is newer by its id"
+    if kept.characters != other.characters:
+        return f"{best} has more text ({kept.characters} characters against {other.characters})"
+    return f"{best} has the higher id"
+
+
+def _type(position: int) -> str:
+    return COLLECTION_TYPES[position - 1].lower() if position else "version of no known type"
+
+
+def is_earnings_call(event: str | None) -> bool:
+    """Return whether a kind of event (`keydeveventtypename`) is an earnings call; True if the source does not say.
+
+    Names are read by meaning: case, number and other words do not matter ("Earnings Conference Call", "Q3 2021
+    Earnings Call"), and a bare "Earnings" is FactSet's name of the kind. Calls about guidance, sales statements,
+    mergers or conferences are not earnings calls, nor are releases, dates or announcements of earnings.
+
+    >>> [is_earnings_call(name) for name in ("Earnings Calls", "Guidance/Update Calls", None)]
+    [True, False, True]
+    """
+    if event is None:
+        return True
+    words = " ".join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event).lower()))
+    return words == "earnings" or _EARNINGS_CALL.search(words) is not None
 
 
 def less_final(kept: str, kept_collection: str | None, collection: str | None) -> str:

@@ -1,7 +1,8 @@
 """The catalog: opening it, and loading or creating the tables in it.
 
 What belongs here: access to the catalog, opened either to read or to write. Only writing creates the folder, the
-catalog, its namespace or a table, and only writing needs write permission.
+catalog, its namespace or a table, and only writing needs write permission. A catalog that knows less than the files
+in the folder prove is refused: its tables would look empty or old.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
+from ftm_resources.warehouse import history
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
-from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
+from ftm_resources.warehouse.errors import LostCatalogError, NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
-from ftm_resources.warehouse.schemas import iceberg_schema
+from ftm_resources.warehouse.schemas import iceberg_schema, refuse_other
 
 if TYPE_CHECKING:
-    from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table as IcebergTable
+
+    from ftm_resources.warehouse.pointers import CloudCatalog, FolderCatalog
 
 _TABLE_PROPERTIES = {
     "format-version": "2",
@@ -43,7 +46,7 @@ class Tables:
     """The tables of a warehouse, through an open catalog."""
 
     location: Location
-    catalog: Catalog
+    catalog: FolderCatalog | CloudCatalog
 
     @classmethod
     def to_read(cls, location: Location) -> Self:
@@ -51,7 +54,9 @@ class Tables:
         if location.is_s3:
             return cls(location, _glue(location))
         location.require_folder()
-        if not (Path(location.root) / CATALOG_FILE).is_file():
+        if not _file(location).is_file():
+            if found := history.committed(location):
+                raise _lost(location, "is missing", found)
             raise _no_warehouse(location, near(location.root))
         # `rw` rather than `ro`: it creates nothing, works without write permission, and can replay the journal
         # of a writer that died.
@@ -59,12 +64,22 @@ class Tables:
 
     @classmethod
     def to_write(cls, location: Location) -> Self:
-        """Open the catalog; create it and its folder if they do not exist."""
+        """Open the catalog; create it and its folder if they do not exist.
+
+        Raises LostCatalogError if the folder holds tables of which the catalog does not know, and WarehouseError
+        if the catalog is shared with another folder by a link.
+        """
         if location.is_s3:
             return cls(location, _glue(location))
         location.require_folder()
+        _require_own_catalog(location)
+        found = history.committed(location)
+        if found and not (_file(location).is_file() and _file(location).stat().st_size):
+            raise _lost(location, "is missing or empty", found)
         with location.lock("catalog"):  # otherwise two processes could both create its tables
-            return cls(location, _sqlite(location, "rwc"))
+            opened = cls(location, _sqlite(location, "rwc"))
+        opened._require_known(found)
+        return opened
 
     def names(self) -> list[str]:
         """Return the existing tables, in catalogue order."""
@@ -82,27 +97,47 @@ class Tables:
     def load(self, name: str) -> IcebergTable | None:
         """Load a table at its current snapshot; None if it was never written.
 
-        Raises WarehouseError if the table's metadata is missing or unreadable, if its files are under another
-        root, if an earlier version of FTM made it, or if the catalogue has no such table.
+        Raises LostCatalogError if the catalog does not know the table's last commit, WarehouseError if the table's
+        metadata is missing or unreadable, if another version of FTM made it with other columns, or if the catalogue
+        has no such table; on S3 also if its files are under another root.
         """
+        contract = contract_of(name)
+        for is_last in (False, True):
+            last = None if self.location.is_s3 else history.hint(self.location, name)
+            table = self._loaded(name)
+            if table is None:
+                behind = "it is not in the catalog" if history.is_committed(self.location, name) else None
+            else:
+                behind = None if self.location.is_s3 else history.lag(self.location, table, last)
+            if behind is None:
+                break
+            # Once more: another process may have created the table, or restored it, between the two looks.
+            if is_last:
+                raise _lost(self.location, f"is older than its tables: {name}: {behind}", [name])
+        if table is None:
+            return None
+        if self.location.is_s3:
+            _require_here(self.location, table)
+        refuse_other(table, contract, self.location.root)
+        return table
+
+    def _loaded(self, name: str) -> IcebergTable | None:
         from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
         from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
 
-        contract = contract_of(name)
         try:
             with reporting_damaged_metadata(self.location, name):
-                table = self.catalog.load_table((NAMESPACE, name))
+                return self.catalog.load_table((NAMESPACE, name))
         except NoSuchTableError:
             return None
         except DatabaseError as error:
             raise _unusable(self.location, error) from error
-        _require_here(self.location, table)
-        if missing := {c.name for c in contract.columns} - set(table.schema().column_names):
-            raise WarehouseError(
-                f"{name} in {self.location.root} was made by an earlier version of FTM: it lacks "
-                f"{', '.join(sorted(missing))}. Set FTM_WAREHOUSE to a new location and materialize its quarters there."
-            )
-        return table
+        except WarehouseError:
+            if self.location.is_s3:
+                self.require_ours(name)
+            else:
+                self.require_files_here(name)
+            raise
 
     def create(self, name: str) -> IcebergTable:
         """Load a table; create it from its contract if it does not exist."""
@@ -111,24 +146,44 @@ class Tables:
         if (table := self.load(name)) is not None:
             return table
         if self.location.is_s3 and (others := self.names()):
-            self._require_glue_is_ours(others[0])
+            self.require_ours(others[0])
         with self.location.lock("catalog"), contextlib.suppress(NamespaceAlreadyExistsError):
             self.catalog.create_namespace(NAMESPACE)
         return self._create(TABLES[name])
 
     def require_any(self) -> None:
-        """Raise WarehouseError if no table was ever written here: on S3 there is no folder to check."""
-        names = self.names()
+        """Raise WarehouseError if no table was ever written here, or if the folder holds more than the catalog."""
+        found = [] if self.location.is_s3 else history.committed(self.location)
+        names = self._require_known(found)
         if not names:
+            if self.location.is_s3 and (found := history.committed(self.location)):
+                raise _lost(self.location, "knows none of its tables", found)
             raise _no_warehouse(self.location, [] if self.location.is_s3 else near(self.location.root))
         if self.location.is_s3:
-            self._require_glue_is_ours(names[0])
+            self.require_ours(names[0])
 
-    def _require_glue_is_ours(self, name: str) -> None:
+    def require_files_here(self, name: str) -> None:
+        """Raise WarehouseError if a table's metadata is missing here, but is where the warehouse was before."""
+        recorded = (self.catalog.pointer(name) or "").removeprefix("file://")
+        if history.names(self.location, name) or not Path(recorded).is_file():
+            return
+        elsewhere = recorded.partition(f"/{NAMESPACE}/{name}/")[0]
+        raise WarehouseError(
+            f"{name}: its files are not in {self.location.root} but in {elsewhere}; nothing was read or changed. Set "
+            "FTM_WAREHOUSE to that folder. If this one is to be a copy, copy all of it and run `ftm adopt`"
+        )
+
+    def _require_known(self, found: list[str]) -> list[str]:
+        """Return the names of the tables; LostCatalogError if one of `found`, read before, is not among them."""
+        names = self.names()
+        if lost := [name for name in found if name not in names]:
+            raise _lost(self.location, f"does not know {len(lost)} of the folder's {len(found)} tables", lost)
+        return names
+
+    def require_ours(self, name: str) -> None:
         """Raise WarehouseError if Glue's database, one per account, belongs to another warehouse; reads no file."""
-        found = self.catalog.glue.get_table(DatabaseName=NAMESPACE, Name=name)  # type: ignore[attr-defined]
-        metadata = found["Table"]["Parameters"]["metadata_location"]
-        if not metadata.startswith(f"{_place(self.location, name)}/"):
+        metadata = self.catalog.pointer(name)
+        if metadata is not None and not metadata.startswith(f"{place(self.location, name)}/"):
             raise _elsewhere(self.location, metadata.partition(f"/{NAMESPACE}/{name}/")[0])
 
     def _create(self, contract: Table) -> IcebergTable:
@@ -139,17 +194,30 @@ class Tables:
         schema = iceberg_schema(contract)
         source = schema.find_field(PARTITION).field_id
         spec = PartitionSpec(PartitionField(source, 1000, IdentityTransform(), PARTITION))
+        home = self._home(contract.name)
         with self.location.lock("catalog"):
             try:
                 return self.catalog.create_table(
                     (NAMESPACE, contract.name),
                     schema,
-                    location=_place(self.location, contract.name),
+                    location=home,
                     partition_spec=spec,
                     properties={**_TABLE_PROPERTIES, "comment": contract.doc},
                 )
             except TableAlreadyExistsError:
                 return self.catalog.load_table((NAMESPACE, contract.name))
+
+    def _home(self, name: str) -> str:
+        """Return where the metadata of a new table says that it is: under the root that the other tables name.
+
+        That is the warehouse's own root, or that of the machine it is mounted from.
+        """
+        for other in self.names():
+            recorded = self.catalog.pointer(other)
+            root, found, _ = (recorded or "").rpartition(f"/{NAMESPACE}/{other}/")
+            if found and not self.location.is_s3:
+                return f"{root}/{NAMESPACE}/{name}"
+        return place(self.location, name)
 
 
 def contract_of(name: str) -> Table:
@@ -163,12 +231,18 @@ def contract_of(name: str) -> Table:
     )  # fmt: skip
 
 
-def _glue(location: Location) -> Catalog:
+def place(location: Location, name: str) -> str:
+    """Return the URI of a table's folder."""
+    return f"{location.uri}/{NAMESPACE}/{name}"
+
+
+def _glue(location: Location) -> CloudCatalog:
     from botocore.exceptions import NoRegionError  # noqa: PLC0415
-    from pyiceberg.catalog import load_catalog  # noqa: PLC0415 - boto3 is loaded with it
+
+    from ftm_resources.warehouse.pointers import CloudCatalog  # noqa: PLC0415 - boto3 is loaded with it
 
     try:
-        return load_catalog("ftm", type="glue", warehouse=location.root, **location.file_options)
+        return CloudCatalog(location)
     except NoRegionError as error:  # boto3 does not read AWS_REGION
         raise WarehouseError(
             f"{location.root} cannot be opened without an AWS region: set AWS_DEFAULT_REGION to that of its Glue "
@@ -176,39 +250,58 @@ def _glue(location: Location) -> Catalog:
         ) from error
 
 
-def _sqlite(location: Location, mode: str, **options: str) -> Catalog:
-    from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415
+def _sqlite(location: Location, mode: str, **options: str) -> FolderCatalog:
     from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
 
-    file = quote(f"{location.root}/{CATALOG_FILE}")
-    uri = f"sqlite:///file:{file}?mode={mode}&uri=true&timeout={SQLITE_SECONDS}"
     try:
-        return SqlCatalog("ftm", uri=uri, warehouse=location.uri, **options)
+        return sqlite_catalog(location, _file(location), mode, **options)
     except DatabaseError as error:
         raise _unusable(location, error) from error
 
 
-def _place(location: Location, name: str) -> str:
-    return f"{location.uri}/{NAMESPACE}/{name}"
+def sqlite_catalog(location: Location, file: Path, mode: str, **options: str) -> FolderCatalog:
+    """Open a SQLite file as the catalog of a folder; sqlalchemy's DatabaseError if it is none."""
+    from ftm_resources.warehouse.pointers import FolderCatalog  # noqa: PLC0415 - PyIceberg is loaded with it
+
+    uri = f"sqlite:///file:{quote(str(file))}?mode={mode}&uri=true&timeout={SQLITE_SECONDS}"
+    return FolderCatalog(location, uri=uri, **options)
+
+
+def _file(location: Location) -> Path:
+    return Path(location.root) / CATALOG_FILE
+
+
+def _require_own_catalog(location: Location) -> None:
+    """Raise WarehouseError if a link shares the catalog's file with another folder: writing would change both."""
+    file = _file(location)
+    if file.is_symlink() or (file.is_file() and file.stat().st_nlink > 1):
+        raise WarehouseError(
+            f"{file} is a link: another folder shares it, and writing here would change that warehouse too. Nothing "
+            "was changed. Run `ftm adopt` to give this folder a catalog of its own"
+        )
 
 
 def _require_here(location: Location, table: IcebergTable) -> None:
+    """Raise WarehouseError if metadata on S3 names another root: Athena would read that one's files."""
     name = table.name()[-1]
-    if table.location() == _place(location, name):
-        return
-    elsewhere = table.location().removesuffix(f"/{NAMESPACE}/{name}")
-    if location.is_s3:
-        raise _elsewhere(location, elsewhere)
-    raise WarehouseError(
-        f"{name}: its files are at {elsewhere}, not under {location.uri}; nothing was read or changed. Was the "
-        "warehouse moved or copied? Put its folder back where it was"
-    )
+    for uri in (table.metadata_location, table.location()):
+        if not f"{uri}/".startswith(f"{place(location, name)}/"):
+            raise _elsewhere(location, uri.partition(f"/{NAMESPACE}/{name}")[0])
 
 
 def _elsewhere(location: Location, root: str) -> NoWarehouseError:
     return NoWarehouseError(
         f"there is no warehouse at {location.root}: the tables of Glue's database {NAMESPACE!r} are at {root}. Set "
-        "FTM_WAREHOUSE to that, or use an account or region without that database"
+        "FTM_WAREHOUSE to that, or use an account or region without that database. If you moved the warehouse here, "
+        "run `ftm adopt`"
+    )
+
+
+def _lost(location: Location, what: str, tables: list[str]) -> LostCatalogError:
+    catalog = f"Glue's database {NAMESPACE!r}" if location.is_s3 else str(_file(location))
+    return LostCatalogError(
+        f"the catalog of {location.root} ({catalog}) {what}. The folder holds the metadata of "
+        f"{', '.join(tables)}; nothing was read or changed. Run `{history.REBUILD}` to rebuild the catalog from it"
     )
 
 
@@ -222,7 +315,10 @@ def _no_warehouse(location: Location, others: list[str]) -> NoWarehouseError:
 
 def _unusable(location: Location, error: Exception) -> WarehouseError:
     reason = str(getattr(error, "orig", error))
+    is_ruined = any(words in reason for words in ("not a database", "malformed", "no such table"))
+    if is_ruined and (found := history.committed(location)):
+        return _lost(location, f"cannot be read ({reason})", found)
     return WarehouseError(
-        f"the catalog {location.root}/{CATALOG_FILE} cannot be read ({reason}). If it is damaged, restore it from a "
-        "backup; if a writer died and you have only read access, someone with write access must open it once"
+        f"the catalog {_file(location)} cannot be read ({reason}). If it is damaged, restore it from a backup; if a "
+        "writer died and you have only read access, someone with write access must open it once"
     )

@@ -1,16 +1,16 @@
-"""Warehouse maintenance: old snapshots expire, and unreferenced files are removed.
+"""Warehouse maintenance: old snapshots expire, and files that are proven useless are removed.
 
 What belongs here: deciding what is no longer needed, and removing it. Three rules protect a running quarter and
 its readers. A snapshot's age counts from when it was superseded, not from when it was written, so a snapshot that
 a recent run has pinned is not old. A file is removed only if neither a live snapshot nor the table's metadata
 refers to it and it was not modified within the grace period. Nothing newer than the start of the oldest
-unfinished run is removed.
+unfinished run is removed. A fourth protects what a lost pointer would make look useless: see `doubts`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from pyarrow import fs as pafs
 
 from ftm_resources.tables.contract import NAMESPACE
-from ftm_resources.warehouse import snapshots
-from ftm_resources.warehouse.damage import reporting_damage
-from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse import doubts, history, snapshots
+from ftm_resources.warehouse.errors import RefusedCleanupError, WarehouseError
 from ftm_resources.warehouse.parts import FOLDER as STAGING
+from ftm_resources.warehouse.reach import Reach
 from ftm_resources.warehouse.snapshots import ARCHIVE
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Policy:
     """Files, parts and run values modified within this time are kept; at least an hour."""
     running_since: datetime | None = None
     """Start of the oldest unfinished run: nothing newer is removed."""
+    max_removed_share: float = 0.5
+    """A table is refused if more of its data, in files or bytes, would go without a known reason (see `doubts`)."""
     dry_run: bool = False
     """Only count what would be removed."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -56,6 +58,8 @@ class Policy:
             raise ValueError(
                 "a running quarter could lose what it reads: keep at least a day, one write and an hour of grace"
             )
+        if not 0 <= self.max_removed_share <= 1:
+            raise ValueError(f"max_removed_share must be between 0 and 1, not {self.max_removed_share:g}")
 
     @property
     def snapshot_limit(self) -> datetime:
@@ -87,44 +91,81 @@ class Kept:
 def maintain(warehouse: Warehouse, policy: Policy, *, tables: Iterable[str] | None = None) -> dict[str, Kept]:
     """Expire and remove what is old; return the counts by table, and for `staging` and `runs`.
 
-    Can be interrupted at any point and started again. If a table's metadata is damaged, which files it needs cannot be
-    known: raises WarehouseError without removing any of that table's files.
+    Can be interrupted at any point and started again. A table whose metadata is damaged or does not agree with the
+    catalog loses nothing, nor do `staging` and `runs` then; the other tables are maintained, and RefusedCleanupError
+    says which tables were refused, why, and what was done.
     """
-    names = warehouse.pin().names if tables is None else tables
-    found = {name: maintain_table(warehouse, name, policy) for name in names}
-    # The folders of plans and runs are removed whole: half of one is useless.
-    return found | {
-        STAGING: _sweep(warehouse, STAGING, depth=3, policy=policy),
-        RUNS: _sweep(warehouse, RUNS, depth=1, policy=policy),
-    }
+    names = warehouse.pin().names if tables is None else list(tables)
+    found: dict[str, Kept] = {}
+    refused: list[str] = []
+    for name in names:
+        try:
+            found[name] = maintain_table(warehouse, name, policy)
+        except WarehouseError as error:
+            refused.append(str(error))
+    try:
+        # The folders of plans and runs are removed whole: half of one is useless.
+        swept = replace(policy, dry_run=policy.dry_run or bool(refused))
+        for folder, depth in ((STAGING, 3), (RUNS, 1)):
+            doubts.require_no_links(warehouse.location, folder)
+            found[folder] = _sweep(warehouse, folder, depth=depth, policy=swept)
+    except WarehouseError as error:
+        refused.append(str(error))
+    if refused:
+        raise RefusedCleanupError(refused, found)
+    return found
 
 
 def maintain_table(warehouse: Warehouse, name: str, policy: Policy) -> Kept:
-    """Expire a table's old snapshots, then remove files that are no longer referenced."""
+    """Expire a table's old snapshots, then remove files that are no longer referenced.
+
+    Raises WarehouseError, before anything is changed, if the table's files and the catalog do not agree, or if
+    their agreement would make more than the policy's share of the table's data useless.
+    """
     # Writers of this table wait. Files they have written but not yet committed are recent, so they stay.
     with warehouse.lock(f"commit-{name}"):
-        before = warehouse.table(name)
-        expired = _to_expire(before, policy)
-        if expired and not policy.dry_run:
-            snapshots.commit_again(lambda: _expire(warehouse, name, policy))
         # List files before reading references, so that files committed in between count as referenced.
         listed = _files(warehouse, f"{NAMESPACE}/{name}")
-        table = warehouse.table(name)
+        before = warehouse.table(name)
+        doubts.require_sound(warehouse.location, before)
+        reach = Reach(warehouse.location, name)
+        expired = _to_expire(before, policy)
+        every = {s.snapshot_id for s in before.metadata.snapshots}
+        orphans = _orphans(listed, before, every - expired, policy, reach)
+        doubts.require_share(
+            reach, before, expired, _sizes(listed), _sizes(orphans), policy.max_removed_share
+        )
+        if policy.dry_run:
+            return Kept(len(every - expired), len(expired)) + _kept(listed, orphans)
+        if expired:
+            snapshots.commit_again(lambda: _expire(warehouse, name, policy))
+        listed = _files(warehouse, f"{NAMESPACE}/{name}")
         # Reload: another process may have tagged a snapshot that was about to expire.
-        live = {s.snapshot_id for s in table.metadata.snapshots} - (expired if policy.dry_run else set())
-        needed = _referenced(table, name, live)
-        if _path(table.metadata_location) not in {f.path for f in listed}:
-            raise WarehouseError(
-                f"{name}: its metadata is at {table.metadata_location}, not under {warehouse.location.uri}; "
-                "nothing was removed. Was the warehouse moved? Put its folder back where it was"
-            )
-        orphans = [f for f in listed if f.path not in needed and f.mtime < policy.file_limit]
-        if not policy.dry_run:
-            filesystem, _ = warehouse.filesystem()
-            for orphan in orphans:
-                filesystem.delete_file(orphan.path)
-    gone = sum(s.snapshot_id not in live for s in before.metadata.snapshots)
-    return Kept(len(live), gone) + _kept(listed, orphans)
+        table = warehouse.table(name)
+        live = {s.snapshot_id for s in table.metadata.snapshots}
+        orphans = _orphans(listed, table, live, policy, reach)
+        filesystem, _ = warehouse.filesystem()
+        # Metadata last: it says why the data can go, should this be interrupted.
+        for orphan in sorted(orphans, key=lambda f: (f.path.endswith(".json"), f.path.endswith(".avro"))):
+            filesystem.delete_file(orphan.path)
+    return Kept(len(live), len(every - live)) + _kept(listed, orphans)
+
+
+def _orphans(
+    listed: list[_File], table: IcebergTable, live: set[int], policy: Policy, reach: Reach
+) -> list[_File]:
+    """Return the files to remove if only these snapshots of the table are live."""
+    needed = reach.needed(table, live)
+    for file in listed:
+        base = history.basename(file.path)
+        # What was rolled back is kept for the grace period too.
+        if base == history.HINT or (history.is_abandoned(base) and file.mtime >= policy.file_limit):
+            needed |= {file.path, *reach.of_metadata(base)}
+    return [f for f in listed if f.path not in needed and f.mtime < policy.file_limit]
+
+
+def _sizes(files: list[_File]) -> dict[str, int]:
+    return {f.path: f.size for f in files}
 
 
 def _to_expire(table: IcebergTable, policy: Policy) -> set[int]:
@@ -185,29 +226,6 @@ def _expire(warehouse: Warehouse, name: str, policy: Policy) -> None:
             transaction.set_properties(wanted)
             transaction.remove_properties(*stale)
     table.maintenance.expire_snapshots().by_ids(sorted(expired)).commit()
-
-
-def _referenced(table: IcebergTable, name: str, live: set[int]) -> set[str]:
-    """Return the paths of all files that the table's metadata and these snapshots refer to."""
-    metadata = table.metadata
-    uris = {table.metadata_location, *(e.metadata_file for e in metadata.metadata_log)}
-    uris |= {s.statistics_path for s in [*metadata.statistics, *metadata.partition_statistics]}
-    seen: set[str] = set()
-    for snapshot in metadata.snapshots:
-        if snapshot.snapshot_id not in live:
-            continue
-        uris.add(snapshot.manifest_list)
-        with reporting_damage(table.scan(snapshot_id=snapshot.snapshot_id), name, None):
-            for manifest in snapshot.manifests(table.io):
-                if manifest.manifest_path not in seen:
-                    seen.add(manifest.manifest_path)
-                    uris |= {e.data_file.file_path for e in manifest.fetch_manifest_entry(table.io)}
-    return {_path(uri) for uri in uris | seen}
-
-
-def _path(uri: str) -> str:
-    """Return a URI's path in the warehouse's file system; on S3 it starts with the bucket."""
-    return uri.removeprefix("file://").removeprefix("s3://").removeprefix("s3a://")
 
 
 def _sweep(warehouse: Warehouse, folder: str, *, depth: int, policy: Policy) -> Kept:

@@ -11,7 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import NAMESPACE
+from ftm_resources.warehouse import history
 from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.location import ROOT, under
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,11 +71,11 @@ def damaged_metadata(snapshot: Snapshot, io: FileIO) -> str | None:
     """Return which manifest or manifest list of a snapshot is damaged, and how; None if all can be read."""
     manifests: list[ManifestFile] = []
     found = _failure(
-        "manifest list", snapshot.manifest_list, lambda: manifests.extend(snapshot.manifests(io))
+        "manifest list", _here(io, snapshot.manifest_list), lambda: manifests.extend(snapshot.manifests(io))
     )
     for manifest in manifests:
         found = found or _failure(
-            "manifest", manifest.manifest_path, partial(manifest.fetch_manifest_entry, io)
+            "manifest", _here(io, manifest.manifest_path), partial(manifest.fetch_manifest_entry, io)
         )
     return found
 
@@ -82,7 +84,7 @@ def _damaged_data(scan: DataScan) -> str | None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     for task in scan.plan_files():
-        path, expected = task.file.file_path, task.file.file_size_in_bytes
+        path, expected = _here(scan.io, task.file.file_path), task.file.file_size_in_bytes
         source = scan.io.new_input(path)
         if not source.exists():
             return f"data file {path} is missing"
@@ -97,6 +99,11 @@ def _damaged_data(scan: DataScan) -> str | None:
         if found := _failure("data file", path, read):
             return found
     return None
+
+
+def _here(io: FileIO, uri: str) -> str:
+    """Return the URI of the file that is opened for `uri`, under the root where the warehouse is now."""
+    return under(io.properties[ROOT], uri)
 
 
 def _failure(kind: str, path: str, read: Callable[[], object]) -> str | None:
@@ -136,11 +143,5 @@ def can_be_read(table: IcebergTable) -> bool:
 
 def metadata_files(location: Location, name: str) -> list[str]:
     """Return the URIs of the table's metadata files, newest version first."""
-    from pyarrow import fs as pafs  # noqa: PLC0415
-
-    filesystem, root = location.filesystem()
-    folder = f"{NAMESPACE}/{name}/metadata"
-    selector = pafs.FileSelector(f"{root}/{folder}", allow_not_found=True)
-    found = [f for f in filesystem.get_file_info(selector) if f.base_name.endswith(".metadata.json")]
-    found.sort(key=lambda f: (f.base_name.partition("-")[0], f.mtime_ns), reverse=True)
-    return [f"{location.uri}/{folder}/{f.base_name}" for f in found]
+    folder = f"{location.uri}/{NAMESPACE}/{name}/metadata"
+    return [f"{folder}/{file}" for file in history.names(location, name)]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ftm_resources.duck import ConfiguredDuckDB
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pyarrow as pa
 
     from ftm_resources.tables import Table
@@ -16,12 +18,14 @@ class Fingerprint:
     """An order-independent fingerprint of a table's rows, computed batch by batch.
 
     It is the row count and the sum, modulo 2^128, of DuckDB's 64-bit hash of each row as a struct of the
-    contract's columns. Measurements of the run, such as seconds, are excluded. To compute it in DuckDB:
+    contract's columns, or of those of them that it had at an earlier time. Measurements of the run, such as seconds,
+    are excluded. To compute it in DuckDB:
     `SELECT count(*), sum(hash({'a': a, 'b': b})::HUGEINT) FROM t`.
     """
 
-    def __init__(self, contract: Table) -> None:
-        columns = (c.name for c in contract.columns if not c.is_measurement)
+    def __init__(self, contract: Table, columns: Collection[str] | None = None) -> None:
+        known = (c.name for c in contract.columns if not c.is_measurement)
+        columns = [c for c in known if columns is None or c in columns]
         struct = ", ".join(f"'{c}': \"{c}\"" for c in columns)
         self._sql = f"SELECT sum(hash({{{struct}}})::HUGEINT) FROM batch"  # noqa: S608 - contract's own names
         self._connection = ConfiguredDuckDB().connect()

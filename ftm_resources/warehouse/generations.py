@@ -56,7 +56,7 @@ def mixtures(of: Iterable[str], present: Present) -> list[Mixture]:
         for sibling in write.together:
             there = present(sibling)
             pair = frozenset({name, sibling})
-            if pair not in found and (there is None or there.run_id != write.run_id):
+            if pair not in found and (there is None or there.made_by != write.made_by):
                 what = f"and {sibling} belong to one step, but were not written by the same run"
                 found[pair] = Mixture(name, sibling, what)
     return list(found.values())

@@ -1,18 +1,22 @@
 """Where a warehouse is: its root, file system and locks, and other warehouses near a root that holds none.
 
-What belongs here: paths and URIs. Nothing here knows about tables, and only `lock` creates anything.
+What belongs here: paths and URIs. Iceberg's metadata names files by absolute URIs, under the root at which a table
+was made; `under` says which file that is at the root where the warehouse is now. Only `lock` creates anything.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlparse
 
-from ftm_resources import settings
+from ftm_resources import locks, settings
+from ftm_resources.tables import NAMESPACE, TABLES
 from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -29,7 +33,13 @@ LOCKS = ".locks"
 MAX_NEAR = 5
 """Nearby warehouses that an error lists at most."""
 
+ROOT = "ftm.root"
+"""Property of PyIceberg's file access (`rooted_io`): the URI of the root that it is confined to."""
+
 _S3 = ("s3", "s3a")
+
+_IN_TABLE = re.compile(rf".*/{NAMESPACE}/(?P<file>[^/]+/(?:data|metadata)/.+)", re.DOTALL)
+"""A file of a table; the last folder of that name counts, since the root's own path may contain one."""
 
 
 @dataclass(frozen=True)
@@ -42,22 +52,22 @@ class Location:
     def of(cls, path: str) -> Self:
         """Return the location for a path as users write it; it may be relative or start with `~`.
 
-        Raises WarehouseError if it has a scheme other than `s3`, or a character that the underlying libraries
-        would misread.
+        Raises WarehouseError if it has a scheme other than `s3`, or a name that cannot be stored or that DuckDB
+        would take for a column of ours.
         """
-        scheme = urlparse(path).scheme
-        if scheme in _S3:
-            return cls(path.rstrip("/"))
-        if "://" in path:
-            raise WarehouseError(
-                f"a warehouse cannot be at {path!r}: FTM_WAREHOUSE must be a folder or s3://bucket/prefix"
-            )
-        if found := sorted({"#", "?"} & set(path)):
-            raise WarehouseError(
-                f"a warehouse cannot be at {path!r}: {' and '.join(found)} in a path would be read as part of a "
-                "URI. Choose another folder"
-            )
-        return cls(str(Path(path).expanduser().resolve()))
+        refused = f"a warehouse cannot be at {path!r}: "
+        if "\0" in path or path != path.encode(errors="replace").decode():
+            raise WarehouseError(f"{refused}it has characters that cannot be stored. Choose another folder")
+        is_s3 = urlparse(path).scheme in _S3
+        if "://" in path and not is_s3:
+            raise WarehouseError(f"{refused}FTM_WAREHOUSE must be a folder or s3://bucket/prefix")
+        root = path.rstrip("/") if is_s3 else str(Path(path).expanduser().resolve())
+        for folder in root.split("/"):
+            if "=" in folder and folder.partition("=")[0].lower() in _columns():
+                raise WarehouseError(
+                    f"{refused}DuckDB would read the folder {folder!r} as a column of the tables. Choose another folder"
+                )
+        return cls(root)
 
     @property
     def is_s3(self) -> bool:
@@ -73,12 +83,17 @@ class Location:
         """Return the URI of a path of `filesystem()`."""
         return f"s3://{path}" if self.is_s3 else f"file://{path}"
 
+    def path_of(self, uri: str) -> str:
+        """Return the path in `filesystem()` of a file that metadata calls `uri`."""
+        return under(self.uri, uri).removeprefix("file://").removeprefix("s3://").removeprefix("s3a://")
+
     @property
     def file_options(self) -> dict[str, str]:
-        """Options for PyIceberg's file access: unlike AWS clients, it does not look up the endpoint itself."""
+        """Options for PyIceberg's file access: confined to the root, and on S3 the endpoint, which it does not know."""
         now = settings.current()
         endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url
-        return {"s3.endpoint": endpoint} if endpoint and self.is_s3 else {}
+        confined = {"py-io-impl": "ftm_resources.warehouse.rooted_io.RootedFileIO", ROOT: self.uri}
+        return confined | ({"s3.endpoint": endpoint} if endpoint and self.is_s3 else {})
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
         """Return the file system that holds the warehouse and the root's path in it."""
@@ -102,7 +117,7 @@ class Location:
 
     @contextlib.contextmanager
     def lock(self, what: str) -> Iterator[None]:
-        """Serialise writers on one machine; the system releases the lock of a process that dies.
+        """Serialise writers on one machine; see `locks.held` for what happens if its holder hangs.
 
         For writers only, as it creates the warehouse's folder. It does nothing on S3, where the Glue catalog's
         optimistic commits and their retries suffice.
@@ -110,12 +125,28 @@ class Location:
         if self.is_s3:
             yield
             return
-        from filelock import FileLock  # noqa: PLC0415
-
-        folder = Path(self.root) / LOCKS
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{what}.lock"):
+        with locks.held(Path(self.root) / LOCKS / f"{what}.lock", f"the lock {what!r} of {self.root}"):
             yield
+
+
+@functools.cache
+def _columns() -> frozenset[str]:
+    """Return the names of all columns in lower case, as DuckDB compares them."""
+    return frozenset(c.name.lower() for table in TABLES.values() for c in table.columns)
+
+
+def under(root: str, uri: str) -> str:
+    """Return the URI, under the URI `root`, of the file that metadata calls `uri`.
+
+    Raises WarehouseError if it is not the file of a table.
+    """
+    found = _IN_TABLE.fullmatch(uri)
+    if found is None or ".." in found["file"].split("/"):
+        raise WarehouseError(
+            f"{uri} is not in the folder of a table, so it is no file of the warehouse at {root}; it was neither "
+            "read nor changed. Another program wrote it: materialize that table again"
+        )
+    return f"{root}/{NAMESPACE}/{found['file']}"
 
 
 def near(root: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A fixed view of the warehouse: each table as it was first loaded, regardless of later commits.
+"""A fixed view of the warehouse: each table as it was first loaded, now or at a point in time.
 
 What belongs here: questions that need several tables at fixed states, such as whether a quarter's tables are of
 one generation, and which snapshots hold the last complete one.
@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ftm_resources.warehouse import generations, snapshots
+from ftm_resources.warehouse.scans import is_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.table.snapshots import Snapshot
 
     from ftm_resources.warehouse.catalog import Tables
     from ftm_resources.warehouse.generations import Mixture, Present
@@ -26,6 +29,8 @@ class Pinned:
     """The tables of a warehouse, each loaded once. Raises WarehouseError if there is no warehouse."""
 
     tables: Tables
+    moment: datetime | None = None
+    """The point in time to look at; None: now. WarehouseError, from every method, if that state has expired."""
     _loaded: dict[str, IcebergTable | None] = field(default_factory=dict, init=False)
     _writes: dict[str, dict[str, list[Write]]] = field(default_factory=dict, init=False)
 
@@ -40,11 +45,21 @@ class Pinned:
             self._loaded[name] = self.tables.load(name) if name in self.names else None
         return self._loaded[name]
 
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return the state of a table that this view shows; None if there is none."""
+        if (table := self.table(name)) is None:
+            return None
+        return (
+            table.current_snapshot()
+            if self.moment is None
+            else snapshots.snapshot_at(table, name, self.moment)
+        )
+
     def writes(self, name: str) -> dict[str, list[Write]]:
         """Return the writes of each quarter of a table, oldest first."""
         if name not in self._writes:
             table = self.table(name)
-            self._writes[name] = snapshots.writes(table) if table is not None else {}
+            self._writes[name] = snapshots.writes(table, self.snapshot(name)) if table is not None else {}
         return self._writes[name]
 
     def present(self, quarter: str) -> Present:
@@ -59,6 +74,10 @@ class Pinned:
     def quarters(self, names: Iterable[str] | None = None) -> list[str]:
         """Return the quarters that any of these tables holds (default: all tables), sorted."""
         return sorted({q for n in (self.names if names is None else names) for q in self.writes(n)})
+
+    def holds(self, quarter: str) -> bool:
+        """Return whether any table holds the quarter now, even without rows or written by another program."""
+        return any(is_held(t, quarter) for name in self.names if (t := self.table(name)) is not None)
 
     def mixtures(self, quarter: str, of: Iterable[str]) -> list[Mixture]:
         """Return the mismatches among these tables of a quarter and their inputs."""

@@ -5,7 +5,6 @@ What belongs here: operations that a user starts. Finding out which file is dama
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,11 +12,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES
-from ftm_resources.warehouse import generations
+from ftm_resources.warehouse import generations, history
 from ftm_resources.warehouse.catalog import Tables
-from ftm_resources.warehouse.damage import can_be_read, metadata_files, reporting_damage, state
-from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.damage import can_be_read, reporting_damage, state
+from ftm_resources.warehouse.errors import LostCatalogError, WarehouseError
 from ftm_resources.warehouse.fingerprint import Fingerprint
+from ftm_resources.warehouse.schemas import columns_then, filled
 from ftm_resources.warehouse.snapshots import Write, quarter_key, writer_of
 
 if TYPE_CHECKING:
@@ -38,32 +38,60 @@ class Restored:
     """Time of the state's last commit; None if nothing was ever committed."""
 
 
-def restore(warehouse: Warehouse, name: str) -> Restored:
+def restore(warehouse: Warehouse, name: str, *, to_nothing: bool = False) -> Restored:
     """Roll a table back to the newest state whose metadata can be read; data files are not touched.
 
-    Does nothing if the current state can be read. Raises WarehouseError if no state can be read.
+    Does nothing if the current state can be read. Raises LostCatalogError if the catalog does not know the table's
+    last commit, and WarehouseError if the files are elsewhere, if no state can be read, or if only the empty one can
+    in which the table was created and `to_nothing` is false.
     """
-    from pyiceberg.exceptions import NoSuchTableError  # noqa: PLC0415
-
     location = warehouse.location
     tables = Tables.to_read(location)
     tables.require_any()
-    identifier, catalog = (NAMESPACE, name), tables.catalog
+    catalog = tables.catalog
     with warehouse.lock(f"commit-{name}"), warehouse.lock("catalog"):
-        with contextlib.suppress(Exception):
-            table = catalog.load_table(identifier)
-            if can_be_read(table):
-                return _restored(table, went_back=False)
-        for uri in metadata_files(location, name):
-            found = state(location, uri)
-            if found is not None and can_be_read(found):
-                with contextlib.suppress(NoSuchTableError):
-                    catalog.drop_table(identifier)  # the catalog's entry only, no file
-                return _restored(catalog.register_table(identifier, uri), went_back=True)
+        pointer = catalog.pointer(name)
+        if pointer is None:
+            raise WarehouseError(f"{name} was never written to {location.root}: there is nothing to restore")
+        if (table := readable(tables, name)) is not None:
+            return _restored(table, went_back=False)
+        if not location.is_s3:
+            tables.require_files_here(name)
+        newest = history.version_of(history.basename(pointer))
+        for found in history.states(location, name):
+            # A later one is an attempt that was never committed.
+            uri = f"{found.location}/metadata/{found.name}"
+            if found.version > newest or (at := state(location, uri)) is None or not can_be_read(at):
+                continue
+            if found.is_empty and not to_nothing:
+                raise WarehouseError(
+                    f"{name}: the only state that can be read is the empty table as it was created, which holds no "
+                    f"quarter; nothing was changed. Restore {location.uri}/{NAMESPACE}/{name}/metadata from a backup, "
+                    f"or run `ftm restore {name} --to-nothing` and materialize every quarter again"
+                )
+            # In this order it can be killed anywhere: until the last step the table cannot be read.
+            history.set_aside(location, name, {found.name, *found.before})
+            history.note_commit(location, name, uri)
+            catalog.point(name, uri, pointer)
+            return _restored(at, went_back=True)
     raise WarehouseError(
         f"{name}: no metadata file under {location.uri}/{NAMESPACE}/{name}/metadata can be read; restore that "
         "folder from a backup, or remove the table's folder and its catalog entry and materialize every quarter"
     )
+
+
+def readable(tables: Tables, name: str) -> IcebergTable | None:
+    """Return the table if its current state can be read, else None.
+
+    Raises LostCatalogError if the catalog does not know the table's last commit.
+    """
+    try:
+        table = tables.load(name)
+    except LostCatalogError:
+        raise
+    except WarehouseError:
+        return None
+    return table if table is not None and can_be_read(table) else None
 
 
 def verify(warehouse: Warehouse, quarter: str) -> tuple[int, list[str]]:
@@ -84,12 +112,12 @@ def verify(warehouse: Warehouse, quarter: str) -> tuple[int, list[str]]:
             if table is None or write is None:
                 continue
             sound[name] = write
-            rows = Fingerprint(contract)
+            columns = columns_then(table, write, contract)
+            rows = Fingerprint(contract, columns)
             scan = table.scan(row_filter=EqualTo(PARTITION, quarter))  # type: ignore[misc,call-arg]
             with reporting_damage(scan, name, quarter):
                 for batch in scan.to_arrow_batch_reader():
-                    found = pa.Table.from_batches([batch]).select(contract.arrow_schema.names)
-                    rows.update(found.cast(contract.arrow_schema))
+                    rows.update(filled(pa.Table.from_batches([batch]), contract, columns))
         except WarehouseError as error:
             problems.append(str(error))
         else:

@@ -13,10 +13,12 @@ import pyarrow as pa
 
 from ftm_resources.tables import PARTITION, Table
 from ftm_resources.warehouse.damage import reporting_damage
+from ftm_resources.warehouse.location import ROOT, under
+from ftm_resources.warehouse.schemas import filled
 from ftm_resources.warehouse.snapshots import writer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
@@ -56,22 +58,42 @@ def has_rows(table: IcebergTable, quarter: str) -> bool:
         return any(True for _ in scan.plan_files())
 
 
-def files_of(table: IcebergTable, name: str, quarter: str | None, snapshot_id: int) -> list[str]:
-    """Return the URIs of the data files of a quarter (None: of all) at a snapshot."""
+def files_of(
+    table: IcebergTable, name: str, quarter: str | None, snapshot_id: int, *, but: Collection[str] = ()
+) -> list[str]:
+    """Return the URIs of the data files of a quarter (None: of all `but` some) at a snapshot."""
     scan = table.scan(snapshot_id=snapshot_id)
     scan = scan.filter(where(quarter)) if quarter else scan
     with reporting_damage(scan, name, quarter):
-        return [task.file.file_path for task in scan.plan_files()]
+        tasks = [task for task in scan.plan_files() if task.file.partition[0] not in but]
+        return [under(table.io.properties[ROOT], task.file.file_path) for task in tasks]
+
+
+def rows_of(
+    table: IcebergTable,
+    contract: Table,
+    quarter: str,
+    snapshot_id: int,
+    *,
+    columns: Sequence[str],
+    firms: Sequence[str] | None,
+) -> pa.Table:
+    """Return a quarter's rows at a snapshot in the contract's types; a column unknown at the time is null."""
+    scan = table.scan(row_filter=where(quarter, firms), snapshot_id=snapshot_id)
+    held = [c for c in columns if c in scan.projection().column_names]
+    scan = scan.select(*(held or [PARTITION]))
+    with reporting_damage(scan, contract.name, quarter):
+        return filled(scan.to_arrow(), contract, columns)
 
 
 def content_of(table: IcebergTable, snapshot: Snapshot, quarter: str) -> str:
-    """Return the fingerprint of a quarter's rows at the table's current snapshot."""
+    """Return the fingerprint of a quarter's rows at a snapshot."""
     writer = writer_of(table, snapshot, quarter)
     if writer is not None:
         return writer.content
-    if not has_rows(table, quarter):
+    files = files_of(table, table.name()[-1], quarter, snapshot.snapshot_id)
+    if not files:
         return NEVER_WRITTEN
     # Another program wrote it: the names of its files identify it.
-    scan = table.scan(row_filter=where(quarter), snapshot_id=snapshot.snapshot_id)
-    names = sorted(os.path.basename(task.file.file_path) for task in scan.plan_files())  # noqa: PTH119 - URIs
+    names = sorted(os.path.basename(file) for file in files)  # noqa: PTH119 - URIs
     return "files:" + uuid.uuid5(uuid.NAMESPACE_URL, "|".join(names)).hex

@@ -1,15 +1,28 @@
-"""Table contracts as Iceberg schemas."""
+"""Table contracts as Iceberg schemas, and tables that an earlier version of a contract made.
+
+What belongs here: the rule of growth. A contract may gain columns, and stop requiring one; rows from before have
+nulls in a new column. The stored schema gains it with the next write, as optional even if the contract requires it:
+a write is validated against the contract, and only old rows lack the column. A contract that has lost a column, or
+has another type for one, refuses the table, as rows could not be read without dropping or changing something.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from ftm_resources.tables.contract import BOOL, DATE, DOUBLE, FLOAT, INT, LONG, STRING, TIMESTAMP, Table
+from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyiceberg.schema import Schema
+    from pyiceberg.table import Table as IcebergTable
+
+    from ftm_resources.warehouse.snapshots import Write
 
 
 def iceberg_schema(contract: Table) -> Schema:
@@ -48,3 +61,87 @@ def iceberg_schema(contract: Table) -> Schema:
             kind = simple[c.type]
         fields.append(NestedField(i, c.name, kind, required=not c.nullable, doc=c.doc))
     return Schema(*fields)
+
+
+def refuse_other(table: IcebergTable, contract: Table, root: str) -> None:
+    """Raise WarehouseError if the table has a column that the contract does not have, or has with another type."""
+    wanted = {f.name: str(f.field_type) for f in iceberg_schema(contract).fields}
+    for stored in table.schema().fields:
+        if stored.name not in wanted:
+            what = f"has a column {stored.name!r}, which this version of FTM does not have"
+        elif str(stored.field_type) != wanted[stored.name]:
+            what = f"has {stored.name!r} as {stored.field_type}, which is {wanted[stored.name]} in this version of FTM"
+        else:
+            continue
+        raise WarehouseError(
+            f"{contract.name} in {root} {what}; nothing was read or changed. Use the version of FTM that wrote it, or "
+            "set FTM_WAREHOUSE to a new location and materialize its quarters there"
+        )
+
+
+def missing(schema: Schema, contract: Table) -> list[str]:
+    """Return the contract's columns that a stored schema lacks."""
+    stored = set(schema.column_names)
+    return [c.name for c in contract.columns if c.name not in stored]
+
+
+def has_grown(table: IcebergTable, contract: Table) -> bool:
+    """Return whether data files of the table may lack columns of the contract."""
+    return any(missing(schema, contract) for schema in table.metadata.schemas)
+
+
+def grow(table: IcebergTable, contract: Table) -> None:
+    """Bring the stored schema up to the contract: add its new columns, and relax those it no longer requires.
+
+    Does nothing if there are none. Raises CommitFailedException if another process changes the schema at once.
+    """
+    stored = table.schema()
+    new = {*missing(stored, contract)}
+    relaxed = [
+        c.name
+        for c in contract.columns
+        if c.nullable and c.name not in new and stored.find_field(c.name).required
+    ]
+    if not new and not relaxed:
+        return
+    with table.update_schema() as update:
+        for field in iceberg_schema(contract).fields:
+            if field.name in new:
+                update.add_column(field.name, field.field_type, doc=field.doc, required=False)
+        for name in relaxed:
+            update.make_column_optional(name)
+
+
+def filled(rows: pa.Table, contract: Table, columns: Sequence[str]) -> pa.Table:
+    """Return these columns with the contract's types; a column that the rows lack is null.
+
+    A required column with nulls, which rows from before it have, is nullable in the result.
+    """
+    arrays, fields = [], []
+    for name in columns:
+        field = contract.arrow_schema.field(name)
+        if name in rows.column_names:
+            column = rows.column(name).cast(field.type)
+        else:
+            column = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+        arrays.append(column)
+        fields.append(field.with_nullable(field.nullable or column.null_count > 0))
+    return pa.table(arrays, schema=pa.schema(fields))
+
+
+def incomplete(rows: pa.Table, contract: Table) -> list[str]:
+    """Return the columns that the contract requires and that have nulls in these rows."""
+    return [n for n in rows.column_names if not contract.column(n).nullable and rows.column(n).null_count]
+
+
+def columns_then(table: IcebergTable, write: Write, contract: Table) -> list[str]:
+    """Return the columns that the contract had when a quarter was written; its fingerprint is of these."""
+    if "columns" in write.properties:
+        recorded = set(json.loads(write.properties["columns"]))
+    else:
+        # Versions that did not record them never changed a table's schema before a write.
+        snapshot = table.snapshot_by_id(write.snapshot_id)
+        schema_id = None if snapshot is None else snapshot.schema_id
+        schemas = sorted(table.metadata.schemas, key=lambda s: s.schema_id)
+        recorded = set(next((s for s in schemas if s.schema_id == schema_id), schemas[0]).column_names)
+    return [c.name for c in contract.columns if c.name in recorded]

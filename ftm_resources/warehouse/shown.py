@@ -1,4 +1,4 @@
-"""Which snapshots a connection shows: one generation of each quarter, even while writers are active.
+"""Which snapshots a reader is shown: one generation of each quarter, even while writers are active.
 
 What belongs here: retrying while a step is between its commits, and falling back to the last complete generation
 if a quarter's tables are of mixed generations.
@@ -7,37 +7,72 @@ if a quarter's tables are of mixed generations.
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ftm_resources.warehouse.damage import reporting_damage
-from ftm_resources.warehouse.errors import MixedGenerationsWarning
+from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
 from ftm_resources.warehouse.generations import mixtures
 from ftm_resources.warehouse.scans import files_of
-from ftm_resources.warehouse.snapshots import selections, snapshot_with, writers
+from ftm_resources.warehouse.snapshots import require_tag, snapshot_with, tagged, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pyiceberg.table import Table as IcebergTable
-
     from ftm_resources.warehouse.generations import Mixture
     from ftm_resources.warehouse.pinned import Pinned
-    from ftm_resources.warehouse.snapshots import AsOf, Write
+    from ftm_resources.warehouse.snapshots import Write
 
 LOOKS = 3
-"""How often a connection retries while a quarter is mixed and still changing."""
+"""How often a reader looks again while a quarter is mixed and still changing."""
 
 _USER = 4
-"""Stack frames from the warning to the caller of `connect`."""
+"""Stack frames from a warning to the caller of `connect` or `together`."""
 
 
-def files_shown(
-    pin: Callable[[], Pinned], pinned: Pinned, quarter: str | None, names: Sequence[str]
-) -> dict[str, list[str]]:
-    """Return each table's data files, sorted: one generation per quarter.
+@dataclass(frozen=True)
+class Shown:
+    """The snapshots that a reader is shown; later writes do not change them."""
 
-    `pinned` is the first view of the warehouse; `pin` takes another. Each quarter that stays mixed causes one
-    MixedGenerationsWarning and shows its last complete generation, or its newest rows if none is left.
+    pinned: Pinned
+    instead: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Quarter → table → snapshot, where it is not the one that is pinned."""
+    only_instead: bool = False
+    """Whether quarters and tables that are not in `instead` have no rows, as for a tag."""
+
+    def snapshot(self, name: str, quarter: str) -> int | None:
+        """Return the snapshot of a table that holds a quarter as shown; None if there are no rows to show."""
+        if (chosen := self.instead.get(quarter, {}).get(name)) is not None:
+            return chosen
+        pinned = None if self.only_instead else self.pinned.snapshot(name)
+        return None if pinned is None else pinned.snapshot_id
+
+    def files(self, name: str, quarter: str | None) -> list[str]:
+        """Return the URIs of a table's data files, of one quarter or of all, sorted."""
+        table = self.pinned.table(name)
+        if table is None:
+            return []
+        if quarter is not None:
+            snapshot_id = self.snapshot(name, quarter)
+            return [] if snapshot_id is None else sorted(files_of(table, name, quarter, snapshot_id))
+        elsewhere = {q: shown[name] for q, shown in self.instead.items() if name in shown}
+        found = []
+        pinned = None if self.only_instead else self.pinned.snapshot(name)
+        if pinned is not None:
+            found += files_of(table, name, None, pinned.snapshot_id, but=elsewhere)
+        for of_quarter, snapshot_id in elsewhere.items():
+            found += files_of(table, name, of_quarter, snapshot_id)
+        return sorted(found)
+
+
+def one_generation(
+    pin: Callable[[], Pinned], pinned: Pinned, quarter: str | None, names: Sequence[str], *, strict: bool
+) -> Shown:
+    """Return what to show of these tables: one generation of each quarter.
+
+    `pinned` is the first view of the warehouse; `pin` takes another. Tables are pinned one after the other, so a
+    writer may commit in between: if a quarter is mixed, pin again and compare. Each quarter that stays mixed causes
+    one MixedGenerationsWarning and shows its last complete generation. If none is left, it shows its newest rows, or
+    with `strict` raises WarehouseError.
     """
     mixed = _mixed(pinned, quarter, names)
     for _ in range(LOOKS):
@@ -50,34 +85,39 @@ def files_shown(
         pinned, mixed = again, mixed_again
     instead: dict[str, dict[str, int]] = {}
     for of_quarter, found in mixed.items():
-        instead[of_quarter] = _shown_instead(pinned, of_quarter, names, found)
-    return {name: _files(pinned, name, quarter, instead) for name in names}
+        instead[of_quarter] = _shown_instead(pinned, of_quarter, names, found, strict=strict)
+    return Shown(pinned, instead)
 
 
-def files_now(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[str, list[str]]:
-    """Return the data files of each table's newest rows, sorted."""
-    return {name: _files(pinned, name, quarter, {}) for name in names}
+def as_tagged(pinned: Pinned, quarter: str | None, names: Sequence[str], tag: str, *, strict: bool) -> Shown:
+    """Return what to show of a tag: the quarters that have it, as tagged.
 
-
-def warn_if_mixed_then(
-    tables: Mapping[str, IcebergTable], quarter: str | None, names: Sequence[str], as_of: AsOf
-) -> None:
-    """Cause a MixedGenerationsWarning per quarter whose tables, at a tag or a point in time, do not match."""
-    held: dict[str, dict[str, Write]] = {}
+    A tag is shown as it is: a quarter that was mixed when it was tagged causes a MixedGenerationsWarning, or with
+    `strict` a WarehouseError. Raises WarehouseError if no table has the tag, for this quarter.
+    """
+    tables = {name: table for name in pinned.names if (table := pinned.table(name)) is not None}
+    require_tag(tables, quarter, tag)
+    chosen: dict[str, dict[str, int]] = {}
     for name, table in tables.items():
-        for of_quarter, snapshot_id in selections(table, name, quarter, as_of):
-            snapshot = table.snapshot_by_id(snapshot_id)
-            found = writers(table, snapshot) if snapshot is not None else {}
-            for q in found if of_quarter is None else {of_quarter} & set(found):
-                held.setdefault(q, {})[name] = found[q]
-    for of_quarter, writes in sorted(held.items()):
-        if found_mixed := mixtures(names, writes.get):
-            warnings.warn(
-                f"{of_quarter} as of {as_of} is of mixed generations: {'; '.join(map(str, found_mixed))}. Use another "
-                "tag or time for results that belong together.",
-                MixedGenerationsWarning,
-                stacklevel=3,
+        for (of_quarter, of_tag), snapshot_id in tagged(table).items():
+            if of_tag == tag and quarter in {None, of_quarter}:
+                chosen.setdefault(of_quarter, {})[name] = snapshot_id
+    for of_quarter, snapshots in sorted(chosen.items()):
+        writes = {
+            name: write
+            for name, snapshot_id in snapshots.items()
+            if (write := writer_of(tables[name], tables[name].snapshot_by_id(snapshot_id), of_quarter))
+            is not None
+        }
+        if found := mixtures(names, writes.get):
+            said = (
+                f"{of_quarter} as of {tag} is of mixed generations: {'; '.join(map(str, found))}. Use another tag or "
+                "a time for results that belong together."
             )
+            if strict:
+                raise WarehouseError(said)
+            warnings.warn(said, MixedGenerationsWarning, stacklevel=_USER)
+    return Shown(pinned, chosen, only_instead=True)
 
 
 def _mixed(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[str, list[Mixture]]:
@@ -86,48 +126,41 @@ def _mixed(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[st
 
 
 def _shown_instead(
-    pinned: Pinned, quarter: str, names: Sequence[str], found: Sequence[Mixture]
+    pinned: Pinned, quarter: str, names: Sequence[str], found: Sequence[Mixture], *, strict: bool
 ) -> dict[str, int]:
     """Warn about a mixed quarter; return the snapshots of its last complete generation, or none if it is gone."""
     sound = pinned.last_sound(quarter, names)
     shown: dict[str, int] = {}
     for name, write in (sound or {}).items():
-        table = pinned.table(name)
-        if table is not None and (snapshot := snapshot_with(table, write)) is not None:
+        table, state = pinned.table(name), pinned.snapshot(name)
+        if table is None or state is None:
+            continue
+        if (snapshot := snapshot_with(table, state, write)) is not None:
             shown[name] = snapshot
-    again = pinned.to_materialize(quarter, names, found)
+    is_complete = sound is not None and len(shown) == len(sound)
+    said = _said(pinned, quarter, names, found, sound if is_complete else None)
+    if strict and not is_complete:
+        raise WarehouseError(said)
+    warnings.warn(said, MixedGenerationsWarning, stacklevel=_USER + 1)
+    return shown if is_complete else {}
+
+
+def _said(
+    pinned: Pinned,
+    quarter: str,
+    names: Sequence[str],
+    found: Sequence[Mixture],
+    sound: Mapping[str, Write] | None,
+) -> str:
+    """Return how a quarter is mixed, what is shown instead, and what to materialize if it is mixed now."""
     problems = "; ".join(map(str, found))
-    if sound is not None and len(shown) == len(sound):
-        of = max(write.at for write in sound.values()).isoformat(timespec="seconds")
-        showing = (
-            f"views show its last complete generation, of {of}; connect(newest=True) shows the newest rows"
-        )
+    if sound is None:
+        showing = "views show its newest rows, as no complete generation is left"
     else:
-        shown, showing = {}, "views show its newest rows, as no complete generation is left"
-    warnings.warn(
-        f"{quarter} is of mixed generations: {problems}. Materialize {', '.join(again)} for {quarter}; until then "
-        f"{showing}.",
-        MixedGenerationsWarning,
-        stacklevel=_USER,
-    )
-    return shown
-
-
-def _files(
-    pinned: Pinned, name: str, quarter: str | None, instead: Mapping[str, Mapping[str, int]]
-) -> list[str]:
-    """Return a table's current data files, sorted; for quarters in `instead`, those of another snapshot."""
-    table = pinned.table(name)
-    if table is None or (snapshot := table.current_snapshot()) is None:
-        return []
-    if quarter is not None:
-        shown = instead.get(quarter, {}).get(name, snapshot.snapshot_id)
-        return sorted(files_of(table, name, quarter, shown))
-    elsewhere = {q: shown[name] for q, shown in instead.items() if name in shown}
-    if not elsewhere:
-        return sorted(files_of(table, name, None, snapshot.snapshot_id))
-    with reporting_damage(scan := table.scan(snapshot_id=snapshot.snapshot_id), name, None):
-        found = [t.file.file_path for t in scan.plan_files() if t.file.partition[0] not in elsewhere]
-    for of_quarter, shown in elsewhere.items():
-        found += files_of(table, name, of_quarter, shown)
-    return sorted(found)
+        of = max(write.at for write in sound.values()).isoformat(timespec="seconds")
+        showing = f"views show its last complete generation, of {of}; newest=True shows the newest rows"
+    if pinned.moment is not None:
+        at = pinned.moment.isoformat(timespec="seconds")
+        return f"{quarter} as of {at} is of mixed generations: {problems}. At that time {showing}."
+    again = ", ".join(pinned.to_materialize(quarter, names, found))
+    return f"{quarter} is of mixed generations: {problems}. Materialize {again} for {quarter}; until then {showing}."

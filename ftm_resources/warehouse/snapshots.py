@@ -57,6 +57,11 @@ class Write:
         return self.properties.get("run_id", "")
 
     @property
+    def made_by(self) -> tuple[str, str]:
+        """The run, and which of its attempts at the step, that wrote it; both empty if no run wrote it."""
+        return self.run_id, self.properties.get("attempt", "")
+
+    @property
     def inputs(self) -> dict[str, str]:
         """Input table → fingerprint of its rows for this quarter."""
         recorded = json.loads(self.properties.get("inputs", "{}"))
@@ -110,30 +115,26 @@ def writers(table: IcebergTable, snapshot: Snapshot) -> dict[str, Write]:
     return {w.properties["quarter"]: w for w in newest}
 
 
-def writes(table: IcebergTable) -> dict[str, list[Write]]:
-    """Return all writes of each quarter in the history of the current state, oldest first."""
+def writes(table: IcebergTable, snapshot: Snapshot | None) -> dict[str, list[Write]]:
+    """Return all writes of each quarter in the history of a snapshot, oldest first."""
     found: dict[str, list[Write]] = {}
-    current = table.current_snapshot()
     halves = {s.snapshot_id for s in table.metadata.snapshots if is_half(s)}
-    for write in sorted(_writes(table, current) if current else [], key=lambda w: w.sequence_number):
+    for write in sorted(_writes(table, snapshot) if snapshot else [], key=lambda w: w.sequence_number):
         if write.snapshot_id not in halves:
             found.setdefault(write.properties["quarter"], []).append(write)
     return found
 
 
-def snapshot_with(table: IcebergTable, write: Write) -> int | None:
-    """Return the newest snapshot that still holds the rows of a write; None if all have expired."""
-    current = table.current_snapshot()
-    if current is None:
-        return None
+def snapshot_with(table: IcebergTable, snapshot: Snapshot, write: Write) -> int | None:
+    """Return the newest ancestor of a snapshot that still holds the rows of a write; None if all have expired."""
     later = [
         w.sequence_number
-        for w in _writes(table, current)
+        for w in _writes(table, snapshot)
         if w.properties["quarter"] == write.properties["quarter"]
         and w.sequence_number > write.sequence_number
     ]
-    end = min(later, default=_sequence(current) + 1)
-    held = [s for s in _ancestors(table, current) if write.sequence_number <= _sequence(s) < end]
+    end = min(later, default=_sequence(snapshot) + 1)
+    held = [s for s in _ancestors(table, snapshot) if write.sequence_number <= _sequence(s) < end]
     return held[-1].snapshot_id if held else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -12,7 +13,7 @@ from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import duckdb
 
@@ -28,37 +29,49 @@ _SQL_TYPES = {
 }
 
 
-def open_connection(files: Mapping[str, Sequence[str]], *, on_s3: bool) -> duckdb.DuckDBPyConnection:
-    """Return an in-memory connection with one view per table over the URIs of its data files."""
+def open_connection(
+    files: Mapping[str, Sequence[str]], *, grown: Collection[str], on_s3: bool
+) -> duckdb.DuckDBPyConnection:
+    """Return an in-memory connection with one view per table over the URIs of its data files.
+
+    Files of the tables in `grown` may lack columns, which are null then.
+    """
     connection = ConfiguredDuckDB().connect()
     if on_s3:
         _prepare_s3(connection)
-    create_views(connection, files)
+    create_views(connection, files, grown)
     return connection
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]]) -> None:
+def create_views(
+    connection: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]], grown: Collection[str] = ()
+) -> None:
     """Create a view per table over the URIs of its data files; without files it has no rows.
 
     The view `naming_audit` combines both audit tables: topic_id is null for a theme, theme_id for a topic.
     """
     for name, uris in files.items():
-        select = _select(TABLES[name], [_path(uri) for uri in uris])
+        select = _select(TABLES[name], [_path(uri) for uri in uris], has_grown=name in grown)
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {select}')
     if set(NAMING_AUDITS) <= set(files):
         selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
         connection.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
 
 
-def _select(contract: Table, files: list[str]) -> str:
+def _select(contract: Table, files: list[str], *, has_grown: bool) -> str:
+    columns = ", ".join(f'CAST(NULL AS {_sql_type(c.type)}) AS "{c.name}"' for c in contract.columns)
+    nothing = f"SELECT {columns} WHERE false"
     if not files:
-        columns = ", ".join(f'CAST(NULL AS {_sql_type(c.type)}) AS "{c.name}"' for c in contract.columns)
-        return f"SELECT {columns} WHERE false"
+        return nothing
     names = ", ".join(f'"{c.name}"' for c in contract.columns)
     listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
     # The quarter is in the path too: DuckDB skips the files of other quarters without opening them.
     options = f"hive_partitioning = true, hive_types = {{'{PARTITION}': VARCHAR}}"
-    return f"SELECT {names} FROM read_parquet([{listed}], {options})"  # noqa: S608 - names from contracts
+    if not has_grown:
+        return f"SELECT {names} FROM read_parquet([{listed}], {options})"  # noqa: S608 - names from contracts
+    # To know their columns, DuckDB opens all files. A column that none of them has comes from `nothing`.
+    rows = f"FROM read_parquet([{listed}], union_by_name = true, {options})"
+    return f"SELECT {names} FROM ({nothing} UNION ALL BY NAME {rows})"  # noqa: S608 - names from contracts
 
 
 def _sql_type(kind: pa.DataType) -> str:
@@ -66,7 +79,8 @@ def _sql_type(kind: pa.DataType) -> str:
 
 
 def _path(uri: str) -> str:
-    return uri.removeprefix("file://")
+    """Return the path of a URI as DuckDB expects it: characters of a pattern stand for themselves."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", uri.removeprefix("file://"))
 
 
 def _prepare_s3(connection: duckdb.DuckDBPyConnection) -> None:

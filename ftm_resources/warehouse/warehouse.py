@@ -19,7 +19,6 @@ from ftm_resources import settings
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 from ftm_resources.warehouse import snapshots
 from ftm_resources.warehouse.catalog import Tables, contract_of
-from ftm_resources.warehouse.damage import reporting_damage
 from ftm_resources.warehouse.data_files import DataFiles
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.full_disk import reporting_full_disk
@@ -31,15 +30,18 @@ from ftm_resources.warehouse.scans import (
     files_of,
     has_rows,
     is_held,
+    rows_of,
     schema_of,
     where,
 )
-from ftm_resources.warehouse.shown import files_now, files_shown, warn_if_mixed_then
+from ftm_resources.warehouse.schemas import grow, has_grown, incomplete
+from ftm_resources.warehouse.shown import Shown, as_tagged, one_generation
 from ftm_resources.warehouse.snapshots import PREFIX, quarter_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     import duckdb
     from pyarrow import fs as pafs
@@ -65,11 +67,14 @@ class QuarterTable:
         return self.content != NEVER_WRITTEN
 
     def read(self, columns: Sequence[str] | None = None, *, firms: Sequence[str] | None = None) -> pa.Table:
-        """Return the quarter's rows (default: all columns and firms), in the order they were written."""
+        """Return the quarter's rows (default: all columns and firms), in the order they were written.
+
+        Raises WarehouseError if an earlier version of FTM wrote them without a column that is required now.
+        """
         if self.snapshot_id is None:
             return schema_of(TABLES[self.name], columns).empty_table()
         return self.warehouse.read(
-            self.name, self.quarter, columns=columns, firms=firms, snapshot_id=self.snapshot_id
+            self.name, self.quarter, columns=columns, firms=firms, snapshot_id=self.snapshot_id, whole=True
         )
 
     def firms(self) -> list[str]:
@@ -109,9 +114,12 @@ class Warehouse(ConfigurableResource):
         """Return the lock that serialises writers on one machine (see `Location.lock`)."""
         return self.location.lock(what)
 
-    def pin(self) -> Pinned:
-        """Return a fixed view of the tables. Raises WarehouseError, listing warehouses nearby, if none is here."""
-        return Pinned(Tables.to_read(self.location))
+    def pin(self, moment: datetime | None = None) -> Pinned:
+        """Return a fixed view of the tables, now or at a point in time.
+
+        Raises WarehouseError, listing warehouses nearby, if none is here.
+        """
+        return Pinned(Tables.to_read(self.location), moment)
 
     def exists(self) -> bool:
         """Return whether anything was ever written here."""
@@ -162,6 +170,8 @@ class Warehouse(ConfigurableResource):
         contract, quarter, location = contract_of(name), quarter_key(quarter), self.location
         with reporting_full_disk(location.root, f"{name} {quarter}"):
             table = Tables.to_write(location).create(name)
+            with self.lock(f"commit-{name}"):
+                snapshots.commit_again(lambda: grow(table.refresh(), contract))
             filesystem, root = location.filesystem()
             folder = f"{root}/{NAMESPACE}/{name}/data/{PARTITION}={quarter}"
             writer = DataFiles(filesystem, folder, contract)
@@ -176,13 +186,19 @@ class Warehouse(ConfigurableResource):
                 f"{PREFIX}quarter": quarter,
                 f"{PREFIX}content": content,
                 f"{PREFIX}rows": str(rows),
+                f"{PREFIX}columns": json.dumps([c.name for c in contract.columns]),
                 **{f"{PREFIX}{k}": _text(v) for k, v in (provenance or {}).items()},
             }
+
+            def named(path: str) -> str:
+                # As the metadata names files: under the root at which the table was made (see `location.under`).
+                return f"{table.location()}{path.removeprefix(f'{root}/{NAMESPACE}/{name}')}"
+
             with self.lock(f"commit-{name}"):
                 table = table.refresh()
                 before = table.metadata_location
                 try:
-                    _commit(table, contract, quarter, [location.uri_of(p) for p in paths], properties)
+                    _commit(table, contract, quarter, [named(p) for p in paths], properties)
                 except BaseException:
                     # On S3 the commit may have succeeded and only its reply been lost, so its files must stay.
                     # Maintenance removes them if nothing refers to them.
@@ -199,6 +215,12 @@ class Warehouse(ConfigurableResource):
         quarter, contract = quarter_key(quarter), contract_of(name)
         table = pinned.table(contract.name) if pinned else self._load(contract.name)
         snapshot = table.current_snapshot() if table else None
+        return self._at(name, quarter, table, None if snapshot is None else snapshot.snapshot_id)
+
+    def _at(
+        self, name: str, quarter: str, table: IcebergTable | None, snapshot_id: int | None
+    ) -> QuarterTable:
+        snapshot = table.snapshot_by_id(snapshot_id) if table and snapshot_id is not None else None
         if table is None or snapshot is None:
             return QuarterTable(self, name, quarter, None, NEVER_WRITTEN)
         return QuarterTable(self, name, quarter, snapshot.snapshot_id, content_of(table, snapshot, quarter))
@@ -212,8 +234,12 @@ class Warehouse(ConfigurableResource):
         firms: Sequence[str] | None = None,
         snapshot_id: int | None = None,
         as_of: AsOf | None = None,
+        whole: bool = False,
     ) -> pa.Table:
         """Return a quarter's rows as an Arrow table of the contract's types.
+
+        A column that an earlier version of FTM did not have is null in the quarters that it wrote; `whole` makes that
+        an error if the column is required.
 
         Reads the current rows, those of a snapshot, or those `as_of` a tag or a time (possibly none). Raises
         WarehouseError if the table does not hold the quarter, the state has expired or never existed, or a file
@@ -239,11 +265,13 @@ class Warehouse(ConfigurableResource):
             raise WarehouseError(
                 f"{name}: snapshot {snapshot_id} has expired; restart the run that reads it from its first step"
             )
-        scan = table.scan(
-            row_filter=where(quarter, firms), selected_fields=tuple(schema.names), snapshot_id=snapshot_id
-        )
-        with reporting_damage(scan, name, quarter):
-            return scan.to_arrow().select(schema.names).cast(schema)
+        rows = rows_of(table, contract, quarter, snapshot_id, columns=schema.names, firms=firms)
+        if whole and (lacking := incomplete(rows, contract)):
+            raise WarehouseError(
+                f"{name} {quarter} was written by an earlier version of FTM, without {', '.join(lacking)}: materialize "
+                f"{name} for {quarter} again"
+            )
+        return rows
 
     def dimension(self, name: str, quarter: str) -> int | None:
         """Return the length of a quarter's vectors, taken from its first row; None if it has no rows."""
@@ -286,8 +314,8 @@ class Warehouse(ConfigurableResource):
         rows if none is left, and a MixedGenerationsWarning names the tables and what to materialize.
         `newest=True` shows each table's newest rows without this check.
 
-        With `as_of`, the views show the tables at a point in time, or the quarters that have this tag, as tagged, with
-        a MixedGenerationsWarning for each quarter that was mixed then.
+        With `as_of` a point in time, they show what they showed then; with a tag, the quarters that have it, as tagged,
+        with the same warning.
         Raises WarehouseError if there is no warehouse, if no table holds the quarter, and for the same reasons as
         `read`.
         """
@@ -295,19 +323,40 @@ class Warehouse(ConfigurableResource):
 
         names = [contract_of(name).name for name in tables]
         quarter = None if quarter is None else quarter_key(quarter)
-        if as_of is not None:
-            held = self.tables()
-            snapshots.require_tag(held, quarter, as_of)
-            warn_if_mixed_then(held, quarter, names, as_of)
-            files = {n: self.data_files(n, quarter=quarter, as_of=as_of) for n in names}
-            return open_connection(files, on_s3=self.location.is_s3)
-        pinned = self.pin()
-        if quarter is not None and not any(
-            is_held(table, quarter) for n in (*names, *pinned.names) if (table := pinned.table(n)) is not None
-        ):
+        shown = self._shown(quarter, names, as_of=as_of, newest=newest, strict=False)
+        files = {name: shown.files(name, quarter) for name in names}
+        held = {name: table for name in names if (table := shown.pinned.table(name)) is not None}
+        grown = {name for name, table in held.items() if has_grown(table, contract_of(name))}
+        return open_connection(files, grown=grown, on_s3=self.location.is_s3)
+
+    def together(
+        self, quarter: str, tables: Iterable[str], *, as_of: AsOf | None = None, newest: bool = False
+    ) -> dict[str, QuarterTable]:
+        """Return a quarter of several tables that were made from each other, as `connect` shows them.
+
+        Use it instead of several calls of `read`, between which a run may replace one of the tables. Warns and raises
+        as `connect` does, and raises WarehouseError if no complete generation is left.
+        """
+        names, quarter = [contract_of(name).name for name in tables], quarter_key(quarter)
+        shown = self._shown(quarter, names, as_of=as_of, newest=newest, strict=True)
+        return {
+            name: self._at(name, quarter, shown.pinned.table(name), shown.snapshot(name, quarter))
+            for name in names
+        }
+
+    def _shown(
+        self, quarter: str | None, names: list[str], *, as_of: AsOf | None, newest: bool, strict: bool
+    ) -> Shown:
+        """Return the snapshots to show. Called by the methods that users call: a warning names their caller."""
+        moment = None if as_of is None else snapshots.moment_of(as_of)
+        pinned = self.pin(moment)
+        if as_of is not None and moment is None:
+            return as_tagged(pinned, quarter, names, str(as_of), strict=strict)
+        if quarter is not None and moment is None and not pinned.holds(quarter):
             raise self.no_such_quarter(quarter)
-        files = files_now(pinned, quarter, names) if newest else files_shown(self.pin, pinned, quarter, names)
-        return open_connection(files, on_s3=self.location.is_s3)
+        if newest:
+            return Shown(pinned)
+        return one_generation(lambda: self.pin(moment), pinned, quarter, names, strict=strict)
 
     def data_files(self, name: str, *, quarter: str | None = None, as_of: AsOf | None = None) -> list[str]:
         """Return the URIs of a table's data files, current or `as_of`, sorted."""

@@ -1,6 +1,7 @@
 """What a step reads: refused where it is not there, or not of one generation; with the real IO manager."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
+from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
 
 QUARTER = "2020Q1"
@@ -219,20 +221,65 @@ def test_a_reader_outside_a_run_gets_tables_that_later_writes_do_not_change(
     assert [stored[t].read().num_rows for t in READ] == [3, 3]
 
 
-def test_a_reader_outside_a_run_is_refused_a_mixture(
+def test_a_reader_outside_a_run_gets_the_last_complete_generation_of_a_mixed_quarter(
     run: Callable[..., str], warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
     run()
     run("firm_topics", n=5)
-    said = (
-        f"theme_topics was made from other rows of firm_topics. Materialize theme_topics of {QUARTER} first"
-    )
-    with pytest.raises(WarehouseError, match=said):
-        consistent(warehouse, QUARTER, READ)
+    said = "theme_topics was made from other rows of firm_topics. Materialize theme_topics"
+    with pytest.warns(MixedGenerationsWarning, match=said):
+        stored = consistent(warehouse, QUARTER, READ)
+    assert [stored[t].read().num_rows for t in READ] == [3, 3]
     monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
     with pytest.warns(MixedGenerationsWarning, match=said):
         stored = consistent(warehouse, QUARTER, READ)
     assert [stored[t].read().num_rows for t in READ] == [5, 3]
+
+
+def test_a_reader_outside_a_run_is_refused_a_mixture_without_a_complete_generation(
+    run: Callable[..., str], warehouse: Warehouse
+):
+    run("firm_topics", "theme_topics")
+    gone = {"firm_topics": {"content": "of a warehouse that is gone"}}
+    rows = warehouse.read("theme_topics", QUARTER)
+    for _ in range(2):
+        warehouse.replace("theme_topics", QUARTER, [rows], provenance={"run_id": "b", "inputs": gone})
+    now = datetime.now(UTC) + timedelta(days=400)
+    maintain(warehouse, Policy(keep=timedelta(days=1), keep_last=1, now=now))
+    with pytest.raises(
+        WarehouseError, match=r"made from other rows of firm_topics.*no complete generation is left"
+    ):
+        consistent(warehouse, QUARTER, READ)
+
+
+def test_the_slower_of_two_runs_of_a_quarter_is_told_who_came_first(
+    run: Callable[..., str], warehouse: Warehouse
+):
+    """The other run replaces the topics while this one computes themes from those it has read."""
+    run("firm_topics")
+
+    @dg.asset(name="theme_topics", partitions_def=QUARTERS)
+    def slower(firm_topics: QuarterTable) -> Rows:
+        rows = _members(firm_topics.read(), "theme_id")
+        assert run("firm_topics", n=5) == ""
+        return Rows.of(rows, firm_topics)
+
+    def result(**tags: str) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            [slower, dg.AssetSpec("firm_topics", partitions_def=QUARTERS)],
+            partition_key=QUARTER,
+            resources={"io_manager": WarehouseIOManager(warehouse=warehouse)},
+            tags=tags,
+            raise_on_error=False,
+        )
+
+    failed = next(e for e in result().all_events if e.is_step_failure).step_failure_data
+    winner = warehouse.provenance("firm_topics", QUARTER)["run_id"]
+    assert f"Run {winner} replaced firm_topics at 20" in str(failed.error)
+    assert "nothing was written" in str(failed.error)
+    assert not warehouse.quarter("theme_topics", QUARTER).is_written
+    run("firm_topics")
+    assert result(**{ALLOW_MIXED: "true"}).success
 
 
 def test_a_reader_outside_a_run_is_told_what_is_not_there(run: Callable[..., str], warehouse: Warehouse):

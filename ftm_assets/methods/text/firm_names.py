@@ -108,17 +108,18 @@ _PLACES = """
     pittsburgh portland puerto rhode richmond rico russia seattle singapore spain sweden switzerland taiwan
     tennessee texas utah vegas vermont virginia washington wisconsin wyoming uk us
     """
+PLACES = frozenset(_PLACES.split())
 """Places that a topic may be about, in addition to those among the generic words."""
 
 _ORDINARY_WORDS = STOP_EXACT | MONTHS_AND_DAYS | NUMBERS | CONNECTORS | LEGAL_FORMS | KINDS_OF_FIRM
 _ORDINARY_FORMS = frozenset(
     map(
         normal_form,
-        {*_ORDINARY.split(), *_PLACES.split(), *STOP_INFLECTED, *WEAK_INFLECTED, *GENERIC_NAME_INFLECTED},
+        {*_ORDINARY.split(), *PLACES, *STOP_INFLECTED, *WEAK_INFLECTED, *GENERIC_NAME_INFLECTED},
     )
 )
 _GENERIC_FORMS = frozenset(map(normal_form, GENERIC_NAME_INFLECTED))
-PLAIN_FORMS = _GENERIC_FORMS | frozenset(map(normal_form, _PLACES.split()))
+PLAIN_FORMS = _GENERIC_FORMS | frozenset(map(normal_form, PLACES))
 """Normal forms of places and business words: one of them alone never stands for a name of several words."""
 
 _NO_NAMES_ALONE = PLAIN_FORMS | frozenset(

@@ -6,7 +6,6 @@ Without the check, a run whose machine was restarted stays "started" for ever an
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEventType, DefaultRunLauncher
@@ -19,6 +18,7 @@ from dagster._serdes import deserialize_value
 from grpc import StatusCode
 
 from ftm_assets.orchestration.execution import retries
+from ftm_resources.locks import process_exists
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
@@ -66,16 +66,6 @@ class LocalRunLauncher(DefaultRunLauncher):
         for entry in self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
             assert entry.dagster_event is not None  # noqa: S101 - narrows the type
             pid = entry.dagster_event.engine_event_data.metadata.get("pid")
-            if pid is not None and not _exists(int(str(pid.value))):
+            if pid is not None and not process_exists(int(str(pid.value))):
                 return CheckRunHealthResult(WorkerStatus.FAILED, f"its process {pid.value} is gone")
         return CheckRunHealthResult(WorkerStatus.RUNNING)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it exists, but belongs to another user
-        return True
-    return True

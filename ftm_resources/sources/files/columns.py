@@ -1,16 +1,25 @@
-"""Columns of a transcript file: conversion from CSV or Parquet types to those of COMPONENTS."""
+"""Columns of a transcript file: conversion from the types of any format to those of COMPONENTS.
+
+What a value means is decided in `sources.values`, `sources.moments` and `sources.vendor_codes`, for every source; here
+it is applied to whole columns, each distinct value once, and what cannot be read is reported by row.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import timedelta
+from math import isnan
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftm_resources.sources import moments, values, vendor_codes
 from ftm_resources.sources.base import MAX_PROBLEMS, Problem
+from ftm_resources.sources.moments import NO_CONVENTIONS, Conventions, Evidence, Serials
+from ftm_resources.sources.values import KINDS
 from ftm_resources.tables.components import COMPONENTS
 
 REQUIRED = (
@@ -24,20 +33,28 @@ REQUIRED = (
 )
 """Columns that every file must have: those of the old CSV export."""
 
-KNOWN = frozenset(COMPONENTS.names) - {"is_date_only"} | {"mostimportanttimeutc", "transcriptcomponentid"}
+KNOWN = frozenset(KINDS)
 """Columns read; all others are ignored."""
 
-_ALIASES = {"transcriptcomponenttypename": "componenttypename"}
-"""Names of the same columns in WRDS's views of Capital IQ."""
+_ALIASES = {
+    "transcriptcomponenttypename": "componenttypename",
+    "transcriptcreationdateutc": "transcriptcreationdate_utc",
+    "transcriptcreationtimeutc": "transcriptcreationtime_utc",
+}
+"""Names of the same columns in WRDS's views of Capital IQ and in Xpressfeed."""
 
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 _NAIVE = pa.timestamp("us")
-_US_DATE = "%m/%d/%Y"
+_MOMENT = pa.struct([("at", _TIMESTAMP), ("has_time", pa.bool_())])
+_DAY = 86_400_000_000
+"""A day in microseconds."""
 _MAX_ORDER = 1_000_000
-_EXACT = 2.0**53
-"""Above this, a float cannot represent every integer."""
+_EXACT_FLOAT32 = 2.0**24
+"""Above this, a 32-bit float cannot represent every integer."""
 _SHOWN = 60
 """Most characters of a bad value that a message shows."""
+_PLAIN_ID = "^[1-9][0-9]{0,14}$"
+"""Ids that are stored as they are written."""
 
 
 def canonical(name: str) -> str:
@@ -67,34 +84,285 @@ class Problems:
         self.add(row, column, f'is not UTF-8 after "{before}" (bytes {found}): save the file as UTF-8')
 
 
-def normalise(raw: pa.Table, problems: Problems) -> pa.Table:
-    """Return a table of COMPONENTS, `transcriptcomponentid` and `row`; unreadable values are reported, and null.
+def conventions(batches: Iterable[pa.Table]) -> Conventions:
+    """Return how a file writes dates and times of day that have several readings.
 
-    `raw` has the required columns, any other KNOWN ones, and `row`, in any types except nested ones. `is_date_only`
-    refers to the value as written: that all times in a file are midnight cannot be seen from one batch.
+    `batches` are those of the file, of which only as many are read as the proof takes: one, as a rule. The metadata
+    `serials` of a batch's schema says how a workbook counts days; see `Conventions`.
+    """
+    serials: Serials | None = None
+    evidence = Evidence()
+    for raw in batches:
+        for stated in get_args(Serials):
+            if (raw.schema.metadata or {}).get(b"serials") == stated.encode():
+                serials = stated
+        for name in raw.column_names:
+            kind = KINDS.get(name)
+            if kind in ("date", "time") and not pa.types.is_temporal(raw.column(name).type):
+                text = _as_text(_readable(raw.column(name), name, raw.column("row"), Problems("")))
+                distinct = text.unique().drop_null().to_pylist()
+                (evidence.add_dates if kind == "date" else evidence.add_clocks)(distinct)
+        if not evidence.is_open:
+            break
+    return evidence.conventions(serials)
+
+
+def normalise(
+    raw: pa.Table,
+    problems: Problems,
+    conventions: Conventions = NO_CONVENTIONS,
+) -> pa.Table:
+    """Return a table of COMPONENTS, `transcriptcomponentid`, `row` and `is_midnight`.
+
+    `raw` has the required columns, any other KNOWN ones, and `row`, in any types except nested ones. Values that
+    cannot be read are reported, and null; a null `componenttext` is a turn without text, which is not reported.
+    `is_midnight` marks starts that were written as a time, midnight, and are read as a date only.
     """
     rows = raw.column("row")
     raw = pa.table({n: _readable(raw.column(n), n, rows, problems) for n in raw.column_names})
+    batch = _Batch(raw, rows, problems, conventions)
     columns: dict[str, pa.ChunkedArray] = {}
-    for name in ("companyid", "transcriptid"):
-        columns[name] = _required(_ids(raw.column(name)), name, rows, problems)
-    for name in ("companyname", "speakertypename", "componenttext"):
-        columns[name] = _required(_text(raw.column(name)), name, rows, problems)
-    nul = pc.fill_null(pc.match_substring(columns["componenttext"], "\0"), False)
-    for row in rows.filter(nul).to_pylist():
-        problems.add(row, "componenttext", "contains a NUL character")
-    columns["componentorder"] = _orders(raw.column("componentorder"), rows, problems)
-    at, is_date_only = _times(raw, rows, problems)
-    columns |= {"mostimportantdateutc": at, "is_date_only": is_date_only}
-    for name in COMPONENTS.names:
+    columns["mostimportantdateutc"], columns["is_date_only"], midnight = batch.starts()
+    columns["created_at"], _ = batch.moments("transcriptcreationdate_utc", "transcriptcreationtime_utc")
+    columns["keydeveventtypename"] = batch.coded(
+        "keydeveventtypeid", "keydeveventtypename", vendor_codes.event_name
+    )
+    columns["transcriptcollectiontypename"] = batch.coded(
+        "transcriptcollectiontypeid", "transcriptcollectiontypename", vendor_codes.collection_name
+    )
+    for name in (*COMPONENTS.names, "transcriptcomponentid"):
         if name not in columns:
-            given = raw.column(name) if name in raw.column_names else None
-            columns[name] = _optional(name, given, rows, problems)
+            columns[name] = batch.column(name)
+    columns["speakertypename"] = pc.fill_null(columns["speakertypename"], values.UNKNOWN_SPEAKER)
     schema = pa.schema([f.with_nullable(True) for f in COMPONENTS])
-    table = pa.table([columns[n] for n in COMPONENTS.names], schema=schema).append_column("row", rows)
-    key = raw.column("transcriptcomponentid") if "transcriptcomponentid" in raw.column_names else None
-    keys = pa.chunked_array([pa.nulls(len(rows), pa.string())]) if key is None else _ids(key)
-    return table.append_column("transcriptcomponentid", keys)
+    table = pa.table([columns[n] for n in COMPONENTS.names], schema=schema)
+    table = table.append_column("transcriptcomponentid", columns["transcriptcomponentid"])
+    return table.append_column("row", rows).append_column("is_midnight", midnight)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A batch of a file's columns, and where to report what is wrong with them."""
+
+    raw: pa.Table
+    rows: pa.ChunkedArray
+    problems: Problems
+    conventions: Conventions
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column of COMPONENTS that is made of one column of the file."""
+        kind = KINDS[name]
+        if name not in self.raw.column_names:
+            type_ = COMPONENTS.field(name).type if name in COMPONENTS.names else pa.string()
+            return _nulls(len(self.rows), type_)
+        if kind == "date":
+            return self.moments(name)[0].cast(_NAIVE).cast(pa.date32())
+        if kind == "text":
+            return self._text(name)
+        read, type_ = _READ[kind]
+        return self._meaning(name, read, type_)
+
+    def starts(self) -> tuple[pa.ChunkedArray, pa.ChunkedArray, pa.ChunkedArray]:
+        """Return the starts (UTC), whether only the date is known, and whether they were written as midnight.
+
+        A `mostimportanttimeutc` column supplies the time of dates and of midnight times.
+        """
+        at, has_time = self.moments("mostimportantdateutc", "mostimportanttimeutc")
+        is_midnight = pc.and_(has_time, _each(at, moments.is_midnight, pa.bool_())[0])
+        is_midnight = pc.fill_null(is_midnight, False)
+        return at, pc.or_(is_midnight, pc.invert(has_time)), is_midnight
+
+    def moments(self, name: str, clock: str = "") -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Return a column of dates and times (UTC), and whether they have a time of day.
+
+        Times of day of the column `clock`, if the file has it, are joined to them. Bounds are checked.
+        """
+        if name not in self.raw.column_names:
+            nothing = _nulls(len(self.rows), _TIMESTAMP)
+            return nothing, pc.is_valid(nothing)
+        at, has_time = self._dates(name)
+        if clock in self.raw.column_names:
+            since = self._meaning(clock, self._since_midnight, pa.duration("us")).cast(pa.int64())
+            whole, given = at.cast(pa.int64()), pc.fill_null(since, 0)
+            own = pc.subtract(whole, pc.multiply(pc.divide(whole, _DAY), _DAY))
+            far = pc.greater(pc.abs(pc.subtract(own, given)), moments.SAME_TIME // timedelta(microseconds=1))
+            differs = pc.and_(pc.and_(pc.not_equal(own, 0), pc.not_equal(given, 0)), far)
+            for row in self.rows.filter(differs).to_pylist():
+                self.problems.add(row, clock, f"differs from the time of day in {name}")
+            at = pc.add(whole, pc.if_else(pc.equal(own, 0), given, 0)).cast(_TIMESTAMP)
+            has_time = pc.or_(has_time, pc.and_(pc.is_valid(since), pc.is_valid(at)))
+        _, complaints = _each(at, moments.check_bounds, pa.null())
+        self._report(name, at.cast(_NAIVE).cast(pa.date32()).cast(pa.string()), complaints)
+        return at, has_time
+
+    def coded(
+        self, number: str, name: str, meaning: Callable[[str | None, str | None], str | None]
+    ) -> pa.ChunkedArray:
+        """Return the names of a code, from the columns of its number and its name."""
+        columns = [
+            self._meaning(c, str, pa.string())
+            if c in self.raw.column_names
+            else _nulls(len(self.rows), pa.string())
+            for c in (number, name)
+        ]
+        pairs = list(zip(*(c.to_pylist() for c in columns), strict=True))
+        found = {pair: _attempt(meaning, *pair) for pair in dict.fromkeys(pairs)}
+        complaints = pa.array([found[pair][1] for pair in pairs], pa.string())
+        has_number = pc.is_valid(columns[0])
+        self._report(number, columns[0], pc.if_else(has_number, complaints, None))
+        self._report(name, columns[1], pc.if_else(has_number, None, complaints))
+        return _chunked(pa.array([found[pair][0] for pair in pairs], pa.string()))
+
+    def _text(self, name: str) -> pa.ChunkedArray:
+        """Return texts unchanged; gaps become null."""
+        written = _as_text(self.raw.column(name))
+        is_gap = pc.is_in(pc.utf8_trim_whitespace(written), pa.array(["", *sorted(values.GAPS_IN_TEXT)]))
+        text = pc.if_else(is_gap, None, written)
+        nul = pc.fill_null(pc.match_substring(text, "\0"), False)
+        for row in self.rows.filter(nul).to_pylist():
+            self.problems.add(row, name, "contains a NUL character")
+        if name != "componenttext":
+            self._report_gaps(name, written, pc.is_null(text))
+        return text
+
+    def _dates(self, name: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Return dates and times (UTC), and whether they were written with a time of day."""
+        given = self.raw.column(name)
+        if pa.types.is_date(given.type) or pa.types.is_timestamp(given.type):
+            at = _utc(given)
+            self._report_gaps(name, given, pc.is_null(at))
+            return at, pc.and_(pc.is_valid(at), pa.scalar(pa.types.is_timestamp(given.type)))
+        read = self._meaning(name, lambda v: vars(moments.moment(v, self.conventions)), _MOMENT)
+        return pc.struct_field(read, "at"), pc.fill_null(pc.struct_field(read, "has_time"), False)
+
+    def _since_midnight(self, value: Any) -> timedelta:
+        return moments.since_midnight(value, self.conventions)
+
+    def _meaning(self, name: str, read: Callable[[Any], Any], type_: pa.DataType) -> pa.ChunkedArray:
+        """Return what each value of a column means, by `read`, which raises ValueError; gaps become null.
+
+        Numbers are read as text. What is refused, and gaps in required columns, are reported by row.
+        """
+        given, kind = self.raw.column(name), KINDS[name]
+        is_temporal = pa.types.is_temporal(given.type)
+        if is_temporal and kind != "time":
+            self.problems.add(None, name, f"contains {given.type}, a date or time: export the column as text")
+            return _nulls(len(given), type_)
+        written = _in_microseconds(given) if is_temporal else _as_text(given)
+        if kind == "id" and pc.all(pc.match_substring_regex(written, _PLAIN_ID), skip_nulls=False).as_py():
+            return written
+        found, complaints = _each(written, lambda v: None if values.is_gap(v, kind) else read(v), type_)
+        self._report(name, written, complaints)
+        self._report_gaps(name, written, pc.and_(pc.is_null(found), pc.is_null(complaints)))
+        if kind == "id":
+            self._report_spellings(name, written, found)
+        return found
+
+    def _report(self, name: str, written: pa.ChunkedArray, complaints: pa.ChunkedArray | pa.Array) -> None:
+        """Report values and what is wrong with them; there is no complaint where nothing is."""
+        bad = pc.is_valid(complaints)
+        for row, value, complaint in zip(
+            *(c.filter(bad).to_pylist() for c in (self.rows, written, complaints)), strict=True
+        ):
+            self.problems.add(row, name, f'"{str(value)[:_SHOWN]}" {complaint}')
+
+    def _report_gaps(self, name: str, written: pa.ChunkedArray, is_gap: pa.ChunkedArray) -> None:
+        """Report gaps if every row needs a value. A component without a speaker type is one of an unknown speaker."""
+        if name in REQUIRED and name != "speakertypename":
+            for row, value in zip(
+                self.rows.filter(is_gap).to_pylist(), written.filter(is_gap).to_pylist(), strict=True
+            ):
+                is_blank = value is None or not str(value).strip()
+                self.problems.add(
+                    row,
+                    name,
+                    "is empty" if is_blank else f'"{value}" stands for a missing value; every row needs one',
+                )
+
+    def _report_spellings(self, name: str, written: pa.ChunkedArray, found: pa.ChunkedArray) -> None:
+        """Report ids that differ only by leading zeros: they are stored as one, and may be two."""
+        spellings = defaultdict(set)
+        for spelling, id_ in set(zip(written.to_pylist(), found.to_pylist(), strict=True)):
+            if id_ is not None:
+                spellings[id_].add(
+                    spelling.strip().partition(".")[0] if id_.isdecimal() else spelling.strip()
+                )
+        for row, id_, spelling in zip(
+            self.rows.to_pylist(), found.to_pylist(), written.to_pylist(), strict=True
+        ):
+            if id_ is not None and len(spellings[id_]) > 1 and spelling.strip().startswith("0"):
+                both = " and ".join(sorted(spellings[id_]))
+                self.problems.add(row, name, f"{both} differ only by leading zeros: write each id in one way")
+
+
+def _order(value: str) -> int:
+    number = values.identifier(value) if value.strip(" 0.") else "0"
+    if not number.isdecimal() or int(number) > _MAX_ORDER:
+        raise ValueError("is not a whole number of 0 or more")
+    return int(number)
+
+
+_READ: dict[str, tuple[Callable[[str], Any], pa.DataType]] = {
+    "id": (values.identifier, pa.string()),
+    "gvkey": (values.gvkey, pa.string()),
+    "permno": (values.permno, pa.int64()),
+    "order": (_order, pa.int32()),
+    "code": (lambda v: " ".join(v.split()), pa.string()),
+}
+"""How to read a value of each kind, other than texts, dates and times, and the type of the result."""
+
+
+def _each(
+    given: pa.ChunkedArray, read: Callable[[Any], Any], type_: pa.DataType
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Return `read` of each value, and the complaints of its ValueErrors; it is called once per distinct value."""
+    distinct = given.combine_chunks().dictionary_encode()
+    results = [_attempt(read, v) for v in distinct.dictionary.to_pylist()]
+    found = pa.array([value for value, _ in results], type_).take(distinct.indices)
+    return _chunked(found), _chunked(pa.array([c for _, c in results], pa.string()).take(distinct.indices))
+
+
+def _attempt(read: Callable[..., Any], *arguments: Any) -> tuple[Any, str | None]:
+    """Return the result and no complaint, or no result and the complaint."""
+    try:
+        return read(*arguments), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def _as_text(given: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values as text: whole numbers without a point, and floats that lost digits with an exponent."""
+    if not pa.types.is_floating(given.type):
+        return given.cast(pa.string())
+    limit = _EXACT_FLOAT32 if given.type.bit_width <= 32 else values.EXACT
+    return _each(
+        given.cast(pa.float64()), lambda v: None if isnan(v) else values.number_text(v, limit), pa.string()
+    )[0]
+
+
+def _in_microseconds(given: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return times, intervals and timestamps in microseconds, timestamps in UTC."""
+    if pa.types.is_time(given.type):
+        return given.cast(pa.time64("us"), safe=False)
+    return given.cast(pa.duration("us"), safe=False) if pa.types.is_duration(given.type) else _utc(given)
+
+
+def _utc(given: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return dates and times as UTC timestamps, truncated to 1 µs; those without a zone are in UTC.
+
+    Midnight in the column's own zone is midnight UTC of that date; see `moments.in_utc`.
+    """
+    if pa.types.is_date(given.type) or given.type.tz is None:
+        return pc.cast(given, _NAIVE, safe=False).cast(_TIMESTAMP)
+    return _each(given.cast(pa.timestamp("us", tz=given.type.tz), safe=False), moments.in_utc, _TIMESTAMP)[0]
+
+
+def _nulls(n: int, type_: pa.DataType) -> pa.ChunkedArray:
+    return _chunked(pa.nulls(n, type_))
+
+
+def _chunked(values_: pa.Array) -> pa.ChunkedArray:
+    return pa.chunked_array([values_])
 
 
 def _readable(
@@ -129,168 +397,3 @@ _TEXT_KINDS = (
     pa.types.is_binary_view,
     pa.types.is_fixed_size_binary,
 )
-
-
-def _optional(
-    name: str, given: pa.ChunkedArray | None, rows: pa.ChunkedArray, problems: Problems
-) -> pa.ChunkedArray:
-    kind = COMPONENTS.field(name).type
-    if given is None:
-        return pa.chunked_array([pa.nulls(len(rows), kind)])
-    if name == "permno":
-        return _parsed(_ids(given), name, rows, problems, _whole_number, kind, "is not a PERMNO")
-    if name == "link_date":
-        if _is_moment(given.type):
-            return _utc(given).cast(_NAIVE).cast(pa.date32())
-        return _parsed(_text(given), name, rows, problems, _day, kind, "is not a date")
-    return _ids(given) if name in {"keydevid", "gvkey"} else _text(given)
-
-
-def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return strings; blank ones become null, others are unchanged."""
-    text = values.cast(pa.string())
-    return pc.if_else(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(text)), 0), None, text)
-
-
-def _ids(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return ids as strings: pandas writes integer columns with missing values as 18749.0."""
-    if pa.types.is_floating(values.type):
-        values = values.cast(pa.float64())
-        values = pc.if_else(pc.is_nan(values), None, values)
-        whole = pc.and_(pc.less(pc.abs(values), _EXACT), pc.equal(pc.trunc(values), values))
-        integers = pc.if_else(pc.fill_null(whole, False), values, None).cast(pa.int64())
-        values = pc.coalesce(integers.cast(pa.string()), values.cast(pa.string()))
-    text = _text(values)
-    return pc.replace_substring_regex(pc.utf8_trim_whitespace(text), r"^(\d+)\.0+$", r"\1")
-
-
-def _required(
-    values: pa.ChunkedArray, name: str, rows: pa.ChunkedArray, problems: Problems
-) -> pa.ChunkedArray:
-    for row in rows.filter(pc.is_null(values)).to_pylist():
-        problems.add(row, name, "is empty")
-    return values
-
-
-def _orders(values: pa.ChunkedArray, rows: pa.ChunkedArray, problems: Problems) -> pa.ChunkedArray:
-    name = "componentorder"
-    text = _required(_ids(values), name, rows, problems)
-    return _parsed(text, name, rows, problems, _order, pa.int32(), "is not a whole number of 0 or more")
-
-
-def _parsed(
-    text: pa.ChunkedArray,
-    name: str,
-    rows: pa.ChunkedArray,
-    problems: Problems,
-    parse: Callable[[str], object],
-    kind: pa.DataType,
-    complaint: str,
-) -> pa.ChunkedArray:
-    """Parse each distinct value once; report the rows of those that do not parse."""
-    encoded = text.combine_chunks().dictionary_encode()
-    parsed = [_attempt(parse, v) for v in encoded.dictionary.to_pylist()]
-    result = pa.array(parsed, kind).take(encoded.indices)
-    bad = pc.and_(pc.is_valid(text), pc.is_null(result))
-    for row, value in zip(rows.filter(bad).to_pylist(), text.filter(bad).to_pylist(), strict=True):
-        problems.add(row, name, f'"{value[:_SHOWN]}" {complaint}')
-    return pa.chunked_array([result])
-
-
-def _attempt(parse: Callable[[str], object], value: str) -> object:
-    try:
-        return parse(value)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _order(value: str) -> int:
-    number = _whole_number(value)
-    if not 0 <= number <= _MAX_ORDER:
-        raise ValueError(value)
-    return number
-
-
-def _whole_number(value: str) -> int:
-    # int() also accepts 1_0 and digits of other scripts.
-    if not re.fullmatch(r"[0-9]{1,15}", value):
-        raise ValueError(value)
-    return int(value)
-
-
-def _times(
-    raw: pa.Table, rows: pa.ChunkedArray, problems: Problems
-) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Return the times (UTC), and whether each was written as a bare date.
-
-    A `mostimportanttimeutc` column supplies the time of dates and of midnight times.
-    """
-    name = "mostimportantdateutc"
-    values = raw.column(name)
-    if _is_moment(values.type):
-        at = _required(_utc(values), name, rows, problems)
-        is_bare = pa.chunked_array([pa.repeat(pa.scalar(pa.types.is_date(values.type)), len(rows))])
-    else:
-        text = _required(_text(values), name, rows, problems)
-        at = _parsed(text, name, rows, problems, _moment, _TIMESTAMP, "is not a date or time")
-        is_bare = pc.fill_null(pc.invert(pc.match_substring(text, ":")), True)
-    if "mostimportanttimeutc" not in raw.column_names:
-        return at, is_bare
-    micros = _parsed(
-        _text(raw.column("mostimportanttimeutc")),
-        "mostimportanttimeutc",
-        rows,
-        problems,
-        _since_midnight,
-        pa.int64(),
-        "is not a time",
-    )
-    joined = pc.add(at.cast(pa.int64()), pc.fill_null(micros, 0)).cast(_TIMESTAMP)
-    return pc.if_else(is_midnight(at), joined, at), pc.and_(is_bare, pc.is_null(micros))
-
-
-def is_midnight(at: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return whether each time (timestamp[us, tz=UTC]) is midnight in UTC."""
-    naive = at.cast(_NAIVE)
-    return pc.equal(pc.floor_temporal(naive, unit="day"), naive)
-
-
-def _is_moment(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
-
-
-def _utc(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return dates and times as UTC timestamps, truncated to 1 µs; those without a zone are in UTC."""
-    if pa.types.is_date(values.type):
-        return values.cast(_NAIVE).cast(_TIMESTAMP)
-    return pc.cast(values, pa.timestamp("us", tz=values.type.tz), safe=False).cast(_TIMESTAMP)
-
-
-def _since_midnight(value: str) -> int:
-    t = time.fromisoformat(value.strip())
-    return ((t.hour * 60 + t.minute) * 60 + t.second) * 1_000_000 + t.microsecond
-
-
-def _moment(value: str) -> datetime:
-    """Parse ISO dates and times (without a zone: UTC), and month/day/year as in American exports.
-
-    3/4/2021 is 4 March, as the vendors are American. A day/month/year file looks the same until a day after the
-    12th, which is rejected.
-    """
-    value = value.strip().removesuffix(" UTC")
-    if "/" in value:
-        day, _, clock = value.partition(" ")
-        parsed = datetime.strptime(day, _US_DATE).replace(tzinfo=UTC)
-        return datetime.combine(parsed.date(), time.fromisoformat(clock.zfill(5)), UTC) if clock else parsed
-    if not _ISO_DATE.match(value):
-        raise ValueError(value)
-    parsed = datetime.fromisoformat(value)
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-
-
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
-"""Python also accepts 20201105 and ISO weeks, which are usually mistakes."""
-
-
-def _day(value: str) -> date:
-    return _moment(value).date()

@@ -4,8 +4,7 @@ The files are read in two passes, in batches, so memory does not grow with their
 and reports all problems by file, row and column before anything is yielded; the second yields the quarter from the
 files that contain it.
 
-If every time in a file is midnight UTC, the file is taken to have dates only, whatever its column type: real calls
-are spread over the day, and this is what exports that lost the time of day look like.
+A start at midnight UTC is taken to be a date only, and noted: see `sources.moments.is_midnight`.
 """
 
 from __future__ import annotations
@@ -22,8 +21,9 @@ import pyarrow.compute as pc
 
 from ftm_resources import quarters
 from ftm_resources.sources.base import Problem, Progress, SourceError, TranscriptSource
-from ftm_resources.sources.files.columns import Problems, is_midnight, normalise
+from ftm_resources.sources.files.columns import Problems, conventions, normalise
 from ftm_resources.sources.files.tabular import ENDINGS, batches
+from ftm_resources.sources.moments import Conventions
 from ftm_resources.tables.components import COMPONENTS
 
 ADVICE = "Nothing was written. Correct or remove the files, and run again."
@@ -33,7 +33,7 @@ ADVICE = "Nothing was written. Correct or remove the files, and run again."
 class _Checked:
     """What the first pass found in a file."""
 
-    has_dates_only: bool
+    conventions: Conventions
     components: dict[str, int]
     """Number of components by quarter."""
 
@@ -98,10 +98,11 @@ class FilesSource(TranscriptSource):
                 continue
             problems = Problems(self._label(file))
             for raw in batches(file, problems):
-                rows = _dated(normalise(raw, problems), facts.has_dates_only)
+                rows = normalise(raw, problems, facts.conventions)
                 if problems.count:  # the first pass found none
                     break
                 rows = rows.select(COMPONENTS.names).filter(pc.equal(_quarters(rows), quarter))
+                rows = rows.filter(rows.column("componenttext").is_valid())
                 done += rows.num_rows
                 if progress:
                     progress(done, total)
@@ -120,12 +121,13 @@ class FilesSource(TranscriptSource):
         checked = []
         for number, file in enumerate(files):
             times: list[pa.Table] = []
+            written = conventions(batches(file, Problems("")))
             for raw in batches(file, problems[number]):
-                rows = normalise(raw, problems[number])
+                rows = normalise(raw, problems[number], written)
                 times.append(_times(rows))
                 keys.append(_keys(rows, number))
                 _check_calls(rows, problems[number], calls)
-            checked.append(_summary(times))
+            checked.append(_Checked(written, _components(times)))
         if keys:
             _check_duplicates(pa.concat_tables(keys), problems)
         if any(p.count for p in problems):
@@ -140,14 +142,6 @@ class FilesSource(TranscriptSource):
         return file.name if self._path.is_file() else str(file.relative_to(self._path))
 
 
-def _dated(rows: pa.Table, has_dates_only: bool) -> pa.Table:
-    """Mark all rows as dates only if their file has no times."""
-    if not has_dates_only:
-        return rows
-    marks = pa.repeat(pa.scalar(True), rows.num_rows)
-    return rows.set_column(rows.column_names.index("is_date_only"), "is_date_only", marks)
-
-
 def _quarters(rows: pa.Table) -> pa.Array:
     return quarters.of_dates(
         quarters.call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only"))
@@ -160,15 +154,14 @@ def _times(rows: pa.Table) -> pa.Table:
     return rows.group_by(keys, use_threads=False).aggregate([([], "count_all")])
 
 
-def _summary(times: list[pa.Table]) -> _Checked:
+def _components(times: list[pa.Table]) -> dict[str, int]:
+    """Return the number of components by quarter."""
     if not times:
-        return _Checked(has_dates_only=False, components={})
+        return {}
     rows = pa.concat_tables(times)
-    dates_only = pc.all(is_midnight(rows.column("mostimportantdateutc")), min_count=0).as_py()
-    rows = _dated(rows, dates_only)
     counts = pa.table({"quarter": _quarters(rows), "n": rows.column("count_all")})
     per_quarter = counts.group_by("quarter").aggregate([("n", "sum")]).to_pylist()
-    return _Checked(dates_only, {c["quarter"]: c["n_sum"] for c in per_quarter})
+    return {c["quarter"]: c["n_sum"] for c in per_quarter}
 
 
 def _keys(rows: pa.Table, file: int) -> pa.Table:

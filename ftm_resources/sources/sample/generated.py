@@ -122,7 +122,9 @@ def _add(firm: Firm, transcript: Transcript, components: _Columns, truth: _Colum
         "ticker": firm.ticker,
         "headline": transcript.headline,
         "keydevid": str(transcript.key_dev_id),
+        "keydeveventtypename": None,
         "transcriptcollectiontypename": transcript.version,
+        "created_at": None,
     }
     for order, turn in enumerate(transcript.turns):
         components.add(
@@ -161,7 +163,7 @@ def capital_iq(components: pa.Table) -> pa.Table:
             column = column.cast(pa.int64())
         elif name == "mostimportantdateutc":
             column = column.cast(pa.timestamp("us"))
-        if name != "is_date_only":
+        if name not in {"is_date_only", "created_at"}:
             columns[name] = column
     ids, orders = columns["transcriptid"].to_pylist(), columns["componentorder"].to_pylist()
     keys = pa.array([i * 10_000 + o for i, o in zip(ids, orders, strict=True)], pa.int64())

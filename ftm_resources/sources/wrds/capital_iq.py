@@ -10,34 +10,46 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from ftm_resources.quarters import NEW_YORK, bounds
+from ftm_resources.sources import moments, vendor_codes
 from ftm_resources.sources.base import Progress, TranscriptSource
+from ftm_resources.sources.values import UNKNOWN_SPEAKER, is_gap
 from ftm_resources.sources.wrds.links import LINK_PRIMARY, LINK_TYPES, GvkeySpan, Link, Links, PermnoSpan
 from ftm_resources.sources.wrds.postgres import PAUSES, Access, Wrds, one_at_a_time, wrds_error
-from ftm_resources.sources.wrds.schema import Tables, day, moment, text, whole
-from ftm_resources.tables.components import AUDIT, COMPONENTS, finality, less_final
-
-EARNINGS_CALL = 48
-"""Capital IQ's `keydeveventtypeid` for earnings calls."""
+from ftm_resources.sources.wrds.schema import (
+    Tables,
+    code,
+    day,
+    gvkey,
+    moment,
+    text,
+    whole,
+    whole_or_none,
+)
+from ftm_resources.sources.wrds.turns import Turns, grouped
+from ftm_resources.tables.components import (
+    AUDIT,
+    COMPONENTS,
+    EARNINGS_CALLS,
+    NEIGHBOUR_DAYS,
+    Rank,
+    rank,
+    why_preferred,
+)
 
 BATCH_CALLS = 200
 """Calls whose components are read at a time, about 10 MB: the most that a dropped connection loses."""
 
-UNKNOWN_SPEAKER = "Unknown"
-"""Speaker type of a component without a person."""
-
-_UNDATED = datetime.min.replace(tzinfo=UTC)
-
 _CALLS = """
 SELECT companyid, companyname, keydevid, transcriptid, headline, mostimportantdateutc, mostimportanttimeutc,
-    transcriptcollectiontypename, transcriptcreationdate_utc, transcriptcreationtime_utc
+    transcriptcollectiontypeid, transcriptcollectiontypename, transcriptcreationdate_utc, transcriptcreationtime_utc
 FROM {details}
 WHERE keydeveventtypeid = :event AND mostimportantdateutc >= :first AND mostimportantdateutc < :end
 """
@@ -60,9 +72,12 @@ _AND_PEOPLE = " AND p.transcriptid = ANY(:transcripts)"
 """Used if the people table has the column; without it, each batch may scan the whole table."""
 
 
+_UNLINKED = Link(None, None, None)
+
+
 @dataclass(frozen=True)
 class Version:
-    """One version of a call: a transcript of its event."""
+    """One version of a call, as listed for one company: a transcript of its event."""
 
     transcript: int
     company: int
@@ -72,20 +87,20 @@ class Version:
     at: datetime
     is_date_only: bool
     collection: str | None
-    created: datetime
-    """When this version was created, in UTC; the year 1 if unknown."""
-    link: Link | None = None
-    note: str | None = None
+    created: datetime | None
+    """When this version was created, in UTC."""
+    link: Link = _UNLINKED
+    notes: tuple[str, ...] = ()
 
     @property
     def day(self) -> date:
         """The date of the call in New York."""
         return self.at.date() if self.is_date_only else self.at.astimezone(NEW_YORK).date()
 
-    def audited(self, status: str, reason: str | None) -> dict[str, str | None]:
-        """Return a row of AUDIT."""
-        values = (str(self.transcript), str(self.company), status, reason)
-        return dict(zip(AUDIT.names, values, strict=True))
+    @property
+    def rank(self) -> Rank:
+        """The rank among the versions of the call, whose texts are not known yet."""
+        return rank(self.collection, self.created, str(self.transcript), 0)
 
 
 class CapitalIqSource(TranscriptSource):
@@ -107,139 +122,199 @@ class CapitalIqSource(TranscriptSource):
         """
         self._require_permno, self._batch_calls = require_permno, batch_calls
         self._pauses, self._wait = pauses, wait
-        self._audit: list[dict[str, str | None]] = []
+        self._audit = _Audit()
 
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
         """Yield the components of the chosen version of each linked call, 200 calls at a time, firm by firm.
 
-        The total reported to `progress` is estimated from the calls read so far. Components without text are skipped.
+        A transcript that is listed for several companies is linked and yielded for each. If the chosen version of a
+        call has no text, the next best is read. The total reported to `progress` is estimated from the calls read so
+        far. Components without text are skipped.
         """
-        self._audit = []
+        self._audit = _Audit(*bounds(quarter))
         tables, access = Tables.from_settings(), Access.from_settings()
         with one_at_a_time(access), Wrds(access, pauses=self._pauses, wait=self._wait) as wrds:
             by_transcript = tables.check(wrds)
-            calls = self._linked(_chosen(_versions(wrds, tables, quarter), self._audit), wrds, tables)
             sql = _COMPONENTS.format(
                 components=tables.components.sql,
                 people=tables.people.sql,
                 and_people=_AND_PEOPLE if by_transcript else "",
             )
-            done = 0
-            for start in range(0, len(calls), self._batch_calls):
-                batch = calls[start : start + self._batch_calls]
-                parameters = {"transcripts": [c.transcript for c in batch]}
-                rows = wrds.rows(sql, parameters, f"{tables.components}, {tables.people}")
-                table = self._table(batch, rows)
+            # Each call's versions, best first
+            calls = _ranked(_linked(_versions(wrds, tables, quarter), wrds, tables))
+            calls = self._with_permno(calls) if self._require_permno else calls
+            done = n_read = 0
+            while calls:
+                batch, calls = calls[: self._batch_calls], calls[self._batch_calls :]
+                parameters = {"transcripts": sorted({versions[0].transcript for versions in batch})}
+                where = f"{tables.components}, {tables.people}"
+                table, empty = self._table(batch, grouped(wrds.rows(sql, parameters, where), where))
+                calls = empty + calls
+                n_read += len(batch) - len(empty)
                 done += table.num_rows
                 if progress:
-                    progress(done, round(done * len(calls) / (start + len(batch))))
+                    progress(done, round(done * (n_read + len(calls)) / max(n_read, 1)))
                 if table.num_rows:
                     yield table
 
     def audit(self) -> pa.Table:
         """Return superseded, unlinked and empty transcripts, and notes on kept ones, such as the choice of a link."""
-        return pa.Table.from_pylist(self._audit, schema=AUDIT)
+        return pa.Table.from_pylist(self._audit.rows, schema=AUDIT)
 
-    def _linked(self, calls: Sequence[Version], wrds: Wrds, tables: Tables) -> list[Version]:
-        """Return the calls with their links, firm by firm; those left out are in the audit."""
-        links = _links(wrds, tables, sorted({c.company for c in calls}))
+    def _with_permno(self, calls: list[list[Version]]) -> list[list[Version]]:
+        """Return the calls whose best version has a PERMNO; the others go to the audit."""
+        linked: dict[int, int] = {}
+        for versions in calls:
+            for v in versions:
+                if v.link.permno is not None:
+                    linked[v.transcript] = min(v.company, linked.get(v.transcript, v.company))
         kept = []
-        for c in sorted(calls, key=lambda c: (str(c.company), c.at, c.transcript)):
-            link = links.at(c.company, c.day)
-            call = replace(c, link=link)
-            if link.permno is None and self._require_permno:
-                self._audit.append(call.audited("unlinked", link.note))
+        for versions in calls:
+            best = versions[0]
+            if best.link.permno is not None:
+                kept.append(versions)
                 continue
-            kept.append(call)
-            if notes := [n for n in (link.note, call.note) if n]:
-                self._audit.append(call.audited("kept", "; ".join(notes)))
+            if (other := linked.get(best.transcript)) is not None:
+                self._audit.add(best, "other_company", f"kept for company {other}, which has a PERMNO")
+            else:
+                self._audit.add(best, "unlinked", best.link.note)
+            self._audit.add_superseded(versions)
         return kept
 
-    def _table(self, calls: Sequence[Version], rows: Iterable[tuple[Any, ...]]) -> pa.Table:
-        """Return the components of some calls, in order; calls without text go to the audit."""
-        spoken: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-        for transcript, component, order, *said in rows:
-            if text(said[0]):
-                spoken[whole(transcript)].append((whole(component), order, *said))
+    def _table(
+        self, calls: Sequence[Sequence[Version]], turns: Mapping[int, Turns]
+    ) -> tuple[pa.Table, list[list[Version]]]:
+        """Return the components of the best version of some calls, in order, and the calls to read another version of.
+
+        Versions without text go to the audit.
+        """
         columns: dict[str, list[Any]] = {name: [] for name in COMPONENTS.names}
-        for call in calls:
-            shared = _call_columns(call)
-            turns = _ordered(spoken.get(call.transcript, []))
-            if not turns:
-                self._audit = [a for a in self._audit if a["transcriptid"] != str(call.transcript)]
-                self._audit.append(call.audited("empty", "no component has text"))
-            for order, words, kind, person, speaker in turns:
+        again = []
+        for versions in calls:
+            best, rest = versions[0], list(versions[1:])
+            said = turns.get(best.transcript, Turns())
+            if not said.spoken:
+                self._audit.add(best, "empty", "no component has text")
+                if rest:
+                    again.append(rest)
+                continue
+            notes = [best.link.note, *best.notes]
+            if said.n_empty:
+                notes.append(f"{said.n_empty} turn{'' if said.n_empty == 1 else 's'} without text")
+            if found := [n for n in notes if n]:
+                self._audit.add(best, "kept", "; ".join(found))
+            self._audit.add_superseded(versions)
+            shared = _call_columns(best)
+            for order, words, kind, person, speaker in said.spoken:
                 row = shared | {
                     "componentorder": order,
                     "componenttext": words,
-                    "speakertypename": text(speaker) or UNKNOWN_SPEAKER,
-                    "componenttypename": text(kind),
+                    "speakertypename": code(speaker) or UNKNOWN_SPEAKER,
+                    "componenttypename": code(kind),
                     "transcriptpersonname": text(person),
                 }
                 for name, values in columns.items():
                     values.append(row[name])
-        return pa.table(columns, schema=COMPONENTS)
+        return pa.table(columns, schema=COMPONENTS), again
+
+
+class _Audit:
+    """Rows of AUDIT for the transcripts of a quarter; its neighbours' belong to the audits of other quarters."""
+
+    def __init__(self, first: date = date.max, last: date = date.min) -> None:
+        self._first, self._last = first, last
+        self.rows: list[dict[str, str | None]] = []
+
+    def add(self, version: Version, status: str, reason: str | None) -> None:
+        """Add a row, unless the call is of another quarter."""
+        if self._first <= version.day <= self._last:
+            values = (str(version.transcript), str(version.company), status, reason)
+            self.rows.append(dict(zip(AUDIT.names, values, strict=True)))
+
+    def add_superseded(self, versions: Sequence[Version]) -> None:
+        """Add the rows of all versions of a call but the best, which is the first."""
+        for v in versions[1:]:
+            self.add(v, "superseded", why_preferred(versions[0].rank, v.rank))
 
 
 def _versions(wrds: Wrds, tables: Tables, quarter: str) -> list[Version]:
-    """Return every version of every earnings call of the quarter, by its date in New York."""
+    """Return every version of every earnings call of the quarter and of NEIGHBOUR_DAYS around it, for each company."""
     first, last = bounds(quarter)
+    first, last = first - timedelta(days=NEIGHBOUR_DAYS), last + timedelta(days=NEIGHBOUR_DAYS)
     # In UTC a call may be on the next day, but not on the day before.
-    parameters = {"event": EARNINGS_CALL, "first": first, "end": last + timedelta(days=2)}
-    found: dict[int, Version] = {}
-    for row in sorted(
-        wrds.rows(_CALLS.format(details=tables.details.sql), parameters, str(tables.details)),
-        key=lambda row: (whole(row[0]), whole(row[3])),
-    ):
-        company, name, event, transcript, headline, on, clock, collection, made_on, made_at = row
+    parameters = {"event": vendor_codes.EARNINGS_CALL, "first": first, "end": last + timedelta(days=2)}
+    found: dict[tuple[int, int], Version] = {}
+    companies: dict[int, list[int]] = defaultdict(list)
+    for row in wrds.rows(_CALLS.format(details=tables.details.sql), parameters, str(tables.details)):
         try:
-            at, is_date_only = moment(on, clock)
-            created = moment(made_on, made_at)[0] if made_on else _UNDATED
+            version = _version(*row)
         except ValueError as error:
+            name = str(row[3]).removesuffix(".0")
             raise wrds_error(
-                str(tables.details), f"transcript {transcript}: {error}", "Report the row to WRDS."
+                str(tables.details), f"transcript {name}: {error}", "Report the row to WRDS."
             ) from error
-        version = Version(
-            whole(transcript),
-            whole(company),
-            text(name) or f"Company {whole(company)}",
-            None if event is None else whole(event),
-            text(headline),
-            at,
-            is_date_only,
-            text(collection),
-            created,
-        )
-        if not first <= version.day <= last:
-            continue
-        known = found.setdefault(version.transcript, version)
-        if known.company != version.company:
-            also = f"also listed for company {version.company}"
-            found[version.transcript] = replace(known, note="; ".join(n for n in (known.note, also) if n))
-    return list(found.values())
+        if first <= version.day <= last and (version.transcript, version.company) not in found:
+            found[version.transcript, version.company] = version
+            companies[version.transcript].append(version.company)
+    listed = []
+    for v in sorted(found.values(), key=lambda v: (str(v.company), v.at, v.transcript)):
+        others = ", ".join(str(c) for c in sorted(companies[v.transcript]) if c != v.company)
+        listed.append(replace(v, notes=(*v.notes, f"also listed for company {others}")) if others else v)
+    return listed
 
 
-def _chosen(versions: Iterable[Version], audit: list[dict[str, str | None]]) -> list[Version]:
-    """Return the best version of each event; the others go to the audit."""
+def _version(
+    company: Any,
+    name: Any,
+    event: Any,
+    transcript: Any,
+    headline: Any,
+    on: Any,
+    clock: Any,
+    collection_id: Any,
+    collection: Any,
+    made_on: Any,
+    made_at: Any,
+) -> Version:
+    """Return the version of a row of `_CALLS`; ValueError if a value has no meaning."""
+    start = moment(on, clock)
+    made = None if is_gap(made_on) else moment(made_on, made_at).at
+    is_midnight = start.has_time and moments.is_midnight(start.at)
+    type_name, type_id = code(collection), whole_or_none(collection_id)
+    if type_name is None and type_id is not None:
+        type_name = str(type_id)
+    return Version(
+        whole(transcript),
+        whole(company),
+        text(name) or f"Company {whole(company)}",
+        whole_or_none(event),
+        text(headline),
+        start.at,
+        is_midnight or not start.has_time,
+        vendor_codes.collection_name(None, type_name),
+        # 1900 and 1960 stand for a missing date.
+        made if made and made.date() >= moments.FIRST_DAY else None,
+        notes=(moments.MIDNIGHT_NOTE,) if is_midnight else (),
+    )
+
+
+def _linked(versions: Iterable[Version], wrds: Wrds, tables: Tables) -> list[Version]:
+    """Return the versions with their links, each on the day of its call."""
+    versions = list(versions)
+    links = _links(wrds, tables, sorted({v.company for v in versions}))
+    return [replace(v, link=links.at(v.company, v.day)) for v in versions]
+
+
+def _ranked(versions: Iterable[Version]) -> list[list[Version]]:
+    """Return the versions of each call, best first. Without an event, a version is a call of its own here.
+
+    Versions of one call that differ in the event are found by their texts, when all are read.
+    """
     events: dict[tuple[int, int, bool], list[Version]] = defaultdict(list)
     for v in versions:
         is_event = v.event is not None
         events[v.company, v.event if v.event is not None else v.transcript, is_event].append(v)
-    chosen = []
-    for group in events.values():
-        best = max(group, key=lambda v: (finality(v.collection), v.created, v.transcript))
-        chosen.append(best)
-        audit += [v.audited("superseded", _why_not(v, best)) for v in group if v is not best]
-    return chosen
-
-
-def _why_not(version: Version, best: Version) -> str:
-    if finality(version.collection) != finality(best.collection):
-        return less_final(str(best.transcript), best.collection, version.collection)
-    if version.created != best.created:
-        times = f"{best.created:%Y-%m-%d %H:%M} against {version.created:%Y-%m-%d %H:%M} UTC"
-        return f"transcript {best.transcript} was made later ({times})"
-    return f"transcript {best.transcript} is newer by its id"
+    return [sorted(group, key=lambda v: v.rank, reverse=True) for group in events.values()]
 
 
 def _links(wrds: Wrds, tables: Tables, companies: Sequence[int]) -> Links:
@@ -247,49 +322,36 @@ def _links(wrds: Wrds, tables: Tables, companies: Sequence[int]) -> Links:
     parameters = {"companies": list(companies), "types": list(LINK_TYPES), "primary": list(LINK_PRIMARY)}
     links = Links()
     gvkeys, permnos = defaultdict(set), defaultdict(set)
-    for company, gvkey, start, end, permno, first, last, kind, primary in wrds.rows(
-        sql, parameters, f"{tables.gvkeys}, {tables.links}"
-    ):
-        gvkeys[whole(company)].add(GvkeySpan(str(gvkey).strip(), day(start), day(end)))
-        if permno is not None:
-            span = PermnoSpan(whole(permno), day(first), day(last), kind, primary)
-            permnos[str(gvkey).strip()].add(span)
+    what = f"{tables.gvkeys}, {tables.links}"
+    for company, key, start, end, permno, first, last, kind, primary in wrds.rows(sql, parameters, what):
+        try:
+            name, number = gvkey(key), whole_or_none(permno)
+        except ValueError as error:
+            raise wrds_error(what, f"company {company}: {error}", "Report the row to WRDS.") from error
+        if name is None:
+            continue
+        gvkeys[whole(company)].add(GvkeySpan(name, day(start), day(end)))
+        if number is not None:
+            permnos[name].add(PermnoSpan(number, day(first), day(last), kind, primary))
     links.gvkeys |= {k: list(v) for k, v in gvkeys.items()}
     links.permnos |= {k: list(v) for k, v in permnos.items()}
     return links
 
 
 def _call_columns(call: Version) -> dict[str, Any]:
-    link = call.link or Link(None, None, None)
     return {
         "companyid": str(call.company),
         "companyname": call.name,
         "transcriptid": str(call.transcript),
         "mostimportantdateutc": call.at,
         "is_date_only": call.is_date_only,
-        "gvkey": link.gvkey,
-        "permno": link.permno,
-        "link_date": call.day if link.permno is not None else None,
+        "gvkey": call.link.gvkey,
+        "permno": call.link.permno,
+        "link_date": call.day if call.link.permno is not None else None,
         "ticker": None,
         "headline": call.headline,
         "keydevid": None if call.event is None else str(call.event),
+        "keydeveventtypename": EARNINGS_CALLS,
         "transcriptcollectiontypename": call.collection,
+        "created_at": call.created,
     }
-
-
-def _ordered(components: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return (order, text, …) of each component once, in order.
-
-    The order is the vendor's. If it is missing, negative or not unique, components are numbered instead, sorted by
-    that order and then by id.
-    """
-    by_id: dict[int, tuple[Any, ...]] = {}
-    # A component with several rows in the people table is still one component.
-    for component, *rest in sorted(components, key=lambda c: tuple(str(v) for v in c)):
-        by_id.setdefault(component, tuple(rest))
-    rows = sorted(by_id.items(), key=lambda item: (item[1][0] is None, item[1][0] or 0, item[0]))
-    orders = [None if rest[0] is None else whole(rest[0]) for _, rest in rows]
-    is_sound = all(o is not None and o >= 0 for o in orders) and len(set(orders)) == len(orders)
-    return [
-        (o if is_sound else i, *rest[1:]) for i, (o, (_, rest)) in enumerate(zip(orders, rows, strict=True))
-    ]

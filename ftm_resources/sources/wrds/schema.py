@@ -7,19 +7,22 @@ tables come from several products, some via SAS.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, Self
 
 from ftm_resources import settings
+from ftm_resources.sources import moments, values
 from ftm_resources.sources.base import Problem, SourceError
+from ftm_resources.sources.moments import Conventions, Moment
 from ftm_resources.sources.wrds.postgres import wrds_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ftm_resources.sources.wrds.postgres import Wrds
+
+_ANY_DAY = date(2000, 1, 1)
 
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
@@ -114,45 +117,74 @@ def _setting(setting: str, value: str, name: str | None = None) -> TableName:
 
 
 def whole(value: Any) -> int:
-    """Return an id as an int; ValueError if it is not a whole number."""
-    number = int(value)
-    if number != value and not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a whole number")
-    return number
+    """Return an id of any type as an int; ValueError if it is a gap or not a whole number."""
+    if values.is_gap(value, "id"):
+        raise ValueError(f"{value!r} is no id")
+    return _whole(value)
+
+
+def whole_or_none(value: Any) -> int | None:
+    """Return an id of any type as an int, None if it is a gap; ValueError if it is not a whole number."""
+    return None if values.is_gap(value, "id") else _whole(value)
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(values.identifier(value if isinstance(value, str) else values.number_text(value)))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a whole number") from error
+
+
+def position(value: Any) -> int | None:
+    """Return a component's place in its transcript; None if it is missing, negative or not a whole number."""
+    if values.is_gap(value, "order") or not 0 <= (number := float(value)) < values.EXACT:
+        return None
+    return int(number) if number.is_integer() else None
+
+
+def gvkey(value: Any) -> str | None:
+    """Return a GVKEY of any type in six digits, None if it is a gap; ValueError if it is none."""
+    if values.is_gap(value, "gvkey"):
+        return None
+    written = value if isinstance(value, str) else values.number_text(value)
+    try:
+        return values.gvkey(written)
+    except ValueError as error:
+        raise ValueError(f"{value!r} {error}") from error
 
 
 def text(value: Any) -> str | None:
-    """Return a text unchanged; None if it is missing or blank."""
-    return value if isinstance(value, str) and value.strip() else None
+    """Return a name or speech unchanged; None if it is a gap."""
+    return value if isinstance(value, str) and not values.is_gap(value, "text") else None
+
+
+def code(value: Any) -> str | None:
+    """Return the name of a type, with single blanks; None if it is a gap."""
+    return " ".join(value.split()) if isinstance(value, str) and not values.is_gap(value, "code") else None
 
 
 def day(value: Any) -> date | None:
-    """Return the date of a date or datetime."""
+    """Return the date of a date or datetime, None if it is a gap."""
+    if values.is_gap(value, "date"):
+        return None
     return value.date() if isinstance(value, datetime) else value
 
 
-def moment(date_value: date, clock: Any) -> tuple[datetime, bool]:
-    """Return a UTC datetime from a date and a time of day, and whether there was only a date.
+def moment(date_value: date | str, clock: Any) -> Moment:
+    """Return a date joined with a time of day, which may be a gap.
 
     The time of day may be a time, text such as 21:30:00, or the time since midnight (an interval or seconds);
     anything else raises ValueError.
     """
+    midnight = time(0)
     if isinstance(date_value, datetime):
-        stated = date_value.replace(tzinfo=UTC) if date_value.tzinfo is None else date_value.astimezone(UTC)
-        if stated.time() != time(0):
-            return stated, False
-        date_value = stated.date()
-    midnight = datetime.combine(date_value, time(0), UTC)
-    if clock is None or (isinstance(clock, str) and not clock.strip()):
-        return midnight, True
-    if isinstance(clock, str):
-        clock = time.fromisoformat(clock.strip())
-    if isinstance(clock, time):
-        clock = timedelta(
-            hours=clock.hour, minutes=clock.minute, seconds=clock.second, microseconds=clock.microsecond
-        )
-    elif isinstance(clock, int | float | Decimal):
-        clock = timedelta(seconds=float(clock))
-    if not isinstance(clock, timedelta) or not timedelta(0) <= clock < timedelta(days=1):
-        raise ValueError(f"{clock!r} is not a time of day")
-    return midnight + clock, False
+        read = Moment(moments.in_utc(date_value.replace(tzinfo=date_value.tzinfo or UTC)), has_time=True)
+        # A column of timestamps holds dates too.
+        read = replace(read, has_time=read.at.time() != midnight)
+    elif isinstance(date_value, str):
+        read = moments.moment(date_value)
+    else:
+        read = Moment(datetime.combine(date_value, midnight, UTC), has_time=False)
+    if values.is_gap(clock, "time"):
+        return read
+    return moments.joined(read, moments.since_midnight(clock, Conventions(clock="seconds")))

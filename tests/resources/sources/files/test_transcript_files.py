@@ -114,10 +114,14 @@ def test_the_quarter_is_the_one_of_the_date_in_new_york(tmp_path: Path, given: s
     assert (read(path, quarter).num_rows, read(path, other).num_rows) == (1, 0)
 
 
-def test_midnight_among_other_times_is_a_time(tmp_path: Path):
+def test_midnight_among_other_times_is_a_date_only(tmp_path: Path):
     rows = [row(mostimportantdateutc="2021-01-01 00:00:00"), row(transcriptid=56)]
     path = write(tmp_path / "a.csv", rows)
-    assert read(path, "2020Q4").num_rows == 2
+    marks = {
+        r["transcriptid"]: r["is_date_only"] for q in ("2020Q4", "2021Q1") for r in read(path, q).to_pylist()
+    }
+    assert marks == {"55": True, "56": False}
+    assert FilesSource(path).quarters() == {"2020Q4": 1, "2021Q1": 1}
 
 
 @pytest.mark.parametrize(
@@ -129,14 +133,21 @@ def test_midnight_among_other_times_is_a_time(tmp_path: Path):
         ({"componentorder": "1_0"}, 'column componentorder: "1_0" is not'),
         ({"permno": "9" * 20}, f'column permno: "{"9" * 20}" is not a PERMNO'),
         ({"link_date": "soon"}, 'column link_date: "soon" is not a date'),
-        ({"mostimportantdateutc": "13/11/2020"}, '"13/11/2020" is not a date'),
+        ({"mostimportantdateutc": "31/11/2020"}, '"31/11/2020" is not a date'),
+        (
+            {"mostimportantdateutc": "5/11/2020"},
+            '"5/11/2020" is 5 November or 11 May: no date of the file shows which',
+        ),
+        (
+            {"mostimportantdateutc": "1900-01-01"},
+            'row 2, column mostimportantdateutc: "1900-01-01" is before 1990',
+        ),
         ({"mostimportantdateutc": "2020-W45-4"}, '"2020-W45-4" is not a date'),
         ({"mostimportanttimeutc": "25:30"}, 'column mostimportanttimeutc: "25:30" is not a time'),
         (
             {"mostimportantdateutc": "2020-11-06 22:00:00"},
             "column mostimportantdateutc: 2020-11-06 22:00:00+00:00 differs from 2020-11-05 22:00:00+00:00",
         ),
-        ({"componenttext": "  "}, "a.csv row 2, column componenttext: is empty"),
         ({"componenttext": "a\0b"}, "a.csv row 2, column componenttext: contains a NUL character"),
         ({"mostimportantdateutc": "soon"}, 'a.csv row 2, column mostimportantdateutc: "soon" is not a date'),
         ({"companyid": ""}, "a.csv row 2, column companyid: is empty"),
@@ -215,7 +226,7 @@ def test_parquet_types_that_other_tools_write_are_read(tmp_path: Path):
         ({"componentorder": [0.0, 1.5, None]}, 'row 2, column componentorder: "1.5" is not a whole number'),
         ({"componentorder": [0.0, 1.0, None]}, "row 3, column componentorder: is empty"),
         ({"componenttext": [["a"], ["b"], ["c"]]}, "column componenttext: contains list"),
-        ({"mostimportantdateutc": [20201105] * 3}, '"20201105" is not a date'),
+        ({"mostimportantdateutc": [20201305] * 3}, '"20201305" is not a date'),
     ],
 )
 def test_parquet_values_of_a_wrong_kind_are_named(tmp_path: Path, changes: dict[str, Any], message: str):
@@ -235,12 +246,6 @@ def test_a_large_file_comes_in_batches_and_is_numbered_through(tmp_path: Path):
     assert steps[-1] == (2 * BATCH_ROWS + 5, 2 * BATCH_ROWS + 5)
     rows[-1]["componentorder"] = "x"
     assert problems(write(path, rows))[0].startswith(f"a.csv row {len(rows)}, column componentorder")
-
-
-def test_dates_only_is_said_of_a_whole_file_not_of_a_batch(tmp_path: Path):
-    midnight = [row(i, mostimportantdateutc="2021-01-01 00:00:00") for i in range(BATCH_ROWS)]
-    path = write(tmp_path / "a.csv", [*midnight, row(transcriptid=56)])
-    assert read(path, "2020Q4").num_rows == BATCH_ROWS + 1
 
 
 def test_a_time_of_its_own_column_joins_the_date(tmp_path: Path):

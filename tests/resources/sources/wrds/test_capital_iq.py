@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
+from ftm_resources.sources.base import SourceError
+from ftm_resources.sources.moments import MIDNIGHT_NOTE
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 from ftm_resources.sources.wrds.links import GvkeySpan, Links, PermnoSpan
@@ -34,7 +36,9 @@ def read(
     source = CapitalIqSource(**options)
     tables = list(source.components(quarter))
     assert all(t.schema.equals(COMPONENTS) for t in tables)
-    audit = {a["transcriptid"]: (a["status"], a["reason"]) for a in source.audit().to_pylist()}
+    rows = source.audit().to_pylist()
+    assert len({(a["transcriptid"], a["companyid"]) for a in rows}) == len(rows)
+    audit = {a["transcriptid"]: (a["status"], a["reason"]) for a in rows}
     return [row for t in tables for row in t.to_pylist()], audit
 
 
@@ -70,7 +74,9 @@ def test_a_call_becomes_components_with_links_as_of_its_date(linked: "Library"):
         "componenttypename": "Presenter Speech",
         "transcriptpersonname": "Ann Lee",
         "keydevid": "7",
+        "keydeveventtypename": "Earnings Calls",
         "transcriptcollectiontypename": "Proofed Copy",
+        "created_at": utc(2023, 3, 1, 12),
     }
     assert audit == {}
 
@@ -168,7 +174,13 @@ def test_an_evening_call_on_the_last_day_belongs_to_the_quarter_of_new_york(link
     linked.add_call(55, at=utc(2023, 4, 1, 0, 30))  # 20:30 on 31 March in New York
     linked.add_call(56, at=utc(2023, 4, 1, 4, 0))  # midnight there
     linked.add_call(54, at=utc(2023, 1, 1, 4, 59))  # still 2022 there
-    assert [calls(read(q)[0]) for q in ("2022Q4", "2023Q1", "2023Q2")] == [["54"], ["55"], ["56"]]
+    assert [calls(read(q)[0]) for q in ("2022Q4", "2023Q1", "2023Q2")] == [
+        ["54"],
+        ["54", "55", "56"],
+        ["55", "56"],
+    ]
+    days = {row["transcriptid"]: row["link_date"] for row in read()[0]}
+    assert days == {"54": date(2022, 12, 31), "55": date(2023, 3, 31), "56": date(2023, 4, 1)}
 
 
 def test_a_call_after_the_close_is_marked_by_the_clock_of_new_york(linked: "Library"):
@@ -190,7 +202,7 @@ def test_of_five_versions_the_most_final_then_the_newest_is_read_and_the_others_
         (52, "Edited Copy", 21),
         (59, "Proofed Copy", 9),
         (54, "Proofed Copy", 10),
-        (55, None, 23),
+        (55, "Draft", 23),
     ):
         linked.add_call(transcript, at=CALLED, event=7, collection=collection, created=utc(2023, 2, 2, hour))
     rows, audit = read()
@@ -200,7 +212,7 @@ def test_of_five_versions_the_most_final_then_the_newest_is_read_and_the_others_
         "52": ("superseded", "transcript 54 is the proofed copy, this one the edited copy"),
         "59": (
             "superseded",
-            "transcript 54 was made later (2023-02-02 10:00 against 2023-02-02 09:00 UTC)",
+            "transcript 54 was created later (2023-02-02 10:00 UTC against 2023-02-02 09:00 UTC)",
         ),
         "55": ("superseded", "transcript 54 is the proofed copy, this one the version of no known type"),
     }
@@ -235,7 +247,7 @@ def test_a_component_without_text_is_passed_over_and_a_call_without_any_is_in_th
     linked.add_call(56, [None, ""], at=utc(2023, 3, 1, 15, 0))
     rows, audit = read()
     assert [(r["transcriptid"], r["componentorder"]) for r in rows] == [("55", 0), ("55", 3)]
-    assert audit == {"56": ("empty", "no component has text")}
+    assert audit == {"55": ("kept", "2 turns without text"), "56": ("empty", "no component has text")}
 
 
 def test_a_component_without_a_person_has_an_unknown_speaker(linked: "Library"):
@@ -274,16 +286,145 @@ def test_a_call_without_a_time_of_day_is_on_its_bare_date(linked: "Library"):
     assert rows[0]["link_date"] == date(2023, 3, 31)
 
 
-def test_a_call_listed_for_two_companies_is_read_once_and_noted(linked: "Library"):
-    linked.add_call(55, at=CALLED)
-    linked.server.run(
-        f"INSERT INTO {linked.ciq}.wrds_transcript_detail SELECT 2, 'Firm 2', keydevid, transcriptid, headline, "
-        "mostimportantdateutc, mostimportanttimeutc, keydeveventtypeid, 1, transcriptcollectiontypename, 'Final', "
-        f"transcriptcreationdate_utc, transcriptcreationtime_utc FROM {linked.ciq}.wrds_transcript_detail"
+def list_for_another(library: "Library", transcript: int, company: int) -> None:
+    """List a transcript for another company too."""
+    library.server.run(
+        f"INSERT INTO {library.ciq}.wrds_transcript_detail SELECT {company}, 'Firm {company}', keydevid, transcriptid, "
+        "headline, mostimportantdateutc, mostimportanttimeutc, keydeveventtypeid, transcriptcollectiontypeid, "
+        "transcriptcollectiontypename, transcriptpresentationtypename, transcriptcreationdate_utc, "
+        f"transcriptcreationtime_utc FROM {library.ciq}.wrds_transcript_detail WHERE transcriptid = {transcript}"
     )
+
+
+def both_companies(**options: Any) -> tuple[list[tuple[str, int | None]], list[tuple[str, str, str | None]]]:
+    """Return the companies and PERMNOs of the calls read, and the audit's company, status and reason."""
+    source = CapitalIqSource(**options)
+    rows = [row for t in source.components(QUARTER) for row in t.to_pylist()]
+    keys = [(r["transcriptid"], r["companyid"], r["componentorder"]) for r in rows]
+    assert len(set(keys)) == len(keys)
+    audit = [(a["companyid"], a["status"], a["reason"]) for a in source.audit().to_pylist()]
+    return list(dict.fromkeys((r["companyid"], r["permno"]) for r in rows)), sorted(audit)
+
+
+def test_a_call_listed_for_two_companies_is_kept_for_the_one_with_a_permno(library: "Library"):
+    library.add_gvkey("000002", company=2)
+    library.add_link(20000, "000002")
+    library.add_call(55, at=CALLED)
+    list_for_another(library, 55, 2)
+    assert both_companies() == (
+        [("2", 20000)],
+        [
+            ("1", "other_company", "kept for company 2, which has a PERMNO"),
+            ("2", "kept", "also listed for company 1"),
+        ],
+    )
+
+
+def test_a_call_of_two_linked_companies_is_read_for_both(linked: "Library"):
+    linked.add_gvkey("000002", company=2)
+    linked.add_link(20000, "000002")
+    linked.add_call(55, at=CALLED)
+    list_for_another(linked, 55, 2)
+    assert both_companies() == (
+        [("1", 10107), ("2", 20000)],
+        [("1", "kept", "also listed for company 2"), ("2", "kept", "also listed for company 1")],
+    )
+
+
+def test_a_call_of_two_companies_without_a_permno_is_unlinked_for_both_or_read_for_both(library: "Library"):
+    library.add_call(55, at=CALLED)
+    list_for_another(library, 55, 2)
+    found, audit = both_companies()
+    assert (found, [a[:2] for a in audit]) == ([], [("1", "unlinked"), ("2", "unlinked")])
+    assert both_companies(require_permno=False)[0] == [("1", None), ("2", None)]
+
+
+@pytest.mark.parametrize("gap", ["NULL", "'NaN'", "0", "-1"])
+def test_calls_without_an_event_stay_apart(linked: "Library", gap: str):
+    linked.add_call(55, at=CALLED)
+    linked.add_call(56, ["Merger."], at=utc(2023, 3, 1, 15, 0))
+    linked.server.run(f"UPDATE {linked.ciq}.wrds_transcript_detail SET keydevid = {gap}")
     rows, audit = read()
-    assert len(rows) == 2
-    assert audit == {"55": ("kept", "also listed for company 2")}
+    assert calls(rows) == ["55", "56"]
+    assert {r["keydevid"] for r in rows} == {None}
+    assert audit == {}
+
+
+@pytest.mark.parametrize("table", ["varchar(6)", "integer", "double precision"])
+def test_a_gvkey_gets_its_zeros_whatever_its_type(library: "Library", table: str):
+    for name in (f"{library.ciq}.wrds_gvkey", f"{library.crsp}.ccmxpf_linktable"):
+        library.server.run(f"ALTER TABLE {name} ALTER COLUMN gvkey TYPE {table} USING gvkey::{table}")
+    library.add_gvkey("1690")
+    library.add_link(10107, "1690")
+    library.add_call(55, at=CALLED)
+    rows, _ = read()
+    assert {(r["gvkey"], r["permno"]) for r in rows} == {("001690", 10107)}
+
+
+def test_a_start_at_midnight_is_a_date_only_in_the_quarter_of_its_date(linked: "Library"):
+    linked.add_call(55, at=utc(2023, 4, 1, 0, 0))  # if it were a time: 20:00 on 31 March in New York
+    linked.add_call(56, at=CALLED)
+    rows, audit = read("2023Q2")
+    assert [(r["transcriptid"], r["is_date_only"], r["link_date"]) for r in rows[::2]] == [
+        ("55", True, date(2023, 4, 1))
+    ]
+    assert audit == {"55": ("kept", MIDNIGHT_NOTE)}
+    assert read()[1] == {}  # it is a neighbour of the quarter before
+
+
+def test_calls_near_the_quarter_are_yielded_but_only_its_own_are_audited(library: "Library"):
+    library.add_gvkey()
+    library.add_link(10107, end=date(2023, 3, 31))
+    for transcript, day in ((54, 31), (55, 3), (56, 4)):
+        library.add_call(transcript, at=utc(2023, 3 if day == 31 else 4, day, 15, 0))
+    assert (calls(read()[0]), read()[1]) == (["54"], {})  # 55 is not linked, but of another quarter
+    rows, _ = read(require_permno=False)
+    assert calls(rows) == ["54", "55"]
+    assert set(read("2023Q2")[1]) == {"55", "56"}
+
+
+def test_if_the_best_version_has_no_text_the_next_best_is_read(linked: "Library"):
+    linked.add_call(51, ["Draft."], at=CALLED, event=7, collection="Spellchecked Copy")
+    linked.add_call(52, ["Edited."], at=CALLED, event=7, collection="Edited Copy")
+    linked.add_call(53, [None, ""], at=CALLED, event=7, collection="Proofed Copy")
+    rows, audit = read()
+    assert [r["componenttext"] for r in rows] == ["Edited."]
+    assert audit == {
+        "51": ("superseded", "transcript 52 is the edited copy, this one the spellchecked copy"),
+        "53": ("empty", "no component has text"),
+    }
+
+
+def test_a_collection_type_is_known_by_its_number_if_the_name_is_missing(linked: "Library"):
+    linked.add_call(51, at=CALLED, collection=None)
+    details = f"{linked.ciq}.wrds_transcript_detail"
+    linked.server.run(
+        f"UPDATE {details} SET transcriptcollectiontypeid = 8, transcriptcreationdate_utc = '1960-01-01'"
+    )
+    rows, _ = read()
+    assert {(r["transcriptcollectiontypename"], r["created_at"]) for r in rows} == {("Audited Copy", None)}
+    linked.server.run(f"UPDATE {details} SET transcriptcollectiontypeid = 2")
+    with pytest.raises(SourceError, match=r"transcript 51: .*not a known collection type"):
+        read()
+
+
+def test_names_that_programs_write_for_gaps_are_gaps(linked: "Library"):
+    linked.add_call(55, ["NULL", "None."], at=CALLED, people=[("nan", "NaN", "null")] * 2)
+    linked.server.run(f"UPDATE {linked.ciq}.wrds_transcript_detail SET companyname = 'NA', headline = 'NULL'")
+    (row,), _ = read()
+    assert (row["companyname"], row["headline"], row["componenttext"]) == ("Company 1", None, "None.")
+    assert (row["componenttypename"], row["transcriptpersonname"], row["speakertypename"]) == (
+        None,
+        None,
+        "Unknown",
+    )
+
+
+def test_a_row_without_a_company_is_an_error_that_names_the_transcript(linked: "Library"):
+    linked.add_call(55, at=CALLED)
+    linked.server.run(f"UPDATE {linked.ciq}.wrds_transcript_detail SET companyid = 'NaN'")
+    with pytest.raises(SourceError, match=r"transcript 55.*is no id"):
+        read()
 
 
 @pytest.mark.usefixtures("linked")
@@ -299,7 +440,16 @@ def test_a_few_hundred_firms_come_as_the_sample_made_them_firm_by_firm(library: 
     superseded = [a["transcriptid"] for a in source.audit().to_pylist() if a["status"] == "superseded"]
     key = [("companyid", "ascending"), ("mostimportantdateutc", "ascending"), ("componentorder", "ascending")]
     made = pa.concat_tables(SampleSource(300).components(QUARTER)).to_pylist()
-    expected = [{**row, "ticker": None} for row in made if row["transcriptid"] not in superseded]
+    expected = [
+        {
+            **row,
+            "ticker": None,
+            "keydeveventtypename": "Earnings Calls",
+            "created_at": row["mostimportantdateutc"].replace(hour=23, minute=0),
+        }
+        for row in made
+        if row["transcriptid"] not in superseded
+    ]
     assert found.sort_by(key).to_pylist() == sorted(
         expected, key=lambda r: (r["companyid"], r["mostimportantdateutc"], r["componentorder"])
     )

@@ -1,0 +1,82 @@
+"""Transcribers' marks: what a transcript says in brackets about the sound, not about the business.
+
+Belongs here: the vocabulary of such marks ("[Foreign Language]", "(inaudible)", "[Operator Instructions]") and their
+removal. Words in brackets that are not in the vocabulary stay: "(in millions)" was said or printed.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TIME = r"(?:at )?\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?: ?[ap]\.?m\.?)?"
+_LANGUAGES = (
+    r"(?:foreign|japanese|chinese|mandarin|cantonese|korean|spanish|portuguese|french|german|italian|russian"
+    r"|hebrew|dutch|swedish|norwegian|danish|finnish|greek|turkish|arabic|hindi|thai|vietnamese|polish)"
+)
+_SOUNDS = (
+    r"in ?audible|indecipherable|indiscernible|undecipherable|unintelligible|incomprehensible|not audible|unclear"
+    r"|laugh(?:s|ter|ing)?|chuckl(?:es?|ing)|applause|cough(?:s|ing)?|sighs?|clears throat|cross[ -]?talk(?:ing)?"
+    r"|(?:over ?lapping|simultaneous|multiple) (?:conversations?|speakers?|voices?|speech|speaking|talking|dialogue)"
+    r"|multiple people (?:speaking|talking)|speakers? overlap|voice overlap|background (?:noise|conversation|music)"
+    r"|(?:no|no audible|inaudible) (?:response|answer|reply|question|remark)"
+    r"|(?:music|video|audio|tape|recording|film|clip|advertisement|commercial)"
+    r"(?: (?:clip|presentation|tape))? (?:plays?|playing|played|starts?|begins?|ends?|ended|stops?|shown)"
+    r"|(?:video|audio) (?:presentation|clip|tape)|background sounds?"
+)
+_TECHNICAL = (
+    r"technical (?:difficult(?:y|ies)|problems?|issues?|glitch(?:es)?|interruption)"
+    r"|(?:audio|sound|line|phone|call|connection|microphone|mic|recording|transmission|signal)"
+    r" (?:gap|breaks?|breaking up|cuts?(?: out| off)?|drops?(?: out)?|dropped|lost|loss|malfunction|difficult(?:y|ies)"
+    r"|problems?|issues?|interruption|interrupted|failure|distortion|distorted|muted|missing|skips?|off|ended"
+    r"|disconnected|inaudible)"
+    r"|(?:gap|break|loss|drop|cut|skip) in (?:audio|sound|recording|tape|transmission)|off[- ]mi(?:c|ke)(?:rophone)?"
+    r"|speaks? off[- ]mi(?:c|ke)(?:rophone)?|(?:abrupt )?(?:start|beginning|end) of (?:the )?(?:audio|recording|call|tape)"
+    r"|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?|(?:starts|joined) in progress"
+)
+_LANGUAGE = (
+    rf"(?:(?:spoken |speaks? |speaking |said )?(?:in )?(?:a )?{_LANGUAGES} (?:language|spoken|speech))"
+    rf"|(?:speaks?|speaking|spoken|interpreted(?: from)?|translated(?: from)?)(?: in)?(?: a)? {_LANGUAGES}(?: language)?"
+    r"|foreign languages?|foreign words?|(?:through|via|by) (?:an? |the )?(?:interpreter|translator)"
+    r"|interpreted|(?:simultaneous )?(?:interpretation|translation)|voice ?-?over"
+)
+_SPELLING = r"ph(?:onetic)?|sic|sp|spelling"
+_PROCEDURE = (
+    r"operator'?s? instructions?|(?:conference )?operator provides instructions?|instructions? (?:given|provided)"
+    r"|(?:unidentified|unknown|unverified) (?:speakers?|participants?|analysts?|compan(?:y|ies) representatives?|male|female"
+    r"|audience members?|voice|man|woman)|speaker unknown|no name given"
+)
+_ANYWHERE = rf"{_SOUNDS}|{_TECHNICAL}|{_LANGUAGE}|{_SPELLING}|{_PROCEDURE}"
+# Words that a person may have put in round brackets; in others they are a transcriber's.
+_SQUARE_ONLY = r"break|pause|silence|music|noise|foreign|instructions?|gap|blank|recess|skip|redacted|beep|tone|video|audio"
+
+
+def _bracketed(words: str) -> str:
+    """Return a pattern for one or several of `words`, with times, as the content of a pair of brackets.
+
+    Groups are atomic and quantifiers bounded, so that matching is linear whatever stands in the brackets.
+    """
+    one = rf"(?>(?:{words}|{_TIME})(?![a-z0-9]))"
+    return rf" ?{one}(?:[ ,;:/.–—-]{{0,5}}+{one}){{0,5}}+[ .?!]{{0,5}}+"
+
+
+_MARK = (
+    rf"(?:[(（]{{1,3}}{_bracketed(_ANYWHERE)}[)）]{{1,3}}"
+    rf"|[\[{{<［【]{{1,3}}{_bracketed(f'{_ANYWHERE}|{_SQUARE_ONLY}')}[\]}}>］】]{{1,3}}"
+    rf"|\*{{1,2}}{_bracketed(_ANYWHERE)}\*{{1,2}})"
+)
+_CLOSES = r"[.,;:!?…]"
+_REMOVED = re.compile(
+    # After the end of a sentence or at the beginning of a line, a mark takes its own full stop along.
+    rf"(?P<own>(?:(?<=[.!?…])|^)(?:[ ]?{_MARK})++{_CLOSES}{{0,5}}+)"
+    rf"|(?:[ ]?{_MARK})++(?P<tight>(?=\s|{_CLOSES}|[)\]\"']|\Z))?",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def without_marks(text: str) -> str:
+    """Return `text`, whose blanks are single, without transcribers' marks and without the gaps that they leave.
+
+    >>> without_marks("Demand [ph] rose (inaudible). [Foreign Language]. Sales (in millions) fell.")
+    'Demand rose. Sales (in millions) fell.'
+    """
+    return _REMOVED.sub(lambda m: "" if m["own"] is not None or m["tight"] is not None else " ", text)

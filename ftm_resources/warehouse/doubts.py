@@ -1,0 +1,121 @@
+"""Reasons to remove nothing: what looks useless may only have lost the pointer to it.
+
+What belongs here: the checks that clean-up makes before it changes a table. Each raises WarehouseError with what was
+found and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftm_resources.tables import NAMESPACE
+from ftm_resources.warehouse import history
+from ftm_resources.warehouse.catalog import place
+from ftm_resources.warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.table import Table as IcebergTable
+
+    from ftm_resources.warehouse.location import Location
+    from ftm_resources.warehouse.reach import Reach
+
+_FOOTER = b"PAR1"
+"""The last bytes of every complete Parquet file."""
+
+
+def require_sound(location: Location, table: IcebergTable) -> None:
+    """Require that the table's metadata names this root and that the catalog knows every state in its folder."""
+    name = table.name()[-1]
+    if table.location() != place(location, name):
+        recorded = table.location().removesuffix(f"/{NAMESPACE}/{name}")
+        raise WarehouseError(
+            f"{name}: clean-up removed nothing, because its metadata names {recorded} as the warehouse's root, not "
+            f"{location.uri}. If this folder was moved or copied, run `ftm adopt`; if it is mounted from there, clean "
+            "up there"
+        )
+    if lost := history.unknown(location, table):
+        raise WarehouseError(
+            f"{name}: clean-up removed nothing, because {lost}. If the catalog is not the newest one, run "
+            f"`{history.REBUILD}`; if that state is no longer wanted, move its file away from "
+            f"{location.uri}/{NAMESPACE}/{name}/metadata"
+        )
+    require_no_links(location, f"{NAMESPACE}/{name}")
+
+
+def require_no_links(location: Location, folder: str) -> None:
+    """Require that no symbolic link leads out of a folder of the warehouse: what it leads to may be another's."""
+    if location.is_s3:
+        return
+    top = Path(location.root) / folder
+    links = [p for p in (top, *top.parents) if p.is_relative_to(location.root) and p.is_symlink()]
+    for at, folders, files in os.walk(top):
+        links += [p for n in (*folders, *files) if (p := Path(at, n)).is_symlink()]
+    if links:
+        raise WarehouseError(
+            f"{folder}: clean-up removed nothing, because {links[0]} is a link to {links[0].resolve()}: another "
+            "warehouse may need what is there. Replace the link by what it leads to"
+        )
+
+
+def require_share(
+    reach: Reach,
+    table: IcebergTable,
+    expired: set[int],
+    listed: Mapping[str, int],
+    orphans: Mapping[str, int],
+    limit: float,
+) -> None:
+    """Require that at most a share of the table's data files, and of their bytes, goes without a known reason.
+
+    `listed` and `orphans` map paths to bytes. Known reasons are: the snapshots that need a file have expired, now or
+    in a clean-up that was interrupted; it belongs to an attempt that was never committed or was rolled back; it
+    was never finished. So replacing a quarter many times is no cause for doubt, however much of it expires, but data
+    that no metadata mentions is.
+    """
+    data = {p: n for p, n in listed.items() if f"/{NAMESPACE}/{reach.name}/data/" in p}
+    doubtful = {p: n for p, n in orphans.items() if p in data}
+    steps = (
+        lambda: reach.of_snapshots(table, expired),
+        lambda: _of_attempts(reach, table),
+        lambda: _of_earlier(reach, table),
+        lambda: {p for p in doubtful if not _is_finished(reach.location, p)},
+    )
+    for known in steps:
+        if not _exceeds(doubtful, data, limit):
+            return
+        reasons = known()
+        doubtful = {p: n for p, n in doubtful.items() if p not in reasons}
+    if _exceeds(doubtful, data, limit):
+        raise WarehouseError(
+            f"{reach.name}: clean-up removed nothing, because no metadata mentions {len(doubtful)} of its {len(data)} "
+            f"data files ({sum(doubtful.values()):,} of {sum(data.values()):,} bytes), more than the share of {limit:g} that "
+            "it removes unasked. Was metadata deleted? Restore it from a backup; `ftm verify` checks what is "
+            "left. To remove these files all the same, run `ftm cleanup --yes --max-removed-share 1`"
+        )
+
+
+def _exceeds(doubtful: Mapping[str, int], data: Mapping[str, int], limit: float) -> bool:
+    return len(doubtful) > limit * len(data) or sum(doubtful.values()) > limit * sum(data.values())
+
+
+def _of_attempts(reach: Reach, table: IcebergTable) -> set[str]:
+    """Return what attempts that were never committed, or were rolled back, refer to."""
+    return {p for file in history.beside(reach.location, table) for p in reach.of_metadata(file)}
+
+
+def _of_earlier(reach: Reach, table: IcebergTable) -> set[str]:
+    """Return what the table's earlier states refer to, as far as it can still be read."""
+    return {
+        p for e in table.metadata.metadata_log for p in reach.of_metadata(history.basename(e.metadata_file))
+    }
+
+
+def _is_finished(location: Location, path: str) -> bool:
+    filesystem, _ = location.filesystem()
+    with filesystem.open_input_file(path) as file:
+        size = file.size()
+        return bool(size >= len(_FOOTER) and file.read_at(len(_FOOTER), size - len(_FOOTER)) == _FOOTER)

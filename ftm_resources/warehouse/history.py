@@ -1,0 +1,250 @@
+"""What the files of a table prove about its history, whatever the catalog says.
+
+What belongs here: reading the metadata files in a table's folder, and comparing them with the catalog's pointer.
+The argument: a commit is always based on a committed state, and each state lists those before it. So a metadata file
+that is not in the history of the catalog's state is either an attempt that was never committed (its parent is in
+that history, and nobody built on it) or proof that the catalog has lost something. `HINT`, written after each commit,
+settles the only case in doubt: the last commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ftm_resources.tables import NAMESPACE, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pyiceberg.table import Table as IcebergTable
+
+    from ftm_resources.warehouse.location import Location
+
+HINT = "version-hint.text"
+"""File in a table's metadata folder that names the last commit; Iceberg's convention, which DuckDB reads too."""
+
+REBUILD = "ftm restore --from-files"
+"""The command that rebuilds the catalog."""
+
+_SUFFIX = ".metadata.json"
+_ABANDONED = "abandoned-"
+"""Prefix of the names of metadata files that a roll-back left behind."""
+_NAME = re.compile(
+    r"(?P<version>\d{5,})-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" + re.escape(_SUFFIX)
+)
+
+
+@dataclass(frozen=True)
+class State:
+    """A metadata file of a table that can be parsed."""
+
+    name: str
+    """File name, which is unique."""
+    location: str
+    """URI of the table's folder when it was written."""
+    table_id: str
+    sequence_number: int
+    updated_ms: int
+    current: int | None
+    """The current snapshot; None if nothing was ever committed."""
+    snapshots: frozenset[int]
+    before: tuple[str, ...]
+    """File names of the states before it, oldest first; at most 100."""
+
+    @property
+    def version(self) -> int:
+        """Number of the commit."""
+        return version_of(self.name)
+
+    @property
+    def age(self) -> tuple[int, int, int]:
+        """Sort key: the state with the largest is the newest. Clocks can be wrong; the number of commits cannot."""
+        return (self.sequence_number, self.updated_ms, self.version)
+
+    @property
+    def updated_at(self) -> datetime:
+        """Time of the commit, by the writer's clock."""
+        return datetime.fromtimestamp(self.updated_ms / 1000, UTC)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the table was created and nothing was ever committed to it."""
+        return self.current is None
+
+    def __str__(self) -> str:
+        """Describe it for a message."""
+        return f"{self.name} (commit {self.sequence_number}, {self.updated_at:%Y-%m-%d %H:%M} UTC)"
+
+
+def note_commit(location: Location, name: str, uri: str) -> None:
+    """Write which metadata file of a table was committed last.
+
+    A failure is ignored: the commit has succeeded, and a hint that lags behind the catalog proves nothing wrong.
+    """
+    filesystem, folder = _metadata_folder(location, name)
+    path, content = f"{folder}/{HINT}", basename(uri).removesuffix(_SUFFIX).encode()
+    with contextlib.suppress(OSError):
+        # By renaming: readers see all of it or the one before, and a hard link's other name keeps its content.
+        temporary = path if location.is_s3 else f"{path}.{uuid.uuid4().hex}"
+        with filesystem.open_output_stream(temporary) as stream:
+            stream.write(content)
+        if temporary != path:
+            filesystem.move(temporary, path)
+
+
+def hint(location: Location, name: str) -> str | None:
+    """Return the name of the metadata file that was committed last; None if there is no usable hint."""
+    filesystem, folder = _metadata_folder(location, name)
+    try:
+        with filesystem.open_input_stream(f"{folder}/{HINT}") as stream:
+            found = stream.read(200).decode(errors="replace").strip() + _SUFFIX
+    except OSError:
+        return None
+    return found if _NAME.fullmatch(found) else None
+
+
+def names(location: Location, name: str) -> list[str]:
+    """Return the names of a table's metadata files, newest version first."""
+    return sorted((n for n in _listed(location, name) if _NAME.fullmatch(n)), key=version_of, reverse=True)
+
+
+def beside(location: Location, table: IcebergTable) -> list[str]:
+    """Return the names of the metadata files that are not in the history of the catalog's state."""
+    name, _, known = _known(table)
+    return [n for n in _listed(location, name) if n not in known and (_NAME.fullmatch(n) or is_abandoned(n))]
+
+
+def read(location: Location, name: str, file: str) -> State | None:
+    """Return a state by the name of its metadata file; None if the file is missing or cannot be parsed."""
+    filesystem, folder = _metadata_folder(location, name)
+    try:
+        with filesystem.open_input_stream(f"{folder}/{file}") as stream:
+            found = json.loads(stream.read())
+        current = found.get("current-snapshot-id", -1)
+        return State(
+            name=file,
+            location=found["location"],
+            table_id=found["table-uuid"],
+            sequence_number=int(found["last-sequence-number"]),
+            updated_ms=int(found["last-updated-ms"]),
+            current=None if current == -1 else current,
+            snapshots=frozenset(s["snapshot-id"] for s in found.get("snapshots", ())),
+            before=tuple(basename(e["metadata-file"]) for e in found.get("metadata-log", ())),
+        )
+    except (OSError, ValueError, KeyError, AttributeError):  # not JSON, or JSON of something else
+        return None
+
+
+def states(location: Location, name: str) -> list[State]:
+    """Return the states of a table that can be parsed, newest first, by sequence number and not by name."""
+    found = [s for f in names(location, name) if (s := read(location, name, f)) is not None]
+    return sorted(found, key=lambda s: s.age, reverse=True)
+
+
+def committed(location: Location) -> list[str]:
+    """Return the tables, in catalogue order, of which the folder proves that something was committed."""
+    return [name for name in TABLES if is_committed(location, name)]
+
+
+def is_committed(location: Location, name: str) -> bool:
+    """Return whether the folder proves that something was committed to a table, or its creation completed."""
+    # A creation that was killed leaves version 0 and no hint.
+    return hint(location, name) is not None or any(version_of(n) > 0 for n in names(location, name))
+
+
+def lag(location: Location, table: IcebergTable, last: str | None) -> str | None:
+    """Return why the catalog's pointer cannot be the newest commit; None if nothing speaks against it.
+
+    `last` is the hint, read before the table was loaded: a commit in between is no contradiction.
+    """
+    name, pointer, known = _known(table)
+    if last is not None:
+        if last in known:
+            return None
+        return f"its last commit was {last}, of which the catalog, which is at {pointer}, does not know"
+    newer = [n for n in names(location, name) if version_of(n) > version_of(pointer)]
+    if newer:
+        return f"its folder holds {newer[0]}, but the catalog is at {pointer}"
+    return None
+
+
+def unknown(location: Location, table: IcebergTable) -> str | None:
+    """Return which metadata files hold states that the catalog has lost; None if there are none.
+
+    A thorough check: it reads every metadata file that is not in the history of the catalog's state.
+    """
+    name, pointer, known = _known(table)
+    if behind := lag(location, table, hint(location, name)):
+        return behind
+    oldest = min(map(version_of, known))
+    for file in names(location, name):
+        if file in known or (state := read(location, name, file)) is None:
+            continue
+        if state.table_id != str(table.metadata.table_uuid):
+            if not state.is_empty:
+                return f"{state} belongs to another table of that name, of which the catalog does not know"
+        elif state.before and state.before[-1] not in known and state.version >= oldest:
+            return f"{state} is not in the history of the catalog's state, {pointer}"
+    return None
+
+
+def set_aside(location: Location, name: str, kept: Iterable[str]) -> list[str]:
+    """Rename the metadata files that are not in `kept`, so that they no longer count; return their new names.
+
+    They and what they refer to stay until the grace period of the clean-up has passed.
+    """
+    filesystem, folder = _metadata_folder(location, name)
+    wanted = set(kept)
+    moved = [(n, f"{_ABANDONED}{n}") for n in names(location, name) if n not in wanted]
+    for old, new in moved:
+        # Copied rather than renamed: the grace period counts from now.
+        with filesystem.open_input_stream(f"{folder}/{old}") as stream:
+            content = stream.read()
+        with filesystem.open_output_stream(f"{folder}/{new}") as stream:
+            stream.write(content)
+        filesystem.delete_file(f"{folder}/{old}")
+    return [new for _, new in moved]
+
+
+def is_abandoned(name: str) -> bool:
+    """Return whether a roll-back left this metadata file behind."""
+    return name.startswith(_ABANDONED) and name.endswith(_SUFFIX)
+
+
+def basename(uri: str) -> str:
+    """Return the last component of a URI or path."""
+    return uri.rpartition("/")[2]
+
+
+def version_of(name: str) -> int:
+    """Return the number in the name of a metadata file; -1 if it has none."""
+    found = _NAME.fullmatch(name)
+    return int(found["version"]) if found else -1
+
+
+def _known(table: IcebergTable) -> tuple[str, str, set[str]]:
+    """Return a table's name, the file name of its state, and that with those of the states before it."""
+    pointer = basename(table.metadata_location)
+    return (
+        table.name()[-1],
+        pointer,
+        {pointer, *(basename(e.metadata_file) for e in table.metadata.metadata_log)},
+    )
+
+
+def _listed(location: Location, name: str) -> list[str]:
+    from pyarrow import fs as pafs  # noqa: PLC0415
+
+    filesystem, folder = _metadata_folder(location, name)
+    return [f.base_name for f in filesystem.get_file_info(pafs.FileSelector(folder, allow_not_found=True))]
+
+
+def _metadata_folder(location: Location, name: str) -> tuple[Any, str]:
+    filesystem, root = location.filesystem()
+    return filesystem, f"{root}/{NAMESPACE}/{name}/metadata"

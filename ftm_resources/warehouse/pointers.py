@@ -1,0 +1,129 @@
+"""PyIceberg's catalogs as FTM uses them: confined to the root, and leaving a trace of each commit beside the table.
+
+What belongs here: the two classes of catalog. A catalog only says which metadata file of a table is current. Each
+commit is also noted in the table's folder (see `history`), so that a catalog that was lost or replaced by an older
+one is noticed, and can be rebuilt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io import FileIO, load_file_io
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from ftm_resources.tables import NAMESPACE
+from ftm_resources.warehouse.history import hint, note_commit
+
+if TYPE_CHECKING:
+    from pyiceberg.table import CommitTableResponse, Table
+    from pyiceberg.table.update import TableRequirement, TableUpdate
+
+    from ftm_resources.warehouse.location import Location
+
+
+class _Noting(Catalog):
+    """Notes each commit in the table's folder."""
+
+    place: Location
+
+    def create_table(self, identifier: str | Identifier, *args: Any, **kwargs: Any) -> Table:
+        """Create a table and note it."""
+        table: Table = super().create_table(identifier, *args, **kwargs)  # type: ignore[safe-super]
+        note_commit(self.place, table.name()[-1], table.metadata_location)
+        return table
+
+    def commit_table(
+        self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
+    ) -> CommitTableResponse:
+        """Commit and note it."""
+        name = table.name()[-1]
+        if (
+            hint(self.place, name) is None
+        ):  # so that readers do not take the file written below for a lost commit
+            note_commit(self.place, name, table.metadata_location)
+        response = super().commit_table(table, requirements, updates)  # type: ignore[safe-super]
+        note_commit(self.place, name, response.metadata_location)
+        return response
+
+    def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
+        # The catalog's properties win: a table must not choose another way to its files.
+        return load_file_io({**properties, **self.properties}, location)
+
+
+class FolderCatalog(_Noting, SqlCatalog):
+    """The SQLite catalog of a folder."""
+
+    def __init__(self, place: Location, **properties: str) -> None:
+        self.place = place
+        super().__init__("ftm", warehouse=place.uri, **place.file_options, **properties)
+
+    def point(self, name: str, new: str, old: str | None) -> None:
+        """Make a metadata file current; `old` is the one that is, None to register the table.
+
+        Raises CommitFailedException if another one is current.
+        """
+        if old is None:
+            self.register_table((NAMESPACE, name), new)
+        elif old != new:
+            statement = (
+                update(IcebergTables)
+                .where(
+                    IcebergTables.catalog_name == self.name,
+                    IcebergTables.table_namespace == NAMESPACE,
+                    IcebergTables.table_name == name,
+                    IcebergTables.metadata_location == old,
+                )
+                .values(metadata_location=new, previous_metadata_location=old)
+            )
+            with Session(self.engine) as session:
+                if session.execute(statement).rowcount < 1:  # type: ignore[attr-defined]
+                    raise CommitFailedException(f"{name} was changed by another process; try again")
+                session.commit()
+        note_commit(self.place, name, new)
+
+    def pointer(self, name: str) -> str | None:
+        """Return the URI of a table's current metadata file, as recorded; None if there is no such table."""
+        with Session(self.engine) as session:
+            found = session.get(IcebergTables, (self.name, NAMESPACE, name))
+            return None if found is None else found.metadata_location
+
+
+class CloudCatalog(_Noting, GlueCatalog):
+    """AWS Glue's catalog."""
+
+    def __init__(self, place: Location, **properties: str) -> None:
+        self.place = place
+        super().__init__("ftm", warehouse=place.root, **place.file_options, **properties)
+
+    def point(self, name: str, new: str, old: str | None) -> None:
+        """Make a metadata file current; `old` is the one that is, None to register the table.
+
+        Raises CommitFailedException if another one is current.
+        """
+        if old is None:
+            self.register_table((NAMESPACE, name), new)
+        else:
+            found = self.glue.get_table(DatabaseName=NAMESPACE, Name=name)["Table"]
+            if found["Parameters"]["metadata_location"] != old:
+                raise CommitFailedException(f"{name} was changed by another process; try again")
+            metadata = FromInputFile.table_metadata(self._load_file_io(location=new).new_input(new))
+            given = _construct_table_input(name, new, metadata.properties, metadata, found, old)
+            self._update_glue_table(NAMESPACE, name, given, found["VersionId"])
+        note_commit(self.place, name, new)
+
+    def pointer(self, name: str) -> str | None:
+        """Return the URI of a table's current metadata file, as recorded; None if there is no such table."""
+        try:
+            found = self.glue.get_table(DatabaseName=NAMESPACE, Name=name)
+        except self.glue.exceptions.EntityNotFoundException:
+            return None
+        recorded: str = found["Table"]["Parameters"]["metadata_location"]
+        return recorded
