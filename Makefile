@@ -53,8 +53,10 @@ lock: $(VENV)/bin/python
 	# One lock for every machine: remove the build of torch (CPU, CUDA or Apple), which the index chooses, and the
 	# local path of this package, which appears because its extras name it.
 	sed -i.old -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^ftm @ /d' constraints.txt && rm constraints.txt.old
-	$(BIN)/pip-compile --quiet --generate-hashes --all-extras --strip-extras --no-emit-options --no-annotate --no-header \
-		--unsafe-package torch --unsafe-package ftm --constraint constraints.txt --output-file requirements.lock pyproject.toml
+	# The same pins with the hashes of their files for every platform; torch's differ by index (see SECURITY.md).
+	$(BIN)/python -m pip install --quiet 'uv>=0.9'
+	grep -v '^torch==' constraints.txt | $(BIN)/uv pip compile - --quiet --no-deps --generate-hashes --universal \
+		--python-version 3.11 --no-header --no-annotate --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) .dagster dbt/target dbt/logs

@@ -187,8 +187,7 @@ def test_a_step_that_fails_ends_in_its_reason_alone(environment: dict[str, str])
     ("asset", "settings", "said"),
     [
         ("transcripts", {"FTM_SOURCE": "files", "FTM_SOURCE_PATH": "/no/calls.csv"}, "/no/calls.csv"),
-        ("sentences", {}, "transcripts of 2023Q1 was never materialized. Materialize it first"),
-        ("sentence_sentiment", {"FTM_SENTIMENT_MODEL": "no/where"}, "the model 'no/where' cannot be loaded"),
+        ("sentences", {}, "or materializing `transcripts`, creates a new one"),
     ],
 )
 def test_dagsters_own_command_says_why_an_asset_failed_and_nothing_else(
