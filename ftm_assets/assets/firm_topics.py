@@ -16,7 +16,7 @@ from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.processes import side_by_side
-from ftm_assets.orchestration.specs import histogram, preview
+from ftm_assets.orchestration.specs import histogram, preview, with_firm_names
 from ftm_resources.tables import TABLES
 
 CODE_VERSION = code_version(__name__)
@@ -130,7 +130,7 @@ def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
             "median_topics_per_firm": float(np.median(per_firm)) if per_firm else 0.0,
             "topics_per_firm": histogram(per_firm, "Topics per firm", "topics"),
             "preview": preview(
-                committed.with_firm_names(topics.slice(0, 20)),
+                with_firm_names(topics.slice(0, 20), committed.inputs["transcripts"]),
                 ["firm_name", "topic_id", "n_sentences", "keywords"],
                 20,
             ),

@@ -17,7 +17,7 @@ from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.dimension import refuse_other_dimension
 from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
 from ftm_assets.orchestration.namer import build_namer, describe, replies_ignored
-from ftm_assets.orchestration.specs import preview
+from ftm_assets.orchestration.specs import preview, with_firm_names
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.tables import TABLES
 
@@ -93,7 +93,7 @@ def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
             "topics": rows.num_rows,
             "naming_methods": methods,
             "preview": preview(
-                committed.with_firm_names(rows.slice(0, 20)),
+                with_firm_names(rows.slice(0, 20), committed.inputs["transcripts"]),
                 ["firm_name", "topic_id", "name", "summary"],
                 20,
             ),

@@ -25,7 +25,7 @@ from ftm_assets.orchestration.unfinished import is_over
 from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.tables import TABLES
-from ftm_resources.warehouse import QuarterTable
+from ftm_resources.warehouse import QuarterTable, Warehouse
 from ftm_resources.warehouse.parts import Part, PlanParts, digest
 
 INTERRUPTIONS = 3
@@ -93,13 +93,6 @@ class Committed:
         parts = [self.staging.read(part, name) for part in self.parts if name in part.files]
         parts = parts or [TABLES[name].empty()]
         return pa.concat_tables([p.select(columns) for p in parts] if columns else parts)
-
-    def with_firm_names(self, rows: pa.Table) -> pa.Table:
-        """Return rows that have a firm_id, with the firm's name as first column; for a preview."""
-        firms = rows.column("firm_id").to_pylist()
-        known = self.inputs["transcripts"].read(["firm_id", "firm_name"], firms=sorted(set(firms)))
-        names = dict(zip(*(known.column(c).to_pylist() for c in ("firm_id", "firm_name")), strict=True))
-        return rows.add_column(0, "firm_name", pa.array([names.get(f) for f in firms], pa.string()))
 
 
 @dataclass(frozen=True)
@@ -207,11 +200,7 @@ class FanOut:
             warehouse, quarter = context.resources.warehouse, context.partition_key
             staging = PlanParts(warehouse, self.name, quarter, chunk["plan_id"], context.run_id)
             staging.claim()
-            contents = chunk["identity"]["inputs"]
-            inputs = {
-                t: QuarterTable(warehouse, t, quarter, snapshot, contents[t])
-                for t, snapshot in chunk["snapshots"].items()
-            }
+            inputs = _inputs(warehouse, quarter, chunk)
             config = self.config(**chunk["config"])
             task = Task(quarter, tuple(chunk["firms"]), inputs, config, context.resources, context.log)
             reused = computed = 0
@@ -304,23 +293,22 @@ class FanOut:
             )
             failures = {firm: why for part in parts for firm, why in part.failures.items()}
             _refuse_many_failures(self.name, failures, planned["n_firms"], config.max_failed_share)
+            counts: Counter[str] = Counter()
+            for chunk in chunks:
+                counts.update(chunk["counts"])
             shared = {
                 "firms": planned["n_firms"],
                 "firms_failed": len(failures),
                 "firms_reused": sum(c["firms_reused"] for c in chunks),
                 "parts_ignored": sum(c["parts_ignored"] for c in chunks),
-                **sum((Counter(c["counts"]) for c in chunks), Counter()),
+                **counts,
                 "seconds": round(sum(part.seconds for part in parts), 3),
                 "config": planned["config"],
                 "models": planned["identity"]["models"],
             }
             if failures:
                 shared["failures"] = dict(list(failures.items())[:20])
-            contents = planned["identity"]["inputs"]
-            read = {
-                t: QuarterTable(context.resources.warehouse, t, context.partition_key, snapshot, contents[t])
-                for t, snapshot in planned["snapshots"].items()
-            }
+            read = _inputs(context.resources.warehouse, context.partition_key, planned)
             described = self.describe(Committed(staging, parts, read))
             inputs = {
                 t: {"snapshot_id": str(snapshot), "content": planned["identity"]["inputs"][t]}
@@ -368,6 +356,12 @@ class FanOut:
                 rows_by_table[table].append(found)
         merged = {t: pa.concat_tables(found) for t, found in rows_by_table.items() if found}
         return merged, failures, time.perf_counter() - started
+
+
+def _inputs(warehouse: Warehouse, quarter: str, plan: Mapping[str, Any]) -> dict[str, QuarterTable]:
+    """Return the inputs as the plan pinned them."""
+    contents = plan["identity"]["inputs"]
+    return {t: QuarterTable(warehouse, t, quarter, s, contents[t]) for t, s in plan["snapshots"].items()}
 
 
 def _groups(firms: Sequence[str], config: FanOutConfig) -> list[list[str]]:

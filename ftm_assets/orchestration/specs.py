@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from ftm_resources.warehouse import QuarterTable
+
 OWNER = "team:research"
 
 NO_CONFIG: dict[str, Any] = {}
@@ -72,6 +74,14 @@ def preview(rows: pa.Table, columns: Sequence[str], n: int = 10) -> dg.TableMeta
     """Return the first rows of a table for the asset's page; lists are joined and long texts cut."""
     shown = rows.select(columns).slice(0, n).to_pylist()
     return page_table(columns, ([row[c] for c in columns] for row in shown))
+
+
+def with_firm_names(rows: pa.Table, transcripts: QuarterTable) -> pa.Table:
+    """Return rows that have a firm_id, few enough for a preview, with the firm's name as first column."""
+    firms = rows.column("firm_id").to_pylist()
+    known = transcripts.read(["firm_id", "firm_name"], firms=sorted(set(firms)))
+    names = dict(zip(*(known.column(c).to_pylist() for c in ("firm_id", "firm_name")), strict=True))
+    return rows.add_column(0, "firm_name", [[names.get(f) for f in firms]])
 
 
 def page_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.TableMetadataValue:
