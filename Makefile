@@ -39,11 +39,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo 'Installing packages, about 3 to 5 minutes the first time'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
 	@touch $@
 
 lock: $(VENV)/bin/python

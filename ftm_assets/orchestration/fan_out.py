@@ -23,7 +23,7 @@ from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.unfinished import is_over
 from ftm_resources.expected import plainly
-from ftm_resources.progress import bar
+from ftm_resources.progress import bar, note
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
 from ftm_resources.warehouse.parts import Part, PlanParts, digest
@@ -122,6 +122,8 @@ class FanOut:
     resources: frozenset[str] = frozenset()
     kinds: frozenset[str] = field(default_factory=frozenset)
     pool: str | None = None
+    loads: str = ""
+    """What `identity` loads, which may take a while, in words."""
 
     def build(self) -> dg.AssetsDefinition:
         """Return the graph asset of the three steps."""
@@ -160,6 +162,8 @@ class FanOut:
         def plan(context: dg.OpExecutionContext, **tables: QuarterTable) -> Iterator[Any]:
             config = self.config(**context.op_config)
             firms = tables[self.inputs[0]].firms()
+            if self.loads:
+                note(f"{self.name} {context.partition_key}: loading {self.loads}")
             science = config.model_dump(exclude=set(SideBySideConfig.model_fields))
             identity = {
                 "code_version": self.code_version,
