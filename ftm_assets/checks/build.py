@@ -9,6 +9,7 @@ from ftm_assets.checks.contracts import contract_checks
 from ftm_assets.checks.degraded_names import degraded_names
 from ftm_assets.checks.firm_loss import firm_loss
 from ftm_assets.checks.measures import quality_limits
+from ftm_assets.checks.one_class import one_class
 from ftm_resources.tables import NAMING_AUDITS, TABLES
 
 
@@ -24,5 +25,6 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
             calls_read(),
             firm_loss(),
             quality_limits(),
+            one_class(),
             *(degraded_names(table) for table in NAMING_AUDITS),
         ]
