@@ -91,8 +91,9 @@ class Endpoint:
         shared = settings.secret(key) if _origin(url) == _origin(named) else None
         if api_key is not None and shared != api_key and api_key in settings.secrets():
             raise EndpointUnavailableError(
-                f"the config would send a secret of this environment to {_without_credentials(url)}. Secrets go only "
-                f"to the host that the environment names: set {prefix}_BASE_URL there, or give that host its own api_key"
+                f"the config would send a secret of this environment to {_without_credentials(url)}. Secrets go "
+                f"only to the host that the environment names: set {prefix}_BASE_URL there, or give that host its own "
+                "api_key"
             )
         return cls(url, api_key or shared, prefix, **patience)
 

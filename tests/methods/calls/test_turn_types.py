@@ -3,7 +3,7 @@
 import pytest
 
 from ftm_assets.methods.calls.turn_types import is_known_component, is_known_speaker, section, speaker_type
-from ftm_resources.tables.catalogue import SECTIONS, SPEAKER_TYPES
+from ftm_resources.tables.categories import SECTIONS, SPEAKER_TYPES
 
 SPEAKERS = {
     "operator": "Operator, operators, Moderator, Host, Conference Operator, Coordinator, CONFERENCE_OPERATOR",
