@@ -128,7 +128,10 @@ def transcripts(
                     allow_retries=False,
                 )
             context.log.warning(f"{opened.name} has no calls in {quarter}")
-        described |= {"source": opened.name, "seconds": time.perf_counter() - started, **config.model_dump()}
+        asked = config.model_dump()
+        # `firms` in the metadata is their number.
+        asked["only_firms"] = asked.pop("firms")
+        described |= {"source": opened.name, "seconds": time.perf_counter() - started, **asked}
         came_from = opened.provenance()
         made = {
             "transcripts": (Rows(_batches(Path(folder) / KEPT_FILE), {}, source=came_from), described),
