@@ -1,7 +1,8 @@
 """Stages killed with SIGKILL at random moments and run again: rows lost, rows duplicated, work repeated.
 
 `python -m benchmarks.kills --kills 50` prints a row per stage. Each attempt is a forked process that materializes the
-stage on a real instance and warehouse; forking avoids several seconds of imports.
+stage on a real instance and warehouse; forking avoids several seconds of imports. With `--remake`, all stages of an
+existing quarter are made again with other calls each time, and killed, while readers look for mixtures of generations.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import mixtures
 from benchmarks.measure import markdown
 
 if TYPE_CHECKING:
@@ -132,12 +137,17 @@ class Killer:
         return row
 
     def _run(self, stage: str, after: float | None, *, from_commit: bool = False) -> tuple[int, list[float]]:
-        """Materialize in a forked process, killed after `after` seconds; return its exit status and commit starts."""
+        return self.attempt(partial(_make, stage), after, from_commit=from_commit)
+
+    def attempt(
+        self, work: Callable[[], None], after: float | None, *, from_commit: bool = False
+    ) -> tuple[int, list[float]]:
+        """Work in a forked process, killed after `after` seconds; return its exit status and commit starts."""
         ready, tell = os.pipe()
         pid = os.fork()
         if pid == 0:
             os.close(ready)
-            _child(stage, tell, self._root / "attempt.log")
+            _child(work, tell, self._root / "attempt.log")
         os.close(tell)
         commits: list[float] = []
         if from_commit and os.read(ready, 1):
@@ -206,33 +216,43 @@ def _import_all() -> None:
     from ftm_assets import definitions  # noqa: F401, PLC0415
 
 
-def _child(stage: str, tell: int, log: Path) -> None:
-    """Materialize a stage and exit; write a byte to `tell` when a commit begins."""
+def _child(work: Callable[[], None], tell: int, log: Path) -> None:
+    """Do the work and exit; write a byte to `tell` when a commit begins."""
     code = 1
     try:
         out = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
         os.dup2(out, 1)
         os.dup2(out, 2)
-        import dagster as dg  # noqa: PLC0415
-
-        from ftm_assets.definitions import build_definitions  # noqa: PLC0415
         from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
         _announce(Warehouse, tell)
-        job = build_definitions().resolve_implicit_global_asset_job_def()
-        config = {"ops": {stage: {"config": SPLIT}}} if stage in CHUNKED else {}
-        with dg.DagsterInstance.get() as instance:
-            result = job.execute_in_process(
-                partition_key=QUARTER,
-                instance=instance,
-                asset_selection=[dg.AssetKey(t) for t in STAGES[stage]],
-                run_config=config,
-                raise_on_error=False,
-            )
-        code = 0 if result.success else 1
+        work()
+        code = 0
+    except BaseException:  # noqa: BLE001 - the process ends here
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         os._exit(code)
+
+
+def _make(stage: str) -> None:
+    """Materialize a stage. RuntimeError if it fails."""
+    import dagster as dg  # noqa: PLC0415
+
+    from ftm_assets.definitions import build_definitions  # noqa: PLC0415
+
+    job = build_definitions().resolve_implicit_global_asset_job_def()
+    config = {"ops": {stage: {"config": SPLIT}}} if stage in CHUNKED else {}
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            partition_key=QUARTER,
+            instance=instance,
+            asset_selection=[dg.AssetKey(t) for t in STAGES[stage]],
+            run_config=config,
+            raise_on_error=False,
+        )
+    if not result.success:
+        raise RuntimeError(f"{stage} failed")
 
 
 def _announce(warehouse: Any, tell: int) -> None:
@@ -265,20 +285,69 @@ def table(kills: int, seed: int, root: Path, stages: Sequence[str] = tuple(STAGE
     return [killer.kill(s, each[s], commits[s], expected[s]) for s in stages]
 
 
+def remake(kills: int, seed: int, root: Path) -> list[dict[str, Any]]:
+    """Return a row per way of reading: what it met while making the quarter again was killed `kills` times."""
+    killer, files, seconds = Killer(root, seed), mixtures.other_calls(root), 0.0
+    for n in range(2):  # the second without what happens only once
+        started = time.perf_counter()
+        if killer.attempt(partial(_remake, files[n], n), None)[0]:
+            raise RuntimeError(f"a run failed without being killed: {_end(root)}")
+        seconds = time.perf_counter() - started
+    command = [sys.executable, "-m", "benchmarks.mixtures", "--read", str(root), "--pause", "0.2"]
+    killed, completed, at = 0, 0, random.Random(seed)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as readers:  # noqa: S603
+        try:
+            while killed < kills:
+                n += 1
+                status, _ = killer.attempt(partial(_remake, files[n % len(files)], n), at.uniform(0, seconds))
+                if status not in {0, -signal.SIGKILL}:
+                    raise RuntimeError(f"exit status {status}: {_end(root)}")
+                killed, completed = killed + (status != 0), completed + (status == 0)
+                print(f"{killed} killed, {completed} completed", file=sys.stderr, flush=True)
+                if readers.poll() is not None:
+                    raise RuntimeError(f"the readers ended with {readers.returncode}")
+        finally:
+            (root / "stop").touch()
+        said, _ = readers.communicate()
+    return [{**row, "kills": killed, "completions": completed} for row in json.loads(said)]
+
+
+def _end(root: Path) -> str:
+    return (root / "attempt.log").read_text(errors="replace")[-3000:]
+
+
+def _remake(calls: Path, n: int) -> None:
+    """Make the quarter again from these calls, with the config of the n-th time."""
+    import dagster as dg  # noqa: PLC0415
+
+    from ftm_assets.definitions import build_definitions  # noqa: PLC0415
+
+    job = build_definitions().resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.get() as instance:
+        selection = [dg.AssetKey(t) for tables in STAGES.values() for t in tables]
+        mixtures.run_for_real(job, instance, calls, n, selection)
+
+
 def main() -> None:
     """Print the kill table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument(
+        "--remake", action="store_true", help="kill runs that make a quarter again; look for mixtures"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
-        rows = [row.__dict__ for row in table(options.kills, options.seed, Path(root), options.stages)]
+        if options.remake:
+            rows = remake(options.kills, options.seed, Path(root))
+        else:
+            rows = [row.__dict__ for row in table(options.kills, options.seed, Path(root), options.stages)]
     print(
         json.dumps(rows)
         if options.json
-        else markdown([r | {"problems": "; ".join(r["problems"])} for r in rows])
+        else markdown([r | {"problems": "; ".join(r.get("problems", ()))} for r in rows])
     )
 
 

@@ -2,8 +2,8 @@
 
 `python -m benchmarks.mixtures --connections 500` prints a row per way of reading. The writer is another process. It
 rewrites every table of the quarter, step by step along the lineage of the real assets, with other rows each time; each
-row carries the number of its generation. With `--real` it runs the real job instead, on other calls each time, and a
-mixture is an id that another table does not hold, or a table with more rows than the one it was made from.
+row carries the number of its generation. With `--real` it runs the real job instead, on calls of other firms and with
+another config each time; the firms' ids tell the generation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,19 +32,17 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse import Warehouse
 
 QUARTER = "2023Q1"
-FIRMS = (4, 6, 5)
-"""Firms of the sample in successive runs with `--real`."""
+FIRMS, TURNS = 6, 12
+"""Firms, and turns of each call, with `--real`; each generation has firms of its own."""
 
-EQUAL_ROWS = (
-    ("firm_topics", "topic_summaries"),
-    ("firm_topics", "theme_topics"),
-    ("sentences", "sentence_embeddings"),
-    ("themes", "theme_sentiment"),
-)
-"""Pairs of tables that have equally many rows."""
+CALLS = 3
+"""Files of calls that successive runs take in turn with `--real`."""
 
-Found = Mapping[str, set[str]]
-"""Table → the generations that its rows carry."""
+FIRM_IDS, TRANSCRIPT_IDS = 10**7, 10**10
+"""Ids of the n-th file of calls begin at n times this number."""
+
+Check = Callable[["duckdb.DuckDBPyConnection"], tuple[str, str]]
+"""Returns the state that a connection shows, and the mixture in it; empty if there is none."""
 
 
 def lineage() -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -100,8 +98,8 @@ def marker(table: str) -> str:
     return next(c.name for c in TABLES[table].own if pa.types.is_string(c.type) and not c.values)
 
 
-def write(warehouse: Warehouse, seconds: float, stop: Path) -> None:
-    """Make the quarter again until `stop` exists; `seconds` is the pause after each table."""
+def write(warehouse: Warehouse, stop: Path) -> None:
+    """Make the quarter again until `stop` exists."""
     steps = lineage()
     generation = 0
     while not stop.exists():
@@ -115,33 +113,61 @@ def write(warehouse: Warehouse, seconds: float, stop: Path) -> None:
             for table in tables:
                 rows = rows_of(table, f"{generation}", generation % 5 + 1)
                 warehouse.replace(table, QUARTER, [rows], provenance=made)
-                time.sleep(seconds)
         print(generation, flush=True)
 
 
-def write_for_real(stop: Path) -> None:
-    """Run the real job on the sample, of other firms and with another config each time, until `stop` exists."""
+def other_calls(folder: Path) -> list[Path]:
+    """Write the files of calls for `--real`: the sample's, each with firms and transcripts of its own."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from ftm_resources.sources.sample.generated import SampleSource, capital_iq  # noqa: PLC0415
+
+    files = []
+    for i in range(1, CALLS + 1):
+        calls = pa.concat_tables(capital_iq(c) for c in SampleSource(FIRMS, seed=i).components(QUARTER))
+        calls = calls.filter(pc.less(calls.column("componentorder"), TURNS))
+        for column, start in (
+            ("companyid", i * FIRM_IDS),
+            ("transcriptid", i * TRANSCRIPT_IDS),
+            ("keydevid", i * TRANSCRIPT_IDS),
+        ):
+            at = calls.column_names.index(column)
+            calls = calls.set_column(at, column, pc.add(calls.column(column), start))
+        files.append(folder / f"calls-{i}.parquet")
+        pq.write_table(calls, files[-1])
+    return files
+
+
+def run_for_real(
+    job: Any, instance: Any, calls: Path, n: int, selection: Sequence[Any] | None = None
+) -> None:
+    """Run the n-th time: on these calls and with another config. RuntimeError if it fails."""
+    os.environ |= {"FTM_SOURCE": "files", "FTM_SOURCE_PATH": str(calls)}
+    result = job.execute_in_process(
+        partition_key=QUARTER,
+        instance=instance,
+        run_config={
+            "ops": {"firm_topics": {"config": {"sentences_per_topic": 20 + n % 5}}},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+        asset_selection=selection,
+        raise_on_error=False,
+    )
+    if not result.success:
+        raise RuntimeError([str(e) for e in result.all_events if e.is_failure])
+
+
+def write_for_real(root: Path) -> None:
+    """Run the real job on other calls each time, until `root`/stop exists."""
     import dagster as dg  # noqa: PLC0415
 
     from ftm_assets.definitions import QUARTER_JOB, build_definitions  # noqa: PLC0415
 
-    job = build_definitions().resolve_job_def(QUARTER_JOB)
-    n = 0
+    job, n, files = build_definitions().resolve_job_def(QUARTER_JOB), 0, other_calls(root)
     with dg.DagsterInstance.ephemeral() as instance:
-        while not stop.exists():
-            os.environ["FTM_SAMPLE_FIRMS"] = str(FIRMS[n % len(FIRMS)])
-            config = {"firm_topics": {"config": {"sentences_per_topic": 24 + n % 3}}}
-            result = job.execute_in_process(
-                partition_key=QUARTER,
-                instance=instance,
-                run_config={
-                    "ops": config,
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                },
-                raise_on_error=False,
-            )
-            if not result.success:
-                raise RuntimeError([str(e) for e in result.all_events if e.is_failure])
+        while not (root / "stop").exists():
+            run_for_real(job, instance, files[n % len(files)], n)
             n += 1
             print(n, flush=True)
 
@@ -224,29 +250,38 @@ def marked(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
     return ",".join(sorted(seen)), json.dumps({t: sorted(g) for t, g in found.items()}) if mixed else ""
 
 
-def referenced(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Return the state seen (rows by table), and what in it does not fit together, if anything."""
+def identified(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
+    """Return the state seen, and the mixture of generations in it; the ids of firms and transcripts tell them.
+
+    Themes have no such ids: their topics are counted.
+    """
     from ftm_resources.tables import TABLES  # noqa: PLC0415
 
-    def count(sql: str) -> int:
-        (n,) = connection.execute(sql).fetchone() or (0,)
-        return int(n)
+    def column(sql: str) -> list[Any]:
+        return [row[0] for row in connection.execute(sql).fetchall()]
 
     names = [n for n in _relations(connection) if n in TABLES]
-    rows = {name: count(f"SELECT count(*) FROM {name}") for name in names}  # noqa: S608
+    found: dict[str, list[Any]] = {}
     for name in names:
-        for column, table, other in TABLES[name].references():
-            if table in names and (
-                n := count(
-                    f"SELECT count(*) FROM {name} t ANTI JOIN {table} r ON t.{column} = r.{other} "  # noqa: S608
-                    f"WHERE t.{column} IS NOT NULL"
-                )
-            ):
-                return str(rows), f"{n} of {name}.{column} are not in {table}"
-    for one, other in EQUAL_ROWS:
-        if one in rows and other in rows and rows[one] != rows[other]:
-            return str(rows), f"{one} has {rows[one]} rows, {other} {rows[other]}"
-    return str(rows), ""
+        ids = {c.name for c in TABLES[name].columns}
+        if "transcript_id" in ids:
+            number = f"CAST(transcript_id AS BIGINT) // {TRANSCRIPT_IDS}"
+        elif "firm_id" in ids:
+            number = f"CAST(firm_id AS BIGINT) // {FIRM_IDS}"
+        else:
+            continue
+        found[name] = column(f"SELECT DISTINCT {number} FROM {name} ORDER BY 1")  # noqa: S608 - names of tables
+    seen = {g for generations in found.values() for g in generations}
+    state = ",".join(map(str, sorted(seen)))
+    if len(seen) > 1:
+        return state, json.dumps(found)
+    if {"themes", "theme_topics"} <= set(names):
+        counted = "SELECT coalesce(sum(n_topics), 0) FROM themes", "SELECT count(theme_id) FROM theme_topics"
+        themes, topics = (column(sql)[0] for sql in counted)
+        state += f" {themes} topics"
+        if themes != topics:
+            return state, f"themes has {themes} topics, theme_topics {topics}"
+    return state, ""
 
 
 def _relations(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -258,22 +293,18 @@ def _relations(connection: duckdb.DuckDBPyConnection) -> list[str]:
     ]
 
 
-def read(
-    warehouse: Warehouse,
-    connections: int,
-    check: Callable[[duckdb.DuckDBPyConnection], tuple[str, str]],
-    pause: float,
-) -> list[Row]:
-    """Open connections in turn in every way, `pause` seconds apart, and check what each shows."""
+def read(warehouse: Warehouse, keep_on: Callable[[int], bool], check: Check, pause: float) -> list[Row]:
+    """Open connections in turn in every way while `keep_on(number so far)`, and check what each shows."""
     from ftm_resources.warehouse import MixedGenerationsWarning  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         chosen = ways(Path(folder))
         rows = {way: Row(way) for way in chosen}
         states: dict[str, set[str]] = {way: set() for way in chosen}
-        for i in range(connections):
+        i = 0
+        while keep_on(i):
             way = list(chosen)[i % len(chosen)]
-            row = rows[way]
+            row, i = rows[way], i + 1
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", MixedGenerationsWarning)
                 connection = chosen[way](warehouse)
@@ -293,13 +324,9 @@ def measure(connections: int, *, real: bool, pause: float, root: Path) -> tuple[
     """Return a row per way of reading, and how often the quarter was made while they read."""
     from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
-    warehouse, stop = Warehouse(path=str(root / "warehouse")), root / "stop"
+    warehouse = Warehouse(path=str(root / "warehouse"))
     command = [sys.executable, "-m", "benchmarks.mixtures", "--write", str(root)]
-    environment = os.environ | {
-        "FTM_WAREHOUSE": warehouse.root,
-        "FTM_SOURCE": "sample",
-        "OMP_NUM_THREADS": "1",
-    }
+    environment = os.environ | {"FTM_WAREHOUSE": warehouse.root, "OMP_NUM_THREADS": "1"}
     with (
         (root / "made").open("w") as made,
         subprocess.Popen(command + ["--real"] * real, stdout=made, env=environment) as writer,  # noqa: S603
@@ -309,13 +336,13 @@ def measure(connections: int, *, real: bool, pause: float, root: Path) -> tuple[
                 if writer.poll() is not None:
                     raise RuntimeError(f"the writer ended with {writer.returncode}")
                 time.sleep(0.1)
-            rows = read(warehouse, connections, referenced if real else marked, pause)
+            rows = read(warehouse, lambda n: n < connections, identified if real else marked, pause)
             if writer.poll() is not None:
                 raise RuntimeError(
                     f"the writer ended with {writer.returncode} before the readers had finished"
                 )
         finally:
-            stop.touch()
+            (root / "stop").touch()
             if real:
                 writer.terminate()
     return rows, len((root / "made").read_text().split())
@@ -329,15 +356,22 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two connections")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--write", metavar="FOLDER", help=argparse.SUPPRESS)
+    parser.add_argument("--read", metavar="FOLDER", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.write:
         from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
-        stop = Path(options.write) / "stop"
         if options.real:
-            write_for_real(stop)
+            write_for_real(Path(options.write))
         else:
-            write(Warehouse(), 0.0, stop)
+            write(Warehouse(), Path(options.write) / "stop")
+        return
+    if options.read:
+        from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
+
+        stop = Path(options.read) / "stop"
+        rows = read(Warehouse(), lambda _: not stop.exists(), identified, options.pause)
+        print(json.dumps([row.__dict__ for row in rows]))
         return
     with tempfile.TemporaryDirectory() as root:
         rows, n = measure(options.connections, real=options.real, pause=options.pause, root=Path(root))

@@ -83,7 +83,7 @@ def _introduce(file: Path) -> None:
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(sys.orig_argv)[:200],
+        "command": " ".join(" ".join(sys.orig_argv).split())[:200],
     }
     temporary = file.with_name(f"{file.name}.{uuid.uuid4().hex}.tmp")
     try:

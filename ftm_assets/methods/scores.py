@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.catalogue import SCORE
+from ftm_resources.tables.categories import SCORE
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,7 +69,7 @@ def build_scores(
     """Return the table `sentiment_scores`: sentences counted by theme, call and label.
 
     Only sentences whose topic is in a theme count, each exactly once. The contract defines the score
-    (`tables.catalogue.SCORE`).
+    (`tables.categories.SCORE`).
 
     Parameters
     ----------

@@ -6,6 +6,16 @@ documents the columns in the UI. This is the only place that defines what a tabl
 
 from __future__ import annotations
 
+from ftm_resources.tables.categories import (
+    AUDIT_STATUSES,
+    COVERAGE_STEPS,
+    LABELS,
+    NAMING_METHODS,
+    SCORE,
+    SECTIONS,
+    SPEAKER_TYPES,
+    THEME_REASONS,
+)
 from ftm_resources.tables.contract import (
     BOOL,
     DATE,
@@ -22,35 +32,9 @@ from ftm_resources.tables.contract import (
     ContractError,
     Table,
 )
+from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 
 __all__ = ["NAMESPACE", "NAMING_AUDITS", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
-
-SPEAKER_TYPES = ("operator", "executive", "analyst", "shareholder", "attendee", "unknown")
-SECTIONS = ("presentation", "q_and_a")
-NAMING_METHODS = ("extractive", "llm")
-NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive")
-SCORE = "(n_positive - n_negative) / n_sentences"
-"""The score of a theme, in every table that has one; also a valid DuckDB expression."""
-
-COVERAGE_STEPS = ("seen", "version", "link", "sentences", "topics", "themes", "scores")
-AUDIT_STATUSES = (
-    "kept",
-    "superseded",
-    "duplicate",
-    "empty",
-    "other_event",
-    "other_language",
-    "other_company",
-    "excluded",
-    "unlinked",
-)
-"""What became of a transcript: kept; another version of its call was kept (superseded, duplicate if word for word);
-without text; no earnings call; in a language that is not configured; kept for another company that it is listed for;
-of a firm that the config leaves out; without a PERMNO."""
-THEME_REASONS = ("outlier", "few firms", "procedural", "dominated")
-"""Why a topic is in no theme: near none; in a cluster of too few firms; about the call itself; of a firm that holds too
-much of its cluster."""
-LABELS = ("positive", "neutral", "negative")
 
 _FIRM = Column("firm_id", STRING, "Capital IQ company id")
 _TRANSCRIPT = Column(
@@ -72,40 +56,6 @@ _PERMNO = Column("permno", LONG, "CRSP PERMNO linked as of the call date", nulla
 _GVKEY = Column("gvkey", STRING, "Compustat GVKEY", nullable=True)
 _CALL_DATE = Column("call_date", DATE, "Date of the call in New York")
 _SHARE = (0.0, 1.0)
-_COUNT = (0, float("inf"))
-
-_NAMING_AUDIT = (
-    Column(
-        "outcome",
-        STRING,
-        "named: by the first reply; repaired: by the second. Otherwise the name is extractive: no model was asked "
-        "(extractive), its replies were unusable, or the server rejected the request, did not answer or was down",
-        values=NAMING_OUTCOMES,
-    ),
-    Column("reason", STRING, "Why the model did not name it", nullable=True),
-    Column("model", STRING, "Model that was asked; without one, the extractive namer"),
-    Column("prompt_version", STRING, "Version of the prompt or of the extractive rules"),
-    Column("is_cached", BOOL, "Replies were reused from an earlier run", is_measurement=True),
-    Column("n_attempts", INT, "Requests sent, including retries", bounds=_COUNT, is_measurement=True),
-    Column("tokens_in", INT, "Tokens in the prompts", bounds=_COUNT, is_measurement=True),
-    Column("tokens_out", INT, "Tokens in the replies", bounds=_COUNT, is_measurement=True),
-    Column(
-        "seconds",
-        DOUBLE,
-        "Seconds from request to reply, including retries; for a cached reply, those of the original request",
-        bounds=_COUNT,
-        is_measurement=True,
-    ),
-    Column(
-        "cost",
-        DOUBLE,
-        "USD spent in this run at the configured prices; 0 if cached, null without prices",
-        nullable=True,
-        bounds=_COUNT,
-        is_measurement=True,
-    ),
-    Column("answered_at", TIMESTAMP, "When the last reply arrived", nullable=True, is_measurement=True),
-)
 
 _ALL = (
     Table(
@@ -113,7 +63,11 @@ _ALL = (
         "One row per component (speaker turn) of the quarter's calls, in the best version of each call",
         ("component_id",),
         (
-            Column("component_id", STRING, "quarter:transcript:order"),
+            Column(
+                "component_id",
+                STRING,
+                "quarter:transcript:order; a turn that repeats an earlier one has none",
+            ),
             _FIRM,
             Column("firm_name", STRING, "Company name in the source"),
             _GVKEY,
@@ -139,13 +93,13 @@ _ALL = (
                 "component_order",
                 INT,
                 "Position of the component in the call, from the source",
-                bounds=_COUNT,
+                bounds=COUNT,
             ),
             Column(
-                "component_type", STRING, "Capital IQ component type, if the source has one", nullable=True
+                "component_type", STRING, "Component type in the source's words, if it has one", nullable=True
             ),
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
-            Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
+            Column("speaker_type", STRING, "Kind of speaker, by the source's words", values=SPEAKER_TYPES),
             Column("speaker_name", STRING, "Speaker's name", nullable=True),
             Column(
                 "text",
@@ -158,7 +112,8 @@ _ALL = (
     ),
     Table(
         "transcript_audit",
-        "One row per transcript that the source offered for the quarter: whether it was kept, and why not",
+        "One row per transcript that the source offered for the quarter, and company that it is listed for: whether it "
+        "was kept, and why not",
         ("transcript_id", "firm_id"),
         (
             Column("transcript_id", STRING, "Capital IQ transcript id"),
@@ -172,8 +127,9 @@ _ALL = (
             Column(
                 "reason",
                 STRING,
-                "Which version was kept and why; why there is no link, as `category: details`; "
-                "for a kept transcript, notes such as the choice between several links",
+                "Which version was kept and why, and of which quarter if it is another; the kind of event, the "
+                "language or the company; why there is no link, as `category: details`; for a kept transcript, notes "
+                "such as the choice between several links or turns left out as repeats",
                 nullable=True,
             ),
         ),
@@ -188,7 +144,7 @@ _ALL = (
             _FIRM,
             Column("transcript_id", STRING, "The call", references=("transcripts", "transcript_id")),
             Column("component_id", STRING, "The speaker turn", references=("transcripts", "component_id")),
-            Column("position", INT, "Position of the sentence in its component, from 0", bounds=_COUNT),
+            Column("position", INT, "Position of the sentence in its component, from 0", bounds=COUNT),
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
             Column("text", STRING, "The sentence, as it stands in the turn's `text`"),
@@ -210,7 +166,7 @@ _ALL = (
         (
             Column("topic_id", STRING, "quarter:firm:rank by size"),
             _FIRM,
-            Column("local_topic", INT, "Rank by size within the firm, from 0", bounds=_COUNT),
+            Column("local_topic", INT, "Rank by size within the firm, from 0", bounds=COUNT),
             Column("n_sentences", INT, "Sentences in the topic", bounds=(1, float("inf"))),
             Column("keywords", STRINGS, "c-TF-IDF keywords, strongest first"),
             Column("representative_sentence_ids", STRINGS, "Most central sentences, most central first"),
@@ -241,10 +197,10 @@ _ALL = (
             _FIRM,
             Column("status", STRING, "Outcome", values=("ok", "too_small", "failed")),
             Column("reason", STRING, "Why the outcome is not ok", nullable=True),
-            Column("n_sentences", INT, "Non-procedural sentences", bounds=_COUNT),
-            Column("n_topics", INT, "Topics found", bounds=_COUNT),
+            Column("n_sentences", INT, "Non-procedural sentences", bounds=COUNT),
+            Column("n_topics", INT, "Topics found", bounds=COUNT),
             Column("outlier_share", DOUBLE, "Share of sentences in no topic", bounds=_SHARE),
-            Column("seconds", DOUBLE, "Time spent on the firm", bounds=_COUNT, is_measurement=True),
+            Column("seconds", DOUBLE, "Time spent on the firm", bounds=COUNT, is_measurement=True),
         ),
         group="topics",
     ),
@@ -272,7 +228,7 @@ _ALL = (
         "topic_naming_audit",
         "One row per topic: how it was named, and the cost: requests, tokens, seconds, USD",
         ("topic_id",),
-        (_TOPIC, _FIRM, *_NAMING_AUDIT),
+        (_TOPIC, _FIRM, *NAMING_COLUMNS),
         group="topics",
     ),
     Table(
@@ -318,7 +274,7 @@ _ALL = (
         ("theme_id",),
         (
             Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
-            *_NAMING_AUDIT,
+            *NAMING_COLUMNS,
         ),
         group="themes",
     ),
@@ -348,9 +304,9 @@ _ALL = (
             _PERMNO,
             _GVKEY,
             _CALL_DATE,
-            Column("n_positive", INT, "Positive sentences", bounds=_COUNT),
-            Column("n_neutral", INT, "Neutral sentences", bounds=_COUNT),
-            Column("n_negative", INT, "Negative sentences", bounds=_COUNT),
+            Column("n_positive", INT, "Positive sentences", bounds=COUNT),
+            Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
+            Column("n_negative", INT, "Negative sentences", bounds=COUNT),
             Column("n_sentences", INT, "All sentences of the call in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
@@ -364,7 +320,7 @@ _ALL = (
             Column("level", STRING, "What is measured", values=("firm_topics", "themes")),
             Column("metric", STRING, "Name of the measure (see methods.quality)"),
             Column("value", DOUBLE, "Its value; null if there was nothing to measure", nullable=True),
-            Column("n", INT, "Firms, topics or themes that were measured", bounds=_COUNT),
+            Column("n", INT, "Firms, topics or themes that were measured", bounds=COUNT),
         ),
         group="themes",
     ),
@@ -381,9 +337,9 @@ _ALL = (
             _GVKEY,
             Column("first_call_date", DATE, "Date of the firm's first call in the quarter"),
             Column("n_calls", INT, "Calls with a sentence in the theme", bounds=(1, float("inf"))),
-            Column("n_positive", INT, "Positive sentences", bounds=_COUNT),
-            Column("n_neutral", INT, "Neutral sentences", bounds=_COUNT),
-            Column("n_negative", INT, "Negative sentences", bounds=_COUNT),
+            Column("n_positive", INT, "Positive sentences", bounds=COUNT),
+            Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
+            Column("n_negative", INT, "Negative sentences", bounds=COUNT),
             Column("n_sentences", INT, "All sentences of the firm in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
@@ -399,9 +355,9 @@ _ALL = (
             Column("n_topics", INT, "Topics in the theme", bounds=(1, float("inf"))),
             Column("n_firms", INT, "Firms with a scored sentence in the theme", bounds=(1, float("inf"))),
             Column("n_calls", INT, "Calls with a sentence in the theme", bounds=(1, float("inf"))),
-            Column("n_positive", INT, "Positive sentences", bounds=_COUNT),
-            Column("n_neutral", INT, "Neutral sentences", bounds=_COUNT),
-            Column("n_negative", INT, "Negative sentences", bounds=_COUNT),
+            Column("n_positive", INT, "Positive sentences", bounds=COUNT),
+            Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
+            Column("n_negative", INT, "Negative sentences", bounds=COUNT),
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
@@ -410,20 +366,22 @@ _ALL = (
     Table(
         "coverage",
         "One row per pipeline step and outcome, from the source's transcripts to scores: calls and firms (dbt)",
-        ("step", "outcome"),
+        ("position", "outcome"),
         (
             Column("step", STRING, "The step, in the order of `position`", values=COVERAGE_STEPS),
             Column("position", INT, "Position of the step, from 0", bounds=(0, len(COVERAGE_STEPS) - 1)),
             Column("outcome", STRING, "Outcome of the calls at the step, or why they were lost there"),
             Column("is_lost", BOOL, "Calls lost at this step; those of other rows reach the next step"),
-            Column("n_calls", INT, "Calls; transcripts before versions are chosen", bounds=_COUNT),
-            Column("n_firms", INT, "Firms with such a call", bounds=_COUNT),
+            Column("n_calls", INT, "Calls; transcripts before versions are chosen", bounds=COUNT),
+            Column("n_firms", INT, "Firms with such a call", bounds=COUNT),
             Column(
                 "n_firms_lost",
                 INT,
                 "Firms with no call that reaches the next step; 0 if the row's calls are not lost",
-                bounds=_COUNT,
+                bounds=COUNT,
             ),
+            Column("n_sentences", INT, "Sentences of the calls that reach the step", bounds=COUNT),
+            Column("n_sentences_lost", INT, "Those of them that do not reach the next step", bounds=COUNT),
         ),
         group="marts",
     ),

@@ -10,7 +10,7 @@ import pytest
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.catalogue import SCORE
+from ftm_resources.tables.categories import SCORE
 from ftm_resources.warehouse.fingerprint import fingerprint
 
 from .conftest import SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, failures

@@ -9,8 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
+from ftm_resources.locks import process_exists
 from ftm_resources.warehouse import Warehouse
 
 from .fanned_out import FIRMS, QUARTER, sentences
@@ -35,6 +37,7 @@ class Fanned:
         told = {
             "FANNED_OUT": str(self.folder),
             "FANNED_OUT_EXECUTOR": executor,
+            "FTM_EXECUTOR": executor,
             "DAGSTER_HOME": str(self.home),
         }
         return subprocess.Popen(
@@ -146,6 +149,50 @@ def test_a_run_that_is_told_to_end_flushes_and_fails_and_the_next_goes_on(fanned
     assert fanned.run("run", "in_process") == "success"
     assert fanned.is_whole()
     assert fanned.times_worked_on() == {1: len(FIRMS)}
+
+
+def test_a_step_ends_by_itself_if_the_process_of_its_run_is_killed(fanned: Fanned):
+    (fanned.folder / "pause").write_text("600")
+    process = fanned.start("run", "multiprocess")
+    working = fanned.await_calls(1, process)
+    assert working != process.pid
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 60
+    while process_exists(working):
+        assert time.monotonic() < end, "it goes on without the run"
+        time.sleep(0.1)
+
+
+def test_of_two_runs_with_different_input_the_slower_is_told_who_came_first(fanned: Fanned):
+    """It is stopped amid its work; the other run replaces its input, commits, and leaves its parts alone."""
+    slower = fanned.start("run", "in_process")
+    fanned.await_calls(1, slower)
+    slower.send_signal(signal.SIGSTOP)
+    rows = sentences()
+    other = rows.set_column(rows.column_names.index("text"), "text", pa.array(["Other."] * rows.num_rows))
+    fanned.warehouse.replace("sentences", QUARTER, [other], provenance={"run_id": "the winner"})
+    assert fanned.run("run", "in_process") == "success"
+    winner = fanned.warehouse.quarter("sentence_sentiment", QUARTER)
+    slower.send_signal(signal.SIGCONT)
+    out, _ = slower.communicate(timeout=120)
+    assert out.splitlines()[-1] == "failure"
+    assert fanned.logged("another run came first. Run the winner replaced sentences")
+    assert not fanned.logged("are in no part")
+    assert fanned.warehouse.quarter("sentence_sentiment", QUARTER) == winner
+    assert fanned.run("run", "in_process") == "success"
+    assert not list((fanned.folder / "warehouse" / "staging").rglob("*.parquet")), "the dead plan is gone too"
+
+
+def test_of_two_runs_with_the_same_input_the_slower_finishes_too(fanned: Fanned):
+    slower = fanned.start("run", "in_process")
+    fanned.await_calls(1, slower)
+    slower.send_signal(signal.SIGSTOP)
+    assert fanned.run("run", "in_process") == "success"
+    slower.send_signal(signal.SIGCONT)
+    out, _ = slower.communicate(timeout=120)
+    assert out.splitlines()[-1] == "success"
+    assert fanned.is_whole()
 
 
 def test_a_full_disk_is_named_and_the_next_run_goes_on_behind_what_was_flushed(tmp_path: Path):

@@ -1,10 +1,14 @@
 """The work is `eval`: the other processes can import a built-in function, but not this module."""
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
 from ftm_assets.orchestration.processes import FEWEST_ITEMS, n_processes, side_by_side
+from ftm_resources.locks import process_exists
 
 PROCESS = "__import__('os').getpid()"
 
@@ -40,3 +44,24 @@ def test_one_per_cpu_unless_steps_are_side_by_side(monkeypatch: pytest.MonkeyPat
     assert n_processes(0) == len(os.sched_getaffinity(0))
     monkeypatch.setenv("FTM_EXECUTOR", "multiprocess")
     assert n_processes(0) == 1
+
+
+WORKERS = """
+from ftm_assets.orchestration.processes import side_by_side
+
+pids = "(print(__import__('os').getpid(), flush=True), __import__('time').sleep(600))"
+list(side_by_side(eval, [pids] * 8, 2))
+"""
+
+
+@pytest.mark.integration
+def test_the_processes_end_if_only_their_parent_is_killed():
+    parent = subprocess.Popen([sys.executable, "-c", WORKERS], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + 60
+    while any(map(process_exists, workers)):
+        assert time.monotonic() < end, "they go on without it"
+        time.sleep(0.1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ftm_assets.methods.topics.published import BertopicParams
 from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
-from ftm_resources.tables.catalogue import THEME_REASONS
+from ftm_resources.tables.categories import THEME_REASONS
 
 QUARTER = "2023Q1"
 SUBJECTS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, repair, tags
+from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, WarehouseError, repair, tags
 from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.status import status
 
@@ -43,9 +43,9 @@ class Steps:
         topics = self.warehouse.quarter("firm_topics", quarter)
         ids = topics.read(["topic_id", "firm_id"])
         n = ids.num_rows
-        rows = ids.append_column("theme_id", pa.array(["t"] * n)).append_column(
-            "reason", pa.nulls(n, pa.string())
-        )
+        rows = ids.append_column("theme_id", pa.array(["t"] * n))
+        for column in ("reason", "detail"):
+            rows = rows.append_column(column, pa.nulls(n, pa.string()))
         made = {"run_id": run, "inputs": {"firm_topics": topics.provenance()}}
         self.warehouse.replace("theme_topics", quarter, [rows], provenance=made)
 
@@ -154,9 +154,62 @@ def test_a_mixed_quarter_is_noticed_at_a_tag_and_at_a_time_too(steps: Steps):
         whole = steps.warehouse.connect(as_of="sound")
     assert whole.execute(COUNTS).fetchone() == (3, 3, 3)
     said = "2020Q1 as of .* is of mixed generations: theme_topics was made from other rows of firm_topics"
-    for as_of in ("mixed", datetime.now(UTC)):
+    now = datetime.now(UTC)
+    for as_of, rows in (("mixed", (7, 7, 3)), (now, (5, 5, 5)), (now.isoformat(), (5, 5, 5))):
         with pytest.warns(MixedGenerationsWarning, match=said) as warned:
-            steps.warehouse.connect(as_of=as_of)
+            shown = steps.warehouse.connect(as_of=as_of).execute(COUNTS).fetchone()
+        assert shown == rows, "a tag as it was set, a time as it was shown then"
         assert len(warned) == 1, "the other quarter is sound"
+        assert warned[0].filename == __file__, "the warning points at the caller"
     with silence():
-        steps.warehouse.connect(as_of=datetime.now(UTC), quarter=OTHER)
+        assert steps.warehouse.connect(as_of=now, newest=True).execute(COUNTS).fetchone() == (9, 9, 5)
+        steps.warehouse.connect(as_of=now, quarter=OTHER)
+    steps.second(QUARTER, "b")
+    with pytest.warns(MixedGenerationsWarning, match=said):
+        assert steps.warehouse.connect(as_of=now, quarter=QUARTER).execute(COUNTS).fetchone() == (3, 3, 3)
+
+
+def test_tables_read_together_are_of_one_generation(steps: Steps):
+    names = ("firm_topics", "theme_topics")
+
+    def rows(**how: object) -> list[int]:
+        return [t.read().num_rows for t in steps.warehouse.together("2020q1", names, **how).values()]
+
+    with silence():
+        held = steps.warehouse.together(QUARTER, names)
+        assert rows() == [3, 3]
+    tags.tag(steps.warehouse, QUARTER, "sound")
+    steps.first(QUARTER, 7, "b")
+    tags.tag(steps.warehouse, QUARTER, "mixed")
+    with pytest.warns(MixedGenerationsWarning, match="last complete generation") as warned:
+        assert rows() == [3, 3]
+    assert warned[0].filename == __file__
+    with silence():
+        assert rows(newest=True) == [7, 3]
+        assert rows(as_of="sound") == [3, 3]
+    with pytest.raises(WarehouseError, match="as of mixed is of mixed generations"):
+        rows(as_of="mixed")
+    steps.both(QUARTER, 5, "c")
+    assert [t.read().num_rows for t in held.values()] == [3, 3], "later writes change nothing"
+    with pytest.raises(WarehouseError, match="no quarter 2019Q4"):
+        steps.warehouse.together("2019Q4", names)
+
+
+def test_tables_are_not_read_together_if_no_complete_generation_is_left(steps: Steps):
+    steps.first(QUARTER, 7, "b")
+    now = datetime.now(UTC) + timedelta(days=400)
+    maintain(steps.warehouse, Policy(keep=timedelta(days=1), keep_last=1, now=now))
+    with pytest.raises(
+        WarehouseError, match=r"Materialize theme_topics for 2020Q1.*no complete generation is left"
+    ):
+        steps.warehouse.together(QUARTER, ("firm_topics", "theme_topics"))
+    assert steps.warehouse.together(QUARTER, ["firm_topics"])["firm_topics"].read().num_rows == 7
+
+
+def test_a_step_repeated_within_its_run_is_told_from_its_first_attempt(steps: Steps):
+    """It was killed between its two tables, the second time with other rows, as a model's replies may give."""
+    made = {"run_id": "a", "inputs": {}, "together": list(TOPICS), "attempt": "1"}
+    topics = steps.warehouse.read("firm_topics", OTHER).drop_columns(["quarter"])
+    steps.warehouse.replace("firm_topics", OTHER, [topics.slice(0, 1)], provenance=made)
+    with pytest.warns(MixedGenerationsWarning, match="were not written by the same run"):
+        assert steps.warehouse.connect(quarter=OTHER).execute(COUNTS).fetchone() == (2, 2, 2)

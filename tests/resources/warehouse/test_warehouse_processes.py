@@ -286,7 +286,8 @@ def test_connections_under_a_looping_materialization_never_mix_generations(
             step("firm_topics", topics("2020Q1", n), run, {})
             held = warehouse.quarter("firm_topics", "2020Q1")
             members = held.read(["topic_id", "firm_id"]).append_column("theme_id", pa.array(["t"] * n))
-            members = members.append_column("reason", pa.nulls(n, pa.string()))
+            for column in ("reason", "detail"):
+                members = members.append_column(column, pa.nulls(n, pa.string()))
             step("theme_topics", members, run, {"firm_topics": held.provenance()})
             print(i, flush=True)
     """)

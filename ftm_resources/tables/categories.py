@@ -1,0 +1,30 @@
+"""The values that columns of categories may hold, and the formula of a score: shared by contracts and methods."""
+
+from __future__ import annotations
+
+SPEAKER_TYPES = ("operator", "executive", "analyst", "shareholder", "attendee", "unknown")
+SECTIONS = ("presentation", "q_and_a")
+NAMING_METHODS = ("extractive", "llm")
+NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive")
+SCORE = "(n_positive - n_negative) / n_sentences"
+"""The score of a theme, in every table that has one; also a valid DuckDB expression."""
+
+COVERAGE_STEPS = ("seen", "selection", "version", "link", "sentences", "topics", "themes", "scores")
+AUDIT_STATUSES = (
+    "kept",
+    "superseded",
+    "duplicate",
+    "empty",
+    "other_event",
+    "other_language",
+    "other_company",
+    "excluded",
+    "unlinked",
+)
+"""What became of a transcript: kept; another version of its call was kept (superseded, duplicate if word for word);
+without text; no earnings call; in a language that is not configured; kept for another company that it is listed for;
+of a firm that the config leaves out; without a PERMNO."""
+THEME_REASONS = ("outlier", "few firms", "procedural", "dominated")
+"""Why a topic is in no theme: near none; in a cluster of too few firms; about the call itself; of a firm that holds too
+much of its cluster."""
+LABELS = ("positive", "neutral", "negative")
