@@ -26,9 +26,9 @@ def adopt() -> None:
     them. Clean-up requires it. No data is written or removed; history and tags stay. If it is interrupted, run it
     again.
     """
-    from ftm_resources.warehouse import adoption
+    from ftm_resources.warehouse import Warehouse, adoption
 
-    warehouse = arguments.warehouse()
+    warehouse = Warehouse()  # not checked first: on S3, it is no warehouse yet
     _report(adoption.adopt(warehouse), warehouse.root)
 
 

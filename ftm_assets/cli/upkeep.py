@@ -127,9 +127,9 @@ def restore(
 
 
 def _rebuild() -> None:
-    from ftm_resources.warehouse import rebuild
+    from ftm_resources.warehouse import Warehouse, rebuild
 
-    found = rebuild.from_files(arguments.warehouse())
+    found = rebuild.from_files(Warehouse())  # not checked first: it cannot be opened
     if not found.tables:
         typer.echo(
             f"The catalog knows all {screen.count(len(found.unchanged), 'table')}; there is nothing to restore."

@@ -61,14 +61,14 @@ def adopt(warehouse: Warehouse) -> Adopted:
     if not location.is_s3:
         _unlink_catalog(warehouse)
     opened = Tables.to_read(location)
+    if not location.is_s3:
+        opened.require_any()
     names = [n for n in TABLES if opened.catalog.pointer(n) is not None]
+    if not names:
+        opened.require_any()
     if location.is_s3:
         for name in names:
             _require_moved(location, name, opened.catalog.pointer(name) or "")
-    else:
-        opened.require_any()
-    if not names:
-        opened.require_any()
     before: dict[str, str] = {}
     damaged: list[str] = []
     for name in names:

@@ -1,5 +1,6 @@
 """Moving a warehouse and taking one over, as a person asks for it."""
 
+import uuid
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +13,7 @@ from ftm_resources.warehouse import Warehouse
 def test_a_moved_warehouse_is_adopted_where_it_is(warehouse: Warehouse, ftm, monkeypatch: pytest.MonkeyPatch):
     there = Path(warehouse.root).rename(Path(warehouse.root).with_name("there"))
     monkeypatch.setenv("FTM_WAREHOUSE", str(there))
-    assert "firm_topics" in ftm("quarters").stdout or ftm("quarters").exit_code == 0
+    assert ftm("quarters").exit_code == 0
     refused = ftm("cleanup", "--yes")
     assert refused.exit_code == 1
     assert "run `ftm adopt`" in refused.stderr
@@ -37,11 +38,8 @@ def test_a_warehouse_is_moved_and_says_where_to_look_for_it(
 def test_nothing_is_moved_under_a_run(warehouse: Warehouse, ftm):
     home.prepare()
     with dg.DagsterInstance.get() as instance:
-        instance.add_run(
-            dg.DagsterRun(
-                job_name="j", run_id=dg._utils.make_new_run_id(), status=dg.DagsterRunStatus.STARTED
-            )
-        )  # type: ignore[attr-defined]
+        run = dg.DagsterRun(job_name="j", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus.STARTED)
+        instance.add_run(run)
     assert upkeep.oldest_unfinished_run() is not None
     refused = ftm("move", f"{warehouse.root}-2")
     assert refused.exit_code == 1
