@@ -1,7 +1,7 @@
 # make run    one quarter of the sample, from calls to scores: ftm run      make run CALLS=path QUARTER=2020Q4
 # make ui     the Dagster UI: lineage, metadata, backfills: ftm ui
 # make test   everything that CI checks
-# make lock   resolve constraints.txt again after pyproject.toml changed
+# make lock   resolve constraints.txt and requirements.lock again after pyproject.toml changed
 
 PYTHON ?= python3
 QUARTER ?=
@@ -39,11 +39,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo 'Installing packages, about 3 to 5 minutes the first time'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
 	@touch $@
 
 lock: $(VENV)/bin/python
@@ -53,6 +53,10 @@ lock: $(VENV)/bin/python
 	# One lock for every machine: remove the build of torch (CPU, CUDA or Apple), which the index chooses, and the
 	# local path of this package, which appears because its extras name it.
 	sed -i.old -e 's/^\(torch==[0-9.]*\)+.*/\1/' -e '/^ftm @ /d' constraints.txt && rm constraints.txt.old
+	# The same pins with the hashes of their files for every platform; torch's differ by index (see SECURITY.md).
+	$(BIN)/python -m pip install --quiet 'uv>=0.9'
+	grep -v '^torch==' constraints.txt | $(BIN)/uv pip compile - --quiet --no-deps --generate-hashes --universal \
+		--python-version 3.11 --no-header --no-annotate --output-file requirements.lock
 
 clean:
 	rm -rf $(VENV) .dagster dbt/target dbt/logs

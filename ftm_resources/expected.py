@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import linecache
 import logging
 import traceback
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -121,9 +122,17 @@ def _is_ours(error: BaseException) -> bool:
     module = type(error).__module__
     if module.partition(".")[0] in OURS or isinstance(error, dg.Failure):
         return True
+    return isinstance(error, PLAIN) and _is_raised_by_us(error)
+
+
+def _is_raised_by_us(error: BaseException) -> bool:
+    """Return whether a `raise` of our code made the error, rather than, say, a key that is not in a dict."""
     frames = list(traceback.walk_tb(error.__traceback__))
-    raised_in = frames[-1][0].f_globals.get("__name__", "") if frames else ""
-    return isinstance(error, PLAIN) and raised_in.partition(".")[0] in OURS
+    if not frames:
+        return False
+    frame, line = frames[-1]
+    package = frame.f_globals.get("__name__", "").partition(".")[0]
+    return package in OURS and linecache.getline(frame.f_code.co_filename, line).lstrip().startswith("raise ")
 
 
 def _text(error: BaseException) -> str:

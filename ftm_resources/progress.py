@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+def note(text: str) -> None:
+    """Write a line to standard error, above any bar: what a step without a bar is doing."""
+    from tqdm import tqdm  # noqa: PLC0415
+
+    tqdm.write(text, file=sys.stderr)
+
+
 @contextmanager
 def bar(description: str, unit: str, total: int | None = None) -> Iterator[Callable[[int, int | None], None]]:
     """Show a progress bar on standard error while the block runs; yield the function that updates it.

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         "sample", description="Where transcripts come from: `sample` (generated), `files` or `capital_iq`"
     )
     ftm_source_path: str | None = Field(
-        None, description="With `files`: a CSV or Parquet file, or a folder of them"
+        None, description="With `files`: a file of calls, or a folder of them"
     )
     ftm_sample_firms: int = Field(48, ge=1, description="With `sample`: how many firms to generate")
     wrds_host: str = Field(
@@ -186,6 +186,16 @@ def secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value else None
 
 
+def secrets() -> set[str]:
+    """Return the values of all secrets that are set."""
+    found = (getattr(current(), name) for name in Settings.model_fields if _is_secret(name))
+    return {text for value in found if (text := secret(value))}
+
+
+def _is_secret(name: str) -> bool:
+    return SecretStr in get_args(Settings.model_fields[name].annotation)
+
+
 def assign(name: str, value: str) -> None:
     """Set a variable for this process and its children; KeyError if it is not one of FTM's."""
     if name not in NAMES:
@@ -223,6 +233,5 @@ def _parsed(_values: tuple[str | None, ...], _names: tuple[str, ...]) -> Setting
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0])
-    is_secret = SecretStr in get_args(Settings.model_fields[name.lower()].annotation)
-    value = "" if is_secret else f" is {os.environ.get(name)!r}"
+    value = "" if _is_secret(name.lower()) else f" is {os.environ.get(name)!r}"
     return f"{name}{value}: {message.partition(', unable')[0].replace('Input should be', 'it must be')}"

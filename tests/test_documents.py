@@ -79,3 +79,25 @@ def test_the_workflow_runs_the_makefiles_tests_on_both_systems():
     job = workflow["jobs"]["test"]
     assert set(job["strategy"]["matrix"]["os"]) == {"ubuntu-latest", "macos-latest"}
     assert job["steps"][-1]["run"] == "make test"
+
+
+def test_the_lock_has_the_pins_of_the_constraints_each_with_hashes():
+    """Torch is left out: PyPI and PyTorch's index build different files for one version."""
+    constraints = (REPOSITORY / "constraints.txt").read_text()
+    pins = set(re.findall(r"^([\w.-]+==[^\s;]+)", constraints, re.MULTILINE))
+    entries = re.split(r"\n(?=\w)", (REPOSITORY / "requirements.lock").read_text())
+    locked = {re.match(r"[\w.-]+==[^\s;]+", entry)[0]: entry.count("--hash=sha256:") for entry in entries}
+    torch = {p for p in pins if p.startswith("torch==")}
+    assert len(torch) == 1
+    assert set(locked) == pins - torch, "run `make lock`"
+    assert min(locked.values()) >= 1
+
+
+def test_the_audit_installs_by_hash_and_looks_for_vulnerabilities():
+    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "audit.yml").read_text())
+    commands = {
+        job: [s["run"] for s in found["steps"] if "run" in s] for job, found in workflow["jobs"].items()
+    }
+    assert "python -m pip install --require-hashes --no-deps -r requirements.lock" in commands["hashes"]
+    assert "pip-audit --disable-pip --no-deps -r constraints.txt" in commands["vulnerabilities"]
+    assert workflow["permissions"] == {"contents": "read"}

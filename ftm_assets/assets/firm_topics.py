@@ -16,7 +16,7 @@ from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.processes import side_by_side
-from ftm_assets.orchestration.specs import histogram, preview
+from ftm_assets.orchestration.specs import histogram, preview, with_firm_names
 from ftm_resources.tables import TABLES
 
 CODE_VERSION = code_version(__name__)
@@ -111,7 +111,7 @@ def _statuses(statuses: Sequence[Mapping[str, Any]]) -> pa.Table:
 def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
     status = committed.table("firm_status", ["status", "n_sentences", "n_topics", "outlier_share", "seconds"])
     ok = status.filter(pc.equal(status.column("status"), "ok"))
-    topics = committed.table("firm_topics", ["topic_id", "n_sentences", "keywords"])
+    topics = committed.table("firm_topics", ["topic_id", "firm_id", "n_sentences", "keywords"])
     n = pc.sum(status.column("n_sentences")).as_py() or 0
     outliers = (
         pc.sum(pc.multiply(status.column("n_sentences"), status.column("outlier_share"))).as_py() or 0.0
@@ -129,7 +129,11 @@ def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
             "topics": topics.num_rows,
             "median_topics_per_firm": float(np.median(per_firm)) if per_firm else 0.0,
             "topics_per_firm": histogram(per_firm, "Topics per firm", "topics"),
-            "preview": preview(topics, ["topic_id", "n_sentences", "keywords"], 20),
+            "preview": preview(
+                with_firm_names(topics.slice(0, 20), committed.inputs["transcripts"]),
+                ["firm_name", "topic_id", "n_sentences", "keywords"],
+                20,
+            ),
         },
         "sentence_topics": shared,
         "firm_status": shared,

@@ -42,6 +42,7 @@ sentence_embeddings = FanOut(
     code_version=CODE_VERSION,
     work=embed,
     identity=_identity,
+    loads="the embedding model",
     resources=frozenset({"embedder"}),
     kinds=frozenset({"torch"}),
     pool="gpu",

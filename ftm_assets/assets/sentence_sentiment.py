@@ -48,6 +48,7 @@ sentence_sentiment = FanOut(
     code_version=CODE_VERSION,
     work=classify,
     identity=_identity,
+    loads="the sentiment model",
     describe=_describe,
     resources=frozenset({"sentiment"}),
     kinds=frozenset({"transformers"}),

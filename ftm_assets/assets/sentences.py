@@ -13,7 +13,7 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.processes import side_by_side
-from ftm_assets.orchestration.specs import NO_CONFIG, asset_attributes, preview
+from ftm_assets.orchestration.specs import NO_CONFIG, asset_attributes, preview, readable
 from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable
@@ -49,11 +49,13 @@ def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> d
     n, procedural = result.num_rows, pc.sum(result.column("is_procedural")).as_py() or 0
     return dg.Output(
         Rows.of(result, transcripts),
-        metadata={
-            "firms": len(firms),
-            "seconds": time.perf_counter() - started,
-            "procedural_share": procedural / n if n else 0.0,
-            "business_sentences": n - procedural,
-            "preview": preview(result, ["sentence_id", "section", "is_procedural", "text"]),
-        },
+        metadata=readable(
+            {
+                "firms": len(firms),
+                "seconds": time.perf_counter() - started,
+                "procedural_share": procedural / n if n else 0.0,
+                "business_sentences": n - procedural,
+                "preview": preview(result, ["sentence_id", "section", "is_procedural", "text"]),
+            }
+        ),
     )

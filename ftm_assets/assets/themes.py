@@ -15,7 +15,7 @@ from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
-from ftm_assets.orchestration.namer import build_namer
+from ftm_assets.orchestration.namer import build_namer, replies_ignored
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -27,6 +27,9 @@ from ftm_resources.progress import bar
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 CODE_VERSION = code_version(__name__)
+PREVIEWED = 25
+"""Rows of a preview."""
+
 TABLES = ("themes", "theme_topics", "theme_naming_audit")
 
 
@@ -60,7 +63,8 @@ def themes(
     model = model_themes(topics, quarter, params_of(config, ThemeParams), embedder.embed)
     digests = theme_digests(model.themes, model.central_topic_ids, topics)
     with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
-        named = build_namer(llm, warehouse, "themes", quarter).name(digests, move)
+        namer = build_namer(llm, warehouse, "themes", quarter)
+        named = namer.name(digests, move)
     rows = model.themes
     audit = pa.table({"theme_id": rows.column("theme_id"), **audit_columns(named, llm.cost)})
     for field, attribute in (
@@ -76,8 +80,8 @@ def themes(
             Rows.of(rows, *inputs),
             {**_describe(model, rows, config), "seconds": time.perf_counter() - started},
         ),
-        "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model)),
-        "theme_naming_audit": (Rows.of(audit, *inputs), describe_audit(audit)),
+        "theme_topics": (Rows.of(model.theme_topics, *inputs), _describe_members(model, topics, rows)),
+        "theme_naming_audit": (Rows.of(audit, *inputs), {**describe_audit(audit), **replies_ignored(namer)}),
     }
     yield from write_tables(
         context.op_execution_context,
@@ -112,10 +116,23 @@ def _describe(model: ThemeModel, rows: pa.Table, config: ThemesConfig) -> dict[s
         "firms": pc.count_distinct(members.column("firm_id")).as_py(),
         "placed_share": placed / members.num_rows if members.num_rows else 0.0,
         "config": config.model_dump(),
-        "preview": preview(rows, ["name", "n_topics", "n_firms", "n_sentences", "keywords"], 25),
+        "preview": preview(rows, ["name", "n_topics", "n_firms", "n_sentences", "keywords"], PREVIEWED),
     }
 
 
-def _describe_members(model: ThemeModel) -> dict[str, Any]:
+def _describe_members(model: ThemeModel, topics: pa.Table, themes: pa.Table) -> dict[str, Any]:
     reasons = Counter(model.theme_topics.column("reason").drop_null().to_pylist())
-    return {"topics": model.theme_topics.num_rows, "left_out": reasons.total(), "reasons": dict(reasons)}
+    shown = model.theme_topics.slice(0, PREVIEWED)
+    names = dict(zip(*(themes.column(c).to_pylist() for c in ("theme_id", "name")), strict=True))
+    shown = shown.append_column(
+        "theme", pa.array([names.get(t) for t in shown.column("theme_id").to_pylist()], pa.string())
+    )
+    place = pc.index_in(shown.column("topic_id"), topics.column("topic_id").combine_chunks())
+    for column, source in (("firm", "firm_name"), ("topic", "name")):
+        shown = shown.append_column(column, topics.column(source).take(place))
+    return {
+        "topics": model.theme_topics.num_rows,
+        "left_out": reasons.total(),
+        "reasons": dict(reasons),
+        "preview": preview(shown, ["firm", "topic", "theme", "reason", "detail"], PREVIEWED),
+    }

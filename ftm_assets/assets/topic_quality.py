@@ -34,7 +34,7 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.params_config import recorded
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.specs import asset_attributes, page_table
+from ftm_assets.orchestration.specs import asset_attributes, page_table, readable
 from ftm_resources.expected import plainly
 from ftm_resources.sources.sample.generated import TRUTH, SampleSource
 from ftm_resources.tables import TABLES
@@ -114,14 +114,16 @@ def topic_quality(
     read = (sentences, sentence_embeddings, firm_topics, sentence_topics, firm_status, themes, theme_topics)
     return dg.Output(
         Rows.of(_rows(measures, quarter), *read, config=config.model_dump()),
-        metadata={
-            **_plain(measures),
-            "trend": _trend(warehouse, measures, quarter),
-            "firms_read": len({*some, *again}),
-            "config": config.model_dump(),
-            "firm_topics_config": asdict(params),
-            "seconds": time.perf_counter() - started,
-        },
+        metadata=readable(
+            {
+                **_plain(measures),
+                "trend": _trend(warehouse, measures, quarter),
+                "firms_read": len({*some, *again}),
+                "config": config.model_dump(),
+                "firm_topics_config": asdict(params),
+                "seconds": time.perf_counter() - started,
+            }
+        ),
     )
 
 

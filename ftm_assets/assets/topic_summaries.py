@@ -16,8 +16,8 @@ from ftm_assets.methods.vectors import as_lists, unit
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.dimension import refuse_other_dimension
 from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
-from ftm_assets.orchestration.namer import build_namer, describe
-from ftm_assets.orchestration.specs import preview
+from ftm_assets.orchestration.namer import build_namer, describe, replies_ignored
+from ftm_assets.orchestration.specs import preview, with_firm_names
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.tables import TABLES
 
@@ -86,13 +86,17 @@ def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDAr
 
 
 def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
-    rows = committed.table("topic_summaries", ["topic_id", "name", "summary", "naming_method"])
+    rows = committed.table("topic_summaries", ["topic_id", "firm_id", "name", "summary", "naming_method"])
     methods = {m["values"]: m["counts"] for m in rows.column("naming_method").value_counts().to_pylist()}
     return {
         "topic_summaries": {
             "topics": rows.num_rows,
             "naming_methods": methods,
-            "preview": preview(rows, ["topic_id", "name", "summary"], 20),
+            "preview": preview(
+                with_firm_names(rows.slice(0, 20), committed.inputs["transcripts"]),
+                ["firm_name", "topic_id", "name", "summary"],
+                20,
+            ),
         },
         "topic_naming_audit": describe_audit(committed.table("topic_naming_audit")),
     }
@@ -112,6 +116,7 @@ topic_summaries = FanOut(
     prepare=prepare,
     identity=_identity,
     describe=_describe,
+    counts=replies_ignored,
     resources=frozenset({"embedder", "llm"}),
     kinds=frozenset({"openai"}),
     pool="llm",

@@ -6,44 +6,54 @@ the second factor approved. Downstream assets read the table.
 
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from ftm_assets.methods.calls.transcript_versions import build_transcripts
+from ftm_assets.methods.calls.listings import Firms, Listing, screen
+from ftm_assets.methods.calls.transcript_versions import build_transcripts, unknown_types
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.processes import side_by_side
 from ftm_assets.orchestration.specs import preview
+from ftm_resources import quarters
 from ftm_resources.duck import ConfiguredDuckDB, scratch_folder
 from ftm_resources.expected import plainly
 from ftm_resources.progress import bar
 from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.sources.moments import MIDNIGHT_NOTE
 from ftm_resources.tables import TABLES as CONTRACTS
-from ftm_resources.tables.components import COMPONENTS
+from ftm_resources.tables.components import AUDIT, COMPONENTS
 from ftm_resources.warehouse import Warehouse
 
 CODE_VERSION = code_version(__name__)
 TABLES = ("transcripts", "transcript_audit")
 
-FIRMS_AT_ONCE = 250
-"""Firms whose versions are compared at a time, so that memory stays flat."""
+FIRMS_AT_ONCE = 100
+"""Firms whose versions are compared at a time, in each process, so that memory stays flat."""
 
 COMPONENTS_FILE, KEPT_FILE = "components.parquet", "kept.parquet"
 """Scratch files: the components read, and those kept. Neither need fit in memory."""
 
-_OF_FIRMS = "FROM read_parquet($file) WHERE companyid IN $firms"
+_OF_CALLS = "SELECT read.* FROM read_parquet($file) read SEMI JOIN taken USING (transcriptid, companyid)"
+
+_LISTED = """
+SELECT transcriptid, companyid, max(permno), max(keydeveventtypename), min(mostimportantdateutc), bool_and(is_date_only)
+FROM read_parquet($file) GROUP BY ALL ORDER BY ALL
+"""
 
 PREVIEW = ("firm_name", "call_date", "section", "speaker_name", "text")
 
@@ -55,6 +65,25 @@ class TranscriptsConfig(dg.Config):
         default=True,
         description="With capital_iq: leave out calls of firms without a PERMNO on the day of the call, which event "
         "studies cannot use; transcript_audit gives the reason for each",
+    )
+    languages: list[Annotated[str, StringConstraints(pattern="^[a-z]{2}$")]] = Field(
+        default=["en"],
+        description="Languages whose calls are read, as ISO 639-1 codes such as en: those that the models cover; [] "
+        "reads all. Calls in others are in transcript_audit as other_language; one too short to tell is read",
+    )
+    firms: list[str] = Field(
+        default=[],
+        description="Company ids of the only firms to read, to try settings; [] reads all. A quarter of some firms is "
+        "not the whole quarter: the others' calls are in transcript_audit as excluded",
+    )
+    first_firms: int = Field(
+        default=0,
+        ge=0,
+        description="Read only so many firms, lowest company id first, to try settings; 0 reads all",
+    )
+    exclude_firms: list[str] = Field(
+        default=[],
+        description="Company ids of firms to leave out; their calls are in transcript_audit as excluded",
     )
     replace_source: bool = Field(
         default=False,
@@ -88,7 +117,9 @@ def transcripts(
     if not config.replace_source:
         _refuse_other_source(held, opened, quarter)
     with tempfile.TemporaryDirectory(prefix="ftm-transcripts-", dir=scratch_folder()) as folder:
-        audit, described = _build(opened, quarter, Path(folder), duckdb)
+        audit, described = _build(opened, quarter, Path(folder), config, duckdb)
+        for warning in _warnings(described, quarter):
+            context.log.warning(warning)
         if not described["components"]:
             if int(held.get("rows", 0)) and not config.replace_by_nothing:
                 raise dg.Failure(
@@ -131,38 +162,145 @@ def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quar
     )
 
 
+class _Part(NamedTuple):
+    """A group of firms: what was read of them, and what the source says of the rest."""
+
+    taken: pa.Table
+    """transcriptid and companyid of the calls to read, and of those of the days around the quarter."""
+    screened: dict[tuple[str, str], tuple[str, str]]
+    offered: pa.Table
+
+
+@dataclass(frozen=True)
+class _Built:
+    """The tables of a group of firms, and what the materialization says of them."""
+
+    rows: pa.Table
+    audit: pa.Table
+    n_repeated: int
+    unknown: dict[str, dict[str, int]]
+
+
 def _build(
-    source: TranscriptSource, quarter: str, folder: Path, duckdb: ConfiguredDuckDB
+    source: TranscriptSource, quarter: str, folder: Path, config: TranscriptsConfig, duckdb: ConfiguredDuckDB
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Write the quarter's rows to `folder`; return the audit, and metadata on both."""
-    offered, speaking = _read(source, quarter, folder / COMPONENTS_FILE)
-    firms = sorted(speaking | set(offered.column("companyid").to_pylist()))
+    file = folder / COMPONENTS_FILE
+    offered = _read(source, quarter, file)
+    parts, missing = _parts(file, offered, quarter, config, duckdb)
     audits = [CONTRACTS["transcript_audit"].empty()]
     calls, first = [], CONTRACTS["transcripts"].empty()
-    with _writer(folder / KEPT_FILE, CONTRACTS["transcripts"].arrow_schema) as kept:
-        for start in range(0, len(firms), FIRMS_AT_ONCE):
-            group = firms[start : start + FIRMS_AT_ONCE]
-            said = offered.filter(pc.is_in(offered.column("companyid"), pa.array(group)))
-            # One connection per group: a single one would grow by 150 MiB over a quarter.
-            with duckdb.get_connection() as database:
-                query, values = _OF_FIRMS, {"file": str(folder / COMPONENTS_FILE), "firms": group}
-                components = database.execute(query, values).to_arrow_table().cast(COMPONENTS)
-                rows, audit = build_transcripts(components, quarter, said, database=database)
-            kept.write_table(rows)
-            audits.append(audit)
-            calls.append(rows.group_by(["transcript_id", "firm_id", "permno"]).aggregate([]))
-            first = first if first.num_rows else rows.slice(0, 10)
+    n_repeated, unknown = 0, {"speakertypename": Counter[str](), "componenttypename": Counter[str]()}
+    work = partial(
+        _of_part, file=str(file), quarter=quarter, languages=config.languages, limits=duckdb.connection_config
+    )
+    with (
+        _writer(folder / KEPT_FILE, CONTRACTS["transcripts"].arrow_schema) as kept,
+        bar(f"transcripts {quarter}", "groups of firms", len(parts)) as move,
+    ):
+        for done, built in enumerate(side_by_side(work, parts, fewest=2), start=1):
+            kept.write_table(built.rows)
+            audits.append(built.audit)
+            calls.append(built.rows.group_by(["transcript_id", "firm_id", "permno"]).aggregate([]))
+            first = first if first.num_rows else built.rows.slice(0, 10)
+            n_repeated += built.n_repeated
+            for column, counts in built.unknown.items():
+                unknown[column].update(counts)
+            move(done, None)
     audit = pa.concat_tables(audits)
     described = {
         "components": pq.read_metadata(folder / KEPT_FILE).num_rows,
+        "repeated_turns": n_repeated,
+        "unknown_speaker_types": dict(unknown["speakertypename"].most_common()),
+        "unknown_component_types": dict(unknown["componenttypename"].most_common()),
+        "is_subset_of_firms": bool(config.firms or config.first_firms),
+        "firms_not_found": missing,
         "preview": preview(first, PREVIEW),
     }
     return audit, _described(calls, audit) | described
 
 
-def _read(source: TranscriptSource, quarter: str, path: Path) -> tuple[pa.Table, set[str]]:
-    """Write the source's components to a file as they arrive; return the source's audit and the firms found."""
-    firms: set[str] = set()
+def _parts(
+    file: Path, offered: pa.Table, quarter: str, config: TranscriptsConfig, duckdb: ConfiguredDuckDB
+) -> tuple[list[_Part], list[str]]:
+    """Return the groups of firms, and the firms that the config names and the source does not have."""
+    with duckdb.get_connection() as database:
+        listed = database.execute(_LISTED, {"file": str(file)}).to_arrow_table()
+    days = quarters.call_date(listed.column(4), listed.column(5)).to_pylist()
+    listings = [Listing(*row) for row in zip(*(c.to_pylist() for c in listed.columns[:4]), strict=True)]
+    firms = Firms(
+        only=frozenset(config.firms),
+        first=config.first_firms or None,
+        without=frozenset(config.exclude_firms),
+    )
+    taken, screened = defaultdict(list), defaultdict(dict)
+    left_out = screen(listings, firms)
+    for listing, day in zip(listings, days, strict=True):
+        key = listing.transcript, listing.firm
+        if key not in left_out:
+            taken[listing.firm].append(listing.transcript)
+        elif quarters.of_date(day) == quarter:
+            screened[listing.firm][key] = left_out[key]
+    offered = _of_firms(offered, firms, set(taken))
+    found = sorted({x.firm for x in listings} | set(offered.column("companyid").to_pylist()))
+    parts = []
+    for start in range(0, len(found), FIRMS_AT_ONCE):
+        group = found[start : start + FIRMS_AT_ONCE]
+        keys = [(transcript, firm) for firm in group for transcript in taken.get(firm, ())]
+        names = ("transcriptid", "companyid")
+        table = pa.table({n: pa.array([k[i] for k in keys], pa.string()) for i, n in enumerate(names)})
+        own = {key: why for firm in group for key, why in screened.get(firm, {}).items()}
+        said = offered.filter(pc.is_in(offered.column("companyid"), pa.array(group)))
+        parts.append(_Part(table, own, said))
+    return parts, sorted((firms.only | firms.without) - set(found))
+
+
+def _of_firms(offered: pa.Table, firms: Firms, taken: set[str]) -> pa.Table:
+    """Return the source's audit, with the transcripts of firms that the config leaves out as excluded."""
+    rows = offered.to_pylist()
+    for row in rows:
+        firm = row["companyid"]
+        if firm in firms.without:
+            row |= {"status": "excluded", "reason": "exclude_firms names the firm"}
+        elif (firms.only and firm not in firms.only) or (firms.first is not None and firm not in taken):
+            row |= {"status": "excluded", "reason": "not among the firms that the config asks for"}
+    return pa.Table.from_pylist(rows, schema=AUDIT)
+
+
+def _of_part(
+    part: _Part, *, file: str, quarter: str, languages: Sequence[str], limits: dict[str, Any]
+) -> _Built:
+    """Build the tables of a group of firms, in a process of its own if there are several."""
+    # One connection per group: a single one would grow by 150 MiB over a quarter.
+    with ConfiguredDuckDB(connection_config=limits).get_connection() as database:
+        database.register("taken", part.taken)
+        components = database.execute(_OF_CALLS, {"file": file}).to_arrow_table().cast(COMPONENTS)
+        rows, audit = build_transcripts(
+            components, quarter, part.offered, languages=languages, screened=part.screened, database=database
+        )
+    spoken = components.filter(
+        pc.is_in(components.column("transcriptid"), rows.column("transcript_id").unique())
+    )
+    return _Built(rows, audit, spoken.num_rows - rows.num_rows, unknown_types(spoken))
+
+
+def _warnings(described: Mapping[str, Any], quarter: str) -> Iterator[str]:
+    if described["is_subset_of_firms"]:
+        n = described["audit"].get("excluded", 0)
+        yield (
+            f"{quarter} is made of {described['firms']} firms only, as the config of transcripts asks (firms, "
+            f"first_firms): {n} transcripts of others are left out. It is not the whole quarter"
+        )
+    if described["firms_not_found"]:
+        yield f"the source has no calls of {', '.join(described['firms_not_found'])}, which the config names"
+    for kind, column in (("speaker", "unknown_speaker_types"), ("component", "unknown_component_types")):
+        if found := described[column]:
+            shown = ", ".join(f"{name!r} ({n})" for name, n in list(found.items())[:5])
+            yield f"{sum(found.values())} turns have a {kind} type that is not known: {shown}"
+
+
+def _read(source: TranscriptSource, quarter: str, path: Path) -> pa.Table:
+    """Write the source's components to a file as they arrive; return the source's audit."""
     with (
         _writer(path, COMPONENTS) as file,
         bar(f"transcripts {quarter} from {source.name}", "components") as move,
@@ -170,8 +308,7 @@ def _read(source: TranscriptSource, quarter: str, path: Path) -> tuple[pa.Table,
         try:
             for table in source.components(quarter, progress=move):
                 file.write_table(table)
-                firms |= set(table.column("companyid").unique().to_pylist())
-            return source.audit(), firms
+            return source.audit()
         except SourceError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
 
@@ -200,6 +337,7 @@ def _described(calls: list[pa.Table], audit: pa.Table) -> dict[str, Any]:
         "link_rate": len(linked) / n_calls if n_calls else 0.0,
         "firm_link_rate": len({row["firm_id"] for row in linked}) / len(firms) if firms else 0.0,
         "unlinked": dict(reasons),
+        "unknown_times": sum(MIDNIGHT_NOTE in (r or "") for r in audit.column("reason").to_pylist()),
         "ambiguous_links": sum("several PERMNOs" in (r or "") for r in audit.column("reason").to_pylist()),
         "audit": dict(statuses),
     }

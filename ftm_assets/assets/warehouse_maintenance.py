@@ -1,6 +1,6 @@
 """Maintenance as an asset, with its schedule: remove what nothing needs any more, report what the warehouse holds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from ftm_assets.methods.wording import size
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.specs import OWNER, page_table
 from ftm_assets.orchestration.unfinished import unfinished_since
@@ -82,13 +83,20 @@ def warehouse_maintenance(
 def _metadata(found: Mapping[str, Kept], config: MaintenanceConfig, since: datetime | None) -> dict[str, Any]:
     total = sum(found.values(), Kept())
     return {
-        **asdict(total),
+        **asdict(total),  # as numbers, which the UI plots over time
+        "size": size(total.bytes),
+        "size_removed": size(total.bytes_removed),
         "dry_run": config.dry_run,
         "oldest_unfinished_run": since.isoformat() if since else "none",
         "by_table": page_table(
-            ["table", *asdict(total)], ([name, *asdict(kept).values()] for name, kept in found.items())
+            ["table", *asdict(total)], ([name, *_cells(kept)] for name, kept in found.items())
         ),
     }
+
+
+def _cells(kept: Kept) -> Iterator[int | str]:
+    for name, n in asdict(kept).items():
+        yield size(n) if name.startswith("bytes") else n
 
 
 # Off by default: turn it on once you know how long runs take and how far back papers must read.

@@ -6,7 +6,7 @@ import dagster as dg
 
 from ftm_assets.methods.naming.rules import DEGRADED
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.specs import NO_CONFIG
+from ftm_assets.orchestration.specs import NO_CONFIG, readable
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
@@ -38,7 +38,7 @@ def degraded_names(table: str) -> dg.AssetChecksDefinition:
             passed=share <= MAX_DEGRADED_NAMES and not outcomes["down"] + outcomes["unanswered"],
             severity=dg.AssetCheckSeverity.WARN,
             description="; ".join(f"{n} x {reason}" for reason, n in reasons) or None,
-            metadata={"outcomes": dict(outcomes), "share_degraded": share},
+            metadata=readable({"outcomes": dict(outcomes), "share_degraded": share}),
         )
 
     return check

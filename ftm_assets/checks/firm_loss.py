@@ -7,6 +7,7 @@ import dagster as dg
 from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.fan_out import FanOutConfig, failures_allowed
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import readable
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
@@ -57,7 +58,7 @@ def firm_loss() -> dg.AssetChecksDefinition:
             asset_key="firm_status",
             passed=without <= MAX_FIRMS_WITHOUT_TOPICS * n,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"firms": len(found), "without_topics": without, "share": without / n},
+            metadata=readable({"firms": len(found), "without_topics": without, "share": without / n}),
         )
 
     return check

@@ -8,6 +8,7 @@ import dagster as dg
 
 from ftm_assets.methods.topics.quality import LARGE_TOPIC_SENTENCES, LARGE_TOPIC_SHARE
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.specs import readable
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
@@ -170,5 +171,5 @@ def _judged(
         severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
         description=f"{value:.3f}, against a limit of {limit:.3f}{made_with}" if value is not None and limit is not None
         else "not measured" if value is None else "too few quarters to compare",
-        metadata={"n": n, **{k: float(v) for k, v in measured.items() if v is not None}},
+        metadata=readable({"n": n, **{k: float(v) for k, v in measured.items() if v is not None}}),
     )  # fmt: skip

@@ -22,6 +22,12 @@ group = typer.Typer(no_args_is_help=True, help="Write tables, or calls from WRDS
 commands.add_typer(group, name="export", rich_help_panel="Read")
 
 
+FORMULA = "^[=+\\-@\\t\\r\\n'']"
+"""How texts begin that a spreadsheet would run as a formula, or, with an apostrophe, that look as if marked already.
+
+In SQL. To get the text back, remove one apostrophe from the start."""
+
+
 class Format(StrEnum):
     """File formats that other programs read."""
 
@@ -34,7 +40,13 @@ def tables(
     quarter: Quarter,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder to write to.")],
     format_: Annotated[
-        Format, typer.Option("--format", "-f", help="CSV leaves out embeddings and writes lists as JSON.")
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            help="CSV leaves out embeddings, writes lists as JSON, and puts an apostrophe before texts that a "
+            "spreadsheet would run as a formula.",
+        ),
     ] = Format.parquet,
     table: Annotated[
         list[str] | None,
@@ -83,22 +95,26 @@ def _written_columns(table: str, format_: Format) -> list[str]:
     return [c.name for c in TABLES[table].columns if format_ is Format.parquet or c.name != "embedding"]
 
 
-def _is_list(table: str, column: str) -> bool:
+def _cell(table: str, column: str, format_: Format) -> str:
+    """Return the SQL of a column as it is written."""
     from pyarrow import types
 
     from ftm_resources.tables import TABLES
 
-    return bool(types.is_list(TABLES[table].arrow_schema.field(column).type))
+    kind = TABLES[table].arrow_schema.field(column).type
+    if format_ is Format.csv and types.is_list(kind):
+        return f'to_json("{column}") AS "{column}"'
+    if format_ is Format.csv and types.is_string(kind):
+        marked = f"""regexp_matches("{column}", '{FORMULA}')"""
+        return f"""CASE WHEN {marked} THEN '''' || "{column}" ELSE "{column}" END AS "{column}\""""
+    return f'"{column}"'
 
 
 def _write(db: duckdb.DuckDBPyConnection, table: str, file: Path, format_: Format) -> None:
     """Write a table's rows in the order of its key; the file appears once it is complete."""
     from ftm_resources.tables import TABLES
 
-    columns = ", ".join(
-        f'to_json("{c}") AS "{c}"' if format_ is Format.csv and _is_list(table, c) else f'"{c}"'
-        for c in _written_columns(table, format_)
-    )
+    columns = ", ".join(_cell(table, c, format_) for c in _written_columns(table, format_))
     key = ", ".join(f'"{c}"' for c in TABLES[table].key)
     options = "FORMAT parquet, COMPRESSION zstd" if format_ is Format.parquet else "FORMAT csv, HEADER"
     partial = file.with_name(f".{file.name}.partial")

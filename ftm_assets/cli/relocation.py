@@ -57,6 +57,8 @@ def move(
 
 
 def _report(adopted: Adopted, root: str) -> None:
+    for text in adopted.damaged:
+        typer.echo(f"Note: {text}.")
     if not adopted.tables:
         typer.echo(f"All {screen.count(len(adopted.unchanged), 'table')} name {root} already.")
         return

@@ -59,10 +59,9 @@ def run(
     calls: Annotated[
         Path | None,
         typer.Option(
-            exists=True,
             metavar="PATH",
-            help="Your own calls: a CSV or Parquet file, or a folder of them. Default: the source set in "
-            "FTM_SOURCE, or the bundled sample.",
+            help="Your own calls: a file (CSV, Parquet, Stata, SAS, Excel, ...) or a folder of them. Default: the "
+            "source set in FTM_SOURCE, or the bundled sample.",
         ),
     ] = None,
     config: Annotated[

@@ -144,7 +144,7 @@ def show(
     steps = [
         ("ftm themes " + quarter, "these themes again; --limit 100 for more"),
         ("ftm ui", "lineage, metadata and backfills in the browser"),
-        ("ftm run --calls PATH", "your own calls (CSV or Parquet)"),
+        ("ftm run --calls PATH", "your own calls"),
     ]
     console.print(screen.facts((f"  {command}", what) for command, what in steps))
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ftm_assets.methods.wording import size
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from rich.console import Console
     from rich.table import Table
+
+__all__ = ["PIPED_WIDTH", "console", "count", "facts", "moment", "size", "table"]
 
 PIPED_WIDTH = 110
 """Width in columns of output to a file or a pipe."""
@@ -52,19 +56,6 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
     for name, text in pairs:
         shown.add_row(Text(name), Text(text))
     return shown
-
-
-def size(n_bytes: float) -> str:
-    """Return a number of bytes in readable units.
-
-    >>> size(3_221_225_472)
-    '3.0 GiB'
-    """
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if abs(n_bytes) < 1024:
-            return f"{n_bytes:,.0f} {unit}" if unit in {"bytes", "KiB"} else f"{n_bytes:,.1f} {unit}"
-        n_bytes /= 1024
-    return f"{n_bytes:,.1f} TiB"
 
 
 def moment(when: datetime) -> str:

@@ -135,7 +135,10 @@ def _rebuild() -> None:
             f"The catalog knows all {screen.count(len(found.unchanged), 'table')}; there is nothing to restore."
         )
         return
-    rows = [(t.name, screen.moment(t.state.updated_at), t.was or "not in the catalog") for t in found.tables]
+    rows = [
+        (t.name, screen.moment(t.state.updated_at) if t.state else "damaged", t.was or "not in the catalog")
+        for t in found.tables
+    ]
     screen.console().print(screen.table("Restored", ("table", "state of", "catalog before"), rows, left=3))
     for t in found.tables:
         for note in t.notes:

@@ -7,6 +7,7 @@ The commit fails if a planned firm is in no part; it never writes an incomplete 
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,9 +23,9 @@ from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.unfinished import is_over
 from ftm_resources.expected import plainly
-from ftm_resources.progress import bar
+from ftm_resources.progress import bar, note
 from ftm_resources.tables import TABLES
-from ftm_resources.warehouse import QuarterTable
+from ftm_resources.warehouse import QuarterTable, Warehouse
 from ftm_resources.warehouse.parts import Part, PlanParts, digest
 
 INTERRUPTIONS = 3
@@ -81,10 +82,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Committed:
-    """What a commit describes its quarter from: the parts, and their rows by table."""
+    """What a commit describes its quarter from: the parts, their rows by table, and the inputs."""
 
     staging: PlanParts
     parts: Sequence[Part]
+    inputs: Mapping[str, QuarterTable]
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return these columns (default: all) of all rows of a table, which must fit in memory."""
@@ -109,6 +111,8 @@ class FanOut:
     `dagster.Failure`, OSError and ImportError, which fail the step: the environment is at fault, not the firm."""
     prepare: Callable[[Task], Any] = lambda _: None
     """Makes what all groups of a chunk share, from a task of the chunk, once per step that has work left."""
+    counts: Callable[[Any], Mapping[str, int]] = lambda _: {}
+    """What the chunk counted in what was prepared; the commit's metadata has the sums."""
     identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     """What the result depends on besides inputs, code and config, from the resources: e.g. the model's name."""
     on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
@@ -118,6 +122,8 @@ class FanOut:
     resources: frozenset[str] = frozenset()
     kinds: frozenset[str] = field(default_factory=frozenset)
     pool: str | None = None
+    loads: str = ""
+    """What `identity` loads, which may take a while, in words."""
 
     def build(self) -> dg.AssetsDefinition:
         """Return the graph asset of the three steps."""
@@ -156,6 +162,8 @@ class FanOut:
         def plan(context: dg.OpExecutionContext, **tables: QuarterTable) -> Iterator[Any]:
             config = self.config(**context.op_config)
             firms = tables[self.inputs[0]].firms()
+            if self.loads:
+                note(f"{self.name} {context.partition_key}: loading {self.loads}")
             science = config.model_dump(exclude=set(SideBySideConfig.model_fields))
             identity = {
                 "code_version": self.code_version,
@@ -196,11 +204,7 @@ class FanOut:
             warehouse, quarter = context.resources.warehouse, context.partition_key
             staging = PlanParts(warehouse, self.name, quarter, chunk["plan_id"], context.run_id)
             staging.claim()
-            contents = chunk["identity"]["inputs"]
-            inputs = {
-                t: QuarterTable(warehouse, t, quarter, snapshot, contents[t])
-                for t, snapshot in chunk["snapshots"].items()
-            }
+            inputs = _inputs(warehouse, quarter, chunk)
             config = self.config(**chunk["config"])
             task = Task(quarter, tuple(chunk["firms"]), inputs, config, context.resources, context.log)
             reused = computed = 0
@@ -235,6 +239,7 @@ class FanOut:
                 "firms_computed": computed,
                 "firms_reused": reused,
                 "parts_ignored": staging.ignored,
+                "counts": dict(self.counts(task.prepared)) if task.prepared is not None else {},
             }
 
         return chunk
@@ -292,18 +297,23 @@ class FanOut:
             )
             failures = {firm: why for part in parts for firm, why in part.failures.items()}
             _refuse_many_failures(self.name, failures, planned["n_firms"], config.max_failed_share)
+            counts: Counter[str] = Counter()
+            for chunk in chunks:
+                counts.update(chunk["counts"])
             shared = {
                 "firms": planned["n_firms"],
                 "firms_failed": len(failures),
                 "firms_reused": sum(c["firms_reused"] for c in chunks),
                 "parts_ignored": sum(c["parts_ignored"] for c in chunks),
+                **counts,
                 "seconds": round(sum(part.seconds for part in parts), 3),
                 "config": planned["config"],
                 "models": planned["identity"]["models"],
             }
             if failures:
                 shared["failures"] = dict(list(failures.items())[:20])
-            described = self.describe(Committed(staging, parts))
+            read = _inputs(context.resources.warehouse, context.partition_key, planned)
+            described = self.describe(Committed(staging, parts, read))
             inputs = {
                 t: {"snapshot_id": str(snapshot), "content": planned["identity"]["inputs"][t]}
                 for t, snapshot in planned["snapshots"].items()
@@ -350,6 +360,12 @@ class FanOut:
                 rows_by_table[table].append(found)
         merged = {t: pa.concat_tables(found) for t, found in rows_by_table.items() if found}
         return merged, failures, time.perf_counter() - started
+
+
+def _inputs(warehouse: Warehouse, quarter: str, plan: Mapping[str, Any]) -> dict[str, QuarterTable]:
+    """Return the inputs as the plan pinned them."""
+    contents = plan["identity"]["inputs"]
+    return {t: QuarterTable(warehouse, t, quarter, s, contents[t]) for t, s in plan["snapshots"].items()}
 
 
 def _groups(firms: Sequence[str], config: FanOutConfig) -> list[list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from ftm_assets.methods.naming.by_model import LlmNamer
+from ftm_assets.methods.naming.by_model import Complete, LlmNamer
 from ftm_assets.methods.naming.extractive import RULES_VERSION, ExtractiveNamer
 from ftm_assets.methods.naming.prompts import PROMPT_VERSION, prompt_tokens
 from ftm_assets.methods.naming.rules import Digest, Named, Namer, Progress
@@ -49,7 +49,12 @@ def build_namer(
     except EndpointUnavailableError as error:
         raise dg.Failure(str(error)) from None
     tokens = prompt_tokens(context, llm.max_tokens)
-    return LlmNamer(complete, model=llm.model_name(), prompt_tokens=tokens)
+    return _CachingNamer(complete, replies, model=llm.model_name(), prompt_tokens=tokens)
+
+
+def replies_ignored(namer: Namer) -> dict[str, int]:
+    """Return, as metadata, how many kept replies were damaged or invalid; empty if no model names."""
+    return {"replies_ignored": namer.replies.dropped} if isinstance(namer, _CachingNamer) else {}
 
 
 def reply_cache(llm: LlmResource, warehouse: Warehouse, table: str, quarter: str) -> ReplyCache:
@@ -64,6 +69,14 @@ def describe(llm: LlmResource) -> Mapping[str, Any]:
     if llm.is_configured():
         return {"method": "llm", "prompt_version": PROMPT_VERSION, **llm.parameters()}
     return {"method": "extractive", "prompt_version": RULES_VERSION}
+
+
+class _CachingNamer(LlmNamer):
+    """A model's namer with the cache of its replies."""
+
+    def __init__(self, complete: Complete, replies: ReplyCache, *, model: str, prompt_tokens: int) -> None:
+        super().__init__(complete, model=model, prompt_tokens=prompt_tokens)
+        self.replies = replies
 
 
 class _SideBySideNamer:

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
-from ftm_assets.orchestration.specs import asset_attributes
+from ftm_assets.orchestration.specs import asset_attributes, readable
 from ftm_resources.warehouse import Warehouse
 
 
@@ -38,8 +38,9 @@ def write_tables(
     quarter, together = context.partition_key, tuple(tables) if len(tables) > 1 else ()
     for table, (made, metadata) in tables.items():
         rows = replace(made, together=together, config=config, attempt=context.retry_number)
+        shown = readable(metadata)
         if table in context.selected_output_names:
-            yield dg.Output(rows, output_name=table, metadata=metadata)
+            yield dg.Output(rows, output_name=table, metadata=shown)
             continue
         written = write_quarter(
             warehouse,
@@ -49,5 +50,5 @@ def write_tables(
             run=context.run,
             code_version=code_version,
         )
-        materialized = dg.AssetMaterialization(table, metadata={**metadata, **written}, partition=quarter)
+        materialized = dg.AssetMaterialization(table, metadata={**shown, **written}, partition=quarter)
         context.log_event(materialized)

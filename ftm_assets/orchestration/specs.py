@@ -11,9 +11,11 @@ import dagster as dg
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import pyarrow as pa
+
+    from ftm_resources.warehouse import QuarterTable
 
 OWNER = "team:research"
 
@@ -43,6 +45,27 @@ def asset_attributes(table: str, *, code_version: str, kinds: Collection[str]) -
     }
 
 
+EXACT = frozenset({"config", "firm_topics_config", "inputs", "models"})
+"""Metadata that others compare or repeat, so it is not rounded."""
+
+
+def readable(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return metadata with its numbers rounded for people, to about four digits; EXACT as it is.
+
+    >>> readable({"seconds": 12.3456789, "share": 0.0123456, "shares": {"a": 1 / 3}, "firms": 48})
+    {'seconds': 12.346, 'share': 0.01235, 'shares': {'a': 0.3333}, 'firms': 48}
+    """
+    return {name: value if name in EXACT else _rounded(value) for name, value in metadata.items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3) if abs(value) >= 1 else float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, list) else value
+
+
 MAX_CELL_CHARACTERS = 120
 """A longer text is cut in a table on an asset's page."""
 
@@ -51,6 +74,14 @@ def preview(rows: pa.Table, columns: Sequence[str], n: int = 10) -> dg.TableMeta
     """Return the first rows of a table for the asset's page; lists are joined and long texts cut."""
     shown = rows.select(columns).slice(0, n).to_pylist()
     return page_table(columns, ([row[c] for c in columns] for row in shown))
+
+
+def with_firm_names(rows: pa.Table, transcripts: QuarterTable) -> pa.Table:
+    """Return rows that have a firm_id, few enough for a preview, with the firm's name as first column."""
+    firms = rows.column("firm_id").to_pylist()
+    known = transcripts.read(["firm_id", "firm_name"], firms=sorted(set(firms)))
+    names = dict(zip(*(known.column(c).to_pylist() for c in ("firm_id", "firm_name")), strict=True))
+    return rows.add_column(0, "firm_name", [[names.get(f) for f in firms]])
 
 
 def page_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.TableMetadataValue:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ftm_resources import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     import httpx2
     import openai
@@ -83,11 +83,17 @@ class Endpoint:
     def configured(cls, prefix: str, base_url: str | None, api_key: str | None, **patience: Any) -> Endpoint:
         """Return an endpoint as configured, by default from the settings `<prefix>_BASE_URL` and `_API_KEY`.
 
-        The environment's key is sent only to the host that the environment names.
+        The environment's key is sent only to the host that the environment names: EndpointUnavailableError if the
+        config passes it, or another secret of the environment, to another host as `api_key`.
         """
         named, key = (getattr(settings.current(), f"{prefix}_{n}".lower()) for n in ("base_url", "api_key"))
         url = (base_url or named or "").rstrip("/")
         shared = settings.secret(key) if _origin(url) == _origin(named) else None
+        if api_key is not None and shared != api_key and api_key in settings.secrets():
+            raise EndpointUnavailableError(
+                f"the config would send a secret of this environment to {_without_credentials(url)}. Secrets go only "
+                f"to the host that the environment names: set {prefix}_BASE_URL there, or give that host its own api_key"
+            )
         return cls(url, api_key or shared, prefix, **patience)
 
     def where(self) -> str:
@@ -188,28 +194,31 @@ class Connection:
                 pause = min(2 * pause, 10.0)
 
     async def require_usable(self, chat_model: str | None) -> str | None:
-        """Return why the server does not answer, or None if it does; see `check`."""
+        """Return why the server does not answer, or None if it does; raise as `check`."""
         import openai
 
-        fault = await self._look(refused=(400, 401))
-        if fault is None and chat_model is not None and chat_model not in self.health.models:
-            chat = self._client.chat.completions.with_raw_response
-            try:
-                await chat.create(
-                    model=chat_model, messages=[{"role": "user", "content": "Hello"}], max_tokens=1
-                )
-            except openai.APIStatusError as error:
-                if error.status_code in {401, 403, 404}:
-                    raise self._failure(error, 1) from None
-            except openai.APIConnectionError as error:
-                return self.endpoint.redact(_fault(error))
-        return fault
+        fault = await self._look()
+        if fault or chat_model is None or chat_model in self.health.models:
+            return fault
+        # It lists no models for this key, or not this one: only a request shows whether it may be used.
+        asked: list[Any] = [{"role": "user", "content": "Hello"}]
+        try:
+            await self._client.chat.completions.create(model=chat_model, messages=asked, max_tokens=1)
+        except openai.APIConnectionError as error:
+            return self.endpoint.redact(_fault(error))
+        except openai.APIStatusError as error:
+            failure = self._failure(error, 1)
+            if isinstance(failure, EndpointUnavailableError):
+                raise failure from None
+            if isinstance(failure, RequestError) and failure.kind == "rejected" and not self.health.models:
+                names = f"{self.endpoint.prefix}_API_KEY and {self.endpoint.prefix}_MODEL"
+                raise EndpointUnavailableError(
+                    f"{self.endpoint.where()} refused a test request: {failure.reason}. Check {names}"
+                ) from None
+        return None
 
-    async def _look(self, refused: Collection[int] = ()) -> str | None:
-        """Record the server's models; return why it is not ready, or None if it is.
-
-        EndpointUnavailableError if it answers with one of the statuses `refused`.
-        """
+    async def _look(self) -> str | None:
+        """Record the server's models; return why it is not ready, or None if it is."""
         import openai
 
         try:
@@ -220,12 +229,6 @@ class Connection:
         except openai.APIStatusError as error:
             if error.status_code in STARTING:
                 return f"HTTP {error.status_code}"
-            if error.status_code in refused:
-                where, prefix = self.endpoint.where(), self.endpoint.prefix
-                raise EndpointUnavailableError(
-                    f"{where} does not list its models (HTTP {error.status_code}): check {prefix}_API_KEY and that "
-                    f"{prefix}_BASE_URL ends in /v1. The key is sent only to the host of {prefix}_BASE_URL"
-                ) from None
             # Otherwise it lists no models, or not for this key, but it is up.
         self.health.is_ready = True
         return None

@@ -36,6 +36,10 @@ CONTEXT_KEY = "context"
 """Key under which a reply cache keeps the model's context as the server reported it."""
 
 
+MAX_CONTEXT_DIGITS = 9
+"""No model has a context of a billion tokens."""
+
+
 class LlmResource(ConfigurableResource):
     """Chat completions from the OpenAI-compatible endpoint at LLM_BASE_URL.
 
@@ -115,7 +119,7 @@ class LlmResource(ConfigurableResource):
         """
         if self.context_tokens is not None:
             return self.context_tokens
-        kept = cache.get(CONTEXT_KEY) if cache is not None else None
+        kept = _tokens(cache.get(CONTEXT_KEY) if cache is not None else None)
 
         async def look() -> None:
             async with self._connection() as connection:
@@ -123,9 +127,9 @@ class LlmResource(ConfigurableResource):
 
         run(look())
         if not self._health.is_ready and kept is not None:
-            return int(kept.text)
+            return kept
         context = self._health.models.get(self.model_name(), (None, ""))[0] or DEFAULT_CONTEXT_TOKENS
-        if cache is not None and self._health.is_ready and (kept is None or kept.text != str(context)):
+        if cache is not None and self._health.is_ready and kept != context:
             cache.put(CONTEXT_KEY, Reply(str(context), "", 0, 0, 0.0, time.time()))
         return context
 
@@ -187,3 +191,10 @@ class LlmResource(ConfigurableResource):
             advice=". Replies received so far are kept: fix it and run again, or set on_llm_failure=degrade",
             degrades=self.on_llm_failure == "degrade",
         )
+
+
+def _tokens(kept: Reply | None) -> int | None:
+    """Return the context that was kept; None if there is none or it is not a number of tokens."""
+    if kept is None or not kept.text.isdecimal() or len(kept.text) > MAX_CONTEXT_DIGITS:
+        return None
+    return int(kept.text) or None

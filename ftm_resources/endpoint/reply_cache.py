@@ -26,7 +26,7 @@ MOST_TOKENS = 2**24
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A server's reply to one request. ValueError for values that no table could hold."""
+    """A server's reply to one request. ValueError, when kept and when read, for values that no table can hold."""
 
     text: str
     finish_reason: str
@@ -48,6 +48,7 @@ class Reply:
         times = all(isinstance(t, int | float) and 0 <= t < 2**33 for t in (self.seconds, self.arrived_at))
         if not (texts and counts and times and {type(self.thinks), type(self.is_repair)} == {bool}):
             raise ValueError("not a reply")
+        self.text.encode()  # neither files nor tables can hold a lone surrogate
 
 
 class ReplyCache:
@@ -113,6 +114,8 @@ class ReplyCache:
                 try:
                     row = json.loads(line)
                     key, reply = row.pop("key"), Reply(**row)
+                    if not isinstance(key, str):
+                        raise TypeError(key)
                 except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                     self.dropped += 1  # a line cut off by a killed process, or invalid values
                     continue

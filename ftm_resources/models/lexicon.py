@@ -34,7 +34,7 @@ NEGATION_WINDOW = 3
 OUTER_PRIOR = 0.25
 NEUTRAL_PRIOR = 1.0
 
-_WORD = re.compile(r"[a-z]+(?:['’][a-z]+)?")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _PROGRESS_EVERY = 100_000
 
 

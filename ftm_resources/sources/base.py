@@ -34,6 +34,10 @@ class Problem:
         return f"{where}{f', column {self.column}' if self.column else ''}: {self.message}"
 
 
+class SourceWarning(UserWarning):
+    """The input is read, but not as a reader of the messages might expect; the message says what and where."""
+
+
 class SourceError(ValueError):
     """The input cannot be used; the message lists what is wrong, where, and what to do."""
 
@@ -61,9 +65,10 @@ class TranscriptSource(abc.ABC):
         """Yield the components of a quarter's calls (e.g. 2020Q4), as tables with the schema COMPONENTS.
 
         Calls up to NEIGHBOUR_DAYS before and after the quarter are included, as versions of its calls may be among
-        them.
-        Each table has a bounded number of rows; a call may be spread over several tables. A quarter without calls
-        yields nothing. SourceError, before the first table, if the input cannot be used.
+        them: whoever reads the components compares the versions and drops calls of other quarters. A transcript that
+        is listed for several companies is yielded for each; the reader chooses. Each table has a bounded number of
+        rows; a call may be spread over several tables. A quarter without calls yields nothing. SourceError, before
+        the first table, if the input cannot be used.
         """
 
     def provenance(self) -> dict[str, Any]:
@@ -71,8 +76,11 @@ class TranscriptSource(abc.ABC):
         return {"name": self.name}
 
     def audit(self) -> pa.Table:
-        """Return why transcripts were left out by the last `components`, which must be exhausted (schema AUDIT).
+        """Return what the last `components`, which must be exhausted, did with transcripts (schema AUDIT).
 
-        Empty for a source that yields everything it has, as most do.
+        It has the transcripts that were left out, and the notes on others, of the quarter itself: by the date in
+        New York of each as it is listed, so that every transcript is in the audit of one quarter. Those of the
+        neighbouring days are in the audits of their own quarters. (transcriptid, companyid) is unique. Empty for a
+        source that yields everything it has and has nothing to note.
         """
         return AUDIT.empty_table()

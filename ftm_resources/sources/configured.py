@@ -39,7 +39,7 @@ class ConfiguredSource(ConfigurableResource):
         if kind == "files":
             path = self.path or now.ftm_source_path
             if not path:
-                raise ValueError("FTM_SOURCE=files needs FTM_SOURCE_PATH: a CSV or Parquet file, or a folder")
+                raise ValueError("FTM_SOURCE=files needs FTM_SOURCE_PATH: a file or a folder of calls")
             return FilesSource(path)
         if kind == "capital_iq":
             return CapitalIqSource(require_permno=require_permno)

@@ -32,7 +32,7 @@ NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "d
 SCORE = "(n_positive - n_negative) / n_sentences"
 """The score of a theme, in every table that has one; also a valid DuckDB expression."""
 
-COVERAGE_STEPS = ("seen", "version", "link", "sentences", "topics", "themes", "scores")
+COVERAGE_STEPS = ("seen", "selection", "version", "link", "sentences", "topics", "themes", "scores")
 AUDIT_STATUSES = (
     "kept",
     "superseded",
@@ -113,7 +113,11 @@ _ALL = (
         "One row per component (speaker turn) of the quarter's calls, in the best version of each call",
         ("component_id",),
         (
-            Column("component_id", STRING, "quarter:transcript:order"),
+            Column(
+                "component_id",
+                STRING,
+                "quarter:transcript:order; a turn that repeats an earlier one has none",
+            ),
             _FIRM,
             Column("firm_name", STRING, "Company name in the source"),
             _GVKEY,
@@ -142,10 +146,10 @@ _ALL = (
                 bounds=_COUNT,
             ),
             Column(
-                "component_type", STRING, "Capital IQ component type, if the source has one", nullable=True
+                "component_type", STRING, "Component type in the source's words, if it has one", nullable=True
             ),
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
-            Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
+            Column("speaker_type", STRING, "Kind of speaker, by the source's words", values=SPEAKER_TYPES),
             Column("speaker_name", STRING, "Speaker's name", nullable=True),
             Column(
                 "text",
@@ -158,7 +162,8 @@ _ALL = (
     ),
     Table(
         "transcript_audit",
-        "One row per transcript that the source offered for the quarter: whether it was kept, and why not",
+        "One row per transcript that the source offered for the quarter, and company that it is listed for: whether it "
+        "was kept, and why not",
         ("transcript_id", "firm_id"),
         (
             Column("transcript_id", STRING, "Capital IQ transcript id"),
@@ -172,8 +177,9 @@ _ALL = (
             Column(
                 "reason",
                 STRING,
-                "Which version was kept and why; why there is no link, as `category: details`; "
-                "for a kept transcript, notes such as the choice between several links",
+                "Which version was kept and why, and of which quarter if it is another; the kind of event, the "
+                "language or the company; why there is no link, as `category: details`; for a kept transcript, notes "
+                "such as the choice between several links or turns left out as repeats",
                 nullable=True,
             ),
         ),
@@ -410,7 +416,7 @@ _ALL = (
     Table(
         "coverage",
         "One row per pipeline step and outcome, from the source's transcripts to scores: calls and firms (dbt)",
-        ("step", "outcome"),
+        ("position", "outcome"),
         (
             Column("step", STRING, "The step, in the order of `position`", values=COVERAGE_STEPS),
             Column("position", INT, "Position of the step, from 0", bounds=(0, len(COVERAGE_STEPS) - 1)),
@@ -424,6 +430,8 @@ _ALL = (
                 "Firms with no call that reaches the next step; 0 if the row's calls are not lost",
                 bounds=_COUNT,
             ),
+            Column("n_sentences", INT, "Sentences of the calls that reach the step", bounds=_COUNT),
+            Column("n_sentences_lost", INT, "Those of them that do not reach the next step", bounds=_COUNT),
         ),
         group="marts",
     ),

@@ -37,9 +37,11 @@ COMPONENTS = pa.schema(
 """One row per component (speaker turn), in Capital IQ's column names.
 
 `componenttext` is verbatim. `componentorder` is the position of the turn in its transcript, 0 or more.
-`mostimportantdateutc` is the start of the call; if the source gives only a date (`is_date_only`), it is
-midnight UTC of that date, which is the date in New York. `keydeveventtypename` is the kind of event, null if the source
-does not say. `created_at` is when this version of the transcript was created (`transcriptcreationdate_utc`).
+`mostimportantdateutc` is the start of the call; if the source gives only a date, or midnight (`is_date_only`), it is
+midnight UTC of that date, which is the date in New York. No timed call starts at midnight UTC. `gvkey` has six digits.
+`keydeveventtypename` is the kind of event ("Earnings Calls" for what `is_earnings_call` recognises), null if the source
+does not say. `created_at` is when this version of the transcript was created (`transcriptcreationdate_utc`). Ids have
+only letters, digits, blanks, dots, hyphens and underscores, so that joined by colons they stay distinct.
 A transcript may be listed for several companies, once for each: (transcriptid, companyid, componentorder) is unique,
 and the rows of a transcript agree on event and time.
 """
@@ -154,9 +156,3 @@ def is_earnings_call(event: str | None) -> bool:
         return True
     words = " ".join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event).lower()))
     return words == "earnings" or _EARNINGS_CALL.search(words) is not None
-
-
-def less_final(kept: str, kept_collection: str | None, collection: str | None) -> str:
-    """Return why transcript `kept` was preferred to one of a less final collection type."""
-    ours = (collection or "version of no known type").lower()
-    return f"transcript {kept} is the {(kept_collection or '').lower()}, this one the {ours}"

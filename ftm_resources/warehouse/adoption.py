@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 import uuid
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from ftm_resources.warehouse.location import CATALOG_FILE, Location, under
 from ftm_resources.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.snapshots import Snapshot
@@ -44,6 +46,8 @@ class Adopted:
     """Table → the root that its metadata named before."""
     unchanged: list[str]
     """Tables whose metadata named this root already."""
+    damaged: list[str]
+    """What is wrong with earlier states that cannot be read; they were left as they are."""
 
 
 def adopt(warehouse: Warehouse) -> Adopted:
@@ -66,11 +70,12 @@ def adopt(warehouse: Warehouse) -> Adopted:
     if not names:
         opened.require_any()
     before: dict[str, str] = {}
+    damaged: list[str] = []
     for name in names:
         with warehouse.lock(f"commit-{name}"):
-            if (was := _adopt(opened, name)) is not None:
+            if (was := _adopt(opened, name, damaged)) is not None:
                 before[name] = was
-    return Adopted(before, [n for n in names if n not in before])
+    return Adopted(before, [n for n in names if n not in before], damaged)
 
 
 def move(warehouse: Warehouse, to: str) -> tuple[Location, Adopted]:
@@ -105,14 +110,12 @@ def move(warehouse: Warehouse, to: str) -> tuple[Location, Adopted]:
         )
     destination.parent.mkdir(parents=True, exist_ok=True)
     # Writers hold these while they commit; whoever comes later finds no warehouse at the old place.
-    with ExitStack() as locks:
-        for name in [*(f"commit-{n}" for n in TABLES), "catalog"]:
-            locks.enter_context(warehouse.lock(name))
+    with _all_locks(warehouse):
         source.rename(destination)
     return target, adopt(Warehouse(path=target.root))
 
 
-def _adopt(opened: Tables, name: str) -> str | None:
+def _adopt(opened: Tables, name: str, damaged: list[str]) -> str | None:
     """Rewrite one table; return the root that it named, or None if that was this one already."""
     from pyiceberg.serializers import ToOutputFile  # noqa: PLC0415
     from pyiceberg.table.metadata import TableMetadataUtil  # noqa: PLC0415
@@ -132,7 +135,16 @@ def _adopt(opened: Tables, name: str) -> str | None:
     with filesystem.open_input_stream(location.path_of(here)) as stream:
         metadata = json.loads(stream.read())
     rewrite = _Rewrite(location, name, table)
-    lists = {s.snapshot_id: rewrite.manifest_list(s) for s in table.metadata.snapshots}
+    lists: dict[int, str] = {}
+    for state_of in table.metadata.snapshots:
+        try:
+            lists[state_of.snapshot_id] = rewrite.manifest_list(state_of)
+        except WarehouseError as error:
+            if state_of.snapshot_id == table.metadata.current_snapshot_id:
+                raise
+            # It can be read no more, here or elsewhere; the others can.
+            lists[state_of.snapshot_id] = under(location.uri, state_of.manifest_list)
+            damaged.append(str(error))
     for snapshot in metadata.get("snapshots", ()):
         snapshot["manifest-list"] = lists[snapshot["snapshot-id"]]
     for file in [*metadata.get("statistics", ()), *metadata.get("partition-statistics", ())]:
@@ -205,6 +217,15 @@ class _Rewrite:
         return new
 
 
+@contextmanager
+def _all_locks(warehouse: Warehouse) -> Iterator[None]:
+    """Keep every writer out: no commit is under way, and none begins."""
+    with ExitStack() as locks:
+        for name in [*(f"commit-{n}" for n in TABLES), "catalog"]:
+            locks.enter_context(warehouse.lock(name))
+        yield
+
+
 def _require_moved(location: Location, name: str, pointer: str) -> None:
     """Raise WarehouseError if what the catalog on S3 points to still exists elsewhere: this is a copy of it."""
     from pyarrow import fs as pafs  # noqa: PLC0415
@@ -224,11 +245,11 @@ def _require_moved(location: Location, name: str, pointer: str) -> None:
 
 def _unlink_catalog(warehouse: Warehouse) -> None:
     """Give the folder a catalog file of its own if a link shares it with another folder."""
-    file = Path(warehouse.root) / CATALOG_FILE
-    if not file.is_file() or not (file.is_symlink() or file.stat().st_nlink > 1):
+    if not warehouse.location.shares_catalog:
         return
+    file = Path(warehouse.root) / CATALOG_FILE
     own = file.with_name(f"{CATALOG_FILE}.own")
-    with warehouse.lock("catalog"):
+    with _all_locks(warehouse):
         own.unlink(missing_ok=True)
         with closing(sqlite3.connect(file)) as shared, closing(sqlite3.connect(own)) as copy:
             shared.backup(copy)

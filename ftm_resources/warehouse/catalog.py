@@ -72,7 +72,7 @@ class Tables:
         if location.is_s3:
             return cls(location, _glue(location))
         location.require_folder()
-        _require_own_catalog(location)
+        location.require_own_catalog()
         found = history.committed(location)
         if found and not (_file(location).is_file() and _file(location).stat().st_size):
             raise _lost(location, "is missing or empty", found)
@@ -269,16 +269,6 @@ def sqlite_catalog(location: Location, file: Path, mode: str, **options: str) ->
 
 def _file(location: Location) -> Path:
     return Path(location.root) / CATALOG_FILE
-
-
-def _require_own_catalog(location: Location) -> None:
-    """Raise WarehouseError if a link shares the catalog's file with another folder: writing would change both."""
-    file = _file(location)
-    if file.is_symlink() or (file.is_file() and file.stat().st_nlink > 1):
-        raise WarehouseError(
-            f"{file} is a link: another folder shares it, and writing here would change that warehouse too. Nothing "
-            "was changed. Run `ftm adopt` to give this folder a catalog of its own"
-        )
 
 
 def _require_here(location: Location, table: IcebergTable) -> None:

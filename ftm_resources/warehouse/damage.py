@@ -56,7 +56,7 @@ def reporting_damage(scan: DataScan, name: str, quarter: str | None) -> Iterator
         snapshot = scan.snapshot()
         damage = snapshot and damaged_metadata(snapshot, scan.io)
         if damage:
-            raise WarehouseError(f"{name}: {damage}; {_way_back(name)}") from error
+            raise WarehouseError(f"{name}: {damage}; {_way_back_from(scan, name)}") from error
         damage = _damaged_data(scan)
         if damage is None:
             raise
@@ -124,6 +124,18 @@ def _way_back(name: str) -> str:
         f"restore it from a backup, or run `ftm restore {name}` and materialize again the quarters that were "
         "committed since"
     )
+
+
+def _way_back_from(scan: DataScan, name: str) -> str:
+    """Return the remedy for a state that is, or is not, the current one."""
+    metadata, snapshot = scan.table_metadata, scan.snapshot()
+    if snapshot is None or snapshot.snapshot_id == metadata.current_snapshot_id:
+        return _way_back(name)
+    tags = sorted(ref for ref, at in metadata.refs.items() if at.snapshot_id == snapshot.snapshot_id)
+    kept = (
+        f" It is kept by {', '.join(tags)} (`ftm untag`)" if tags else " Clean-up removes that state in time"
+    )
+    return f"only an earlier state needs it, not the current one: restore it from a backup.{kept}"
 
 
 def state(location: Location, metadata_file: str) -> IcebergTable | None:

@@ -90,11 +90,12 @@ def require_share(
         reasons = known()
         doubtful = {p: n for p, n in doubtful.items() if p not in reasons}
     if _exceeds(doubtful, data, limit):
+        n, of = sum(doubtful.values()), sum(data.values())
         raise WarehouseError(
-            f"{reach.name}: clean-up removed nothing, because no metadata mentions {len(doubtful)} of its {len(data)} "
-            f"data files ({sum(doubtful.values()):,} of {sum(data.values()):,} bytes), more than the share of {limit:g} that "
-            "it removes unasked. Was metadata deleted? Restore it from a backup; `ftm verify` checks what is "
-            "left. To remove these files all the same, run `ftm cleanup --yes --max-removed-share 1`"
+            f"{reach.name}: clean-up removed nothing, because no metadata mentions {len(doubtful)} of its "
+            f"{len(data)} data files ({n:,} of {of:,} bytes), more than the share of {limit:g} that it removes "
+            "unasked. Was metadata deleted? Restore it from a backup; `ftm verify` checks what is left. To remove "
+            "these files all the same, run `ftm cleanup --yes --max-removed-share 1`"
         )
 
 

@@ -79,10 +79,6 @@ class Location:
         """The root as PyIceberg expects it: a URI without escapes, which PyIceberg would not decode."""
         return self.root if self.is_s3 else f"file://{self.root}"
 
-    def uri_of(self, path: str) -> str:
-        """Return the URI of a path of `filesystem()`."""
-        return f"s3://{path}" if self.is_s3 else f"file://{path}"
-
     def path_of(self, uri: str) -> str:
         """Return the path in `filesystem()` of a file that metadata calls `uri`."""
         return under(self.uri, uri).removeprefix("file://").removeprefix("s3://").removeprefix("s3a://")
@@ -113,6 +109,20 @@ class Location:
         if not nearest.is_dir():
             raise WarehouseError(
                 f"a warehouse cannot be at {self.root}: {nearest} is a file. Set FTM_WAREHOUSE to a folder"
+            )
+
+    @property
+    def shares_catalog(self) -> bool:
+        """Whether a link shares the catalog's file with another folder, as `cp -al` does."""
+        file = Path(self.root) / CATALOG_FILE
+        return not self.is_s3 and file.is_file() and (file.is_symlink() or file.stat().st_nlink > 1)
+
+    def require_own_catalog(self) -> None:
+        """Raise WarehouseError if another folder shares the catalog: a commit would change that warehouse too."""
+        if self.shares_catalog:
+            raise WarehouseError(
+                f"{self.root}/{CATALOG_FILE} is a link: another folder shares it, and writing here would change that "
+                "warehouse too. Nothing was changed. Run `ftm adopt` to give this folder a catalog of its own"
             )
 
     @contextlib.contextmanager

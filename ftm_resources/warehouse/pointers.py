@@ -16,7 +16,7 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from ftm_resources.tables import NAMESPACE
@@ -36,6 +36,7 @@ class _Noting(Catalog):
 
     def create_table(self, identifier: str | Identifier, *args: Any, **kwargs: Any) -> Table:
         """Create a table and note it."""
+        self.place.require_own_catalog()
         table: Table = super().create_table(identifier, *args, **kwargs)  # type: ignore[safe-super]
         note_commit(self.place, table.name()[-1], table.metadata_location)
         return table
@@ -45,9 +46,9 @@ class _Noting(Catalog):
     ) -> CommitTableResponse:
         """Commit and note it."""
         name = table.name()[-1]
-        if (
-            hint(self.place, name) is None
-        ):  # so that readers do not take the file written below for a lost commit
+        self.place.require_own_catalog()
+        # Without a note, readers would take the file written below for a lost commit.
+        if hint(self.place, name) is None:
             note_commit(self.place, name, table.metadata_location)
         response = super().commit_table(table, requirements, updates)  # type: ignore[safe-super]
         note_commit(self.place, name, response.metadata_location)
@@ -88,6 +89,12 @@ class FolderCatalog(_Noting, SqlCatalog):
                     raise CommitFailedException(f"{name} was changed by another process; try again")
                 session.commit()
         note_commit(self.place, name, new)
+
+    def insert(self, name: str, uri: str) -> None:
+        """Register a table without reading its metadata, which may be damaged."""
+        with Session(self.engine) as session:
+            session.execute(insert(IcebergTables).values(**self._create_table_row(NAMESPACE, name, uri)))
+            session.commit()
 
     def pointer(self, name: str) -> str | None:
         """Return the URI of a table's current metadata file, as recorded; None if there is no such table."""

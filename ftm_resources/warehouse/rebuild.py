@@ -33,12 +33,14 @@ class RebuiltTable:
     """What `from_files` found for a table."""
 
     name: str
-    state: State
-    """The newest state in the folder; the catalog points to it now."""
+    file: str
+    """File name of the newest state in the folder; the catalog points to it now."""
+    state: State | None
+    """That state; None if it cannot be read, so that the table must be rolled back by `repair.restore`."""
     was: str | None
     """File name of the state that the old catalog pointed to; None if it did not know the table."""
     notes: tuple[str, ...]
-    """What a person should know: a newer file that cannot be read, or states that are not in this one's history."""
+    """What a person should know: that it cannot be read, or that there are states not in its history."""
 
 
 @dataclass(frozen=True)
@@ -57,51 +59,61 @@ def from_files(warehouse: Warehouse) -> Rebuilt:
     """Point the catalog to the newest state of every table whose metadata is in the folder.
 
     Newest is decided by sequence number, then by time, and not by the names of files. A table that the catalog
-    knows as it is stays as it is. Raises WarehouseError if there is nothing to rebuild from.
+    knows as it is stays as it is. No table is rolled back: one whose last commit cannot be read is as damaged as
+    before. Raises WarehouseError if there is nothing to rebuild from.
     """
     location = warehouse.location
     location.require_folder()
-    found = {name: s for name in TABLES if (s := history.states(location, name))}
-    if not found:
+    names = [n for n in TABLES if history.names(location, n) or history.hint(location, n)]
+    if not names:
         raise NoWarehouseError(
             f"there is no metadata of any table under {location.uri}/{NAMESPACE}: no catalog can be rebuilt. Set "
             "FTM_WAREHOUSE to the folder that holds the tables"
         )
     with contextlib.ExitStack() as locks:
-        for name in found:
+        for name in names:
             locks.enter_context(warehouse.lock(f"commit-{name}"))
         locks.enter_context(warehouse.lock("catalog"))
-        found = {name: history.states(location, name) for name in found}
+        found = {name: history.states(location, name) for name in names}
         return _in_glue(location, found) if location.is_s3 else _in_folder(location, found)
 
 
 def _in_folder(location: Location, found: dict[str, list[State]]) -> Rebuilt:
     file = Path(location.root) / CATALOG_FILE
+    # Before it is opened: SQLite removes a journal that it cannot use.
+    copies = _copies(file)
     pointers = _pointers(location)
     tables, unchanged = _chosen(location, found, pointers)
     if not tables:
+        for copy in copies:
+            copy.unlink()
         return Rebuilt([], unchanged, None)
     for table in tables:
-        _settle(location, table)
+        history.note_commit(location, table.name, table.file)
     built = file.with_name(f"{CATALOG_FILE}.rebuilt")
     built.unlink(missing_ok=True)
     catalog = sqlite_catalog(location, built, "rwc")
     catalog.create_namespace(NAMESPACE)
     for name in unchanged:
-        catalog.register_table((NAMESPACE, name), pointers[name])
+        catalog.insert(name, pointers[name])
     for table in tables:
-        catalog.register_table((NAMESPACE, table.name), _uri(location, table))
+        catalog.insert(table.name, _uri(location, table, found[table.name]))
     catalog.close()
-    kept = None
-    if file.exists():
-        kept = file.with_name(f"{CATALOG_FILE}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-        shutil.copy2(file, kept)
-        journal = file.with_name(f"{CATALOG_FILE}-journal")
-        if journal.exists():  # SQLite would play it back into the new file
-            journal.rename(kept.with_name(f"{kept.name}-journal"))
+    # SQLite would play an old journal back into the new file.
+    file.with_name(f"{file.name}-journal").unlink(missing_ok=True)
     # A link, if it is one, is replaced and not followed.
     os.replace(built, file)  # noqa: PTH105 - the name says that it is atomic
-    return Rebuilt(tables, unchanged, kept and str(kept))
+    return Rebuilt(tables, unchanged, str(copies[0]) if copies else None)
+
+
+def _copies(file: Path) -> list[Path]:
+    """Copy the catalog and its journal, as far as they exist, to a name with the time; return the copies."""
+    kept = f"{CATALOG_FILE}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    return [
+        Path(shutil.copy2(file.with_name(f"{CATALOG_FILE}{end}"), file.with_name(f"{kept}{end}")))
+        for end in ("", "-journal")
+        if file.with_name(f"{CATALOG_FILE}{end}").exists()
+    ]
 
 
 def _in_glue(location: Location, found: dict[str, list[State]]) -> Rebuilt:
@@ -114,9 +126,14 @@ def _in_glue(location: Location, found: dict[str, list[State]]) -> Rebuilt:
     tables, unchanged = _chosen(location, found, pointers)
     with contextlib.suppress(NamespaceAlreadyExistsError):
         opened.catalog.create_namespace(NAMESPACE)
+    if broken := [t for t in tables if t.state is None]:  # Glue needs a table's columns
+        raise WarehouseError(
+            f"{broken[0].name}: {broken[0].notes[0]}; nothing was changed. Restore that object from a backup or an "
+            "earlier version, then try again"
+        )
     for table in tables:
-        _settle(location, table)
-        opened.catalog.point(table.name, _uri(location, table), pointers.get(table.name))
+        uri = _uri(location, table, found[table.name])
+        opened.catalog.point(table.name, uri, pointers.get(table.name))
     return Rebuilt(tables, unchanged, None)
 
 
@@ -133,53 +150,52 @@ def _chosen(
     location: Location, found: dict[str, list[State]], pointers: dict[str, str]
 ) -> tuple[list[RebuiltTable], list[str]]:
     """Return the tables to point elsewhere, and the names of those that stay."""
-    tables, unchanged = list[RebuiltTable](), list[str]()
+    tables, unchanged = list[RebuiltTable](), [n for n in pointers if n not in found]
     for name, states in found.items():
-        pointer = pointers.get(name)
-        by_name = {s.name: s for s in states}
-        now = None if pointer is None else by_name.get(history.basename(pointer))
+        was = history.basename(pointers[name]) if name in pointers else None
         last = history.hint(location, name)
-        # What follows the last commit that was noted; a sibling of it is an attempt that lost against it.
-        best = next((s for s in states if last in {s.name, *s.before}), states[0])
-        if now is not None and (best is now or last in {now.name, *now.before}):
+        file = _newest(location, name, states, last)
+        if was is not None and not _is_behind(was, file, states, last):
             unchanged.append(name)
-        elif pointer is None and best.is_empty and last is None:
+            continue
+        state = next((s for s in states if s.name == file), None)
+        if was is None and last is None and (state is None or state.is_empty):
             continue  # its creation was killed before the catalog knew of it
-        else:
-            was = None if pointer is None else history.basename(pointer)
-            tables.append(RebuiltTable(name, best, was, tuple(_notes(location, name, best, states, last))))
+        tables.append(RebuiltTable(name, file, state, was, tuple(_notes(name, file, state, states))))
     return tables, unchanged
 
 
-def _notes(
-    location: Location, name: str, best: State, states: list[State], last: str | None
-) -> Iterator[str]:
-    parsed = {s.name for s in states}
-    broken = [f for f in history.names(location, name) if f not in parsed]
-    if newer := [f for f in broken if history.version_of(f) > best.version or f == last]:
-        yield f"{newer[0]} is newer, but cannot be read: commits after {best.updated_at:%Y-%m-%d %H:%M} UTC are lost"
-    known = {best.name, *best.before}
-    others = (s for s in states if s.name not in known and s.snapshots - best.snapshots)
-    for other in others:
+def _newest(location: Location, name: str, states: list[State], last: str | None) -> str:
+    """Return the file name of the newest commit; its state may be unreadable."""
+    # What follows the last commit that was noted; a sibling of it is an attempt that lost against it.
+    if last is not None:
+        return next((s.name for s in states if last in {s.name, *s.before}), last)
+    if states and not states[0].is_empty:
+        return states[0].name
+    return history.names(location, name)[0]  # rather a damaged table than an empty one
+
+
+def _is_behind(was: str, newest: str, states: list[State], last: str | None) -> bool:
+    """Return whether something newer was committed than the state that the catalog points to."""
+    now = next((s for s in states if s.name == was), None)
+    if now is None:  # damaged; only a later commit makes the pointer wrong
+        return history.version_of(newest) > history.version_of(was)
+    return newest != was and last not in {now.name, *now.before}
+
+
+def _notes(name: str, file: str, state: State | None, states: list[State]) -> Iterator[str]:
+    if state is None:
+        yield f"its last commit, {file}, is missing or cannot be read; `ftm restore {name}` rolls the table back"
+        return
+    known = {state.name, *state.before}
+    for other in (s for s in states if s.name not in known and s.snapshots - state.snapshots):
         if other.before[-1:] == () or other.before[-1] not in known:
             yield f"{other} is another history of this table and is not used; it stays where it is"
             return
 
 
-def _settle(location: Location, table: RebuiltTable) -> None:
-    """Let the folder say what the catalog will: the note of the last commit, and no broken file after it."""
-    parsed = {s.name for s in history.states(location, table.name)}
-    newer = {
-        f
-        for f in history.names(location, table.name)
-        if f not in parsed and history.version_of(f) >= table.state.version
-    }
-    if newer:
-        history.set_aside(location, table.name, set(history.names(location, table.name)) - newer)
-    history.note_commit(location, table.name, table.state.name)
-
-
-def _uri(location: Location, table: RebuiltTable) -> str:
+def _uri(location: Location, table: RebuiltTable, states: list[State]) -> str:
     # In a folder, as the metadata names it; on S3 the pointer must be to what is here.
-    at = place(location, table.name) if location.is_s3 else table.state.location
-    return f"{at}/metadata/{table.state.name}"
+    if location.is_s3 or not states:
+        return f"{place(location, table.name)}/metadata/{table.file}"
+    return f"{(table.state or states[0]).location}/metadata/{table.file}"

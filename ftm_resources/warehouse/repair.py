@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES
 from ftm_resources.warehouse import generations, history
-from ftm_resources.warehouse.catalog import Tables
+from ftm_resources.warehouse.catalog import Tables, place
 from ftm_resources.warehouse.damage import can_be_read, reporting_damage, state
 from ftm_resources.warehouse.errors import LostCatalogError, WarehouseError
 from ftm_resources.warehouse.fingerprint import Fingerprint
@@ -60,7 +60,8 @@ def restore(warehouse: Warehouse, name: str, *, to_nothing: bool = False) -> Res
         newest = history.version_of(history.basename(pointer))
         for found in history.states(location, name):
             # A later one is an attempt that was never committed.
-            uri = f"{found.location}/metadata/{found.name}"
+            at_home = place(location, name) if location.is_s3 else found.location
+            uri = f"{at_home}/metadata/{found.name}"
             if found.version > newest or (at := state(location, uri)) is None or not can_be_read(at):
                 continue
             if found.is_empty and not to_nothing:

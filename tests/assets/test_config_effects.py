@@ -249,6 +249,14 @@ def over_by_nothing(**config: Any) -> bool:
     return is_refused(lambda **_: Silence(), Records(), config)
 
 
+FIRM = next(SampleSource(14).components(QUARTER)).column("companyid")[0].as_py()
+"""A firm of `Calls` that is linked."""
+
+
+def firms_of(made: Mapping[str, Any]) -> set[str]:
+    return {row["firm_id"] for row in made["transcripts"]}
+
+
 def task_of(config: Any, inputs: Mapping[str, Any]) -> Task:
     return Task(QUARTER, tuple(inputs["sentences"].firms()), inputs, config, None, None)
 
@@ -409,6 +417,15 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         of_transcripts, False, lambda a, b: None in {r["permno"] for r in b["transcripts"]} - {
             r["permno"] for r in a["transcripts"]}
     ),
+    ("transcripts", "languages"): (
+        of_transcripts, ["de"],
+        lambda a, b: a["transcripts"] and {r["status"] for r in b["transcript_audit"]} == {"other_language"},
+    ),
+    ("transcripts", "firms"): (of_transcripts, [FIRM], lambda a, b: firms_of(b) == {FIRM} < firms_of(a)),
+    ("transcripts", "first_firms"): (
+        of_transcripts, 2, lambda a, b: firms_of(b) == set(sorted(firms_of(a), key=int)[:2])
+    ),
+    ("transcripts", "exclude_firms"): (of_transcripts, [FIRM], lambda a, b: firms_of(b) == firms_of(a) - {FIRM}),
     ("transcripts", "replace_source"): (over_real_calls, True, lambda a, b: (a, b) == (True, False)),
     ("transcripts", "replace_by_nothing"): (over_by_nothing, True, lambda a, b: (a, b) == (True, False)),
     ("topic_quality", "coherence_firms"): (
@@ -425,6 +442,9 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("warehouse_maintenance", "keep_last"): (of_maintenance, 2, lambda _, b: b["policy"].keep_last == 2),
     ("warehouse_maintenance", "grace_days"): (
         of_maintenance, 0.5, lambda _, b: b["policy"].grace.total_seconds() == 43_200
+    ),
+    ("warehouse_maintenance", "max_removed_share"): (
+        of_maintenance, 0.2, lambda _, b: b["policy"].max_removed_share == 0.2
     ),
     ("warehouse_maintenance", "dry_run"): (
         of_maintenance, True, lambda a, b: (a["policy"].dry_run, b["policy"].dry_run) == (False, True)

@@ -30,7 +30,16 @@ OFFERED: dict[str, tuple[str, str, str | None, list[tuple[bool, str | None]]]] =
     "11": ("h", "kept", None, [(False, None)]),
     "12": ("a", "kept", None, [(False, "t2"), (False, "t3")]),
     "13": ("i", "kept", None, [(False, "t4")]),
+    "14": ("a", "other_event", "Conference Presentation Calls", []),
+    "15": ("j", "excluded", "exclude_firms names the firm", []),
+    "16": ("k", "other_language", "es, not en", []),
 }
+OTHER_LISTINGS = [
+    ("1", "b", "other_company", "kept for company a, which has a PERMNO"),
+    ("8", "l", "unlinked", "no GVKEY"),
+]
+"""Transcripts above that are listed for another company too."""
+
 REFUSED = {"t1": None, "t2": "outlier", "t3": "few firms", "t4": None}
 """Why a topic is in no theme; None where it is in one."""
 STATUS = {"a": "ok", "b": "ok", "g": "too_small", "h": "ok", "i": "ok"}
@@ -79,6 +88,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.Execu
                 topics.append(key | {"topic_id": topic})
         if transcript in ("1", "3"):
             scores.append(call | {"theme_id": f"{QUARTER}:theme:000", "n_sentences": 1, "n_neutral": 1})
+    audit += [
+        dict(zip(("transcript_id", "firm_id", "status", "reason"), row, strict=True))
+        for row in OTHER_LISTINGS
+    ]
     theme = {"theme_id": f"{QUARTER}:theme:000", "keywords": [], "embedding": [1.0], "naming_method": "llm"}
     counts = {"n_topics": 1, "n_firms": 1, "n_sentences": 1}
     made = {
@@ -108,42 +121,57 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.Execu
     return warehouse, result
 
 
-def test_every_call_is_followed_to_where_it_was_lost(built: tuple[Warehouse, Any]):
+def test_every_call_and_sentence_is_followed_to_where_it_was_lost(built: tuple[Warehouse, Any]):
     found = built[0].read("coverage", QUARTER).to_pylist()
-    found.sort(key=lambda r: (r["position"], r["is_lost"], r["outcome"]))
-    assert [
-        (r["step"], r["outcome"], r["is_lost"], r["n_calls"], r["n_firms"], r["n_firms_lost"]) for r in found
-    ] == [
-        ("seen", "offered by the source", False, 13, 9, 0),
-        ("version", "one version of each call", False, 10, 8, 0),
-        ("version", "duplicate", True, 1, 1, 0),
-        ("version", "empty", True, 1, 1, 1),
-        ("version", "superseded", True, 1, 1, 0),
-        ("link", "kept without a PERMNO", False, 1, 1, 0),
-        ("link", "linked", False, 7, 6, 0),
-        ("link", "PERMNO expired", True, 1, 1, 1),
-        ("link", "no GVKEY", True, 1, 1, 1),
-        ("sentences", "has sentences", False, 6, 5, 0),
-        ("sentences", "only procedural sentences", True, 1, 1, 1),
-        ("sentences", "only the operator spoke", True, 1, 1, 1),
-        ("topics", "in a topic", False, 4, 3, 0),
-        ("topics", "firm too small", True, 1, 1, 1),
-        ("topics", "sentences in no topic", True, 1, 1, 1),
-        ("themes", "in a theme", False, 3, 3, 0),
-        ("themes", "few firms", True, 1, 1, 0),
-        ("scores", "scored", False, 2, 2, 0),
-        ("scores", "no score", True, 1, 1, 1),
-    ]
+    names = (
+        "step",
+        "outcome",
+        "is_lost",
+        "n_calls",
+        "n_firms",
+        "n_firms_lost",
+        "n_sentences",
+        "n_sentences_lost",
+    )
+    assert [tuple(r[n] for n in names) for r in found] == [
+        ("seen", "offered by the source", False, 18, 12, 0, 10, 0),
+        ("selection", "excluded", True, 1, 1, 1, 0, 0),
+        ("selection", "other company", True, 1, 1, 0, 0, 0),
+        ("selection", "other event", True, 1, 1, 0, 0, 0),
+        ("selection", "other language", True, 1, 1, 1, 0, 0),
+        ("selection", "to be read", False, 14, 10, 0, 10, 0),
+        ("version", "duplicate", True, 1, 1, 0, 0, 0),
+        ("version", "empty", True, 1, 1, 1, 0, 0),
+        ("version", "one version of each call", False, 11, 9, 0, 10, 0),
+        ("version", "superseded", True, 1, 1, 0, 0, 0),
+        ("link", "PERMNO expired", True, 1, 1, 1, 0, 0),
+        ("link", "kept without a PERMNO", False, 1, 1, 0, 1, 0),
+        ("link", "linked", False, 7, 6, 0, 9, 0),
+        ("link", "no GVKEY", True, 2, 2, 2, 0, 0),
+        ("sentences", "has sentences", False, 6, 5, 0, 9, 1),
+        ("sentences", "only procedural sentences", True, 1, 1, 1, 1, 1),
+        ("sentences", "only the operator spoke", True, 1, 1, 1, 0, 0),
+        ("topics", "firm too small", True, 1, 1, 1, 1, 1),
+        ("topics", "in a topic", False, 4, 3, 0, 6, 0),
+        ("topics", "sentences in no topic", True, 1, 1, 1, 1, 1),
+        ("themes", "few firms", True, 1, 1, 0, 2, 2),
+        ("themes", "in a theme", False, 3, 3, 0, 4, 1),
+        ("scores", "no score", True, 1, 1, 1, 1, 1),
+        ("scores", "scored", False, 2, 2, 0, 2, 0),
+    ], "in the order of the steps"
 
 
 def test_each_step_has_the_calls_that_the_one_before_did_not_lose(built: tuple[Warehouse, Any]):
     found = built[0].read("coverage", QUARTER).to_pylist()
-    left = len(OFFERED)
+    left, sentences = len(OFFERED) + len(OTHER_LISTINGS), sum(len(said) for *_, said in OFFERED.values())
     for step in COVERAGE_STEPS:
         here = [r for r in found if r["step"] == step]
         assert sum(r["n_calls"] for r in here) == left
+        assert sum(r["n_sentences"] for r in here) == sentences
         left = sum(r["n_calls"] for r in here if not r["is_lost"])
+        sentences -= sum(r["n_sentences_lost"] for r in here)
     assert {e.check_name for e in built[1].get_asset_check_evaluations()} >= {
-        "coverage_accounts_for_every_call"
+        "coverage_accounts_for_every_call",
+        "coverage_accounts_for_every_sentence",
     }
     assert all(e.passed for e in built[1].get_asset_check_evaluations())

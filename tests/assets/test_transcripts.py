@@ -143,6 +143,45 @@ def test_what_wrds_refuses_fails_the_step_with_what_to_do(tmp_path: Path, monkey
     assert "approve this machine's address" in failure.description
 
 
+def test_a_transcript_of_companies_in_different_groups_is_kept_for_the_linked_one_and_a_subset_has_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "FIRMS_AT_ONCE", 1)
+    rows = pa.concat_tables(SampleSource(3).components(QUARTER))
+    firms = rows.column("companyid").unique().to_pylist()
+    first = rows.filter(pa.compute.equal(rows.column("companyid"), firms[0]))
+    other = {"companyid": "1", "permno": None, "gvkey": None, "link_date": None}
+    listed = pa.Table.from_pylist([row | other for row in first.to_pylist()], schema=rows.schema)
+    source = Stub([pa.concat_tables([rows, listed])])
+    monkeypatch.setattr(ConfiguredSource, "open", lambda *_, **__: source)
+    whole = materialize(tmp_path / "whole")
+    asked = {"firms": [firms[0], "1", "999"], "exclude_firms": [firms[1]]}
+    some = materialize(tmp_path / "some", config=asked)
+    assert whole.success
+    assert some.success
+    stored = [Warehouse(path=str(tmp_path / name)) for name in ("whole", "some")]
+    transcripts_of = [w.read("transcripts", QUARTER).to_pylist() for w in stored]
+    audits = [w.read("transcript_audit", QUARTER).to_pylist() for w in stored]
+    assert [r for r in transcripts_of[0] if r["firm_id"] == firms[0]] == transcripts_of[1]
+    for audit in audits:
+        assert {a["status"] for a in audit if a["firm_id"] == "1"} == {"other_company"}
+    assert {a["firm_id"] for a in audits[1] if a["status"] == "excluded"} == set(firms[1:])
+    said = metadata(some, "transcripts")
+    assert (said["is_subset_of_firms"], said["firms_not_found"], said["firms"]) == (True, ["999"], 1)
+    assert (metadata(whole, "transcripts")["is_subset_of_firms"], said["audit"]["excluded"]) == (False, 2)
+
+
+class Stub(SampleSource):
+    """A source of given rows."""
+
+    def __init__(self, tables: list[pa.Table]) -> None:
+        super().__init__(1)
+        self.tables = tables
+
+    def components(self, quarter: str, progress: Any = None) -> Any:  # noqa: ARG002
+        yield from self.tables
+
+
 def test_firms_built_in_small_groups_are_the_same_rows_in_the_same_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -51,6 +51,24 @@ def test_it_reports_bytes_and_counts_per_table_and_removes_nothing_fresh(
     assert found["oldest_unfinished_run"] == "none"
 
 
+def test_a_table_that_is_refused_fails_the_asset_with_the_reason_and_the_report(
+    tmp_path: Path, instance: dg.DagsterInstance
+):
+    Warehouse(path=str(tmp_path / "before")).replace("themes", "2020Q1", [])
+    (tmp_path / "before").rename(tmp_path / "after")
+    result = dg.materialize(
+        [warehouse_maintenance],
+        resources={"warehouse": Warehouse(path=str(tmp_path / "after"))},
+        instance=instance,
+        raise_on_error=False,
+    )
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    given = failure.step_failure_data.user_failure_data
+    assert "themes: clean-up removed nothing, because its metadata names" in given.description
+    assert given.metadata["files_removed"].value == 0
+
+
 @pytest.mark.parametrize("config", [{"keep_days": 0}, {"keep_last": 0}, {"grace_days": 0.01}])
 def test_config_that_would_endanger_a_running_quarter_is_refused(
     warehouse: Warehouse, instance: dg.DagsterInstance, config: dict

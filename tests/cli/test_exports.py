@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -30,6 +31,43 @@ def test_csv_writes_lists_as_json_and_documents_the_columns(ftm, tmp_path: Path)
         documented = {r["column"]: r["meaning"] for r in csv.DictReader(file)}
     assert set(documented) == set(rows[0])
     assert all(documented.values())
+
+
+HOSTILE = [
+    "=HYPERLINK(1)",
+    "+1",
+    "-cmd|calc",
+    "@SUM(1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "'=1",
+    "'",
+    "plain",
+    "a=1",
+    "",
+]
+
+
+def test_csv_texts_are_no_formulas_and_can_be_had_back(place: Path, ftm, tmp_path: Path):
+    n = len(HOSTILE)
+    rows = {
+        "firm_id": [str(i) for i in range(n)],
+        "status": ["failed"] * n,
+        "reason": HOSTILE,
+        "n_sentences": pa.array([1] * n, pa.int32()),
+        "n_topics": pa.array([0] * n, pa.int32()),
+        "outlier_share": [0.0] * n,
+        "seconds": [-0.0] * n,
+    }
+    Warehouse(path=str(place / "warehouse")).replace("firm_status", "2020Q1", [pa.table(rows)])
+    done = ftm("export", "tables", "2020Q1", "-o", str(tmp_path / "out"), "-t", "firm_status", "-f", "csv")
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "out" / "firm_status.csv").open(newline="") as file:
+        found = sorted(csv.DictReader(file), key=lambda r: int(r["firm_id"]))
+    assert all(not r["reason"].startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for r in found)
+    assert [r["reason"].removeprefix("'") for r in found] == HOSTILE
+    assert {r["seconds"] for r in found} == {"-0.0"}, "numbers are untouched"
 
 
 @pytest.mark.usefixtures("warehouse")

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 from dagster_shared.error import SerializableErrorInfo
 
-from ftm_assets.cli.failing import CommandError, message_of, message_of_step
+from ftm_assets.cli.failing import message_of, message_of_step
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.warehouse import WarehouseError
 

@@ -6,6 +6,7 @@ import pytest
 
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.run import choose_quarter
+from tests.calls_in_files import row, write
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,35 @@ def test_a_file_where_the_warehouse_should_be_is_refused_before_the_source_is_re
         "folder\n"
     )
     assert (place / "calls.csv").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("calls", "message"),
+    [
+        ("s3://bucket/calls.csv", "s3:// is not read: copy the files to a folder of this machine"),
+        ("gone[/red].csv", "gone[/red].csv: there is no such file or folder"),
+    ],
+)
+def test_calls_that_cannot_be_found_are_named(ftm, monkeypatch, calls: str, message: str):
+    monkeypatch.setenv("FTM_SOURCE", "sample")  # put back what the command sets
+    monkeypatch.setenv("FTM_SOURCE_PATH", "")
+    refused = ftm("run", "--calls", calls)
+    assert refused.exit_code == 1
+    assert message in refused.stderr
+
+
+def test_brackets_in_names_and_cells_are_no_markup(ftm, place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FTM_SOURCE", "sample")
+    monkeypatch.setenv("FTM_SOURCE_PATH", "")
+    path = write(place / "[bold]a[red].csv", [row("[/red]")])
+    (place / "[green].docx").touch()
+    refused = ftm("run", "--calls", str(path))
+    assert refused.exit_code == 1
+    assert '[bold]a[red].csv row 1, column componentorder: "[/red]" is not' in refused.stderr
+    path.unlink()
+    refused = ftm("run", "--calls", str(place))
+    assert "[green].docx" in refused.stderr or "contains no .csv" in refused.stderr
+    monkeypatch.setenv("FTM_SOURCE", "files")
+    monkeypatch.setenv("FTM_SOURCE_PATH", str(path))
+    doctor = ftm("doctor")
+    assert "[bold]a[red].csv: there is no such file or folder" in " ".join(doctor.stdout.split())

@@ -77,10 +77,63 @@ def test_a_damaged_table_fails_the_verification_by_file(warehouse: Warehouse, ft
     assert f"{path.name} has 100 bytes, but" in refused.stderr
 
 
-def test_a_table_goes_back_to_its_newest_readable_state(warehouse: Warehouse, ftm):
+def test_a_table_goes_back_to_its_newest_readable_state(warehouse: Warehouse, ftm, topics: Callable):
+    warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
     Path(warehouse.table("firm_topics").metadata_location.removeprefix("file://")).unlink()
-    assert "Rolled firm_topics back to its state at creation" in ftm("restore", "firm_topics").stdout
+    assert "Rolled firm_topics back to its state at 20" in ftm("restore", "firm_topics").stdout
     assert ftm("restore", "firm_topics").stdout == "firm_topics can be read; there is nothing to restore.\n"
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 3
+
+
+def test_a_table_goes_back_to_nothing_only_when_told(warehouse: Warehouse, ftm):
+    Path(warehouse.table("firm_topics").metadata_location.removeprefix("file://")).unlink()
+    refused = ftm("restore", "firm_topics")
+    assert refused.exit_code == 1
+    assert "`ftm restore firm_topics --to-nothing`" in refused.stderr
+    told = ftm("restore", "firm_topics", "--to-nothing")
+    assert "Rolled firm_topics back to its state at creation, without any rows" in told.stdout
+
+
+@pytest.mark.usefixtures("warehouse")
+@pytest.mark.parametrize("arguments", [["restore"], ["restore", "firm_topics", "--from-files"]])
+def test_either_a_table_or_the_catalog_is_restored(ftm, arguments: list[str]):
+    refused = ftm(*arguments)
+    assert refused.exit_code == 2
+    assert "either a TABLE or --from-files" in refused.stderr
+
+
+def test_a_lost_catalog_is_rebuilt_by_the_command_that_every_error_names(warehouse: Warehouse, ftm):
+    assert "knows all 1 table; there is nothing" in ftm("restore", "--from-files").stdout
+    catalog = Path(warehouse.root) / "catalog.db"
+    catalog.write_bytes(b"")
+    for command in (
+        ["quarters"],
+        ["tags"],
+        ["verify", "2020Q1"],
+        ["cleanup"],
+        ["restore", "firm_topics"],
+        ["adopt"],
+    ):
+        refused = ftm(*command)
+        assert refused.exit_code == 1
+        assert "`ftm restore --from-files`" in refused.stderr
+    restored = ftm("restore", "--from-files")
+    assert restored.exit_code == 0
+    assert "firm_topics" in restored.stdout
+    assert f"The old catalog is kept at {catalog}.replaced-" in restored.stdout
+    assert warehouse.read("firm_topics", "2020Q1").num_rows == 3
+
+
+def test_cleanup_says_what_it_refuses_and_does_the_rest(warehouse: Warehouse, ftm):
+    moved = Path(warehouse.root).rename(Path(warehouse.root).with_name("moved"))
+    moved.rename(warehouse.root)
+    folder = Path(warehouse.root) / "ftm" / "firm_topics" / "data"
+    folder.rename(moved)
+    folder.symlink_to(moved)
+    for arguments in ((), ("--yes",)):
+        refused = ftm("cleanup", *arguments)
+        assert refused.exit_code == 1
+        assert "clean-up removed nothing, because" in refused.stderr
 
 
 def test_a_table_that_does_not_exist_is_refused_with_what_is_near(ftm):

@@ -40,8 +40,10 @@ ELSEWHERE = {
     "ftm run --calls 2023Q1.parquet": "test_your_own_calls_run",
     "vllm serve": "a server that is not installed here",
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
+    "FTM_SENTIMENT_MODEL=": "tests/resources/models/test_sentiment.py",
     "FTM_WAREHOUSE=./warehouse-bertopic": "tests/assets/test_firm_topics.py",
     "ftm bertopic": "tests/cli/test_save_bertopic.py",
+    "ftm move": "tests/cli/test_relocation.py",
 }
 """How commands open that are not run in order here, and where they are."""
 
@@ -175,9 +177,39 @@ def test_bad_calls_end_in_the_list_of_problems_not_in_a_traceback(
 def test_a_step_that_fails_ends_in_its_reason_alone(environment: dict[str, str]):
     done = call("ftm run", environment | {"FTM_SENTIMENT_MODEL": "no/where"})
     assert done.returncode == 1
-    assert "✗ sentence_sentiment" in done.stderr
-    assert "no/where" in done.stderr
+    assert done.stderr.startswith("sentiment: the model 'no/where' cannot be loaded"), (
+        "before anything is computed"
+    )
+    assert "Set FTM_SENTIMENT_MODEL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("asset", "settings", "said"),
+    [
+        ("transcripts", {"FTM_SOURCE": "files", "FTM_SOURCE_PATH": "/no/calls.csv"}, "/no/calls.csv"),
+        ("sentences", {}, "or materializing `transcripts`, creates a new one"),
+    ],
+)
+def test_dagsters_own_command_says_why_an_asset_failed_and_nothing_else(
+    environment: dict[str, str], asset: str, settings: dict[str, str], said: str
+):
+    Path(environment["DAGSTER_HOME"]).mkdir()
+    command = f"dagster asset materialize --select {asset} --partition {SAMPLE_QUARTER}"
+    done = call(command, environment | settings)
+    assert done.returncode == 1
+    told = done.stderr.partition("RUN_START")[2]
+    assert said in told
+    assert "Traceback" not in told
+    assert "Stack Trace" not in told
+    assert 'File "' not in told
+    assert len(told.splitlines()) <= 30, "sixty lines of traceback"
+    with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:
+        (run,) = instance.get_runs()
+        failed = [e.dagster_event for e in instance.all_logs(run.run_id) if e.is_dagster_event]
+    errors = [e.event_specific_data.error for e in failed if e.is_failure and e.event_specific_data.error]
+    assert errors, "what the UI shows"
+    assert all(error.stack == [] and error.cause is None and said in error.message for error in errors)
 
 
 def test_a_backfill_from_the_command_line_runs_the_quarters_between_two(environment: dict[str, str]):
@@ -264,10 +296,11 @@ def test_the_readme_queries_run(
 
 def test_a_table_is_restored_by_the_command_that_its_error_names(environment: dict[str, str]):
     warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
-    warehouse.replace("themes", SAMPLE_QUARTER, [])
+    for _ in range(2):
+        warehouse.replace("themes", SAMPLE_QUARTER, [])
     Path(warehouse.table("themes").metadata_location.removeprefix("file://")).unlink()
     refused = call(f"ftm verify {SAMPLE_QUARTER}", environment)
     assert refused.returncode == 1
     (command,) = re.findall(r"`(ftm restore \w+)`", refused.stderr)
-    assert "Rolled themes back to its state at creation" in call(command, environment).stdout
+    assert "Rolled themes back to its state at 20" in call(command, environment).stdout
     assert "nothing to restore" in call(command, environment).stdout

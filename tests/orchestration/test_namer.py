@@ -188,6 +188,23 @@ def test_a_run_says_what_its_names_took_and_the_next_pays_nothing(runner, script
     assert (told["requests"], told["cache_hits"], told["cost_usd"]) == (0, TOPICS, 0.0)
 
 
+def test_poisoned_replies_are_ignored_counted_and_requested_again(runner, scripted_llm, reply):
+    scripted_llm.script = lambda _asked, body: reply(content=good(body))
+    assert runner.run().success
+    (file,) = Path(runner.warehouse.root, "replies", "topic_summaries").rglob("*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    poison = {"tokens_in": 2**31, "tokens_out": -1, "seconds": float("nan"), "text": "\ud800", "key": None}
+    named = [line for line in lines if line["text"].startswith("{")]
+    for line, (field, value) in zip(named, poison.items(), strict=False):
+        line[field] = value
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    again = runner.run(seed=0)
+    assert again.success
+    told = metadata(again)
+    assert told["replies_ignored"] == len(poison)
+    assert (told["requests"], told["cache_hits"]) == (len(poison), TOPICS - len(poison))
+
+
 def test_without_an_endpoint_the_audit_says_so(runner):
     result = runner.run(base_url=None)
     assert check(result)

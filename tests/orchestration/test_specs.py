@@ -2,7 +2,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from ftm_assets.orchestration.specs import MAX_CELL_CHARACTERS, page_table, preview
+from ftm_assets.orchestration.specs import MAX_CELL_CHARACTERS, page_table, preview, readable
 
 
 def test_a_preview_is_of_the_first_rows_in_types_that_the_page_can_sort():
@@ -31,3 +31,14 @@ def test_a_table_without_rows_has_its_columns():
     found = page_table(["a", "b"], [])
     assert [c.name for c in found.schema.columns] == ["a", "b"]
     assert found.records == []
+
+
+def test_numbers_are_rounded_for_people_and_config_is_not():
+    given = {"seconds": 1234.56789, "share": 1 / 3, "by": {"a": [0.123456]}, "n": 7, "config": {"x": 1 / 3}}
+    assert readable(given) == {
+        "seconds": 1234.568,
+        "share": 0.3333,
+        "by": {"a": [0.1235]},
+        "n": 7,
+        "config": {"x": 1 / 3},
+    }

@@ -1,6 +1,7 @@
 """Which errors are expected, and how a run records them: with the message alone."""
 
 import logging
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -29,6 +30,28 @@ def test_the_outermost_of_ours_is_the_message():
 def test_a_fault_was_not_expected():
     assert message_of(raised(KeyError("column"))) is None
     assert message_of(raised(RuntimeError("no running event loop"))) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('raise ValueError("set FTM_SOURCE")', "set FTM_SOURCE"),
+        ('raise LookupError(\n        "no themes"\n    )', "no themes"),
+        ('{}["column"]', None),
+        ('int("x")', None),
+        ("[].pop()", None),
+        ("a, b = [1]", None),
+    ],
+)
+def test_only_what_our_code_raises_by_name_was_expected(tmp_path: Path, body: str, message: str | None):
+    """A key that is missing, or a text that is no number, is a bug even in our code, and keeps its stack."""
+    file = tmp_path / "made.py"
+    file.write_text(f"def run():\n    {body}\n")
+    module = {"__name__": "ftm_assets.made"}
+    exec(compile(file.read_text(), str(file), "exec"), module)  # noqa: S102 - the code above
+    with pytest.raises((ValueError, LookupError)) as found:
+        module["run"]()
+    assert message_of(found.value) == message
 
 
 def failing(error: BaseException, cause: BaseException | None = None) -> dg.ExecuteInProcessResult:

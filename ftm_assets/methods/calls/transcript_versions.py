@@ -1,33 +1,34 @@
-"""Transcripts of a quarter: which version of each call to use, where Q&A begins, and who speaks."""
+"""Transcripts of a quarter: one version of each call, each turn once, where Q&A begins, and who speaks.
+
+What belongs here: the two tables, made of what the neighbouring modules decide: `listings` what is read at all,
+`repeated_turns` which turns are there twice, `same_call` which transcripts are versions of one call, and `turn_types`
+what vendors call speakers and components.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import combinations
+from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ftm_assets.methods.calls import turn_types
+from ftm_assets.methods.calls.listings import Listing, screen
+from ftm_assets.methods.calls.repeated_turns import Turn, repeated_turns
+from ftm_assets.methods.calls.same_call import Fate, Version, choose
+from ftm_assets.methods.text.languages import UNDETERMINED, language_of
+from ftm_assets.methods.text.normalising import normalise
+from ftm_resources import quarters
 from ftm_resources.quarters import CLOSE, NEW_YORK
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.components import AUDIT, finality, less_final
+from ftm_resources.tables.components import rank
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     import duckdb
-
-SPEAKER_TYPES = {
-    "operator": "operator",
-    "executives": "executive",
-    "analysts": "analyst",
-    "shareholders": "shareholder",
-    "attendees": "attendee",
-}
-"""Capital IQ's speaker types (lower case) and the contract's names for them; all others are `unknown`."""
-
-QUESTION_TYPES = ("question", "answer", "question and answer operator message")
-"""Component types of the question-and-answer section, in lower case."""
 
 OPENS_QUESTIONS = r"question[- ]and[- ]answer|(first|next) question|q ?& ?a"
 """What an operator says when opening Q&A or calling the first question, in lower case.
@@ -37,54 +38,59 @@ component types removed, 2,998 of 3,029 components get their original section; 2
 call.
 """
 
-SAME_CALL_OVERLAP = 0.3
-"""Share of the shorter transcript's passages also found in the other, at or above which both are one call.
+REPEATED = "turns that repeat an earlier one"
+"""How a note in the audit names them, after their number."""
 
-Versions of a call differ in a few words; different calls share little beyond the safe-harbour statement. No two of
-the 35 calls in Earnings-21's second half of 2020 share more than 0.03.
+_SPOKEN = """
+CREATE TEMP TABLE spoken AS
+SELECT row_number() OVER (ORDER BY transcriptid, companyid, componentorder) AS turn, components.*,
+    trim(regexp_replace(lower(componenttext), '[^\\pL\\pN]+', ' ', 'g')) AS words, speakers.speaker, types.typed
+FROM components LEFT JOIN speakers USING (speakertypename) LEFT JOIN types USING (componenttypename)
+ORDER BY turn
 """
 
-_PASSAGE_CHARACTERS = 20
-"""Shorter passages ("Thank you.") occur in every call."""
+_REPEATING = """
+SELECT turn, transcriptid, companyid, words, speaker, lower(trim(transcriptpersonname)) AS person
+FROM spoken JOIN (
+    SELECT transcriptid, companyid FROM spoken GROUP BY ALL HAVING count(DISTINCT words) < count(*)
+) USING (transcriptid, companyid) ORDER BY turn
+"""
 
 _CALLS = """
-SELECT transcriptid, min(companyid) AS firm_id, min(keydevid) AS keydevid, min(headline) AS headline,
-    epoch_us(min(mostimportantdateutc)) AS called, bool_and(is_date_only) AS is_date_only,
-    min(transcriptcollectiontypename) AS collection, sum(length(componenttext))::BIGINT AS characters,
-    md5(string_agg(componenttext, chr(10) ORDER BY componentorder)) AS content
-FROM components GROUP BY transcriptid ORDER BY transcriptid
+SELECT transcriptid AS transcript, companyid AS firm, min(keydevid) AS event, min(headline) AS headline,
+    min(mostimportantdateutc) AS called, bool_and(is_date_only) AS is_date_only,
+    min(transcriptcollectiontypename) AS collection, min(created_at) AS created,
+    sum(length(componenttext))::BIGINT AS characters, max(words) = '' AS is_empty,
+    md5(string_agg(words, ' ' ORDER BY componentorder) FILTER (words <> '')) AS words,
+    list(componenttext ORDER BY componentorder) AS said,
+    list(componenttext ORDER BY componentorder) FILTER (speaker <> 'operator') AS spoken
+FROM spoken GROUP BY ALL ORDER BY ALL
 """
-
-_OVERLAPS = f"""
-WITH passages AS (
-    SELECT DISTINCT transcriptid, slot, hash(passage) AS passage
-    FROM (
-        SELECT transcriptid, slot, unnest(string_split(lower(componenttext), '. ')) AS passage
-        FROM components JOIN candidates USING (transcriptid)
-    ) WHERE length(passage) >= {_PASSAGE_CHARACTERS}
-), sizes AS (SELECT transcriptid, count(*) AS n FROM passages GROUP BY transcriptid
-), shared AS (
-    SELECT a.transcriptid AS one, b.transcriptid AS other, count(*) AS n
-    FROM passages a JOIN passages b USING (slot, passage)
-    WHERE a.transcriptid < b.transcriptid GROUP BY ALL
-)
-SELECT one, other FROM shared JOIN sizes x ON x.transcriptid = one JOIN sizes y ON y.transcriptid = other
-WHERE shared.n >= $share * least(x.n, y.n)
-"""  # noqa: S608 - only the number above is interpolated
 
 _TRANSCRIPTS = """
 WITH kept AS (
-    SELECT *, lower(trim(speakertypename)) AS speaker, lower(trim(componenttypename)) AS component
-    FROM components JOIN chosen USING (transcriptid)
-), starts AS (
-    SELECT transcriptid, min(componentorder) AS first_speech FROM kept
-    WHERE speaker <> 'operator' GROUP BY transcriptid
-), begins AS (
-    -- Without component types: where the operator opens the questions or the first analyst speaks.
-    SELECT transcriptid, min(componentorder) AS opens FROM kept JOIN starts USING (transcriptid)
-    WHERE speaker = 'analysts' OR (speaker = 'operator' AND componentorder > first_speech
-        AND regexp_matches(lower(componenttext), $opening))
-    GROUP BY transcriptid
+    SELECT spoken.*, min(componentorder) FILTER (speaker <> 'operator') OVER call AS first_speech,
+        min(componentorder) FILTER (speaker = 'analyst') OVER call AS first_analyst,
+        last_value(typed IGNORE NULLS) OVER (
+            PARTITION BY transcriptid, companyid ORDER BY componentorder
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS said_last
+    FROM spoken JOIN chosen USING (transcriptid, companyid)
+    WINDOW call AS (PARTITION BY transcriptid, companyid)
+), remarked AS (
+    -- Prepared remarks, by their type, that are not closing ones.
+    SELECT *, max(componentorder) FILTER (
+        typed = 'presentation' AND componentorder < coalesce(first_analyst, componentorder + 1)
+    ) OVER (PARTITION BY transcriptid, companyid) AS last_remarks
+    FROM kept
+), placed AS (
+    -- Where the component type does not say: from the first analyst on, or from where the operator opens the questions.
+    SELECT *, min(componentorder) FILTER (
+        speaker = 'analyst' OR (speaker = 'operator'
+            AND componentorder > greatest(first_speech, coalesce(last_remarks, -1))
+            AND regexp_matches(lower(componenttext), $opening))
+    ) OVER (PARTITION BY transcriptid, companyid) AS opens
+    FROM remarked
 )
 SELECT format('{}:{}:{:04d}', $quarter, transcriptid, componentorder) AS component_id,
     companyid AS firm_id, companyname AS firm_name, gvkey, permno, link_date, ticker,
@@ -97,12 +103,11 @@ SELECT format('{}:{}:{:04d}', $quarter, transcriptid, componentorder) AS compone
     CASE WHEN NOT is_date_only
         THEN CAST(timezone($zone, mostimportantdateutc) AS TIME) >= $close END AS is_after_close,
     componentorder AS component_order, componenttypename AS component_type,
-    CASE WHEN component IS NOT NULL
-            THEN CASE WHEN list_contains($questions, component) THEN 'q_and_a' ELSE 'presentation' END
-        WHEN componentorder >= begins.opens THEN 'q_and_a' ELSE 'presentation' END AS section,
-    coalesce(map($spoken, $speakers)[speaker], 'unknown') AS speaker_type,
-    transcriptpersonname AS speaker_name, componenttext AS text
-FROM kept LEFT JOIN begins USING (transcriptid)
+    CASE WHEN typed IS NOT NULL THEN typed
+        WHEN said_last = 'q_and_a' OR componentorder >= opens THEN 'q_and_a'
+        ELSE 'presentation' END AS section,
+    speaker AS speaker_type, transcriptpersonname AS speaker_name, componenttext AS text, verbatim AS verbatim_text
+FROM placed
 ORDER BY firm_id, call_at, transcript_id, component_order
 """
 
@@ -112,20 +117,23 @@ def build_transcripts(
     quarter: str,
     offered: pa.Table | None = None,
     *,
+    languages: Collection[str] = (),
+    screened: Mapping[tuple[str, str], tuple[str, str]] | None = None,
     database: duckdb.DuckDBPyConnection,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the tables `transcripts` and `transcript_audit` of a quarter; row order does not matter.
 
-    `components` follows the schema `tables.components.COMPONENTS` and holds only calls of the quarter. `offered`
-    follows `tables.components.AUDIT`: the source's notes on transcripts it left out and on some it delivered.
-    Transcripts of one firm are versions of the same call if they share
-    - `keydevid`; or, if one of them has none,
-    - the time of the call, or for bare dates the date and either the headline or most of the text; or
-    - the text, word for word.
-    Of each call, the most final version by collection type is kept; ties go to the longest text, then the highest id.
-    The audit lists the others as `duplicate` if their text is identical and as `superseded` if not. All calls of a
-    firm are kept. `transcripts` is ordered by firm, call time, transcript and component. `database` runs the
-    queries and is left unchanged.
+    `components` follows the schema `tables.components.COMPONENTS` and holds whole transcripts, all those of a firm,
+    also of the NEIGHBOUR_DAYS around the quarter. `offered` follows `tables.components.AUDIT`: the source's notes on
+    transcripts it left out and on some it delivered. `screened` are the status and reason of transcripts of the
+    quarter that were left out before and are not in `components`.
+
+    Texts are normalised first. Then a transcript is left out if `listings.screen` says so, if it has no words, if its
+    language is not one of `languages` (ISO 639-1; all if empty; a text too short to tell is taken), or if a better
+    version of its call exists (`same_call.choose`). All calls of a firm are kept, each in the quarter of the version
+    that is kept; the audit has the transcripts whose own date is in the quarter. Turns that a transcript repeats
+    count once. `transcripts` is ordered by firm, call time, transcript and component. `database` runs the queries and
+    is left unchanged.
 
     Examples
     --------
@@ -153,144 +161,164 @@ def build_transcripts(
     """
     with database.cursor() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("components", components)
-        calls = connection.execute(_CALLS).to_arrow_table().to_pylist()
-        audit = [row for versions in _versions(calls, connection) for row in _audit(versions)]
-        kept = [row["transcript_id"] for row in audit if row["status"] == "kept"]
-        audit += _of_source(audit, offered)
-        connection.register("chosen", pa.table({"transcriptid": pa.array(kept, pa.string())}))
+        own = {key for key, day in _days(components).items() if quarters.of_date(day) == quarter}
+        fates = {key: Fate(*why) for key, why in screen(_listings(components)).items()}
+        _speak(components, fates, connection)
+        repeated = _drop_repeated(connection)
+        versions, spoken = [], {}
+        for call in connection.execute(_CALLS).to_arrow_table().to_pylist():
+            key = call["transcript"], call["firm"]
+            if call["is_empty"]:
+                fates[key] = Fate("empty", "no turn has words")
+            elif left_out := _in_other_language(call["said"], languages):
+                fates[key] = left_out
+            else:
+                versions.append(_version(call))
+                spoken[key] = call["spoken"] or []
+        fates |= choose(versions, spoken, quarter)
+        fates = {key: _noted(fate, repeated.get(key)) for key, fate in fates.items() if key in own}
+        chosen = [key for key, fate in fates.items() if fate.status == "kept"]
+        connection.register("chosen", _keys(chosen))
         parameters: dict[str, Any] = {
             "quarter": quarter,
             "zone": NEW_YORK.key,
             "close": CLOSE,
-            "questions": list(QUESTION_TYPES),
             "opening": OPENS_QUESTIONS,
-            "spoken": list(SPEAKER_TYPES),
-            "speakers": list(SPEAKER_TYPES.values()),
         }
         transcripts = connection.execute(_TRANSCRIPTS, parameters).to_arrow_table()
-    audit.sort(key=lambda row: (row["firm_id"], row["transcript_id"]))
-    table = TABLES["transcript_audit"]
-    schema = pa.schema([f for f in table.arrow_schema if f.name != "quarter"])
-    return (
-        TABLES["transcripts"].conform(transcripts, quarter=quarter),
-        table.conform(pa.Table.from_pylist(audit, schema=schema), quarter=quarter),
+    return TABLES["transcripts"].conform(transcripts, quarter=quarter), _audit(
+        {**(screened or {}), **fates}, offered, quarter
     )
 
 
-def _of_source(audit: list[dict[str, Any]], offered: pa.Table | None) -> list[dict[str, Any]]:
-    """Return audit rows for transcripts the source left out; append its other notes to the existing reasons."""
-    rows = {row["transcript_id"]: row for row in audit}
-    left_out = []
+def _audit(
+    fates: Mapping[tuple[str, str], tuple[str, str | None]], offered: pa.Table | None, quarter: str
+) -> pa.Table:
+    """Return `transcript_audit`: a row per (transcript, firm) of `fates`, and those that only the source speaks of.
+
+    The source's notes on the former are added to their reasons; one on a transcript of another quarter is dropped.
+    """
+    found = dict(fates)
     for said in offered.to_pylist() if offered is not None else []:
-        if (row := rows.get(said["transcriptid"])) is None:
-            names = ("transcript_id", "firm_id", "status", "reason")
-            left_out.append(dict(zip(names, (said[n] for n in AUDIT.names), strict=True)))
-        else:
-            row["reason"] = "; ".join(r for r in (row["reason"], said["reason"]) if r)
-    return left_out
+        key = said["transcriptid"], said["companyid"]
+        if (fate := fates.get(key)) is not None:
+            found[key] = (fate[0], "; ".join(r for r in (found[key][1], said["reason"]) if r) or None)
+        elif said["status"] != "kept":
+            found[key] = (said["status"], said["reason"])
+    rows = [
+        {"transcript_id": transcript, "firm_id": firm, "status": status, "reason": reason}
+        for (transcript, firm), (status, reason) in sorted(found.items(), key=lambda item: item[0][::-1])
+    ]
+    table = TABLES["transcript_audit"]
+    schema = pa.schema([f for f in table.arrow_schema if f.name != "quarter"])
+    return table.conform(pa.Table.from_pylist(rows, schema=schema), quarter=quarter)
 
 
-def _versions(
-    calls: list[dict[str, Any]], connection: duckdb.DuckDBPyConnection
-) -> Iterable[list[dict[str, Any]]]:
-    """Return the transcripts (rows of _CALLS) grouped by call."""
-    by_id = {c["transcriptid"]: c for c in calls}
-    leaders = {t: t for t in by_id}
-
-    def leader(transcript: str) -> str:
-        while leaders[transcript] != transcript:
-            leaders[transcript] = transcript = leaders[leaders[transcript]]
-        return transcript
-
-    def unite(one: str, other: str) -> None:
-        leaders[leader(one)] = leader(other)
-
-    for group in [*_by(calls, lambda c: c["keydevid"]), *_by(calls, lambda c: c["content"])]:
-        for c in group[1:]:
-            unite(group[0]["transcriptid"], c["transcriptid"])
-    doubtful = []
-    for slot, group in enumerate(_by(calls, lambda c: (c["called"], c["is_date_only"]))):
-        nameless = [c for c in group if c["keydevid"] is None]
-        if not nameless or len(group) == 1:
-            continue
-        if group[0]["is_date_only"]:
-            doubtful += [{"transcriptid": c["transcriptid"], "slot": slot} for c in group]
-            continue
-        # A firm holds one call at a time. If several events share the time, the right one is unknown.
-        is_one_event = len({c["keydevid"] for c in group} - {None}) <= 1
-        for c in group if is_one_event else nameless:
-            unite(nameless[0]["transcriptid"], c["transcriptid"])
-    for one, other in _same_by_date(doubtful, by_id, connection):
-        unite(one, other)
-    groups = defaultdict(list)
-    for transcript, call in by_id.items():
-        groups[leader(transcript)].append(call)
-    return groups.values()
+def unknown_types(components: pa.Table) -> dict[str, dict[str, int]]:
+    """Return how many turns have a speaker type, or a component type, whose words are not understood, by name."""
+    rules = {
+        "speakertypename": turn_types.is_known_speaker,
+        "componenttypename": turn_types.is_known_component,
+    }
+    found = {}
+    for column, is_known in rules.items():
+        counts = Counter(
+            {v["values"]: v["counts"] for v in pc.value_counts(components.column(column)).to_pylist()}
+        )
+        found[column] = {name: n for name, n in counts.most_common() if not is_known(name)}
+    return found
 
 
-def _by(
-    calls: list[dict[str, Any]], key: Callable[[dict[str, Any]], Hashable]
-) -> Iterable[list[dict[str, Any]]]:
-    """Return the calls grouped by firm and key, without those whose key is None."""
-    groups = defaultdict(list)
-    for c in calls:
-        if (value := key(c)) is not None:
-            groups[c["firm_id"], value].append(c)
-    return groups.values()
+def _days(components: pa.Table) -> dict[tuple[str, str], Any]:
+    """Return the date in New York of each transcript, by transcript and firm."""
+    columns = ["transcriptid", "companyid", "mostimportantdateutc", "is_date_only"]
+    calls = components.group_by(columns, use_threads=False).aggregate([])
+    days = quarters.call_date(calls.column("mostimportantdateutc"), calls.column("is_date_only")).to_pylist()
+    keys = zip(calls.column("transcriptid").to_pylist(), calls.column("companyid").to_pylist(), strict=True)
+    return dict(zip(keys, days, strict=True))
 
 
-def _same_by_date(
-    doubtful: list[dict[str, Any]], by_id: dict[str, dict[str, Any]], connection: duckdb.DuckDBPyConnection
-) -> Iterable[tuple[str, str]]:
-    """Yield pairs of transcripts that are one call: same firm and bare date, at least one without an event."""
-    if not doubtful:
-        return
-    slots = defaultdict(list)
-    for d in doubtful:
-        slots[d["slot"]].append(by_id[d["transcriptid"]])
-    for group in slots.values():
-        for one, other in combinations(group, 2):
-            if one["headline"] and one["headline"] == other["headline"] and _may_be_one(one, other):
-                yield one["transcriptid"], other["transcriptid"]
-    connection.register("candidates", pa.Table.from_pylist(doubtful))
-    for first, second in connection.execute(_OVERLAPS, {"share": SAME_CALL_OVERLAP}).fetchall():
-        if _may_be_one(by_id[first], by_id[second]):
-            yield first, second
+def _listings(components: pa.Table) -> list[Listing]:
+    keys, told = ["transcriptid", "companyid"], ["permno", "keydeveventtypename"]
+    found = components.group_by(keys, use_threads=False).aggregate([(column, "max") for column in told])
+    columns = [found.column(name).to_pylist() for name in (*keys, *(f"{column}_max" for column in told))]
+    return [Listing(*row) for row in zip(*columns, strict=True)]
 
 
-def _may_be_one(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether the two may be one call: they may unless both have an event."""
-    return one["keydevid"] is None or other["keydevid"] is None
+def _speak(
+    components: pa.Table, left_out: Mapping[tuple[str, str], Fate], connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Create the table `spoken`: the normalised turns of the transcripts that are read, with what their types mean."""
+    connection.register("left_out", _keys(left_out))
+    connection.register("offered", components)
+    read = connection.execute("SELECT * FROM offered ANTI JOIN left_out USING (transcriptid, companyid)")
+    normal = normalise(read.to_arrow_table().cast(components.schema))
+    speakers = normal.column("speakertypename").unique().to_pylist()
+    types = normal.column("componenttypename").drop_null().unique().to_pylist()
+    for name, values in {
+        "components": normal,
+        "speakers": {"speakertypename": speakers, "speaker": [turn_types.speaker_type(s) for s in speakers]},
+        "types": {"componenttypename": types, "typed": [turn_types.section(t) for t in types]},
+    }.items():
+        table = (
+            values
+            if isinstance(values, pa.Table)
+            else pa.table({k: pa.array(v, pa.string()) for k, v in values.items()})
+        )
+        connection.register(name, table)
+    connection.execute(_SPOKEN)
 
 
-def _audit(versions: list[dict[str, Any]]) -> Iterable[dict[str, str | None]]:
-    """Yield the audit rows of the versions of one call, the one kept first."""
-    ranked = sorted(versions, key=_rank, reverse=True)
-    kept = ranked[0]
-    for c in ranked:
-        status, reason = ("kept", None) if c is kept else _why_not(c, kept)
-        yield {
-            "transcript_id": c["transcriptid"],
-            "firm_id": c["firm_id"],
-            "status": status,
-            "reason": reason,
+def _drop_repeated(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Delete the turns that a transcript repeats; return how many, by transcript and firm."""
+    rows = connection.execute(_REPEATING).fetchall()
+    gone: list[int] = []
+    found = {}
+    for key, group in groupby(rows, key=lambda row: (row[1], row[2])):
+        turns = list(group)
+        repeats = repeated_turns([Turn(words, speaker, person) for *_, words, speaker, person in turns])
+        gone += [turns[i][0] for i in repeats]
+        if repeats:
+            found[key] = len(repeats)
+    connection.execute("DELETE FROM spoken WHERE list_contains($gone, turn)", {"gone": gone})
+    return found
+
+
+def _in_other_language(said: list[str], languages: Collection[str]) -> Fate | None:
+    found = language_of(said) if languages else UNDETERMINED
+    if found == UNDETERMINED or found in languages:
+        return None
+    return Fate("other_language", f"{found}, not {' or '.join(sorted(languages))}")
+
+
+def _version(call: Mapping[str, Any]) -> Version:
+    called = call["called"]
+    return Version(
+        transcript=call["transcript"],
+        firm=call["firm"],
+        day=called.date() if call["is_date_only"] else called.astimezone(NEW_YORK).date(),
+        start=None if call["is_date_only"] else called,
+        event=call["event"],
+        headline=call["headline"],
+        words=call["words"],
+        rank=rank(call["collection"], call["created"], call["transcript"], call["characters"]),
+    )
+
+
+def _noted(fate: Fate, n_repeated: int | None) -> Fate:
+    """Return the fate with a note on the turns that were dropped, if the transcript is kept."""
+    if not n_repeated or fate.status != "kept":
+        return fate
+    said = REPEATED if n_repeated > 1 else REPEATED.replace("turns that repeat", "turn that repeats")
+    note = f"without {n_repeated:,} {said}"
+    return fate._replace(reason="; ".join(r for r in (fate.reason, note) if r))
+
+
+def _keys(keys: Iterable[tuple[str, str]]) -> pa.Table:
+    found = list(keys)
+    return pa.table(
+        {
+            "transcriptid": pa.array([t for t, _ in found], pa.string()),
+            "companyid": pa.array([f for _, f in found], pa.string()),
         }
-
-
-def _rank(call: dict[str, Any]) -> tuple[int, int, int, str]:
-    transcript = call["transcriptid"]
-    number = int(transcript) if transcript.isdecimal() else -1
-    return finality(call["collection"]), call["characters"], number, transcript
-
-
-def _why_not(call: dict[str, Any], kept: dict[str, Any]) -> tuple[str, str]:
-    best = f"transcript {kept['transcriptid']}"
-    if call["content"] == kept["content"]:
-        return "duplicate", f"same text as {best}"
-    if finality(call["collection"]) != finality(kept["collection"]):
-        return "superseded", less_final(kept["transcriptid"], kept["collection"], call["collection"])
-    if call["characters"] != kept["characters"]:
-        counts = f"{kept['characters']} characters against {call['characters']}"
-        return "superseded", f"{best} has more text ({counts})"
-    return "superseded", f"{best} is newer by its id"
+    )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from ftm_assets.methods.text.courtesies import EMPTY_WORDS
 from ftm_assets.methods.text.firm_names import COMMON_INITIALS, CONNECTORS, KINDS_OF_FIRM, LEGAL_FORMS, PLACES
 from ftm_assets.methods.text.tokens import is_hesitation
 from ftm_assets.methods.text.word_lists import MONTHS_AND_DAYS, STOP_EXACT, STOP_INFLECTED, WEAK_INFLECTED
@@ -32,128 +33,130 @@ TURN_SHARE = 0.5
 """In a transcript typed in capitals, a turn with a smaller share was not."""
 
 _FIRM_FORMS = CONNECTORS | LEGAL_FORMS | KINDS_OF_FIRM
-_ORDINARY_INITIALS = frozenset(
-    "a ad am an ap ar as at by cad do go i if in is it la led ma me mid ml my no of on op or pa pc pos pro so tam tax up us we who".split()
-)
-_MORE_ACRONYMS = (
-    "abs covid adr afs amt anda bdc bla bofa btu capm ccar cecl clo cmbs cmo coo cpap dac dau dcf dram ebit ebitda ebitdar ebitdax"
-    " ecb eia emea epa erisa etf fasb fdic feed ferc ffo fha fico fomc fpso ftc hbm hipaa hmo hud iaas ifrs ira isp itar jv"
-    " kpi laas lcd libor lifo mau moic mou mri msr nafta nand nasa nda noi nols nopat nyse oecd oem oled opec osha otc paas"
-    " ppa qsr reit rfid rmb roa roce roi roic saas sofr ssd tcf teu tsa uae ubs usda usmca voc wacc wip wti yoy asu asr"
-)
-_ORDINARY_ACRONYMS = frozenset({"feed"})
-ACRONYMS = (
-    frozenset(COMMON_INITIALS) - _ORDINARY_INITIALS | frozenset(_MORE_ACRONYMS.split())
-) - _ORDINARY_ACRONYMS
+_ORDINARY_INITIALS_TEXT = """
+    a ad am an ap ar as at by cad do go i if in is it la led ma me mid ml my no of on op or pa pc pos pro so
+    tam tax up us we who
+    """
+_ORDINARY_INITIALS = frozenset(_ORDINARY_INITIALS_TEXT.split())
+_MORE_ACRONYMS = """
+    abs covid adr afs amt anda bdc bla bofa btu capm ccar cecl clo cmbs cmo coo cpap dac dau dcf dram ebit
+    ebitda ebitdar ebitdax ecb eia emea epa erisa etf fasb fdic ferc ffo fha fico fomc fpso ftc hbm hipaa
+    hmo hud iaas ifrs ira isp itar jv kpi laas lcd libor lifo mau moic mou mri msr nafta nand nasa nda noi
+    nols nopat nyse oecd oem oled opec osha otc paas ppa qsr reit rfid rmb roa roce roi roic saas sofr ssd
+    tcf teu tsa uae ubs usda usmca voc wacc wip wti yoy asu asr
+    """
+ACRONYMS = frozenset(COMMON_INITIALS) - _ORDINARY_INITIALS | frozenset(_MORE_ACRONYMS.split())
 """Words that are always capitals, in lower case. A word without a vowel is taken for one too."""
 
 _TITLES = frozenset({"mr", "mrs", "ms", "dr"})
-_NO_ACRONYMS = frozenset(
-    "mr mrs ms dr jr sr st vs vp's th nd rd hmm mm shh psst ltd bps cf pct mgmt qtr ft lbs hrs etc".split()
-)
+_NO_ACRONYMS_TEXT = """
+    mr mrs ms dr jr sr st vs vp's th nd rd hmm mm shh psst ltd bps cf pct mgmt qtr ft lbs hrs etc
+    """
+_NO_ACRONYMS = frozenset(_NO_ACRONYMS_TEXT.split())
 _WRITTEN = {
     "bps": "bps", "capex": "CapEx", "opex": "OpEx", "phd": "PhD", "mrna": "mRNA", "wifi": "WiFi", "iphone": "iPhone",
     "ipad": "iPad", "linkedin": "LinkedIn", "youtube": "YouTube",
 }  # fmt: skip
 
 _MORE_PLACES = """
-    alberta american americans americas amsterdam argentina asia asian atlantic austin austria bangladesh barcelona
-    beijing belgium berlin brazilian britain british california calgary canada canadian caribbean chile china chinese
-    colombia copenhagen cuba denmark dubai dutch ecuador egypt emea england english europe european europeans finland
-    france frankfurt french geneva german germany ghana greece hungary india indian indonesia iran iraq irish israeli
-    italian italy japan japanese kenya korean kuwait london madrid malaysia manhattan manila massachusetts melbourne
-    mexican mexico midwest milan minneapolis montreal morocco moscow mumbai munich netherlands nigeria nordic norway
-    oslo ottawa pacific pakistan panama paris peru philippines poland polish portugal prague quebec romania rome russian
-    scandinavia scotland shanghai shenzhen singapore spanish stockholm sydney syria texan thailand tokyo toronto turkey
+    alberta american americans americas amsterdam argentina asia asian atlantic austin austria bangladesh
+    barcelona beijing belgium berlin brazilian britain british calgary california canada canadian caribbean
+    chile china chinese colombia copenhagen cuba denmark dubai dutch ecuador egypt emea england english
+    europe european europeans finland france frankfurt french geneva german germany ghana greece hungary
+    india indian indonesia iran iraq irish israeli italian italy japan japanese kenya korean kuwait london
+    madrid malaysia manhattan manila massachusetts melbourne mexican mexico midwest milan minneapolis
+    montreal morocco moscow mumbai munich netherlands nigeria nordic norway oslo ottawa pacific pakistan
+    panama paris peru philippines poland polish portugal prague quebec romania rome russian scandinavia
+    scotland shanghai shenzhen singapore spanish stockholm sydney syria texan thailand tokyo toronto turkey
     ukraine vancouver venezuela vienna vietnam wales warsaw zurich
     """
 _PHRASES = """
-    new york|new jersey|new mexico|new hampshire|new england|new zealand|new orleans|hong kong|north america|south america
-    |latin america|north american|latin american|central america|middle east|united states|united kingdom|wall street
-    |los angeles|san francisco|san diego|san antonio|saudi arabia|puerto rico|south korea|south africa|north carolina
-    |south carolina|north dakota|south dakota|west virginia|rhode island|silicon valley|new year|morgan stanley
-    |goldman sachs|credit suisse|deutsche bank|merrill lynch|bear stearns|lehman brothers|bank of america|wells fargo
-    |raymond james|piper jaffray|jp morgan|banc of america|smith barney|salomon smith barney|first boston
-    |prudential securities|robert w baird|william blair|oppenheimer|jefferies|cowen|stifel|citigroup|barclays|keybanc
+    new york|new jersey|new mexico|new hampshire|new england|new zealand|new orleans|hong kong
+    |north america|south america|latin america|north american|latin american|central america
+    |middle east|united states|united kingdom|wall street|los angeles|san francisco|san diego
+    |san antonio|saudi arabia|puerto rico|south korea|south africa|north carolina|south carolina
+    |north dakota|south dakota|west virginia|rhode island|silicon valley|new year|morgan stanley
+    |goldman sachs|credit suisse|deutsche bank|merrill lynch|bear stearns|lehman brothers
+    |bank of america|wells fargo|raymond james|piper jaffray|jp morgan|banc of america|smith barney
+    |salomon smith barney|first boston|prudential securities|robert w baird|william blair|oppenheimer
+    |jefferies|cowen|stifel|citigroup|barclays|keybanc
     """
 _FIRST_NAMES = """
-    aaron adam adrian alan albert alex alexander alice allen amanda amy andrea andrew andy angela ann anna anne anthony
-    antonio barbara ben benjamin bernard beth betsy bob bobby brad bradley brandon brenda brendan brent brett brian bruce
-    bryan carl carlos carol caroline catherine cathy charles charlie chris christian christina christine christopher
-    cindy colin craig curtis cynthia dan daniel darren dave david dean deborah debra dennis derek diana diane don donald
-    donna doug douglas ed eddie edward edwin elizabeth ellen emily eric erik erin eugene evan fred frederick gary gavin
-    geoff george gerald glenn gordon greg gregory harry heather helen henry howard hugh ian jack jacob james jamie jane
-    janet jason jay jeff jeffrey jennifer jeremy jerry jessica jim jimmy joan joe joel john jon jonathan jose joseph josh
-    joshua joyce juan judy julia julian julie justin karen karl kate katherine kathleen kathryn kathy katie keith kelly ken
-    kenneth kevin kim kyle larry laura lauren lawrence lee leo leonard leslie linda lisa lori louis luke lynn marc marcus
-    margaret maria marie mario martha martin marty mary matt matthew megan melissa michael michelle mike mitch nancy
-    nathan neal neil nicholas nick nicole nigel oliver oscar pam pamela patricia patrick paul paula peggy pete peter phil
-    philip rachel ralph randy raymond rebecca richard rick rob robert roberto robin rod roger ron ronald ross russell ryan
-    sally sam samantha samuel sandra sandy sarah scott sean sharon shawn sheila simon stacy stan stanley stephanie stephen
-    steve steven stuart susan suzanne ted teresa terry thomas tim timothy tina todd tom tony tracy trevor valerie victor
-    vincent virginia walter warren wayne wendy william zach
+    aaron adam adrian alan albert alex alexander alice allen amanda amy andrea andrew andy angela ann anna
+    anne anthony antonio barbara ben benjamin bernard beth betsy bob bobby brad bradley brandon brenda
+    brendan brent brett brian bruce bryan carl carlos carol caroline catherine cathy charles charlie chris
+    christian christina christine christopher cindy colin craig curtis cynthia dan daniel darren dave david
+    dean deborah debra dennis derek diana diane don donald donna doug douglas ed eddie edward edwin
+    elizabeth ellen emily eric erik erin eugene evan fred frederick gary gavin geoff george gerald glenn
+    gordon greg gregory harry heather helen henry howard hugh ian jack jacob james jamie jane janet jason
+    jay jeff jeffrey jennifer jeremy jerry jessica jim jimmy joan joe joel john jon jonathan jose joseph
+    josh joshua joyce juan judy julia julian julie justin karen karl kate katherine kathleen kathryn kathy
+    katie keith kelly ken kenneth kevin kim kyle larry laura lauren lawrence lee leo leonard leslie linda
+    lisa lori louis luke lynn marc marcus margaret maria marie mario martha martin marty mary matt matthew
+    megan melissa michael michelle mike mitch nancy nathan neal neil nicholas nick nicole nigel oliver oscar
+    pam pamela patricia patrick paul paula peggy pete peter phil philip rachel ralph randy raymond rebecca
+    richard rick rob robert roberto robin rod roger ron ronald ross russell ryan sally sam samantha samuel
+    sandra sandy sarah scott sean sharon shawn sheila simon stacy stan stanley stephanie stephen steve
+    steven stuart susan suzanne ted teresa terry thomas tim timothy tina todd tom tony tracy trevor valerie
+    victor vincent virginia walter warren wayne wendy william zach
     """
 _MONTHS = MONTHS_AND_DAYS - {"may", "march"}
-_PLAIN_NAMES = frozenset(
-    {
-        *_MONTHS,
-        *PLACES,
-        *_MORE_PLACES.split(),
-        *_FIRST_NAMES.split(),
-        "christmas",
-        "thanksgiving",
-        "easter",
-        "halloween",
-    }
-) - {
-    "us",
-    "uk",
-    "turkey",
-    "jersey",
-    "dean",
-    "jay",
-    "rod",
-    "robin",
-    "don",
-    "may",
-    "march",
-    "sat",
-    "polish",
-    "victor",
-}
-_COMMON_NAMES = frozenset(
-    """
-    art ball banks bell best bill bird black blue bob brook brooks brown bush call cash chance chase chip church clay cole
-    cook cost cross day dean don drew duke early fair faith field fish ford fox frank free gold grace grant gray green gross
-    hand hall hardy harsh hill hope house hunt jay joy judge keen key king knight lane law little long love low mark marks
-    march may miles mill mills moody more neat noble page park parks pat peak pool pope post power powers price quick ray
-    read rich ring rob robin rock rod rose rush sage sales short small snow speed spring star stark steel stone strong
-    summers swift sue underwood wall ward waters way weeks wells west white will wise wolf wood woods work worth young
-    """.split()
+_UNSURE_NAMES = frozenset(
+    {"us", "uk", "turkey", "jersey", "dean", "jay", "rod", "robin", "don", "polish", "victor"}
 )
+_PLAIN_NAMES = (
+    _MONTHS
+    | PLACES
+    | frozenset(f"{_MORE_PLACES} {_FIRST_NAMES} christmas thanksgiving easter halloween".split())
+) - _UNSURE_NAMES
+_COMMON_NAMES_TEXT = """
+    art ball banks bell best bill bird black blue bob brook brooks brown bush call cash chance chase chip
+    church clay cole cook cost cross day dean don drew duke early fair faith field fish ford fox frank free
+    gold grace grant gray green gross hall hand hardy harsh hill hope house hunt jay joy judge keen key king
+    knight lane law little long love low march mark marks may miles mill mills moody more neat noble page
+    park parks pat peak pool pope post power powers price quick ray read rich ring rob robin rock rod rose
+    rush sage sales short small snow speed spring star stark steel stone strong sue summers swift underwood
+    wall ward waters way weeks wells west white will wise wolf wood woods work worth young
+    """
+_COMMON_NAMES = frozenset(_COMMON_NAMES_TEXT.split())
 """Names of people that are also words: names only next to another name, or where someone is addressed."""
 
 _NAME = re.compile(r"[^\W\d_][\w&'’.]*[^\W_]|\w")
 _TOKEN = re.compile(r"[^\W_]+(?:[&'.’+/][^\W_]+)*\.?")
-_PARTS = re.compile(r"([^\W_]+(?:['’][^\W_]+)?)")
+# A word that breaks off ("SH- SHOP") is no acronym.
+_BROKEN_OFF = re.compile(r"\b[A-Z]{1,3}-+(?=[\s,])")
+_WITH_TITLE = re.compile(r"\b((?:Mrs?|Ms|Dr)\. )([^\W\d_A-Z][\w']+)")
+_ADDRESSED = re.compile(
+    r"\b(?:thanks|thank you|good (?:morning|afternoon|evening)|hi|hello|hey|this is|go ahead),?"
+    r" (?P<name>[^\W\d_A-Z][\w']+)(?P<more> [^\W\d_A-Z][\w']+)?(?=[,.?!]|\Z|(?P<on> from| with| on| for))"
+)
+_NEVER_ADDRESSED = (
+    frozenset(EMPTY_WORDS.split("|")) | STOP_EXACT | STOP_INFLECTED | WEAK_INFLECTED | {"management"}
+)
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]?\.?")
 _DIGITS = re.compile(r"(\d+)(st|nd|rd|th|s)", re.IGNORECASE)
 _MC = re.compile(r"(mc|o['’])(\w)(\w+)")
+_FORM = re.compile(r"\b(?:10-?[kq]|8-?k|20-?f|6-?k|s-?1)\b", re.IGNORECASE)
+_BEFORE_MONTHS = (
+    "in|of|since|by|from|through|until|till|last|next|early|late|this|during|to|and|mid|before|after"
+)
 _MAY = re.compile(
-    r"\b(?:in|of|since|by|from|through|until|till|last|next|early|late|this|during|to|and|mid|april|before|after) (may)\b(?! (?:be|have|not|or|also))"
-    r"|\b(may|march) (?=\d)|\b(?:in|of|since|by|from|through|until|last|this|early|late|to|and|before|after|mid|february|end|ended) (march)\b"
+    rf"\b(?:{_BEFORE_MONTHS}|april) (may)\b(?! (?:be|have|not|or|also))"
+    rf"|\b(may|march) (?=\d)|\b(?:{_BEFORE_MONTHS}|february|end|ended) (march)\b"
 )
 _THE_US = re.compile(r"\b(?:the|across|outside|in|within|and|from|non) us\b(?=[ .,;:?!)'-])(?<! to us)")
 _I = re.compile(r"(?<![^\W_])i(?=['’](?:m|ll|ve|d|s)\b|(?![^\W_'’.&-]))")
 _BEFORE_NAMES = re.compile(
-    r"(?:\b(?:thanks|thank you|hi|hello|hey|morning|afternoon|evening|mr\.?|ms\.?|mrs\.?|dr\.?|okay|sure|yes|yeah|so|well|and"
-    r"|to|with|from|you|for|welcome),?|,) $",
+    r"(?:\b(?:thanks|thank you|hi|hello|hey|morning|afternoon|evening|mr\.?|ms\.?|mrs\.?|dr\.?|okay|sure|yes|yeah|so"
+    r"|well|and|to|with|from|you|for|welcome),?|,) $",
     re.IGNORECASE,
 )
 _AFTER_NAMES = re.compile(r"[,.?!]|$")
-_NOT_ENDING = frozenset(
-    "mr mrs ms dr st vs inc corp co cos ltd jr sr no approx incl excl avg messrs prof sen rep gen gov est dept e.g i.e".split()
-)
+_NOT_ENDING_TEXT = """
+    mr mrs ms dr st vs inc corp co cos ltd jr sr approx incl excl avg messrs prof sen rep gen gov est dept
+    e.g i.e
+    """
+_NOT_ENDING = frozenset(_NOT_ENDING_TEXT.split())
 _STARTERS = re.compile(
     r"(?:and|but|so|um|uh|we|the|this|that|it|our|in|on|if|you|yeah|then|they|there|as|at|for|with|now|however|i|what|how)\b",
     re.IGNORECASE,
@@ -207,7 +210,11 @@ def sentence_case(text: str, names: dict[str, str] | None = None) -> str:
     "Thanks, Brian. EBITDA rose in the U.S. and I'm pleased with Q1."
     """
     names = names or {}
-    lowered = _TOKEN.sub(lambda m: _cased(m[0], names), text)
+    lowered = _BROKEN_OFF.sub(lambda m: m[0].lower(), text)
+    lowered = _TOKEN.sub(lambda m: _cased(m[0], names), lowered)
+    lowered = _WITH_TITLE.sub(lambda m: m[1] + _titled(m[2]), lowered)
+    lowered = _ADDRESSED.sub(_addressed, lowered)
+    lowered = _FORM.sub(lambda m: m[0].upper(), lowered)
     lowered = _PHRASE.sub(lambda m: m[0].title().replace(" Of ", " of "), lowered)
     lowered = _MAY.sub(lambda m: m[0].replace("may", "May").replace("march", "March"), lowered)
     lowered = _THE_US.sub(lambda m: m[0][:-2] + "US", lowered)
@@ -295,7 +302,8 @@ def _titled(word: str) -> str:
 
 def _cased(token: str, names: dict[str, str]) -> str:
     """Return a token of letters, digits, apostrophes and full stops in the case that it has in mid-sentence."""
-    base = token.rstrip(".").lower().partition("'")[0]
+    whole = token.rstrip(".").lower()
+    base = whole if whole in names else whole.partition("'")[0]
     if base in names and base not in _COMMON_NAMES and not _is_word(base):
         return names[base] + token[len(base) :].lower()
     return _word(token)
@@ -304,6 +312,8 @@ def _cased(token: str, names: dict[str, str]) -> str:
 @lru_cache(maxsize=100_000)
 def _word(token: str) -> str:
     """Return a token in the case that it has in mid-sentence, whatever the transcript."""
+    if token.islower():
+        return token
     stop = "." if token.endswith(".") else ""
     body = token[: len(token) - len(stop)]
     if _DOTTED.fullmatch(token):
@@ -353,6 +363,18 @@ def _people(text: str, names: dict[str, str]) -> str:
         return _titled(match[0]) if next_to_name or addressed else match[0]
 
     return pattern.sub(named, text)
+
+
+def _addressed(match: re.Match[str]) -> str:
+    """Return the match with the name in it capitalised, if what stands in the place of a name can be one."""
+    name, more = match["name"], match["more"] or ""
+    if more.strip() in _NEVER_ADDRESSED:
+        more = ""
+    alone = (match["more"] or match["on"]) and not more
+    if name in _NEVER_ADDRESSED or is_hesitation(name) or alone:
+        return match[0]
+    said = match[0][: match.start("name") - match.start()] + _titled(name)
+    return said + (more[:2].upper() + more[2:] if more else match["more"] or "")
 
 
 def _capital(match: re.Match[str]) -> str:

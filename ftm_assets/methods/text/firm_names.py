@@ -16,6 +16,7 @@ The same rules apply to keywords and to topic names; a test checks them on the n
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,11 +40,18 @@ CONNECTORS = frozenset({"and", "of", "the", "de", "for"})
 """Words that connect the words of a name but neither open nor end it."""
 
 _LEGAL_FORMS = """
-    ab ag aktiengesellschaft asa bv co com companies company corp corporation inc incorporated kgaa limited
-    llc llp lp ltd na nv oyj plc public sa se spa
+    ab ag aktiengesellschaft aps asa berhad bhd bv co com companies company corp corporation gmbh inc incorporated
+    kg kgaa limited llc llp lp ltd na nv oyj plc public pte pty sa sab sas se spa srl tbk
     """
 LEGAL_FORMS = frozenset(_LEGAL_FORMS.split())
 """Legal forms, in lower case without full stops, and ".com", which people omit."""
+
+_TAIL = re.compile(
+    r"(?: *\([^()]*\)| */ *[a-z]{2,3} */?|[ ,]+-? *(?:cl|class|ser|series)\.? [a-z]"
+    r"|[ ,]+(?:adrs?|adss?|a/s|de c\.? ?v\.?)) *$",
+    re.IGNORECASE,
+)
+"""What data vendors append to a name: "(NASDAQ:GOOGL)", "/DE/", "-CL B", "ADR"; and legal forms of several words."""
 
 _KINDS_OF_FIRM = """
     bancorp bancorporation bancshares group holding holdings reit trust trusts us
@@ -141,13 +149,14 @@ def name_words(name: str) -> list[str]:
     >>> name_words("The Boeing Company"), name_words("Bed Bath & Beyond Inc.")
     (['boeing'], ['bed', 'bath', 'beyond'])
     """
-    return [w.written.lower() for w in _stem(_words(name))]
+    return [w.written.lower() for w in _stem(_words(_without_tail(name)))]
 
 
 def firm_name_forms(name: str, *others: str) -> tuple[str, ...]:
     """Return the forms of a firm's name, the full name first, then `others` (tickers, people) unchanged.
 
-    Forms are the name, the name without its legal form, shorter forms that people use, and its initials.
+    Forms are the name, the name without its legal form, shorter forms that people use, its initials, and each without
+    accents.
 
     >>> firm_name_forms("The Boeing Company")
     ('The Boeing Company', 'Boeing')
@@ -158,6 +167,7 @@ def firm_name_forms(name: str, *others: str) -> tuple[str, ...]:
     """
     name = name.strip()
     forms = [name]
+    name = _without_tail(name)
     words = _stem(_words(name))
     while words:
         forms.append(_written(name, words))
@@ -169,6 +179,7 @@ def firm_name_forms(name: str, *others: str) -> tuple[str, ...]:
         forms.append(_written(name, words[:1]))
     if short := initials(name):
         forms.append(short)
+    forms += [_plain(form) for form in forms]
     return tuple(dict.fromkeys(f for f in [*forms, *(o.strip() for o in others)] if f))
 
 
@@ -178,7 +189,7 @@ def initials(name: str) -> str:
     >>> initials("General Electric Co"), initials("Monro Inc"), initials("Applied Instruments")
     ('GE', '', '')
     """
-    words = _stem(_words(name))
+    words = _stem(_words(_without_tail(name)))
     parts = [p for w in words if w.lower not in CONNECTORS for p in w.lower.split("-") if p]
     fewest = 3 if any(map(_is_distinctive, words)) else 2
     short = "".join(p[0] for p in parts)
@@ -267,15 +278,26 @@ def _has_capital(word: _Word) -> bool:
 
 
 def _written(name: str, words: Sequence[_Word]) -> str:
-    """Return words as written in the name, but a single all-capitals word of four letters or more as "Nike"."""
+    """Return words as written in the name, but a single all-capitals word of four letters or more as "Nike".
+
+    In a name that is all capitals ("YUM BRANDS INC") so is one of three, if it is no ordinary word and no initials.
+    """
+    is_word = name.isupper() and len(words[0].written) == 3 and re.search("[AEIOUY]", words[0].written[1:])
     if (
         len(words) == 1
-        and len(words[0].written) > 3
+        and (len(words[0].written) > 3 or (is_word and len(_words(name)) > 2 and _is_distinctive(words[0])))
         and words[0].written.isupper()
         and words[0].written.isalpha()
     ):
         return words[0].written.capitalize()
     return name[words[0].start : words[-1].end]
+
+
+def _without_tail(name: str) -> str:
+    """Return a name without what is appended to it, such as a ticker; the name itself if nothing would be left."""
+    while _words(shorter := _TAIL.sub("", name)) and shorter != name:
+        name = shorter
+    return name
 
 
 def _words(text: str) -> list[_Word]:
@@ -294,11 +316,24 @@ def _spoken(text: str) -> list[_Word]:
     for word in _words(text):
         place = word.start
         for part in re.split("-", word.written):
-            lower = part.lower().replace(".", "")
+            lower = _plain(part.lower().replace(".", ""))
             if lower and lower not in CONNECTORS:
                 parted.append(_Word(part, lower, place, place + len(part)))
             place += len(part) + 1
     return parted
+
+
+def _plain(word: str) -> str:
+    """Return a word or form without accents, as transcribers write Nestlé and Ørsted."""
+    if word.isascii():
+        return word
+    letters = word.translate(_LETTERS)
+    return "".join(unicodedata.normalize("NFKD", c)[0] if c.isalpha() else c for c in letters)
+
+
+_LETTERS = str.maketrans(
+    {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ß": "ss", "æ": "ae", "Æ": "Ae", "đ": "d", "Đ": "D"}
+)
 
 
 def _stem(words: list[_Word]) -> list[_Word]:

@@ -16,13 +16,11 @@ import re
 import unicodedata
 from html.entities import name2codepoint
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.text.capitals import in_sentence_case
 from ftm_assets.methods.text.transcribers_marks import without_marks
-
 
 BOUNDARY = "\n\n"
 """What separates paragraphs and the items of a list in a normalised text."""
@@ -44,7 +42,10 @@ _ENTITY = re.compile(
 # Escapes of JSON and of programs that write a field on one line.
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(['\"])|(r?\\?n|[rt])(?![a-z]))")
 
-_BLOCKS = "p|div|li|ul|ol|tr|table|tbody|thead|h[1-6]|blockquote|section|article|header|footer|hr|dl|dt|dd|pre|body|html|head"
+_BLOCKS = (
+    "p|div|li|ul|ol|tr|table|tbody|thead|h[1-6]|blockquote|section|article|header|footer|hr|dl|dt|dd|pre|body|html"
+    "|head"
+)
 _INLINE = (
     "a|abbr|b|big|br|center|cite|code|col|colgroup|del|em|font|i|img|ins|label|link|mark|meta|nobr|q|s|script|small|span"
     "|strike|strong|style|sub|sup|td|th|title|tt|u|wbr"
@@ -105,12 +106,18 @@ _BULLET = re.compile(r"\s*•[\s•]*")
 _IDEOGRAPH = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 _CUT_AT_HYPHEN = re.compile(r"([^\W_]+)-\Z")
 _FIRST_WORD = re.compile(r"([^\W_]+)(-?)")
-# What follows a hyphen at a line's end is the second part of a compound, unless it is one of these: then the speaker
-# broke off ("the admini-", "uh").
-_SPEAKS_ON = frozenset(
-    "a an and are as at but for he i if in is it like my no of on or our she so that the then there these they this to uh"
-    " um was we well what when which yeah yes you your".split()
-)
+# A hyphen at a line's end belongs to a compound ("forward-looking"), unless the speaker broke off ("admini- the"): then
+# the next word is one of these, or the cut word is too short, or the next has a capital that the cut one has not.
+_SPEAKS_ON_TEXT = """
+    a all an and are as at but can for from he i if in is it like me my no not of on or our she so that the
+    their then there these they this those to uh um us was we well were what when which who will with would
+    yeah yes you your
+    """
+_SPEAKS_ON = frozenset(_SPEAKS_ON_TEXT.split())
+_PREFIXES_TEXT = """
+    anti co de e ex inter intra mid non on pan post pre pro re sub t trans un up x
+    """
+_PREFIXES = frozenset(_PREFIXES_TEXT.split())
 
 
 def normalise(components: pa.Table) -> pa.Table:
@@ -164,9 +171,9 @@ def _of_chunk(array: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def normalised(text: str) -> str:
-    """Return one text normalised in all but its capitals.
+    r"""Return one text normalised in all but its capitals.
 
-    >>> normalised("Margins didn&#39;t  fall.\\r\\n\\r\\n[Operator Instructions]")
+    >>> normalised("Margins didn&#39;t  fall.\r\n\r\n[Operator Instructions]")
     "Margins didn't fall."
     """
     for _ in range(_ROUNDS):
@@ -232,8 +239,8 @@ def _in_place_of_tag(match: re.Match[str]) -> str:
 
 def _plain_characters(text: str) -> str:
     """Return `text` in the encoding that was meant, composed, with one form of quotation marks, hyphens and bullets."""
-    from ftfy import fix_encoding  # noqa: PLC0415
-    from ftfy.fixes import fix_c1_controls  # noqa: PLC0415
+    from ftfy import fix_encoding
+    from ftfy.fixes import fix_c1_controls
 
     text = _MISREAD_OFTEN.sub(lambda m: _MISREAD[m[0]], text)
     if _MAYBE_MISREAD.search(text):
@@ -293,5 +300,14 @@ def _between(line: str, following: str) -> str:
     if not cut or not word:
         return " "
     first, hyphen = word.groups()
-    repeated = first.lower().startswith(cut[1].lower())  # "re-", "resold"
-    return " " if repeated or (first.lower() in _SPEAKS_ON and not hyphen) else ""
+    known = cut[1].lower() in _PREFIXES
+    broken_off = (
+        first.lower().startswith(cut[1].lower())  # "re- resold"
+        or (first.lower() in _SPEAKS_ON and not hyphen)
+        or (
+            not known
+            and cut[1].isalpha()
+            and (len(cut[1]) < 3 or (first[0].isupper() and not cut[1][0].isupper()))
+        )
+    )
+    return " " if broken_off else ""

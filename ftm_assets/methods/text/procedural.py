@@ -13,8 +13,9 @@ When in doubt, a sentence is kept: silently losing evidence is worse than keepin
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,12 @@ _NUMBER = r"\d ?%|[$€£] ?\d|\d (?:million|billion|percent|basis points|bps|ce
 _CHANGE = r"\b(?:increased|decreased|grew|declined|rose|fell)\b"
 _HESITATION = rf"(?:,\s*)?\b{HESITATION}\b(?:[,.…?!]|-+)*(?:\s+|$)"
 _CUT_WORD = r"(?i)\b(?:(non|pre|post|mid|co|re)|[a-z]{1,4})-+[,…]?\s+"
+_BEYOND_ASCII = r"[^\x00-\x7f]"
+_LETTER_BEYOND_ASCII = re.compile(r"[^\W\d_a-zA-Z]")
+# Thai to Khmer, kana and ideographs.
+_WITHOUT_BLANKS = re.compile(
+    r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+)
 _REPEATED = re.compile(r"\b(\w+(?:'\w+)?)(?:[,…-]+\s*|\s+)(?=\1\b)", re.IGNORECASE)
 
 
@@ -71,12 +78,38 @@ def mark_procedural(sentences: pa.Table) -> npt.NDArray[np.bool_]:
     return marked | _introductions(sentences["component_id"], boilerplate, marked, number)
 
 
-def normalized(text: pa.ChunkedArray) -> pa.Array:
-    """Return `text` with straight apostrophes and without hesitations, stammers and cut-off words."""
+def normalized(text: pa.ChunkedArray | pa.Array) -> pa.Array:
+    r"""Return `text` as the rules read it: straight apostrophes, no hesitations, stammers and cut-off words.
+
+    Letters beyond ASCII are replaced by ASCII letters, as RE2's `\w`, `\W` and `\b` know no others: it would take a
+    Japanese sentence for punctuation, and the end of "Así" for a word of its own.
+    """
+    if isinstance(text, pa.ChunkedArray):
+        text = pa.concat_arrays(text.chunks or [pa.array([], pa.string())])
+    foreign = pc.match_substring_regex(text, pattern=_BEYOND_ASCII)
+    written = text.filter(foreign).to_pylist()
+    text = pc.replace_with_mask(text, foreign, pa.array([_in_ascii_letters(t) for t in written], pa.string()))
     spoken = pc.replace_substring_regex(text, pattern=_HESITATION, replacement=" ")
     whole = pc.replace_substring_regex(spoken, pattern=_CUT_WORD, replacement="\\1")
     straight = pc.replace_substring(whole, pattern="’", replacement="'")
     return pa.array([_REPEATED.sub("", t).strip(" -") for t in straight.to_pylist()], pa.string())
+
+
+def _in_ascii_letters(text: str) -> str:
+    return _LETTER_BEYOND_ASCII.sub(lambda m: _ascii_letters(m[0]), text)
+
+
+@lru_cache(maxsize=20_000)
+def _ascii_letters(letter: str) -> str:
+    """Return an accented Latin letter without its accent; any other as letters that spell no word, an ideograph apart.
+
+    Scripts without blanks between words would else make a sentence of one word, which is taken for an answer.
+    """
+    base = unicodedata.normalize("NFKD", letter)
+    if base[0].isascii() and base[0].isalpha():
+        return "".join(c for c in base if c.isascii())
+    spelt = "x" + "".join(chr(ord("a") + int(digit, 16)) for digit in f"{ord(letter):x}")
+    return f" {spelt} " if _WITHOUT_BLANKS.match(letter) else spelt
 
 
 def topic_is_procedural(keywords: Sequence[str], name: str = "") -> bool:

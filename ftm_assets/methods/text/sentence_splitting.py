@@ -2,12 +2,14 @@
 
 The splitter is sentencex, followed by a pass that corrects its errors on earnings calls: financial abbreviations,
 answers that look like abbreviations ("No. We do"), apostrophes before a year (read as quotation marks), list numbers,
-and the ellipses of speakers who break off. `procedural.py` decides which sentences are procedural.
+and the ellipses of speakers who break off. A line break is always a boundary, as `normalising` leaves none within a
+sentence. `procedural.py` decides which sentences are procedural.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +27,29 @@ COMPONENTS_AT_ONCE = 20_000
 FALSE_START_WORDS = 8
 """At most this many words before an ellipsis are a false start, which belongs to the sentence that replaces it."""
 
+LONGEST_SENTENCE = 1_500
+"""A longer piece is split at the best place within it. The longest sentence of the real calls has 703 characters."""
+
+# Where a piece that is too long is split, the best places first.
+_BREAKS = tuple(
+    map(
+        re.compile,
+        (
+            r"[.!?…][\"')]*\s",
+            r"[。！？]",
+            r";\s",
+            r":\s|\s[–—-]+\s",
+            r",\s(?=(?:and|but|so|or)\b)",
+            r"[,，、]",
+            r"\s",
+        ),
+    )
+)
+
 # Quotation marks are replaced by blanks, because sentencex never splits between two of them: it would read
-# "in ' 21. We grew. In ' 22" as one quotation.
-_QUOTE = re.compile(r"""["“”„«»‘]|(?<!\w)['’]|['’](?!\w)""")
+# "in ' 21. We grew. In ' 22" as one quotation. After a bullet it would not split at all.
+_QUOTE = re.compile(r"""["“”„«»‘•]|(?<!\w)['’]|['’](?!\w)""")
+_LINE = re.compile(r"[^\n]+")
 _OPENING = "([\"'“‘"
 
 # These never end a sentence: they belong to the next word.
@@ -41,6 +63,7 @@ _ZONE = re.compile(r"(?:Eastern|Central|Mountain|Pacific|London|New York|[A-Z]{2
 _FIGURE = re.compile(r"[$€£]?\d")
 _LIST_NUMBER = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z])[.)]\Z")
 
+_CAPITAL = "A-ZÀ-ÖØ-Þ"
 _STARTER = (
     r"(?:And|But|So|Um|Uh|We|The|This|That|It|Our|In|On|If|You|Yeah|Then|They|There|As|At|For|With|Now|However|"
     r"References)\b"
@@ -48,12 +71,14 @@ _STARTER = (
 # Boundaries that sentencex misses because the word before the full stop can be an abbreviation.
 _MISSED = re.compile(
     r"(?<![\w.'’-])(?:[Nn]o|[Mm]e|[Mm]ay|[Mm]iss|[Oo]k|OK|etc|Ken|(?<=, )(?:Al|Art|Cal|Del|Jan))\."
-    r"[\"'”)]*\s+(?=[\"'“(]?[A-Z])"
+    rf"[\"'”)]*\s+(?=[\"'“(]?[{_CAPITAL}])"
     rf"|\s[A-Z]{{1,2}}\.\s+(?={_STARTER})"
     r"|\s[A-Z]{2}\.\s+(?=I\b)"
-    r"|\bwww\.\S+\.\s+(?=[A-Z])"
+    rf"|\bwww\.\S{{1,200}}\.\s+(?=[{_CAPITAL}])"
 )
-_BROKEN_OFF = re.compile(r"(?:…|\.\.\.+)[\"'”)]*\s+(?=[A-Z])")
+_BROKEN_OFF = re.compile(rf"(?:…|(?<!\.)\.{{3,}}+)[\"'”)]*+\s++(?=[{_CAPITAL}])")
+_LOOK_BACK = 400
+"""Whether a sentence ends is decided by at most this many characters before its end."""
 _ELLIPSIS = re.compile(r"…|\.\.\.+")
 _WORD = re.compile(r"[\w'’-]+")
 
@@ -140,27 +165,63 @@ def _sentences_of(components: pa.Table, quarter: str) -> pa.Table:
 
 def _boundaries(text: str) -> list[int]:
     """Return the ascending offsets at which sentences begin, except the first."""
+    found: set[int] = set()
+    broken_off: set[int] = set()
+    lines: set[int] = set()
+    for line in _LINE.finditer(text):
+        begin = line.start()
+        lines.add(begin)
+        found.update(begin + b for b in _possible(line[0]))
+        broken_off.update(begin + m.end() for m in _BROKEN_OFF.finditer(line[0]))
+    kept: list[int] = []
+    start = looked = 0
+    speaks = False
+    for b in sorted((found | broken_off | lines) - {0, len(text)}):
+        speaks = speaks or _has_word(text[looked:b])
+        looked = b
+        if not speaks:
+            continue
+        before = text[max(start, b - _LOOK_BACK) : b]
+        if b in lines:
+            ends = True
+        elif b in broken_off:
+            ends = _is_new_thought(before, text[b : b + 60])
+        else:
+            ends = not _joins(before, text[b : b + 12])
+        if ends:
+            kept.append(b)
+            start, speaks = b, False
+    last = next((i for i in range(len(text) - 1, -1, -1) if text[i].isalnum()), -1)
+    while kept and kept[-1] > last:
+        kept.pop()
+    return [b for i, j in pairwise([0, *kept, len(text)]) for b in _bounded(text, i, j)][1:]
+
+
+def _possible(line: str) -> set[int]:
+    """Return the offsets in a line at which sentences may begin."""
     import sentencex
 
-    masked = _QUOTE.sub(" ", text)
-    found: set[int] = set()
+    masked = _QUOTE.sub(" ", line)
+    found = {m.end() for m in _MISSED.finditer(line)}
     end = 0
     for piece in sentencex.segment(LANGUAGE, masked):
         end += len(piece)
-        found.add(_after_gap(text, end - len(piece) + len(piece.rstrip())))
-    found.update(m.end() for m in _MISSED.finditer(text))
-    broken_off = {m.end() for m in _BROKEN_OFF.finditer(text)}
-    kept: list[int] = []
-    for b in sorted(found.union(broken_off) - {0, len(text)}):
-        start = kept[-1] if kept else 0
-        if b in broken_off:
-            if _is_new_thought(text[start:b], text[b : b + 60]):
-                kept.append(b)
-        elif not _joins(text[start:b], text[b : b + 12]) and _has_word(text[start:b]):
-            kept.append(b)
-    while kept and not _has_word(text[kept[-1] :]):
-        kept.pop()
-    return kept
+        found.add(_after_gap(line, end - len(piece) + len(piece.rstrip())))
+    return found
+
+
+def _bounded(text: str, start: int, end: int) -> list[int]:
+    """Return `start` and the offsets at which the sentence from `start` to `end` is split because it is too long."""
+    starts = [start]
+    while end - start > LONGEST_SENTENCE:
+        low, high = start + LONGEST_SENTENCE // 4, start + LONGEST_SENTENCE
+        matches = (list(pattern.finditer(text, low, high)) for pattern in _BREAKS)
+        start = next((m[-1].end() for m in matches if m), high)
+        starts.append(start)
+    words = [any(c.isalnum() for c in text[i:j]) for i, j in pairwise([*starts, end])]
+    # A part without a letter or digit stays with the one before it; the first, with the one after it.
+    first = words.index(True) if any(words) else 0
+    return [starts[0], *(s for s, w in zip(starts[first + 1 :], words[first + 1 :], strict=True) if w)]
 
 
 def _after_gap(text: str, end: int) -> int:
@@ -196,7 +257,7 @@ def _joins(before: str, after: str) -> bool:
 
 def _is_new_thought(before: str, after: str) -> bool:
     """Return whether a capital after an ellipsis begins a new sentence rather than repairing the one broken off."""
-    *_, last = (t for t in _ELLIPSIS.split(before) if t.strip())
+    last = next((t for t in reversed(_ELLIPSIS.split(before)) if t.strip()), "")
     said = [w.lower() for w in _WORD.findall(last) if not is_hesitation(w)]
     follows = _WORD.findall(after)
     if len(said) <= FALSE_START_WORDS or last.endswith("-") or not follows or is_hesitation(follows[0]):

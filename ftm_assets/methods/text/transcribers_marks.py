@@ -27,27 +27,31 @@ _TECHNICAL = (
     r"technical (?:difficult(?:y|ies)|problems?|issues?|glitch(?:es)?|interruption)"
     r"|(?:audio|sound|line|phone|call|connection|microphone|mic|recording|transmission|signal)"
     r" (?:gap|breaks?|breaking up|cuts?(?: out| off)?|drops?(?: out)?|dropped|lost|loss|malfunction|difficult(?:y|ies)"
-    r"|problems?|issues?|interruption|interrupted|failure|distortion|distorted|muted|missing|skips?|off|ended"
-    r"|disconnected|inaudible)"
+    r"|problems?|issues?|interruption|interrupted|failure|distortion|distorted|muted|missing|skips?|off"
+    r"|ended|disconnected|inaudible)"
     r"|(?:gap|break|loss|drop|cut|skip) in (?:audio|sound|recording|tape|transmission)|off[- ]mi(?:c|ke)(?:rophone)?"
-    r"|speaks? off[- ]mi(?:c|ke)(?:rophone)?|(?:abrupt )?(?:start|beginning|end) of (?:the )?(?:audio|recording|call|tape)"
-    r"|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?|(?:starts|joined) in progress"
+    r"|speaks? off[- ]mi(?:c|ke)(?:rophone)?|(?:abrupt )?(?:start|beginning|end) of (?:the )?(?:audio|recording|call"
+    r"|tape)|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?"
+    r"|(?:(?:starts|joined) )?in progress"
 )
 _LANGUAGE = (
     rf"(?:(?:spoken |speaks? |speaking |said )?(?:in )?(?:a )?{_LANGUAGES} (?:language|spoken|speech))"
-    rf"|(?:speaks?|speaking|spoken|interpreted(?: from)?|translated(?: from)?)(?: in)?(?: a)? {_LANGUAGES}(?: language)?"
-    r"|foreign languages?|foreign words?|(?:through|via|by) (?:an? |the )?(?:interpreter|translator)"
+    rf"|(?:speaks?|speaking|spoken|interpreted(?: from)?|translated(?: from)?)(?: in)?(?: a)? {_LANGUAGES}"
+    r"(?: language)?|foreign languages?|foreign words?|(?:through|via|by) (?:an? |the )?(?:interpreter|translator)"
     r"|interpreted|(?:simultaneous )?(?:interpretation|translation)|voice ?-?over"
 )
 _SPELLING = r"ph(?:onetic)?|sic|sp|spelling"
 _PROCEDURE = (
     r"operator'?s? instructions?|(?:conference )?operator provides instructions?|instructions? (?:given|provided)"
-    r"|(?:unidentified|unknown|unverified) (?:speakers?|participants?|analysts?|compan(?:y|ies) representatives?|male|female"
-    r"|audience members?|voice|man|woman)|speaker unknown|no name given"
+    r"|(?:unidentified|unknown|unverified) (?:speakers?|participants?|analysts?|male"
+    r"|compan(?:y|ies) representatives?|female|audience members?|voice|man|woman)|speaker unknown|no name given"
 )
 _ANYWHERE = rf"{_SOUNDS}|{_TECHNICAL}|{_LANGUAGE}|{_SPELLING}|{_PROCEDURE}"
 # Words that a person may have put in round brackets; in others they are a transcriber's.
-_SQUARE_ONLY = r"break|pause|silence|music|noise|foreign|instructions?|gap|blank|recess|skip|redacted|beep|tone|video|audio"
+_SQUARE_ONLY = (
+    "audio|beep|blank|break|foreign|gap|instructions?|music|noise|pause|recess|redacted|silence|skip"
+    "|tone|video"
+)
 
 
 def _bracketed(words: str) -> str:

@@ -352,6 +352,8 @@ def _utc(given: pa.ChunkedArray) -> pa.ChunkedArray:
 
     Midnight in the column's own zone is midnight UTC of that date; see `moments.in_utc`.
     """
+    if pa.types.is_date(given.type):
+        given = given.cast(pa.date32(), safe=False)  # 64 bits may hold a time of day
     if pa.types.is_date(given.type) or given.type.tz is None:
         return pc.cast(given, _NAIVE, safe=False).cast(_TIMESTAMP)
     return _each(given.cast(pa.timestamp("us", tz=given.type.tz), safe=False), moments.in_utc, _TIMESTAMP)[0]

@@ -1,8 +1,7 @@
-"""The files source: transcripts in CSV or Parquet, one file or a folder of them, in Capital IQ's columns.
+"""The files source: transcripts in tables of several formats, one file or a folder of them, in Capital IQ's columns.
 
-The files are read in two passes, in batches, so memory does not grow with their size. The first checks every file
-and reports all problems by file, row and column before anything is yielded; the second yields the quarter from the
-files that contain it.
+The files are read in two passes, in batches. The first checks every file and reports all problems by file, row and
+column before anything is yielded; the second yields the quarter from the files that contain it.
 
 A start at midnight UTC is taken to be a date only, and noted: see `sources.moments.is_midnight`.
 """
@@ -10,71 +9,74 @@ A start at midnight UTC is taken to be a date only, and noted: see `sources.mome
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_resources import quarters
-from ftm_resources.sources.base import Problem, Progress, SourceError, TranscriptSource
+from ftm_resources.duck import ConfiguredDuckDB
+from ftm_resources.sources.base import (
+    MAX_PROBLEMS,
+    Problem,
+    Progress,
+    SourceError,
+    SourceWarning,
+    TranscriptSource,
+)
 from ftm_resources.sources.files.columns import Problems, conventions, normalise
-from ftm_resources.sources.files.tabular import ENDINGS, batches
-from ftm_resources.sources.moments import Conventions
-from ftm_resources.tables.components import COMPONENTS
+from ftm_resources.sources.files.found_files import Found, find, label
+from ftm_resources.sources.files.row_checks import MEMORY_LIMIT, Listing, RowChecks
+from ftm_resources.sources.files.tabular import batches
+from ftm_resources.sources.moments import MIDNIGHT_NOTE, Conventions
+from ftm_resources.tables.components import AUDIT, COMPONENTS, NEIGHBOUR_DAYS
 
 ADVICE = "Nothing was written. Correct or remove the files, and run again."
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """What the first pass found in a file."""
+    """What the first pass found."""
 
-    conventions: Conventions
-    components: dict[str, int]
-    """Number of components by quarter."""
+    files: list[Path]
+    conventions: list[Conventions]
+    """How each file writes dates."""
+    repeats: dict[int, np.ndarray]
+    """Rows that repeat another, by file."""
+    listings: list[tuple[date, Listing]]
+    """The transcripts, each with the date of its call in New York."""
 
 
 class FilesSource(TranscriptSource):
-    """CSV or Parquet files at a path."""
+    """Files at a path."""
 
     name = "files"
 
     def __init__(self, path: str | Path) -> None:
-        """Take a file, or a folder whose CSV and Parquet files are read, including subfolders.
+        """Take a file, or a folder whose files are read, including subfolders.
 
-        Names that begin with a dot or an underscore are skipped, as are those with other endings.
+        Names that begin with a dot or an underscore are left out with a SourceWarning, as are those with other
+        endings.
         """
         self._path = Path(path).expanduser()
+        self._audit = AUDIT.empty_table()
 
     def files(self) -> list[Path]:
-        """Return the files to read, sorted; SourceError if there are none."""
-        if not self._path.exists():
-            raise self._error("there is no such file or folder")
-        if self._path.is_file():
-            if not self._path.name.lower().endswith(ENDINGS):
-                raise self._error(f"must end in one of {', '.join(ENDINGS)}")
-            return [self._path]
-        found = sorted(
-            p
-            for p in self._path.rglob("*")
-            if p.is_file()
-            and p.name.lower().endswith(ENDINGS)
-            and not any(part.startswith((".", "_")) for part in p.relative_to(self._path).parts)
-        )
-        if not found:
-            raise self._error(f"contains no {', '.join(ENDINGS)} file")
-        return found
+        """Return the files to read, sorted; SourceError if there are none, or some cannot be looked at."""
+        return self._find().files
 
     def provenance(self) -> dict[str, Any]:
         """Return the path and the SHA-256 of the file; for a folder, of its files' names and contents combined."""
         files, whole = self.files(), hashlib.sha256()
         for file in files:
-            with file.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256")
+            content = _digest(file)
             if files == [self._path]:
                 whole = content
             else:
@@ -84,128 +86,153 @@ class FilesSource(TranscriptSource):
     def quarters(self) -> dict[str, int]:
         """Return the number of components of each quarter in the files; SourceError if any file is bad."""
         found: Counter[str] = Counter()
-        for facts in self._check(self.files()):
-            found.update(facts.components)
-        return dict(sorted(found.items()))
+        for day, listing in self._check().listings:
+            found[quarters.of_date(day)] += listing.n_turns
+        return {quarter: n for quarter, n in sorted(found.items()) if n}
 
     def components(self, quarter: str, progress: Progress | None = None) -> Iterator[pa.Table]:
-        """Yield the quarter's components in batches; SourceError, before the first, if any file is bad."""
-        files = self.files()
-        checked = self._check(files)
-        done, total = 0, sum(c.components.get(quarter, 0) for c in checked)
-        for file, facts in zip(files, checked, strict=True):
-            if quarter not in facts.components:
+        """Yield the components of the quarter's and its neighbours' calls in batches, without empty turns.
+
+        SourceError, before the first batch, if any file is bad.
+        """
+        first, last = quarters.bounds(quarter)
+        self._audit = AUDIT.empty_table()
+        checked = self._check()
+        span = first - timedelta(NEIGHBOUR_DAYS), last + timedelta(NEIGHBOUR_DAYS)
+        totals: Counter[int] = Counter()
+        for day, listing in checked.listings:
+            if span[0] <= day <= span[1]:
+                totals[listing.file] += listing.n_turns
+        done = 0
+        for number, n in sorted(totals.items()):
+            if not n:
                 continue
-            problems = Problems(self._label(file))
-            for raw in batches(file, problems):
-                rows = normalise(raw, problems, facts.conventions)
-                if problems.count:  # the first pass found none
-                    break
-                rows = rows.select(COMPONENTS.names).filter(pc.equal(_quarters(rows), quarter))
-                rows = rows.filter(rows.column("componenttext").is_valid())
+            for rows in self._rows_of(checked, number, span):
                 done += rows.num_rows
                 if progress:
-                    progress(done, total)
+                    progress(done, totals.total())
                 if rows.num_rows:
-                    yield rows.cast(COMPONENTS)
-            if problems.count:
+                    yield rows
+        if done != totals.total():
+            raise self._error("the files changed while they were read")
+        self._audit = _audit(e for e in checked.listings if first <= e[0] <= last)
+
+    def audit(self) -> pa.Table:
+        """Return the quarter's transcripts with empty, repeated or cut turns (schema AUDIT)."""
+        return self._audit
+
+    def _rows_of(self, checked: _Checked, number: int, span: tuple[date, date]) -> Iterator[pa.Table]:
+        """Yield the rows of a file whose calls are in a span of days."""
+        file = checked.files[number]
+        problems = Problems(self._label(file))
+        repeats = checked.repeats.get(number, np.array([], np.int64))
+        for raw in batches(file, problems):
+            rows = normalise(raw, problems, checked.conventions[number])
+            if problems.count:  # the first pass found none
                 raise SourceError(
                     problems.listed, problems.count, advice="The file changed while it was read."
                 )
+            is_first = pa.array(~np.isin(rows.column("row").to_numpy(), repeats))
+            rows = rows.filter(pc.and_(is_first, rows.column("componenttext").is_valid()))
+            rows = rows.select(COMPONENTS.names)
+            days = quarters.call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only"))
+            is_within = pc.and_(pc.greater_equal(days, span[0]), pc.less_equal(days, span[1]))
+            yield rows.filter(is_within).cast(COMPONENTS)
 
-    def _check(self, files: list[Path]) -> list[_Checked]:
+    def _find(self) -> Found:
+        found = find(self._path)
+        if found.problems:
+            raise SourceError(found.problems, advice=ADVICE)
+        return found
+
+    def _check(self) -> _Checked:
         """Read every file; raise one SourceError for all problems within or between them."""
-        problems = [Problems(self._label(file)) for file in files]
-        keys: list[pa.Table] = []
-        calls: dict[str, dict[str, Any]] = {}
-        checked = []
-        for number, file in enumerate(files):
-            times: list[pa.Table] = []
-            written = conventions(batches(file, Problems("")))
-            for raw in batches(file, problems[number]):
-                rows = normalise(raw, problems[number], written)
-                times.append(_times(rows))
-                keys.append(_keys(rows, number))
-                _check_calls(rows, problems[number], calls)
-            checked.append(_Checked(written, _components(times)))
-        if keys:
-            _check_duplicates(pa.concat_tables(keys), problems)
+        found = self._find()
+        _tell_left_out(found.left_out)
+        problems = [Problems(self._label(file)) for file in found.files]
+        copies = _copies(found.files)
+        written = []
+        limit = {"memory_limit": MEMORY_LIMIT}
+        with ConfiguredDuckDB(connection_config=limit).get_connection() as database:
+            checks = RowChecks(database)
+            for number, file in enumerate(found.files):
+                if file in copies:
+                    problems[number].add(None, None, f"is a copy of {self._label(copies[file])}: remove one")
+                    continue
+                written.append(conventions(batches(file, Problems(""))))
+                for raw in batches(file, problems[number]):
+                    rows = normalise(raw, problems[number], written[-1])
+                    checks.add(rows, number, problems[number])
+            listings, repeats = checks.finish(problems)
         if any(p.count for p in problems):
             listed = [p for found in problems for p in sorted(found.listed, key=lambda p: p.row or 0)]
             raise SourceError(listed, sum(p.count for p in problems), advice=ADVICE)
-        return checked
+        return _Checked(found.files, written, repeats, _by_day(listings))
 
     def _error(self, message: str) -> SourceError:
         return SourceError([Problem(str(self._path), None, None, message)], advice=ADVICE)
 
     def _label(self, file: Path) -> str:
-        return file.name if self._path.is_file() else str(file.relative_to(self._path))
+        return label(file, None if file == self._path else self._path)
 
 
-def _quarters(rows: pa.Table) -> pa.Array:
-    return quarters.of_dates(
-        quarters.call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only"))
-    )
+def _digest(file: Path) -> Any:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256")
 
 
-def _times(rows: pa.Table) -> pa.Table:
-    """Return the distinct times of the rows and how often each occurs."""
-    keys = ["mostimportantdateutc", "is_date_only"]
-    return rows.group_by(keys, use_threads=False).aggregate([([], "count_all")])
+def _copies(files: list[Path]) -> dict[Path, Path]:
+    """Return the files with the content of an earlier one, and that one."""
+    by_size = defaultdict(list)
+    for file in files:
+        by_size[file.stat().st_size].append(file)
+    first: dict[str, Path] = {}
+    copies = {}
+    for same in by_size.values():
+        for file in same if len(same) > 1 else ():
+            original = first.setdefault(_digest(file).hexdigest(), file)
+            if original != file:
+                copies[file] = original
+    return copies
 
 
-def _components(times: list[pa.Table]) -> dict[str, int]:
-    """Return the number of components by quarter."""
-    if not times:
-        return {}
-    rows = pa.concat_tables(times)
-    counts = pa.table({"quarter": _quarters(rows), "n": rows.column("count_all")})
-    per_quarter = counts.group_by("quarter").aggregate([("n", "sum")]).to_pylist()
-    return {c["quarter"]: c["n_sum"] for c in per_quarter}
+def _tell_left_out(left_out: dict[str, str]) -> None:
+    if not left_out:
+        return
+    names = [f"{name} ({reason})" for name, reason in sorted(left_out.items())]
+    more = f" and {len(names) - MAX_PROBLEMS} more" if len(names) > MAX_PROBLEMS else ""
+    warnings.warn(f"not read: {', '.join(names[:MAX_PROBLEMS])}{more}", SourceWarning, stacklevel=2)
 
 
-def _keys(rows: pa.Table, file: int) -> pa.Table:
-    """Return the columns that must be unique across all files, with the file and row of each."""
-    kept = rows.select(["transcriptid", "componentorder", "transcriptcomponentid", "row"])
-    return kept.append_column("file", pa.repeat(pa.scalar(file, pa.int32()), rows.num_rows))
+def _by_day(listings: list[Listing]) -> list[tuple[date, Listing]]:
+    """Return the transcripts with the date in New York of each."""
+    at = pa.array([e.at for e in listings], COMPONENTS.field("mostimportantdateutc").type)
+    days = quarters.call_date(at, pa.array([e.is_date_only for e in listings], pa.bool_()))
+    return list(zip(days.to_pylist(), listings, strict=True))
 
 
-def _check_duplicates(keys: pa.Table, problems: list[Problems]) -> None:
-    """Report each component that occurs twice, within a file or between files."""
-    keys = keys.append_column("place", pa.array(range(keys.num_rows), pa.int64()))
-    reported: set[int] = set()
-    for columns in (["transcriptid", "componentorder"], ["transcriptcomponentid"]):
-        groups = keys.group_by(columns, use_threads=False).aggregate([("place", "min"), ([], "count_all")])
-        twice = groups.filter(pc.greater(groups.column("count_all"), 1)).drop_columns("count_all")
-        # The join drops null keys: they are reported elsewhere, or the column does not exist.
-        again = keys.join(twice, columns, join_type="inner", use_threads=False).sort_by("place")
-        for found in again.filter(pc.greater(again.column("place"), again.column("place_min"))).to_pylist():
-            if found["place"] in reported:
-                continue
-            reported.add(found["place"])
-            first = keys.slice(found["place_min"], 1).to_pylist()[0]
-            where = f"row {first['row']}"
-            if first["file"] != found["file"]:
-                where = f"{problems[first['file']].file}, {where}"
-            what = (
-                f"transcript {found['transcriptid']} already has component {found['componentorder']} in {where}"
-                if len(columns) > 1
-                else f"{found['transcriptcomponentid']} is the component in {where}"
-            )
-            problems[found["file"]].add(found["row"], columns[-1], what)
+def _audit(listings: Iterable[tuple[date, Listing]]) -> pa.Table:
+    """Return what there is to note on transcripts, which may be spread over several files."""
+    parts: dict[tuple[str, str], list[Listing]] = defaultdict(list)
+    for _, listing in listings:
+        parts[listing.transcript, listing.company].append(listing)
+    rows = []
+    for (transcript, company), found in sorted(parts.items()):
+        n_turns, n_empty = sum(e.n_turns for e in found), sum(e.n_empty for e in found)
+        n_repeats, n_cut = sum(e.n_repeats for e in found), sum(e.n_cut for e in found)
+        notes = [MIDNIGHT_NOTE] if found[0].is_midnight else []
+        if n_empty:
+            notes.append(f"{_turns(n_empty)} without text")
+        if n_repeats:
+            notes.append(f"{n_repeats} repeated row{'' if n_repeats == 1 else 's'} passed over")
+        if n_cut:
+            at = max(e.cut_at for e in found)
+            notes.append(f"{_turns(n_cut)} of {at:,} characters or bytes, where the file seems to cut texts")
+        if notes:
+            status = "kept" if n_turns else "empty"
+            rows.append(dict(zip(AUDIT.names, (transcript, company, status, "; ".join(notes)), strict=True)))
+    return pa.Table.from_pylist(rows, schema=AUDIT)
 
 
-def _check_calls(rows: pa.Table, problems: Problems, calls: dict[str, dict[str, Any]]) -> None:
-    """Report transcripts whose rows disagree on firm or time; `calls` holds the first values found."""
-    columns = ["transcriptid", "companyid", "mostimportantdateutc"]
-    distinct = rows.group_by(columns, use_threads=False).aggregate([("row", "min")])
-    for call in distinct.sort_by("row_min").to_pylist():
-        transcript = call["transcriptid"]
-        if transcript is None:
-            continue
-        first = calls.setdefault(transcript, {})
-        for column in columns[1:]:
-            ours = call[column]
-            if ours is not None and first.setdefault(column, ours) != ours:
-                message = f"{ours} differs from {first[column]} earlier in transcript {transcript}"
-                problems.add(call["row_min"], column, message)
+def _turns(n: int) -> str:
+    return f"{n} turn{'' if n == 1 else 's'}"

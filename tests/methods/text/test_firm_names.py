@@ -64,7 +64,13 @@ def test_what_a_company_is_called_is_no_keyword_of_its_topics() -> None:
         ("Williams Companies, Inc. (The)", ("Williams Companies, Inc. (The)", "Williams")),
         ("NIKE, Inc.", ("NIKE, Inc.", "Nike")),
         ("Northern Trust Corporation", ("Northern Trust Corporation", "Northern Trust", "NT")),
-        ("Société Générale S.A.", ("Société Générale S.A.", "Société Générale", "Société")),
+        (
+            "Société Générale S.A.",
+            (
+                *("Société Générale S.A.", "Société Générale", "Société"),
+                *("Societe Generale S.A.", "Societe Generale", "Societe"),
+            ),
+        ),
         ("The Company, Inc.", ("The Company, Inc.",)),
         ("", ()),
     ],

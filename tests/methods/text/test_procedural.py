@@ -270,6 +270,23 @@ Have a strong balance sheet, first of all.
 """.strip().splitlines()
 
 
+IN_OTHER_LANGUAGES = """
+販売台数が増えたため営業利益も増えました。
+本季度收入同比增长百分之五。
+매출은 전년 동기 대비 증가하였습니다.
+Выручка выросла на пять процентов благодаря спросу.
+Η ζήτηση αυξήθηκε κατά πέντε τοις εκατό.
+ความต้องการเพิ่มขึ้นในไตรมาสนี้
+الطلب ارتفع في هذا الربع.
+Así allí está él.
+Él subió así.
+Não há dúvida.
+Où a été l'été?
+La société a réduit ses coûts.
+Der Umsatz stieg über Müller.
+""".strip().splitlines()
+
+
 def _table(texts: list[str], components: list[str] | None = None) -> pa.Table:
     components = components or [str(i) for i in range(len(texts))]
     return pa.table({"text": pa.array(texts, pa.string()), "component_id": pa.array(components, pa.string())})
@@ -307,6 +324,22 @@ def test_sentences_about_the_call_are_marked():
 
 def test_sentences_about_the_business_are_kept():
     assert [text for text, mark in zip(BUSINESS, _marks(BUSINESS), strict=True) if mark] == []
+
+
+def test_text_in_other_languages_is_not_procedural():
+    assert [t for t, mark in zip(IN_OTHER_LANGUAGES, _marks(IN_OTHER_LANGUAGES), strict=True) if mark] == []
+
+
+def test_accents_are_letters():
+    said = {
+        "Thanks, Élodie.": True,
+        "Thanks, Özgür, and good morning.": True,
+        "Thank you, Nuñez.": True,
+        "Société Générale, naïve and Müller.": False,
+        "Thanks, 販売台数が増えた。": False,
+        "Good morning, 日本の売上": False,
+    }
+    assert dict(zip(said, _marks(list(said)), strict=True)) == said
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_assets.methods.text.sentence_splitting import COMPONENTS_AT_ONCE, build_sentences, split
+from ftm_assets.methods.text.normalising import normalised
+from ftm_assets.methods.text.sentence_splitting import (
+    COMPONENTS_AT_ONCE,
+    LONGEST_SENTENCE,
+    build_sentences,
+    split,
+)
 from ftm_resources.tables import TABLES
 
 FIXTURE = Path(__file__).resolve().parents[2] / "fixtures" / "sentence_boundaries.csv"
@@ -69,8 +75,16 @@ HARD_CASES = [
     ["It was the second Q.", "Uh, you mentioned it."],
     ["Rates are up (see slide 4. It has more.) and falling."],
     ["One line.", "Another line."],
+    ["Outlook", "We expect growth."],
+    ["2023.", "We grew.", "Fine.", "2024."],
+    ["• Fine.", "We closed one plant.", "• More."],
+    ["No.", "Émile sold it."],
+    ["… A start."],
 ]
-JOINED_BY = {("One line.", "Another line."): "\n"}
+JOINED_BY = {
+    ("One line.", "Another line."): "\n",
+    ("Outlook", "We expect growth."): "\n\n",
+}
 
 
 def _components(path: Path) -> dict[str, str]:
@@ -118,6 +132,7 @@ def _transcripts(components: list[dict]) -> pa.Table:
     rows = []
     for i, component in enumerate(components):
         row = {"component_order": i, **usual, **component}
+        row["verbatim_text"] = row["text"]
         rows.append(row | {"component_id": f"{QUARTER}:{row['transcript_id']}:{row['component_order']:04d}"})
     table = pa.Table.from_pylist(rows)
     for column in TABLES["transcripts"].own:
@@ -175,6 +190,78 @@ def test_nothing_but_whitespace_is_lost(text):
     assert all(p and p == p.strip() for p in pieces)
     if any(c.isalnum() for c in text):
         assert all(any(c.isalnum() for c in p) for p in pieces)
+
+
+def test_a_wrapped_line_that_begins_with_a_year_swallows_nothing():
+    wrapped = "Growth came in\n2023. We add clients.\n2024. Fine. We closed one plant. Freight became dearer."
+    assert split(normalised(wrapped)) == [
+        "Growth came in 2023.",
+        "We add clients.",
+        "2024.",
+        "Fine.",
+        "We closed one plant.",
+        "Freight became dearer.",
+    ]
+    assert max(map(len, split(wrapped))) < 30
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("We grew; " * 400, ";"),
+        ("we grew, and " * 300 + "we grew,", ","),
+        ("word " * 1_000, "d"),
+        ("需要が増えました、" * 400, "、"),
+        ("x" * 4_000, "x"),
+    ],
+)
+def test_a_sentence_without_an_end_is_split_at_the_best_place(text, ends):
+    pieces = split(text)
+    assert len(pieces) > 1
+    assert max(map(len, pieces)) <= LONGEST_SENTENCE
+    assert all(p.endswith(ends) for p in pieces)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+
+
+def test_no_sentence_of_the_real_calls_needs_the_bound(earnings21):
+    assert (
+        max(len(p) for text in _components(earnings21).values() for p in split(text)) < LONGEST_SENTENCE / 2
+    )
+
+
+LONG_TURNS = {
+    "dots": "." * 40_000,
+    "dots apart": ". " * 20_000,
+    "no blank": "a" * 40_000,
+    "abbreviations": "i.e. " * 8_000,
+    "list numbers": "1. " * 13_000,
+    "false starts": "... A" * 8_000,
+    "addresses": "www." * 10_000,
+    "quotation marks": '"No." ' * 7_000,
+    "lines": "a\n" * 20_000,
+}
+
+
+@pytest.mark.parametrize("kind", LONG_TURNS)
+def test_what_is_read_grows_with_the_text_and_not_with_its_square(kind, monkeypatch):
+    from ftm_assets.methods.text import sentence_splitting
+
+    looked_at = 0
+
+    def counting(function):
+        def counted(*arguments):
+            nonlocal looked_at
+            looked_at += sum(len(a) for a in arguments if isinstance(a, str))
+            return function(*arguments)
+
+        return counted
+
+    for name in ("_joins", "_has_word", "_is_new_thought"):
+        monkeypatch.setattr(sentence_splitting, name, counting(getattr(sentence_splitting, name)))
+    text = LONG_TURNS[kind]
+    pieces = split(text)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+    assert looked_at < 500 * len(text)
 
 
 def test_real_components_are_given_back_verbatim(earnings21):

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import logging
+import re
 
 import pytest
 
@@ -10,6 +11,7 @@ from ftm_resources.endpoint.connection import (
     EndpointUnavailableError,
     Health,
     RequestError,
+    check,
 )
 
 OPTIONS = {
@@ -183,3 +185,56 @@ def test_the_context_of_each_model_is_noted(scripted_llm, reply):
     health = Health()
     post(scripted_llm, health)
     assert health.models == {"a": (8192, ""), "b": (None, ""), "c": (None, "Qwen/Qwen3-8B")}
+
+
+def checked(server, model="test-model", **changes):
+    asyncio.run(check(endpoint(server.url, **changes), model))
+
+
+def test_a_check_of_an_endpoint_that_lists_the_model_costs_no_request(scripted_llm):
+    checked(scripted_llm)
+    assert scripted_llm.gets == ["/v1/models"]
+    assert scripted_llm.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "refused a test request: HTTP 400: Incorrect API key. Check LLM_API_KEY and LLM_MODEL"),
+        (401, "refused the key (HTTP 401): check LLM_API_KEY"),
+        (403, "refused the key (HTTP 403): check LLM_API_KEY"),
+        (404, "Check LLM_MODEL"),
+    ],
+)
+def test_a_check_refuses_a_key_or_model_that_the_server_refuses(scripted_llm, reply, status, said):
+    scripted_llm.models = lambda _asked: reply.error(status, "Incorrect API key")
+    scripted_llm.script = lambda _asked, _body: reply.error(status, "Incorrect API key")
+    with pytest.raises(EndpointUnavailableError, match=re.escape(said)):
+        checked(scripted_llm)
+
+
+def test_a_check_passes_an_alias_that_the_server_does_not_list(scripted_llm):
+    checked(scripted_llm, "an-alias")
+    assert [b["max_tokens"] for b in scripted_llm.bodies] == [1]
+
+
+def test_a_check_only_warns_about_a_server_that_does_not_answer_yet(scripted_llm, reply, caplog):
+    scripted_llm.models = lambda _asked: reply.error(503)
+    checked(scripted_llm)
+    asyncio.run(check(endpoint("http://127.0.0.1:9/v1"), None))
+    assert caplog.text.count("does not answer yet") == 2
+    assert "a step that needs it will wait up to 30 s" in caplog.text
+
+
+@pytest.mark.parametrize("secret", ["LLM_API_KEY", "FTM_EMBEDDING_API_KEY", "WRDS_PASSWORD"])
+@pytest.mark.parametrize("prefix", ["LLM", "FTM_EMBEDDING"])
+def test_a_config_cannot_send_a_secret_of_the_environment_elsewhere(monkeypatch, prefix, secret):
+    monkeypatch.setenv(f"{prefix}_BASE_URL", "https://named.example/v1")
+    monkeypatch.setenv(secret, "sk-of-the-environment")
+    patience = {k: v for k, v in OPTIONS.items() if k not in {"key", "prefix"}}
+    with pytest.raises(
+        EndpointUnavailableError, match=r"would send a secret of this environment to https://other.example"
+    ):
+        Endpoint.configured(prefix, "https://other.example/v1", "sk-of-the-environment", **patience)
+    own = Endpoint.configured(prefix, "https://other.example/v1", "its-own-key", **patience)
+    assert own.key == "its-own-key"

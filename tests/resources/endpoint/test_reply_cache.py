@@ -75,6 +75,28 @@ def test_a_poisoned_entry_can_neither_be_kept_nor_read(folder: Path, field: str,
     assert (cache.get("a"), cache.get("b"), cache.dropped) == (None, HELLO, 1)
 
 
+@pytest.mark.parametrize("key", [None, 1, ["a"], {"a": 1}])
+def test_an_entry_whose_key_is_no_text_is_dropped(folder: Path, key: object):
+    opened(folder).put("b", HELLO)
+    (file,) = folder.glob("*.jsonl")
+    with file.open("a") as poisoned:
+        poisoned.write(json.dumps({"key": key, **asdict(HELLO)}) + "\n")
+    cache = opened(folder)
+    assert (cache.get("b"), cache.dropped) == (HELLO, 1)
+
+
+def test_a_lone_surrogate_can_neither_be_kept_nor_read(folder: Path):
+    """Arrow and files refuse it, and the run with them."""
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        replace(HELLO, text="\ud800")
+    opened(folder).put("b", HELLO)
+    (file,) = folder.glob("*.jsonl")
+    with file.open("a") as poisoned:
+        poisoned.write(json.dumps({"key": "a", **asdict(HELLO), "text": "\ud800"}) + "\n")
+    cache = opened(folder)
+    assert (cache.get("a"), cache.dropped) == (None, 1)
+
+
 def test_a_flushed_cache_goes_on(folder: Path):
     cache = opened(folder)
     for key in "abc":

@@ -57,6 +57,8 @@ def test_the_lists_are_those_published() -> None:
         ("There was no loss.", (0, 1)),  # a negated negative stays
         ("Our position is good.", (1, 0)),  # no stemming: position is not positive
         ("Next question.", (0, 1)),  # as published
+        ("Société Générale's naïve façade", (0, 0)),  # no part of a word is one
+        ("Ünloss élost loß", (0, 0)),
     ],
 )
 def test_words_are_counted_and_positive_ones_turn_after_a_negation(

@@ -2,10 +2,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftm_resources.expected import ExpectedError
 from ftm_resources.models import loading
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.models.encoders import TorchEncoder
@@ -71,3 +73,31 @@ def test_a_model_that_is_not_there_is_named_with_its_variable(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(loading.ModelLoadError, match=rf"the model '{name}' cannot be loaded .*{variable}"):
         made(model=name).describe()
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "no/where", "a b c", "folder"])
+@pytest.mark.parametrize(
+    ("made", "variable"), [(Embedder, "FTM_EMBEDDING_MODEL"), (SentimentScorer, "FTM_SENTIMENT_MODEL")]
+)
+def test_a_model_that_is_not_there_is_found_before_anything_is_computed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    made: type[Embedder | SentimentScorer],
+    variable: str,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()  # a folder, but not of a model
+
+    @dg.op(required_resource_keys={"model"})
+    def late() -> None:
+        raise AssertionError("a step has started")
+
+    @dg.job(resource_defs={"model": made(model=name)})
+    def one() -> None:
+        late()
+
+    with pytest.raises(ExpectedError, match=variable) as refused:
+        one.execute_in_process()
+    assert repr(name) in str(refused.value)

@@ -111,6 +111,19 @@ def test_a_checkpoint_of_other_classes_is_refused(make_tokenizer: Callable[[], A
         SentimentScorer(model=two, device="cpu", precision="float32").score(TEXTS)
 
 
+def test_classes_are_checked_before_the_weights_are_read(
+    make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
+    two = random_bert(make_tokenizer(), tmp_path / "two", ("positive", "negative"))
+    unnamed = random_bert(make_tokenizer(), tmp_path / "u", ("LABEL_0", "LABEL_1", "LABEL_2"))
+    for weights in tmp_path.rglob("*.safetensors"):
+        weights.unlink()
+    with pytest.raises(ValueError, match="has 2 classes, read as positive, negative"):
+        SentimentScorer(model=two).require_usable()
+    SentimentScorer(model=unnamed, labels=["negative", "neutral", "positive"]).require_usable()
+    SentimentScorer().require_usable()
+
+
 def test_a_text_of_600_tokens_is_scored_by_its_first_512(
     make_tokenizer: Callable[[], Any], tmp_path: Path
 ) -> None:

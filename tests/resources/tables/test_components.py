@@ -10,7 +10,6 @@ from ftm_resources.tables.components import (
     Rank,
     finality,
     is_earnings_call,
-    less_final,
     rank,
     why_preferred,
 )
@@ -29,13 +28,6 @@ def test_a_type_that_is_not_known_is_the_least_final(name: str | None):
 
 def test_case_and_blanks_do_not_matter():
     assert finality(" proofed  COPY ") == finality("Proofed Copy") == finality("proofed")
-
-
-def test_why_another_was_taken_names_both_types():
-    assert less_final("7", "Audited Copy", "Edited Copy") == (
-        "transcript 7 is the audited copy, this one the edited copy"
-    )
-    assert less_final("7", "Audited Copy", None).endswith("this one the version of no known type")
 
 
 def test_the_newest_of_the_most_final_versions_ranks_highest():

@@ -251,22 +251,15 @@ def test_a_table_with_damaged_metadata_loses_nothing(warehouse: Warehouse, write
     assert files(warehouse) == before
 
 
-def test_a_warehouse_that_was_moved_loses_nothing(warehouse: Warehouse, write: Callable, tmp_path: Path):
-    write("2020Q1", 3)
-    moved = Path(warehouse.root).rename(tmp_path / "moved")
-    (Path(warehouse.root) / "ftm" / TABLE).mkdir(parents=True)
-    (Path(warehouse.root) / "ftm" / TABLE / "metadata").symlink_to(moved / "ftm" / TABLE / "metadata")
-    (Path(warehouse.root) / "ftm" / TABLE / "data").symlink_to(moved / "ftm" / TABLE / "data")
-    elsewhere = Warehouse(path=str(moved))
-    before = files(elsewhere)
-    with pytest.raises(WarehouseError, match="Was the warehouse moved"):
-        maintain_table(elsewhere, TABLE, LATER)
-    assert files(elsewhere) == before
-
-
 @pytest.mark.parametrize(
     "wrong", [{"keep": timedelta(hours=23)}, {"keep_last": 0}, {"grace": timedelta(minutes=59)}]
 )
 def test_a_policy_that_would_take_from_a_running_quarter_is_refused(wrong: dict):
     with pytest.raises(ValueError, match="a running quarter could lose what it reads"):
         Policy(**wrong)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_share_that_is_none_is_refused(share: float):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        Policy(max_removed_share=share)

@@ -168,17 +168,6 @@ def test_an_unknown_argument_is_refused(arguments: dict[str, str]):
         Warehouse(**arguments)
 
 
-def test_a_warehouse_that_was_copied_is_not_read_as_the_original(warehouse: Warehouse, tmp_path: Path):
-    import shutil
-
-    shutil.copytree(warehouse.root, tmp_path / "copy")
-    copy = Warehouse(path=str(tmp_path / "copy"))
-    for use in (lambda: copy.read("firm_topics", QUARTER), lambda: copy.replace("firm_topics", QUARTER, [])):
-        with pytest.raises(WarehouseError, match="moved or copied"):
-            use()
-    assert warehouse.read("firm_topics", QUARTER).num_rows == 3
-
-
 READ_ALL = """
 import os, sys
 from ftm_resources.warehouse import Warehouse, WarehouseError, repair, tags

@@ -1,12 +1,14 @@
 """Damaged files of a table: named in the error, and the way back that the error and the README tell of."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from ftm_resources.warehouse import Warehouse, damage
+from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.repair import restore, verify
 
@@ -112,6 +114,34 @@ def test_restoring_what_can_be_read_does_nothing(warehouse: Warehouse):
     before = warehouse.table(TABLE).metadata_location
     assert not restore(warehouse, TABLE).went_back
     assert warehouse.table(TABLE).metadata_location == before
+
+
+def test_a_table_does_not_go_back_to_nothing_unless_told(warehouse: Warehouse):
+    """Every state but that of its creation is gone."""
+    for path in (Path(warehouse.root) / "ftm" / TABLE / "metadata").glob("*.metadata.json"):
+        if not path.name.startswith("00000-"):
+            delete(path)
+    before = {p: p.read_bytes() for p in Path(warehouse.root).rglob("*") if p.is_file()}
+    with pytest.raises(
+        WarehouseError, match=r"the empty table as it was created.*`ftm restore firm_topics --to-nothing`"
+    ):
+        restore(warehouse, TABLE)
+    assert {p: p.read_bytes() for p in Path(warehouse.root).rglob("*") if p.is_file()} == before
+    assert restore(warehouse, TABLE, to_nothing=True).committed_at is None
+    assert warehouse.quarters(TABLE) == []
+
+
+def test_what_was_rolled_back_keeps_its_files_for_the_grace_period(warehouse: Warehouse):
+    harmed = metadata_file(warehouse, "manifest list")
+    data = data_file(warehouse, "2020Q1")
+    delete(harmed)
+    assert restore(warehouse, TABLE).went_back
+    assert restore(warehouse, TABLE).went_back is False
+    maintain(
+        warehouse, Policy(keep=timedelta(days=1), keep_last=1, now=datetime.now(UTC) + timedelta(days=5))
+    )
+    assert data.exists()
+    assert warehouse.read(TABLE, "2020Q1").num_rows == 5
 
 
 def test_restoring_without_any_readable_metadata_says_what_is_left_to_do(warehouse: Warehouse):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftm_resources.sources.files.columns import Problems, conventions, normalise
+from ftm_resources.sources.files.tabular import batches
 from ftm_resources.sources.values import GAPS
-from ftm_resources.tables.components import COMPONENTS
+from ftm_resources.tables.components import COMPONENTS, rank
+
+REPOSITORY = Path(__file__).resolve().parents[4]
 
 EVENING = datetime(2021, 2, 3, 21, 30, tzinfo=UTC)
 DAY = datetime(2021, 2, 3, tzinfo=UTC)
@@ -260,6 +264,7 @@ def test_a_start_is_read_in_every_type(values: Any):
         ["20210203"],
         [date(2021, 2, 3)],
         pa.array([date(2021, 2, 3)], pa.date64()),
+        pa.array([1612387800000]).view(pa.date64()),
     ],
 )
 def test_a_bare_date_is_read_in_every_type(values: Any):
@@ -398,3 +403,36 @@ def test_a_nul_character_is_refused_in_every_text():
 def test_values_of_another_type_are_read_as_text():
     assert column("componenttext", [1, 2]) == ["1", "2"]
     assert column("ticker", pa.nulls(1)) == [None]
+
+
+@pytest.fixture(scope="module")
+def field_faults() -> dict[str, dict[str, Any]]:
+    """The first row of each transcript of the file of faults found in the field, as it is read."""
+    path = REPOSITORY.parent / "shared" / "data" / "faults" / "calls.csv"
+    if not path.exists():
+        pytest.skip(f"there is no {path}")
+    problems = Problems(path.name)
+    raw = list(batches(path, problems))
+    rows = pa.concat_tables(normalise(batch, problems, conventions(raw)) for batch in raw)
+    assert problems.listed == []
+    return {row["transcriptid"]: row for row in reversed(rows.to_pylist())}
+
+
+def test_the_faults_found_in_the_field_are_read_right(field_faults: dict[str, dict[str, Any]]):
+    def found(transcript: str, *names: str) -> tuple[Any, ...]:
+        return tuple(field_faults[transcript][name] for name in names)
+
+    assert found("3011", "keydevid") == found("3012", "keydevid") == (None,)  # NA
+    assert found("3021", "gvkey") == ("001690",)
+    assert found("3031", "keydevid", "keydeveventtypename") == ("51", "Earnings Calls")
+    assert found("3032", "keydevid", "keydeveventtypename") == ("52", "Company Conference Presentations")
+    ranked = {
+        t: rank(*found(t, "transcriptcollectiontypename", "created_at", "transcriptid"), characters)
+        for t, characters in (("3061", 2000), ("3062", 1000))
+    }
+    assert max(ranked, key=ranked.__getitem__) == "3062"  # the newer, not the longer
+    assert found("3141", "mostimportantdateutc", "is_date_only", "is_midnight") == (
+        datetime(2021, 4, 1, tzinfo=UTC),
+        True,
+        True,
+    )

@@ -1,6 +1,6 @@
 """`ftm export transcripts`; that its file gives the same tables is in tests/assets/test_transcripts.py."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from ftm_assets.cli.main import app
 from ftm_resources.sources.files.transcript_files import FilesSource
+from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library
@@ -68,3 +69,28 @@ def test_a_bare_date_stays_one_beside_times(one_call: "Library", tmp_path: Path,
     export("--quarter", QUARTER, "--out", out)
     rows = pa.concat_tables(FilesSource(out).components(QUARTER)).to_pylist()
     assert {r["transcriptid"]: r["is_date_only"] for r in rows} == {"55": False, "56": True}
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_a_file_gives_the_components_that_were_exported(one_call: "Library", tmp_path: Path, ending: str):
+    at = datetime(2023, 3, 1, 21, 30, tzinfo=UTC)
+    one_call.add_call(
+        56, ["None.", "NA", 'Said "so",\nhe did.'], at=at, event=7, created=at + timedelta(hours=3)
+    )
+    one_call.add_call(57, ["Some time."], on=date(2023, 3, 30), collection=None)
+    one_call.add_call(58, ["Midnight."], at=datetime(2023, 3, 31, tzinfo=UTC))
+    one_call.add_call(59, ["A neighbour."], at=datetime(2023, 4, 2, 15, tzinfo=UTC))
+    details = f"{one_call.ciq}.wrds_transcript_detail"
+    one_call.server.run(
+        f"UPDATE {details} SET transcriptcollectiontypeid = NULL, keydevid = 0 WHERE transcriptid = 57"
+    )
+    for quarter in (QUARTER, "2023Q2"):
+        export("--quarter", quarter, "--out", tmp_path / f"{quarter}.{ending}")
+    key = [("transcriptid", "ascending"), ("componentorder", "ascending")]
+    read, filed = (
+        pa.concat_tables(s.components(QUARTER)).sort_by(key)
+        for s in (CapitalIqSource(), FilesSource(tmp_path))
+    )
+    assert FilesSource(tmp_path / f"{QUARTER}.{ending}").quarters() == {QUARTER: 6}
+    assert read.column("transcriptid").unique().to_pylist() == ["55", "56", "57", "58", "59"]
+    assert filed.to_pylist() == read.to_pylist()

@@ -1,0 +1,93 @@
+"""Which transcripts are calls to read at all, and for which company.
+
+What belongs here: what is decided before any text is read, from one row per transcript and company that it is listed
+for: the firms that the config leaves out, events that are no earnings calls, and transcripts of several companies.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ftm_resources.tables.components import is_earnings_call
+
+
+class Listing(NamedTuple):
+    """A transcript as it is listed for one company."""
+
+    transcript: str
+    firm: str
+    permno: int | None
+    event_kind: str | None
+
+
+@dataclass(frozen=True)
+class Firms:
+    """The firms of the source that the quarter is made of."""
+
+    only: frozenset[str] = frozenset()
+    """If not empty, no other firm."""
+    first: int | None = None
+    """If not None, only so many, lowest id first."""
+    without: frozenset[str] = field(default=frozenset())
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether the quarter is made of some firms only, to try settings."""
+        return bool(self.only) or self.first is not None
+
+
+def screen(listings: list[Listing], firms: Firms | None = None) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the status and reason of each listing, by transcript and firm, that is not to be read.
+
+    A transcript for several companies is read for the one that is linked to a PERMNO, else for the lowest id. A subset
+    of firms is chosen after that, so that each has the calls that it has in the whole quarter.
+
+    >>> one, other = Listing("7", "20", None, None), Listing("7", "30", 10107, None)
+    >>> screen([one, other])
+    {('7', '20'): ('other_company', 'kept for company 30, which has a PERMNO')}
+    """
+    firms = firms or Firms()
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    by_transcript: defaultdict[str, list[Listing]] = defaultdict(list)
+    for listing in sorted(listings, key=lambda x: (x.transcript, firm_order(x.firm))):
+        key = listing.transcript, listing.firm
+        if listing.firm in firms.without:
+            found[key] = ("excluded", "exclude_firms names the firm")
+        elif not is_earnings_call(listing.event_kind):
+            found[key] = ("other_event", str(listing.event_kind))
+        else:
+            by_transcript[listing.transcript].append(listing)
+    taken = []
+    for several in by_transcript.values():
+        kept = next((x for x in several if x.permno is not None), several[0])
+        why = "which has a PERMNO" if kept.permno is not None else "the lowest id: none has a PERMNO"
+        if all(x.permno is not None for x in several):
+            why = "the lowest id: each has a PERMNO"
+        taken.append(kept)
+        for other in several:
+            if other is not kept:
+                found[other.transcript, other.firm] = (
+                    "other_company",
+                    f"kept for company {kept.firm}, {why}",
+                )
+    chosen = chosen_firms({x.firm for x in taken}, firms)
+    for listing in taken:
+        if listing.firm not in chosen:
+            found[listing.transcript, listing.firm] = (
+                "excluded",
+                "not among the firms that the config asks for",
+            )
+    return found
+
+
+def chosen_firms(offered: set[str], firms: Firms) -> set[str]:
+    """Return the firms, of those that the source offers, that the quarter is made of."""
+    chosen = sorted((offered & firms.only) if firms.only else offered, key=firm_order)
+    return set(chosen[: firms.first]) - firms.without
+
+
+def firm_order(firm: str) -> tuple[bool, int, str]:
+    """Return by what company ids are ordered: as numbers, those that are none last."""
+    return (False, int(firm), firm) if firm.isascii() and firm.isdecimal() else (True, 0, firm)

@@ -1,0 +1,161 @@
+"""Transcripts in text with delimiters: CSV and its relatives, plain, in gzip or alone in a zip file.
+
+The delimiter (comma, semicolon, tab or bar) is the one under which the header has the required columns. The text is
+UTF-8, or UTF-16 with a byte order mark, as Excel writes "Unicode Text".
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from ftm_resources.sources.files import header
+from ftm_resources.sources.files.columns import Problems
+
+CSV_FIELD_BYTES = 16 * 1024 * 1024
+"""A component has a few thousand characters; a larger field means a quote was never closed."""
+
+DELIMITERS = (",", ";", "\t", "|")
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+_NOT_CSV = {
+    b"PAR1": "a Parquet file",
+    b"PK\x03\x04": "a zip file or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"\x1f\x8b": "compressed with gzip",
+    b"\xff\xfe\0\0": "in UTF-32",
+    b"\0\0\xfe\xff": "in UTF-32",
+}
+"""First bytes of files that are not text in an encoding that is read."""
+
+
+class _UnreadableError(Exception):
+    """The file cannot be read at all; the message says why."""
+
+
+def read(file: Path, problems: Problems) -> Iterator[pa.Table]:
+    """Yield the known columns of a file, as strings, and `row`."""
+    try:
+        with _opened(file) as content:
+            start = content.read(4)
+            content.seek(0)
+            what = next((what for magic, what in _NOT_CSV.items() if start.startswith(magic)), None)
+            if what is None and b"\0" in start and not start.startswith(_UTF_16):
+                what = "in UTF-16 without a byte order mark, or not text at all"
+            if what:
+                raise _UnreadableError(f"is not a CSV file in UTF-8: it is {what}; convert it")
+            is_utf_16 = start.startswith(_UTF_16)
+            # Bytes that are not UTF-8 become lone surrogates, which `_strings` reports by row and column.
+            text = io.TextIOWrapper(
+                content,
+                "utf-16" if is_utf_16 else "utf-8-sig",
+                errors="strict" if is_utf_16 else "surrogateescape",
+                newline="",
+            )
+            yield from _records(text, problems)
+    except _UnreadableError as error:
+        problems.add(None, None, str(error))
+    except UnicodeDecodeError as error:
+        problems.add(None, None, f"is not UTF-16, as it begins: {error.reason}; save it as UTF-8")
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        kind = {".gz": "a readable gzip file", ".zip": "a readable zip file"}.get(file.suffix.lower())
+        problems.add(None, None, f"is not {kind or 'readable'}: {error}")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    with file.open("rb") as raw:
+        if file.name.lower().endswith(".gz"):
+            with gzip.open(raw) as unpacked:
+                yield io.BufferedReader(unpacked)
+        elif file.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(raw) as packed, packed.open(_only_member(packed)) as unpacked:
+                yield unpacked
+        else:
+            yield raw
+
+
+def _only_member(packed: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """Return the one file in a zip file; macOS adds a folder of its own."""
+    members = [m for m in packed.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+    names = header.shown(", ".join(m.filename for m in members)) or "nothing"
+    if len(members) != 1 or not members[0].filename.lower().endswith((".csv", ".tsv", ".txt")):
+        raise _UnreadableError(f"must contain one CSV file and nothing else, but contains {names}: unpack it")
+    if members[0].flag_bits & 1:
+        raise _UnreadableError("is protected by a password: unpack it")
+    return members[0]
+
+
+def _records(text: io.TextIOWrapper, problems: Problems) -> Iterator[pa.Table]:
+    csv.field_size_limit(CSV_FIELD_BYTES)
+    delimiter = _delimiter(text)
+    reader = csv.reader(text, strict=True, delimiter=delimiter)
+    row, known = 0, None
+    numbered: list[tuple[int, list[str]]] = []
+    try:
+        names = next(reader, None)
+        if names is None:
+            problems.add(None, None, "the file is empty")
+            return
+        known = header.columns(names, problems)
+        if known is None:
+            return
+        for row, record in enumerate(reader, start=1):
+            if len(record) == len(names):
+                numbered.append((row, record))
+            elif record:  # skip blank lines
+                problems.add(row, None, f"has {len(record)} fields, but the header has {len(names)}")
+            if len(numbered) == header.BATCH_ROWS:
+                yield _table(known, numbered, problems)
+                numbered = []
+    except csv.Error as error:
+        problems.add(row + 1, None, f"is not well-formed CSV, and nothing after it was read: {error}")
+    if known and numbered:
+        yield _table(known, numbered, problems)
+
+
+def _delimiter(text: io.TextIOWrapper) -> str:
+    """Return the delimiter under which the header has all columns; the comma if none is."""
+    for delimiter in DELIMITERS:
+        try:
+            names = next(csv.reader(text, strict=True, delimiter=delimiter), [])
+        except csv.Error:
+            names = []
+        text.seek(0)
+        if header.has_all(names):
+            return delimiter
+    return ","
+
+
+def _table(known: dict[str, int], numbered: list[tuple[int, list[str]]], problems: Problems) -> pa.Table:
+    rows = [row for row, _ in numbered]
+    columns = {
+        n: _strings([record[i] for _, record in numbered], n, rows, problems) for n, i in known.items()
+    }
+    return pa.table({**columns, "row": pa.array(rows, pa.int64())})
+
+
+def _strings(values: list[str], name: str, rows: list[int], problems: Problems) -> pa.Array:
+    """Return strings; values that are not UTF-8 are reported and get replacement characters."""
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        readable = []
+        for row, value in zip(rows, values, strict=True):
+            content = value.encode("utf-8", "surrogateescape")
+            try:
+                readable.append(content.decode())
+            except UnicodeDecodeError as error:
+                problems.add_not_utf8(row, name, content, error)
+                readable.append(content.decode(errors="replace"))
+        return pa.array(readable, pa.string())

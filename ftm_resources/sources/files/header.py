@@ -1,0 +1,62 @@
+"""The header of a transcript file: which of its columns are ours, under whatever spelling."""
+
+from __future__ import annotations
+
+import re
+
+from ftm_resources.sources.files.columns import KNOWN, REQUIRED, Problems, canonical
+
+BATCH_ROWS = 20_000
+"""Rows read at a time: about 20 MB of text."""
+
+_SHOWN = 300
+"""Most characters of a header that a message shows."""
+
+
+def known(name: str) -> str | None:
+    """Return the column that a name means, None if it is none of ours.
+
+    Case, blanks, quotes, underscores and full stops do not matter: pandas, R, SAS and Stata each write names in
+    their own way.
+
+    >>> known("CompanyId"), known("company_id"), known("link.date"), known("Unnamed: 0")
+    ('companyid', 'companyid', 'link_date', None)
+    """
+    for candidate in (name, _squeezed(name)):
+        found = canonical(candidate)
+        found = _SQUEEZED.get(found, found)
+        if found in KNOWN:
+            return found
+    return None
+
+
+def columns(names: list[str], problems: Problems) -> dict[str, int] | None:
+    """Return the position of each known column; None, with a problem for each that is missing or occurs twice."""
+    found = [known(n) for n in names]
+    twice = sorted({n for n in found if n and found.count(n) > 1})
+    missing = [n for n in REQUIRED if n not in found]
+    for name in twice:
+        given = ", ".join(shown(n) for n, ours in zip(names, found, strict=True) if ours == name)
+        problems.add(None, name, f"the column occurs more than once: {given}")
+    for name in missing:
+        problems.add(None, name, f"the column is missing; found: {shown(', '.join(names))}")
+    if twice or missing:
+        return None
+    return {name: i for i, name in enumerate(found) if name}
+
+
+def has_all(names: list[str]) -> bool:
+    """Return whether a header has every required column."""
+    return set(REQUIRED) <= {known(n) for n in names}
+
+
+def shown(text: str) -> str:
+    """Return a text from a file as messages show it: valid UTF-8, not too long."""
+    return text.encode("utf-8", "backslashreplace").decode()[:_SHOWN]
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", name.lower())
+
+
+_SQUEEZED = {_squeezed(n): n for n in KNOWN}
