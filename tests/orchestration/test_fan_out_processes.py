@@ -62,6 +62,16 @@ class Fanned:
             time.sleep(0.02)
         return int(self.calls()[-1][0])
 
+    def stopped_at_work(self) -> subprocess.Popen[str]:
+        """Return a run that is stopped while it works on its first group, when it holds no lock."""
+        pause = self.folder / "pause"
+        pause.write_text("5")
+        process = self.start("run", "in_process")
+        self.await_calls(1, process)
+        process.send_signal(signal.SIGSTOP)
+        pause.unlink()
+        return process
+
     def times_worked_on(self) -> Counter[int]:
         """Return how many firms were worked on how many times."""
         return Counter(Counter(firm for _, *firms in self.calls() for firm in firms).values())
@@ -166,9 +176,7 @@ def test_a_step_ends_by_itself_if_the_process_of_its_run_is_killed(fanned: Fanne
 
 def test_of_two_runs_with_different_input_the_slower_is_told_who_came_first(fanned: Fanned):
     """It is stopped amid its work; the other run replaces its input, commits, and leaves its parts alone."""
-    slower = fanned.start("run", "in_process")
-    fanned.await_calls(1, slower)
-    slower.send_signal(signal.SIGSTOP)
+    slower = fanned.stopped_at_work()
     rows = sentences()
     other = rows.set_column(rows.column_names.index("text"), "text", pa.array(["Other."] * rows.num_rows))
     fanned.warehouse.replace("sentences", QUARTER, [other], provenance={"run_id": "the winner"})
@@ -185,9 +193,7 @@ def test_of_two_runs_with_different_input_the_slower_is_told_who_came_first(fann
 
 
 def test_of_two_runs_with_the_same_input_the_slower_finishes_too(fanned: Fanned):
-    slower = fanned.start("run", "in_process")
-    fanned.await_calls(1, slower)
-    slower.send_signal(signal.SIGSTOP)
+    slower = fanned.stopped_at_work()
     assert fanned.run("run", "in_process") == "success"
     slower.send_signal(signal.SIGCONT)
     out, _ = slower.communicate(timeout=120)

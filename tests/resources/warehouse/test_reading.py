@@ -1,5 +1,6 @@
 """Reading creates nothing: what is not there is an error that says what is; no right to write is needed."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from benchmarks.mixtures import rows_of
 from ftm_resources.warehouse import Warehouse, WarehouseError, repair, tags
 from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.status import status
@@ -224,6 +226,37 @@ def test_a_read_only_mount_is_read(shared_folder: Path, topics: Callable):
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.strip(), "writing is refused"
     assert listing(shared_folder) == before
+
+
+READING_COMMANDS = """
+import os, sys
+from typer.testing import CliRunner
+os.environ["FTM_WAREHOUSE"] = sys.argv[1]
+os.environ["DAGSTER_HOME"] = os.environ["OUT"] + "/home"
+from ftm_assets.cli.main import app
+export = ["export", "tables", "2020Q1", "--out", os.environ["OUT"] + "/tables"]
+themes = ["themes", "2020Q1", "--as-of", "paper-v1"]
+for command in (["quarters"], ["verify", "2020Q1"], ["tags"], themes, export, ["doctor"]):
+    done = CliRunner().invoke(app, command)
+    if done.exit_code:
+        sys.exit(f"{command}: {done.output}")
+"""
+
+
+@pytest.mark.integration
+def test_commands_that_read_work_on_a_read_only_mount(shared_folder: Path, topics: Callable, tmp_path: Path):
+    warehouse = Warehouse(path=str(shared_folder / "warehouse"))
+    warehouse.replace("firm_topics", QUARTER, [topics(QUARTER, 3)])
+    for table in ("themes", "theme_sentiment"):
+        warehouse.replace(table, QUARTER, [rows_of(table, "1", 2)])
+    tags.tag(warehouse, QUARTER, "paper-v1")
+    mounted = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && exec "$2" -c "$3" "$1"'
+    apart = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted, "sh"]
+    done = subprocess.run(
+        [*apart, warehouse.root, sys.executable, READING_COMMANDS],
+        env=os.environ | {"OUT": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_a_colleague_who_may_only_read_can(shared_folder: Path, topics: Callable):
