@@ -224,7 +224,7 @@ class _Batch:
         return _chunked(pa.array([found[pair][0] for pair in pairs], pa.string()))
 
     def leading_zeros(self, name: str, found: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Return with how many leading zeros (int32) the ids `found` are written; other than whole numbers keep them."""
+        """Return with how many leading zeros (int32) the ids `found` are written; only whole numbers lose them."""
         if name not in self.raw.column_names or pa.types.is_temporal(self.raw.column(name).type):
             return _nulls(len(self.rows), pa.int32())
         written = pc.utf8_trim_whitespace(_as_text(self.raw.column(name)))

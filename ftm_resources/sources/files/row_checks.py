@@ -49,7 +49,7 @@ CREATE TABLE turns (place BIGINT, t INTEGER, c INTEGER, ord INTEGER, event UBIGI
 CREATE VIEW spoken AS SELECT * FROM turns WHERE characters IS NOT NULL;
 CREATE VIEW shared AS SELECT * FROM spoken
     WHERE t IN (SELECT t FROM turns GROUP BY t HAVING min(c) < max(c))
-"""
+"""  # noqa: S608
 """Transcripts (t) and companies (c) by number; ids, texts and rows by hash. Shared: listed for several companies."""
 
 _INSERT = f"""
@@ -238,7 +238,8 @@ class RowChecks:
             "companyid",
             lambda r, _: (
                 f"company {companies[r['c']]} has {r['n']} of the {r['n_all']} components of transcript "
-                f"{transcripts[r['t']]}: list all of them for each company of the transcript, or remove the company's rows"
+                f"{transcripts[r['t']]}: list all of them for each company of the transcript, or remove the "
+                "company's rows"
             ),
         )
         files = repeats["place"] >> _ROW_BITS
