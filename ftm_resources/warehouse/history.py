@@ -189,7 +189,8 @@ def unknown(location: Location, table: IcebergTable) -> str | None:
         if state.table_id != str(table.metadata.table_uuid):
             if not state.is_empty:
                 return f"{state} belongs to another table of that name, of which the catalog does not know"
-        elif state.before and state.before[-1] not in known and state.version >= oldest:
+        # One as old as the oldest known state is not judged: its parent would no longer be listed in any case.
+        elif state.before and state.before[-1] not in known and state.version > oldest:
             return f"{state} is not in the history of the catalog's state, {pointer}"
     return None
 
