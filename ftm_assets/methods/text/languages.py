@@ -82,7 +82,7 @@ def _pieces(texts: Sequence[str]) -> Iterator[str]:
     for text in texts:
         for start in range(0, len(text), PIECE_CHARACTERS):
             piece = text[start : start + PIECE_CHARACTERS]
-            if _weight(piece):
+            if any(map(str.isalpha, piece)):
                 yield piece
 
 
