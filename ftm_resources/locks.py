@@ -47,7 +47,7 @@ def held(file: Path, what: str) -> Iterator[None]:
         except Timeout:
             waited, patience = waited + patience, waited + patience
             warnings.warn(
-                f"waiting for {what} since {waited:.0f} s: {_described(holder_file(file))}",
+                f"waiting for {what} for {waited:.0f} s: {_described(holder_file(file))}",
                 WaitingWarning,
                 stacklevel=3,
             )

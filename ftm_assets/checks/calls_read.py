@@ -1,4 +1,4 @@
-"""Checks of what was read of the source: turns of a type that is not known, and a quarter of some firms only."""
+"""Checks of what was read from the source: turns of unknown types, and quarters of some firms only."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ import dagster as dg
 from ftm_assets.methods.calls.turn_types import is_known_component
 from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
 MAX_UNKNOWN_TURNS = 0.1
@@ -36,6 +37,7 @@ def calls_read() -> dg.AssetChecksDefinition:
     ]
 
     @dg.multi_asset_check(name="check_calls_read", specs=specs)
+    @plainly
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
         quarter = context.op_execution_context.partition_key
         rows = warehouse.read("transcripts", quarter, columns=["firm_id", "speaker_type", "component_type"])

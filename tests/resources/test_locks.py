@@ -46,7 +46,7 @@ def test_a_stopped_holder_is_named_with_what_to_do_and_the_wait_goes_on(tmp_path
             said = waiting.stderr.readline()
             host = socket.gethostname()
             assert (
-                f"waiting for the lock of a test since 0 s: process {holder.pid} on {host} has held it since 20"
+                f"waiting for the lock of a test for 0 s: process {holder.pid} on {host} has held it since 20"
                 in said
             )
             assert f"{sys.executable} -c" in said, "its command"
