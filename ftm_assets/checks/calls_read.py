@@ -22,15 +22,15 @@ def calls_read() -> dg.AssetChecksDefinition:
         dg.AssetCheckSpec(
             "known_turn_types",
             asset="transcripts",
-            description=f"At most {MAX_UNKNOWN_TURNS:.0%} of the turns have a speaker type or a component type that is "
-            "not known. If not, see unknown_speaker_types and unknown_component_types in the metadata of transcripts; "
+            description=f"At most {MAX_UNKNOWN_TURNS:.0%} of the turns have an unknown speaker type or component type. "
+            "If not, see unknown_speaker_types and unknown_component_types in the metadata of transcripts; "
             "add the source's words to methods.calls.turn_types",
             partitions_def=QUARTERS,
         ),
         dg.AssetCheckSpec(
             "whole_quarter",
             asset="transcripts",
-            description="The quarter is made of all firms of the source. If not, it is only good to try settings: "
+            description="The quarter has all firms of the source. If not, use it only to try settings: "
             "materialize transcripts again without firms and first_firms in its config",
             partitions_def=QUARTERS,
         ),

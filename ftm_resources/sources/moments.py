@@ -2,7 +2,7 @@
 
 What belongs here: reading a text or a number as a date, a time of day or a creation time, for every source. A file's
 conventions (is 03/04/2021 in March or April?) are proven by the file or not used: `Evidence` collects the proof.
-The functions raise ValueError with the complaint that follows the quoted value in a message.
+The functions raise ValueError with the end of a message that begins with the quoted value.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _SHORTEST_LIMIT, _AT_LIMIT = 200, 3
 """If three different texts share a file's greatest length, 200 or more, something cut them there."""
 
 MEMORY_LIMIT = "256MB"
-"""Of the database of the checks, some 50 bytes a row; beyond it, they are on disk."""
+"""Memory of the checks' database, which needs some 50 bytes a row; the rest is on disk."""
 
 _ROW_BITS = 40
 """A row's place is its file's number and, in the lower 40 bits, its row."""
@@ -222,7 +222,7 @@ class RowChecks:
     def _agree(
         self, row: dict[str, Any], columns: tuple[str, ...], first: dict[str, Any], problems: Problems
     ) -> None:
-        """Report a row that says something else than the first that said something; `first` holds that."""
+        """Report a row that contradicts an earlier one; `first` holds the first value of each column."""
         for column in columns:
             ours = row[column]
             if ours is None or first.setdefault(column, ours) == ours:
