@@ -150,7 +150,7 @@ def body(asset: dg.AssetsDefinition, config: Mapping[str, Any], **given: Any) ->
     """Run an asset's own function, without Dagster: its output tables or policies by name."""
     function: Any = asset.op.compute_fn.decorated_fn
     parameters = inspect.signature(function).parameters
-    context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES))
+    context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES), retry_number=0)
     context.log = SimpleNamespace(warning=str)
     context.op_execution_context = context
     arguments = {"context": context, "config": parameters["config"].annotation(**config), **given}
