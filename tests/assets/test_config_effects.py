@@ -227,6 +227,10 @@ def of_transcripts(**config: Any) -> dict[str, Any]:
     return body(transcripts, config, source=source, warehouse=before, duckdb=ConfiguredDuckDB())
 
 
+def of_an_emptied_quarter(**config: Any) -> dict[str, Any]:
+    return of_transcripts(replace_by_nothing=True, **config)
+
+
 def is_refused(
     source: Callable[..., TranscriptSource], warehouse: Records, config: Mapping[str, Any]
 ) -> bool:
@@ -424,7 +428,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
             r["permno"] for r in a["transcripts"]}
     ),
     ("transcripts", "languages"): (
-        of_transcripts, ["de"],
+        of_an_emptied_quarter, ["de"],
         lambda a, b: a["transcripts"] and {r["status"] for r in b["transcript_audit"]} == {"other_language"},
     ),
     ("transcripts", "firms"): (of_transcripts, [FIRM], lambda a, b: firms_of(b) == {FIRM} < firms_of(a)),

@@ -157,8 +157,9 @@ _NOT_ENDING_TEXT = """
     e.g i.e
     """
 _NOT_ENDING = frozenset(_NOT_ENDING_TEXT.split())
+# After an abbreviation these begin a sentence. Not "and" or a preposition: "in the U.S. and Canada" is more frequent.
 _STARTERS = re.compile(
-    r"(?:and|but|so|um|uh|we|the|this|that|it|our|in|on|if|you|yeah|then|they|there|as|at|for|with|now|however|i|what|how)\b",
+    r"(?:but|so|um|uh|we|the|this|that|it|our|if|you|yeah|then|they|there|now|however|i|what|how)\b",
     re.IGNORECASE,
 )
 # From the first full stop on: tried at each one, a line of dots would take quadratic time.
