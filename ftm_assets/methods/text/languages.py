@@ -99,15 +99,9 @@ def require_detected(code: str) -> str:
 def language_of(texts: Sequence[str]) -> str:
     """Return the language that most of a call's text is in, as an ISO 639-1 code, or "und".
 
-<<<<<<< HEAD
-    Each turn is judged apart, in pieces, since an interpreted call alternates between languages. A piece speaks for a
+    Each turn is judged apart, in pieces, since an interpreted call alternates between languages. A piece votes for a
     language with its letters times the identifier's confidence. If pieces from all over the call agree, no more are
     judged. The answer depends on the texts alone, so the same call always gets the same answer.
-=======
-    Each turn is judged apart, in pieces, since an interpreted call alternates between languages. A piece votes for a
-    language with its letters times the identifier's confidence. The answer depends on the texts alone, so the same
-    call always gets the same answer.
->>>>>>> w-review
 
     Parameters
     ----------
