@@ -43,7 +43,7 @@ class _WithoutStackError(DagsterUserCodeProcessError):
 
     def __init__(self, message: str) -> None:
         info = SerializableErrorInfo(message=f"{message}\n", stack=[], cls_name=ExpectedError.__name__)
-        super().__init__(message, user_code_process_error_infos=[info])
+        super().__init__(message, user_code_process_error_infos=[info])  # type: ignore[no-untyped-call]
 
 
 class ExpectedError(dg.Failure, _WithoutStackError):

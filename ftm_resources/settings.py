@@ -162,6 +162,7 @@ NAMES = tuple(name.upper() for name in Settings.model_fields)
 ELSEWHERE = (
     *("FTM_CPU_IMAGE", "FTM_GPU_IMAGE", "FTM_LOGS_BUCKET", "FTM_LOG_GROUP", "FTM_EXECUTION_ROLE_ARN"),
     *("FTM_TASK_ROLE_ARN", "FTM_POSTGRES_PASSWORD_ARN", "FTM_LLM_API_KEY_ARN", "FTM_EARNINGS21"),
+    "FTM_FAULTS",
 )
 """Variables of `infra/` and the tests, which this package does not read."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 from ftm_resources.warehouse import Warehouse
 
 from . import small_topics as quarter_with_topics
+from .needed_files import needed
 from .scripted_llm import Reply, ScriptedLlm
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
@@ -33,28 +34,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-
 
 @pytest.fixture(scope="session")
 def earnings21() -> Path:
-    """The 44 real calls (Earnings-21) in Capital IQ's columns; used in place, never copied.
-
-    Without them a test is skipped, but in CI, which has them, it fails.
-    """
-    path = Path(
-        os.environ.get("FTM_EARNINGS21")
-        or REPOSITORY.parent / "shared" / "data" / "earnings21" / "components.parquet"
-    )
-    if not path.exists():
-        how = (
-            "set FTM_EARNINGS21 to components.parquet: Earnings-21 (github.com/revdotcom/speech-datasets) in "
-            f"Capital IQ's columns; there is none at {path}"
-        )
-        if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
-            pytest.fail(how, pytrace=False)
-        pytest.skip(how)
-    return path
+    """The 44 real calls (Earnings-21) in Capital IQ's columns."""
+    what = "Earnings-21 (github.com/revdotcom/speech-datasets) in Capital IQ's columns"
+    return needed("FTM_EARNINGS21", "earnings21/components.parquet", what)
 
 
 @pytest.fixture(scope="session")

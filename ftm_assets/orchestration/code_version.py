@@ -18,6 +18,7 @@ from typing import Any
 FOLLOWED = (
     "ftm_assets.assets",
     "ftm_assets.methods",
+    "ftm_assets.orchestration.calls_by_firm",
     "ftm_assets.orchestration.namer",
     "ftm_resources.endpoint.chat",
     "ftm_resources.endpoint.embeddings",

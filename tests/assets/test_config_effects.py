@@ -104,14 +104,15 @@ def topics() -> dict[str, Held]:
 class Records:
     """The part of a warehouse that an asset asks: where the quarter is from, and the other quarters."""
 
-    def __init__(self, source: str = "sample") -> None:
+    def __init__(self, source: str = "sample", config: Mapping[str, Any] | None = None) -> None:
+        self.config = config or {}
         self.source = {"name": source, "firms": FIRMS, "seed": DEFAULT_SEED}
 
     def exists(self) -> bool:
         return True
 
     def provenance(self, table: str, _quarter: str) -> dict[str, Any]:
-        return {"source": self.source, "rows": "9"} if table == "transcripts" else {}
+        return {"source": self.source, "rows": "9", "config": self.config} if table == "transcripts" else {}
 
     def connect(self, **_: Any) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()
@@ -149,7 +150,7 @@ def body(asset: dg.AssetsDefinition, config: Mapping[str, Any], **given: Any) ->
     """Run an asset's own function, without Dagster: its output tables or policies by name."""
     function: Any = asset.op.compute_fn.decorated_fn
     parameters = inspect.signature(function).parameters
-    context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES))
+    context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES), retry_number=0)
     context.log = SimpleNamespace(warning=str)
     context.op_execution_context = context
     arguments = {"context": context, "config": parameters["config"].annotation(**config), **given}
@@ -222,7 +223,8 @@ def of_one_firm_quality(**config: Any) -> dict[str, Any]:
 
 def of_transcripts(**config: Any) -> dict[str, Any]:
     source = SimpleNamespace(open=Calls)
-    return body(transcripts, config, source=source, warehouse=Records(), duckdb=ConfiguredDuckDB())
+    before = Records(config={"first_firms": 3})
+    return body(transcripts, config, source=source, warehouse=before, duckdb=ConfiguredDuckDB())
 
 
 def is_refused(
@@ -247,6 +249,10 @@ def over_real_calls(**config: Any) -> bool:
 
 def over_by_nothing(**config: Any) -> bool:
     return is_refused(lambda **_: Silence(), Records(), config)
+
+
+def over_by_some_firms(**config: Any) -> bool:
+    return is_refused(Calls, Records(), {"first_firms": 2, **config})
 
 
 FIRM = next(SampleSource(14).components(QUARTER)).column("companyid")[0].as_py()
@@ -427,6 +433,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ),
     ("transcripts", "exclude_firms"): (of_transcripts, [FIRM], lambda a, b: firms_of(b) == firms_of(a) - {FIRM}),
     ("transcripts", "replace_source"): (over_real_calls, True, lambda a, b: (a, b) == (True, False)),
+    ("transcripts", "replace_by_subset"): (over_by_some_firms, True, lambda a, b: (a, b) == (True, False)),
     ("transcripts", "replace_by_nothing"): (over_by_nothing, True, lambda a, b: (a, b) == (True, False)),
     ("topic_quality", "coherence_firms"): (
         of_quality, 1, lambda a, b: measured(b, "coherence_left_out") < measured(a, "coherence_left_out")

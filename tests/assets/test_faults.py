@@ -1,10 +1,5 @@
-"""What becomes of each firm of the faults file: invented firms, one per kind of fault, read in place.
+"""What becomes of each firm of the faults file: invented firms, one per kind of fault."""
 
-The file is `shared/data/faults/calls.csv` beside the repository, or where FTM_FAULTS says. Without it the tests are
-skipped, but in CI, which has it, they fail.
-"""
-
-import os
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +13,7 @@ from ftm_assets.orchestration.deployment import test_resources as resources_unde
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.moments import MIDNIGHT_NOTE
 from ftm_resources.warehouse import Warehouse
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.needed_files import needed
 
 BECAME: dict[str, dict[str, tuple[str, str | None, int, int]]] = {
     "2021Q1": {
@@ -53,15 +47,7 @@ BECAME: dict[str, dict[str, tuple[str, str | None, int, int]]] = {
 
 @pytest.fixture(scope="module")
 def faults() -> Path:
-    path = Path(
-        os.environ.get("FTM_FAULTS") or REPOSITORY.parent / "shared" / "data" / "faults" / "calls.csv"
-    )
-    if not path.exists():
-        how = f"set FTM_FAULTS to calls.csv, the file of faults; there is none at {path}"
-        if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
-            pytest.fail(how, pytrace=False)
-        pytest.skip(how)
-    return path
+    return needed("FTM_FAULTS", "faults/calls.csv", "the file of faulty calls")
 
 
 @pytest.fixture(scope="module")

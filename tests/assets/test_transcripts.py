@@ -9,11 +9,12 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
-import ftm_assets.assets.transcripts as module
 from ftm_assets.assets.sentences import sentences
-from ftm_assets.assets.transcripts import transcripts
+from ftm_assets.assets.transcripts import TranscriptsConfig, transcripts
 from ftm_assets.cli.ui import WRDS_POOL
+from ftm_assets.orchestration import calls_by_firm
 from ftm_assets.orchestration.deployment import test_resources as resources_under
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.sample.generated import SampleSource
@@ -21,6 +22,7 @@ from ftm_resources.sources.wrds.capital_iq import CapitalIqSource
 from ftm_resources.sources.wrds.export import export
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
+from tests.calls_in_files import row, write
 
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library
@@ -115,7 +117,7 @@ def test_the_audit_accounts_for_every_transcript_and_the_metadata_for_the_links(
     assert stored.column("permno").null_count == 0
     said = metadata(result, "transcripts")
     unlinked = sum(a["status"] == "unlinked" for a in audit.values())
-    assert said["link_rate"] == len(kept) / (len(kept) + unlinked)
+    assert said["link_rate"] == round(len(kept) / (len(kept) + unlinked), 4)
     assert said["unlinked"]["PERMNO expired"] == 1
     assert sum(said["unlinked"].values()) == unlinked
     assert said["ambiguous_links"] == 2
@@ -146,7 +148,7 @@ def test_what_wrds_refuses_fails_the_step_with_what_to_do(tmp_path: Path, monkey
 def test_a_transcript_of_companies_in_different_groups_is_kept_for_the_linked_one_and_a_subset_has_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "FIRMS_AT_ONCE", 1)
+    monkeypatch.setattr(calls_by_firm, "FIRMS_AT_ONCE", 1)
     rows = pa.concat_tables(SampleSource(3).components(QUARTER))
     firms = rows.column("companyid").unique().to_pylist()
     first = rows.filter(pa.compute.equal(rows.column("companyid"), firms[0]))
@@ -171,6 +173,33 @@ def test_a_transcript_of_companies_in_different_groups_is_kept_for_the_linked_on
     assert (metadata(whole, "transcripts")["is_subset_of_firms"], said["audit"]["excluded"]) == (False, 2)
 
 
+@pytest.mark.parametrize(("n_listed", "is_read"), [(1, False), (3, True)])
+def test_a_call_is_not_cut_by_the_company_that_it_is_read_for(tmp_path: Path, n_listed: int, is_read: bool):
+    """The linked company is the one chosen; the other lists all three turns."""
+    called = {"mostimportantdateutc": "2023-02-01 21:30:00"}
+    rows = [row(i, **called) for i in range(3)]
+    linked = {"companyid": 18750, "permno": 10107}
+    rows += [row(i, **called) | linked for i in range(n_listed)]
+    path = write(tmp_path / "calls.csv", [{"permno": ""} | r for r in rows])
+    result = materialize(tmp_path / "w", kind="files", path=str(path))
+    assert result.success == is_read
+    if is_read:
+        stored = Warehouse(path=str(tmp_path / "w")).read("transcripts", QUARTER).to_pylist()
+        assert [(r["firm_id"], r["text"]) for r in stored] == [("18750", f"Component {i}.") for i in range(3)]
+    else:
+        assert "calls.csv row 4, column companyid: company 18750 has 1 of the 3 components" in problem(result)
+
+
+def test_two_firms_do_not_become_one_by_the_leading_zeros_of_their_ids(tmp_path: Path):
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    called = {"mostimportantdateutc": "2023-02-01 21:30:00"}
+    write(folder / "a.csv", [row(companyid="0012", **called)])
+    write(folder / "b.csv", [row(companyid="12", transcriptid=56, **called)])
+    result = materialize(tmp_path / "w", kind="files", path=str(folder))
+    assert "b.csv row 1, column companyid: is written with no leading zeros" in problem(result)
+
+
 class Stub(SampleSource):
     """A source of given rows."""
 
@@ -187,7 +216,7 @@ def test_firms_built_in_small_groups_are_the_same_rows_in_the_same_order(
 ):
     stored = []
     for firms_at_once in (250, 5):
-        monkeypatch.setattr(module, "FIRMS_AT_ONCE", firms_at_once)
+        monkeypatch.setattr(calls_by_firm, "FIRMS_AT_ONCE", firms_at_once)
         root = tmp_path / str(firms_at_once)
         assert materialize(root, kind="sample", sample_firms=12).success
         warehouse = Warehouse(path=str(root))
@@ -267,3 +296,33 @@ def test_a_quarter_with_calls_is_not_replaced_by_nothing_unless_told_to(tmp_path
     assert warehouse.read("transcripts", QUARTER).num_rows == 0
     assert materialize(root, kind="files", path=str(elsewhere)).success, "nothing over nothing"
     assert materialize(root, kind="sample", sample_firms=2).success, "another source over nothing"
+
+
+@pytest.mark.parametrize("asked", [{"first_firms": 1}, {"firms": ["1"]}])
+def test_a_whole_quarter_is_not_replaced_by_some_firms_unless_told_to(tmp_path: Path, asked: dict[str, Any]):
+    root, warehouse = tmp_path / "w", Warehouse(path=str(tmp_path / "w"))
+    source = {"kind": "sample", "sample_firms": 3}
+    assert materialize(root, **source).success
+    firms = sorted(set(warehouse.read("transcripts", QUARTER).column("firm_id").to_pylist()), key=int)
+    if "firms" in asked:
+        asked = {"firms": firms[:1]}
+    whole = warehouse.quarter("transcripts", QUARTER)
+    refused = materialize(root, config=asked, **source)
+    assert "but the warehouse has the whole quarter 2023Q1; it is kept" in problem(refused)
+    assert "set replace_by_subset in the config of transcripts" in problem(refused)
+    assert warehouse.quarter("transcripts", QUARTER) == whole
+    without = {"exclude_firms": firms[:1]}
+    assert materialize(root, config=without, **source).success, "a choice of research, not a trial"
+    assert not materialize(root, config=asked | without, **source).success
+    assert materialize(root, config=asked | {"replace_by_subset": True}, **source).success
+    assert materialize(root, config={"first_firms": 2}, **source).success, "a trial over a trial"
+    assert materialize(root, **source).success, "the whole quarter over a trial"
+    assert not materialize(root, config=asked, **source).success
+    assert materialize(tmp_path / "new", config=asked, **source).success, "a trial over nothing"
+
+
+def test_a_language_that_cannot_be_detected_is_refused(tmp_path: Path):
+    with pytest.raises(ValidationError, match=r'"jp" is not the code of a language .* did you mean ja'):
+        TranscriptsConfig(languages=["en", "jp"])
+    result = materialize(tmp_path, config={"languages": ["xx"]}, kind="sample", sample_firms=1)
+    assert not result.success

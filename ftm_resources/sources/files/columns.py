@@ -6,7 +6,6 @@ it is applied to whole columns, each distinct value once, and what cannot be rea
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -55,6 +54,14 @@ _SHOWN = 60
 """Most characters of a bad value that a message shows."""
 _PLAIN_ID = "^[1-9][0-9]{0,14}$"
 """Ids that are stored as they are written."""
+
+SPELLED = ("companyid", "transcriptid", "keydevid", "transcriptcomponentid")
+"""Ids that tell rows apart; each has a column of leading zeros, named by `zeros_of`, which the stored id lacks."""
+
+
+def zeros_of(name: str) -> str:
+    """Return the column that says with how many leading zeros an id is written."""
+    return f"{name}_zeros"
 
 
 def canonical(name: str) -> str:
@@ -112,11 +119,12 @@ def normalise(
     problems: Problems,
     conventions: Conventions = NO_CONVENTIONS,
 ) -> pa.Table:
-    """Return a table of COMPONENTS, `transcriptcomponentid`, `row` and `is_midnight`.
+    """Return a table of COMPONENTS, `transcriptcomponentid`, `row`, `is_midnight` and, for each of SPELLED, its zeros.
 
     `raw` has the required columns, any other KNOWN ones, and `row`, in any types except nested ones. Values that
     cannot be read are reported, and null; a null `componenttext` is a turn without text, which is not reported.
-    `is_midnight` marks starts that were written as a time, midnight, and are read as a date only.
+    `is_midnight` marks starts that were written as a time, midnight, and are read as a date only. The zeros (int32)
+    are null where there is no id.
     """
     rows = raw.column("row")
     raw = pa.table({n: _readable(raw.column(n), n, rows, problems) for n in raw.column_names})
@@ -137,6 +145,8 @@ def normalise(
     schema = pa.schema([f.with_nullable(True) for f in COMPONENTS])
     table = pa.table([columns[n] for n in COMPONENTS.names], schema=schema)
     table = table.append_column("transcriptcomponentid", columns["transcriptcomponentid"])
+    for name in SPELLED:
+        table = table.append_column(zeros_of(name), batch.leading_zeros(name, table.column(name)))
     return table.append_column("row", rows).append_column("is_midnight", midnight)
 
 
@@ -213,6 +223,16 @@ class _Batch:
         self._report(name, columns[1], pc.if_else(has_number, None, complaints))
         return _chunked(pa.array([found[pair][0] for pair in pairs], pa.string()))
 
+    def leading_zeros(self, name: str, found: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return with how many leading zeros (int32) the ids `found` are written; only whole numbers lose them."""
+        if name not in self.raw.column_names or pa.types.is_temporal(self.raw.column(name).type):
+            return _nulls(len(self.rows), pa.int32())
+        written = pc.utf8_trim_whitespace(_as_text(self.raw.column(name)))
+        digits = pc.utf8_length(pc.utf8_ltrim(written, "0"))
+        zeros = pc.subtract(pc.utf8_length(written), digits).cast(pa.int32())
+        is_number = pc.match_substring_regex(found, "^[1-9][0-9]*$")
+        return pc.if_else(is_number, zeros, pc.if_else(pc.is_valid(found), 0, None)).cast(pa.int32())
+
     def _text(self, name: str) -> pa.ChunkedArray:
         """Return texts unchanged; gaps become null."""
         written = _as_text(self.raw.column(name))
@@ -254,8 +274,6 @@ class _Batch:
         found, complaints = _each(written, lambda v: None if values.is_gap(v, kind) else read(v), type_)
         self._report(name, written, complaints)
         self._report_gaps(name, written, pc.and_(pc.is_null(found), pc.is_null(complaints)))
-        if kind == "id":
-            self._report_spellings(name, written, found)
         return found
 
     def _report(self, name: str, written: pa.ChunkedArray, complaints: pa.ChunkedArray | pa.Array) -> None:
@@ -278,21 +296,6 @@ class _Batch:
                     name,
                     "is empty" if is_blank else f'"{value}" stands for a missing value; every row needs one',
                 )
-
-    def _report_spellings(self, name: str, written: pa.ChunkedArray, found: pa.ChunkedArray) -> None:
-        """Report ids that differ only by leading zeros: they are stored as one, and may be two."""
-        spellings = defaultdict(set)
-        for spelling, id_ in set(zip(written.to_pylist(), found.to_pylist(), strict=True)):
-            if id_ is not None:
-                spellings[id_].add(
-                    spelling.strip().partition(".")[0] if id_.isdecimal() else spelling.strip()
-                )
-        for row, id_, spelling in zip(
-            self.rows.to_pylist(), found.to_pylist(), written.to_pylist(), strict=True
-        ):
-            if id_ is not None and len(spellings[id_]) > 1 and spelling.strip().startswith("0"):
-                both = " and ".join(sorted(spellings[id_]))
-                self.problems.add(row, name, f"{both} differ only by leading zeros: write each id in one way")
 
 
 def _order(value: str) -> int:

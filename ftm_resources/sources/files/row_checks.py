@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_resources.sources.base import MAX_PROBLEMS
-from ftm_resources.sources.files.columns import Problems
+from ftm_resources.sources.files.columns import SPELLED, Problems, zeros_of
 from ftm_resources.tables.components import COMPONENTS
 
 if TYPE_CHECKING:
@@ -36,24 +36,28 @@ _SHORTEST_LIMIT, _AT_LIMIT = 200, 3
 """If three different texts share a file's greatest length, 200 or more, something cut them there."""
 
 MEMORY_LIMIT = "256MB"
-"""Memory of the checks' database, which needs some 50 bytes a row; the rest is on disk."""
+"""Memory of the checks' database, which needs some 75 bytes a row; the rest is on disk."""
 
 _ROW_BITS = 40
 """A row's place is its file's number and, in the lower 40 bits, its row."""
 
-_TABLE = """
-CREATE TABLE turns (place BIGINT, t INTEGER, c INTEGER, ord INTEGER, component UBIGINT, said UBIGINT, whole UBIGINT,
-    characters INTEGER, bytes INTEGER);
+_ZEROS = tuple(zeros_of(name) for name in SPELLED)
+
+_TABLE = f"""
+CREATE TABLE turns (place BIGINT, t INTEGER, c INTEGER, ord INTEGER, event UBIGINT, component UBIGINT, said UBIGINT,
+    whole UBIGINT, characters INTEGER, bytes INTEGER, {", ".join(f"{name} INTEGER" for name in _ZEROS)});
 CREATE VIEW spoken AS SELECT * FROM turns WHERE characters IS NOT NULL;
 CREATE VIEW shared AS SELECT * FROM spoken
     WHERE t IN (SELECT t FROM turns GROUP BY t HAVING min(c) < max(c))
-"""
+"""  # noqa: S608
 """Transcripts (t) and companies (c) by number; ids, texts and rows by hash. Shared: listed for several companies."""
 
 _INSERT = f"""
 INSERT INTO turns SELECT place, t, c, componentorder,
+    CASE WHEN keydevid IS NOT NULL THEN hash(keydevid) END,
     CASE WHEN transcriptcomponentid IS NOT NULL THEN hash(transcriptcomponentid) END, hash(componenttext),
-    hash({", ".join(COMPONENTS.names)}, transcriptcomponentid), length(componenttext), strlen(componenttext)
+    hash({", ".join(COMPONENTS.names)}, transcriptcomponentid), length(componenttext), strlen(componenttext),
+    {", ".join(_ZEROS)}
 FROM batch
 """  # noqa: S608 - only names of columns are interpolated, and only numbers below
 
@@ -79,6 +83,18 @@ SELECT s.place, f.first FROM spoken s JOIN firsts f USING (component)
 WHERE (s.t <> f.t OR s.ord <> f.ord) AND s.place NOT IN (SELECT place FROM again) ORDER BY s.place
 """
 
+_KEYS = {"companyid": "c", "transcriptid": "t", "keydevid": "event", "transcriptcomponentid": "component"}
+"""Where `turns` has each of SPELLED."""
+
+_SPELLINGS = """
+WITH zeros AS (
+    SELECT {key} AS id, {zeros} AS n, place >> {bits} AS file, min(place) AS place FROM turns
+    WHERE {key} IN (SELECT {key} FROM turns WHERE {zeros} > 0) GROUP BY ALL
+), firsts AS (SELECT id, min(place) AS first, arg_min(n, place) AS n_first FROM zeros GROUP BY id)
+SELECT z.place, f.first, z.n, f.n_first FROM zeros z JOIN firsts f USING (id) WHERE z.n <> f.n_first ORDER BY z.place
+"""
+"""The first row, in each file, of each spelling of an id other than the one that was met first."""
+
 _ACROSS_COMPANIES = """
 WITH firsts AS (
     SELECT t, ord, min(place) AS first, arg_min(said, place) AS said, arg_min(c, place) AS c
@@ -91,9 +107,9 @@ WHERE s.c <> f.c AND s.said <> f.said ORDER BY s.place
 _INCOMPLETE = """
 WITH listed AS (SELECT t, c, count(DISTINCT ord) AS n, min(place) AS place FROM shared GROUP BY ALL),
     whole AS (SELECT t, count(DISTINCT ord) AS n_all FROM shared GROUP BY t)
-SELECT max(place) AS place, t, arg_max(c, place) AS c, arg_max(n, place) AS n, any_value(n_all) AS n_all
-FROM listed JOIN whole USING (t) GROUP BY t HAVING max(n) < any_value(n_all) ORDER BY place
+SELECT place, t, c, n, n_all FROM listed JOIN whole USING (t) WHERE n < n_all ORDER BY place
 """
+"""A transcript is read for one of its companies: with some of the components only, it would be cut."""
 
 _LISTINGS = f"""
 WITH lengths AS (
@@ -183,6 +199,15 @@ class RowChecks:
         def report(query: str, column: str, message: Callable[[dict[str, Any], str], str]) -> None:
             self._report(query, column, message, problems)
 
+        for name in SPELLED:
+            report(
+                _SPELLINGS.format(key=_KEYS[name], zeros=zeros_of(name), bits=_ROW_BITS),
+                name,
+                lambda r, where: (
+                    f"is written with {_zeros(r['n'])}, and the same id in {where} with {_zeros(r['n_first'])}: they "
+                    "would be read as one; write each id in one way"
+                ),
+            )
         self._database.execute(_AGAIN)
         report(
             "FROM again WHERE NOT is_repeat ORDER BY place",
@@ -212,7 +237,8 @@ class RowChecks:
             "companyid",
             lambda r, _: (
                 f"company {companies[r['c']]} has {r['n']} of the {r['n_all']} components of transcript "
-                f"{transcripts[r['t']]}, and no other company has them all"
+                f"{transcripts[r['t']]}: list all of them for each company of the transcript, or remove the "
+                "company's rows"
             ),
         )
         files = repeats["place"] >> _ROW_BITS
@@ -272,6 +298,10 @@ def _numbered(values: pa.ChunkedArray, numbers: dict[str, int]) -> pa.Array:
     coded = values.combine_chunks().dictionary_encode()
     own = [numbers.setdefault(v, len(numbers)) for v in coded.dictionary.to_pylist()]
     return pa.array(own, pa.int32()).take(coded.indices)
+
+
+def _zeros(n: int) -> str:
+    return f"{n or 'no'} leading zero{'' if n == 1 else 's'}"
 
 
 def _where(place: int, file: int, problems: list[Problems]) -> str:

@@ -68,10 +68,12 @@ def read(file: Path, problems: Problems) -> Iterator[pa.Table]:
     import pyreadstat  # noqa: PLC0415
 
     ending = file.suffix.lower()
-    function = {".dta": pyreadstat.read_dta, ".xpt": pyreadstat.read_xport}.get(
-        ending, pyreadstat.read_sas7bdat
-    )
-    reading = partial(function, str(file), output_format="dict", disable_datetime_conversion=True)
+    functions: dict[str, Callable[..., Any]] = {
+        ".dta": pyreadstat.read_dta,
+        ".xpt": pyreadstat.read_xport,
+        ".sas7bdat": pyreadstat.read_sas7bdat,
+    }
+    reading = partial(functions[ending], str(file), output_format="dict", disable_datetime_conversion=True)
     kind = _KINDS.get(ending, "SAS file")
     try:
         _, about = reading(metadataonly=True)

@@ -1,9 +1,18 @@
 """Which language a call is in: the real calls, texts in other languages, and calls in two."""
 
+from itertools import cycle, pairwise
+
 import pyarrow.parquet as pq
 import pytest
 
-from ftm_assets.methods.text.languages import PIECE_CHARACTERS, PIECES, language_of
+from ftm_assets.methods.text.languages import (
+    DETECTED,
+    PIECE_CHARACTERS,
+    PIECES,
+    SURE_PIECES,
+    language_of,
+    require_detected,
+)
 
 CALLS = {
     "es": "Buenos días y bienvenidos a todos. Las ventas crecieron un cinco por ciento gracias a la demanda en México "
@@ -102,7 +111,8 @@ def test_names_and_accents_leave_english_english():
     assert language_of([turn, ENGLISH]) == "en"
 
 
-def test_of_a_long_call_a_bounded_number_of_pieces_is_judged(monkeypatch):
+def _judged(monkeypatch, answers, texts):
+    """Return the answer and the pieces judged, where `answers` says the language of each."""
     from ftm_assets.methods.text import languages
 
     judged = []
@@ -110,9 +120,71 @@ def test_of_a_long_call_a_bounded_number_of_pieces_is_judged(monkeypatch):
     class Counting:
         def classify(self, text):
             judged.append(text)
-            return "en", 1.0
+            return answers(text)
 
     monkeypatch.setattr(languages, "_identifier", Counting)
-    assert language_of([ENGLISH * 500] * 20) == "en"
-    assert len(judged) == PIECES
+    return language_of(texts), judged
+
+
+LONG = [ENGLISH * 500] * 20
+
+
+def test_of_a_long_call_pieces_from_all_over_it_are_judged_until_they_agree(monkeypatch):
+    turns = [f"{i} {ENGLISH}" for i in range(1_000)]
+    language, judged = _judged(monkeypatch, lambda _: ("en", 1.0), turns)
+    assert (language, len(judged)) == ("en", SURE_PIECES)
+    places = sorted(int(text.split()[0]) for text in judged)
+    assert places[0] < 100
+    assert places[-1] > 850
+    assert max(b - a for a, b in pairwise(places)) < 250
+
+
+@pytest.mark.parametrize("doubt", ["confidence", "a fifth"])
+def test_of_a_long_call_whose_pieces_do_not_agree_a_bounded_number_is_judged(monkeypatch, doubt):
+    answers = cycle([("es", 1.0), *[("en", 1.0)] * 4])
+    unsure = (lambda _: ("en", 0.8)) if doubt == "confidence" else (lambda _: next(answers))
+    language, judged = _judged(monkeypatch, unsure, LONG)
+    assert (language, len(judged)) == ("en", PIECES)
     assert max(map(len, judged)) == PIECE_CHARACTERS
+
+
+@pytest.mark.parametrize("n_turns", [31, 60, 61, 100, 240, 1_000])
+@pytest.mark.parametrize("period", range(2, 9))
+@pytest.mark.parametrize("place", range(3))
+def test_languages_that_alternate_with_a_period_are_not_taken_for_one(monkeypatch, n_turns, period, place):
+    """The language of one turn in each period must not be that of all the pieces judged."""
+    turns = [("es " if i % period == place % period else "en ") + "x" * 300 for i in range(n_turns)]
+    language, judged = _judged(monkeypatch, lambda text: (text[:2], 1.0), turns)
+    if period > 2:
+        assert language == "en"
+    else:
+        assert {text[:2] for text in judged} == {"en", "es"}
+
+
+def test_the_codes_are_those_of_the_identifier():
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    known = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True).labels
+    assert {code for code in known if len(code) == 2} == DETECTED
+
+
+@pytest.mark.parametrize(
+    ("code", "meant"),
+    [
+        ("EN", "en"), (" de", "de"), ("eng", "en"), ("en-US", "en"), ("fra", "fr"), ("ita", "it"), ("ger", "de"),
+        ("jp", "ja"), ("cn", "zh"), ("kr", "ko"), ("English", "en"), ("Japanese", "ja"), ("französisch", "fr"),
+    ],
+)  # fmt: skip
+def test_a_code_that_cannot_be_detected_is_refused_with_the_nearest(code, meant):
+    with pytest.raises(ValueError, match=f"can be detected: did you mean {meant}"):
+        require_detected(code)
+
+
+@pytest.mark.parametrize("code", ["xx", "", "zxx", "qqq"])
+def test_a_code_that_is_like_none_is_refused(code):
+    with pytest.raises(ValueError, match="is not the code of a language that can be detected"):
+        require_detected(code)
+
+
+def test_codes_that_can_be_detected_are_accepted():
+    assert [require_detected(code) for code in CALLS] == list(CALLS)

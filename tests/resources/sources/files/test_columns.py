@@ -149,12 +149,20 @@ def test_a_column_of_dates_is_no_column_of_ids(name: str):
     )
 
 
-def test_ids_that_differ_by_leading_zeros_only_are_refused():
-    assert column("companyid", ["0012", "0012", "7"]) == ["12", "12", "7"]
-    _, problems = read(companyid=["12", "7", "0012"])
-    assert problems == [
-        "a.csv row 3, column companyid: 0012 and 12 differ only by leading zeros: write each id in one way"
-    ]
+@pytest.mark.parametrize("name", ["companyid", "transcriptid", "keydevid", "transcriptcomponentid"])
+def test_an_id_loses_its_leading_zeros_and_says_how_many(name: str):
+    written = ["0012", " 012.0", "12", "7", "00AB", "10"]
+    rows, problems = read(**{name: written})
+    assert problems == []
+    assert [r[name] for r in rows] == ["12", "12", "12", "7", "00AB", "10"]
+    assert [r[f"{name}_zeros"] for r in rows] == [2, 1, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["keydevid", "transcriptcomponentid"])
+def test_no_id_has_no_leading_zeros(name: str):
+    rows, _ = read(**{name: ["000", "NA", None]})
+    assert [(r[name], r[f"{name}_zeros"]) for r in rows] == [(None, None)] * 3
+    assert [r[f"{name}_zeros"] for r in read()[0]] == [None]
 
 
 @pytest.mark.parametrize(

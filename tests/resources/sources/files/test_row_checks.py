@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ftm_resources.sources.files.transcript_files import FilesSource
@@ -29,15 +30,32 @@ def test_a_transcript_may_be_listed_for_several_companies(tmp_path: Path):
     assert FilesSource(tmp_path).quarters() == {"2020Q4": 6}
 
 
-def test_one_of_the_companies_may_have_some_of_the_components(tmp_path: Path):
-    assert read(write(tmp_path / "a.csv", [row(0) | OTHER, row(0), row(1), row(2)])).num_rows == 4
+PARTIAL = ": list all of them for each company of the transcript, or remove the company's rows"
+
+
+def test_a_company_with_some_of_the_components_is_refused_though_another_has_them_all(tmp_path: Path):
+    """It may be the one that the call is read for, by its PERMNO or its lower id."""
+    write(tmp_path / "a.csv", [row(0) | OTHER, row(0), row(1)])
+    write(tmp_path / "b.csv", [row(2)])
+    assert problems(tmp_path) == [
+        "a.csv row 1, column companyid: company 7 has 1 of the 3 components of transcript 55" + PARTIAL
+    ]
+    write(tmp_path / "c.csv", [row(2) | OTHER, row(1) | OTHER])
+    assert read(tmp_path).num_rows == 6
+
+
+def test_a_company_with_an_empty_turn_where_another_has_text_is_refused(tmp_path: Path):
+    rows = [row(0), row(1), row(0) | OTHER, row(1, componenttext="NULL") | OTHER]
+    assert problems(write(tmp_path / "a.csv", rows)) == [
+        "a.csv row 3, column companyid: company 7 has 1 of the 2 components of transcript 55" + PARTIAL
+    ]
 
 
 def test_no_company_with_the_whole_transcript_is_a_broken_id(tmp_path: Path):
     rows = [row(0), row(1), row(2) | {"companyid": 18748}, row(3)]
     assert problems(write(tmp_path / "a.csv", rows)) == [
-        "a.csv row 3, column companyid: company 18748 has 1 of the 4 components of transcript 55, and no other company "
-        "has them all"
+        f"a.csv row {n}, column companyid: company {c} has {k} of the 4 components of transcript 55" + PARTIAL
+        for n, c, k in ((1, 18749, 3), (3, 18748, 1))
     ]
 
 
@@ -145,8 +163,6 @@ def test_texts_that_something_cut_are_noted(tmp_path: Path, texts: list[str], ex
 
 
 def test_the_real_calls_are_not_cut(earnings21: Path, tmp_path: Path):
-    import pyarrow.parquet as pq
-
     calls = pq.read_table(earnings21)
     assert notes(earnings21) == []
     texts = pa.array([t[:400] for t in calls.column("componenttext").to_pylist()])
@@ -155,3 +171,54 @@ def test_the_real_calls_are_not_cut(earnings21: Path, tmp_path: Path):
     found = notes(tmp_path)
     assert len(found) == 18
     assert all("of 400 characters" in n for n in found)
+
+
+SPELLINGS = {
+    "companyid": [row(), row(transcriptid=56)],
+    "transcriptid": [row(), row(1)],
+    "keydevid": [row(), row(transcriptid=56)],
+    "transcriptcomponentid": [row(), row(1)],
+}
+"""Two rows that an id of each kind may share, or would, as one."""
+
+
+def refusal(place: str, name: str, zeros: str, first: str, other: str) -> str:
+    return (
+        f"{place}, column {name}: is written with {zeros}, and the same id in {first} with {other}: they would be "
+        "read as one; write each id in one way"
+    )
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_two_spellings_of_an_id_are_refused_in_one_file_and_in_two(tmp_path: Path, name: str):
+    one, other = (values | {name: v} for values, v in zip(SPELLINGS[name], ("0012", "12"), strict=True))
+    path = write(tmp_path / "a.csv", [one, other])
+    expected = refusal("a.csv row 2", name, "no leading zeros", "row 1", "2 leading zeros")
+    assert expected in problems(path)
+    write(path, [other])
+    pq.write_table(pa.Table.from_pylist([one, one | {"componentorder": 2}]), tmp_path / "b.parquet")
+    expected = refusal("b.parquet row 1", name, "2 leading zeros", "a.csv, row 1", "no leading zeros")
+    assert expected in problems(tmp_path)
+
+
+def test_two_spellings_of_an_id_are_refused_in_batches_of_their_own_each_once(tmp_path: Path):
+    n = 45_000
+    columns = {k: [v] * n for k, v in row().items()} | {
+        "companyid": ["12"] * 20_000 + ["012"] * 20_000 + ["0012"] * 5_000,
+        "transcriptid": [str(i // 10_000 + 1) for i in range(n)],
+        "componentorder": [i % 10_000 for i in range(n)],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    assert problems(tmp_path) == [
+        refusal("a.parquet row 20001", "companyid", "1 leading zero", "row 1", "no leading zeros"),
+        refusal("a.parquet row 40001", "companyid", "2 leading zeros", "row 1", "no leading zeros"),
+    ]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_one_spelling_of_an_id_is_one_however_the_files_hold_it(tmp_path: Path, name: str):
+    one, other = ({**values, name: v} for values, v in zip(SPELLINGS[name], (12, 13), strict=True))
+    share = name in ("companyid", "transcriptid", "keydevid")
+    write(tmp_path / "a.csv", [one | {name: "12.0"}])
+    pq.write_table(pa.Table.from_pylist([other | {name: 12 if share else 13}]), tmp_path / "b.parquet")
+    assert read(tmp_path).num_rows == 2
