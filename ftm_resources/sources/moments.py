@@ -2,7 +2,7 @@
 
 What belongs here: reading a text or a number as a date, a time of day or a creation time, for every source. A file's
 conventions (is 03/04/2021 in March or April?) are proven by the file or not used: `Evidence` collects the proof.
-The functions raise ValueError with the complaint that follows the quoted value in a message.
+The functions raise ValueError with the end of a message that begins with the quoted value.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CLOCK_DATES = frozenset(
 _DAY = timedelta(days=1)
 
 SAME_TIME = timedelta(seconds=59)
-"""Two columns with the time of a call may differ by so much: one may lack the seconds."""
+"""Two columns with the time of a call may differ by this much: one may lack the seconds."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -125,9 +125,8 @@ class Evidence:
     @property
     def is_open(self) -> bool:
         """Whether more values may still prove a convention that is needed."""
-        return (self.n_dates > 0 and self.day_first == self.month_first) or (
-            self.n_clocks > 0 and self.seconds == self.hhmmss
-        )
+        dates_open = self.n_dates > 0 and not (self.day_first or self.month_first)
+        return dates_open or (self.n_clocks > 0 and not (self.seconds or self.hhmmss))
 
     def conventions(self, serials: Serials | None = None) -> Conventions:
         """Return what is proven; contradictions prove nothing."""
@@ -159,13 +158,18 @@ def in_utc(at: datetime) -> datetime:
     """Return a moment in UTC; it has a time zone.
 
     Midnight in a zone of its own (2021-04-01T00:00:00-04:00) is a date whose time of day was lost, as it is in UTC: it
-    becomes midnight UTC of that date.
+    becomes midnight UTC of that date. ValueError beyond the years 1 to 9999.
     """
-    return at.replace(tzinfo=UTC) if at.time() == time(0) else at.astimezone(UTC)
+    if at.time() == time(0):
+        return at.replace(tzinfo=UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # 9999-12-31 23:59 -05:00, which stands for "never"
+        raise ValueError(NOT_A_DATE) from None
 
 
 def check_bounds(at: datetime) -> None:
-    """Raise ValueError for a moment before 1990 or after tomorrow, when there can be no transcript."""
+    """Raise ValueError for a moment before 1990 or more than two days ahead, when there can be no transcript."""
     if at.date() < FIRST_DAY:
         raise ValueError(f"is before {FIRST_DAY.year}, when there were no transcripts of earnings calls")
     # It may be tomorrow already in UTC, or in the zone of whoever wrote it.

@@ -161,7 +161,8 @@ _STARTERS = re.compile(
     r"(?:and|but|so|um|uh|we|the|this|that|it|our|in|on|if|you|yeah|then|they|there|as|at|for|with|now|however|i|what|how)\b",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"""(?:^|(?P<end>[.?!]+|…)["')]*\s+|\n+)["'(]*(?P<first>[^\W\d_])""")
+# From the first full stop on: tried at each one, a line of dots would take quadratic time.
+_SENTENCE = re.compile(r"""(?:^|(?P<end>(?<![.?!])[.?!]++|…)["')]*\s+|\n+)["'(]*(?P<first>[^\W\d_])""")
 _LAST_WORD = re.compile(r"[^\s(\[\"']*\Z")
 
 

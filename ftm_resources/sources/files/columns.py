@@ -94,7 +94,7 @@ class Problems:
 def conventions(batches: Iterable[pa.Table]) -> Conventions:
     """Return how a file writes dates and times of day that have several readings.
 
-    `batches` are those of the file, of which only as many are read as the proof takes: one, as a rule. The metadata
+    Reads only as many of the file's `batches` as the proof takes, usually one. The metadata
     `serials` of a batch's schema says how a workbook counts days; see `Conventions`.
     """
     serials: Serials | None = None
@@ -160,7 +160,7 @@ class _Batch:
     conventions: Conventions
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """Return a column of COMPONENTS that is made of one column of the file."""
+        """Return a column of COMPONENTS that comes from one column of the file."""
         kind = KINDS[name]
         if name not in self.raw.column_names:
             type_ = COMPONENTS.field(name).type if name in COMPONENTS.names else pa.string()
@@ -277,7 +277,7 @@ class _Batch:
         return found
 
     def _report(self, name: str, written: pa.ChunkedArray, complaints: pa.ChunkedArray | pa.Array) -> None:
-        """Report values and what is wrong with them; there is no complaint where nothing is."""
+        """Report each value that has a complaint."""
         bad = pc.is_valid(complaints)
         for row, value, complaint in zip(
             *(c.filter(bad).to_pylist() for c in (self.rows, written, complaints)), strict=True
@@ -285,7 +285,7 @@ class _Batch:
             self.problems.add(row, name, f'"{str(value)[:_SHOWN]}" {complaint}')
 
     def _report_gaps(self, name: str, written: pa.ChunkedArray, is_gap: pa.ChunkedArray) -> None:
-        """Report gaps if every row needs a value. A component without a speaker type is one of an unknown speaker."""
+        """Report gaps if every row needs a value. A missing speaker type means an unknown speaker."""
         if name in REQUIRED and name != "speakertypename":
             for row, value in zip(
                 self.rows.filter(is_gap).to_pylist(), written.filter(is_gap).to_pylist(), strict=True

@@ -125,7 +125,7 @@ def _records(text: io.TextIOWrapper, problems: Problems) -> Iterator[pa.Table]:
 
 
 def _delimiter(text: io.TextIOWrapper) -> str:
-    """Return the delimiter under which the header has all columns; the comma if none is."""
+    """Return the delimiter that gives the header all required columns; the comma if none does."""
     for delimiter in DELIMITERS:
         try:
             names = next(csv.reader(text, strict=True, delimiter=delimiter), [])
