@@ -141,16 +141,14 @@ class Warehouse(ConfigurableResource):
         Raises WarehouseError if it was never written, or if its metadata is missing or unreadable; the message
         names the file.
         """
-        table = self._load(name)
-        if table is None:
+        if (table := self._load(name)) is None:
             raise WarehouseError(f"{name} was never written to {self.root}: materialize it")
         return table
 
     def _load(self, name: str) -> IcebergTable | None:
         """Load a table; None if it was never written. Raises WarehouseError if there is no warehouse."""
         tables = Tables.to_read(self.location)
-        table = tables.load(name)
-        if table is None:
+        if (table := tables.load(name)) is None:
             tables.require_any()
         return table
 
@@ -202,9 +200,8 @@ class Warehouse(ConfigurableResource):
                 try:
                     _commit(table, contract, quarter, [named(p) for p in paths], properties)
                 except BaseException:
-                    # On S3 the commit may have succeeded and only its reply been lost, so its files must stay.
-                    # Maintenance removes them if nothing refers to them.
-                    # The same goes if the catalog cannot be asked.
+                    # On S3 only the reply may have been lost: the files stay, as they do if the catalog cannot be
+                    # asked. Maintenance removes them if nothing refers to them.
                     with contextlib.suppress(WarehouseError):
                         if not location.is_s3 and self.table(name).metadata_location == before:
                             writer.discard()
