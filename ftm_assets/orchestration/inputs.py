@@ -45,7 +45,11 @@ def pinned_inputs(
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if problem := _absent(found, quarter):
         raise dg.Failure(problem, allow_retries=False)
-    runs = {run.run_id, run.parent_run_id, run.root_run_id}  # a re-execution goes on with what its parent made
+    runs = {
+        run.run_id,
+        run.parent_run_id,
+        run.root_run_id,
+    }  # a re-execution goes on with what its parent made
     if problem := taken_over(pinned, found, runs) or _mixed(pinned, quarter, tables):
         if not allows_mixed(run):
             raise dg.Failure(
