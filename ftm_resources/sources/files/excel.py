@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from ftm_resources.sources.base import SourceWarning
 from ftm_resources.sources.files import header
-from ftm_resources.sources.files.columns import REQUIRED, Problems
+from ftm_resources.sources.files.columns import REQUIRED
+from ftm_resources.sources.files.problems import Problems
 
 if TYPE_CHECKING:
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ftm_resources.sources.files.columns import KNOWN, REQUIRED, Problems, canonical
+from ftm_resources.sources.files.columns import KNOWN, REQUIRED, canonical
+from ftm_resources.sources.files.problems import Problems
 
 BATCH_ROWS = 20_000
 """Rows read at a time: about 20 MB of text."""

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_resources.sources.base import MAX_PROBLEMS
-from ftm_resources.sources.files.columns import SPELLED, Problems, zeros_of
+from ftm_resources.sources.files.columns import SPELLED, zeros_of
+from ftm_resources.sources.files.problems import Problems
 from ftm_resources.tables.components import COMPONENTS
 
 if TYPE_CHECKING:

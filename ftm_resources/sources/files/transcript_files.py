@@ -3,7 +3,7 @@
 The files are read in two passes, in batches. The first checks every file and reports all problems by file, row and
 column before anything is yielded; the second yields the quarter from the files that contain it.
 
-A start at midnight UTC is taken to be a date only, and noted: see `sources.moments.is_midnight`.
+A start at midnight is taken to be a date only, and noted: see `sources.moments.written_at`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ from ftm_resources.sources.base import (
     SourceWarning,
     TranscriptSource,
 )
-from ftm_resources.sources.files.columns import Problems, conventions, normalise
+from ftm_resources.sources.files.columns import normalise
+from ftm_resources.sources.files.file_conventions import FileConventions, conventions
 from ftm_resources.sources.files.found_files import Found, find, label
+from ftm_resources.sources.files.problems import Problems
 from ftm_resources.sources.files.row_checks import MEMORY_LIMIT, Listing, RowChecks
 from ftm_resources.sources.files.tabular import batches
-from ftm_resources.sources.moments import MIDNIGHT_NOTE, Conventions
+from ftm_resources.sources.moments import MIDNIGHT_NOTE
 from ftm_resources.tables.components import AUDIT, COMPONENTS, NEIGHBOUR_DAYS
 
 ADVICE = "Nothing was written. Correct or remove the files, and run again."
@@ -46,7 +48,7 @@ class _Checked:
     """What the first pass found."""
 
     files: list[Path]
-    conventions: list[Conventions]
+    conventions: list[FileConventions]
     """How each file writes dates."""
     repeats: dict[int, np.ndarray]
     """Rows that repeat another, by file."""

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from ftm_resources.sources.files import header
-from ftm_resources.sources.files.columns import REQUIRED, Problems
+from ftm_resources.sources.files.columns import REQUIRED
+from ftm_resources.sources.files.problems import Problems
 from tests.calls_in_files import problems, read, row, write
 
 

@@ -175,7 +175,7 @@ def test_midnight_among_other_times_is_a_date_only(tmp_path: Path):
         ({"mostimportantdateutc": "31/11/2020"}, '"31/11/2020" is not a date'),
         (
             {"mostimportantdateutc": "5/11/2020"},
-            '"5/11/2020" is 5 November or 11 May: no date of the file shows which',
+            '"5/11/2020" is 5 November or 11 May: no date of the column shows which',
         ),
         (
             {"mostimportantdateutc": "1900-01-01"},
