@@ -64,8 +64,8 @@ _DAY = 86_400_000_000
 _MAX_ORDER = 1_000_000
 _SHOWN = 60
 """Most characters of a bad value that a message shows."""
-_PLAIN_ID = "^[1-9][0-9]{0,14}$"
-"""Ids that are stored as they are written."""
+_PLAIN_ID = "^(?:[1-9][0-9]{0,6}|[1-8][0-9]{7,14})$"
+"""Ids that are stored as they are written, most of them; 99999999 is a gap."""
 
 SPELLED = ("companyid", "transcriptid", "keydevid", "transcriptcomponentid")
 """Ids that tell rows apart; each has a column of leading zeros, named by `zeros_of`, which the stored id lacks."""

@@ -21,6 +21,7 @@ from ftm_resources.sources.base import SourceWarning
 from ftm_resources.sources.files import header
 from ftm_resources.sources.files.columns import REQUIRED
 from ftm_resources.sources.files.problems import Problems
+from ftm_resources.sources.values import EXCELS_DATE, KINDS
 
 if TYPE_CHECKING:
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet
@@ -176,12 +177,20 @@ def _text(cell: Any, name: str, row: int, problems: Problems) -> str | None:
     if isinstance(value, str):
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value) if "_x" in value else value
     if isinstance(value, (datetime, date, time, timedelta)):
-        return _moment(value, cell.number_format or "")
+        return _dated(_moment(value, cell.number_format or ""), name, row, problems)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _DIGITS:
         problems.add(row, name, f"{value} has more than the 15 digits that Excel keeps: enter it as text")
     return str(value)
+
+
+def _dated(written: str, name: str, row: int, problems: Problems) -> str | None:
+    """Return a date or time as it is written, where one belongs; in speech it may be a remark."""
+    if KINDS[name] in ("date", "time") or name == "componenttext":
+        return written
+    problems.add(row, name, f'"{written}" {EXCELS_DATE}')
+    return None
 
 
 def _moment(value: datetime | date | time | timedelta, number_format: str) -> str:
