@@ -36,7 +36,7 @@ _MARK = "_fails_plainly"
 
 
 class _WithoutStackError(DagsterUserCodeProcessError):
-    """An error whose text in the event log is its message alone.
+    """An error that the event log shows as its message alone.
 
     Dagster records an error of this type as it was serialized elsewhere, instead of with the stack of this process.
     """
@@ -49,7 +49,7 @@ class _WithoutStackError(DagsterUserCodeProcessError):
 class ExpectedError(dg.Failure, _WithoutStackError):
     """A step or a run cannot go on; the message says why and what to do. Recorded and printed without a stack.
 
-    A step's retry policy does not apply to it: none of ours would succeed unchanged.
+    A step's retry policy does not apply to it: trying again would fail in the same way.
     """
 
 
@@ -99,7 +99,7 @@ def _plain(error: Exception) -> Exception:
 
 
 def message_of(error: BaseException) -> str | None:
-    """Return the message of an expected failure, the outermost of ours; None if the error was unexpected."""
+    """Return the message of the outermost error that FTM raised; None if the error was unexpected."""
     for found in chain(error):
         if _is_ours(found):
             return _text(found)

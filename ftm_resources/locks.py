@@ -14,6 +14,7 @@ import sys
 import uuid
 import warnings
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,9 @@ class WaitingWarning(UserWarning):
 def held(file: Path, what: str) -> Iterator[None]:
     """Hold a lock file, waiting for it as long as necessary; `what` says what it protects.
 
-    The system releases the lock of a process that dies, but not that of one that is stopped (SIGSTOP, a debugger, a
-    suspended machine): after SAY_AFTER seconds, a WaitingWarning names the holder's process, machine, start and
-    command.
+    The system releases the lock of a process that dies, but not of one that is stopped (SIGSTOP, a debugger, a
+    suspended machine). After SAY_AFTER seconds, a WaitingWarning names the holder's process, machine, command and when
+    it took the lock.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415
 
@@ -47,7 +48,7 @@ def held(file: Path, what: str) -> Iterator[None]:
         except Timeout:
             waited, patience = waited + patience, waited + patience
             warnings.warn(
-                f"waiting for {what} since {waited:.0f} s: {_described(holder_file(file))}",
+                f"waiting for {what} for {waited:.0f} s: {_described(holder_file(file))}",
                 WaitingWarning,
                 stacklevel=3,
             )
@@ -78,12 +79,12 @@ def holder_file(file: Path) -> Path:
 
 
 def _introduce(file: Path) -> None:
-    """Write who this process is; nothing depends on it, so a full disk or a missing folder does not matter."""
+    """Write who this process is; nothing depends on it, so errors such as a full disk are ignored."""
     me = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(" ".join(sys.orig_argv).split())[:200],
+        "command": _command(),
     }
     temporary = file.with_name(f"{file.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -92,6 +93,14 @@ def _introduce(file: Path) -> None:
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _command() -> str:
+    """Return this process's command up to its first option or JSON, either of which may hold a key."""
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    words = takewhile(lambda word: not word.startswith(("-", "{")), sys.argv[1:])
+    return " ".join([name, *words])[:200]
 
 
 def _described(file: Path) -> str:

@@ -59,7 +59,7 @@ class TranscriptsConfig(dg.Config):
     first_firms: int = Field(
         default=0,
         ge=0,
-        description="Read only so many firms, lowest company id first, to try settings; 0 reads all",
+        description="Read only this many firms, lowest company id first, to try settings; 0 reads all",
     )
     exclude_firms: list[str] = Field(
         default=[],
@@ -193,15 +193,15 @@ def _warnings(described: Mapping[str, Any], quarter: str) -> Iterator[str]:
     if described["is_subset_of_firms"]:
         n = described["audit"].get("excluded", 0)
         yield (
-            f"{quarter} is made of {described['firms']} firms only, as the config of transcripts asks (firms, "
-            f"first_firms): {n} transcripts of others are left out. It is not the whole quarter"
+            f"{quarter} has only {described['firms']} firms, as the config of transcripts asks (firms, "
+            f"first_firms); {n} transcripts of other firms are left out, so it is not the whole quarter"
         )
     if described["firms_not_found"]:
-        yield f"the source has no calls of {', '.join(described['firms_not_found'])}, which the config names"
+        yield f"the config names firms without calls in the source: {', '.join(described['firms_not_found'])}"
     for kind, column in (("speaker", "unknown_speaker_types"), ("component", "unknown_component_types")):
         if found := described[column]:
             shown = ", ".join(f"{name!r} ({n})" for name, n in list(found.items())[:5])
-            yield f"{sum(found.values())} turns have a {kind} type that is not known: {shown}"
+            yield f"{sum(found.values())} turns have an unknown {kind} type: {shown}"
 
 
 def _described(built: QuarterOfCalls) -> dict[str, Any]:

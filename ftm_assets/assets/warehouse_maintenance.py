@@ -42,8 +42,8 @@ class MaintenanceConfig(dg.Config):
         default=0.5,
         ge=0,
         le=1,
-        description="A table is refused if more of its data files, or of their bytes, would be removed that no "
-        "metadata mentions; files of expired snapshots do not count",
+        description="Largest share of a table's data, in files or bytes, that may be removed although no metadata "
+        "mentions it; above it, the table is refused. Files of expired snapshots do not count",
     )
     dry_run: bool = Field(default=False, description="Only report what would be removed")
 

@@ -1,4 +1,4 @@
-"""Checks of what was read of the source: turns of a type that is not known, and a quarter of some firms only."""
+"""Checks of what was read from the source: turns of unknown types, and quarters of some firms only."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ import dagster as dg
 from ftm_assets.methods.calls.turn_types import is_known_component
 from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
 MAX_UNKNOWN_TURNS = 0.1
@@ -21,21 +22,22 @@ def calls_read() -> dg.AssetChecksDefinition:
         dg.AssetCheckSpec(
             "known_turn_types",
             asset="transcripts",
-            description=f"At most {MAX_UNKNOWN_TURNS:.0%} of the turns have a speaker type or a component type that is "
-            "not known. If not, see unknown_speaker_types and unknown_component_types in the metadata of transcripts; "
+            description=f"At most {MAX_UNKNOWN_TURNS:.0%} of the turns have an unknown speaker type or component type. "
+            "If not, see unknown_speaker_types and unknown_component_types in the metadata of transcripts; "
             "add the source's words to methods.calls.turn_types",
             partitions_def=QUARTERS,
         ),
         dg.AssetCheckSpec(
             "whole_quarter",
             asset="transcripts",
-            description="The quarter is made of all firms of the source. If not, it is only good to try settings: "
+            description="The quarter has all firms of the source. If not, use it only to try settings: "
             "materialize transcripts again without firms and first_firms in its config",
             partitions_def=QUARTERS,
         ),
     ]
 
     @dg.multi_asset_check(name="check_calls_read", specs=specs)
+    @plainly
     def check(context: dg.AssetCheckExecutionContext, warehouse: Warehouse) -> Iterable[dg.AssetCheckResult]:
         quarter = context.op_execution_context.partition_key
         rows = warehouse.read("transcripts", quarter, columns=["firm_id", "speaker_type", "component_type"])

@@ -1,4 +1,4 @@
-"""Check of the sentiment scorer: a model that gives all sentences one class says nothing."""
+"""Check of the sentiment scorer: a model that puts all sentences in one class is useless."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 
 MAX_SHARE_OF_ONE_CLASS = 0.97
-"""Share of sentences in one class above which the scorer is suspect. The word lists find 70 to 85% neutral."""
+"""Above this share of sentences in one class, the scorer is suspect. The word lists find 70 to 85% neutral."""
 
 FEWEST_SENTENCES = 50
 """With fewer sentences, one class may be right."""
@@ -22,9 +22,9 @@ def one_class() -> dg.AssetChecksDefinition:
     @dg.asset_check(
         name="one_class",
         asset="sentence_sentiment",
-        description=f"At most {MAX_SHARE_OF_ONE_CLASS:.0%} of the sentences are of one class (from {FEWEST_SENTENCES} "
-        "sentences on). If not, the scorer does not tell sentences apart: check that FTM_SENTIMENT_MODEL is a "
-        "fine-tuned sentiment classifier, and that its labels are in the right order",
+        description=f"At most {MAX_SHARE_OF_ONE_CLASS:.0%} of the sentences are in one class (with at least "
+        f"{FEWEST_SENTENCES} sentences). If not, the scorer does not tell sentences apart: check that "
+        "FTM_SENTIMENT_MODEL is a fine-tuned sentiment classifier, and that its labels are in the right order",
         partitions_def=QUARTERS,
         config_schema=NO_CONFIG,
     )

@@ -189,8 +189,8 @@ def cleanup(
             metavar="SHARE",
             min=0,
             max=1,
-            help="Refuse a table if more of its data would go that no metadata mentions; expired snapshots do not "
-            "count.",
+            help="Refuse a table if more of its data than this would be removed although no metadata mentions it; "
+            "expired snapshots do not count.",
             callback=_number,
         ),
     ] = 0.5,

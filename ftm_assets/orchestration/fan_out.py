@@ -7,7 +7,6 @@ The commit fails if a planned firm is in no part; it never writes an incomplete 
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -112,7 +111,7 @@ class FanOut:
     prepare: Callable[[Task], Any] = lambda _: None
     """Makes what all groups of a chunk share, from a task of the chunk, once per step that has work left."""
     counts: Callable[[Any], Mapping[str, int]] = lambda _: {}
-    """What the chunk counted in what was prepared; the commit's metadata has the sums."""
+    """Counts, from what was prepared, of something that all chunks see; the commit's metadata has the largest."""
     identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     """What the result depends on besides inputs, code and config, from the resources: e.g. the model's name."""
     on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
@@ -297,9 +296,9 @@ class FanOut:
             )
             failures = {firm: why for part in parts for firm, why in part.failures.items()}
             _refuse_many_failures(self.name, failures, planned["n_firms"], config.max_failed_share)
-            counts: Counter[str] = Counter()
+            counts: dict[str, int] = {}
             for chunk in chunks:
-                counts.update(chunk["counts"])
+                counts |= {k: max(n, counts.get(k, 0)) for k, n in chunk["counts"].items()}
             shared = {
                 "firms": planned["n_firms"],
                 "firms_failed": len(failures),

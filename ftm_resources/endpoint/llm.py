@@ -194,7 +194,7 @@ class LlmResource(ConfigurableResource):
 
 
 def _tokens(kept: Reply | None) -> int | None:
-    """Return the context that was kept; None if there is none or it is not a number of tokens."""
+    """Return the cached context in tokens; None if there is none or it is not a number of tokens."""
     if kept is None or not kept.text.isdecimal() or len(kept.text) > MAX_CONTEXT_DIGITS:
         return None
     return int(kept.text) or None

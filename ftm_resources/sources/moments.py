@@ -2,7 +2,7 @@
 
 What belongs here: reading a text or a number as a date, a time of day or a creation time, for every source. A column's
 conventions (is 03/04/2021 in March or April?) are proven by the column or not used: `Evidence` collects the proof.
-The functions raise ValueError with the complaint that follows the quoted value in a message.
+The functions raise ValueError with the end of a message that begins with the quoted value.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NO_DATES = _CLOCK_DATES | {date(9999, 12, 31)}
 _DAY = timedelta(days=1)
 
 SAME_TIME = timedelta(seconds=59)
-"""Two columns with the time of a call may differ by so much: one may lack the seconds."""
+"""Two columns with the time of a call may differ by this much: one may lack the seconds."""
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -123,7 +123,7 @@ class Evidence:
     @property
     def is_open(self) -> bool:
         """Whether more values may still prove a convention; one may be needed only far down in the file."""
-        return self.day_first == self.month_first and self.seconds == self.hhmmss
+        return not (self.day_first or self.month_first or self.seconds or self.hhmmss)
 
     def conventions(self, serials: Serials | None = None) -> Conventions:
         """Return what is proven; contradictions prove nothing."""
@@ -150,19 +150,22 @@ def written_at(at: datetime) -> Moment:
     lost would move a call to the evening before in New York, perhaps into another quarter. So every source reads
     00:00:00, in UTC or in the zone it states, as that date only, without `is_after_close`, and notes it in the audit
     (MIDNIGHT_NOTE). Any other time is one, also if it is midnight in UTC: 20:00:00-04:00 is 20:00 in New York.
+    ValueError beyond the years 1 to 9999.
 
     >>> written_at(datetime.fromisoformat("2021-03-31T20:00:00-04:00")).is_midnight
     False
     """
-    is_midnight = at.time() == time(0)
-    return Moment(
-        at.replace(tzinfo=UTC) if is_midnight else at.astimezone(UTC), has_time=True, is_midnight=is_midnight
-    )
+    if at.time() == time(0):
+        return Moment(at.replace(tzinfo=UTC), has_time=True, is_midnight=True)
+    try:
+        return Moment(at.astimezone(UTC), has_time=True)
+    except OverflowError:  # 9999-12-31 23:59 -05:00, which stands for "never"
+        raise ValueError(NOT_A_DATE) from None
 
 
 def is_new_york_midnight(at: datetime) -> bool:
     """Return whether a moment is 00:00:00 in New York, as a bare date becomes that a program moves to UTC."""
-    return at.astimezone(quarters.NEW_YORK).time() == time(0)
+    return at.date() >= FIRST_DAY and at.astimezone(quarters.NEW_YORK).time() == time(0)
 
 
 def is_no_date(day: date) -> bool:
@@ -171,7 +174,7 @@ def is_no_date(day: date) -> bool:
 
 
 def check_bounds(at: datetime) -> None:
-    """Raise ValueError for a moment before 1990 or after tomorrow, when there can be no transcript."""
+    """Raise ValueError for a moment before 1990 or more than two days ahead, when there can be no transcript."""
     if at.date() < FIRST_DAY:
         raise ValueError(f"is before {FIRST_DAY.year}, when there were no transcripts of earnings calls")
     # It may be tomorrow already in UTC, or in the zone of whoever wrote it.

@@ -1,8 +1,8 @@
 """What a value in anyone's export means: a gap, an id, a GVKEY or a name.
 
-What belongs here: the rules for single values that hold for every column of a kind and for every source; `KINDS` says
-which column is of which kind. Dates and times are read by `moments`, the vendor's codes by `vendor_codes`. The
-functions raise ValueError with the complaint that follows the quoted value in a message.
+What belongs here: the rules for single values, which hold for every source; `KINDS` gives each column's kind, and all
+columns of a kind follow the same rules. `moments` reads dates and times, `vendor_codes` the vendor's codes. The
+functions raise ValueError with the end of a message that begins with the quoted value.
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ class Adopted:
     tables: dict[str, str]
     """Table → the root that its metadata named before."""
     unchanged: list[str]
-    """Tables whose metadata named this root already."""
+    """Tables whose metadata already named this root."""
     damaged: list[str]
-    """What is wrong with earlier states that cannot be read; they were left as they are."""
+    """Earlier states that cannot be read, with the reason; they were left as they are."""
 
 
 def adopt(warehouse: Warehouse) -> Adopted:
@@ -116,7 +116,7 @@ def move(warehouse: Warehouse, to: str) -> tuple[Location, Adopted]:
 
 
 def _adopt(opened: Tables, name: str, damaged: list[str]) -> str | None:
-    """Rewrite one table; return the root that it named, or None if that was this one already."""
+    """Rewrite one table; return the root that it named before, or None if it already names this one."""
     from pyiceberg.serializers import ToOutputFile  # noqa: PLC0415
     from pyiceberg.table.metadata import TableMetadataUtil  # noqa: PLC0415
 
@@ -142,7 +142,7 @@ def _adopt(opened: Tables, name: str, damaged: list[str]) -> str | None:
         except WarehouseError as error:
             if state_of.snapshot_id == table.metadata.current_snapshot_id:
                 raise
-            # It can be read no more, here or elsewhere; the others can.
+            # This state can no longer be read, here or elsewhere; the others can.
             lists[state_of.snapshot_id] = under(location.uri, state_of.manifest_list)
             damaged.append(str(error))
     for snapshot in metadata.get("snapshots", ()):
@@ -164,7 +164,7 @@ def _adopt(opened: Tables, name: str, damaged: list[str]) -> str | None:
 
 
 class _Rewrite:
-    """Writes a table's manifests and manifest lists anew, equal but for the root in their URIs."""
+    """Copies a table's manifests and manifest lists, changing only the root in their URIs."""
 
     def __init__(self, location: Location, name: str, table: IcebergTable) -> None:
         self._location, self._name, self._table = location, name, table
@@ -192,7 +192,7 @@ class _Rewrite:
         return uri
 
     def _manifest(self, old: ManifestFile) -> ManifestFile:
-        """Rewrite a manifest, if that was not done for another snapshot; return its new entry in manifest lists."""
+        """Rewrite a manifest, once for all snapshots; return its new entry for manifest lists."""
         from pyiceberg.manifest import ManifestFile, write_manifest  # noqa: PLC0415
 
         if old.manifest_path in self._done:
@@ -219,7 +219,7 @@ class _Rewrite:
 
 @contextmanager
 def _all_locks(warehouse: Warehouse) -> Iterator[None]:
-    """Keep every writer out: no commit is under way, and none begins."""
+    """Keep all writers out: wait for running commits and let none begin."""
     with ExitStack() as locks:
         for name in [*(f"commit-{n}" for n in TABLES), "catalog"]:
             locks.enter_context(warehouse.lock(name))

@@ -66,7 +66,7 @@ class Tables:
     def to_write(cls, location: Location) -> Self:
         """Open the catalog; create it and its folder if they do not exist.
 
-        Raises LostCatalogError if the folder holds tables of which the catalog does not know, and WarehouseError
+        Raises LostCatalogError if the folder holds tables that the catalog does not know, and WarehouseError
         if the catalog is shared with another folder by a link.
         """
         if location.is_s3:
@@ -260,7 +260,7 @@ def _sqlite(location: Location, mode: str, **options: str) -> FolderCatalog:
 
 
 def sqlite_catalog(location: Location, file: Path, mode: str, **options: str) -> FolderCatalog:
-    """Open a SQLite file as the catalog of a folder; sqlalchemy's DatabaseError if it is none."""
+    """Open a SQLite file as the catalog of a folder; raise sqlalchemy's DatabaseError if it is not a database."""
     from ftm_resources.warehouse.pointers import FolderCatalog  # noqa: PLC0415 - PyIceberg is loaded with it
 
     uri = f"sqlite:///file:{quote(str(file))}?mode={mode}&uri=true&timeout={SQLITE_SECONDS}"

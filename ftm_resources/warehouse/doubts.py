@@ -1,4 +1,4 @@
-"""Reasons to remove nothing: what looks useless may only have lost the pointer to it.
+"""Reasons for clean-up to refuse: files that look useless may only have lost the pointer to them.
 
 What belongs here: the checks that clean-up makes before it changes a table. Each raises WarehouseError with what was
 found and what to do.
@@ -57,7 +57,7 @@ def require_no_links(location: Location, folder: str) -> None:
     if links:
         raise WarehouseError(
             f"{folder}: clean-up removed nothing, because {links[0]} is a link to {links[0].resolve()}: another "
-            "warehouse may need what is there. Replace the link by what it leads to"
+            "warehouse may need what is there. Replace the link with what it points to"
         )
 
 
@@ -69,12 +69,12 @@ def require_share(
     orphans: Mapping[str, int],
     limit: float,
 ) -> None:
-    """Require that at most a share of the table's data files, and of their bytes, goes without a known reason.
+    """Require that at most a share of the table's data files, and of their bytes, is removed without a known reason.
 
-    `listed` and `orphans` map paths to bytes. Known reasons are: the snapshots that need a file have expired, now or
-    in a clean-up that was interrupted; it belongs to an attempt that was never committed or was rolled back; it
-    was never finished. So replacing a quarter many times is no cause for doubt, however much of it expires, but data
-    that no metadata mentions is.
+    `listed` and `orphans` map paths to bytes. Known reasons are: the snapshots that need the file have expired, now or
+    in a clean-up that was interrupted; it belongs to an attempt that was never committed or was rolled back; it was
+    never completely written. So replacing a quarter many times raises no doubt, however much of it expires, but data
+    that no metadata mentions does.
     """
     data = {p: n for p, n in listed.items() if f"/{NAMESPACE}/{reach.name}/data/" in p}
     doubtful = {p: n for p, n in orphans.items() if p in data}
@@ -104,12 +104,12 @@ def _exceeds(doubtful: Mapping[str, int], data: Mapping[str, int], limit: float)
 
 
 def _of_attempts(reach: Reach, table: IcebergTable) -> set[str]:
-    """Return what attempts that were never committed, or were rolled back, refer to."""
+    """Return the files of attempts that were never committed or were rolled back."""
     return {p for file in history.beside(reach.location, table) for p in reach.of_metadata(file)}
 
 
 def _of_earlier(reach: Reach, table: IcebergTable) -> set[str]:
-    """Return what the table's earlier states refer to, as far as it can still be read."""
+    """Return the files of the table's earlier states, as far as those can still be read."""
     return {
         p for e in table.metadata.metadata_log for p in reach.of_metadata(history.basename(e.metadata_file))
     }

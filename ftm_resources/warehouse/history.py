@@ -2,9 +2,9 @@
 
 What belongs here: reading the metadata files in a table's folder, and comparing them with the catalog's pointer.
 The argument: a commit is always based on a committed state, and each state lists those before it. So a metadata file
-that is not in the history of the catalog's state is either an attempt that was never committed (its parent is in
-that history, and nobody built on it) or proof that the catalog has lost something. `HINT`, written after each commit,
-settles the only case in doubt: the last commit.
+that is not in the history of the catalog's state is either an attempt that was never committed (its parent is in that
+history, and no state is based on it) or proof that the catalog has lost something. Only the last commit could be
+either; `HINT`, written after each commit, decides that.
 """
 
 from __future__ import annotations
@@ -148,26 +148,26 @@ def states(location: Location, name: str) -> list[State]:
 
 
 def committed(location: Location) -> list[str]:
-    """Return the tables, in catalogue order, of which the folder proves that something was committed."""
+    """Return the tables, in catalogue order, to which something was committed, as their folders prove."""
     return [name for name in TABLES if is_committed(location, name)]
 
 
 def is_committed(location: Location, name: str) -> bool:
-    """Return whether the folder proves that something was committed to a table, or its creation completed."""
+    """Return whether the folder proves that something was committed to a table, or that it was created."""
     # A creation that was killed leaves version 0 and no hint.
     return hint(location, name) is not None or any(version_of(n) > 0 for n in names(location, name))
 
 
 def lag(location: Location, table: IcebergTable, last: str | None) -> str | None:
-    """Return why the catalog's pointer cannot be the newest commit; None if nothing speaks against it.
+    """Return why the catalog's pointer cannot be the newest commit; None if it can be.
 
-    `last` is the hint, read before the table was loaded: a commit in between is no contradiction.
+    `last` is the hint, read before the table was loaded, so a commit in between does not contradict it.
     """
     name, pointer, known = _known(table)
     if last is not None:
         if last in known:
             return None
-        return f"its last commit was {last}, of which the catalog, which is at {pointer}, does not know"
+        return f"its last commit was {last}, but the catalog is at {pointer} and does not know it"
     newer = [n for n in names(location, name) if version_of(n) > version_of(pointer)]
     if newer:
         return f"its folder holds {newer[0]}, but the catalog is at {pointer}"
@@ -188,8 +188,9 @@ def unknown(location: Location, table: IcebergTable) -> str | None:
             continue
         if state.table_id != str(table.metadata.table_uuid):
             if not state.is_empty:
-                return f"{state} belongs to another table of that name, of which the catalog does not know"
-        elif state.before and state.before[-1] not in known and state.version >= oldest:
+                return f"{state} belongs to another table of that name, which the catalog does not know"
+        # One as old as the oldest known state is not judged: its parent would no longer be listed in any case.
+        elif state.before and state.before[-1] not in known and state.version > oldest:
             return f"{state} is not in the history of the catalog's state, {pointer}"
     return None
 

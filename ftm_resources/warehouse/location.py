@@ -53,7 +53,7 @@ class Location:
         """Return the location for a path as users write it; it may be relative or start with `~`.
 
         Raises WarehouseError if it has a scheme other than `s3`, or a name that cannot be stored or that DuckDB
-        would take for a column of ours.
+        would take for a column of FTM's tables.
         """
         refused = f"a warehouse cannot be at {path!r}: "
         if "\0" in path or path != path.encode(errors="replace").decode():
@@ -153,7 +153,7 @@ def under(root: str, uri: str) -> str:
     found = _IN_TABLE.fullmatch(uri)
     if found is None or ".." in found["file"].split("/"):
         raise WarehouseError(
-            f"{uri} is not in the folder of a table, so it is no file of the warehouse at {root}; it was neither "
+            f"{uri} is not in the folder of a table, so it does not belong to the warehouse at {root}; it was neither "
             "read nor changed. Another program wrote it: materialize that table again"
         )
     return f"{root}/{NAMESPACE}/{found['file']}"

@@ -162,7 +162,7 @@ class PlanParts:
         """Give up this run's claim, and remove all parts of the quarter that no living run claims.
 
         `is_over` returns whether a run is known to have ended. A run on this machine has also ended if its process is
-        gone. Parts of which neither is certain are left to maintenance.
+        gone. Where neither is certain, the parts are left to maintenance.
         """
         with contextlib.suppress(FileNotFoundError):
             self._fs.delete_file(self._claim())
@@ -179,7 +179,7 @@ class PlanParts:
         return f"{self._folder}/{_CLAIM}{self.run_id}"
 
     def _claims(self, folder: str) -> list[dict[str, Any]]:
-        """Return the claims on a plan; one that cannot be read is of a run of which nothing is known."""
+        """Return the claims on a plan; one that cannot be read counts as that of an unknown run."""
         found = []
         for file in self._fs.get_file_info(pafs.FileSelector(folder, allow_not_found=True)):
             if file.base_name.startswith(_CLAIM) and not file.base_name.endswith(".tmp"):

@@ -50,7 +50,7 @@ class Rebuilt:
     tables: list[RebuiltTable]
     """The tables whose pointer was wrong or missing."""
     unchanged: list[str]
-    """The tables that the catalog knew as they are."""
+    """The tables whose pointer was right."""
     kept: str | None
     """Where the old catalog file is; None if there was none, or on Glue."""
 
@@ -58,9 +58,9 @@ class Rebuilt:
 def from_files(warehouse: Warehouse) -> Rebuilt:
     """Point the catalog to the newest state of every table whose metadata is in the folder.
 
-    Newest is decided by sequence number, then by time, and not by the names of files. A table that the catalog
-    knows as it is stays as it is. No table is rolled back: one whose last commit cannot be read is as damaged as
-    before. Raises WarehouseError if there is nothing to rebuild from.
+    Sequence number, then time, decide which is newest, not the names of files. A pointer that is right stays. No table
+    is rolled back: if its last commit cannot be read, it stays damaged. Raises WarehouseError if there is nothing to
+    rebuild from.
     """
     location = warehouse.location
     location.require_folder()
@@ -172,7 +172,7 @@ def _newest(location: Location, name: str, states: list[State], last: str | None
         return next((s.name for s in states if last in {s.name, *s.before}), last)
     if states and not states[0].is_empty:
         return states[0].name
-    return history.names(location, name)[0]  # rather a damaged table than an empty one
+    return history.names(location, name)[0]  # better a damaged table than an empty one
 
 
 def _is_behind(was: str, newest: str, states: list[State], last: str | None) -> bool:

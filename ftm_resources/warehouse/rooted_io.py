@@ -1,8 +1,8 @@
 """File access that never leaves the warehouse's folder.
 
-What belongs here: translating the absolute URIs in Iceberg's metadata. They name the root under which a table was
-made; what is opened is the file of that name under the root at which the warehouse is now. So a moved warehouse can
-be read, and a copy never touches its original.
+What belongs here: translating the absolute URIs in Iceberg's metadata. They name the root where a table was made; the
+file that is opened has the same name under the root where the warehouse is now. So a moved warehouse can be read, and
+a copy never touches its original.
 """
 
 from __future__ import annotations

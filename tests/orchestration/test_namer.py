@@ -103,7 +103,7 @@ class Runner:
             if {k.asset_key.path[-1] for k in c.check_keys} & {"topic_summaries", "topic_naming_audit"}
         ]
 
-    def run(self, *, width: int = 4, **llm: Any) -> dg.ExecuteInProcessResult:
+    def run(self, *, width: int = 4, chunk_firms: int = 500, **llm: Any) -> dg.ExecuteInProcessResult:
         return dg.materialize(
             [topic_summaries, *self.checks, *(dg.AssetSpec(t, partitions_def=QUARTERS) for t in INPUTS)],
             resources={
@@ -114,7 +114,9 @@ class Runner:
             },
             partition_key=QUARTER,
             instance=self.instance,
-            run_config={"ops": {"topic_summaries": {"config": {"flush_firms": 1}}}},
+            run_config={
+                "ops": {"topic_summaries": {"config": {"flush_firms": 1, "chunk_firms": chunk_firms}}}
+            },
             raise_on_error=False,
         )
 
@@ -198,7 +200,7 @@ def test_poisoned_replies_are_ignored_counted_and_requested_again(runner, script
     for line, (field, value) in zip(named, poison.items(), strict=False):
         line[field] = value
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    again = runner.run(seed=0)
+    again = runner.run(seed=0, chunk_firms=1)  # each chunk reads the replies of all
     assert again.success
     told = metadata(again)
     assert told["replies_ignored"] == len(poison)

@@ -26,7 +26,7 @@ with locks.held(Path(sys.argv[1]), "the lock of a test"):
 @contextmanager
 def process(file: Path) -> Iterator["subprocess.Popen[str]"]:
     """A process that waits for the lock, holds it, and lets it go when it is told to."""
-    command, pipe = [sys.executable, "-c", HOLD, str(file)], subprocess.PIPE
+    command, pipe = [sys.executable, "-c", HOLD, str(file), "--config-json", "a key"], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as started:
         try:
             yield started
@@ -46,10 +46,11 @@ def test_a_stopped_holder_is_named_with_what_to_do_and_the_wait_goes_on(tmp_path
             said = waiting.stderr.readline()
             host = socket.gethostname()
             assert (
-                f"waiting for the lock of a test since 0 s: process {holder.pid} on {host} has held it since 20"
+                f"waiting for the lock of a test for 0 s: process {holder.pid} on {host} has held it since 20"
                 in said
             )
-            assert f"{sys.executable} -c" in said, "its command"
+            assert f"(-c {tmp_path / 'a.lock'})" in said, "its command"
+            assert "a key" not in (tmp_path / "a.holder").read_text()
             assert f"kill -CONT {holder.pid}" in said
             holder.send_signal(signal.SIGCONT)
             holder.stdin.write("\n")

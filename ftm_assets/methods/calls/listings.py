@@ -1,13 +1,13 @@
 """Which transcripts are calls to read at all, and for which company.
 
-What belongs here: what is decided before any text is read, from one row per transcript and company that it is listed
-for: the firms that the config leaves out, events that are no earnings calls, and transcripts of several companies.
+What belongs here: what is decided before any text is read, from one row per transcript and company: the firms that the
+config leaves out, events that are not earnings calls, and transcripts that are listed for several companies.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ftm_resources.tables.components import is_earnings_call
@@ -24,25 +24,26 @@ class Listing(NamedTuple):
 
 @dataclass(frozen=True)
 class Firms:
-    """The firms of the source that the quarter is made of."""
+    """Which of the source's firms the quarter is made from."""
 
     only: frozenset[str] = frozenset()
-    """If not empty, no other firm."""
+    """Only these firms; all if empty."""
     first: int | None = None
-    """If not None, only so many, lowest id first."""
-    without: frozenset[str] = field(default=frozenset())
+    """Only this many firms, lowest id first; all if None."""
+    without: frozenset[str] = frozenset()
+    """Firms to leave out."""
 
     @property
     def is_subset(self) -> bool:
-        """Whether the quarter is made of some firms only, to try settings."""
+        """Whether the quarter is made from some firms only, to try settings."""
         return bool(self.only) or self.first is not None
 
 
 def screen(listings: list[Listing], firms: Firms | None = None) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return the status and reason of each listing, by transcript and firm, that is not to be read.
+    """Return the status and reason of each listing that is left out, by transcript and firm.
 
-    A transcript for several companies is read for the one that is linked to a PERMNO, else for the lowest id. A subset
-    of firms is chosen after that, so that each has the calls that it has in the whole quarter.
+    A transcript that is listed for several companies is read for one: the first with a PERMNO, or the lowest id if none
+    has one. A subset of firms is chosen after that, so that each firm has the same calls as in the whole quarter.
 
     >>> one, other = Listing("7", "20", None, None), Listing("7", "30", 10107, None)
     >>> screen([one, other])
@@ -83,11 +84,11 @@ def screen(listings: list[Listing], firms: Firms | None = None) -> dict[tuple[st
 
 
 def chosen_firms(offered: set[str], firms: Firms) -> set[str]:
-    """Return the firms, of those that the source offers, that the quarter is made of."""
+    """Return which of the firms that the source offers the quarter is made from."""
     chosen = sorted((offered & firms.only) if firms.only else offered, key=firm_order)
     return set(chosen[: firms.first]) - firms.without
 
 
 def firm_order(firm: str) -> tuple[bool, int, str]:
-    """Return by what company ids are ordered: as numbers, those that are none last."""
+    """Return the sort key of a company id: numbers by value, other ids after them."""
     return (False, int(firm), firm) if firm.isascii() and firm.isdecimal() else (True, 0, firm)

@@ -1,8 +1,8 @@
-"""Turns that a transcript holds twice, which must not count twice.
+"""Turns that a transcript repeats, and that must count once.
 
 What belongs here: which turns are repeats. A long turn that was already spoken word for word is a repeat: nobody says
-so much twice by chance. Short turns ("Thank you.", "Next question, please.") recur in every call, so they are repeats
-only next to a long one, in a passage that is repeated in order, or in a transcript that is the same turns over again.
+that much twice by chance. Short turns ("Thank you.", "Next question, please.") recur in every call, so they are repeats
+only next to a long one, in a passage that is repeated in order, or in a transcript that repeats as a whole.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ In the 44 calls of Earnings-21 the longest turn that anyone but an operator says
 """
 
 VERY_LONG_WORDS = 20
-"""From this many words on, it is a repeat even under another name; two analysts may open with the same courtesy."""
+"""A turn of this many words is a repeat under any speaker's name; two analysts may open with the same courtesy."""
 
 FEWEST_DISTINCT = 3
-"""Distinct turns that a transcript must have for the whole of it to be the same turns over again."""
+"""A transcript with fewer distinct turns is not taken to repeat as a whole."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Turn:
 
     @property
     def is_long(self) -> bool:
-        """Whether it is too long to be said twice; in a script without blanks its length alone decides."""
+        """Whether it is too long to be said twice by chance; outside ASCII (Japanese has no blanks) by length alone."""
         return len(self.words) >= LONG_CHARACTERS and (
             self.words.count(" ") + 1 >= LONG_WORDS or not self.words.isascii()
         )
 
     def repeats(self, other: Turn) -> bool:
-        """Return whether it is the other turn again: the same words, and unless very long, by the same speaker.
+        """Return whether it repeats the other turn: the same words and, unless very long, the same speaker.
 
         A speaker without a name or type may be anyone.
         """

@@ -1,8 +1,8 @@
 """Whether two transcripts of a firm are versions of one call.
 
 What belongs here: the comparison of two transcripts, by event, time and words. Words decide where there are enough of
-them; events and times decide where there are not. Each decision concerns two transcripts only, whatever others there
-are, so that the runs of two neighbouring quarters, each of which sees the other's last days, decide alike.
+them; events and times decide where there are not. Each decision depends on two transcripts only, so that the runs of
+neighbouring quarters, which share a few days, decide alike.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Key = tuple[str, str]
 """A transcript and the firm that it is read for."""
 
 PASSAGE_WORDS = 10
-"""Words in a row that two transcripts are compared by; a shorter turn is a passage of its own."""
+"""Words in a row that make a passage, by which transcripts are compared; a shorter turn is one passage."""
 
 SAME_CALL_OVERLAP = 0.2
 """Share of the shorter transcript's passages also found in the other, at or above which both are one call.
@@ -58,7 +58,7 @@ CLEARLY_LONG = 1000
 
 @dataclass(frozen=True)
 class Version:
-    """One transcript of a firm, as far as it matters for which call it is of."""
+    """One transcript of a firm: what decides which call it belongs to."""
 
     transcript: str
     firm: str
@@ -196,13 +196,13 @@ def _of_one_call(
 
 
 def _own_event(claims: dict[str, float]) -> str | None:
-    """Return the event, of those that a version without one may be of, that it is most like; None if none is."""
+    """Return the event that a version without an event id belongs to: the most alike; None if that cannot be told."""
     best = max(sorted(claims), key=lambda event: claims[event])
     return best if len(claims) == 1 or claims[best] > 0 else None
 
 
 def alike_from(n: int) -> float:
-    """Return the share from which two transcripts are alike, of which the shorter has `n` passages."""
+    """Return the share from which two transcripts are alike, if the shorter has `n` passages."""
     return SAME_CALL_OVERLAP if n >= FEWEST_PASSAGES else NEARLY_ALL_OVERLAP
 
 

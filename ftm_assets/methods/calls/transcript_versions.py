@@ -1,8 +1,8 @@
 """Transcripts of a quarter: one version of each call, each turn once, where Q&A begins, and who speaks.
 
-What belongs here: the two tables, made of what the neighbouring modules decide: `listings` what is read at all,
-`repeated_turns` which turns are there twice, `same_call` which transcripts are versions of one call, and `turn_types`
-what vendors call speakers and components.
+What belongs here: building the two tables. The neighbouring modules decide what goes into them: `listings` what is
+read at all, `repeated_turns` which turns are repeats, `same_call` which transcripts are versions of one call, and
+`turn_types` what vendors' names of speakers and components mean.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ call.
 """
 
 REPEATED = "turns that repeat an earlier one"
-"""How a note in the audit names them, after their number."""
+"""How a note in the audit describes them, after their number."""
 
 _SPOKEN = """
 CREATE TEMP TABLE spoken AS
@@ -64,7 +64,7 @@ SELECT transcriptid AS transcript, companyid AS firm, min(keydevid) AS event, mi
     md5(string_agg(words, ' ' ORDER BY componentorder) FILTER (words <> '')) AS words,
     list(componenttext ORDER BY componentorder) AS said,
     list(componenttext ORDER BY componentorder) FILTER (speaker <> 'operator') AS spoken
-FROM spoken GROUP BY ALL ORDER BY ALL
+FROM spoken GROUP BY transcriptid, companyid ORDER BY transcript, firm
 """
 
 _TRANSCRIPTS = """
@@ -129,7 +129,7 @@ def build_transcripts(
     quarter that were left out before and are not in `components`.
 
     Texts are normalised first. Then a transcript is left out if `listings.screen` says so, if it has no words, if its
-    language is not one of `languages` (ISO 639-1; all if empty; a text too short to tell is taken), or if a better
+    language is not one of `languages` (ISO 639-1; all if empty; a text too short to tell is kept), or if a better
     version of its call exists (`same_call.choose`). All calls of a firm are kept, each in the quarter of the version
     that is kept; the audit has the transcripts whose own date is in the quarter. Turns that a transcript repeats
     count once. `transcripts` is ordered by firm, call time, transcript and component. `database` runs the queries and
@@ -147,6 +147,7 @@ def build_transcripts(
     ...     "mostimportantdateutc": datetime(2023, 2, 1, 13, tzinfo=UTC),
     ...     "is_date_only": False,
     ...     "componentorder": 1,
+    ...     "speakertypename": "Executives",
     ...     "componenttext": "Sales grew.",
     ... }
     >>> first, final = (
@@ -194,9 +195,10 @@ def build_transcripts(
 def _audit(
     fates: Mapping[tuple[str, str], tuple[str, str | None]], offered: pa.Table | None, quarter: str
 ) -> pa.Table:
-    """Return `transcript_audit`: a row per (transcript, firm) of `fates`, and those that only the source speaks of.
+    """Return `transcript_audit`: a row per (transcript, firm) of `fates`, and the source's rows for all others.
 
-    The source's notes on the former are added to their reasons; one on a transcript of another quarter is dropped.
+    The source's notes on the former are added to their reasons. Its "kept" rows without a fate are dropped: their calls
+    belong to another quarter.
     """
     found = dict(fates)
     for said in offered.to_pylist() if offered is not None else []:
@@ -280,7 +282,8 @@ def _drop_repeated(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str
         gone += [turns[i][0] for i in repeats]
         if repeats:
             found[key] = len(repeats)
-    connection.execute("DELETE FROM spoken WHERE list_contains($gone, turn)", {"gone": gone})
+    connection.register("gone", pa.table({"turn": pa.array(gone, pa.int64())}))
+    connection.execute("DELETE FROM spoken WHERE turn IN (SELECT turn FROM gone)")
     return found
 
 

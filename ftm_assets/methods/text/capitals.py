@@ -157,11 +157,13 @@ _NOT_ENDING_TEXT = """
     e.g i.e
     """
 _NOT_ENDING = frozenset(_NOT_ENDING_TEXT.split())
+# After an abbreviation these begin a sentence. Not "and" or a preposition: "in the U.S. and Canada" is more frequent.
 _STARTERS = re.compile(
-    r"(?:and|but|so|um|uh|we|the|this|that|it|our|in|on|if|you|yeah|then|they|there|as|at|for|with|now|however|i|what|how)\b",
+    r"(?:but|so|um|uh|we|the|this|that|it|our|if|you|yeah|then|they|there|now|however|i|what|how)\b",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"""(?:^|(?P<end>[.?!]+|…)["')]*\s+|\n+)["'(]*(?P<first>[^\W\d_])""")
+# From the first full stop on: tried at each one, a line of dots would take quadratic time.
+_SENTENCE = re.compile(r"""(?:^|(?P<end>(?<![.?!])[.?!]++|…)["')]*\s+|\n+)["'(]*(?P<first>[^\W\d_])""")
 _LAST_WORD = re.compile(r"[^\s(\[\"']*\Z")
 
 
@@ -382,7 +384,8 @@ def _capital(match: re.Match[str]) -> str:
     if match["end"] == ".":
         before = _last_word(match.string, match.start())
         abbreviated = before in _NOT_ENDING or (_DOTTED.fullmatch(before + ".") and before != "i")
-        if abbreviated and (before in _TITLES or not _STARTERS.match(match.string, match.start("first"))):
+        start = match.start("first")
+        if abbreviated and (before in _TITLES or not _STARTERS.match(match.string, start)):
             return match[0]
     return match[0][:-1] + match["first"].upper()
 

@@ -1,4 +1,4 @@
-"""Transcribers' marks: what a transcript says in brackets about the sound, not about the business.
+"""Transcribers' marks: what a transcript notes in brackets about the recording, not about the business.
 
 Belongs here: the vocabulary of such marks ("[Foreign Language]", "(inaudible)", "[Operator Instructions]") and their
 removal. Words in brackets that are not in the vocabulary stay: "(in millions)" was said or printed.
@@ -32,25 +32,33 @@ _TECHNICAL = (
     r"|(?:gap|break|loss|drop|cut|skip) in (?:audio|sound|recording|tape|transmission)|off[- ]mi(?:c|ke)(?:rophone)?"
     r"|speaks? off[- ]mi(?:c|ke)(?:rophone)?|(?:abrupt )?(?:start|beginning|end) of (?:the )?(?:audio|recording|call"
     r"|tape)|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?"
-    r"|(?:(?:starts|joined) )?in progress"
+    r"|(?:starts|joined) in progress"
 )
 _LANGUAGE = (
     rf"(?:(?:spoken |speaks? |speaking |said )?(?:in )?(?:a )?{_LANGUAGES} (?:language|spoken|speech))"
     rf"|(?:speaks?|speaking|spoken|interpreted(?: from)?|translated(?: from)?)(?: in)?(?: a)? {_LANGUAGES}"
     r"(?: language)?|foreign languages?|foreign words?|(?:through|via|by) (?:an? |the )?(?:interpreter|translator)"
-    r"|interpreted|(?:simultaneous )?(?:interpretation|translation)|voice ?-?over"
+    r"|interpreted|simultaneous (?:interpretation|translation)|voice ?-?over"
 )
-_SPELLING = r"ph(?:onetic)?|sic|sp|spelling"
+# The acidity "(pH)" was said.
+_SPELLING = r"(?!(?-i:pH))ph(?:onetic)?|sic|sp"
 _PROCEDURE = (
     r"operator'?s? instructions?|(?:conference )?operator provides instructions?|instructions? (?:given|provided)"
     r"|(?:unidentified|unknown|unverified) (?:speakers?|participants?|analysts?|male"
     r"|compan(?:y|ies) representatives?|female|audience members?|voice|man|woman)|speaker unknown|no name given"
 )
 _ANYWHERE = rf"{_SOUNDS}|{_TECHNICAL}|{_LANGUAGE}|{_SPELLING}|{_PROCEDURE}"
-# Words that a person may have put in round brackets; in others they are a transcriber's.
+# Words that a person may have put in round brackets; in others they are a transcriber's. So is a time: "(12:30)" may
+# have been printed.
 _SQUARE_ONLY = (
-    "audio|beep|blank|break|foreign|gap|instructions?|music|noise|pause|recess|redacted|silence|skip"
-    "|tone|video"
+    "audio|beep|blank|break|foreign|gap|in progress|instructions?|interpretation|music|noise|pause|recess|redacted"
+    "|silence|skip|spelling|tone|translation|video"
+)
+_CLOCK = r"(?:at )?\d{1,2}:\d{2}(?: ?[ap]\.?m\.?)?"
+# What an editor supplied, "[music] revenue": a word in small letters follows that does not begin a clause.
+_SUPPLIED = (
+    r"(?:music|video|audio)[\]}>］】] "
+    r"(?-i:(?!(?:a|but|i|in|is|it|of|so|that|the|to|uh|um|was|we|you)\b)[a-z])"
 )
 
 
@@ -64,13 +72,13 @@ def _bracketed(words: str) -> str:
 
 
 _MARK = (
-    rf"(?:[(（]{{1,3}}{_bracketed(_ANYWHERE)}[)）]{{1,3}}"
-    rf"|[\[{{<［【]{{1,3}}{_bracketed(f'{_ANYWHERE}|{_SQUARE_ONLY}')}[\]}}>］】]{{1,3}}"
+    rf"(?:[(（]{{1,3}}(?!{_CLOCK}[)）]){_bracketed(_ANYWHERE)}[)）]{{1,3}}"
+    rf"|[\[{{<［【]{{1,3}}(?!{_SUPPLIED}){_bracketed(f'{_ANYWHERE}|{_SQUARE_ONLY}')}[\]}}>］】]{{1,3}}"
     rf"|\*{{1,2}}{_bracketed(_ANYWHERE)}\*{{1,2}})"
 )
 _CLOSES = r"[.,;:!?…]"
 _REMOVED = re.compile(
-    # After the end of a sentence or at the beginning of a line, a mark takes its own full stop along.
+    # After the end of a sentence or at the beginning of a line, a mark's own full stop is removed with it.
     rf"(?P<own>(?:(?<=[.!?…])|^)(?:[ ]?{_MARK})++{_CLOSES}{{0,5}}+)"
     rf"|(?:[ ]?{_MARK})++(?P<tight>(?=\s|{_CLOSES}|[)\]\"']|\Z))?",
     re.IGNORECASE | re.MULTILINE,

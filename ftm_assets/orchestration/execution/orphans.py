@@ -1,6 +1,6 @@
-"""Processes that work for another one end with it: a killed run must not go on computing in its children.
+"""Ending child processes with their parent: after a run is killed, its children must not go on computing.
 
-What belongs here: noticing that the parent is gone. There is no signal for that on every system, so a thread looks.
+What belongs here: noticing that the parent is gone. Not every system sends a signal then, so a thread checks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from ftm_resources.locks import process_exists
 
 LOOK_SECONDS = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 _followed: set[int] = set()
 

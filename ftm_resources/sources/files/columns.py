@@ -128,7 +128,7 @@ class _Batch:
     conventions: FileConventions
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """Return a column of COMPONENTS that is made of one column of the file."""
+        """Return a column of COMPONENTS that comes from one column of the file."""
         kind = KINDS[name]
         if name not in self.raw.column_names:
             type_ = COMPONENTS.field(name).type if name in COMPONENTS.names else pa.string()
@@ -258,7 +258,7 @@ class _Batch:
         return found
 
     def _report(self, name: str, written: pa.ChunkedArray, complaints: pa.ChunkedArray | pa.Array) -> None:
-        """Report values and what is wrong with them; there is no complaint where nothing is."""
+        """Report each value that has a complaint."""
         bad = pc.is_valid(complaints)
         for row, value, complaint in zip(
             *(c.filter(bad).to_pylist() for c in (self.rows, written, complaints)), strict=True
@@ -266,7 +266,7 @@ class _Batch:
             self.problems.add(row, name, f'"{str(value)[:_SHOWN]}" {complaint}')
 
     def _report_gaps(self, name: str, written: pa.ChunkedArray, is_gap: pa.ChunkedArray) -> None:
-        """Report gaps if every row needs a value. A component without a speaker type is one of an unknown speaker."""
+        """Report gaps if every row needs a value. A missing speaker type means an unknown speaker."""
         if name in REQUIRED and name != "speakertypename":
             for row, value in zip(
                 self.rows.filter(is_gap).to_pylist(), written.filter(is_gap).to_pylist(), strict=True

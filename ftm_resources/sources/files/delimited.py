@@ -174,7 +174,7 @@ _DATE_DIGITS = 5
 
 
 def _delimiter(text: io.TextIOWrapper) -> str:
-    """Return the delimiter under which the header has all columns; the comma if none is."""
+    """Return the delimiter that gives the header all required columns; the comma if none does."""
     for delimiter in DELIMITERS:
         try:
             names = next(csv.reader(text, strict=True, delimiter=delimiter), [])

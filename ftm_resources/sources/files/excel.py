@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime, time, timedelta
@@ -71,6 +72,7 @@ def read(file: Path, problems: Problems) -> Iterator[pa.Table]:
         KeyError,
         ValueError,
         zipfile.BadZipFile,
+        zlib.error,
         ParseError,
         InvalidFileException,
     ) as error:

@@ -12,7 +12,7 @@ from ftm_resources.sources.base import Problem
 from ftm_resources.sources.files.tabular import ENDINGS, INSTEAD
 
 _OF_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")
-"""Files that operating systems add to folders; not worth a word."""
+"""Files that operating systems add to folders; they are left out without a warning."""
 
 _SCHEME = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/")
 """A URI, also after `Path` has made `s3:/bucket` of `s3://bucket` and put a folder before it."""
@@ -71,7 +71,7 @@ class _Walk:
         self._seen: dict[tuple[int, int], str] = {}
 
     def enter(self, folder: Path) -> None:
-        """Look at a folder's entries: files before folders, and what is no link before links."""
+        """Look at a folder's entries: files before folders, and links last."""
         try:
             here = folder.stat()
             entries = sorted(folder.iterdir(), key=lambda p: (p.is_symlink(), p.is_dir(), p.name))

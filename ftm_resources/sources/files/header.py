@@ -1,4 +1,4 @@
-"""The header of a transcript file: which of its columns are ours, under whatever spelling."""
+"""The header of a transcript file: which of its columns FTM reads, however they are spelled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 300
 
 
 def known(name: str) -> str | None:
-    """Return the column that a name means, None if it is none of ours.
+    """Return the column that a name means; None if it is not one that FTM reads.
 
     Case, blanks, quotes, underscores and full stops do not matter: pandas, R, SAS and Stata each write names in
     their own way.

@@ -38,7 +38,7 @@ _SHORTEST_LIMIT, _AT_LIMIT = 200, 3
 """If three different texts share a file's greatest length, 200 or more, something cut them there."""
 
 MEMORY_LIMIT = "256MB"
-"""Of the database of the checks, some 75 bytes a row; beyond it, they are on disk."""
+"""Memory of the checks' database, which needs some 75 bytes a row; the rest is on disk."""
 
 _ROW_BITS = 40
 """A row's place is its file's number and, in the lower 40 bits, its row."""
@@ -200,9 +200,8 @@ class RowChecks:
         self._database.register("batch", batch)
         self._database.execute(_INSERT)
         self._database.unregister("batch")
-        stated = batch.group_by(["t", "c", *_OF_CALL, *_OF_COMPANY], use_threads=False).aggregate(
-            [("row", "min")]
-        )
+        keys = ["t", "c", "transcriptid", *_OF_CALL, *_OF_COMPANY]
+        stated = batch.group_by(keys, use_threads=False).aggregate([("row", "min")])
         for row in stated.sort_by("row_min").to_pylist():
             self._agree(row, _OF_CALL, self._calls.setdefault(row["t"], {}), problems)
             self._agree(row, _OF_COMPANY, self._links.setdefault((row["t"], row["c"]), {}), problems)
@@ -293,7 +292,7 @@ class RowChecks:
     def _agree(
         self, row: dict[str, Any], columns: tuple[str, ...], first: dict[str, Any], problems: Problems
     ) -> None:
-        """Report a row that says something else than the first that said something; `first` holds that."""
+        """Report a row that contradicts an earlier one; `first` holds the first value of each column."""
         for column in columns:
             ours = row[column]
             if ours is None or first.setdefault(column, ours) == ours:
@@ -301,9 +300,8 @@ class RowChecks:
             what = f"{ours} differs from {first[column]}"
             if column.startswith("is_"):
                 what = "a bare date differs from a date with a time"
-            transcript = list(self._transcripts)[row["t"]]
             where = "mostimportantdateutc" if column.startswith("is_") else column
-            problems.add(row["row_min"], where, f"{what} earlier in transcript {transcript}")
+            problems.add(row["row_min"], where, f"{what} earlier in transcript {row['transcriptid']}")
 
     def _report(
         self,

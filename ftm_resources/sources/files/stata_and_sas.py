@@ -190,7 +190,7 @@ def _moments(
         micros = np.where(micros >= 0, micros, np.inf)
         is_bad = micros >= _DAY
     for i in np.flatnonzero(is_bad):
-        problems.add(rows[i], name, f"{numbers[i]:.15g} is no {meant} in this column's format")
+        problems.add(rows[i], name, f"{numbers[i]:.15g} is not a {meant} in this column's format")
     whole = np.where(is_bad, 0, micros).astype(np.int64)
     mask = is_missing | is_bad
     if meant == "time":

@@ -274,7 +274,7 @@ def _audit(listings: Iterable[tuple[date, Listing]]) -> pa.Table:
         if n_empty:
             notes.append(f"{_turns(n_empty)} without text")
         if n_repeats:
-            notes.append(f"{n_repeats} repeated row{'' if n_repeats == 1 else 's'} passed over")
+            notes.append(f"{n_repeats} repeated row{'' if n_repeats == 1 else 's'} skipped")
         if n_cut:
             at = max(e.cut_at for e in found)
             notes.append(f"{_turns(n_cut)} of {at:,} characters or bytes, where the file seems to cut texts")

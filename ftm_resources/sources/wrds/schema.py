@@ -119,7 +119,7 @@ def _setting(setting: str, value: str, name: str | None = None) -> TableName:
 def whole(value: Any) -> int:
     """Return an id of any type as an int; ValueError if it is a gap or not a whole number."""
     if values.is_gap(value, "id"):
-        raise ValueError(f"{value!r} is no id")
+        raise ValueError(f"{value!r} is not an id")
     return _whole(value)
 
 
@@ -137,13 +137,17 @@ def _whole(value: Any) -> int:
 
 def position(value: Any) -> int | None:
     """Return a component's place in its transcript; None if it is missing, negative or not a whole number."""
-    if values.is_gap(value, "order") or not 0 <= (number := float(value)) < values.EXACT:
+    if values.is_gap(value, "order"):
         return None
-    return int(number) if number.is_integer() else None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return int(number) if 0 <= number < values.EXACT and number.is_integer() else None
 
 
 def gvkey(value: Any) -> str | None:
-    """Return a GVKEY of any type in six digits, None if it is a gap; ValueError if it is none."""
+    """Return a GVKEY of any type in six digits, None if it is a gap; ValueError if it is not a GVKEY."""
     if values.is_gap(value, "gvkey"):
         return None
     written = value if isinstance(value, str) else values.number_text(value)

@@ -122,6 +122,12 @@ def test_what_has_no_or_several_readings_is_refused_with_the_format_that_is_mean
         moment(written)
 
 
+@pytest.mark.parametrize("written", ["9999-12-31 23:59:59-05:00", "0001-01-01 00:30:00+05:00"])
+def test_a_time_that_is_beyond_the_calendar_in_utc_is_refused_like_any_other(written: str):
+    with pytest.raises(ValueError, match="is not a date or time"):
+        moment(written)
+
+
 def test_a_date_that_has_one_reading_needs_no_proof():
     assert moment("13/11/2020").at.date() == date(2020, 11, 13)
     assert moment("11/13/2020").at.date() == date(2020, 11, 13)
@@ -146,6 +152,7 @@ def test_dates_that_prove_both_orders_prove_none():
     evidence = Evidence()
     evidence.add_dates(["13/04/2021", "04/13/2021"])
     assert evidence.conventions() == NO_CONVENTIONS
+    assert not evidence.is_open  # no further date can settle it
     with pytest.raises(ValueError, match="no date of the column shows which"):
         moment("03/04/2021", evidence.conventions())
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ftm_resources.warehouse import Warehouse, cleanup, history
+from ftm_resources.warehouse import Warehouse, catalog, cleanup, history
 from ftm_resources.warehouse.cleanup import RUNS, Policy, maintain
 from ftm_resources.warehouse.errors import RefusedCleanupError
 from ftm_resources.warehouse.rebuild import from_files
@@ -130,3 +131,19 @@ def test_nothing_is_removed_through_a_link(warehouse: Warehouse, tmp_path: Path)
         maintain(warehouse, LATER)
     assert len(list((tmp_path / "data").rglob("*.parquet"))) == 5
     assert os.path.islink(folder)  # noqa: PTH114
+
+
+def test_an_attempt_as_old_as_the_oldest_listed_state_is_no_reason_for_doubt(
+    tmp_path: Path, topics: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    """Its parent is no longer listed, although nothing was lost."""
+    monkeypatch.setitem(catalog._TABLE_PROPERTIES, "write.metadata.previous-versions-max", "2")
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for n in range(1, 6):
+        warehouse.replace(TABLE, Q1, [topics(Q1, n)])
+    listed = [history.basename(e.metadata_file) for e in warehouse.table(TABLE).metadata.metadata_log]
+    oldest = next(f for f in history.states(warehouse.location, TABLE) if f.name == listed[0])
+    assert oldest.before[-1] not in listed
+    attempt = metadata(warehouse) / f"{oldest.version:05d}-{uuid.uuid4()}.metadata.json"
+    shutil.copy(metadata(warehouse) / oldest.name, attempt)
+    assert history.unknown(warehouse.location, warehouse.table(TABLE)) is None

@@ -163,7 +163,7 @@ def test_parts_of_a_copy_are_its_own(original: Warehouse, tmp_path: Path, topics
 def test_what_is_no_file_of_a_table_is_neither_read_nor_written(uri: str, tmp_path: Path):
     io = RootedFileIO({ROOT: f"file://{tmp_path}"})
     for use in (io.new_input, io.new_output, io.delete):
-        with pytest.raises(WarehouseError, match="no file of the warehouse"):
+        with pytest.raises(WarehouseError, match="does not belong to the warehouse"):
             use(uri)
 
 

@@ -107,7 +107,7 @@ def test_a_time_of_day_of_its_own_joins_the_date(tmp_path: Path):
             9e6,
             "%9.0g",
             "%td",
-            "row 1, column mostimportantdateutc: 9000000 is no date in this column's format",
+            "row 1, column mostimportantdateutc: 9000000 is not a date in this column's format",
         ),
     ],
 )

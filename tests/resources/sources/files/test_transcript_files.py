@@ -109,7 +109,7 @@ def test_rows_that_repeat_another_exactly_are_passed_over_and_noted(tmp_path: Pa
     people = [r | {"proid": p} for r in rows for p in range(3)]  # a join with a table of people
     source = FilesSource(write(tmp_path / "a.csv", people))
     assert pa.concat_tables(source.components("2020Q4")).column("componentorder").to_pylist() == [0, 1]
-    assert [a["reason"] for a in source.audit().to_pylist()] == ["4 repeated rows passed over"]
+    assert [a["reason"] for a in source.audit().to_pylist()] == ["4 repeated rows skipped"]
     assert source.quarters() == {"2020Q4": 2}
 
 

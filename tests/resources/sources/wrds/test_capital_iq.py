@@ -423,7 +423,7 @@ def test_names_that_programs_write_for_gaps_are_gaps(linked: "Library"):
 def test_a_row_without_a_company_is_an_error_that_names_the_transcript(linked: "Library"):
     linked.add_call(55, at=CALLED)
     linked.server.run(f"UPDATE {linked.ciq}.wrds_transcript_detail SET companyid = 'NaN'")
-    with pytest.raises(SourceError, match=r"transcript 55.*is no id"):
+    with pytest.raises(SourceError, match=r"transcript 55.*is not an id"):
         read()
 
 

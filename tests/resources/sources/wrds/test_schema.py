@@ -59,7 +59,7 @@ def test_ids_are_whole_numbers_in_every_type():
 def test_an_id_that_is_a_gap_is_none_and_refused_where_one_is_needed(gap: Any):
     assert whole_or_none(gap) is None
     assert gvkey(gap) is None
-    with pytest.raises(ValueError, match="is no id"):
+    with pytest.raises(ValueError, match="is not an id"):
         whole(gap)
 
 
@@ -85,4 +85,6 @@ def test_gaps_in_texts_types_dates_and_orders():
     ]
     assert [code(v) for v in ("null", " Proofed  Copy ", None)] == [None, "Proofed Copy", None]
     assert [day(v) for v in (None, "NaT", datetime(2023, 2, 1, 9, tzinfo=UTC), DAY)] == [None, None, DAY, DAY]
-    assert [position(v) for v in (0, 3.0, Decimal(4), -1, 1.5, float("nan"), None)] == [0, 3, 4] + [None] * 4
+    assert [position(v) for v in (0, 3.0, Decimal(4), -1, 1.5, float("nan"), None, "x")] == [0, 3, 4] + [
+        None
+    ] * 5
