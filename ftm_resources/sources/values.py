@@ -86,9 +86,8 @@ _NO_KEY = re.compile(r"9{6,}(?:\.0*)?")
 """All nines: a GVKEY or a PERMNO with so many digits has not been given out."""
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]{1,3}|[+-]?inf(?:inity)?", re.IGNORECASE)
 _OF_EXCEL = re.compile(
-    r"[0-9]{1,2}-(?:MONTH)(?:-[0-9]{2,4})?|(?:MONTH)-[0-9]{2,4}|[0-9]{4}-[0-9]{2}-[0-9]{2}".replace(
-        "MONTH", "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"
-    ),
+    r"[0-9]{1,2}-(?:MONTH)(?:-[0-9]{2,4})?|(?:MONTH)-[0-9]{2,4}|[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9:.]+)?|"
+    "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?".replace("MONTH", "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"),
     re.IGNORECASE,
 )
 _GROUPED = re.compile(r"[0-9]+(?:[., '_][0-9]+)+")

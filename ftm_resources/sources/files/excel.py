@@ -187,12 +187,13 @@ def _text(cell: Any, name: str, row: int, problems: Problems) -> str | None:
     return str(value)
 
 
-def _dated(written: str, name: str, row: int, problems: Problems) -> str | None:
-    """Return a date or time as it is written, where one belongs; in speech it may be a remark."""
-    if KINDS[name] in ("date", "time") or name == "componenttext":
-        return written
-    problems.add(row, name, f'"{written}" {EXCELS_DATE}')
-    return None
+def _dated(written: str, name: str, row: int, problems: Problems) -> str:
+    """Return a date or time as it is written; report it in a name, while in speech it may be a remark."""
+    if (
+        KINDS[name] in ("text", "code") and name != "componenttext"
+    ):  # those of ids are refused by `sources.values`
+        problems.add(row, name, f'"{written}" {EXCELS_DATE}')
+    return written
 
 
 def _moment(value: datetime | date | time | timedelta, number_format: str) -> str:
