@@ -89,8 +89,8 @@ EARNINGS_CALLS = "Earnings Calls"
 
 _CALL = r"(?:calls?|conference|conf|teleconference|webcast|presentation|transcript)\b"
 _PERIOD = (
-    r"(?:quarter(?:ly)?|financial|year|yearly|half|interim|annual|preliminary|fiscal|q[1-4]|[1-4]q|h[12]|[12]h|fy|fy ?\d+"
-    r"|(?:19|20)\d\d)"
+    r"(?:quarter(?:ly)?|financial|year|yearly|half|interim|annual|preliminary|fiscal|q[1-4]|[1-4]q|h[12]|[12]h|fy"
+    r"|fy ?\d+|(?:19|20)\d\d)"
 )
 _EARNINGS_CALL = re.compile(
     r"(?<!pre )(?<!post )(?<!non )(?<!no )\bearnings?\b.* " + _CALL + r"|" + _CALL + r".* earnings?\b"
@@ -180,8 +180,9 @@ def _type(position: int) -> str:
 def is_earnings_call(event: str | None) -> bool:
     """Return whether a kind of event (`keydeveventtypename`) is an earnings call; True if the source does not say.
 
-    Names are read by meaning: case, number, order and other words do not matter ("Earnings Conference Call", "Conference
-    Call - Q3 2021 Earnings", "Full Year Results Presentation"), and a bare "Earnings" is FactSet's name of the kind.
+    Names are read by meaning: case, number, order and other words do not matter ("Earnings Conference Call",
+    "Conference Call - Q3 2021 Earnings", "Full Year Results Presentation"), and a bare "Earnings" is FactSet's
+    name of the kind.
     What Capital IQ lists as other kinds is none, such as calls about guidance, sales statements, mergers or operating
     results; nor are conferences, or releases, dates and announcements of earnings, or calls that were cancelled.
 

@@ -97,7 +97,7 @@ _INVISIBLE_CHARACTERS = (
 # Between two words, these are what is left of a blank: "not" and "grow" must not become one word. Only in Latin
 # letters: other scripts use them within words.
 _IN_PLACE_OF_BLANK = re.compile(
-    "(?<=[A-Za-z\u00c0-\u024f.,;:!?])[\u200b\u2060\ufeff]+(?=[A-Za-z\u00c0-\u024f])"
+    r"(?<=[A-Za-z\u00c0-\u024f.,;:!?])[\u200b\u2060\ufeff]+(?=[A-Za-z\u00c0-\u024f])"
 )
 _INVISIBLE = re.compile(f"[{_INVISIBLE_CHARACTERS}]+")
 _UNPRINTABLE = re.compile(rf"[\r\x0b\x0c\u2028\u2029{_INVISIBLE_CHARACTERS}]")
@@ -132,8 +132,8 @@ _PREFIXES = frozenset(_PREFIXES_TEXT.split())
 def normalise(components: pa.Table) -> pa.Table:
     """Return the rows with `componenttext` normalised, and the original text in a new column, `verbatim`.
 
-    Names of firms and people, and headlines, are normalised too, each on one line. Normalising twice changes nothing further. Nothing with letters or digits is lost, apart from tags and
-    transcribers' marks.
+    Names of firms and people, and headlines, are normalised too, each on one line. Normalising twice
+    changes nothing further. Nothing with letters or digits is lost, apart from tags and transcribers' marks.
 
     Parameters
     ----------

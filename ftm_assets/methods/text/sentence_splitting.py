@@ -52,7 +52,7 @@ _QUOTE = re.compile(r"""["“”„«»‘•]|(?<!\w)['’]|['’](?!\w)""")
 _LINE = re.compile(r"[^\n]+")
 # sentencex takes quadratic time over a long line without blanks: it gets a line in parts, cut behind a full stop that
 # cannot belong to an abbreviation.
-_PART = re.compile(r".{1,1000}(?:.*?[。！？｡．।؟۔]+|.*)")
+_PART = re.compile(r".{1,1000}(?:.*?(?:[。！？｡।؟۔]|．(?!\d))|.*)")
 _OPENING = "([\"'“‘"
 
 # These never end a sentence: they belong to the next word.

@@ -55,10 +55,14 @@ _SQUARE_ONLY = (
     "|silence|skip|spelling|tone|translation|video"
 )
 _CLOCK = r"(?:at )?\d{1,2}:\d{2}(?: ?[ap]\.?m\.?)?"
-# What an editor supplied, "[music] revenue": a word in small letters follows that does not begin a clause.
+# What an editor supplied: "[music] and [video] revenue".
+_NOUN = (
+    "revenues?|sales|growth|business(?:es)?|segments?|divisions?|subscri(?:bers?|ptions?)|content|games?|streaming"
+    "|advertising|ads|products?|markets?|rights|royalt(?:y|ies)|services?|platforms?|librar(?:y|ies)|catalogs?"
+    "|conferencing|equipment|devices?|publishing|industry|categor(?:y|ies)|usage|views|licensing|titles?|traffic|costs?"
+)
 _SUPPLIED = (
-    r"(?:music|video|audio)[\]}>］】] "
-    r"(?-i:(?!(?:a|but|i|in|is|it|of|so|that|the|to|uh|um|was|we|you)\b)[a-z])"
+    rf"(?:music|video|audio)[\]}}>］】] (?:(?:and|or) [\[{{<]?(?:music|video|audio)[\]}}>]? )?(?:{_NOUN})\b"
 )
 
 
