@@ -17,8 +17,8 @@ spoken as (
         count_if(not sentences.is_procedural) as n_business,
         count(sentence_topics.topic_id) as n_in_topics,
         count(theme_topics.theme_id) as n_in_themes,
-        -- Reasons go on after a colon; the first by the alphabet speaks for the call.
-        min(split_part(theme_topics.reason, ':', 1)) as refusal
+        -- The first reason by the alphabet speaks for the call.
+        min(theme_topics.reason) as refusal
     from {{ source('ftm', 'sentences') }} as sentences
     left join {{ source('ftm', 'sentence_topics') }} as sentence_topics
         on sentences.quarter = sentence_topics.quarter and sentences.sentence_id = sentence_topics.sentence_id
