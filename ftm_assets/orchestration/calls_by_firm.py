@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ftm_assets.methods.calls.listings import Firms, Listing, screen
+from ftm_assets.methods.calls.listings import NOT_CHOSEN, Firms, Listing, firm_order, screen
 from ftm_assets.methods.calls.shared_texts import note_shared_texts, text_digests
 from ftm_assets.methods.calls.transcript_versions import build_transcripts, unknown_types
 from ftm_assets.orchestration.processes import side_by_side
@@ -169,7 +169,8 @@ def _groups(
             taken[listing.firm].append(listing.transcript)
         elif quarters.of_date(day) == quarter:
             screened[listing.firm][key] = left_out[key]
-    offered = _of_firms(offered, firms, set(taken))
+    is_cut = any(found == NOT_CHOSEN for found in left_out.values())
+    offered = _of_firms(offered, firms, last=max(map(firm_order, taken)) if is_cut and taken else None)
     found = sorted({x.firm for x in listings} | set(offered.column("companyid").to_pylist()))
     groups = []
     for start in range(0, len(found), FIRMS_AT_ONCE):
@@ -183,15 +184,19 @@ def _groups(
     return groups, sorted((firms.only | firms.without) - set(found))
 
 
-def _of_firms(offered: pa.Table, firms: Firms, taken: set[str]) -> pa.Table:
-    """Return the source's audit, with the transcripts of firms that the choice leaves out as excluded."""
+def _of_firms(offered: pa.Table, firms: Firms, *, last: tuple[bool, int, str] | None) -> pa.Table:
+    """Return the source's audit, with the transcripts of firms that the choice leaves out as excluded.
+
+    `last` is the `firm_order` of the last firm chosen if the choice ends there. A firm before it, of which no call is
+    read, was lost for the source's reason: it has no PERMNO, for example.
+    """
     rows = offered.to_pylist()
     for row in rows:
         firm = row["companyid"]
         if firm in firms.without:
             row |= {"status": "excluded", "reason": "exclude_firms names the firm"}
-        elif (firms.only and firm not in firms.only) or (firms.first is not None and firm not in taken):
-            row |= {"status": "excluded", "reason": "not among the firms that the config asks for"}
+        elif (firms.only and firm not in firms.only) or (last is not None and firm_order(firm) > last):
+            row |= dict(zip(("status", "reason"), NOT_CHOSEN, strict=True))
     return pa.Table.from_pylist(rows, schema=AUDIT)
 
 

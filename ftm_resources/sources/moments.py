@@ -338,16 +338,21 @@ def _counted(number: float, serials: Serials | None) -> Moment:
         at = datetime.combine(_ORIGINS[serials], time(0), UTC) + timedelta(days=days)
     except OverflowError:
         raise ValueError(NOT_A_DATE) from None
-    return Moment(at + timedelta(seconds=round(fraction * 86_400, 3)), has_time=fraction > 0)
+    return Moment(at + _of_day(fraction), has_time=fraction > 0)
+
+
+def _of_day(fraction: float) -> timedelta:
+    """Return a part of a day as a time of day in milliseconds; a part that rounds to 24:00 stays in its day."""
+    return timedelta(seconds=min(round(fraction * 86_400, 3), 86_399.999))
 
 
 def _counted_clock(number: re.Match[str], text: str, conventions: Conventions) -> timedelta:
     """Return the time of day that a number is."""
-    if conventions.serials and float(text) < 1:
-        return timedelta(seconds=round(float(text) * 86_400, 3))
-    if 0 < float(text) < 1:
+    if not conventions.serials and 0 < float(text) < 1:
         raise ValueError("is a fraction of a day, as Excel counts: write 21:30:00 in UTC")
     whole = int(number[1])
+    if conventions.serials and whole == 0:
+        return _of_day(float(text))
     if whole == 0 and not (number[2] or "").strip(".0"):
         return timedelta(0)
     by_digits = _hhmmss(whole)

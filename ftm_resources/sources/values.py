@@ -90,7 +90,7 @@ _OF_EXCEL = re.compile(
     "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?".replace("MONTH", "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"),
     re.IGNORECASE,
 )
-_GROUPED = re.compile(r"[0-9]+(?:[., '_][0-9]+)+")
+_GROUPED = re.compile(r"[0-9]+(?:[., '][0-9]+)+")
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9._-])?")
 _MAX_ID = 64
 _EXCEL_DIGITS = 15

@@ -126,6 +126,16 @@ def test_the_audit_accounts_for_every_transcript_and_the_metadata_for_the_links(
 
 
 @pytest.mark.usefixtures("quarter")
+def test_the_first_firms_leave_out_the_firms_after_them_not_the_unlinked_ones_among_them(tmp_path: Path):
+    assert materialize(tmp_path / "w", kind="capital_iq", config={"first_firms": 2}).success
+    audit = Warehouse(path=str(tmp_path / "w")).read("transcript_audit", QUARTER).to_pylist()
+    unlinked = {a["transcript_id"] for a in audit if a["status"] == "unlinked"}
+    assert {"57", "58"} <= unlinked, "companies 2 and 3, before the second firm with a PERMNO"
+    last = max(int(a["firm_id"]) for a in audit if a["status"] == "kept")
+    assert {a["status"] for a in audit if int(a["firm_id"]) > last} == {"excluded"}
+
+
+@pytest.mark.usefixtures("quarter")
 def test_without_require_permno_unlinked_firms_stay_and_the_link_rate_is_the_same(tmp_path: Path):
     strict = metadata(materialize(tmp_path / "a", kind="capital_iq"), "transcripts")
     lenient = metadata(

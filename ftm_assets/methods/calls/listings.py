@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 from ftm_resources.tables.components import is_earnings_call
 
+NOT_CHOSEN = ("excluded", "not among the firms that the config asks for")
+"""Status and reason of what a choice of some firms leaves out."""
+
 _OTHER_EVENTS = re.compile(
     r"\bpresents? at\b|\bpresentation at\b|\bconference presentation|\b(?:investors?|analysts?|capital markets?) day"
     r"|\b(?:m ?& ?a|merger|acquisition|guidance|special|business update|fixed income|trading statement)\b.*\bcall"
@@ -84,10 +87,7 @@ def screen(listings: list[Listing], firms: Firms | None = None) -> dict[tuple[st
     chosen = chosen_firms({x.firm for x in taken}, firms)
     for listing in taken:
         if listing.firm not in chosen:
-            found[listing.transcript, listing.firm] = (
-                "excluded",
-                "not among the firms that the config asks for",
-            )
+            found[listing.transcript, listing.firm] = NOT_CHOSEN
     return found
 
 

@@ -172,6 +172,14 @@ def test_a_workbook_says_how_its_numbers_count_days():
         moment("9" * 12, Conventions(serials="excel"))
 
 
+@pytest.mark.parametrize("nines", ["0.9999999999", "0.99999999999999999999"])
+def test_a_part_of_a_day_that_rounds_to_its_end_stays_in_it(nines: str):
+    conventions = Conventions(serials="excel")
+    last = timedelta(hours=23, minutes=59, seconds=59, milliseconds=999)
+    assert time_of_day(nines, conventions) == last
+    assert moment("44230.9999999999", conventions) == Moment(DAY + last, has_time=True)
+
+
 @pytest.mark.parametrize(
     "written",
     [

@@ -141,10 +141,14 @@ def test_a_boolean_is_no_id(boolean: str):
         identifier(boolean)
 
 
-@pytest.mark.parametrize("written", ["1,690", "1.690", "1 690", "1'690", "1_690", "1.5", "18,749.0"])
+@pytest.mark.parametrize("written", ["1,690", "1.690", "1 690", "1'690", "1.5", "18,749.0"])
 def test_separators_and_decimals_are_refused(written: str):
     with pytest.raises(ValueError, match="is not a whole number"):
         identifier(written)
+
+
+def test_an_id_of_digits_and_underscores_is_one():
+    assert [identifier(written) for written in ("2021_1", "2021_Q1_7")] == ["2021_1", "2021_Q1_7"]
 
 
 @pytest.mark.parametrize(
