@@ -65,7 +65,7 @@ def themes(
     from ftm_assets.cli.run_report import themes_table
 
     warehouse = arguments.warehouse()
-    needed = ("themes", "theme_sentiment")
+    needed = ("themes", "theme_topics", "theme_sentiment")
     arguments.require_state(warehouse, quarter, needed, as_of)
     with warehouse.connect(quarter=quarter, as_of=as_of, tables=needed) as db:
         (n,) = db.execute("SELECT count(*) FROM theme_sentiment").fetchone() or (0,)

@@ -139,7 +139,7 @@ def _write_columns(tables: tuple[str, ...], file: Path, format_: Format) -> None
             for c in TABLES[t].columns:
                 if c.name in written:
                     kind = TABLES[t].arrow_schema.field(c.name).type
-                    writer.writerow([t, c.name, kind, c.nullable, c.doc])
+                    writer.writerow([t, c.name, kind, str(c.nullable).lower(), c.doc])
 
 
 @group.command()

@@ -82,6 +82,7 @@ class _Group(NamedTuple):
     """transcriptid and companyid of the calls to read, and of those of the days around the quarter."""
     screened: dict[tuple[str, str], tuple[str, str]]
     offered: pa.Table
+    n_firms: int
 
 
 class _Built(NamedTuple):
@@ -119,9 +120,10 @@ def build_quarter(
     )
     with (
         _writer(folder / _KEPT_FILE, TABLES["transcripts"].arrow_schema) as kept,
-        bar(f"transcripts {quarter}", "groups of firms", len(groups)) as move,
+        bar(f"transcripts {quarter}", "firms", sum(g.n_firms for g in groups)) as move,
     ):
-        for done, built in enumerate(side_by_side(work, groups, fewest=2), start=1):
+        done = 0
+        for group, built in zip(groups, side_by_side(work, groups, fewest=2), strict=True):
             kept.write_table(built.rows)
             audits.append(built.audit)
             calls.append(_calls_of(built.rows))
@@ -130,6 +132,7 @@ def build_quarter(
             digests |= built.digests
             for column, counts in built.unknown.items():
                 unknown[column].update(counts)
+            done += group.n_firms
             move(done, None)
     return QuarterOfCalls(
         folder / _KEPT_FILE,
@@ -180,7 +183,7 @@ def _groups(
         table = pa.table({n: pa.array([k[i] for k in keys], pa.string()) for i, n in enumerate(names)})
         own = {key: why for firm in group for key, why in screened.get(firm, {}).items()}
         said = offered.filter(pc.is_in(offered.column("companyid"), pa.array(group)))
-        groups.append(_Group(table, own, said))
+        groups.append(_Group(table, own, said, len(group)))
     return groups, sorted((firms.only | firms.without) - set(found))
 
 

@@ -370,8 +370,12 @@ _ALL = (
         (
             Column("step", STRING, "The step, in the order of `position`", values=COVERAGE_STEPS),
             Column("position", INT, "Position of the step, from 0", bounds=(0, len(COVERAGE_STEPS) - 1)),
-            Column("outcome", STRING, "What became of calls and sentences at the step, or why they were lost"),
-            Column("is_lost", BOOL, "Whether they were lost at this step; those of other rows reach the next"),
+            Column(
+                "outcome", STRING, "What became of calls and sentences at the step, or why they were lost"
+            ),
+            Column(
+                "is_lost", BOOL, "Whether they were lost at this step; those of other rows reach the next"
+            ),
             Column(
                 "n_calls",
                 INT,
@@ -385,7 +389,12 @@ _ALL = (
                 "Firms with no call that reaches the next step; 0 if the row's calls are not lost",
                 bounds=COUNT,
             ),
-            Column("n_sentences", INT, "Sentences with this outcome, each by its own reason, also of calls that go on", bounds=COUNT),
+            Column(
+                "n_sentences",
+                INT,
+                "Sentences with this outcome, each by its own reason, also of calls that go on",
+                bounds=COUNT,
+            ),
             Column("n_sentences_lost", INT, "Those of them that were lost: all or none", bounds=COUNT),
         ),
         group="marts",

@@ -29,7 +29,9 @@ def test_csv_writes_lists_as_json_and_documents_the_columns(ftm, tmp_path: Path)
         rows = list(csv.DictReader(file))
     assert [json.loads(r["keywords"]) for r in rows] == [["price", "mix"]] * 3
     with (out / "columns.csv").open() as file:
-        documented = {r["column"]: r["meaning"] for r in csv.DictReader(file)}
+        described = list(csv.DictReader(file))
+    documented = {r["column"]: r["meaning"] for r in described}
+    assert {r["nullable"] for r in described} <= {"true", "false"}
     assert set(documented) == set(rows[0])
     assert all(documented.values())
 
@@ -110,3 +112,13 @@ def test_calls_from_wrds_need_credentials_and_a_known_ending(
     refused = ftm("export", "transcripts", "-q", "2023Q1", "-o", str(tmp_path / "q.xlsx"))
     assert refused.exit_code == 1
     assert "q.xlsx must end in one of" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("theme", "Did you mean themes"), ("qqq", "There are transcripts, ")]
+)
+def test_an_unknown_table_is_a_plain_line(ftm, tmp_path: Path, name: str, said: str):
+    refused = ftm("export", "tables", "2020Q1", "--out", str(tmp_path / "out"), "--table", name)
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"There is no table {name}. {said}")
+    assert "│" not in refused.stderr
