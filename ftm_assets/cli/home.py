@@ -24,8 +24,8 @@ _MARK = "# Written by ftm; edit it and ftm leaves it alone. "
 def prepare() -> Path:
     """Prepare the Dagster home and set DAGSTER_HOME; return the folder.
 
-    Writes the instance's configuration if there is none, or if it is an older one of ours that nobody has edited, and
-    creates Dagster's databases. Any number of processes may call this at once. Raises CommandError if the folder
+    Writes the instance's configuration if there is none, or if an older version of FTM wrote it and nobody edited it,
+    and creates Dagster's databases. Any number of processes may call this at once. Raises CommandError if the folder
     cannot be used.
     """
     home = folder()

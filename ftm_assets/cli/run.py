@@ -112,8 +112,9 @@ def run(
             if ctx.find_root().params.get("debug"):
                 failing.tell(run_report.tracebacks(result))
             raise CommandError(run_report.failures(result))
-        warnings = run_report.warnings(result)
-    run_report.show(Warehouse(), chosen, warnings=warnings, held=held, seconds=time.perf_counter() - started)
+        warnings, run_id = run_report.warnings(result), result.run_id
+    seconds = time.perf_counter() - started
+    run_report.show(Warehouse(), chosen, run_id=run_id, warnings=warnings, held=held, seconds=seconds)
 
 
 def quarters_in_files() -> dict[str, int]:

@@ -119,13 +119,18 @@ def show(
     warehouse: Warehouse,
     quarter: str,
     *,
+    run_id: str,
     warnings: Sequence[CheckWarning],
     held: Mapping[str, int],
     seconds: float,
 ) -> None:
-    """Print the themes of a quarter and what a reader must know before using them."""
+    """Print the themes that a run made of a quarter and what a reader must know before using them.
+
+    Raises CommandError if another run has replaced them.
+    """
     console = screen.console()
     with warehouse.connect(quarter=quarter) as db:
+        _require_own(warehouse, quarter, run_id)  # what is replaced from here on, `db` does not show
         console.print(themes_table(db, quarter, SHOWN_THEMES))
         console.print(
             screen.facts(
@@ -147,6 +152,18 @@ def show(
         ("ftm run --calls PATH", "your own calls"),
     ]
     console.print(screen.facts((f"  {command}", what) for command, what in steps))
+
+
+def _require_own(warehouse: Warehouse, quarter: str, run_id: str) -> None:
+    """Raise CommandError unless a reader of the quarter is shown what this run made."""
+    from ftm_assets.orchestration.inputs import taken_over
+    from ftm_resources import settings
+
+    if settings.current().ftm_allow_mixed_generations:
+        return
+    shown = warehouse.together(quarter, warehouse.pin().names)
+    if problem := taken_over(warehouse.pin(), shown, {run_id}):
+        raise failing.CommandError(f"This run's themes are not shown: {problem}.")
 
 
 def themes_table(db: duckdb.DuckDBPyConnection, quarter: str, limit: int) -> Table:

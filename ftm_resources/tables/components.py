@@ -115,7 +115,7 @@ class Rank(NamedTuple):
     created: datetime
     """When the version was created, in UTC; the year 1 if unknown."""
     number: int
-    """The transcript id as a number; -1 if it is none. Vendors count upwards."""
+    """The transcript id as a number; -1 if it is not one. Vendors count upwards."""
     characters: int
     transcript: str
     """The id again, as text: no two versions are equal."""

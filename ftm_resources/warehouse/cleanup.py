@@ -158,8 +158,10 @@ def _orphans(
     needed = reach.needed(table, live)
     for file in listed:
         base = history.basename(file.path)
-        # What was rolled back is kept for the grace period too.
-        if base == history.HINT or (history.is_abandoned(base) and file.mtime >= policy.file_limit):
+        if base == history.HINT:
+            needed.add(file.path)
+        elif history.is_abandoned(base) and file.mtime >= policy.file_limit:
+            # What was rolled back is kept for the grace period too.
             needed |= {file.path, *reach.of_metadata(base)}
     return [f for f in listed if f.path not in needed and f.mtime < policy.file_limit]
 

@@ -159,6 +159,7 @@ def build_transcripts(
     ...     "mostimportantdateutc": datetime(2023, 2, 1, 13, tzinfo=UTC),
     ...     "is_date_only": False,
     ...     "componentorder": 1,
+    ...     "speakertypename": "Executives",
     ...     "componenttext": "Sales grew.",
     ... }
     >>> first, final = (

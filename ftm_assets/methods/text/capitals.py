@@ -157,11 +157,9 @@ _NOT_ENDING_TEXT = """
     e.g i.e
     """
 _NOT_ENDING = frozenset(_NOT_ENDING_TEXT.split())
-# "Apple Inc. and General Motors", "Apple Inc. in China".
-_COMPANY_FORMS = frozenset({"inc", "corp", "co", "cos", "ltd"})
-_CONTINUES_A_NAME = re.compile(r"(?:and|in|on|as|at|for|with)\b", re.IGNORECASE)
+# After an abbreviation these begin a sentence. Not "and" or a preposition: "in the U.S. and Canada" is more frequent.
 _STARTERS = re.compile(
-    r"(?:and|but|so|um|uh|we|the|this|that|it|our|in|on|if|you|yeah|then|they|there|as|at|for|with|now|however|i|what|how)\b",
+    r"(?:but|so|um|uh|we|the|this|that|it|our|if|you|yeah|then|they|there|now|however|i|what|how)\b",
     re.IGNORECASE,
 )
 # From the first full stop on: tried at each one, a line of dots would take quadratic time.
@@ -387,8 +385,7 @@ def _capital(match: re.Match[str]) -> str:
         before = _last_word(match.string, match.start())
         abbreviated = before in _NOT_ENDING or (_DOTTED.fullmatch(before + ".") and before != "i")
         start = match.start("first")
-        continued = before in _COMPANY_FORMS and _CONTINUES_A_NAME.match(match.string, start)
-        if abbreviated and (before in _TITLES or continued or not _STARTERS.match(match.string, start)):
+        if abbreviated and (before in _TITLES or not _STARTERS.match(match.string, start)):
             return match[0]
     return match[0][:-1] + match["first"].upper()
 

@@ -280,7 +280,8 @@ def _has_capital(word: _Word) -> bool:
 def _written(name: str, words: Sequence[_Word]) -> str:
     """Return words as written in the name, but a single all-capitals word of four letters or more as "Nike".
 
-    In a name that is all capitals ("YUM BRANDS INC") so is one of three, if it is no ordinary word and no initials.
+    In a name that is all capitals ("YUM BRANDS INC"), so is a word of three letters, unless it is an ordinary word or
+    initials.
     """
     is_word = name.isupper() and len(words[0].written) == 3 and re.search("[AEIOUY]", words[0].written[1:])
     if (

@@ -1,6 +1,6 @@
 """Languages: which language a call is in.
 
-Belongs here: the identifier (py3langid, a naive Bayes model over byte n-grams, in its wheel) and how its opinions on
+Belongs here: the identifier (py3langid, a naive Bayes model over byte n-grams, in its wheel) and how its votes on
 pieces of a call become one answer. What happens to a call in another language is decided by `transcripts`.
 """
 
@@ -72,7 +72,7 @@ FEWEST_LETTERS = 20
 """Fewer letters are too few to judge by."""
 
 LEAST_CONFIDENCE = 0.25
-"""At least this confidence, on average over the text, must fall to the winning language."""
+"""Least average confidence in the winning language, over the whole text."""
 
 _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 IDEOGRAPH_WEIGHT = 2
@@ -99,7 +99,7 @@ def require_detected(code: str) -> str:
 def language_of(texts: Sequence[str]) -> str:
     """Return the language that most of a call's text is in, as an ISO 639-1 code, or "und".
 
-    Each turn is judged apart, in pieces, since an interpreted call alternates between languages. A piece speaks for a
+    Each turn is judged apart, in pieces, since an interpreted call alternates between languages. A piece votes for a
     language with its letters times the identifier's confidence. If pieces from all over the call agree, no more are
     judged. The answer depends on the texts alone, so the same call always gets the same answer.
 

@@ -25,8 +25,8 @@ from ftm_assets.methods.text.transcribers_marks import without_marks
 BOUNDARY = "\n\n"
 """What separates paragraphs and the items of a list in a normalised text."""
 
-# RE2: what a normalised text cannot contain, or what has to be looked at. Other texts are kept as they are, which is
-# most of them where a vendor delivers plain ASCII.
+# RE2: what a normalised text cannot contain, or what needs a closer look. Other texts are kept as they are; where a
+# vendor delivers plain ASCII, that is most of them.
 _SUSPECT = r"[^\x20-\x7e…€£é–—]|  |^ | $|[&<`\\]|[\[({*] ?[0-9A-Za-z]|^[^0-9A-Za-z]*$"
 # What a word processor adds: if there is nothing else outside ASCII, Arrow replaces it, many times faster than `re`.
 _BEYOND_TYPOGRAPHY = r"[^\x20-\x7e\t\n…€£–—‘’“”\x{a0}\x{2000}-\x{200a}\x{202f}\x{3000}]"

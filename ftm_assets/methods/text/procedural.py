@@ -101,9 +101,9 @@ def _in_ascii_letters(text: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def _ascii_letters(letter: str) -> str:
-    """Return an accented Latin letter without its accent; any other as letters that spell no word, an ideograph apart.
+    """Return an accented Latin letter without its accent, and any other as letters that do not spell a word.
 
-    Scripts without blanks between words would else make a sentence of one word, which is taken for an answer.
+    Letters of scripts without blanks are set apart: as one word, a whole sentence would be taken for a short answer.
     """
     base = unicodedata.normalize("NFKD", letter)
     if base[0].isascii() and base[0].isalpha():

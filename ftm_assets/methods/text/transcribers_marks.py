@@ -1,4 +1,4 @@
-"""Transcribers' marks: what a transcript says in brackets about the sound, not about the business.
+"""Transcribers' marks: what a transcript notes in brackets about the recording, not about the business.
 
 Belongs here: the vocabulary of such marks ("[Foreign Language]", "(inaudible)", "[Operator Instructions]") and their
 removal. Words in brackets that are not in the vocabulary stay: "(in millions)" was said or printed.
@@ -82,7 +82,7 @@ _MARK = (
 )
 _CLOSES = r"[.,;:!?…]"
 _REMOVED = re.compile(
-    # After the end of a sentence or at the beginning of a line, a mark takes its own full stop along.
+    # After the end of a sentence or at the beginning of a line, a mark's own full stop is removed with it.
     rf"(?P<own>(?:(?<=[.!?…])|^)(?:[ ]?{_MARK})++{_CLOSES}{{0,5}}+)"
     rf"|(?:[ ]?{_MARK})++(?P<tight>(?=\s|{_CLOSES}|[)\]\"']|\Z))?",
     re.IGNORECASE | re.MULTILINE,

@@ -36,7 +36,7 @@ _SHORTEST_LIMIT, _AT_LIMIT = 200, 3
 """If three different texts share a file's greatest length, 200 or more, something cut them there."""
 
 MEMORY_LIMIT = "256MB"
-"""Of the database of the checks, some 75 bytes a row; beyond it, they are on disk."""
+"""Memory of the checks' database, which needs some 75 bytes a row; the rest is on disk."""
 
 _ROW_BITS = 40
 """A row's place is its file's number and, in the lower 40 bits, its row."""

@@ -140,7 +140,7 @@ class CapitalIqSource(TranscriptSource):
                 people=tables.people.sql,
                 and_people=_AND_PEOPLE if by_transcript else "",
             )
-            # Each call's versions, best first
+            # The versions of each call, best first.
             calls = _ranked(_linked(_versions(wrds, tables, quarter), wrds, tables))
             calls = self._with_permno(calls) if self._require_permno else calls
             done = n_read = 0
@@ -306,7 +306,7 @@ def _linked(versions: Iterable[Version], wrds: Wrds, tables: Tables) -> list[Ver
 
 
 def _ranked(versions: Iterable[Version]) -> list[list[Version]]:
-    """Return the versions of each call, best first. Without an event, a version is a call of its own here.
+    """Return the versions of each call, best first. A version without an event counts as a separate call here.
 
     Versions of one call that differ in the event are found by their texts, when all are read.
     """

@@ -147,7 +147,7 @@ def position(value: Any) -> int | None:
 
 
 def gvkey(value: Any) -> str | None:
-    """Return a GVKEY of any type in six digits, None if it is a gap; ValueError if it is none."""
+    """Return a GVKEY of any type in six digits, None if it is a gap; ValueError if it is not a GVKEY."""
     if values.is_gap(value, "gvkey"):
         return None
     written = value if isinstance(value, str) else values.number_text(value)
