@@ -223,15 +223,12 @@ def naming(db: duckdb.DuckDBPyConnection) -> str:
     )
     rows = [(outcome, model, n + m, n, m) for outcome, model, n, m in db.execute(sql).fetchall()]
     total, topics, themes = (sum(row[i] for row in rows) for i in (2, 3, 4))
+    named = f"{screen.count(topics, 'topic')} and {screen.count(themes, 'theme')}"
     models = sorted({model for outcome, model, *_ in rows if model and outcome != "extractive"})
     if not models:
-        return (
-            f"degraded: all {screen.count(topics, 'topic')} and {screen.count(themes, 'theme')} have extractive names, "
-            "made of their keywords. For names by a language model, set LLM_BASE_URL"
-        )
+        return f"degraded: all {named} have extractive names, made of their keywords. For names by a language model, set LLM_BASE_URL"
     lost = sum(n for outcome, _, n, *_ in rows if outcome in DEGRADED)
     if not lost:
-        named = f"{screen.count(topics, 'topic')} and {screen.count(themes, 'theme')}"
         return f"{', '.join(models)}, for all {named}"
     return (
         f"degraded: {', '.join(models)}, but {lost:,} of {total:,} names are extractive because the model gave no usable "

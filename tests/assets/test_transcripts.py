@@ -268,7 +268,7 @@ def test_what_may_not_be_what_it_seems_is_counted_in_the_metadata(tmp_path: Path
     audit = Warehouse(path=str(tmp_path / "v")).read("transcript_audit", QUARTER).to_pylist()
     assert [a["reason"] for a in audit] == [
         "same text as transcript 56 of company 2",
-        "same text as transcript 55 of company 1",
+        "same text as transcript 55 of company 18749",
         "M&A Call",
     ]
 
