@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 
 def state(quarter: QuarterStatus) -> str:
-    """Return `mixed`, `incomplete` or `complete`."""
+    """Return `damaged`, `mixed`, `incomplete` or `complete`."""
+    if quarter.damaged:
+        return "damaged"
     return "complete" if quarter.is_complete else "mixed" if quarter.mixtures else "incomplete"
 
 
@@ -23,8 +25,8 @@ def source(quarter: QuarterStatus) -> str:
 
 
 def notes(quarter: QuarterStatus) -> list[str]:
-    """Return what does not fit together, and what to materialize."""
-    found = [str(mixture) for mixture in quarter.mixtures]
+    """Return what is damaged or does not fit together, and what to materialize."""
+    found = [*quarter.damaged, *(str(mixture) for mixture in quarter.mixtures)]
     if quarter.to_materialize:
         found.append(f"to fix it, materialize {', '.join(quarter.to_materialize)}")
     if quarter.missing:

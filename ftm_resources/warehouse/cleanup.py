@@ -255,13 +255,17 @@ def _sweep(warehouse: Warehouse, folder: str, *, depth: int, policy: Policy) -> 
     """Remove the folders at a depth under `folder` in which no file was modified within the grace period."""
     filesystem, root = warehouse.filesystem()
     groups: dict[str, list[_File]] = {}
-    for file in _files(warehouse, folder):
+    listed = _files(warehouse, folder)
+    others = _warehouses(f.path.removeprefix(f"{root}/") for f in listed)
+    for file in listed:
         parts = file.path.removeprefix(f"{root}/").split("/")
+        if len(parts) <= depth + 1:
+            continue  # not in a folder of that depth
         groups.setdefault("/".join(parts[: depth + 1]), []).append(file)
     found = Kept()
     for group, files in groups.items():
-        if any(_is_of_warehouse(f.path.removeprefix(f"{root}/{group}")) for f in files):
-            continue  # another warehouse, or a copy of one, which is not ours to remove
+        if any(f"{group}/".startswith(w) or w.startswith(f"{group}/") for w in others):
+            continue
         is_old = max(f.mtime for f in files) < policy.file_limit
         if is_old and not policy.dry_run:
             filesystem.delete_dir(f"{root}/{group}")
@@ -269,8 +273,15 @@ def _sweep(warehouse: Warehouse, folder: str, *, depth: int, policy: Policy) -> 
     return found
 
 
-def _is_of_warehouse(path: str) -> bool:
-    return {CATALOG_FILE, NAMESPACE} & set(path.split("/")) != set()
+def _warehouses(paths: Iterable[str]) -> set[str]:
+    """Return the folders, with a final slash, that are other warehouses or copies of one: not ours to remove."""
+    found = set()
+    for path in paths:
+        folders = path.split("/")
+        found |= {
+            "/".join(folders[:i]) + "/" for i, f in enumerate(folders) if f in {CATALOG_FILE, NAMESPACE}
+        }
+    return found
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ def reporting_full_disk(root: str, what: str) -> Iterator[None]:
         free = shutil.disk_usage(root).free / 2**20
         raise WarehouseError(
             f"{what}: no space left under {root} ({free:,.0f} MiB free, or a quota is exhausted). Existing data is "
-            "unchanged. Free some space (`ftm cleanup` removes files that are no longer needed) and materialize "
-            "again: finished parts are kept."
+            "unchanged. Free some space (`ftm cleanup` removes files that are no longer needed) and try again; "
+            "finished parts are kept."
         ) from error
 
 

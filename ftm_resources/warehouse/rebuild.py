@@ -97,13 +97,19 @@ def _in_folder(location: Location, found: dict[str, list[State]]) -> Rebuilt:
         history.note_commit(location, table.name, table.file)
     built = file.with_name(f"{CATALOG_FILE}.rebuilt")
     built.unlink(missing_ok=True)
-    catalog = sqlite_catalog(location, built, "rwc")
-    catalog.create_namespace(NAMESPACE)
-    for name in unchanged:
-        catalog.insert(name, pointers[name])
-    for table in tables:
-        catalog.insert(table.name, _uri(location, table, found[table.name]))
-    catalog.close()
+    try:
+        catalog = sqlite_catalog(location, built, "rwc")
+        catalog.create_namespace(NAMESPACE)
+        for name in unchanged:
+            catalog.insert(name, pointers[name])
+        for table in tables:
+            catalog.insert(table.name, _uri(location, table, found[table.name]))
+        catalog.close()
+    except BaseException:
+        # Such as a full disk: the old catalog is still in its place.
+        for left in (built, built.with_name(f"{built.name}-journal"), *copies):
+            left.unlink(missing_ok=True)
+        raise
     # SQLite would play an old journal back into the new file.
     file.with_name(f"{file.name}-journal").unlink(missing_ok=True)
     # A link, if it is one, is replaced and not followed.

@@ -1,4 +1,5 @@
 import os
+import shutil
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -268,3 +269,36 @@ def test_a_policy_that_would_take_from_a_running_quarter_is_refused(wrong: dict)
 def test_a_share_that_is_none_is_refused(share: float):
     with pytest.raises(ValueError, match="between 0 and 1"):
         Policy(max_removed_share=share)
+
+
+@pytest.mark.parametrize(
+    "place", ["runs/exp1", "staging/a/b/c", "staging/wh", "ftm/firm_topics/wh", "replies/x"]
+)
+def test_a_warehouse_inside_another_is_not_made_and_a_copy_there_is_not_swept_away(
+    warehouse: Warehouse, write: Callable, tmp_path: Path, place: str
+):
+    inner = Warehouse(path=f"{warehouse.root}/{place}")
+    write("2020Q1", 3)
+    with pytest.raises(WarehouseError, match=rf"managed by the warehouse at {warehouse.root}"):
+        inner.replace("themes", "2020Q1", [])
+    shutil.copytree(warehouse.root, tmp_path / "copy")
+    shutil.copytree(tmp_path / "copy", inner.root)
+    before = {p for p in Path(inner.root).rglob("*") if p.is_file()}
+    maintain(warehouse, LATER)
+    assert {p for p in Path(inner.root).rglob("*") if p.is_file()} == before
+    assert inner.read(TABLE, "2020Q1").num_rows == 3
+
+
+def test_what_ftm_cannot_have_made_in_a_tables_folder_stays(warehouse: Warehouse, write: Callable):
+    write("2020Q1", 3)
+    kept = [
+        put(warehouse, f"ftm/{TABLE}/{n}", 60)
+        for n in (
+            "metadata.bak/00001-x.metadata.json",
+            "data/notes.txt",
+            "metadata/mine.json",
+            "data/old/x.parquet",
+        )
+    ]
+    maintain(warehouse, LATER)
+    assert all(p.exists() for p in kept)

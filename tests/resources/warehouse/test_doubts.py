@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ftm_resources.warehouse import Warehouse, catalog, cleanup, history
+from ftm_resources.warehouse import Warehouse, catalog, cleanup, history, repair
 from ftm_resources.warehouse.cleanup import RUNS, Policy, maintain
 from ftm_resources.warehouse.errors import RefusedCleanupError
 from ftm_resources.warehouse.rebuild import from_files
@@ -147,3 +147,32 @@ def test_an_attempt_as_old_as_the_oldest_listed_state_is_no_reason_for_doubt(
     attempt = metadata(warehouse) / f"{oldest.version:05d}-{uuid.uuid4()}.metadata.json"
     shutil.copy(metadata(warehouse) / oldest.name, attempt)
     assert history.unknown(warehouse.location, warehouse.table(TABLE)) is None
+
+
+def test_a_quarter_known_only_to_deleted_metadata_keeps_its_data(warehouse: Warehouse, topics: Callable):
+    """One file of six: far less than half, but all that there is of the quarter."""
+    warehouse.replace(TABLE, "2020Q2", [topics("2020Q2", 4)])
+    (metadata(warehouse) / history.states(warehouse.location, TABLE)[0].name).unlink()
+    repair.restore(warehouse, TABLE)
+    before = files(warehouse)
+    with pytest.raises(RefusedCleanupError, match=r"any data file of 2020Q2.*--max-removed-share 1"):
+        maintain(warehouse, LATER)
+    assert files(warehouse) == before
+    maintain(warehouse, replace(LATER, max_removed_share=1))
+    assert [p.parent.name for p in data(warehouse)] == ["quarter=2020Q1"]
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda p: p.write_bytes(p.read_bytes()[:100])])
+def test_nothing_is_removed_while_the_current_state_is_not_whole(
+    warehouse: Warehouse, topics: Callable, harm: Callable
+):
+    harm(max(data(warehouse), key=lambda p: p.stat().st_mtime_ns))
+    before = files(warehouse)
+    with pytest.raises(
+        RefusedCleanupError, match=r"the current state is not whole.*materialize firm_topics for 2020Q1"
+    ):
+        maintain(warehouse, LATER)
+    assert files(warehouse) == before
+    warehouse.replace(TABLE, Q1, [topics(Q1, 2)])
+    maintain(warehouse, LATER)
+    assert warehouse.read(TABLE, Q1).num_rows == 2

@@ -1,13 +1,17 @@
 """A disk that is full in earnest: a small tmpfs in a mount namespace of its own, filled at every stage of a write."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.full_disk import reporting_full_disk
+from ftm_resources.warehouse.pointers import FolderCatalog
+from ftm_resources.warehouse.rebuild import from_files
 
 PRELUDE = """
 import json, os, sys
@@ -101,7 +105,7 @@ print(len(refused), {p.split(":")[0] for _, p in refused}, refused[0][1])
     assert int(n) > 5
     assert "{'firm_topics 2020Q1'}" in message
     assert "no space left" in message
-    assert "materialize again" in message
+    assert "try again" in message
 
 
 def test_a_part_is_there_whole_or_not_at_all_and_nothing_is_left_of_it(tmp_path: Path):
@@ -128,3 +132,24 @@ def test_other_errors_pass():
         raise FileNotFoundError("gone")
     with pytest.raises(WarehouseError, match="it: no space"), reporting_full_disk("/", "it"):
         raise RuntimeError("while writing") from OSError(28, "No space left on device")
+
+
+def test_a_catalog_is_rebuilt_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    warehouse.replace("themes", "2020Q1", [])
+    file = tmp_path / "warehouse" / "catalog.db"
+    file.write_bytes(b"no database" * 999)
+    before = {p.name for p in file.parent.iterdir()}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FolderCatalog, "insert", full)
+    with pytest.raises(
+        WarehouseError, match=r"the catalog: no space left under .* Existing data is unchanged"
+    ):
+        from_files(warehouse)
+    assert {p.name for p in file.parent.iterdir()} == before
+    monkeypatch.undo()
+    from_files(warehouse)
+    assert warehouse.read("themes", "2020Q1").num_rows == 0

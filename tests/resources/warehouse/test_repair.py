@@ -1,5 +1,7 @@
 """Damaged files of a table: named in the error, and the way back that the error and the README tell of."""
 
+import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,10 +9,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ftm_resources.warehouse import Warehouse, damage
+from ftm_assets.cli.stored_quarters import notes, state
+from ftm_resources.warehouse import Warehouse, damage, tags
 from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.repair import restore, verify
+from ftm_resources.warehouse.status import status
 
 TABLE = "firm_topics"
 
@@ -168,3 +172,47 @@ def test_an_error_that_no_file_explains_stays_what_it_is(warehouse: Warehouse):
     scan = warehouse.table(TABLE).scan()
     with pytest.raises(ZeroDivisionError), damage.reporting_damage(scan, TABLE, "2020Q1"):
         _ = 1 / 0
+
+
+@pytest.mark.parametrize("harm", [delete, truncate])
+def test_a_damaged_data_file_is_named_by_all_who_show_or_keep_its_quarter(
+    warehouse: Warehouse, harm: Callable
+):
+    path = data_file(warehouse, "2020Q2")
+    harm(path)
+    remedy = rf"{path.name} .*; materialize {TABLE} for 2020Q2 again"
+    for use in (
+        warehouse.connect,
+        lambda: warehouse.connect(quarter="2020Q2"),
+        lambda: tags.tag(warehouse, "2020Q2", "paper"),
+    ):
+        with pytest.raises(WarehouseError, match=remedy):
+            use()
+    first, second = status(warehouse)
+    assert (first.damaged, len(second.damaged), second.is_complete) == ([], 1, False)
+    assert re.search(remedy, second.damaged[0])
+    assert any(re.search(remedy, note) for note in notes(second))
+    assert state(second) == "damaged"
+    tags.tag(warehouse, "2020Q1", "paper")
+    assert warehouse.connect(quarter="2020Q1").execute("SELECT count(*) FROM firm_topics").fetchone() == (5,)
+
+
+def _without_snapshots(path: Path) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), "snapshots": None}))
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda p: p.write_text("[" * 100_000), lambda p: p.write_text("[]"), _without_snapshots, _folder]
+)
+def test_metadata_of_any_content_is_damage_with_a_remedy(warehouse: Warehouse, harm: Callable):
+    path = metadata_file(warehouse, "metadata")
+    harm(path)
+    with pytest.raises(WarehouseError, match=rf"{path.name} cannot be read.*`ftm restore {TABLE}`"):
+        warehouse.read(TABLE, "2020Q2")
+    assert restore(warehouse, TABLE).went_back
+    assert warehouse.read(TABLE, "2020Q1").num_rows == 5

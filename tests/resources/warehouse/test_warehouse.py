@@ -1,3 +1,4 @@
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from ftm_resources.tables import TABLES, ContractError
-from ftm_resources.warehouse import Warehouse, WarehouseError
+from ftm_resources.warehouse import Warehouse, WarehouseError, tags
+from ftm_resources.warehouse.adoption import adopt
 from ftm_resources.warehouse.fingerprint import fingerprint
 
 
@@ -188,3 +190,26 @@ def test_s3_without_a_region_says_which_variable_to_set(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(WarehouseError, match="set AWS_DEFAULT_REGION"):
         Warehouse(path="s3://bucket/prefix").pin()
+
+
+@pytest.mark.parametrize(
+    "linked", ["ftm", "ftm/firm_topics", "ftm/firm_topics/metadata", "ftm/firm_topics/data"]
+)
+def test_a_copy_never_writes_through_a_link_into_its_original(tmp_path: Path, linked: str):
+    original = Warehouse(path=str(tmp_path / "original"))
+    original.replace("firm_topics", "2020Q1", [topics("2020Q1", 3)])
+    folder = Path(original.root) / linked
+    shutil.move(folder, tmp_path / "disk")
+    folder.symlink_to(tmp_path / "disk")
+    shutil.copytree(original.root, tmp_path / "copy", symlinks=True)
+    copy = Warehouse(path=str(tmp_path / "copy"))
+    before = {p: p.read_bytes() for p in (tmp_path / "disk").rglob("*") if p.is_file()}
+    for change in (
+        lambda: copy.replace("firm_topics", "2020Q1", [topics("2020Q1", 9)]),
+        lambda: tags.tag(copy, "2020Q1", "paper"),
+        lambda: adopt(copy),
+    ):
+        with pytest.raises(WarehouseError, match=r"is a link to .* Replace the link with what it points to"):
+            change()
+    assert {p: p.read_bytes() for p in (tmp_path / "disk").rglob("*") if p.is_file()} == before
+    assert copy.read("firm_topics", "2020Q1").num_rows == 3
