@@ -216,8 +216,8 @@ def naming(db: duckdb.DuckDBPyConnection) -> str:
     if not lost:
         return f"{', '.join(models)}, for all {screen.count(topics, 'topic')} and {screen.count(themes, 'theme')}"
     return (
-        f"degraded: {', '.join(models)}, but {lost:,} of {total:,} names are extractive because the model gave no usable "
-        "name; naming_audit says why. Run again to request only these"
+        f"degraded: {', '.join(models)}, but {lost:,} of {total:,} names are extractive because the model gave no "
+        "usable name; naming_audit says why. Run again to request only these"
     )
 
 

@@ -1,11 +1,13 @@
 """Which quarter runs, with which config; what a run that goes wrong says is in the integration tests."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from ftm_assets.cli.failing import CommandError
-from ftm_assets.cli.run import choose_quarter
+from ftm_assets.cli.run import _interrupts_told, choose_quarter
 from tests.calls_in_files import row, write
 
 
@@ -121,3 +123,17 @@ def test_brackets_in_names_and_cells_are_no_markup(ftm, place: Path, monkeypatch
     monkeypatch.setenv("FTM_SOURCE_PATH", str(path))
     doctor = ftm("doctor")
     assert "[bold]a[red].csv: there is no such file or folder" in " ".join(doctor.stdout.split())
+
+
+def test_an_interrupt_is_answered_at_once_whoever_handles_it(capfd: pytest.CaptureFixture[str]):
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with _interrupts_told():
+            assert "Stopping" not in capfd.readouterr().err
+            os.kill(os.getpid(), signal.SIGINT)
+            said = ""
+            while "Stopping…" not in said:
+                said += capfd.readouterr().err
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert signal.set_wakeup_fd(-1) == -1, "as it was before"
