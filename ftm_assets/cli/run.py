@@ -113,10 +113,11 @@ def run(
             if ctx.find_root().params.get("debug"):
                 failing.tell(run_report.tracebacks(result))
             raise CommandError(run_report.failures(result))
-        warnings = run_report.warnings(result)
+        warnings, run_id = run_report.warnings(result), result.run_id
     run_report.show(
         Warehouse(),
         chosen,
+        run_id=run_id,
         warnings=warnings,
         held=held,
         seconds=time.perf_counter() - started,

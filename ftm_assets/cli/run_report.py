@@ -127,14 +127,19 @@ def show(
     warehouse: Warehouse,
     quarter: str,
     *,
+    run_id: str,
     warnings: Sequence[CheckWarning],
     held: Mapping[str, int],
     seconds: float,
     own_calls: bool,
 ) -> None:
-    """Print the themes of a quarter and what a reader must know before using them; `own_calls`: not the sample's."""
+    """Print the themes that a run made of a quarter and what a reader must know before using them.
+
+    `own_calls`: not the sample's. Raises CommandError if another run has replaced the themes.
+    """
     console = screen.console()
     with warehouse.connect(quarter=quarter) as db:
+        _require_own(warehouse, quarter, run_id)  # what is replaced from here on, `db` does not show
         console.print(themes_table(db, quarter, SHOWN_THEMES))
         console.print(
             screen.facts(
@@ -157,6 +162,18 @@ def show(
         *([] if own_calls else [("ftm run --calls PATH", "your own calls")]),
     ]
     console.print(screen.facts((f"  {command}", what) for command, what in steps))
+
+
+def _require_own(warehouse: Warehouse, quarter: str, run_id: str) -> None:
+    """Raise CommandError unless a reader of the quarter is shown what this run made."""
+    from ftm_assets.orchestration.inputs import taken_over
+    from ftm_resources import settings
+
+    if settings.current().ftm_allow_mixed_generations:
+        return
+    shown = warehouse.together(quarter, warehouse.pin().names)
+    if problem := taken_over(warehouse.pin(), shown, {run_id}):
+        raise failing.CommandError(f"This run's themes are not shown: {problem}.")
 
 
 def themes_table(db: duckdb.DuckDBPyConnection, quarter: str, limit: int) -> Table:
@@ -214,7 +231,8 @@ def naming(db: duckdb.DuckDBPyConnection) -> str:
         )
     lost = sum(n for outcome, _, n, *_ in rows if outcome in DEGRADED)
     if not lost:
-        return f"{', '.join(models)}, for all {screen.count(topics, 'topic')} and {screen.count(themes, 'theme')}"
+        named = f"{screen.count(topics, 'topic')} and {screen.count(themes, 'theme')}"
+        return f"{', '.join(models)}, for all {named}"
     return (
         f"degraded: {', '.join(models)}, but {lost:,} of {total:,} names are extractive because the model gave no "
         "usable name; naming_audit says why. Run again to request only these"

@@ -121,6 +121,7 @@ def _adopt(opened: Tables, name: str, damaged: list[str]) -> str | None:
     from pyiceberg.table.metadata import TableMetadataUtil  # noqa: PLC0415
 
     location, home = opened.location, place(opened.location, name)
+    location.require_no_links(f"{NAMESPACE}/{name}", "nothing was changed")
     pointer = opened.catalog.pointer(name) or ""
     here = f"{home}/metadata/{history.basename(pointer)}"
     # On S3 loading would refuse what names another root.
@@ -158,8 +159,10 @@ def _adopt(opened: Tables, name: str, damaged: list[str]) -> str | None:
     metadata["last-updated-ms"] = max(int(time.time() * 1000), metadata["last-updated-ms"])
     version = history.version_of(history.basename(pointer)) + 1
     new = f"{home}/metadata/{version:05d}-{uuid.uuid4()}.metadata.json"
+    history.note_attempt(location, name, history.basename(new))
     ToOutputFile.table_metadata(TableMetadataUtil.parse_obj(metadata), table.io.new_output(new))
     opened.catalog.point(name, new, pointer)
+    history.forget_attempt(location, name, history.basename(new))
     return table.location().removesuffix(f"/{NAMESPACE}/{name}")
 
 

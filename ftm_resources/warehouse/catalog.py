@@ -22,6 +22,8 @@ from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
 from ftm_resources.warehouse.schemas import iceberg_schema, refuse_other
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyiceberg.table import Table as IcebergTable
 
     from ftm_resources.warehouse.pointers import CloudCatalog, FolderCatalog
@@ -72,6 +74,7 @@ class Tables:
         if location.is_s3:
             return cls(location, _glue(location))
         location.require_folder()
+        location.require_not_inside()
         location.require_own_catalog()
         found = history.committed(location)
         if found and not (_file(location).is_file() and _file(location).stat().st_size):
@@ -104,11 +107,12 @@ class Tables:
         contract = contract_of(name)
         for is_last in (False, True):
             last = None if self.location.is_s3 else history.hint(self.location, name)
+            found = [] if self.location.is_s3 else history.finished(self.location, name)
             table = self._loaded(name)
             if table is None:
                 behind = "it is not in the catalog" if history.is_committed(self.location, name) else None
             else:
-                behind = None if self.location.is_s3 else history.lag(self.location, table, last)
+                behind = None if self.location.is_s3 else history.lag(self.location, table, last, found)
             if behind is None:
                 break
             # Once more: another process may have created the table, or restored it, between the two looks.
@@ -137,7 +141,20 @@ class Tables:
                 self.require_ours(name)
             else:
                 self.require_files_here(name)
+                self._require_last(name)
             raise
+
+    def _require_last(self, name: str) -> None:
+        """Raise LostCatalogError if the catalog points to no file here, but the last commit can be read.
+
+        That is no damage to the table: the catalog is another one.
+        """
+        pointer, last = history.basename(self.catalog.pointer(name) or ""), history.hint(self.location, name)
+        if last in {None, pointer} or history.is_rolled_back(self.location, name, pointer):
+            return
+        if last is not None and history.read(self.location, name, last) is not None:
+            what = f"is not that of its tables: {name}: it is at {pointer}, but the last commit was {last}"
+            raise _lost(self.location, what, [name])
 
     def create(self, name: str) -> IcebergTable:
         """Load a table; create it from its contract if it does not exist."""
@@ -303,8 +320,30 @@ def _no_warehouse(location: Location, others: list[str]) -> NoWarehouseError:
     )
 
 
+@contextlib.contextmanager
+def reporting_unusable(location: Location) -> Iterator[None]:
+    """Turn an error of the SQLite catalog into a WarehouseError that says what to do."""
+    from sqlalchemy.exc import DatabaseError  # noqa: PLC0415
+
+    try:
+        yield
+    except DatabaseError as error:
+        raise _unusable(location, error) from error
+
+
 def _unusable(location: Location, error: Exception) -> WarehouseError:
     reason = str(getattr(error, "orig", error))
+    if "locked" in reason:
+        return WarehouseError(
+            f"the catalog {_file(location)} is locked: another program, such as a database browser, has held it for "
+            f"{SQLITE_SECONDS} s; nothing was changed. Close that program (`fuser {_file(location)}` finds it), then "
+            "try again"
+        )
+    if "readonly" in reason or "unable to open" in reason:
+        return WarehouseError(
+            f"the catalog {_file(location)} cannot be opened as needed ({reason}); nothing was changed. Ask its owner "
+            "for permission to write to the file and its folder"
+        )
     is_ruined = any(words in reason for words in ("not a database", "malformed", "no such table"))
     if is_ruined and (found := history.committed(location)):
         return _lost(location, f"cannot be read ({reason})", found)

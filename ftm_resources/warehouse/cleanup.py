@@ -10,6 +10,7 @@ unfinished run is removed. A fourth protects what a lost pointer would make look
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from pyarrow import fs as pafs
 
-from ftm_resources.tables.contract import NAMESPACE
+from ftm_resources.tables.contract import NAMESPACE, PARTITION
 from ftm_resources.warehouse import doubts, history, snapshots
 from ftm_resources.warehouse.errors import RefusedCleanupError, WarehouseError
+from ftm_resources.warehouse.location import CATALOG_FILE
 from ftm_resources.warehouse.parts import FOLDER as STAGING
 from ftm_resources.warehouse.reach import Reach
 from ftm_resources.warehouse.snapshots import ARCHIVE
@@ -30,6 +32,15 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
     from ftm_resources.warehouse.warehouse import Warehouse
+
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+_OWN = re.compile(
+    rf"data/{PARTITION}=[^/]+/[^/]+\.parquet|metadata/(?:abandoned-|attempt-)?\d{{5,}}-{_UUID}\.metadata\.json"
+    rf"|metadata/(?:snap-[^/]*|{_UUID}-m\d+)\.avro|metadata/[^/]+\.(?:stats|puffin)"
+    rf"|metadata/{re.escape(history.HINT)}(?:\.[0-9a-f]+)?"
+)
+"""Paths, within the folder of a table, of the files that FTM and Iceberg make there."""
 
 RUNS = "runs"
 """Folder of the values that a run's steps pass to each other."""
@@ -107,7 +118,7 @@ def maintain(warehouse: Warehouse, policy: Policy, *, tables: Iterable[str] | No
         # The folders of plans and runs are removed whole: half of one is useless.
         swept = replace(policy, dry_run=policy.dry_run or bool(refused))
         for folder, depth in ((STAGING, 3), (RUNS, 1)):
-            doubts.require_no_links(warehouse.location, folder)
+            warehouse.location.require_no_links(folder, "clean-up removed nothing")
             found[folder] = _sweep(warehouse, folder, depth=depth, policy=swept)
     except WarehouseError as error:
         refused.append(str(error))
@@ -125,7 +136,7 @@ def maintain_table(warehouse: Warehouse, name: str, policy: Policy) -> Kept:
     # Writers of this table wait. Files they have written but not yet committed are recent, so they stay.
     with warehouse.lock(f"commit-{name}"):
         # List files before reading references, so that files committed in between count as referenced.
-        listed = _files(warehouse, f"{NAMESPACE}/{name}")
+        listed = _own_files(warehouse, name)
         before = warehouse.table(name)
         doubts.require_sound(warehouse.location, before)
         reach = Reach(warehouse.location, name)
@@ -139,14 +150,14 @@ def maintain_table(warehouse: Warehouse, name: str, policy: Policy) -> Kept:
             return Kept(len(every - expired), len(expired)) + _kept(listed, orphans)
         if expired:
             snapshots.commit_again(lambda: _expire(warehouse, name, policy))
-        listed = _files(warehouse, f"{NAMESPACE}/{name}")
+        listed = _own_files(warehouse, name)
         # Reload: another process may have tagged a snapshot that was about to expire.
         table = warehouse.table(name)
         live = {s.snapshot_id for s in table.metadata.snapshots}
         orphans = _orphans(listed, table, live, policy, reach)
         filesystem, _ = warehouse.filesystem()
-        # Metadata last: it says why the data can go, should this be interrupted.
-        for orphan in sorted(orphans, key=lambda f: (f.path.endswith(".json"), f.path.endswith(".avro"))):
+        # Metadata last: it says why the data can go, should this be interrupted; then the notes of what it was.
+        for orphan in sorted(orphans, key=lambda f: _last(history.basename(f.path))):
             filesystem.delete_file(orphan.path)
     return Kept(len(live), len(every - live)) + _kept(listed, orphans)
 
@@ -164,6 +175,16 @@ def _orphans(
             # What was rolled back is kept for the grace period too.
             needed |= {file.path, *reach.of_metadata(base)}
     return [f for f in listed if f.path not in needed and f.mtime < policy.file_limit]
+
+
+def _last(base: str) -> tuple[bool, bool, bool]:
+    return history.is_attempt_note(base), base.endswith(".json"), base.endswith(".avro")
+
+
+def _own_files(warehouse: Warehouse, name: str) -> list[_File]:
+    """Return the files of a table that FTM can have made; whatever else is in its folder is somebody's, and stays."""
+    top = f"{warehouse.filesystem()[1]}/{NAMESPACE}/{name}/"
+    return [f for f in _files(warehouse, f"{NAMESPACE}/{name}") if _OWN.fullmatch(f.path.removeprefix(top))]
 
 
 def _sizes(files: list[_File]) -> dict[str, int]:
@@ -239,11 +260,17 @@ def _sweep(warehouse: Warehouse, folder: str, *, depth: int, policy: Policy) -> 
         groups.setdefault("/".join(parts[: depth + 1]), []).append(file)
     found = Kept()
     for group, files in groups.items():
+        if any(_is_of_warehouse(f.path.removeprefix(f"{root}/{group}")) for f in files):
+            continue  # another warehouse, or a copy of one, which is not ours to remove
         is_old = max(f.mtime for f in files) < policy.file_limit
         if is_old and not policy.dry_run:
             filesystem.delete_dir(f"{root}/{group}")
         found += _kept(files, files if is_old else [])
     return found
+
+
+def _is_of_warehouse(path: str) -> bool:
+    return {CATALOG_FILE, NAMESPACE} & set(path.split("/")) != set()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pyiceberg.io import FileIO
-    from pyiceberg.manifest import ManifestFile
+    from pyiceberg.manifest import DataFile, ManifestFile
     from pyiceberg.table import DataScan
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.snapshots import Snapshot
@@ -38,7 +38,13 @@ def reporting_damaged_metadata(location: Location, name: str) -> Iterator[None]:
         raise WarehouseError(
             f"{name}: its metadata file is missing ({_reason(error)}); {_way_back(name)}"
         ) from error
-    except (ValidationError, UnicodeDecodeError) as error:
+    except PermissionError as error:
+        raise WarehouseError(
+            f"{name}: its metadata cannot be read ({_reason(error)}): ask the owner of {location.root} for permission"
+        ) from error
+    except (ValidationError, UnicodeDecodeError, RecursionError, TypeError, OSError) as error:
+        if isinstance(error, WarehouseError):
+            raise
         broken = next((f for f in metadata_files(location, name) if state(location, f) is None), "(unknown)")
         raise WarehouseError(
             f"{name}: metadata file {broken} cannot be read ({_reason(error)}); {_way_back(name)}"
@@ -84,12 +90,9 @@ def _damaged_data(scan: DataScan) -> str | None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     for task in scan.plan_files():
-        path, expected = _here(scan.io, task.file.file_path), task.file.file_size_in_bytes
-        source = scan.io.new_input(path)
-        if not source.exists():
-            return f"data file {path} is missing"
-        if len(source) != expected:
-            return f"data file {path} has {len(source)} bytes, but {expected} were written"
+        path = _here(scan.io, task.file.file_path)
+        if misfit := _misfit(scan.io, task.file):
+            return misfit
 
         def read(path: str = path) -> None:
             with scan.io.new_input(path).open() as stream:
@@ -142,8 +145,55 @@ def state(location: Location, metadata_file: str) -> IcebergTable | None:
     """Return the table as a metadata file describes it; None if the file cannot be read."""
     from pyiceberg.table import StaticTable  # noqa: PLC0415
 
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # RecursionError among them
         return StaticTable.from_metadata(metadata_file, location.file_options)
+    return None
+
+
+def unusable_data(
+    table: IcebergTable, quarter: str | None = None, snapshot_id: int | None = None
+) -> dict[str, str]:
+    """Return quarter → which of its data files is missing or of another size than was written; reads no data.
+
+    Looks at one quarter or all, at a snapshot or the current one.
+    """
+    if table.current_snapshot() is None:
+        return {}
+    scan, found = table.scan(snapshot_id=snapshot_id), dict[str, str]()
+    with reporting_damage(scan, (table.name() or ("",))[-1], quarter):
+        tasks = list(scan.plan_files())
+    for task in tasks:
+        held = str(task.file.partition[0])
+        if quarter in {None, held} and held not in found and (misfit := _misfit(scan.io, task.file)):
+            found[held] = misfit
+    return found
+
+
+def require_data(table: IcebergTable, name: str, quarter: str) -> None:
+    """Raise WarehouseError if a data file of a quarter's current state is missing or truncated."""
+    for held, found in unusable_data(table, quarter).items():
+        raise WarehouseError(remedy(name, held, found))
+
+
+def require_file(file: DataFile, io: FileIO, name: str) -> None:
+    """Raise WarehouseError if a data file is missing or truncated."""
+    if found := _misfit(io, file):
+        raise WarehouseError(remedy(name, str(file.partition[0]), found))
+
+
+def remedy(name: str, quarter: str, found: str) -> str:
+    """Return the message for a damaged data file, with what to do."""
+    return f"{name} {quarter}: {found}; materialize {name} for {quarter} again, or read an earlier state with as_of"
+
+
+def _misfit(io: FileIO, file: DataFile) -> str | None:
+    """Return how a data file differs from what was written, from its name and size alone; None if it does not."""
+    path, expected = _here(io, file.file_path), file.file_size_in_bytes
+    source = io.new_input(path)
+    if not source.exists():
+        return f"data file {path} is missing"
+    if len(source) != expected:
+        return f"data file {path} has {len(source)} bytes, but {expected} were written"
     return None
 
 

@@ -6,13 +6,12 @@ found and what to do.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import NAMESPACE
 from ftm_resources.warehouse import history
 from ftm_resources.warehouse.catalog import place
+from ftm_resources.warehouse.damage import unusable_data
 from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -43,22 +42,13 @@ def require_sound(location: Location, table: IcebergTable) -> None:
             f"`{history.REBUILD}`; if that state is no longer wanted, move its file away from "
             f"{location.uri}/{NAMESPACE}/{name}/metadata"
         )
-    require_no_links(location, f"{NAMESPACE}/{name}")
-
-
-def require_no_links(location: Location, folder: str) -> None:
-    """Require that no symbolic link leads out of a folder of the warehouse: what it leads to may be another's."""
-    if location.is_s3:
-        return
-    top = Path(location.root) / folder
-    links = [p for p in (top, *top.parents) if p.is_relative_to(location.root) and p.is_symlink()]
-    for at, folders, files in os.walk(top):
-        links += [p for n in (*folders, *files) if (p := Path(at, n)).is_symlink()]
-    if links:
+    if not location.is_s3 and (harmed := unusable_data(table)):
+        quarter, what = next(iter(harmed.items()))
         raise WarehouseError(
-            f"{folder}: clean-up removed nothing, because {links[0]} is a link to {links[0].resolve()}: another "
-            "warehouse may need what is there. Replace the link with what it points to"
+            f"{name}: clean-up removed nothing, because the current state is not whole: {what}. An earlier state may "
+            f"still hold {quarter}: read it with as_of, or materialize {name} for {quarter} again"
         )
+    location.require_no_links(f"{NAMESPACE}/{name}", "clean-up removed nothing")
 
 
 def require_share(
@@ -85,10 +75,16 @@ def require_share(
         lambda: {p for p in doubtful if not _is_finished(reach.location, p)},
     )
     for known in steps:
-        if not _exceeds(doubtful, data, limit):
+        if not doubtful or (not _exceeds(doubtful, data, limit) and not _emptied(doubtful, data)):
             return
         reasons = known()
         doubtful = {p: n for p, n in doubtful.items() if p not in reasons}
+    if limit < 1 and (emptied := _emptied(doubtful, data)):
+        raise WarehouseError(
+            f"{reach.name}: clean-up removed nothing, because no metadata mentions any data file of "
+            f"{', '.join(emptied)}, so that nothing of it would be left. Was metadata deleted? Restore it from a "
+            "backup. To remove these files all the same, run `ftm cleanup --yes --max-removed-share 1`"
+        )
     if _exceeds(doubtful, data, limit):
         n, of = sum(doubtful.values()), sum(data.values())
         raise WarehouseError(
@@ -97,6 +93,14 @@ def require_share(
             "unasked. Was metadata deleted? Restore it from a backup; `ftm verify` checks what is left. To remove "
             "these files all the same, run `ftm cleanup --yes --max-removed-share 1`"
         )
+
+
+def _emptied(doubtful: Mapping[str, int], data: Mapping[str, int]) -> list[str]:
+    """Return the quarters of which every data file is doubtful."""
+    folders = {p.rpartition("/")[0] for p in doubtful} - {
+        p.rpartition("/")[0] for p in data if p not in doubtful
+    }
+    return sorted(f.rpartition("=")[2] for f in folders)
 
 
 def _exceeds(doubtful: Mapping[str, int], data: Mapping[str, int], limit: float) -> bool:

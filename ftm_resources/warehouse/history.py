@@ -2,15 +2,16 @@
 
 What belongs here: reading the metadata files in a table's folder, and comparing them with the catalog's pointer.
 The argument: a commit is always based on a committed state, and each state lists those before it. So a metadata file
-that is not in the history of the catalog's state is either an attempt that was never committed (its parent is in that
-history, and no state is based on it) or proof that the catalog has lost something. Only the last commit could be
-either; `HINT`, written after each commit, decides that.
+that is not in the history of the catalog's state is either an attempt that was never committed or proof that the
+catalog has lost something. `HINT`, written after each commit, names the last one. An attempt is noted before its
+metadata is written, and the note is removed after the commit: what has no note was committed, whatever the hint says.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import uuid
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ftm_resources.tables import NAMESPACE, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pyiceberg.table import Table as IcebergTable
 
@@ -33,6 +34,8 @@ REBUILD = "ftm restore --from-files"
 """The command that rebuilds the catalog."""
 
 _SUFFIX = ".metadata.json"
+_ATTEMPT = "attempt-"
+"""Prefix of the names of the notes of attempts; the rest is the name of the metadata file."""
 _ABANDONED = "abandoned-"
 """Prefix of the names of metadata files that a roll-back left behind."""
 _NAME = re.compile(
@@ -98,6 +101,41 @@ def note_commit(location: Location, name: str, uri: str) -> None:
             filesystem.move(temporary, path)
 
 
+def note_attempt(location: Location, name: str, file: str) -> None:
+    """Note that a metadata file is about to be written, which may never be committed."""
+    filesystem, folder = _metadata_folder(location, name)
+    with filesystem.open_output_stream(f"{folder}/{_ATTEMPT}{file}") as stream:
+        stream.write(b"")
+
+
+def forget_attempt(location: Location, name: str, file: str, *, discard: bool = False) -> None:
+    """Remove the note of an attempt that was committed, or with `discard` failed: then its metadata goes first.
+
+    A failure is ignored: a note proves nothing against a state that the catalog knows.
+    """
+    filesystem, folder = _metadata_folder(location, name)
+    with contextlib.suppress(OSError):
+        if discard:
+            with contextlib.suppress(FileNotFoundError):
+                filesystem.delete_file(f"{folder}/{file}")
+        filesystem.delete_file(f"{folder}/{_ATTEMPT}{file}")
+
+
+def attempts(location: Location, name: str) -> set[str]:
+    """Return the names of the metadata files that are noted as attempts."""
+    return {n.removeprefix(_ATTEMPT) for n in _listed(location, name) if n.startswith(_ATTEMPT)}
+
+
+def finished(location: Location, name: str) -> list[str]:
+    """Return the names of the metadata files that are no attempts, newest version first.
+
+    Each was committed before this returns: the notes are listed after the files, and written before them.
+    """
+    found = names(location, name)
+    noted = attempts(location, name)
+    return [n for n in found if n not in noted]
+
+
 def hint(location: Location, name: str) -> str | None:
     """Return the name of the metadata file that was committed last; None if there is no usable hint."""
     filesystem, folder = _metadata_folder(location, name)
@@ -137,7 +175,8 @@ def read(location: Location, name: str, file: str) -> State | None:
             snapshots=frozenset(s["snapshot-id"] for s in found.get("snapshots", ())),
             before=tuple(basename(e["metadata-file"]) for e in found.get("metadata-log", ())),
         )
-    except (OSError, ValueError, KeyError, AttributeError):  # not JSON, or JSON of something else
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        # Not JSON, JSON of something else, or nested too deeply.
         return None
 
 
@@ -158,19 +197,24 @@ def is_committed(location: Location, name: str) -> bool:
     return hint(location, name) is not None or any(version_of(n) > 0 for n in names(location, name))
 
 
-def lag(location: Location, table: IcebergTable, last: str | None) -> str | None:
+def lag(location: Location, table: IcebergTable, last: str | None, found: Sequence[str]) -> str | None:
     """Return why the catalog's pointer cannot be the newest commit; None if it can be.
 
-    `last` is the hint, read before the table was loaded, so a commit in between does not contradict it.
+    `last` is the hint and `found` is `finished`, both read before the table was loaded, so that a commit in between
+    does not contradict them.
     """
     name, pointer, known = _known(table)
-    if last is not None:
-        if last in known:
-            return None
+    if last is not None and last not in known:
         return f"its last commit was {last}, but the catalog is at {pointer} and does not know it"
-    newer = [n for n in names(location, name) if version_of(n) > version_of(pointer)]
-    if newer:
-        return f"its folder holds {newer[0]}, but the catalog is at {pointer}"
+    for file in found:
+        if version_of(file) <= version_of(pointer):
+            break
+        if last is None:
+            return f"its folder holds {file}, but the catalog is at {pointer}"
+        later = read(location, name, file)
+        # Earlier versions of FTM did not note attempts. Of one that failed, they removed the data.
+        if later is not None and pointer in later.before and is_whole(location, later, name):
+            return f"{later} follows the catalog's state, {pointer}, and all its data is here"
     return None
 
 
@@ -180,10 +224,11 @@ def unknown(location: Location, table: IcebergTable) -> str | None:
     A thorough check: it reads every metadata file that is not in the history of the catalog's state.
     """
     name, pointer, known = _known(table)
-    if behind := lag(location, table, hint(location, name)):
+    found = finished(location, name)
+    if behind := lag(location, table, hint(location, name), found):
         return behind
     oldest = min(map(version_of, known))
-    for file in names(location, name):
+    for file in found:
         if file in known or (state := read(location, name, file)) is None:
             continue
         if state.table_id != str(table.metadata.table_uuid):
@@ -200,10 +245,15 @@ def set_aside(location: Location, name: str, kept: Iterable[str]) -> list[str]:
 
     They and what they refer to stay until the grace period of the clean-up has passed.
     """
+    from pyarrow import fs as pafs  # noqa: PLC0415
+
     filesystem, folder = _metadata_folder(location, name)
     wanted = set(kept)
     moved = [(n, f"{_ABANDONED}{n}") for n in names(location, name) if n not in wanted]
     for old, new in moved:
+        if filesystem.get_file_info(f"{folder}/{old}").type == pafs.FileType.Directory:
+            filesystem.move(f"{folder}/{old}", f"{folder}/{new}")
+            continue
         # Copied rather than renamed: the grace period counts from now.
         with filesystem.open_input_stream(f"{folder}/{old}") as stream:
             content = stream.read()
@@ -213,9 +263,27 @@ def set_aside(location: Location, name: str, kept: Iterable[str]) -> list[str]:
     return [new for _, new in moved]
 
 
+def is_whole(location: Location, found: State, name: str) -> bool:
+    """Return whether the metadata and all data files of a state are here."""
+    from ftm_resources.warehouse.damage import can_be_read, state, unusable_data  # noqa: PLC0415
+
+    table = state(location, f"{location.uri}/{NAMESPACE}/{name}/metadata/{found.name}")
+    return table is not None and can_be_read(table) and not unusable_data(table)
+
+
+def is_rolled_back(location: Location, name: str, file: str) -> bool:
+    """Return whether a roll-back set this metadata file aside."""
+    return f"{_ABANDONED}{file}" in _listed(location, name)
+
+
 def is_abandoned(name: str) -> bool:
     """Return whether a roll-back left this metadata file behind."""
     return name.startswith(_ABANDONED) and name.endswith(_SUFFIX)
+
+
+def is_attempt_note(name: str) -> bool:
+    """Return whether a file is the note of an attempt."""
+    return name.startswith(_ATTEMPT)
 
 
 def basename(uri: str) -> str:
@@ -243,6 +311,10 @@ def _listed(location: Location, name: str) -> list[str]:
     from pyarrow import fs as pafs  # noqa: PLC0415
 
     filesystem, folder = _metadata_folder(location, name)
+    if not location.is_s3:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return os.listdir(folder)  # noqa: PTH208 - several times per table loaded
+        return []
     return [f.base_name for f in filesystem.get_file_info(pafs.FileSelector(folder, allow_not_found=True))]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ LOCKS = ".locks"
 
 MAX_NEAR = 5
 """Nearby warehouses that an error lists at most."""
+
+_MANAGED = (NAMESPACE, LOCKS, "staging", "runs", "replies")
+"""Folders of a warehouse that FTM writes to and cleans up."""
 
 ROOT = "ftm.root"
 """Property of PyIceberg's file access (`rooted_io`): the URI of the root that it is confined to."""
@@ -125,6 +129,37 @@ class Location:
                 "warehouse too. Nothing was changed. Run `ftm adopt` to give this folder a catalog of its own"
             )
 
+    def require_no_links(self, folder: str, spared: str, *, folders_only: bool = False) -> None:
+        """Raise WarehouseError if a symbolic link leads out of a folder: what it leads to may be another's.
+
+        `spared` says what did not happen. With `folders_only`, links to single files are allowed.
+        """
+        if self.is_s3:
+            return
+        top = Path(self.root) / folder
+        links = [p for p in (top, *top.parents) if p.is_relative_to(self.root) and p.is_symlink()]
+        for at, folders, files in os.walk(top):
+            links += [
+                p for n in (*folders, *(() if folders_only else files)) if (p := Path(at, n)).is_symlink()
+            ]
+        if links:
+            raise WarehouseError(
+                f"{folder}: {spared}, because {links[0]} is a link to {links[0].resolve()}: another warehouse may "
+                "need what is there. Replace the link with what it points to"
+            )
+
+    def require_not_inside(self) -> None:
+        """Raise WarehouseError if a new warehouse would be in a folder that another one manages and cleans up."""
+        here = Path(self.root)
+        if self.is_s3 or (here / CATALOG_FILE).exists():
+            return
+        for above in here.parents:
+            if here.relative_to(above).parts[0] in _MANAGED and _holds_catalog(above):
+                raise WarehouseError(
+                    f"a warehouse cannot be at {here}: that folder is managed by the warehouse at {above}, whose "
+                    "clean-up removes files there. Set FTM_WAREHOUSE to a folder elsewhere"
+                )
+
     @contextlib.contextmanager
     def lock(self, what: str) -> Iterator[None]:
         """Serialise writers on one machine; see `locks.held` for what happens if its holder hangs.
@@ -135,7 +170,15 @@ class Location:
         if self.is_s3:
             yield
             return
-        with locks.held(Path(self.root) / LOCKS / f"{what}.lock", f"the lock {what!r} of {self.root}"):
+        file = Path(self.root) / LOCKS / f"{what}.lock"
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locks.held(file, f"the lock {what!r} of {self.root}"))
+            except PermissionError as error:
+                raise WarehouseError(
+                    f"you may not write to {self.root} ({error}); nothing was changed. Reading needs no permission to "
+                    "write; to write, ask the owner of the folder"
+                ) from error
             yield
 
 

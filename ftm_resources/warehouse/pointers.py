@@ -7,9 +7,11 @@ one is noticed, and can be rebuilt.
 
 from __future__ import annotations
 
+import contextlib
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from pyiceberg.catalog import Catalog
+from pyiceberg.catalog import MetastoreCatalog
 from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
@@ -17,22 +19,37 @@ from pyiceberg.io import FileIO, load_file_io
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 from sqlalchemy import insert, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ftm_resources.tables import NAMESPACE
-from ftm_resources.warehouse.history import hint, note_commit
+from ftm_resources.warehouse.history import (
+    basename,
+    forget_attempt,
+    hint,
+    note_attempt,
+    note_commit,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from pyiceberg.table import CommitTableResponse, Table
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.update import TableRequirement, TableUpdate
 
     from ftm_resources.warehouse.location import Location
 
 
-class _Noting(Catalog):
+class _Noting(MetastoreCatalog):
     """Notes each commit in the table's folder."""
 
     place: Location
+    _written: dict[str, str]
+    """Table → metadata file that a commit in progress has written."""
+
+    @abstractmethod
+    def pointer(self, name: str) -> str | None:
+        """Return the URI of a table's current metadata file, as recorded; None if there is no such table."""
 
     def create_table(self, identifier: str | Identifier, *args: Any, **kwargs: Any) -> Table:
         """Create a table and note it."""
@@ -50,9 +67,32 @@ class _Noting(Catalog):
         # Without a note, readers would take the file written below for a lost commit.
         if hint(self.place, name) is None:
             note_commit(self.place, name, table.metadata_location)
-        response = super().commit_table(table, requirements, updates)  # type: ignore[safe-super]
+        self._written.pop(name, None)
+        try:
+            response = super().commit_table(table, requirements, updates)  # type: ignore[safe-super]
+        except BaseException:
+            self._withdraw(name)
+            raise
         note_commit(self.place, name, response.metadata_location)
+        if file := self._written.pop(name, None):
+            forget_attempt(self.place, name, file)
         return response
+
+    def _write_metadata(self, metadata: TableMetadata, io: FileIO, metadata_path: str) -> None:  # type: ignore[override]
+        name, file = metadata_path.rpartition("/metadata/")[0].rpartition("/")[2], basename(metadata_path)
+        if version_of(file) > 0:  # a table that is only just created has nothing to lose
+            note_attempt(self.place, name, file)
+            self._written[name] = file
+        super()._write_metadata(metadata, io, metadata_path)
+
+    def _withdraw(self, name: str) -> None:
+        """Remove the metadata of a commit that has failed, unless the catalog took it or cannot be asked."""
+        file = self._written.pop(name, None)
+        if file is None or self.place.is_s3:  # on S3, only the reply may have been lost
+            return
+        with contextlib.suppress(SQLAlchemyError):
+            if basename(self.pointer(name) or "") != file:
+                forget_attempt(self.place, name, file, discard=True)
 
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
         # The catalog's properties win: a table must not choose another way to its files.
@@ -63,8 +103,13 @@ class FolderCatalog(_Noting, SqlCatalog):
     """The SQLite catalog of a folder."""
 
     def __init__(self, place: Location, **properties: str) -> None:
-        self.place = place
+        self.place, self._written = place, {}
         super().__init__("ftm", warehouse=place.uri, **place.file_options, **properties)
+
+    def _withdraw(self, name: str) -> None:
+        # SQLite keeps the lock of a transaction that could not be committed until its connection is closed.
+        self.engine.dispose()
+        super()._withdraw(name)
 
     def point(self, name: str, new: str, old: str | None) -> None:
         """Make a metadata file current; `old` is the one that is, None to register the table.
@@ -107,7 +152,7 @@ class CloudCatalog(_Noting, GlueCatalog):
     """AWS Glue's catalog."""
 
     def __init__(self, place: Location, **properties: str) -> None:
-        self.place = place
+        self.place, self._written = place, {}
         super().__init__("ftm", warehouse=place.root, **place.file_options, **properties)
 
     def point(self, name: str, new: str, old: str | None) -> None:

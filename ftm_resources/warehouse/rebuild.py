@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from ftm_resources.tables import NAMESPACE, TABLES
 from ftm_resources.warehouse import history
-from ftm_resources.warehouse.catalog import Tables, place, sqlite_catalog
+from ftm_resources.warehouse.catalog import Tables, place, reporting_unusable, sqlite_catalog
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
+from ftm_resources.warehouse.full_disk import reporting_full_disk
 from ftm_resources.warehouse.location import CATALOG_FILE
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def from_files(warehouse: Warehouse) -> Rebuilt:
         for name in names:
             locks.enter_context(warehouse.lock(f"commit-{name}"))
         locks.enter_context(warehouse.lock("catalog"))
+        locks.enter_context(reporting_full_disk(location.root, "the catalog"))
+        locks.enter_context(reporting_unusable(location))
         found = {name: history.states(location, name) for name in names}
         return _in_glue(location, found) if location.is_s3 else _in_folder(location, found)
 
@@ -81,6 +84,8 @@ def from_files(warehouse: Warehouse) -> Rebuilt:
 def _in_folder(location: Location, found: dict[str, list[State]]) -> Rebuilt:
     file = Path(location.root) / CATALOG_FILE
     # Before it is opened: SQLite removes a journal that it cannot use.
+    if file.is_dir():
+        file.rename(file.with_name(f"{CATALOG_FILE}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"))
     copies = _copies(file)
     pointers = _pointers(location)
     tables, unchanged = _chosen(location, found, pointers)
@@ -154,23 +159,37 @@ def _chosen(
     for name, states in found.items():
         was = history.basename(pointers[name]) if name in pointers else None
         last = history.hint(location, name)
-        file = _newest(location, name, states, last)
+        noted = history.attempts(location, name)
+        file = _newest(location, name, states, last, noted)
         if was is not None and not _is_behind(was, file, states, last):
             unchanged.append(name)
             continue
         state = next((s for s in states if s.name == file), None)
         if was is None and last is None and (state is None or state.is_empty):
             continue  # its creation was killed before the catalog knew of it
-        tables.append(RebuiltTable(name, file, state, was, tuple(_notes(name, file, state, states))))
+        tables.append(RebuiltTable(name, file, state, was, tuple(_notes(name, file, state, states, noted))))
     return tables, unchanged
 
 
-def _newest(location: Location, name: str, states: list[State], last: str | None) -> str:
-    """Return the file name of the newest commit; its state may be unreadable."""
-    # What follows the last commit that was noted; a sibling of it is an attempt that lost against it.
+def _newest(location: Location, name: str, states: list[State], last: str | None, noted: set[str]) -> str:
+    """Return the file name of the newest commit; its state may be unreadable.
+
+    What follows the last commit that was noted is a later commit if it is no attempt; a sibling of it is an attempt
+    that lost against it.
+    """
+    followed = {n for s in states for n in s.before}
+
+    def is_commit(found: State) -> bool:
+        # Earlier versions of FTM did not note attempts. Of one that failed, they removed the data.
+        return found.name in {last, *followed} or (
+            found.name not in noted and history.is_whole(location, found, name)
+        )
+
     if last is not None:
-        return next((s.name for s in states if last in {s.name, *s.before}), last)
-    if states and not states[0].is_empty:
+        return next((s.name for s in states if last in {s.name, *s.before} and is_commit(s)), last)
+    if found := next((s for s in states if not s.is_empty and is_commit(s)), None):
+        return found.name
+    if states and not states[0].is_empty and states[0].name not in noted:
         return states[0].name
     return history.names(location, name)[0]  # better a damaged table than an empty one
 
@@ -178,16 +197,23 @@ def _newest(location: Location, name: str, states: list[State], last: str | None
 def _is_behind(was: str, newest: str, states: list[State], last: str | None) -> bool:
     """Return whether something newer was committed than the state that the catalog points to."""
     now = next((s for s in states if s.name == was), None)
+    if now is None and was != last and any(s.name == last for s in states):
+        return True  # the catalog is not that of this folder
     if now is None:  # damaged; only a later commit makes the pointer wrong
         return history.version_of(newest) > history.version_of(was)
+    later = next((s for s in states if s.name == newest), None)
+    if later is not None and was in later.before:
+        return True  # even if the hint is as old as the catalog: both may come from a backup
     return newest != was and last not in {now.name, *now.before}
 
 
-def _notes(name: str, file: str, state: State | None, states: list[State]) -> Iterator[str]:
+def _notes(name: str, file: str, state: State | None, states: list[State], noted: set[str]) -> Iterator[str]:
     if state is None:
         yield f"its last commit, {file}, is missing or cannot be read; `ftm restore {name}` rolls the table back"
         return
     known = {state.name, *state.before}
+    for other in (s for s in states if s.name in noted and s.before[-1:] == (state.name,)):
+        yield f"{other} is an attempt whose writer was killed, and is not used; materialize what it wrote again"
     for other in (s for s in states if s.name not in known and s.snapshots - state.snapshots):
         if other.before[-1:] == () or other.before[-1] not in known:
             yield f"{other} is another history of this table and is not used; it stays where it is"

@@ -57,12 +57,18 @@ def restore(warehouse: Warehouse, name: str, *, to_nothing: bool = False) -> Res
             return _restored(table, went_back=False)
         if not location.is_s3:
             tables.require_files_here(name)
+        noted = history.attempts(location, name) - {history.hint(location, name), history.basename(pointer)}
         newest = history.version_of(history.basename(pointer))
         for found in history.states(location, name):
             # A later one is an attempt that was never committed.
             at_home = place(location, name) if location.is_s3 else found.location
             uri = f"{at_home}/metadata/{found.name}"
-            if found.version > newest or (at := state(location, uri)) is None or not can_be_read(at):
+            if (
+                found.version > newest
+                or found.name in noted
+                or (at := state(location, uri)) is None
+                or not can_be_read(at)
+            ):
                 continue
             if found.is_empty and not to_nothing:
                 raise WarehouseError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ftm_resources.tables import PARTITION, Table
-from ftm_resources.warehouse.damage import reporting_damage
+from ftm_resources.warehouse.damage import reporting_damage, require_file
 from ftm_resources.warehouse.location import ROOT, under
 from ftm_resources.warehouse.schemas import filled
 from ftm_resources.warehouse.snapshots import writer_of
@@ -61,11 +61,17 @@ def has_rows(table: IcebergTable, quarter: str) -> bool:
 def files_of(
     table: IcebergTable, name: str, quarter: str | None, snapshot_id: int, *, but: Collection[str] = ()
 ) -> list[str]:
-    """Return the URIs of the data files of a quarter (None: of all `but` some) at a snapshot."""
+    """Return the URIs of the data files of a quarter (None: of all `but` some) at a snapshot.
+
+    Raises WarehouseError if a manifest is damaged or, in a folder, a data file is missing or truncated.
+    """
     scan = table.scan(snapshot_id=snapshot_id)
     scan = scan.filter(where(quarter)) if quarter else scan
     with reporting_damage(scan, name, quarter):
         tasks = [task for task in scan.plan_files() if task.file.partition[0] not in but]
+        if not table.io.properties[ROOT].startswith("s3"):
+            for task in tasks:
+                require_file(task.file, table.io, name)
         return [under(table.io.properties[ROOT], task.file.file_path) for task in tasks]
 
 

@@ -1,6 +1,6 @@
 """What the warehouse holds, by quarter: which tables, when and from what they were made, whether they match.
 
-What belongs here: what `ftm quarters` shows, taken from the snapshots; no rows are read.
+What belongs here: what `ftm quarters` shows, taken from the snapshots and the sizes of files; no rows are read.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.tables import TABLES
+from ftm_resources.warehouse.damage import remedy, unusable_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,9 @@ class QuarterStatus:
     to_materialize: Sequence[str]
     """Tables to materialize, in order, to bring the quarter back to one generation."""
 
+    damaged: Sequence[str] = ()
+    """Data files that are missing or truncated, each with the remedy; on S3 this is not looked at."""
+
     @property
     def missing(self) -> list[str]:
         """The tables that were never written for this quarter."""
@@ -38,8 +42,8 @@ class QuarterStatus:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all tables exist and are of one generation."""
-        return not self.missing and not self.mixtures
+        """Whether all tables exist are of one generation and whole."""
+        return not self.missing and not self.mixtures and not self.damaged
 
     @property
     def made_at(self) -> datetime:
@@ -64,12 +68,18 @@ def status(warehouse: Warehouse) -> list[QuarterStatus]:
     Raises WarehouseError if there is no warehouse or a table's metadata is damaged.
     """
     pinned = warehouse.pin()
+    harmed = (
+        {}
+        if warehouse.location.is_s3
+        else {n: unusable_data(t) for n in pinned.names if (t := pinned.table(n)) is not None}
+    )
     return [
         QuarterStatus(
             quarter,
             {n: w for n in pinned.names if (w := pinned.present(quarter)(n)) is not None},
             found := pinned.mixtures(quarter, pinned.names),
             pinned.to_materialize(quarter, pinned.names, found),
+            [remedy(n, quarter, lacks[quarter]) for n, lacks in harmed.items() if quarter in lacks],
         )
         for quarter in pinned.quarters()
     ]

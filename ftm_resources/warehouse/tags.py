@@ -10,7 +10,10 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ftm_resources.tables import NAMESPACE
 from ftm_resources.warehouse import generations, snapshots
+from ftm_resources.warehouse.catalog import reporting_unusable
+from ftm_resources.warehouse.damage import require_data
 from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.snapshots import Tag, quarter_key, tagged, writer_of
 
@@ -28,7 +31,8 @@ def tag(warehouse: Warehouse, quarter: str, name: str, *, replace: bool = False)
     """Tag the current snapshot of every table for a quarter.
 
     Raises WarehouseError if the name has other characters than letters, digits, -, _ and ., if no table holds the
-    quarter, or if the tag already marks other snapshots and `replace` is false.
+    quarter, if a data file of it is missing or truncated, or if the tag already marks other snapshots and `replace`
+    is false.
     """
     quarter = quarter_key(quarter)
     if not _TAG.fullmatch(name) or snapshots.moment_of(name) is not None:
@@ -47,6 +51,8 @@ def tag(warehouse: Warehouse, quarter: str, name: str, *, replace: bool = False)
             f"tag {name} of {quarter} already marks another state of {', '.join(moved)}: choose another name, or "
             "pass --replace to move it; the old state may then expire"
         )
+    for table in chosen:
+        require_data(tables[table], table, quarter)
     for table, snapshot_id in chosen.items():
         if tagged(tables[table]).get((quarter, name)) != snapshot_id:
             _manage(warehouse, table, partial(_create_tag, snapshot_id=snapshot_id, name=reference))
@@ -81,7 +87,9 @@ def mixtures(warehouse: Warehouse, tag: Tag) -> list[generations.Mixture]:
 
 
 def _manage(warehouse: Warehouse, name: str, change: Callable[[IcebergTable], Any]) -> None:
-    with warehouse.lock(f"commit-{name}"):
+    location = warehouse.location
+    location.require_no_links(f"{NAMESPACE}/{name}", "nothing was changed", folders_only=True)
+    with warehouse.lock(f"commit-{name}"), reporting_unusable(location):
         snapshots.commit_again(lambda: change(warehouse.table(name)).commit())
 
 

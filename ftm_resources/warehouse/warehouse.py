@@ -7,6 +7,7 @@ table or quarter that does not exist raises an error that lists those that do.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from pydantic import ConfigDict
 from ftm_resources import settings
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 from ftm_resources.warehouse import snapshots
-from ftm_resources.warehouse.catalog import Tables, contract_of
+from ftm_resources.warehouse.catalog import Tables, contract_of, reporting_unusable
 from ftm_resources.warehouse.data_files import DataFiles
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.full_disk import reporting_full_disk
@@ -168,7 +169,8 @@ class Warehouse(ConfigurableResource):
         becomes visible, if a batch does not match the contract, and WarehouseError if the disk is full.
         """
         contract, quarter, location = contract_of(name), quarter_key(quarter), self.location
-        with reporting_full_disk(location.root, f"{name} {quarter}"):
+        location.require_no_links(f"{NAMESPACE}/{name}", "nothing was changed", folders_only=True)
+        with reporting_full_disk(location.root, f"{name} {quarter}"), reporting_unusable(location):
             table = Tables.to_write(location).create(name)
             with self.lock(f"commit-{name}"):
                 snapshots.commit_again(lambda: grow(table.refresh(), contract))
@@ -202,8 +204,10 @@ class Warehouse(ConfigurableResource):
                 except BaseException:
                     # On S3 the commit may have succeeded and only its reply been lost, so its files must stay.
                     # Maintenance removes them if nothing refers to them.
-                    if not location.is_s3 and self.table(name).metadata_location == before:
-                        writer.discard()
+                    # The same goes if the catalog cannot be asked.
+                    with contextlib.suppress(WarehouseError):
+                        if not location.is_s3 and self.table(name).metadata_location == before:
+                            writer.discard()
                     raise
         return rows, content
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,6 +49,12 @@ HOSTILE = [
     "plain",
     "a=1",
     "",
+    "a;=cmd|calc;",
+    "a;+1;-1;@1;'1;b",
+    "a\n=1\r-1\t@1",
+    ";;=1",
+    "\t\t=1",
+    "'a;''=1",
 ]
 
 
@@ -68,7 +75,10 @@ def test_csv_texts_are_no_formulas_and_can_be_had_back(place: Path, ftm, tmp_pat
     with (tmp_path / "out" / "firm_status.csv").open(newline="") as file:
         found = sorted(csv.DictReader(file), key=lambda r: int(r["firm_id"]))
     assert all(not r["reason"].startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for r in found)
-    assert [r["reason"].removeprefix("'") for r in found] == HOSTILE
+    # As a spreadsheet reads it where cells are separated by semicolons: quotation marks inside a cell are text.
+    assert not any(re.search(r"[;\t\r\n][=+@-]", r["reason"]) for r in found)
+    unmarked = [re.sub(r"([;\t\r\n])'", r"\1", r["reason"].removeprefix("'")) for r in found]
+    assert unmarked == HOSTILE
     assert {r["seconds"] for r in found} == {"-0.0"}, "numbers are untouched"
 
 

@@ -1,9 +1,10 @@
-"""What `ftm run` says of a quarter at its end: every loss counted, with its reason."""
+"""What `ftm run` shows at its end: what this run made, and every loss counted, with its reason."""
 
 import duckdb
 import pytest
 
 from ftm_assets.cli import run_report
+from ftm_assets.cli.failing import CommandError
 
 
 @pytest.fixture
@@ -68,3 +69,26 @@ def test_substitute_names_are_counted_by_what_they_name(db: duckdb.DuckDBPyConne
     assert run_report.naming(db).startswith(said)
     db.execute("UPDATE naming_audit SET outcome = 'llm', model = 'large'")
     assert run_report.naming(db) == "large, for all 2 topics and 1 theme"
+
+
+def _show(warehouse, run_id: str) -> None:
+    run_report.show(warehouse, "2020Q1", run_id=run_id, warnings=[], held={}, seconds=1.0, own_calls=True)
+
+
+def test_a_run_does_not_show_as_its_own_what_another_has_made_since(warehouse, topics, capsys):
+    for run_id, n in (("a", 4), ("b", 5)):
+        warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", n)], provenance={"run_id": run_id})
+    with pytest.raises(
+        CommandError, match=r"not shown: another run replaced firm_topics.*run a made it, and run b"
+    ):
+        _show(warehouse, "a")
+    assert capsys.readouterr().out == ""
+    _show(warehouse, "b")
+    assert "Themes of 2020Q1" in capsys.readouterr().out
+
+
+def test_the_same_rows_made_by_another_run_are_shown(warehouse, topics, capsys):
+    for run_id in ("a", "b"):
+        warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 4)], provenance={"run_id": run_id})
+    _show(warehouse, "a")
+    assert "Themes of 2020Q1" in capsys.readouterr().out

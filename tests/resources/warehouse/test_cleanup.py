@@ -1,4 +1,5 @@
 import os
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -210,7 +211,11 @@ def test_files_that_nothing_refers_to_go_after_the_grace_period(warehouse: Wareh
     for path in files(warehouse):
         age(path, 60)
     folder = f"ftm/{TABLE}"
-    names = ["data/quarter=2020Q1/x.parquet", "metadata/snap-1-0-x.avro", "metadata/00009-x.metadata.json"]
+    names = [
+        "data/quarter=2020Q1/x.parquet",
+        "metadata/snap-1-0-x.avro",
+        f"metadata/00009-{uuid.uuid4()}.metadata.json",
+    ]
     old = [put(warehouse, f"{folder}/{n}", 8) for n in names]
     young = [put(warehouse, f"{folder}/{n}", 6) for n in ("data/quarter=2020Q1/y.parquet", "metadata/y.avro")]
     found = maintain_table(warehouse, TABLE, STRICT)

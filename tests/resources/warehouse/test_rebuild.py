@@ -1,15 +1,24 @@
 """A catalog that was lost, or is older than its tables: noticed by every use, and rebuilt from the metadata."""
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ftm_resources.warehouse import Warehouse, history, repair, tags
+from ftm_resources.warehouse import catalog as opening
 from ftm_resources.warehouse.cleanup import Policy, maintain
-from ftm_resources.warehouse.errors import LostCatalogError, NoWarehouseError, WarehouseError
+from ftm_resources.warehouse.errors import (
+    LostCatalogError,
+    NoWarehouseError,
+    RefusedCleanupError,
+    WarehouseError,
+)
 from ftm_resources.warehouse.rebuild import from_files
 from ftm_resources.warehouse.status import status
 
@@ -136,7 +145,14 @@ def test_a_table_is_not_rolled_back_by_the_way(warehouse: Warehouse, harm: Calla
     assert from_files(warehouse).tables == []
     assert repair.restore(warehouse, TABLE).went_back
     assert warehouse.read(TABLE, Q1).num_rows == 4
-    assert maintain(warehouse, LATER)
+    data = metadata(warehouse).with_name("data") / f"quarter={Q2}"
+    with pytest.raises(
+        RefusedCleanupError, match=f"no metadata mentions any data file of {Q2}.*--max-removed-share 1"
+    ):
+        maintain(warehouse, LATER)
+    assert list(data.iterdir())
+    assert maintain(warehouse, replace(LATER, max_removed_share=1))
+    assert not list(data.iterdir())
 
 
 def test_damage_is_no_reason_to_point_elsewhere(warehouse: Warehouse):
@@ -175,7 +191,121 @@ def attempted(warehouse: Warehouse) -> Path:
     for path, content in kept.items():
         path.write_bytes(content)
     (new,) = set(history.names(warehouse.location, TABLE)) - known
+    history.note_attempt(warehouse.location, TABLE, new)
     return metadata(warehouse) / new
+
+
+def test_an_older_backup_copied_over_the_folder_is_noticed_and_mended(
+    warehouse: Warehouse, topics: Callable, tmp_path: Path
+):
+    """The catalog and the hint are from before the last commit; its metadata and data are still here."""
+    shutil.copytree(warehouse.root, tmp_path / "backup")
+    warehouse.replace(TABLE, Q2, [topics(Q2, 6)])
+    shutil.copytree(tmp_path / "backup", warehouse.root, dirs_exist_ok=True)
+    before = files(warehouse)
+    for use in (lambda: warehouse.read(TABLE, Q2), lambda: maintain(warehouse, LATER)):
+        with pytest.raises(OSError, match=r"and all its data is here.*`ftm restore --from-files`"):
+            use()
+    assert files(warehouse) == before
+    from_files(warehouse)
+    assert warehouse.read(TABLE, Q2).num_rows == 6
+    maintain(warehouse, LATER)
+    assert warehouse.read(TABLE, Q2).num_rows == 6
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["fewer commits", "more commits"])
+def test_the_catalog_of_another_warehouse_is_not_taken_for_damage(
+    warehouse: Warehouse, topics: Callable, tmp_path: Path, later: bool
+):
+    other = Warehouse(path=str(tmp_path / "other"))
+    for n in range(1, 10 if later else 2):
+        other.replace(TABLE, Q1, [topics(Q1, n)])
+    other.replace("themes", Q1, [])
+    shutil.copy(catalog(other), catalog(warehouse))
+    shutil.rmtree(other.root)
+    before = files(warehouse)
+    for use in (lambda: warehouse.read(TABLE, Q2), lambda: repair.restore(warehouse, TABLE)):
+        with pytest.raises(LostCatalogError, match=r"is not that of its tables.*`ftm restore --from-files`"):
+            use()
+    assert files(warehouse) == before
+    from_files(warehouse)
+    assert not repair.restore(warehouse, TABLE).went_back
+    assert [warehouse.read(TABLE, q).num_rows for q in (Q1, Q2)] == [4, 5]
+
+
+@pytest.mark.parametrize("hint", [True, False], ids=["with notes", "without notes"])
+def test_the_rows_of_a_commit_that_failed_never_become_current(
+    warehouse: Warehouse, topics: Callable, hint: bool
+):
+    with closing(sqlite3.connect(catalog(warehouse))) as database, database:
+        database.execute(
+            "CREATE TRIGGER no BEFORE UPDATE ON iceberg_tables BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+        )
+    before = files(warehouse)
+    with pytest.raises(WarehouseError, match=r"the catalog .* cannot be read \(disk I/O error\)"):
+        warehouse.replace(TABLE, Q1, [topics(Q1, 9)])
+    left = {p.name for p in files(warehouse) - before}
+    assert not [n for n in left if n.endswith((".json", ".parquet"))]
+    catalog(warehouse).unlink()
+    if not hint:
+        (metadata(warehouse) / history.HINT).unlink()
+    from_files(warehouse)
+    assert [warehouse.read(TABLE, q).num_rows for q in (Q1, Q2)] == [4, 5]
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "of an earlier version"])
+@pytest.mark.parametrize("hint", [True, False], ids=["with hint", "without hint"])
+def test_what_a_killed_writer_left_is_not_current_after_the_catalog_is_lost(
+    warehouse: Warehouse, topics: Callable, noted: bool, hint: bool
+):
+    """An earlier version did not note its attempts, but removed the data of those that failed."""
+    kept = {p: p.read_bytes() for p in (catalog(warehouse), metadata(warehouse) / history.HINT)}
+    pointer = history.hint(warehouse.location, TABLE)
+    warehouse.replace(TABLE, Q1, [topics(Q1, 9)])
+    for path, content in kept.items():
+        path.write_bytes(content)
+    newest = history.names(warehouse.location, TABLE)[0]
+    if noted:
+        history.note_attempt(warehouse.location, TABLE, newest)
+    else:
+        newest_data = max(
+            (metadata(warehouse).with_name("data") / f"quarter={Q1}").iterdir(),
+            key=lambda p: p.stat().st_mtime_ns,
+        )
+        newest_data.unlink()
+    assert warehouse.read(TABLE, Q1).num_rows == 4, "no reason to refuse"
+    catalog(warehouse).unlink()
+    if not hint:
+        (metadata(warehouse) / history.HINT).unlink()
+    (table,) = (t for t in from_files(warehouse).tables if t.name == TABLE)
+    assert table.file == pointer
+    assert bool(table.notes) is noted
+    assert warehouse.read(TABLE, Q1).num_rows == 4
+
+
+def test_a_catalog_that_is_a_folder_is_moved_aside(warehouse: Warehouse):
+    catalog(warehouse).unlink()
+    catalog(warehouse).mkdir()
+    from_files(warehouse)
+    assert warehouse.read(TABLE, Q2).num_rows == 5
+
+
+def test_a_catalog_that_another_program_holds_is_no_damage(
+    warehouse: Warehouse, topics: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(opening, "SQLITE_SECONDS", 0)
+    before = files(warehouse)
+    with closing(sqlite3.connect(catalog(warehouse), isolation_level=None)) as browser:
+        browser.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(WarehouseError, match="is locked: another program"):
+            warehouse.read(TABLE, Q1)
+        browser.execute("ROLLBACK")
+        browser.execute("BEGIN")
+        browser.execute("SELECT * FROM iceberg_tables").fetchall()
+        with pytest.raises(WarehouseError, match="is locked: another program"):
+            warehouse.replace(TABLE, Q1, [topics(Q1, 9)])
+    assert warehouse.read(TABLE, Q1).num_rows == 4
+    assert not [p for p in files(warehouse) - before if p.suffix == ".json"]
 
 
 def test_a_journal_of_the_old_catalog_is_not_played_back_into_the_new_one(warehouse: Warehouse):
