@@ -190,10 +190,12 @@ def _interrupts_told() -> Iterator[None]:
     os.set_blocking(told, False)
 
     def tell() -> None:
+        is_told = False
         while number := os.read(heard, 1):
-            if number[0] == signal.SIGINT:
+            if number[0] == signal.SIGINT and not is_told:
                 failing.tell("\nStopping…")
-                return
+                is_told = True
+        os.close(heard)
 
     before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     threading.Thread(target=tell, daemon=True).start()

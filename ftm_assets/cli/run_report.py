@@ -231,8 +231,8 @@ def naming(db: duckdb.DuckDBPyConnection) -> str:
     if not lost:
         return f"{', '.join(models)}, for all {named}"
     return (
-        f"degraded: {', '.join(models)}, but {lost:,} of {total:,} names are extractive because the model gave no usable "
-        "name; naming_audit says why. Run again to request only these"
+        f"degraded: {', '.join(models)}, but {lost:,} of {total:,} names are extractive because the model gave no "
+        "usable name; naming_audit says why. Run again to request only these"
     )
 
 
