@@ -10,11 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+_KNOWN = "{l_bar}{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}]"
+_UNKNOWN = "{desc}: {n_fmt} {unit} [{elapsed}]"
+
+
 def note(text: str) -> None:
     """Write a line to standard error, above any bar: what a step without a bar is doing."""
     from tqdm import tqdm  # noqa: PLC0415
 
-    tqdm.write(text, file=sys.stderr)
+    if sys.stderr.isatty():
+        tqdm.write(text, file=sys.stderr)
+    else:  # a log keeps each line: tqdm would repeat the bar below the note
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 @contextmanager
@@ -29,8 +37,10 @@ def bar(description: str, unit: str, total: int | None = None) -> Iterator[Calla
     with tqdm(
         total=total,
         desc=description,
-        unit=f" {unit}",
+        unit=unit,
+        bar_format=_UNKNOWN if total is None else _KNOWN,
         mininterval=0.2 if interactive else 15.0,
+        delay=0 if interactive else 1e-9,  # no bar in a log before there is something to report
         leave=True,
         dynamic_ncols=interactive,
         file=sys.stderr,
@@ -38,7 +48,7 @@ def bar(description: str, unit: str, total: int | None = None) -> Iterator[Calla
 
         def move(done: int, of: int | None = None) -> None:
             if of is not None:
-                shown.total = of
+                shown.total, shown.bar_format = of, _KNOWN
             shown.update(done - shown.n)
 
         yield move

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import warnings
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import AliasGenerator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Source = Literal["sample", "files", "capital_iq"]
 """Where transcripts come from."""
@@ -169,6 +173,12 @@ ELSEWHERE = (
 PREFIX = "FTM_"
 """Any variable with this prefix is meant for FTM."""
 
+CONFIG_KEY = "FTM_API_KEY_"
+"""Prefix of variables, each with the key of a host that the config of a run names and may pass it to."""
+
+_SECRET_NAME = re.compile("KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|AUTH|HEADERS", re.IGNORECASE)
+_WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]*:[^/?#\s]*@", re.IGNORECASE)
+
 SHARED_PREFIXES = ("WRDS_", "LLM_")
 """Other programs use these prefixes too, so only a near match with one of FTM's variables counts as a mistake."""
 
@@ -187,10 +197,33 @@ def secret(value: SecretStr | None) -> str | None:
     return value.get_secret_value() if value else None
 
 
-def secrets() -> set[str]:
-    """Return the values of all secrets that are set."""
-    found = (getattr(current(), name) for name in Settings.model_fields if _is_secret(name))
-    return {text for value in found if (text := secret(value))}
+def secrets() -> dict[str, str]:
+    """Return the values that no config may pass on, each with its variable: of every program, not only of FTM.
+
+    They are the variables whose names say so, and URLs with a password; not those that begin with CONFIG_KEY.
+    """
+    meant = {value for name, value in os.environ.items() if name.startswith(CONFIG_KEY)}
+    return {
+        value: name
+        for name, value in os.environ.items()
+        if value and value not in meant and (_SECRET_NAME.search(name) or _WITH_PASSWORD.match(value))
+    }
+
+
+def refuse_secrets(resource: str, fields: Mapping[str, object]) -> None:
+    """Raise SettingsError if the config of a resource passes a secret of the environment in one of these fields.
+
+    A run's config may name any variable (`{env: NAME}`), and what is no key is shown, stored and sent to servers.
+    """
+    held = secrets()
+    for field, value in fields.items():
+        for text in value if isinstance(value, list) else [value]:
+            is_address = field == "base_url" and isinstance(text, str) and _WITH_PASSWORD.match(text)
+            if isinstance(text, str) and text in held and not is_address:
+                raise SettingsError(
+                    f"{field} of the resource {resource} is the value of {held[text]}, a secret of this environment, "
+                    f"which would be shown and sent as it is. Correct {field} in the run's config"
+                )
 
 
 def _is_secret(name: str) -> bool:
@@ -217,7 +250,8 @@ def unknown() -> dict[str, str | None]:
 
 def _strangers() -> tuple[str, ...]:
     ours = {*NAMES, *ELSEWHERE}
-    return tuple(n for n in os.environ if n.startswith((PREFIX, *SHARED_PREFIXES)) and n not in ours)
+    found = (n for n in os.environ if n.startswith((PREFIX, *SHARED_PREFIXES)))
+    return tuple(n for n in found if n not in ours and not n.startswith(CONFIG_KEY))
 
 
 @lru_cache(maxsize=1)

@@ -54,6 +54,7 @@ class ScriptedLlm:
         self.gets: list[str] = []
         self.bodies: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
+        self.headers: list[tuple[str, str]] = []
         self.most_in_flight = 0
         self._in_flight = 0
         self._asked: Counter[str] = Counter()
@@ -104,6 +105,7 @@ class ScriptedLlm:
             self._asked[prompt] += 1
             self.bodies.append(body)
             self.keys.add(handler.headers["Authorization"])
+            self.headers += handler.headers.items()
             self._in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self._in_flight)
         reply = self.script(asked, body)
@@ -117,6 +119,7 @@ class ScriptedLlm:
         with self._lock:
             asked = self.gets.count(handler.path)
             self.gets.append(handler.path)
+            self.headers += handler.headers.items()
         reply = {"/v1/models": self.models, "/health": self.health}[handler.path](asked)
         self._send(handler, reply, {"model": ""})
 

@@ -35,6 +35,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
                     "component_id": component, "firm_id": firm, "firm_name": "A", "transcript_id": call,
                     "call_at": datetime(day.year, day.month, day.day, 15, tzinfo=UTC), "call_date": day,
                     "component_order": i, "section": "presentation", "speaker_type": "executive", "text": text,
+                    "verbatim_text": text,
                 }
             )  # fmt: skip
             made["sentences"].append(

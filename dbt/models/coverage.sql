@@ -7,24 +7,71 @@ with linked as (
 
 ),
 
-spoken as (
+said as (
 
+    -- Each sentence, and the step at which it was lost: as procedural, in no topic, in a topic without a theme.
     select
         sentences.quarter,
         sentences.transcript_id,
         sentences.firm_id,
-        count(*) as n_sentences,
-        count_if(not sentences.is_procedural) as n_business,
-        count(sentence_topics.topic_id) as n_in_topics,
-        count(theme_topics.theme_id) as n_in_themes,
-        -- Reasons go on after a colon; the first by the alphabet speaks for the call.
-        min(split_part(theme_topics.reason, ':', 1)) as refusal
+        case
+            when sentences.is_procedural then 4
+            when sentence_topics.topic_id is null then 5
+            when theme_topics.theme_id is null then 6
+            else 7
+        end as lost_at,
+        case
+            when sentences.is_procedural then 'procedural'
+            when sentence_topics.topic_id is null
+                then
+                    case
+                        when firm_status.status = 'ok' then 'in no topic'
+                        else coalesce('firm ' || replace(firm_status.status, '_', ' '), 'firm not modelled')
+                    end
+            -- Older versions wrote the detail into the reason, after a colon.
+            when theme_topics.theme_id is null then coalesce(split_part(theme_topics.reason, ':', 1), 'in no theme')
+        end as outcome
     from {{ source('ftm', 'sentences') }} as sentences
     left join {{ source('ftm', 'sentence_topics') }} as sentence_topics
         on sentences.quarter = sentence_topics.quarter and sentences.sentence_id = sentence_topics.sentence_id
     left join {{ source('ftm', 'theme_topics') }} as theme_topics
         on sentence_topics.quarter = theme_topics.quarter and sentence_topics.topic_id = theme_topics.topic_id
-    group by sentences.quarter, sentences.transcript_id, sentences.firm_id
+    left join {{ source('ftm', 'firm_status') }} as firm_status
+        on sentences.quarter = firm_status.quarter and sentences.firm_id = firm_status.firm_id
+
+),
+
+losses as (
+
+    -- A call's sentences lost, by step and reason; `rank` 1: the reason of most of them, which speaks for the call.
+    select
+        quarter,
+        transcript_id,
+        firm_id,
+        lost_at as position,
+        outcome,
+        count(*) as n,
+        row_number() over (
+            partition by quarter, transcript_id, firm_id, lost_at order by count(*) desc, outcome
+        ) as rank
+    from said
+    where lost_at < 7
+    group by quarter, transcript_id, firm_id, lost_at, outcome
+
+),
+
+spoken as (
+
+    select
+        quarter,
+        transcript_id,
+        firm_id,
+        count(*) as n_sentences,
+        count_if(lost_at > 4) as n_business,
+        count_if(lost_at > 5) as n_in_topics,
+        count_if(lost_at > 6) as n_in_themes
+    from said
+    group by quarter, transcript_id, firm_id
 
 ),
 
@@ -59,14 +106,10 @@ calls as (
         end as lost_link,
         case
             when spoken.transcript_id is null then 'only the operator spoke'
-            when spoken.n_business = 0 then 'only procedural sentences'
+            when spoken.n_business = 0 then 'procedural'
         end as lost_sentences,
-        case
-            when spoken.n_in_topics > 0 then null
-            when firm_status.status = 'ok' then 'sentences in no topic'
-            else coalesce('firm ' || replace(firm_status.status, '_', ' '), 'firm not modelled')
-        end as lost_topics,
-        case when spoken.n_in_themes = 0 then coalesce(spoken.refusal, 'topics in no theme') end as lost_themes,
+        case when spoken.n_in_topics = 0 then no_topic.outcome end as lost_topics,
+        case when spoken.n_in_themes = 0 then no_theme.outcome end as lost_themes,
         case when scored.transcript_id is null then 'no score' end as lost_scores
     from {{ source('ftm', 'transcript_audit') }} as offered
     -- A transcript that is listed for several companies has a row for each, and is kept for one.
@@ -85,8 +128,20 @@ calls as (
             offered.quarter = scored.quarter
             and offered.transcript_id = scored.transcript_id
             and offered.firm_id = scored.firm_id
-    left join {{ source('ftm', 'firm_status') }} as firm_status
-        on offered.quarter = firm_status.quarter and offered.firm_id = firm_status.firm_id
+    left join losses as no_topic
+        on
+            offered.quarter = no_topic.quarter
+            and offered.transcript_id = no_topic.transcript_id
+            and offered.firm_id = no_topic.firm_id
+            and no_topic.position = 5
+            and no_topic.rank = 1
+    left join losses as no_theme
+        on
+            offered.quarter = no_theme.quarter
+            and offered.transcript_id = no_theme.transcript_id
+            and offered.firm_id = no_theme.firm_id
+            and no_theme.position = 6
+            and no_theme.rank = 1
 
 ),
 
@@ -117,38 +172,80 @@ reached as (
 
 outcomes as (
 
-    -- `n` sentences of the call reach the step, `n_left` the next one.
-    select *, 0 as position, 'seen' as step, 'offered by the source' as outcome, n_sentences as n, n_sentences as n_left
+    -- What became of each call at each step that it reached; `n`: its sentences with that outcome.
+    select *, 0 as position, 'seen' as step, 'offered by the source' as outcome, n_sentences as n
     from reached
     union all
-    select *, 1, 'selection', coalesce(lost_selection, 'to be read'), n_sentences, n_sentences
+    select *, 1, 'selection', coalesce(lost_selection, 'to be read'), n_sentences
     from reached
     union all
-    select *, 2, 'version', coalesce(lost_version, 'one version of each call'), n_sentences, n_sentences
+    select *, 2, 'version', coalesce(lost_version, 'one version of each call'), n_sentences
     from reached
     where lost_at >= 2
     union all
     select
         *, 3, 'link', coalesce(lost_link, case when has_permno then 'linked' else 'kept without a PERMNO' end),
-        n_sentences, n_sentences
+        n_sentences
     from reached
     where lost_at >= 3
     union all
-    select *, 4, 'sentences', coalesce(lost_sentences, 'has sentences'), n_sentences, n_business
+    select *, 4, 'sentences', coalesce(lost_sentences, 'has sentences'), n_business
     from reached
     where lost_at >= 4
     union all
-    select *, 5, 'topics', coalesce(lost_topics, 'in a topic'), n_business, n_in_topics
+    select *, 5, 'topics', coalesce(lost_topics, 'in a topic'), n_in_topics
     from reached
     where lost_at >= 5
     union all
-    select *, 6, 'themes', coalesce(lost_themes, 'in a theme'), n_in_topics, n_in_themes
+    select *, 6, 'themes', coalesce(lost_themes, 'in a theme'), n_in_themes
     from reached
     where lost_at >= 6
     union all
-    select *, 7, 'scores', coalesce(lost_scores, 'scored'), n_in_themes, n_scored
+    select *, 7, 'scores', coalesce(lost_scores, 'scored'), n_scored
     from reached
     where lost_at >= 7
+
+),
+
+counted as (
+
+    select
+        quarter,
+        position,
+        step,
+        outcome,
+        lost_at = position as is_lost,
+        count(*) as n_calls,
+        count(distinct firm_id) as n_firms,
+        count(distinct case when firm_lost_at = position then firm_id end) as n_firms_lost,
+        sum(n) as n_sentences
+    from outcomes
+    group by quarter, position, step, outcome, lost_at = position
+    union all
+    -- Sentences lost, each by its own reason, whether or not the call goes on.
+    select
+        losses.quarter,
+        losses.position,
+        case losses.position when 4 then 'sentences' when 5 then 'topics' else 'themes' end,
+        losses.outcome,
+        true,
+        0,
+        0,
+        0,
+        sum(losses.n)
+    from losses
+    inner join reached
+        on
+            losses.quarter = reached.quarter
+            and losses.transcript_id = reached.transcript_id
+            and losses.firm_id = reached.firm_id
+            and losses.position <= reached.lost_at
+    group by losses.quarter, losses.position, losses.outcome
+    union all
+    select quarter, 7, 'scores', 'no score', true, 0, 0, 0, sum(n_in_themes - n_scored)
+    from reached
+    where lost_at >= 7 and n_in_themes <> n_scored
+    group by quarter
 
 )
 
@@ -156,12 +253,12 @@ select
     step,
     position,
     outcome,
-    lost_at = position as is_lost,
-    cast(count(*) as integer) as n_calls,
-    cast(count(distinct firm_id) as integer) as n_firms,
-    cast(count(distinct case when firm_lost_at = position then firm_id end) as integer) as n_firms_lost,
-    cast(sum(n) as integer) as n_sentences,
-    cast(sum(n - n_left) as integer) as n_sentences_lost,
+    is_lost,
+    cast(sum(n_calls) as integer) as n_calls,
+    cast(sum(n_firms) as integer) as n_firms,
+    cast(sum(n_firms_lost) as integer) as n_firms_lost,
+    cast(sum(n_sentences) as integer) as n_sentences,
+    cast(sum(case when is_lost and position >= 4 then n_sentences else 0 end) as integer) as n_sentences_lost,
     quarter
-from outcomes
-group by quarter, step, position, outcome, lost_at = position
+from counted
+group by quarter, step, position, outcome, is_lost

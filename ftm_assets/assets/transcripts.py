@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
 from ftm_assets.methods.calls.listings import Firms
+from ftm_assets.methods.calls.shared_texts import SAME_TEXT
+from ftm_assets.methods.calls.transcript_versions import OTHER_HEADLINE
 from ftm_assets.methods.text.languages import require_detected
 from ftm_assets.orchestration.calls_by_firm import QuarterOfCalls, build_quarter
 from ftm_assets.orchestration.code_version import code_version
@@ -202,6 +204,20 @@ def _warnings(described: Mapping[str, Any], quarter: str) -> Iterator[str]:
         if found := described[column]:
             shown = ", ".join(f"{name!r} ({n})" for name, n in list(found.items())[:5])
             yield f"{sum(found.values())} turns have an unknown {kind} type: {shown}"
+    for found, what in (
+        (
+            "unknown_collection_types",
+            "transcripts have a collection type that does not say how final they are",
+        ),
+        ("other_events", "transcripts are left out because their event is not an earnings call"),
+    ):
+        if counts := described[found]:
+            shown = ", ".join(f"{name!r} ({n})" for name, n in list(counts.items())[:5])
+            yield f"{sum(counts.values())} {what}: {shown}"
+    if n := described["doubtful_headlines"]:
+        yield f"{n} calls are perhaps not earnings calls, by their headlines; see transcript_audit"
+    if n := described["texts_of_several_firms"]:
+        yield f"{n} calls have the text of another firm's call; see transcript_audit"
 
 
 def _described(built: QuarterOfCalls) -> dict[str, Any]:
@@ -210,6 +226,9 @@ def _described(built: QuarterOfCalls) -> dict[str, Any]:
     statuses = Counter(audit.column("status").to_pylist())
     lost = audit.filter(pc.equal(audit.column("status"), "unlinked"))
     reasons = Counter((r or "").partition(":")[0] for r in lost.column("reason").to_pylist())
+    reasons_given = [r or "" for r in audit.column("reason").to_pylist()]
+    other = audit.filter(pc.equal(audit.column("status"), "other_event"))
+    events = Counter((r or "").partition(";")[0] for r in other.column("reason").to_pylist())
     calls = built.calls.to_pylist()
     linked = [row for row in calls if row["permno"] is not None]
     firms = {row["firm_id"] for row in calls}
@@ -219,6 +238,10 @@ def _described(built: QuarterOfCalls) -> dict[str, Any]:
         "repeated_turns": built.n_repeated,
         "unknown_speaker_types": built.unknown["speakertypename"],
         "unknown_component_types": built.unknown["componenttypename"],
+        "unknown_collection_types": built.unknown["transcriptcollectiontypename"],
+        "other_events": dict(events.most_common()),
+        "doubtful_headlines": sum(OTHER_HEADLINE in reason for reason in reasons_given),
+        "texts_of_several_firms": sum(f"{SAME_TEXT} " in r and " of company " in r for r in reasons_given),
         "firms_not_found": built.missing,
         "preview": preview(built.first, PREVIEW),
         "firms": len(firms),

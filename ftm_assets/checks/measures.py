@@ -1,5 +1,7 @@
 """Checks of topic quality: limits on single measures, and comparisons with other quarters."""
 
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
@@ -22,6 +24,9 @@ Pure noise (120 to 400 vectors of 384 dimensions) reaches 0.36 to 0.48, the samp
 MAX_LARGEST_THEME_SHARE = 0.15
 """Share of placed topics in one theme; guards against one giant cluster."""
 
+MIN_THEMES_TO_COMPARE = math.ceil(1 / MAX_LARGEST_THEME_SHARE)
+"""With fewer themes, even equal ones would exceed `MAX_LARGEST_THEME_SHARE`."""
+
 SMALL_QUARTER_TOPICS = 200
 """With fewer placed topics, and so few themes, one theme may well be larger: only a warning."""
 
@@ -38,6 +43,16 @@ MIN_QUARTERS = 3
 """Quarters needed for a comparison, this one included."""
 
 
+BY_REASON = {
+    "dominated": "take more firms, or raise max_firm_share",
+    "few firms": "take more firms, or lower min_firms",
+    "outlier": "lower join_similarity",
+    "procedural": "read these topics: the rules for talk about the call may match too much; or raise "
+    "max_procedural_share",
+}
+"""Reason for which a topic is in no theme → what to do if it is the commonest."""
+
+
 @dataclass(frozen=True)
 class Limit:
     """A limit on a measure of `topic_quality`; crossing it does not stop a run."""
@@ -47,6 +62,8 @@ class Limit:
     metric: str
     limit: float
     is_upper: bool
+    said: str
+    """What is said when it is crossed, with a place for the value."""
     doc: str
     """The limit, then what to do when it is crossed."""
     parameters: tuple[str, ...] = ()
@@ -62,12 +79,14 @@ class Limit:
 LIMITS = (
     Limit(
         "outlier_share", "firm_topics", "outlier_share", MAX_OUTLIER_SHARE, True,
+        f"{{:.0%}} of the sentences are in no topic (expected: at most {MAX_OUTLIER_SHARE:.0%})",
         f"At most {MAX_OUTLIER_SHARE:.0%} of the sentences are in no topic. If not, look at the firms with the "
         "highest outlier_share in firm_status; lower join_similarity or min_topic_sentences of firm_topics",
         ("join_similarity", "min_topic_sentences"),
     ),
     Limit(
         "dominated_firms", "firm_topics", "dominated_firms", 0, True,
+        f"{{:.0f}} firms have over {LARGE_TOPIC_SHARE:.0%} of their sentences in one topic (expected: none)",
         f"No firm with at least {LARGE_TOPIC_SENTENCES} sentences has over {LARGE_TOPIC_SHARE:.0%} of them in one "
         "topic. If not, read that topic's sentences: either is_procedural missed talk about the call, or "
         "sentences_per_topic of firm_topics is too high",
@@ -75,6 +94,7 @@ LIMITS = (
     ),
     Limit(
         "seed_stability", "firm_topics", "seed_stability", MIN_SEED_STABILITY, False,
+        f"Clusterings with different seeds agree by only {{:.2f}} (expected: at least {MIN_SEED_STABILITY})",
         f"Clusterings with different seeds agree with an adjusted Rand index of at least {MIN_SEED_STABILITY}. "
         "If not, the topics are partly chance: check the embeddings (a new model?), or raise n_neighbors or "
         "turn_weight of firm_topics",
@@ -82,11 +102,13 @@ LIMITS = (
     ),
     Limit(
         "procedural_topics", "firm_topics", "procedural_share", MAX_PROCEDURAL_TOPICS, True,
+        f"{{:.0%}} of the topics are about the call itself (expected: at most {MAX_PROCEDURAL_TOPICS:.0%})",
         f"At most {MAX_PROCEDURAL_TOPICS:.0%} of the topics are about the call itself. If not, the calls use "
         "procedural wording that the rules miss: read those topics and extend methods.text.statements",
     ),
     Limit(
         "largest_theme", "themes", "largest_theme_share", MAX_LARGEST_THEME_SHARE, True,
+        f"One theme holds {{:.0%}} of the placed topics (expected: at most {MAX_LARGEST_THEME_SHARE:.0%})",
         f"No theme holds more than {MAX_LARGEST_THEME_SHARE:.0%} of the placed topics (a warning below "
         f"{SMALL_QUARTER_TOPICS} of them). If not, unrelated subjects were merged: do not use the quarter's "
         "themes; raise join_similarity or lower min_topics of themes, and check the summaries' embeddings",
@@ -95,9 +117,10 @@ LIMITS = (
     ),
     Limit(
         "placed_share", "themes", "placed_share", MIN_PLACED_SHARE, False,
-        f"At least {MIN_PLACED_SHARE:.0%} of the topics are in a theme. If not, count the reasons in theme_topics: "
-        "if most are outliers, lower join_similarity of themes; if most have too few firms, lower min_firms",
-        ("join_similarity", "min_firms", "min_topics"),
+        f"Only {{:.0%}} of the topics are in a theme (expected: at least {MIN_PLACED_SHARE:.0%})",
+        f"At least {MIN_PLACED_SHARE:.0%} of the topics are in a theme. If not, change the setting of themes that the "
+        "commonest reason in theme_topics names: " + "; ".join(f"{r}: {what}" for r, what in BY_REASON.items()),
+        ("max_firm_share", "min_firms", "join_similarity", "max_procedural_share"),
     ),
 )  # fmt: skip
 """Limits on single measures."""
@@ -129,47 +152,85 @@ def quality_limits() -> dg.AssetChecksDefinition:
         sql = "SELECT quarter, level, metric, value, n FROM topic_quality WHERE value IS NOT NULL ORDER BY quarter"
         rows = warehouse.connect(tables={"topic_quality"}, newest=True).execute(sql).fetchall()
         now = {(level, metric): (value, n) for q, level, metric, value, n in rows if q == quarter}
+        n_themes, _ = now.get(("themes", "n_themes"), (math.inf, 0))
         for limit in LIMITS:
             value, n = now.get((limit.level, limit.metric), (None, 0))
-            passed = limit.keeps(value)
-            made_with = "" if passed else _made_with(warehouse, quarter, limit)
-            yield _judged(
-                limit.name, passed, value, n, limit.limit, made_with, is_error=n >= limit.error_from
+            if limit.name == "largest_theme" and n_themes < MIN_THEMES_TO_COMPARE:
+                value = None
+            if limit.keeps(value):
+                yield _passed(limit.name, value, n, limit.limit)
+                continue
+            advice = [limit.doc.partition("If not, ")[2]]
+            if limit.name == "placed_share":
+                advice = _by_reason(warehouse, quarter) or advice
+            yield dg.AssetCheckResult(
+                check_name=limit.name,
+                asset_key="topic_quality",
+                passed=False,
+                severity=dg.AssetCheckSeverity.ERROR if n >= limit.error_from else dg.AssetCheckSeverity.WARN,
+                description=limit.said.format(value),
+                metadata=readable(
+                    {
+                        "advice": "; ".join(advice + _made_with(warehouse, quarter, limit)),
+                        **_numbers(value, n, limit.limit),
+                    }
+                ),
             )
         for name, key in compared.items():
             value, n = now.get(key, (None, 0))
             others = [v for q, level, metric, v, _ in rows if (level, metric) == key and q != quarter]
             lowest = median(others) - MAX_DROP if len(others) + 1 >= MIN_QUARTERS else None
-            passed = value is None or lowest is None or value >= lowest
-            yield _judged(name, passed, value, n, lowest)
+            if value is None or lowest is None or value >= lowest:
+                yield _passed(name, value, n, lowest)
+                continue
+            yield dg.AssetCheckResult(
+                check_name=name,
+                asset_key="topic_quality",
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"{key[1]} of {key[0]} is {value:.3f}, far below the other quarters' (expected: at least "
+                f"{lowest:.3f})",
+                metadata=readable(
+                    {"advice": docs[name].partition("If not, ")[2], **_numbers(value, n, lowest)}
+                ),
+            )
 
     return check
 
 
-def _made_with(warehouse: Warehouse, quarter: str, limit: Limit) -> str:
+def _by_reason(warehouse: Warehouse, quarter: str) -> list[str]:
+    """Return why most topics without a theme have none, and what to do about it; empty if there is none."""
+    reasons = (
+        warehouse.quarter("theme_topics", quarter).read(["reason"]).column("reason").drop_null().to_pylist()
+    )
+    if not reasons:
+        return []
+    # Quarters of older versions have the detail after a colon.
+    counts = Counter(reason.partition(":")[0] for reason in reasons)
+    (reason, n), *_ = sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+    return [f"{n:,} of the {len(reasons):,} others are left out as {reason}", BY_REASON[reason]]
+
+
+def _made_with(warehouse: Warehouse, quarter: str, limit: Limit) -> list[str]:
     """Return the quarter's values of the parameters that the advice mentions."""
     config = warehouse.provenance(limit.level, quarter).get("config", {})
     known = ", ".join(f"{name} = {config[name]}" for name in limit.parameters if name in config)
-    return f"; {limit.level} was made with {known}" if known else ""
+    return [f"{limit.level} was made with {known}"] if known else []
 
 
-def _judged(
-    name: str,
-    passed: bool,
-    value: float | None,
-    n: int,
-    limit: float | None,
-    made_with: str = "",
-    *,
-    is_error: bool = False,
-) -> dg.AssetCheckResult:
-    measured = {"value": value, "limit": limit}
+def _passed(name: str, value: float | None, n: int, limit: float | None) -> dg.AssetCheckResult:
+    """Return that a measure is within its limit, or that either is unknown."""
     return dg.AssetCheckResult(
         check_name=name,
         asset_key="topic_quality",
-        passed=passed,
-        severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
-        description=f"{value:.3f}, against a limit of {limit:.3f}{made_with}" if value is not None and limit is not None
-        else "not measured" if value is None else "too few quarters to compare",
-        metadata=readable({"n": n, **{k: float(v) for k, v in measured.items() if v is not None}}),
+        passed=True,
+        description="not measured, or too little to judge" if value is None
+        else "too few quarters to compare" if limit is None
+        else f"{value:.3f}, within the limit of {limit:.3f}",
+        metadata=readable(_numbers(value, n, limit)),
     )  # fmt: skip
+
+
+def _numbers(value: float | None, n: int, limit: float | None) -> dict[str, float]:
+    measured = {"n": n, "value": value, "limit": limit}
+    return {k: v if k == "n" else float(v) for k, v in measured.items() if v is not None}

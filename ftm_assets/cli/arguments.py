@@ -81,14 +81,15 @@ def known_tables(incomplete: str) -> list[str]:
 
 
 def table_name(name: str) -> str:
-    """Return the name of a table; an unknown one is a usage error that suggests similar names."""
+    """Return the name of a table; raise CommandError, with similar names, for an unknown one."""
     from difflib import get_close_matches
 
     from ftm_resources.tables import TABLES
 
     if name not in TABLES:
-        near = get_close_matches(name, TABLES, n=2) or TABLES
-        raise typer.BadParameter(f"there is no table {name!r}. Did you mean {' or '.join(near)}?")
+        near = get_close_matches(name, TABLES, n=2)
+        meant = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(TABLES)}."
+        raise CommandError(f"There is no table {name}. {meant}")
     return name
 
 

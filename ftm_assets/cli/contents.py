@@ -19,35 +19,76 @@ _PANEL = "Read"
 def quarters() -> None:
     """List the quarters: when each was made, from which source, and whether its tables belong together.
 
-    A quarter is `complete` if every table exists and was made from the current rows of its inputs,
-    `incomplete` if tables are missing, and `mixed` if a table was made from rows that have since
-    been replaced.
+    A quarter is `being computed` if a run of it has not ended. Otherwise, it is `complete` if every
+    table exists and was made from the current rows of its inputs, `incomplete` if tables are missing,
+    and `mixed` if a table was made from rows that have since been replaced.
     """
     from ftm_assets.cli import stored_quarters as words
     from ftm_resources.warehouse.status import status
 
     warehouse = arguments.warehouse()
     found = status(warehouse)
+    running = _unfinished_runs()
     console = screen.console()
-    if not found:
+    if not found and not running:
         console.print(f"{warehouse.root} has no quarters yet. Make one with `ftm run`.")
         return
     rows = [
-        (q.quarter, words.source(q), words.state(q), screen.moment(q.made_at), f"{len(q.tables)}")
+        (
+            q.quarter,
+            words.source(q),
+            "being computed" if q.quarter in running else words.state(q),
+            screen.moment(q.made_at),
+            f"{len(q.tables)}",
+        )
         for q in found
+    ]
+    rows += [
+        (quarter, "", "being computed", "", "0")
+        for quarter in sorted(running.keys() - {q.quarter for q in found})
     ]
     console.print(
         screen.table(
             f"Quarters of {warehouse.root}", ("quarter", "source", "state", "made", "tables"), rows, left=3
         )
     )
-    notes = [(q.quarter, note) for q in found for note in words.notes(q)]
+    if running:
+        console.print(
+            screen.facts(
+                (quarter, f"being computed ({run}); if that run was killed, run the quarter again")
+                for quarter, run in sorted(running.items())
+            )
+        )
+    notes = [(q.quarter, note) for q in found if q.quarter not in running for note in words.notes(q)]
     if notes:
         console.print(screen.facts(notes))
         console.print(
             "\nTo rebuild a mixed or incomplete quarter, run `ftm run --quarter QUARTER` with the quarter's own source "
             "(--calls) and config (--config)."
         )
+
+
+def _unfinished_runs() -> dict[str, str]:
+    """Return quarter → its newest run that has not ended, and since when (UTC); empty without a Dagster home.
+
+    A run that was killed may be among them: Dagster does not hear of its end.
+    """
+    from ftm_assets.cli import home
+
+    if not (home.folder() / "dagster.yaml").exists():
+        return {}
+    import dagster as dg
+    from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+    from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+    found: dict[str, str] = {}
+    with dg.DagsterInstance.from_config(str(home.folder())) as instance:
+        for record in instance.get_run_records(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))):
+            quarter = record.dagster_run.tags.get(PARTITION_NAME_TAG)
+            if quarter and quarter not in found:  # the newest comes first
+                since = record.create_timestamp
+                found[quarter] = f"run {record.dagster_run.run_id[:8]}, since {screen.moment(since)}"
+    return found
 
 
 @commands.command(rich_help_panel=_PANEL)
@@ -65,7 +106,7 @@ def themes(
     from ftm_assets.cli.run_report import themes_table
 
     warehouse = arguments.warehouse()
-    needed = ("themes", "theme_sentiment")
+    needed = ("themes", "theme_topics", "theme_sentiment")
     arguments.require_state(warehouse, quarter, needed, as_of)
     with warehouse.connect(quarter=quarter, as_of=as_of, tables=needed) as db:
         (n,) = db.execute("SELECT count(*) FROM theme_sentiment").fetchone() or (0,)

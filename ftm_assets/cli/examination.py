@@ -9,7 +9,6 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-import re
 import shutil
 import sys
 import warnings
@@ -311,11 +310,12 @@ def _model_files(what: str, model: str, variable: str) -> Finding:
 
 
 def endpoint(prefix: str, what: str, *, online: bool) -> Iterator[Finding]:
-    """Check an OpenAI-compatible endpoint; only with `online` is it asked for its models."""
+    """Check an OpenAI-compatible endpoint; only with `online` is it asked for its models, by the client of runs."""
+    from ftm_resources.endpoint import address
+
     values = settings.current()
     url = getattr(values, f"{prefix.lower()}_base_url")
     model = getattr(values, f"{prefix.lower()}_model")
-    key = settings.secret(getattr(values, f"{prefix.lower()}_api_key"))
     label = f"Endpoint for {what}"
     if not url:
         if prefix == "LLM":
@@ -326,38 +326,32 @@ def endpoint(prefix: str, what: str, *, online: bool) -> Iterator[Finding]:
                 "For names by a language model, set LLM_BASE_URL and LLM_MODEL.",
             )
         return
-    if not re.match(r"https?://[^/]+", url):
-        yield Finding(
-            "fail", label, f"{prefix}_BASE_URL is not an HTTP address", "Example: http://localhost:8000/v1"
-        )
-        return
-    where = re.sub(r"//[^/]*@", "//", url)
-    if not online:
-        yield Finding("ok", label, f"{model} at {where}; not tested (ftm doctor --online asks it)")
-        return
-    yield _asked(label, url, where, model, key, f"{prefix}_MODEL")
-
-
-def _asked(label: str, url: str, where: str, model: str | None, key: str | None, variable: str) -> Finding:
-    import openai
+    from ftm_resources.endpoint.connection import Endpoint, EndpointUnavailableError, run, served
 
     try:
-        with openai.OpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=10) as client:
-            served = [m.id for m in client.models.list().data]
-    except openai.APIStatusError as error:
-        advice = (
-            "Check the key." if error.status_code in {401, 403} else "Check the address; it must end in /v1."
+        there = Endpoint.configured(
+            prefix,
+            None,
+            None,
+            concurrency=1,
+            max_retries=0,
+            read_seconds=10.0,
+            startup_seconds=0.0,
+            max_bytes=2**20,
         )
-        return Finding("fail", label, f"{where} answered {error.status_code}", advice)
-    except openai.OpenAIError as error:
-        return Finding(
-            "fail", label, f"{where}: {error}", "Check that the server is running and the address is right."
+        if not online:
+            where = address.shown(url)
+            yield Finding("ok", label, f"{model} at {where}; not tested (ftm doctor --online asks it)")
+            return
+        listed = run(served(there))
+    except EndpointUnavailableError as error:
+        yield Finding(
+            "fail", label, str(error), f"Check {prefix}_BASE_URL, e.g. {address.EXAMPLE}, and the key."
         )
-    if model not in served:
-        return Finding(
-            "fail",
-            label,
-            f"{where} serves {', '.join(served) or 'no model'}, not {model}",
-            f"Set {variable} to a model that it serves.",
-        )
-    return Finding("ok", label, f"{where} serves {model}")
+        return
+    found = f"{address.shown(url)} serves {model}"
+    if model in listed:
+        yield Finding("ok", label, found)
+        return
+    found = f"{address.shown(url)} serves {', '.join(listed) or 'no model'}, not {model}"
+    yield Finding("fail", label, found, f"Set {prefix}_MODEL to a model that it serves.")

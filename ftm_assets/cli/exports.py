@@ -22,10 +22,11 @@ group = typer.Typer(no_args_is_help=True, help="Write tables, or calls from WRDS
 commands.add_typer(group, name="export", rich_help_panel="Read")
 
 
-FORMULA = "^[=+\\-@\\t\\r\\n'']"
-"""How texts begin that a spreadsheet would run as a formula, or, with an apostrophe, that look as if marked already.
-
-In SQL. To get the text back, remove one apostrophe from the start."""
+_BEGINS = r"^([=+\-@\t\r\n''])"
+_AFTER_SEPARATOR = r"([;\t\r\n])([=+\-@''])"
+"""What a spreadsheet would run as a formula, or, with an apostrophe, what looks as if marked already: at the start of a
+text, and inside it after what separates cells where commas are decimal marks (a quotation mark inside a cell does not
+protect there). In SQL. To get the text back, remove one apostrophe from the start and one after each separator."""
 
 
 class Format(StrEnum):
@@ -102,11 +103,10 @@ def _cell(table: str, column: str, format_: Format) -> str:
     from ftm_resources.tables import TABLES
 
     kind = TABLES[table].arrow_schema.field(column).type
-    if format_ is Format.csv and types.is_list(kind):
-        return f'to_json("{column}") AS "{column}"'
-    if format_ is Format.csv and types.is_string(kind):
-        marked = f"""regexp_matches("{column}", '{FORMULA}')"""
-        return f"""CASE WHEN {marked} THEN '''' || "{column}" ELSE "{column}" END AS "{column}\""""
+    if format_ is Format.csv and (types.is_list(kind) or types.is_string(kind)):
+        text = f'to_json("{column}")::VARCHAR' if types.is_list(kind) else f'"{column}"'
+        begun = rf"regexp_replace({text}, '{_BEGINS}', '''\1')"
+        return rf"""regexp_replace({begun}, '{_AFTER_SEPARATOR}', '\1''\2', 'g') AS "{column}" """
     return f'"{column}"'
 
 
@@ -139,7 +139,7 @@ def _write_columns(tables: tuple[str, ...], file: Path, format_: Format) -> None
             for c in TABLES[t].columns:
                 if c.name in written:
                     kind = TABLES[t].arrow_schema.field(c.name).type
-                    writer.writerow([t, c.name, kind, c.nullable, c.doc])
+                    writer.writerow([t, c.name, kind, str(c.nullable).lower(), c.doc])
 
 
 @group.command()

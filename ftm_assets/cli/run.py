@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,9 +101,8 @@ def run(
     held = quarters_in_files()
     chosen = choose_quarter(quarter, held)
     asked = run_config.read(config)
-    if asked:
-        run_config.require_names(asked, quarter_job())
-        run_config.require_bounds(asked)
+    if config and asked:
+        run_config.require_valid(asked, quarter_job(), config)
     if replace_source:
         asked = run_config.replacing_source(asked)
     preflight.require_ready(asked)
@@ -112,8 +113,16 @@ def run(
             if ctx.find_root().params.get("debug"):
                 failing.tell(run_report.tracebacks(result))
             raise CommandError(run_report.failures(result))
-        warnings = run_report.warnings(result)
-    run_report.show(Warehouse(), chosen, warnings=warnings, held=held, seconds=time.perf_counter() - started)
+        warnings, run_id = run_report.warnings(result), result.run_id
+    run_report.show(
+        Warehouse(),
+        chosen,
+        run_id=run_id,
+        warnings=warnings,
+        held=held,
+        seconds=time.perf_counter() - started,
+        own_calls=settings.current().ftm_source != "sample",
+    )
 
 
 def quarters_in_files() -> dict[str, int]:
@@ -162,12 +171,39 @@ def _executed(quarter: str, config: dict[str, Any], home: Path) -> Iterator[JobE
     with dg.DagsterInstance.from_ref(ref) as instance:
         try:
             with (
+                _interrupts_told(),
                 _no_standard_output(),
                 dg.execute_job(job, instance, run_config={**quiet, **config}, tags=tags) as result,
             ):
                 yield result
         except dg.DagsterInvalidConfigError as error:
-            raise CommandError(run_config.problems(error)) from error
+            raise CommandError("\n".join(["The config is invalid:", *run_config.problems(error)])) from error
+
+
+@contextlib.contextmanager
+def _interrupts_told() -> Iterator[None]:
+    """Say that Ctrl-C was heard: Dagster handles it, in silence, and steps take a while to end.
+
+    Python writes the number of each signal to the pipe at once, whoever handles it. In the main thread only.
+    """
+    heard, told = os.pipe()
+    os.set_blocking(told, False)
+
+    def tell() -> None:
+        is_told = False
+        while number := os.read(heard, 1):
+            if number[0] == signal.SIGINT and not is_told:
+                failing.tell("\nStopping…")
+                is_told = True
+        os.close(heard)
+
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(told)  # ends the thread
 
 
 @contextlib.contextmanager

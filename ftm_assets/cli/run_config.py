@@ -1,13 +1,16 @@
 """The config of `ftm run`: reading it from a YAML file, and saying what is wrong with it.
 
-What belongs here: the two forms of the file, and checks that can name what was meant. Names and types are checked
-by Dagster; bounds, which Dagster checks only when a step starts, are checked here by the assets' config classes.
+What belongs here: the two forms of the file, and checks that can name what was meant. Dagster finds what is wrong
+with names and types, and this module says it in the file's terms; bounds, which Dagster checks only when a step
+starts, are checked here by the assets' config classes.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import glob
+import json
 import re
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import dagster as dg
+    from dagster._config.snap import ConfigTypeSnap
+    from dagster._config.stack import EvaluationStackEntry
 
 KEYS = ("ops", "resources", "execution", "loggers")
 """Top-level keys of Dagster run config."""
@@ -84,8 +89,25 @@ def replacing_source(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "ops": {**ops, "transcripts": {**transcripts, "config": values}}}
 
 
-def require_names(config: dict[str, Any], job: dg.JobDefinition) -> None:
-    """Raise CommandError if the config names an asset, check or resource that the job does not have."""
+def require_valid(config: dict[str, Any], job: dg.JobDefinition, file: Path) -> None:
+    """Raise CommandError, before anything is computed, if the config read from a file is not one of the job's.
+
+    The message names each asset, check or resource that the job does not have; else each setting that does not exist
+    or is not of its type; else each value out of bounds.
+    """
+    import dagster as dg
+
+    found = _unknown_names(config, job)
+    if not found:
+        try:
+            dg.validate_run_config(job, config)
+        except dg.DagsterInvalidConfigError as error:
+            found = problems(error)
+    if found := found or _out_of_bounds(config):
+        raise CommandError("\n".join(f"{file}: {text}" for text in found))
+
+
+def _unknown_names(config: dict[str, Any], job: dg.JobDefinition) -> list[str]:
     assets, resources = [node.name for node in job.nodes], list(job.resource_defs)
     found = [
         f"{name} is a resource, not an asset: write it under resources, e.g. resources: {{{name}: {{config: ...}}}}"
@@ -94,13 +116,12 @@ def require_names(config: dict[str, Any], job: dg.JobDefinition) -> None:
         for name in config.get("ops", {})
         if name not in assets
     ]
-    found += [_unknown("resource", n, resources) for n in config.get("resources", {}) if n not in resources]
-    if found:
-        raise CommandError(_listed(found))
+    return found + [
+        _unknown("resource", n, resources) for n in config.get("resources", {}) if n not in resources
+    ]
 
 
-def require_bounds(config: dict[str, Any]) -> None:
-    """Raise CommandError if a value is outside the bounds of its asset's config, before anything is computed."""
+def _out_of_bounds(config: dict[str, Any]) -> list[str]:
     import dagster as dg
     from pydantic import ValidationError
 
@@ -115,12 +136,26 @@ def require_bounds(config: dict[str, Any]) -> None:
                 made(**entry["config"])
             except ValidationError as error:
                 found += [
-                    f"{asset}: {'.'.join(map(str, e['loc']))} is {e['input']!r}: {e['msg']}"
+                    f"{'.'.join(map(str, (asset, *e['loc'])))} {_bound(e['type'], e.get('ctx', {}), e['msg'])}, "
+                    f"not {_written(e['input'])}"
                     for e in error.errors()
                     if e["type"].startswith(("greater_than", "less_than", "value_error"))
                 ]
-    if found:
-        raise CommandError(_listed(found))
+    return found
+
+
+def _bound(kind: str, limits: dict[str, Any], message: str) -> str:
+    """Return a pydantic error about a bound in words."""
+    words = {
+        "greater_than_equal": ("at least", "ge"),
+        "greater_than": ("more than", "gt"),
+        "less_than_equal": ("at most", "le"),
+        "less_than": ("less than", "lt"),
+    }
+    if kind not in words:
+        return f"is refused ({message.removeprefix('Value error, ')})"
+    said, limit = words[kind]
+    return f"must be {said} {limits[limit]:g}"
 
 
 def _unknown(what: str, name: str, known: Collection[str]) -> str:
@@ -129,21 +164,83 @@ def _unknown(what: str, name: str, known: Collection[str]) -> str:
     return f"there is no {what} {name}; {there}"
 
 
-def problems(error: dg.DagsterInvalidConfigError) -> str:
-    """Return what Dagster found wrong with the config, with the names that it expected but not their types."""
-    return _listed([_brief(e.message.strip()) for e in error.errors or []])
+_TYPES = {"Int": "a whole number", "Float": "a number", "Bool": "true or false", "String": "a text"}
 
 
-def _brief(message: str) -> str:
-    said, expected, schema = message.partition('Expected: "{')
-    if not expected:
-        return message
-    before = ""
+def problems(error: dg.DagsterInvalidConfigError) -> list[str]:
+    """Return what Dagster found wrong with the config, in terms of the file and with what was meant."""
+    from dagster._config.errors import (
+        FieldNotDefinedErrorData,
+        FieldsNotDefinedErrorData,
+        RuntimeMismatchErrorData,
+    )
+
+    found = []
+    for e in error.errors or []:
+        where, wrong = _path(e.stack), e.error_data
+        if isinstance(wrong, FieldNotDefinedErrorData):
+            found.append(_no_setting(where, wrong.field_name, _expected(e.message)))
+        elif isinstance(wrong, FieldsNotDefinedErrorData):
+            found += [_no_setting(where, name, _expected(e.message)) for name in wrong.field_names]
+        elif isinstance(wrong, RuntimeMismatchErrorData):
+            found.append(f"{where} must be {_type(wrong.config_type_snap)}, not {_value(wrong.value_rep)}")
+        else:
+            found.append(e.message.strip())
+    return found
+
+
+def _path(stack: EvaluationStackEntry) -> str:
+    """Return where a setting is: asset or resource, then the setting, e.g. `themes.bertopic.n_neighbors`."""
+    parts = ""
+    for entry in stack.entries:
+        if hasattr(entry, "list_index"):
+            parts += f"[{entry.list_index}]"
+        else:
+            parts += f".{entry.field_name if hasattr(entry, 'field_name') else entry.map_key}"  # type: ignore[attr-defined]
+    found = re.sub(r"^\.(?:ops|resources)(?=\.)", "", parts)
+    return re.sub(r"^(\.\w+)\.config(?![^.\[])", r"\1", found).removeprefix(".") or "the config"
+
+
+def _no_setting(where: str, name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{where} has no setting {name}; " + (
+        f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+    )
+
+
+def _type(snap: ConfigTypeSnap) -> str:
+    """Return a type of Dagster's config in words."""
+    if snap.enum_values:
+        return " or ".join(_written(v.value) for v in snap.enum_values)
+    if snap.kind.name == "ARRAY":
+        return "a list"
+    return _TYPES.get(
+        snap.given_name or "", "a mapping" if "SHAPE" in snap.kind.name else snap.given_name or "else"
+    )
+
+
+def _value(shown: str) -> str:
+    """Return a value, given as Python shows it, as YAML writes it; long ones are cut."""
+    try:
+        return _written(ast.literal_eval(shown))
+    except (ValueError, SyntaxError):
+        return shown[:_SHOWN]
+
+
+_SHOWN = 60
+"""Characters of a value in a message."""
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)[:_SHOWN]
+
+
+def _expected(message: str) -> list[str]:
+    """Return the names that Dagster's message lists as expected, without their types."""
+    _, _, schema = message.partition('Expected: "')
+    if schema.startswith("["):
+        return re.findall(r"'(\w+)'", schema)
+    before, schema = "", schema.lstrip("{")
     while schema != before:  # innermost first, until only the outer names are left
         before, schema = schema, re.sub(r"\([^(){}\[\]]*\)|\{[^(){}\[\]]*\}|\[[^(){}\[\]]*\]", "", schema)
-    names = re.findall(r"(\w+)[?]?:", schema)
-    return f"{said}Expected: {', '.join(names)}."
-
-
-def _listed(found: Collection[str]) -> str:
-    return "\n".join(["The config is invalid:", *(f"  {text}" for text in found)])
+    return re.findall(r"(\w+)[?]?:", schema)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
-    from dagster import JobExecutionResult
+    from dagster import AssetCheckEvaluation, JobExecutionResult
     from dagster._core.events import JobFailureData
     from dagster._core.execution.plan.objects import StepFailureData
     from rich.table import Table
@@ -28,8 +28,14 @@ TOP_THEMES = """
 SHOWN_THEMES = 15
 
 LOST = """
-    SELECT outcome, n_calls, n_firms_lost FROM coverage WHERE is_lost ORDER BY position, n_calls DESC, outcome
+    SELECT outcome, n_calls FROM coverage WHERE is_lost AND n_calls > 0 ORDER BY position, n_calls DESC, outcome
 """
+
+UNPLACED = """
+    SELECT split_part(reason, ':', 1) AS kind, count(*) AS n FROM theme_topics
+    WHERE theme_id IS NULL GROUP BY kind ORDER BY n DESC, kind
+"""
+"""Quarters of older versions have the detail after a colon."""
 
 
 @dataclass(frozen=True)
@@ -101,16 +107,18 @@ def warnings(result: JobExecutionResult) -> list[CheckWarning]:
                     checked.check_name,
                     checked.asset_key.path[-1],
                     checked.description or "",
-                    _advice(result, checked.asset_check_key),
+                    _advice(result, checked),
                 )
             )
     return found
 
 
-def _advice(result: JobExecutionResult, key: object) -> str:
-    """Return the description of a check: its limit, and what to do when it is crossed."""
+def _advice(result: JobExecutionResult, checked: AssetCheckEvaluation) -> str:
+    """Return what a check advises for what it found, else its description: its limit, and what to do beyond it."""
+    if "advice" in checked.metadata:
+        return str(checked.metadata["advice"].value)
     try:
-        return result.job_def.asset_layer.get_spec(key).description or ""  # type: ignore[attr-defined]
+        return result.job_def.asset_layer.get_spec(checked.asset_check_key).description or ""
     except (AttributeError, KeyError):
         return ""
 
@@ -119,13 +127,19 @@ def show(
     warehouse: Warehouse,
     quarter: str,
     *,
+    run_id: str,
     warnings: Sequence[CheckWarning],
     held: Mapping[str, int],
     seconds: float,
+    own_calls: bool,
 ) -> None:
-    """Print the themes of a quarter and what a reader must know before using them."""
+    """Print the themes that a run made of a quarter and what a reader must know before using them.
+
+    `own_calls`: not the sample's. Raises CommandError if another run has replaced the themes.
+    """
     console = screen.console()
     with warehouse.connect(quarter=quarter) as db:
+        _require_own(warehouse, quarter, run_id)  # what is replaced from here on, `db` does not show
         console.print(themes_table(db, quarter, SHOWN_THEMES))
         console.print(
             screen.facts(
@@ -133,6 +147,7 @@ def show(
                     ("Sentiment", sentiment(db)),
                     ("Names", naming(db)),
                     ("Calls", calls(db)),
+                    ("Sentences", sentences(db)),
                     *([("Other quarters", _others(held, quarter))] if len(held) > 1 else []),
                     ("Checks", _checks(warnings)),
                     ("Took", f"{_minutes(seconds)}; peak memory {screen.size(peak_memory())}"),
@@ -144,16 +159,36 @@ def show(
     steps = [
         ("ftm themes " + quarter, "these themes again; --limit 100 for more"),
         ("ftm ui", "lineage, metadata and backfills in the browser"),
-        ("ftm run --calls PATH", "your own calls"),
+        *([] if own_calls else [("ftm run --calls PATH", "your own calls")]),
     ]
     console.print(screen.facts((f"  {command}", what) for command, what in steps))
 
 
+def _require_own(warehouse: Warehouse, quarter: str, run_id: str) -> None:
+    """Raise CommandError unless a reader of the quarter is shown what this run made."""
+    from ftm_assets.orchestration.inputs import taken_over
+    from ftm_resources import settings
+
+    if settings.current().ftm_allow_mixed_generations:
+        return
+    shown = warehouse.together(quarter, warehouse.pin().names)
+    if problem := taken_over(warehouse.pin(), shown, {run_id}):
+        raise failing.CommandError(f"This run's themes are not shown: {problem}.")
+
+
 def themes_table(db: duckdb.DuckDBPyConnection, quarter: str, limit: int) -> Table:
-    """Return the themes of a quarter with most topics, with their sentiment, as a table."""
+    """Return the themes of a quarter with most topics and their sentiment, and how many topics are in none.
+
+    Reads themes, theme_topics and theme_sentiment.
+    """
     (n,) = db.execute("SELECT count(*) FROM themes").fetchone() or (0,)
     rows = db.execute(TOP_THEMES, [limit]).fetchall()
     title = f"Themes of {quarter}: {n}" if len(rows) == n else f"Top {len(rows)} of {n} themes of {quarter}"
+    unplaced = db.execute(UNPLACED).fetchall()
+    if unplaced:
+        (topics,) = db.execute("SELECT count(*) FROM theme_topics").fetchone() or (0,)
+        lost = sum(count for _, count in unplaced)
+        title += f"; {lost:,} of {screen.count(topics, 'topic')} in no theme{_reasons(unplaced)}"
     return screen.table(
         title,
         ("theme_id", "theme", "firms", "topics", "sentences", "score"),
@@ -182,18 +217,22 @@ def naming(db: duckdb.DuckDBPyConnection) -> str:
     """Return what named the topics and themes, and how many names are only substitutes."""
     from ftm_assets.methods.naming.rules import DEGRADED
 
-    sql = "SELECT outcome, model, count(*) FROM naming_audit GROUP BY ALL ORDER BY ALL"
-    rows = db.execute(sql).fetchall()
-    total = sum(n for *_, n in rows)
-    models = sorted({model for outcome, model, _ in rows if model and outcome != "extractive"})
+    sql = (
+        "SELECT outcome, model, count(topic_id), count(theme_id) FROM naming_audit GROUP BY outcome, model "
+        "ORDER BY outcome, model"
+    )
+    rows = [(outcome, model, n + m, n, m) for outcome, model, n, m in db.execute(sql).fetchall()]
+    total, topics, themes = (sum(row[i] for row in rows) for i in (2, 3, 4))
+    named = f"{screen.count(topics, 'topic')} and {screen.count(themes, 'theme')}"
+    models = sorted({model for outcome, model, *_ in rows if model and outcome != "extractive"})
     if not models:
-        return f"degraded: all {total:,} extractive, from keywords. For names by a language model, set LLM_BASE_URL"
-    lost = sum(n for outcome, _, n in rows if outcome in DEGRADED)
+        return f"degraded: all {named} have extractive names, made of their keywords. For names by a language model, set LLM_BASE_URL"
+    lost = sum(n for outcome, _, n, *_ in rows if outcome in DEGRADED)
     if not lost:
-        return f"{', '.join(models)}, all {total:,}"
+        return f"{', '.join(models)}, for all {named}"
     return (
-        f"degraded: {', '.join(models)}, but {lost:,} of {total:,} are extractive because the model gave no usable "
-        "name; naming_audit says why. Run again to request only these"
+        f"degraded: {', '.join(models)}, but {lost:,} of {total:,} names are extractive because the model gave no "
+        "usable name; naming_audit says why. Run again to request only these"
     )
 
 
@@ -205,9 +244,47 @@ def calls(db: duckdb.DuckDBPyConnection) -> str:
     )
     (n_scored,) = scored.fetchone() or (0,)
     offered = screen.count(int(counts.get("seen", 0)), "transcript")
-    lost = [f"{n:,} {outcome}" for outcome, n, _ in db.execute(LOST).fetchall()]
+    lost = [f"{n:,} {outcome}" for outcome, n in db.execute(LOST).fetchall()]
     left_out = f". Left out: {', '.join(lost)}" if lost else ""
     return f"{offered} offered, {screen.count(int(n_scored), 'call')} scored{left_out}"
+
+
+def sentences(db: duckdb.DuckDBPyConnection) -> str:
+    """Return how many sentences were spoken and scored, and where and why the others were lost."""
+    sql = "SELECT step, sum(n_sentences), sum(n_sentences_lost) FROM coverage GROUP BY step"
+    found = {step: (int(n), int(lost)) for step, n, lost in db.execute(sql).fetchall()}
+    spoken, _ = found.get("seen", (0, 0))
+    parts = []
+    for step, where in (
+        ("sentences", "about the call itself"),
+        ("topics", "in no topic"),
+        ("themes", "in topics without a theme"),
+        ("scores", "without a score"),
+    ):
+        _, lost = found.get(step, (0, 0))
+        if not lost:
+            continue
+        why = ""
+        if step == "topics":
+            why = _reasons(
+                db.execute(
+                    "SELECT outcome, n_sentences_lost FROM coverage WHERE step = 'topics' AND n_sentences_lost > 0 "
+                    "AND outcome <> 'in no topic' ORDER BY ALL"
+                ).fetchall()
+            )
+        elif step == "themes":
+            why = _reasons(db.execute(UNPLACED).fetchall(), "topics")
+        parts.append(f"{lost:,} {where}{why}")
+    n, lost = found.get("scores", (0, 0))
+    return f"{spoken:,} spoken: {', '.join([*parts, f'{n - lost:,} scored'])}"
+
+
+def _reasons(counts: Sequence[tuple[str, int]], things: str = "") -> str:
+    """Return reasons and their counts in brackets, the first with what is counted; empty without any."""
+    listed = [f"{n:,} {reason or 'without a reason'}" for reason, n in counts]
+    if listed and things:
+        listed[0] = f"{counts[0][1]:,} {things} {counts[0][0] or 'without a reason'}"
+    return f" ({', '.join(listed)})" if listed else ""
 
 
 def _others(held: Mapping[str, int], quarter: str) -> str:
@@ -220,7 +297,7 @@ def _checks(warnings: Sequence[CheckWarning]) -> str:
         return "all passed"
     lines = []
     for w in warnings:
-        lines.append(f"{w.asset}: {w.name}" + (f" ({w.measured})" if w.measured else ""))
+        lines.append(f"{w.asset}, {w.name}: {w.measured}" if w.measured else f"{w.asset}: {w.name}")
         if w.advice:
             lines.append(f"  {w.advice}")
     return "\n".join([screen.count(len(warnings), "warning"), *lines])

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ftm_assets.methods.calls.listings import Firms, Listing, screen
+from ftm_assets.methods.calls.listings import NOT_CHOSEN, Firms, Listing, firm_order, screen
+from ftm_assets.methods.calls.shared_texts import note_shared_texts, text_digests
 from ftm_assets.methods.calls.transcript_versions import build_transcripts, unknown_types
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_resources import quarters
@@ -30,6 +31,10 @@ FIRMS_AT_ONCE = 100
 
 SHOWN_ROWS = 10
 """Rows kept for a preview."""
+
+COLLECTION = "transcriptcollectiontypename"
+TYPES = ("speakertypename", "componenttypename", COLLECTION)
+"""Columns of COMPONENTS whose types are counted if they are not known."""
 
 _COMPONENTS_FILE, _KEPT_FILE = "components.parquet", "kept.parquet"
 
@@ -55,7 +60,7 @@ class QuarterOfCalls:
     n_repeated: int
     """Turns left out because their transcript has them already."""
     unknown: dict[str, dict[str, int]]
-    """Column of COMPONENTS → type that is not known → number of turns, most frequent first."""
+    """Column of COMPONENTS → type that is not known → number of turns, or of transcripts, most frequent first."""
     missing: list[str]
     """Firms that the choice names and the source does not have, sorted."""
 
@@ -77,6 +82,7 @@ class _Group(NamedTuple):
     """transcriptid and companyid of the calls to read, and of those of the days around the quarter."""
     screened: dict[tuple[str, str], tuple[str, str]]
     offered: pa.Table
+    n_firms: int
 
 
 class _Built(NamedTuple):
@@ -86,6 +92,8 @@ class _Built(NamedTuple):
     audit: pa.Table
     n_repeated: int
     unknown: dict[str, dict[str, int]]
+    digests: dict[tuple[str, str], str]
+    """Digest of the words of each call kept, by transcript and firm."""
 
 
 def build_quarter(
@@ -105,31 +113,34 @@ def build_quarter(
     offered = _read(source, quarter, file)
     groups, missing = _groups(file, offered, quarter, firms, duckdb)
     audits, calls = [TABLES["transcript_audit"].empty()], [_calls_of(TABLES["transcripts"].empty())]
-    first = TABLES["transcripts"].empty()
-    n_repeated, unknown = 0, {"speakertypename": Counter[str](), "componenttypename": Counter[str]()}
+    first, digests = TABLES["transcripts"].empty(), dict[tuple[str, str], str]()
+    n_repeated, unknown = 0, defaultdict[str, Counter[str]](Counter)
     work = partial(
         _of_group, file=str(file), quarter=quarter, languages=languages, limits=duckdb.connection_config
     )
     with (
         _writer(folder / _KEPT_FILE, TABLES["transcripts"].arrow_schema) as kept,
-        bar(f"transcripts {quarter}", "groups of firms", len(groups)) as move,
+        bar(f"transcripts {quarter}", "firms", sum(g.n_firms for g in groups)) as move,
     ):
-        for done, built in enumerate(side_by_side(work, groups, fewest=2), start=1):
+        done = 0
+        for group, built in zip(groups, side_by_side(work, groups, fewest=2), strict=True):
             kept.write_table(built.rows)
             audits.append(built.audit)
             calls.append(_calls_of(built.rows))
             first = first if first.num_rows else built.rows.slice(0, SHOWN_ROWS)
             n_repeated += built.n_repeated
+            digests |= built.digests
             for column, counts in built.unknown.items():
                 unknown[column].update(counts)
+            done += group.n_firms
             move(done, None)
     return QuarterOfCalls(
         folder / _KEPT_FILE,
-        audit=pa.concat_tables(audits),
+        audit=note_shared_texts(pa.concat_tables(audits), digests),
         calls=pa.concat_tables(calls),
         first=first,
         n_repeated=n_repeated,
-        unknown={column: dict(counts.most_common()) for column, counts in unknown.items()},
+        unknown={column: dict(unknown[column].most_common()) for column in TYPES},
         missing=missing,
     )
 
@@ -161,7 +172,8 @@ def _groups(
             taken[listing.firm].append(listing.transcript)
         elif quarters.of_date(day) == quarter:
             screened[listing.firm][key] = left_out[key]
-    offered = _of_firms(offered, firms, set(taken))
+    is_cut = any(found == NOT_CHOSEN for found in left_out.values())
+    offered = _of_firms(offered, firms, last=max(map(firm_order, taken)) if is_cut and taken else None)
     found = sorted({x.firm for x in listings} | set(offered.column("companyid").to_pylist()))
     groups = []
     for start in range(0, len(found), FIRMS_AT_ONCE):
@@ -171,19 +183,23 @@ def _groups(
         table = pa.table({n: pa.array([k[i] for k in keys], pa.string()) for i, n in enumerate(names)})
         own = {key: why for firm in group for key, why in screened.get(firm, {}).items()}
         said = offered.filter(pc.is_in(offered.column("companyid"), pa.array(group)))
-        groups.append(_Group(table, own, said))
+        groups.append(_Group(table, own, said, len(group)))
     return groups, sorted((firms.only | firms.without) - set(found))
 
 
-def _of_firms(offered: pa.Table, firms: Firms, taken: set[str]) -> pa.Table:
-    """Return the source's audit, with the transcripts of firms that the choice leaves out as excluded."""
+def _of_firms(offered: pa.Table, firms: Firms, *, last: tuple[bool, int, str] | None) -> pa.Table:
+    """Return the source's audit, with the transcripts of firms that the choice leaves out as excluded.
+
+    `last` is the `firm_order` of the last firm chosen if the choice ends there. A firm before it, of which no call is
+    read, was lost for the source's reason: it has no PERMNO, for example.
+    """
     rows = offered.to_pylist()
     for row in rows:
         firm = row["companyid"]
         if firm in firms.without:
             row |= {"status": "excluded", "reason": "exclude_firms names the firm"}
-        elif (firms.only and firm not in firms.only) or (firms.first is not None and firm not in taken):
-            row |= {"status": "excluded", "reason": "not among the firms that the config asks for"}
+        elif (firms.only and firm not in firms.only) or (last is not None and firm_order(firm) > last):
+            row |= dict(zip(("status", "reason"), NOT_CHOSEN, strict=True))
     return pa.Table.from_pylist(rows, schema=AUDIT)
 
 
@@ -206,11 +222,13 @@ def _of_group(
     spoken = components.filter(
         pc.is_in(components.column("transcriptid"), rows.column("transcript_id").unique())
     )
-    return _Built(rows, audit, spoken.num_rows - rows.num_rows, unknown_types(spoken))
+    unknown = unknown_types(spoken) | {COLLECTION: unknown_types(components)[COLLECTION]}
+    return _Built(rows, audit, spoken.num_rows - rows.num_rows, unknown, text_digests(rows))
 
 
 def _calls_of(rows: pa.Table) -> pa.Table:
-    return rows.group_by(["transcript_id", "firm_id", "permno"]).aggregate([])
+    calls = rows.group_by(["transcript_id", "firm_id"], use_threads=False).aggregate([("permno", "max")])
+    return calls.rename_columns(["transcript_id", "firm_id", "permno"])
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

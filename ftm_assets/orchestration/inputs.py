@@ -1,7 +1,7 @@
 """The inputs of a step, or of a command that reads several tables: quarters that exist and are of one generation.
 
-What belongs here: refusing, before anything is computed, inputs that were never written or were not made from each
-other.
+What belongs here: refusing, before anything is computed, inputs that were never written, were not made from each
+other, or were made by this run and replaced by another since.
 """
 
 from __future__ import annotations
@@ -38,14 +38,19 @@ def pinned_inputs(
 ) -> dict[str, QuarterTable]:
     """Return a quarter of each table, as pinned.
 
-    Raises a Failure that says what to materialize first if a table was never written for the quarter, or if the
-    tables and their inputs are not of one generation. FTM_ALLOW_MIXED_GENERATIONS, or the run's tag ALLOW_MIXED,
-    turns the latter into a warning.
+    Raises a Failure that says what to materialize first if a table was never written for the quarter, if another run
+    has replaced what this one made of it, or if the tables and their inputs are not of one generation.
+    FTM_ALLOW_MIXED_GENERATIONS, or the run's tag ALLOW_MIXED, turns the latter two into a warning.
     """
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if problem := _absent(found, quarter):
         raise dg.Failure(problem, allow_retries=False)
-    if problem := _mixed(pinned, quarter, tables):
+    runs = {
+        run.run_id,
+        run.parent_run_id,
+        run.root_run_id,
+    }  # a re-execution goes on with what its parent made
+    if problem := taken_over(pinned, found, runs) or _mixed(pinned, quarter, tables):
         if not allows_mixed(run):
             raise dg.Failure(
                 f"{problem}. To compute from them anyway, set FTM_ALLOW_MIXED_GENERATIONS=true, or give the run the "
@@ -59,6 +64,27 @@ def pinned_inputs(
 def allows_mixed(run: dg.DagsterRun) -> bool:
     """Return whether a run may compute from tables of mixed generations."""
     return run.tags.get(ALLOW_MIXED) == "true" or settings.current().ftm_allow_mixed_generations
+
+
+def taken_over(pinned: Pinned, tables: Mapping[str, QuarterTable], runs: Collection[str | None]) -> str:
+    """Return which of these tables other runs have replaced, with other rows, since one of `runs` made them.
+
+    Empty if none. All runs of a quarter write the same tables, and each would otherwise go on with the rows that the
+    other wrote last, and show that one's result as its own.
+    """
+    for name, table in tables.items():
+        writes = pinned.writes(name).get(table.quarter, [])
+        own = [write for write in writes if write.run_id in runs]
+        if not own or own[-1].content == table.content:
+            continue
+        by = writes[-1]
+        return (
+            f"another run replaced {name} of {table.quarter}: run {own[-1].run_id} made it, and run "
+            f"{by.run_id or '(unknown)'} wrote other rows at {by.at.isoformat(timespec='seconds')}. Two runs of one "
+            f"quarter with different config or input exclude each other: wait until the other has ended, then start a "
+            f"new run of {table.quarter} if you want this run's result instead"
+        )
+    return ""
 
 
 def refuse_replaced(

@@ -1,4 +1,4 @@
-"""The HTTP client used by `openai`'s: it follows no redirects and limits the time and size of every reply."""
+"""The HTTP client used by `openai`'s: no redirects, no headers of the environment, replies of limited time and size."""
 
 from __future__ import annotations
 
@@ -12,6 +12,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CODED = ("content-encoding", "content-length", "transfer-encoding")
+
+_SENT = frozenset(
+    (
+        *(
+            "accept",
+            "accept-encoding",
+            "authorization",
+            "connection",
+            "content-length",
+            "content-type",
+            "host",
+        ),
+        *("transfer-encoding", "user-agent"),
+    )
+)
+_SENT_PREFIX = "x-stainless-"
+"""`openai`'s description of itself. All other headers come from variables such as OPENAI_CUSTOM_HEADERS and
+OPENAI_ORG_ID, which are meant for OpenAI, not for every server."""
 
 
 class BoundedClient(httpx2.AsyncClient):
@@ -30,6 +48,9 @@ class BoundedClient(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Send a request and return its complete reply."""
+        for name in {n.lower() for n in request.headers} - _SENT:
+            if not name.startswith(_SENT_PREFIX):
+                del request.headers[name]
         self._before(request)
         try:
             async with asyncio.timeout(self._seconds):

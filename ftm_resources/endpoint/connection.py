@@ -10,9 +10,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 from ftm_resources import settings
+from ftm_resources.endpoint import address
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -83,24 +83,30 @@ class Endpoint:
     def configured(cls, prefix: str, base_url: str | None, api_key: str | None, **patience: Any) -> Endpoint:
         """Return an endpoint as configured, by default from the settings `<prefix>_BASE_URL` and `_API_KEY`.
 
-        The environment's key is sent only to the host that the environment names: EndpointUnavailableError if the
-        config passes it, or another secret of the environment, to another host as `api_key`.
+        The environment's key is sent only to the host that the environment names. EndpointUnavailableError if the
+        config passes it, or another secret of the environment (see `settings.secrets`), to another host as
+        `api_key`; and if the address is none.
         """
         named, key = (getattr(settings.current(), f"{prefix}_{n}".lower()) for n in ("base_url", "api_key"))
         url = (base_url or named or "").rstrip("/")
-        shared = settings.secret(key) if _origin(url) == _origin(named) else None
-        if api_key is not None and shared != api_key and api_key in settings.secrets():
+        if problem := address.fault(url):
+            where = "base_url in the run's config" if base_url else f"{prefix}_BASE_URL"
             raise EndpointUnavailableError(
-                f"the config would send a secret of this environment to {_without_credentials(url)}. Secrets go "
-                f"only to the host that the environment names: set {prefix}_BASE_URL there, or give that host its own "
-                "api_key"
+                f"{where} is not an address: {problem}. Write for example {address.EXAMPLE}"
+            )
+        shared = settings.secret(key) if address.origin(url) == address.origin(named) else None
+        if api_key is not None and shared != api_key and (variable := settings.secrets().get(api_key)):
+            raise EndpointUnavailableError(
+                f"the config would send a secret of this environment to {address.shown(url)}: the value of {variable}. "
+                f"The environment's key goes only to the host of {prefix}_BASE_URL. For another host, set a variable "
+                f"{settings.CONFIG_KEY}NAME with that host's key, and pass it as api_key"
             )
         return cls(url, api_key or shared, prefix, **patience)
 
     def where(self) -> str:
         """Return the kind of endpoint and its URL without credentials."""
         what = "LLM" if self.prefix == "LLM" else "embedding"
-        return f"{what} endpoint {_without_credentials(self.url)}"
+        return f"{what} endpoint {address.shown(self.url)}"
 
     def redact(self, text: str) -> str:
         """Return a server's text, truncated, with the key removed."""
@@ -147,6 +153,8 @@ class Connection:
         )
         self._client = openai.AsyncOpenAI(
             base_url=given.url,
+            organization="",  # None: from the environment, as custom headers; see `client`, which drops them all
+            project="",
             api_key=given.key or "none",  # the client requires one; servers without keys ignore it
             max_retries=given.max_retries,
             http_client=http,
@@ -218,6 +226,20 @@ class Connection:
                 ) from None
         return None
 
+    async def served(self) -> list[str]:
+        """Return the models that the server lists; EndpointUnavailableError, saying why, if it lists none."""
+        import openai
+
+        try:
+            raw = await self._client.with_options(max_retries=0).models.with_raw_response.list()
+        except openai.APIConnectionError as error:
+            reason = self.endpoint.redact(_fault(error))
+            raise EndpointUnavailableError(f"{self.endpoint.where()} does not answer: {reason}") from None
+        except openai.APIStatusError as error:
+            failure = self._failure(error, 1)
+            raise EndpointUnavailableError(str(failure)) from None
+        return sorted(_models(_json(raw.content)))
+
     async def _look(self) -> str | None:
         """Record the server's models; return why it is not ready, or None if it is."""
         import openai
@@ -257,6 +279,7 @@ class Connection:
 
     def _before(self, request: httpx2.Request) -> None:
         """Count a request that is about to be sent; RequestError if the endpoint was given up."""
+        request.headers["Authorization"] = f"Bearer {self.endpoint.key or 'none'}"  # whatever OPENAI_… say
         retries, health, budget = _retries(request), self.health, self.endpoint.retry_budget
         if request.method == "POST":
             health.requests += 1
@@ -276,7 +299,7 @@ class Connection:
             f"HTTP {status}: {words if isinstance(words, str) else error.response.text}"
         )
         if error.response.has_redirect_location:
-            target = _without_credentials(error.response.headers["location"][:300])
+            target = address.shown(error.response.headers["location"][:300])
             self.give_up(
                 f"redirects to {target} (HTTP {status}), and redirects are not followed: texts go only where you "
                 f"send them. Set {prefix}_BASE_URL to that address if it is the right one"
@@ -316,16 +339,6 @@ def _fault(error: openai.APIConnectionError) -> str:
     return f"{type(error.__cause__).__name__}: {error.__cause__}"
 
 
-def _origin(url: str | None) -> tuple[Any, ...]:
-    parts = urlsplit(url or "")
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
 def _json(content: bytes) -> Any:
     """Return a body's JSON; its text if it is not JSON or too deeply nested."""
     try:
@@ -357,6 +370,12 @@ async def check(endpoint: Endpoint, chat_model: str | None) -> None:
         if fault := await connection.require_usable(chat_model):
             wait = f"a step that needs it will wait up to {endpoint.startup_seconds:g} s"
             _log.warning("%s does not answer yet (%s); %s", endpoint.where(), fault, wait)
+
+
+async def served(endpoint: Endpoint) -> list[str]:
+    """Return the models that a server lists; EndpointUnavailableError, saying why, if it lists none."""
+    async with Connection(endpoint, Health()) as connection:
+        return await connection.served()
 
 
 async def in_flight(work: Callable[[], Coroutine[Any, Any, None]], n: int) -> None:

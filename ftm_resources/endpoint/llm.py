@@ -91,6 +91,7 @@ class LlmResource(ConfigurableResource):
 
     def require_usable(self) -> None:
         """Raise EndpointUnavailableError if the endpoint refuses the key or does not serve the model."""
+        self._refuse_secrets()
         if self.is_configured():
             run(check(self._endpoint(), self.model_name()))
 
@@ -177,7 +178,13 @@ class LlmResource(ConfigurableResource):
     def _connection(self) -> Connection:
         return Connection(self._endpoint(), self._health)
 
+    def _refuse_secrets(self) -> None:
+        settings.refuse_secrets(
+            "llm", {n: getattr(self, n) for n in type(self).model_fields if n != "api_key"}
+        )
+
     def _endpoint(self) -> Endpoint:
+        self._refuse_secrets()
         return Endpoint.configured(
             "LLM",
             self.base_url,

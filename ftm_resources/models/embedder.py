@@ -88,7 +88,8 @@ class Embedder(ConfigurableResource):
     def require_usable(self) -> None:
         """Raise ModelLoadError or EndpointUnavailableError if the model is not there, or the key is refused.
 
-        Reads the model's configuration only; an endpoint that does not answer yet is warned about.
+        Reads the model's configuration only; an endpoint that does not answer yet is warned about. SettingsError if
+        the config passes a secret of the environment in another field than api_key.
         """
         if self._remote():
             run(check(self._endpoint(), None))
@@ -144,6 +145,8 @@ class Embedder(ConfigurableResource):
         return vectors if len(unique) == len(texts) else vectors[where]
 
     def _configured(self) -> str | None:
+        fields = {n: getattr(self, n) for n in type(self).model_fields if n != "api_key"}
+        settings.refuse_secrets("embedder", fields)
         return self.model or settings.current().ftm_embedding_model
 
     def _remote(self) -> RemoteEmbedder | None:

@@ -134,6 +134,7 @@ class SentimentScorer(ConfigurableResource):
         return found[where]
 
     def _configured(self) -> str | None:
+        settings.refuse_secrets("sentiment", {n: getattr(self, n) for n in type(self).model_fields})
         return self.model or settings.current().ftm_sentiment_model
 
     def _load(self, name: str) -> LoadedModel:

@@ -22,7 +22,7 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the input. `row` counts from 1; None if the problem concerns the whole file."""
+    """One thing wrong with the input. `row` counts data rows from 1; None if the problem concerns the whole file."""
 
     file: str
     row: int | None

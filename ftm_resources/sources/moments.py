@@ -1,7 +1,7 @@
 """Dates and times as exports write them, and what a start at midnight means.
 
-What belongs here: reading a text or a number as a date, a time of day or a creation time, for every source. A file's
-conventions (is 03/04/2021 in March or April?) are proven by the file or not used: `Evidence` collects the proof.
+What belongs here: reading a text or a number as a date, a time of day or a creation time, for every source. A column's
+conventions (is 03/04/2021 in March or April?) are proven by the column or not used: `Evidence` collects the proof.
 The functions raise ValueError with the end of a message that begins with the quoted value.
 """
 
@@ -37,6 +37,9 @@ _CLOCK_DATES = frozenset(
     )
 )
 """Dates that programs give to a time of day without a date."""
+
+_NO_DATES = _CLOCK_DATES | {date(9999, 12, 31)}
+"""Dates that databases and programs write where there is none."""
 
 _DAY = timedelta(days=1)
 
@@ -79,7 +82,7 @@ NOT_A_TIME = "is not a time of day: write 21:30:00 in UTC"
 
 @dataclass(frozen=True)
 class Conventions:
-    """How a file writes what has several readings; None where nothing in the file shows it."""
+    """How a column writes what has several readings; None where nothing in the column shows it."""
 
     day_first: bool | None = None
     """Whether 03/04/2021 is 3 April."""
@@ -94,11 +97,8 @@ NO_CONVENTIONS = Conventions()
 
 @dataclass
 class Evidence:
-    """What the values of a file prove about its conventions."""
+    """What the values of a column prove about its conventions."""
 
-    n_dates: int = 0
-    """Dates seen that need the convention."""
-    n_clocks: int = 0
     day_first: bool = False
     month_first: bool = False
     seconds: bool = False
@@ -109,7 +109,6 @@ class Evidence:
         for value in values:
             if found := _NUMERIC_DATE.match(value.strip()):
                 first, second = int(found[1]), int(found[3])
-                self.n_dates += first != second
                 self.day_first |= first > 12 >= second
                 self.month_first |= second > 12 >= first
 
@@ -118,15 +117,13 @@ class Evidence:
         for value in values:
             if (found := _NUMBER.fullmatch(value.strip())) and not _is_padded(found[1]):
                 number = int(found[1])
-                self.n_clocks += number > 0
                 self.seconds |= number < _DAY.total_seconds() and _hhmmss(number) is None
                 self.hhmmss |= number >= _DAY.total_seconds() and _hhmmss(number) is not None
 
     @property
     def is_open(self) -> bool:
-        """Whether more values may still prove a convention that is needed."""
-        dates_open = self.n_dates > 0 and not (self.day_first or self.month_first)
-        return dates_open or (self.n_clocks > 0 and not (self.seconds or self.hhmmss))
+        """Whether more values may still prove a convention; one may be needed only far down in the file."""
+        return not (self.day_first or self.month_first or self.seconds or self.hhmmss)
 
     def conventions(self, serials: Serials | None = None) -> Conventions:
         """Return what is proven; contradictions prove nothing."""
@@ -142,30 +139,38 @@ class Moment:
     at: datetime
     """In UTC; midnight of the date if there is no time."""
     has_time: bool
+    is_midnight: bool = False
+    """Whether it was written as a time, 00:00:00, that says nothing about the time of day; see `written_at`."""
 
 
-def is_midnight(at: datetime) -> bool:
-    """Return whether a start says nothing about the time of day, although it was given as a time: 00:00:00 UTC.
+def written_at(at: datetime) -> Moment:
+    """Return what a date and time means, as it is written in its own zone.
 
-    Capital IQ and programs that lost the time of day write midnight. Real calls may start then (9:00 in Tokyo), but a
-    time that was lost would move a call to the evening before in New York, perhaps into another quarter. So every
-    source reads midnight as a date only, without `is_after_close`, and notes it in the audit (MIDNIGHT_NOTE).
-    """
-    return at.astimezone(UTC).time() == time(0)
+    Capital IQ and programs that lost the time of day write midnight. Real calls may start then, but a time that was
+    lost would move a call to the evening before in New York, perhaps into another quarter. So every source reads
+    00:00:00, in UTC or in the zone it states, as that date only, without `is_after_close`, and notes it in the audit
+    (MIDNIGHT_NOTE). Any other time is one, also if it is midnight in UTC: 20:00:00-04:00 is 20:00 in New York.
+    ValueError beyond the years 1 to 9999.
 
-
-def in_utc(at: datetime) -> datetime:
-    """Return a moment in UTC; it has a time zone.
-
-    Midnight in a zone of its own (2021-04-01T00:00:00-04:00) is a date whose time of day was lost, as it is in UTC: it
-    becomes midnight UTC of that date. ValueError beyond the years 1 to 9999.
+    >>> written_at(datetime.fromisoformat("2021-03-31T20:00:00-04:00")).is_midnight
+    False
     """
     if at.time() == time(0):
-        return at.replace(tzinfo=UTC)
+        return Moment(at.replace(tzinfo=UTC), has_time=True, is_midnight=True)
     try:
-        return at.astimezone(UTC)
+        return Moment(at.astimezone(UTC), has_time=True)
     except OverflowError:  # 9999-12-31 23:59 -05:00, which stands for "never"
         raise ValueError(NOT_A_DATE) from None
+
+
+def is_new_york_midnight(at: datetime) -> bool:
+    """Return whether a moment is 00:00:00 in New York, as a bare date becomes that a program moves to UTC."""
+    return at.date() >= FIRST_DAY and at.astimezone(quarters.NEW_YORK).time() == time(0)
+
+
+def is_no_date(day: date) -> bool:
+    """Return whether a date stands for none, such as 1900-01-01 and 9999-12-31."""
+    return day in _NO_DATES
 
 
 def check_bounds(at: datetime) -> None:
@@ -198,7 +203,7 @@ def moment(value: str, conventions: Conventions = NO_CONVENTIONS) -> Moment:
             if found["clock"] is None:
                 return Moment(midnight, has_time=False)
             since, zone = _clock(found["clock"], NOT_A_DATE)
-            return Moment(in_utc((midnight + since).replace(tzinfo=zone)), has_time=True)
+            return written_at((midnight + since).replace(tzinfo=zone))
     if _TWO_DIGIT_YEAR.fullmatch(text):
         raise ValueError("has a year of two digits: write 2021-02-03")
     raise ValueError(NOT_A_DATE)
@@ -257,9 +262,10 @@ def joined(day: Moment, since: timedelta) -> Moment:
     The date may have the same time, or one of the two may be midnight; ValueError if they differ.
     """
     own = day.at - datetime.combine(day.at.date(), time(0), UTC)
-    if own and since and abs(own - since) > SAME_TIME:
+    has_own = day.has_time and not day.is_midnight
+    if has_own and since and abs(own - since) > SAME_TIME:
         raise ValueError(f"differs from the time of its date, {day.at:%H:%M:%S}")
-    return Moment(day.at - own + (own or since), has_time=True)
+    return day if has_own else Moment(day.at + since, has_time=True, is_midnight=not since)
 
 
 def _date(parts: dict[str, str | None], day_first: bool | None) -> date:
@@ -283,13 +289,15 @@ def _ordered(first: int, second: int, year: int, day_first: bool | None) -> tupl
         is_day_first = first > 12
         if day_first is not None and day_first is not is_day_first:
             order = "day, month, year" if day_first else "month, day, year"
-            raise ValueError(f"is not a date in the order {order} of the file's other dates")
+            raise ValueError(f"is not a date in the order {order} of the column's other dates")
     elif first == second:
         is_day_first = True
     elif day_first is None:
         both = (date(year, second, first), date(year, first, second))
         readings = " or ".join(f"{d.day} {d:%B}" for d in both)
-        raise ValueError(f"is {readings}: no date of the file shows which; write {year}-02-03 for 3 February")
+        raise ValueError(
+            f"is {readings}: no date of the column shows which; write {year}-02-03 for 3 February"
+        )
     else:
         is_day_first = day_first
     return (second, first) if is_day_first else (first, second)
@@ -330,14 +338,21 @@ def _counted(number: float, serials: Serials | None) -> Moment:
         at = datetime.combine(_ORIGINS[serials], time(0), UTC) + timedelta(days=days)
     except OverflowError:
         raise ValueError(NOT_A_DATE) from None
-    return Moment(at + timedelta(seconds=round(fraction * 86_400, 3)), has_time=fraction > 0)
+    return Moment(at + _of_day(fraction), has_time=fraction > 0)
+
+
+def _of_day(fraction: float) -> timedelta:
+    """Return a part of a day as a time of day in milliseconds; a part that rounds to 24:00 stays in its day."""
+    return timedelta(seconds=min(round(fraction * 86_400, 3), 86_399.999))
 
 
 def _counted_clock(number: re.Match[str], text: str, conventions: Conventions) -> timedelta:
     """Return the time of day that a number is."""
-    if conventions.serials and float(text) < 1:
-        return timedelta(seconds=round(float(text) * 86_400, 3))
+    if not conventions.serials and 0 < float(text) < 1:
+        raise ValueError("is a fraction of a day, as Excel counts: write 21:30:00 in UTC")
     whole = int(number[1])
+    if conventions.serials and whole == 0:
+        return _of_day(float(text))
     if whole == 0 and not (number[2] or "").strip(".0"):
         return timedelta(0)
     by_digits = _hhmmss(whole)
@@ -356,7 +371,11 @@ def _counted_clock(number: re.Match[str], text: str, conventions: Conventions) -
         return by_seconds
     if conventions.clock == "hhmmss":
         return by_digits
-    raise ValueError(f"is {by_seconds} as seconds since midnight or {by_digits} as digits: write 21:30:00")
+    hour, minute = divmod(whole, 100)
+    digits = f"{by_digits} as digits (HHMMSS)"
+    if hour < 24 and minute < 60:
+        digits = f"{digits} or {hour}:{minute:02} as hours and minutes (HHMM)"
+    raise ValueError(f"is {by_seconds} as seconds since midnight or {digits}: write 21:30:00 in UTC")
 
 
 def _hhmmss(number: int) -> timedelta | None:

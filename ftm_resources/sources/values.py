@@ -42,10 +42,11 @@ KINDS: dict[str, Kind] = {
 }
 """Kind of each column that is read.
 
-Gaps are null in every kind. In codes, dates, times and numbers all marks of gaps count, in any case. Ids, GVKEYs and
-PERMNOs have no value below 1, so 0, -1 or -999 are gaps too. Text may be a name or speech, so only the marks that
-programs write count, and only exactly: Mr. "Null", Ms. "Na", the tickers NAN, TRUE and ON, and a spoken "None." or
-"N/A." are values; "NULL", "NaN" and R's "NA" are gaps. (The ticker NA exists; as R writes gaps that way, it is a gap.)
+Gaps are null in every kind. In codes, dates, times and numbers all marks of gaps count, in any case. In ids, GVKEYs
+and PERMNOs, so do 0, -1, runs of nines (-99, 99999999) and words such as "unknown"; other negative numbers are
+refused. Text may be a name or speech, so only the marks that programs write count, and only exactly: Mr. "Null", Ms.
+"Na", the tickers NAN, TRUE and ON, and a spoken "None." or "N/A." are values; "NULL", "NaN" and R's "NA" are gaps.
+(The ticker NA exists; as R writes gaps that way, it is a gap.)
 """
 
 GAPS_IN_TEXT = frozenset(
@@ -62,13 +63,34 @@ GAPS = frozenset(
 )
 """Marks of a missing value, in lower case, in columns other than text; `.a` to `.z` and `._` are Stata's and SAS's."""
 
+_SHORT_WORDS_FOR_NONE = (
+    "unknown unavailable unassigned blank empty tbd tba tbc n.a na. n/a. n/d nd n.d. n.k. # *"
+)
+_WORDS_FOR_NONE = frozenset(
+    (
+        *_SHORT_WORDS_FOR_NONE.split(),
+        *("not available", "not applicable", "not assigned", "not known", "not found", "no id", "no data"),
+        *("\N{EN DASH}", "\N{EM DASH}", "\N{MINUS SIGN}"),
+    )
+)
+"""Words, in lower case, that people write where there is no id, date or time. As names of codes they have a meaning."""
+
+_AROUND_WORDS = "()[]<>{}'\"*_ "
+
 UNKNOWN_SPEAKER = "Unknown"
 """Speaker type of a component for which the source has none."""
 
 _WHOLE = re.compile(r"([0-9]+)(?:\.0*)?")
-_BELOW_1 = re.compile(r"-[0-9]+(?:\.0*)?|0+(?:\.0*)?")
+_NO_NUMBER = re.compile(r"(?:-(?:1|9+)|0+|9{8,})(?:\.0*)?")
+_NO_KEY = re.compile(r"9{6,}(?:\.0*)?")
+"""All nines: a GVKEY or a PERMNO with so many digits has not been given out."""
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE][+-]?[0-9]{1,3}|[+-]?inf(?:inity)?", re.IGNORECASE)
-_GROUPED = re.compile(r"[0-9]+(?:[., '_][0-9]+)+")
+_OF_EXCEL = re.compile(
+    r"[0-9]{1,2}-(?:MONTH)(?:-[0-9]{2,4})?|(?:MONTH)-[0-9]{2,4}|[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9:.]+)?|"
+    "[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?".replace("MONTH", "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"),
+    re.IGNORECASE,
+)
+_GROUPED = re.compile(r"[0-9]+(?:[., '][0-9]+)+")
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]*[A-Za-z0-9._-])?")
 _MAX_ID = 64
 _EXCEL_DIGITS = 15
@@ -79,6 +101,8 @@ EXACT = 2.0**53
 
 LOST_DIGITS = "is a number that lost digits, so different ids may have become one: export the column as text"
 
+EXCELS_DATE = "is a date: Excel makes one of an id such as MAR1; enter or export the column as text"
+
 
 def is_gap(value: Any, kind: Kind = "code") -> bool:
     """Return whether a value of a column of `kind` is a gap; the value may be of any type that a source returns.
@@ -86,19 +110,27 @@ def is_gap(value: Any, kind: Kind = "code") -> bool:
     >>> [is_gap(value, "id") for value in (None, "NA", float("nan"), 0, "-1", "None.")]
     [True, True, True, True, True, False]
     """
-    has_no_values_below_1 = kind in ("id", "gvkey", "permno")
+    is_id = kind in ("id", "gvkey", "permno")
     if isinstance(value, str):
         text = value.strip()
         if kind == "text":
             return not text or text in GAPS_IN_TEXT
-        is_below_1 = _BELOW_1.fullmatch(text) is not None
-        return text.lower() in GAPS or (has_no_values_below_1 and is_below_1)
+        if text.lower() in GAPS or (is_id and _is_no_id(text, kind)):
+            return True
+        word = " ".join(text.lower().split()).replace("_", " ")
+        return kind not in ("code", "order") and (
+            word in _WORDS_FOR_NONE or word.strip(_AROUND_WORDS) in _WORDS_FOR_NONE | GAPS
+        )
     if isinstance(value, float | Decimal) and isnan(value):
         return True
     is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
     # pandas' NaT and NA compare to nothing.
     is_missing = value is None or type(value).__name__ in {"NaTType", "NAType"}
-    return is_missing or bool(has_no_values_below_1 and is_number and value <= 0)
+    return is_missing or bool(is_id and is_number and _is_no_id(f"{value:.0f}", kind) and value == int(value))
+
+
+def _is_no_id(text: str, kind: Kind) -> bool:
+    return bool(_NO_NUMBER.fullmatch(text) or (kind != "id" and _NO_KEY.fullmatch(text)))
 
 
 def identifier(value: str) -> str:
@@ -106,7 +138,7 @@ def identifier(value: str) -> str:
 
     Numbers lose the `.0` that pandas gives them and leading zeros, so that an id is one text however it was written:
     Capital IQ's ids are whole numbers. Other vendors' ids may have letters, digits, blanks and `._-`; ids become parts
-    of other ids and of file names, so no other characters. Booleans and numbers that lost digits are refused.
+    of other ids and of file names, so no other characters. Booleans, dates and numbers that lost digits are refused.
 
     >>> [identifier(value) for value in ("18749.0", "000123", "AAPL_2021-Q1")]
     ['18749', '123', 'AAPL_2021-Q1']
@@ -121,6 +153,8 @@ def identifier(value: str) -> str:
             return digits
     if text.lower() in {"true", "false"}:
         raise ValueError("is a boolean, not an id")
+    if _OF_EXCEL.fullmatch(text):
+        raise ValueError(EXCELS_DATE)
     if _SCIENTIFIC.fullmatch(text):
         raise ValueError(LOST_DIGITS)
     if _GROUPED.fullmatch(text):

@@ -370,9 +370,18 @@ _ALL = (
         (
             Column("step", STRING, "The step, in the order of `position`", values=COVERAGE_STEPS),
             Column("position", INT, "Position of the step, from 0", bounds=(0, len(COVERAGE_STEPS) - 1)),
-            Column("outcome", STRING, "Outcome of the calls at the step, or why they were lost there"),
-            Column("is_lost", BOOL, "Calls lost at this step; those of other rows reach the next step"),
-            Column("n_calls", INT, "Calls; transcripts before versions are chosen", bounds=COUNT),
+            Column(
+                "outcome", STRING, "What became of calls and sentences at the step, or why they were lost"
+            ),
+            Column(
+                "is_lost", BOOL, "Whether they were lost at this step; those of other rows reach the next"
+            ),
+            Column(
+                "n_calls",
+                INT,
+                "Calls (transcripts before versions are chosen); a lost one counts by its sentences' commonest reason",
+                bounds=COUNT,
+            ),
             Column("n_firms", INT, "Firms with such a call", bounds=COUNT),
             Column(
                 "n_firms_lost",
@@ -380,8 +389,13 @@ _ALL = (
                 "Firms with no call that reaches the next step; 0 if the row's calls are not lost",
                 bounds=COUNT,
             ),
-            Column("n_sentences", INT, "Sentences of the calls that reach the step", bounds=COUNT),
-            Column("n_sentences_lost", INT, "Those of them that do not reach the next step", bounds=COUNT),
+            Column(
+                "n_sentences",
+                INT,
+                "Sentences with this outcome, each by its own reason, also of calls that go on",
+                bounds=COUNT,
+            ),
+            Column("n_sentences_lost", INT, "Those of them that were lost: all or none", bounds=COUNT),
         ),
         group="marts",
     ),

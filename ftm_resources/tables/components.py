@@ -46,7 +46,7 @@ A transcript may be listed for several companies, once for each: (transcriptid, 
 and the rows of a transcript agree on event and time.
 """
 
-NEIGHBOUR_DAYS = 3
+NEIGHBOUR_DAYS = 7
 """Days on both sides of a quarter whose calls a source yields too.
 
 A version of a call may have a revised start beyond the quarter's bounds; the versions are compared, and the call
@@ -68,19 +68,42 @@ A transcript that was yielded has a row only if there is something to note (`kep
 """
 
 
-COLLECTION_TYPES = ("Spellchecked Copy", "Edited Copy", "Proofed Copy", "Audited Copy")
-"""Capital IQ's collection types, least final first; any other name ranks below them.
+COLLECTION_TYPES = ("Draft", "Spellchecked Copy", "Edited Copy", "Proofed Copy", "Audited Copy")
+"""Collection types, least final first, as Capital IQ calls them; a draft is other vendors'.
 
 A transcript is spell-checked within hours of the call, then edited, then proofed; some are later audited.
 """
 
+_STAGES = (
+    "draft raw preliminary prelim unedited uncorrected unverified unproofed unaudited rough provisional interim partial"
+    " live streaming not non",
+    "spellchecked spellcheck spell",
+    "edited edit corrected correction revised reviewed",
+    "proofed proofread proof final finalized finalised verified certified approved",
+    "audited audit",
+)
+"""Words for each of COLLECTION_TYPES. The least final word of a name decides: an "Edited Draft" is a draft."""
+
 EARNINGS_CALLS = "Earnings Calls"
 """Capital IQ's name for the events that are earnings calls (`keydeveventtypename`)."""
 
-_EARNINGS_CALL = re.compile(
-    r"(?<!pre )(?<!post )(?<!non )(?<!no )\bearnings\b(?! (?:guidance|outlook|preview|estimate))"
-    r".* (?:call|conference|teleconference|webcast)s?\b(?! date)"
+_CALL = r"(?:calls?|conference|conf|teleconference|webcast|presentation|transcript)\b"
+_PERIOD = (
+    r"(?:quarter(?:ly)?|financial|year|yearly|half|interim|annual|preliminary|fiscal|q[1-4]|[1-4]q|h[12]|[12]h|fy"
+    r"|fy ?\d+|(?:19|20)\d\d)"
 )
+_EARNINGS_CALL = re.compile(
+    r"(?<!pre )(?<!post )(?<!non )(?<!no )\bearnings?\b.* " + _CALL + r"|" + _CALL + r".* earnings?\b"
+    r"|(?:q[1-4]|[1-4]q|h[12]|[12]h|fy|\bquarter|\bhalf|\byear)(?: ?(?:fy ?)?\d+)? earnings?$"
+    r"|" + _PERIOD + r" results? (?:\w+ )?" + _CALL + r"|^results (?:conference )?calls?$"
+)
+_OTHER_EVENT = re.compile(
+    r"\b(?:pre|post|non|no|not) earnings?\b|\b(?:announc\w+|cancel\w*|postpon\w+|reschedul\w+|delay\w*|dates?|guidance"
+    r"|outlook|preview|estimates?|shareholders?|special|fixed income|clinical)\b|\binvestors? (?:conference|day)"
+    r"|\b(?:sales )?trading\b|\bsales statement|\bmanagement statement|\boperating results?\b|^m a\b"
+)
+"""What makes another event of a name in which earnings and a call are named too."""
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -99,10 +122,22 @@ class Rank(NamedTuple):
 
 
 def finality(collection: str | None) -> int:
-    """Return a collection type's rank: 1 and up in the order of COLLECTION_TYPES, 0 for any other."""
-    name = " ".join((collection or "").lower().split())
-    types = (t.lower() for t in COLLECTION_TYPES)
-    return next((i for i, t in enumerate(types, start=1) if name in {t, t.removesuffix(" copy")}), 0)
+    """Return a collection type's rank: 1 and up in the order of COLLECTION_TYPES, 0 if its words do not say.
+
+    >>> [finality(name) for name in ("Raw", "Corrected", "Final Transcript", "Gold")]
+    [1, 3, 4, 0]
+    """
+    words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", collection or "").lower()))
+    return next((i for i, stage in enumerate(_STAGES, start=1) if words & set(stage.split())), 0)
+
+
+def is_known_collection(collection: str | None) -> bool:
+    """Return whether the words of a collection type say how final a transcript is; True if the source does not say.
+
+    >>> is_known_collection("Corrected Transcript"), is_known_collection("Gold")
+    (True, False)
+    """
+    return not (collection or "").strip() or finality(collection) > 0
 
 
 def rank(collection: str | None, created: datetime | None, transcript: str, characters: int) -> Rank:
@@ -145,9 +180,11 @@ def _type(position: int) -> str:
 def is_earnings_call(event: str | None) -> bool:
     """Return whether a kind of event (`keydeveventtypename`) is an earnings call; True if the source does not say.
 
-    Names are read by meaning: case, number and other words do not matter ("Earnings Conference Call", "Q3 2021
-    Earnings Call"), and a bare "Earnings" is FactSet's name of the kind. Calls about guidance, sales statements,
-    mergers or conferences are not earnings calls, nor are releases, dates or announcements of earnings.
+    Names are read by meaning: case, number, order and other words do not matter ("Earnings Conference Call",
+    "Conference Call - Q3 2021 Earnings", "Full Year Results Presentation"), and a bare "Earnings" is FactSet's
+    name of the kind.
+    What Capital IQ lists as other kinds is none, such as calls about guidance, sales statements, mergers or operating
+    results; nor are conferences, or releases, dates and announcements of earnings, or calls that were cancelled.
 
     >>> [is_earnings_call(name) for name in ("Earnings Calls", "Guidance/Update Calls", None)]
     [True, False, True]
@@ -155,4 +192,6 @@ def is_earnings_call(event: str | None) -> bool:
     if event is None:
         return True
     words = " ".join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", event).lower()))
-    return words == "earnings" or _EARNINGS_CALL.search(words) is not None
+    if _OTHER_EVENT.search(words):
+        return False
+    return words in {"earning", "earnings"} or _EARNINGS_CALL.search(words) is not None

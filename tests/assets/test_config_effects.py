@@ -227,7 +227,8 @@ def of_transcripts(**config: Any) -> dict[str, Any]:
     return body(transcripts, config, source=source, warehouse=before, duckdb=ConfiguredDuckDB())
 
 
-def of_an_emptied_quarter(**config: Any) -> dict[str, Any]:
+def of_no_transcripts(**config: Any) -> dict[str, Any]:
+    """As `of_transcripts`, where the config may leave out every call."""
     return of_transcripts(replace_by_nothing=True, **config)
 
 
@@ -428,7 +429,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
             r["permno"] for r in a["transcripts"]}
     ),
     ("transcripts", "languages"): (
-        of_an_emptied_quarter, ["de"],
+        of_no_transcripts, ["de"],
         lambda a, b: a["transcripts"] and {r["status"] for r in b["transcript_audit"]} == {"other_language"},
     ),
     ("transcripts", "firms"): (of_transcripts, [FIRM], lambda a, b: firms_of(b) == {FIRM} < firms_of(a)),

@@ -126,6 +126,16 @@ def test_the_audit_accounts_for_every_transcript_and_the_metadata_for_the_links(
 
 
 @pytest.mark.usefixtures("quarter")
+def test_the_first_firms_leave_out_the_firms_after_them_not_the_unlinked_ones_among_them(tmp_path: Path):
+    assert materialize(tmp_path / "w", kind="capital_iq", config={"first_firms": 2}).success
+    audit = Warehouse(path=str(tmp_path / "w")).read("transcript_audit", QUARTER).to_pylist()
+    unlinked = {a["transcript_id"] for a in audit if a["status"] == "unlinked"}
+    assert {"57", "58"} <= unlinked, "companies 2 and 3, before the second firm with a PERMNO"
+    last = max(int(a["firm_id"]) for a in audit if a["status"] == "kept")
+    assert {a["status"] for a in audit if int(a["firm_id"]) > last} == {"excluded"}
+
+
+@pytest.mark.usefixtures("quarter")
 def test_without_require_permno_unlinked_firms_stay_and_the_link_rate_is_the_same(tmp_path: Path):
     strict = metadata(materialize(tmp_path / "a", kind="capital_iq"), "transcripts")
     lenient = metadata(
@@ -224,6 +234,43 @@ def test_firms_built_in_small_groups_are_the_same_rows_in_the_same_order(
     assert all(one.equals(other) for one, other in zip(*stored, strict=True))
     firms = stored[0][0].column("firm_id").to_pylist()
     assert firms == sorted(firms)
+
+
+def test_what_may_not_be_what_it_seems_is_counted_in_the_metadata(tmp_path: Path):
+    said = "Plant number nine made more pumps because orders rose strongly in the quarter. " * 3
+    started = {"mostimportantdateutc": "2023-02-01 21:30:00", "componenttext": said}
+    linked = [
+        row(**started, permno=""),
+        row(**started | {"componenttext": "Sales rose."}, componentorder=1, permno="10107"),
+    ]
+    other = row(
+        companyid="2", transcriptid=56, permno="", headline="Acme Presents at a Conference", **started
+    )
+    file = write(
+        tmp_path / "calls.csv",
+        [
+            r | {"transcriptcollectiontypename": "Gold"}
+            for r in (*({"headline": ""} | r for r in linked), other)
+        ],
+    )
+    told = metadata(materialize(tmp_path / "w", kind="files", path=str(file)), "transcripts")
+    names = ("calls", "firms", "link_rate", "doubtful_headlines", "texts_of_several_firms")
+    assert {n: told[n] for n in names} == dict(zip(names, (2, 2, 0.5, 1, 0), strict=True))
+    assert told["unknown_collection_types"] == {"Gold": 2}
+
+    same = [linked[0], row(companyid="2", transcriptid=56, permno="", **started)]
+    events = [*same, row(companyid="3", transcriptid=57, permno="", **started)]
+    for event, r in zip(("Earnings Call", "Q4 Earnings", "M&A Call"), events, strict=True):
+        r["keydeveventtypename"] = event
+    file = write(tmp_path / "same.csv", events)
+    told = metadata(materialize(tmp_path / "v", kind="files", path=str(file)), "transcripts")
+    assert (told["calls"], told["texts_of_several_firms"], told["other_events"]) == (2, 2, {"M&A Call": 1})
+    audit = Warehouse(path=str(tmp_path / "v")).read("transcript_audit", QUARTER).to_pylist()
+    assert [a["reason"] for a in audit] == [
+        "same text as transcript 56 of company 2",
+        "same text as transcript 55 of company 18749",
+        "M&A Call",
+    ]
 
 
 def test_transcripts_run_in_the_pool_to_which_the_ui_gives_one_place():

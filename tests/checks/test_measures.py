@@ -7,9 +7,10 @@ import pytest
 from ftm_assets.assets.firm_topics import FirmTopicsConfig
 from ftm_assets.assets.themes import ThemesConfig
 from ftm_assets.checks.build import build_checks
-from ftm_assets.checks.measures import COMPARED, LIMITS, SMALL_QUARTER_TOPICS, Limit
+from ftm_assets.checks.measures import BY_REASON, COMPARED, LIMITS, SMALL_QUARTER_TOPICS, Limit
 from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_resources.tables import TABLES
+from ftm_resources.tables.categories import THEME_REASONS
 from ftm_resources.warehouse import Warehouse
 
 QUARTER = "2020Q1"
@@ -47,13 +48,58 @@ def test_a_giant_theme_of_a_small_quarter_is_a_warning(warehouse: Warehouse, eva
     write_quality(warehouse, {("themes", "largest_theme_share"): 0.9}, n=SMALL_QUARTER_TOPICS - 1)
     found = evaluate("topic_quality")["largest_theme"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert found.description == "0.900, against a limit of 0.150"
+    assert found.description == "One theme holds 90% of the placed topics (expected: at most 15%)"
+
+
+@pytest.mark.parametrize(("n_themes", "passes"), [(1, True), (6, True), (7, False)])
+def test_a_few_themes_are_not_held_to_shares_that_even_equal_ones_exceed(
+    warehouse: Warehouse, evaluate, n_themes: int, passes: bool
+):
+    write_quality(
+        warehouse, {("themes", "largest_theme_share"): 0.9, ("themes", "n_themes"): float(n_themes)}
+    )
+    assert evaluate("topic_quality")["largest_theme"].passed == passes
+
+
+@pytest.mark.parametrize(
+    ("counts", "said", "advised"),
+    [
+        ({"dominated": 4, "few firms": 3}, "4 of the 7 others are left out as dominated", "max_firm_share"),
+        ({"dominated": 1, "few firms": 3}, "3 of the 4 others are left out as few firms", "min_firms"),
+        ({"outlier": 2}, "2 of the 2 others are left out as outlier", "join_similarity"),
+        ({"procedural": 1}, "1 of the 1 others are left out as procedural", "max_procedural_share"),
+        ({}, "change the setting of themes", "the commonest reason"),
+    ],
+)
+def test_topics_without_a_theme_are_explained_by_their_commonest_reason(
+    warehouse: Warehouse, evaluate, counts: dict[str, int], said: str, advised: str
+):
+    write_quality(warehouse, {("themes", "placed_share"): 0.25})
+    reasons = [reason for reason, n in counts.items() for _ in range(n)]
+    rows = [
+        {"topic_id": f"{i}", "firm_id": "a", "theme_id": None, "quarter": QUARTER, "reason": reason}
+        | {"detail": None, "strength": 0.0}
+        for i, reason in enumerate(reasons)
+    ]
+    schema = TABLES["theme_topics"].arrow_schema
+    warehouse.replace("theme_topics", QUARTER, [pa.Table.from_pylist(rows, schema=schema)])
+    warehouse.replace("themes", QUARTER, [], provenance={"config": {"min_firms": 2, "n_keywords": 10}})
+    found = evaluate("topic_quality")["placed_share"]
+    assert found.description == "Only 25% of the topics are in a theme (expected: at least 70%)"
+    advice = found.metadata["advice"].value
+    assert said in advice
+    assert advised in advice
+    assert advice.endswith("themes was made with min_firms = 2")
+
+
+def test_every_reason_has_its_advice():
+    assert set(BY_REASON) == set(THEME_REASONS)
 
 
 def test_what_could_not_be_measured_passes_and_says_so(warehouse: Warehouse, evaluate):
     write_quality(warehouse, dict.fromkeys(at_the_limits()), n=0)
     found = evaluate("topic_quality")
-    assert {found[name].description for name in QUALITY} == {"not measured"}
+    assert {found[name].description for name in QUALITY} == {"not measured, or too little to judge"}
     assert all(e.passed for e in found.values())
 
 
@@ -87,11 +133,12 @@ def test_a_limit_that_is_crossed_says_what_the_quarter_was_made_with(warehouse: 
     topics = TABLES["firm_topics"].empty()
     warehouse.replace("firm_topics", QUARTER, [topics], provenance={"config": {"n_neighbors": 3, "seed": 7}})
     found = evaluate("topic_quality")["seed_stability"]
-    assert found.description == (
-        "0.400, against a limit of 0.600; firm_topics was made with n_neighbors = 3, seed = 7"
-    )
+    assert found.description == "Clusterings with different seeds agree by only 0.40 (expected: at least 0.6)"
+    advice = found.metadata["advice"].value
+    assert advice.startswith("the topics are partly chance")
+    assert advice.endswith("; firm_topics was made with n_neighbors = 3, seed = 7")
     write_quality(warehouse, {("firm_topics", "seed_stability"): 0.9})
-    assert evaluate("topic_quality")["seed_stability"].description == "0.900, against a limit of 0.600"
+    assert evaluate("topic_quality")["seed_stability"].description == "0.900, within the limit of 0.600"
 
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda m: m.name)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from ftm_assets.cli import home
 from ftm_assets.cli.stored_quarters import state
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
@@ -28,6 +30,31 @@ def test_a_table_made_from_rows_that_were_replaced_makes_a_quarter_mixed(
     assert [state(q) for q in status(warehouse)] == ["mixed"]
     shown = ftm("quarters").stdout
     assert "themes was made from other rows of firm_topics" in shown
+
+
+@dg.job
+def a_job() -> None: ...
+
+
+def test_a_quarter_that_a_run_computes_is_not_to_be_rebuilt(warehouse: Warehouse, ftm):
+    assert [state(q) for q in status(warehouse)] == ["incomplete"]
+    home.prepare()
+    with dg.DagsterInstance.get() as instance:
+        runs = [
+            instance.create_run_for_job(a_job, tags={"dagster/partition": quarter}, status=status)
+            for quarter, status in (
+                ("2020Q1", dg.DagsterRunStatus.STARTED),
+                ("2020Q1", dg.DagsterRunStatus.SUCCESS),
+                ("2020Q2", dg.DagsterRunStatus.STARTING),
+                ("2020Q3", dg.DagsterRunStatus.FAILURE),
+            )
+        ]
+    shown = " ".join(ftm("quarters").stdout.split())
+    assert f"2020Q1 being computed (run {runs[0].run_id[:8]}, since 20" in shown
+    assert f"2020Q2 being computed (run {runs[2].run_id[:8]}, since 20" in shown
+    assert "2020Q3" not in shown
+    assert "incomplete" not in shown
+    assert "ftm run --quarter" not in shown
 
 
 def test_themes_of_a_quarter_without_any_name_those_that_have_some(warehouse: Warehouse, ftm):

@@ -112,6 +112,18 @@ def test_a_server_that_is_down_fails(monkeypatch: pytest.MonkeyPatch):
     assert found("Endpoint for names", online=True).status == "fail"
 
 
+@pytest.mark.usefixtures("place")
+def test_the_key_does_not_follow_a_redirect(
+    monkeypatch: pytest.MonkeyPatch, scripted_llm, reply, server: str
+):
+    scripted_llm.models = lambda _asked: reply(status=307, headers={"Location": f"{server}/models"})
+    monkeypatch.setenv("LLM_BASE_URL", scripted_llm.url)
+    monkeypatch.setenv("LLM_MODEL", "small")
+    finding = found("Endpoint for names", online=True)
+    assert finding.status == "fail"
+    assert "redirects are not followed" in finding.found
+
+
 @pytest.mark.usefixtures("place", "library")
 def test_wrds_is_logged_in_to_only_online(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FTM_SOURCE", "capital_iq")

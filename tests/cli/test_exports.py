@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,7 +29,9 @@ def test_csv_writes_lists_as_json_and_documents_the_columns(ftm, tmp_path: Path)
         rows = list(csv.DictReader(file))
     assert [json.loads(r["keywords"]) for r in rows] == [["price", "mix"]] * 3
     with (out / "columns.csv").open() as file:
-        documented = {r["column"]: r["meaning"] for r in csv.DictReader(file)}
+        described = list(csv.DictReader(file))
+    documented = {r["column"]: r["meaning"] for r in described}
+    assert {r["nullable"] for r in described} <= {"true", "false"}
     assert set(documented) == set(rows[0])
     assert all(documented.values())
 
@@ -46,6 +49,12 @@ HOSTILE = [
     "plain",
     "a=1",
     "",
+    "a;=cmd|calc;",
+    "a;+1;-1;@1;'1;b",
+    "a\n=1\r-1\t@1",
+    ";;=1",
+    "\t\t=1",
+    "'a;''=1",
 ]
 
 
@@ -66,7 +75,10 @@ def test_csv_texts_are_no_formulas_and_can_be_had_back(place: Path, ftm, tmp_pat
     with (tmp_path / "out" / "firm_status.csv").open(newline="") as file:
         found = sorted(csv.DictReader(file), key=lambda r: int(r["firm_id"]))
     assert all(not r["reason"].startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for r in found)
-    assert [r["reason"].removeprefix("'") for r in found] == HOSTILE
+    # As a spreadsheet reads it where cells are separated by semicolons: quotation marks inside a cell are text.
+    assert not any(re.search(r"[;\t\r\n][=+@-]", r["reason"]) for r in found)
+    unmarked = [re.sub(r"([;\t\r\n])'", r"\1", r["reason"].removeprefix("'")) for r in found]
+    assert unmarked == HOSTILE
     assert {r["seconds"] for r in found} == {"-0.0"}, "numbers are untouched"
 
 
@@ -100,3 +112,13 @@ def test_calls_from_wrds_need_credentials_and_a_known_ending(
     refused = ftm("export", "transcripts", "-q", "2023Q1", "-o", str(tmp_path / "q.xlsx"))
     assert refused.exit_code == 1
     assert "q.xlsx must end in one of" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("theme", "Did you mean themes"), ("qqq", "There are transcripts, ")]
+)
+def test_an_unknown_table_is_a_plain_line(ftm, tmp_path: Path, name: str, said: str):
+    refused = ftm("export", "tables", "2020Q1", "--out", str(tmp_path / "out"), "--table", name)
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith(f"There is no table {name}. {said}")
+    assert "│" not in refused.stderr

@@ -7,6 +7,7 @@ import pytest
 
 from ftm_assets.cli import run_config
 from ftm_assets.cli.failing import CommandError
+from ftm_assets.cli.run import quarter_job
 
 
 @pytest.mark.parametrize(
@@ -75,24 +76,72 @@ def test_a_name_that_is_not_there_is_refused_with_what_was_meant(config: dict, s
     def job() -> None:
         themes()
 
-    run_config.require_names({"ops": {"themes": {}}, "resources": {"llm": {}}}, job)
+    assert run_config._unknown_names({"ops": {"themes": {}}, "resources": {"llm": {}}}, job) == []
     with pytest.raises(CommandError) as refused:
-        run_config.require_names(config, job)
+        run_config.require_valid(config, job, Path("c.yaml"))
+    assert str(refused.value).startswith("c.yaml: ")
     assert said in str(refused.value)
 
 
-def test_values_out_of_bounds_are_refused_before_anything_is_computed():
-    config = {
-        "ops": {
-            "themes": {"config": {"min_firms": 0}},
-            "firm_topics": {"config": {"turn_weight": 2, "bertopic": {"n_neighbors": 1}}},
-            "transcripts": {"config": {"require_permno": False}},
-        }
-    }
+@pytest.fixture(scope="module")
+def job() -> dg.JobDefinition:
+    return quarter_job()
+
+
+@pytest.mark.parametrize(
+    ("asset", "values", "said"),
+    [
+        ("themes", {"min_firm": 5}, ["themes has no setting min_firm; did you mean min_firms?"]),
+        ("themes", {"min_firms": "five"}, ['themes.min_firms must be a whole number, not "five"']),
+        ("themes", {"min_firms": 1.5}, ["themes.min_firms must be a whole number, not 1.5"]),
+        ("themes", {"join_similarity": "x"}, ['themes.join_similarity must be a number, not "x"']),
+        ("themes", {"method": "grap"}, ['themes.method must be "graph" or "bertopic", not "grap"']),
+        ("themes", {"bertopic": 3}, ["themes.bertopic must be a mapping, not 3"]),
+        (
+            "themes",
+            {"bertopic": {"n_neighbours": 3, "min_distanc": 1}},
+            [
+                "themes.bertopic has no setting min_distanc; did you mean min_dist?",
+                "themes.bertopic has no setting n_neighbours; did you mean n_neighbors?",
+            ],
+        ),
+        ("transcripts", {"languages": "en"}, ['transcripts.languages must be a list, not "en"']),
+        ("transcripts", {"firms": ["1", 2]}, ["transcripts.firms[1] must be a text, not 2"]),
+        (
+            "transcripts",
+            {"require_permno": "yes"},
+            ['transcripts.require_permno must be true or false, not "yes"'],
+        ),
+        ("themes", {"min_firms": 0}, ["themes.min_firms must be at least 1, not 0"]),
+        ("themes", {"max_firm_share": 0}, ["themes.max_firm_share must be more than 0, not 0"]),
+        (
+            "firm_topics",
+            {"turn_weight": 2, "bertopic": {"n_neighbors": 1}},
+            [
+                "firm_topics.turn_weight must be at most 1, not 2",
+                "firm_topics.bertopic.n_neighbors must be at least 2, not 1",
+            ],
+        ),
+    ],
+)
+def test_a_setting_that_is_wrong_is_refused_in_the_terms_of_the_file(
+    job: dg.JobDefinition, asset: str, values: dict, said: list[str]
+):
     with pytest.raises(CommandError) as refused:
-        run_config.require_bounds(config)
-    _, *said = str(refused.value).splitlines()
-    assert [line.split(":")[0] + line.split(":")[1].split(" is ")[0] for line in said] == [
-        "  themes min_firms", "  firm_topics turn_weight", "  firm_topics bertopic.n_neighbors",
-    ]  # fmt: skip
-    run_config.require_bounds({"ops": {"themes": {"config": {"min_firms": 5}}}})
+        run_config.require_valid({"ops": {asset: {"config": values}}}, job, Path("c.yaml"))
+    assert str(refused.value).splitlines() == [f"c.yaml: {line}" for line in said]
+
+
+def test_a_setting_of_a_resource_is_refused_in_the_same_way(job: dg.JobDefinition):
+    with pytest.raises(CommandError, match=r"^c.yaml: llm has no setting sed; did you mean seed\?$"):
+        run_config.require_valid({"resources": {"llm": {"config": {"sed": 1}}}}, job, Path("c.yaml"))
+
+
+def test_a_setting_without_a_near_name_is_refused_with_all_there_are(job: dg.JobDefinition):
+    with pytest.raises(CommandError, match=r"themes has no setting xyz; it has .*min_firms, .*seed"):
+        run_config.require_valid({"ops": {"themes": {"config": {"xyz": 1}}}}, job, Path("c.yaml"))
+
+
+def test_a_config_within_its_bounds_passes(job: dg.JobDefinition):
+    config = {"themes": {"config": {"min_firms": 5}}, "transcripts": {"config": {"require_permno": False}}}
+    run_config.require_valid({"ops": config}, job, Path("c.yaml"))

@@ -1,5 +1,6 @@
 """What a step reads: refused where it is not there, or not of one generation; with the real IO manager."""
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from ftm_assets.orchestration.inputs import ALLOW_MIXED, consistent
+from ftm_assets.orchestration.inputs import ALLOW_MIXED, consistent, pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, WarehouseIOManager
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -280,6 +281,76 @@ def test_the_slower_of_two_runs_of_a_quarter_is_told_who_came_first(
     assert not warehouse.quarter("theme_topics", QUARTER).is_written
     run("firm_topics")
     assert result(**{ALLOW_MIXED: "true"}).success
+
+
+@pytest.fixture
+def overtaken(run: Callable[..., str], warehouse: Warehouse) -> Callable[..., list[str]]:
+    """Make topics and themes in one run while another makes n topics between the two; return the failures."""
+
+    def overtaken(n: int, **tags: str) -> list[str]:
+        @dg.asset(name="theme_topics", partitions_def=QUARTERS, deps=["firm_topics"])
+        def between(context: dg.AssetExecutionContext) -> Rows:
+            assert run("firm_topics", n=n) == ""
+            return Rows.of(_members(_topics(context.partition_key, 3), "theme_id"))
+
+        @dg.asset(name="sentiment_scores", partitions_def=QUARTERS, deps=[between])
+        def after(firm_topics: QuarterTable) -> Rows:
+            return Rows.of(TABLES["sentiment_scores"].empty(), firm_topics)
+
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = dg.materialize(
+                [firm_topics, between, after],
+                partition_key=QUARTER,
+                resources={"warehouse": warehouse, "io_manager": WarehouseIOManager(warehouse=warehouse)},
+                instance=instance,
+                tags=tags,
+                raise_on_error=False,
+            )
+        failed = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+        return [str(f.user_failure_data.description if f.user_failure_data else f.error) for f in failed]
+
+    return overtaken
+
+
+def test_a_run_does_not_go_on_with_what_another_made_in_place_of_its_own(
+    overtaken: Callable[..., list[str]], warehouse: Warehouse
+):
+    """The step reads the topics for the first time after the other run has replaced those of its own run."""
+    (said,) = overtaken(5)
+    winner = warehouse.provenance("firm_topics", QUARTER)["run_id"]
+    assert f"another run replaced firm_topics of {QUARTER}" in said
+    assert f"run {winner} wrote other rows at 20" in said
+    assert f"start a new run of {QUARTER}" in said
+    assert not warehouse.quarter("sentiment_scores", QUARTER).is_written
+
+
+def test_a_run_goes_on_if_another_made_the_same_rows_or_if_mixing_is_allowed(
+    overtaken: Callable[..., list[str]],
+):
+    assert overtaken(3) == []
+    assert overtaken(5, **{ALLOW_MIXED: "true"}) == []
+
+
+@pytest.mark.parametrize(("n", "is_refused"), [(3, False), (5, True)])
+def test_a_re_execution_goes_on_with_what_its_parent_made_unless_another_run_replaced_it(
+    run: Callable[..., str], warehouse: Warehouse, n: int, is_refused: bool
+):
+    run("firm_topics")
+    parent = warehouse.provenance("firm_topics", QUARTER)["run_id"]
+    assert run("firm_topics", n=n) == ""
+    pinned = warehouse.pin()
+    again = dg.DagsterRun("job", run_id="again", parent_run_id=parent, root_run_id=parent)
+
+    def read() -> Mapping[str, QuarterTable]:
+        return pinned_inputs(
+            warehouse, pinned, QUARTER, ["firm_topics"], run=again, log=logging.getLogger("test")
+        )
+
+    if is_refused:
+        with pytest.raises(dg.Failure, match=f"run {parent} made it, and run"):
+            read()
+    else:
+        assert read()["firm_topics"].is_written
 
 
 def test_a_reader_outside_a_run_is_told_what_is_not_there(run: Callable[..., str], warehouse: Warehouse):

@@ -7,6 +7,9 @@ import pytest
 from pydantic import SecretStr
 
 from ftm_resources import settings
+from ftm_resources.endpoint.llm import LlmResource
+from ftm_resources.models.embedder import Embedder
+from ftm_resources.models.sentiment import SentimentScorer
 from ftm_resources.settings import Settings, SettingsError, SettingsWarning
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -131,3 +134,52 @@ def test_the_readme_documents_each_variable_with_its_default_and_meaning():
     for name, field in Settings.model_fields.items():
         default = "unset" if field.default is None else f"`{field.default}`"
         assert table[name.upper()] == (default, field.description)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("HF_TOKEN", "x"),
+        ("DAGSTER_POSTGRES_PASSWORD", "x"),
+        ("OPENAI_CUSTOM_HEADERS", "x"),
+        ("LLM_API_KEY", "x"),
+        ("DATABASE_URL", "postgresql://user:x@host/db"),
+    ],
+)
+def test_secrets_of_all_programs_are_refused_in_every_field_and_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+):
+    monkeypatch.setenv(name, value)
+    assert settings.secrets()[value] == name
+    for fields in ({"model": value}, {"labels": ["positive", value]}):
+        with pytest.raises(SettingsError, match=f"is the value of {name}, a secret") as error:
+            settings.refuse_secrets("llm", fields)
+        assert value == "x" or value not in str(error.value)
+    settings.refuse_secrets("llm", {"model": "Qwen/Qwen3-8B", "labels": None, "seed": 0})
+
+
+def test_a_variable_for_keys_of_configs_is_no_secret_to_them_and_no_misspelling(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("FTM_API_KEY_OPENAI", "sk-1")
+    assert "sk-1" not in settings.secrets()
+    assert "FTM_API_KEY_OPENAI" not in settings.unknown()
+
+
+@pytest.mark.parametrize(
+    ("made", "fields"),
+    [
+        (LlmResource, ("base_url", "model")),
+        (Embedder, ("base_url", "model", "device")),
+        (SentimentScorer, ("model", "device")),
+    ],
+)
+def test_each_resource_refuses_a_secret_before_a_step_computes_anything(
+    monkeypatch: pytest.MonkeyPatch, made: type, fields: tuple[str, ...]
+):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    for field in fields:
+        with pytest.raises(SettingsError, match=f"{field} of the resource .* is the value of HF_TOKEN"):
+            made(**{field: "hf_secret"}).require_usable()

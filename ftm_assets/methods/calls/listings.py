@@ -6,11 +6,22 @@ config leaves out, events that are not earnings calls, and transcripts that are 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ftm_resources.tables.components import is_earnings_call
+
+NOT_CHOSEN = ("excluded", "not among the firms that the config asks for")
+"""Status and reason of what a choice of some firms leaves out."""
+
+_OTHER_EVENTS = re.compile(
+    r"\bpresents? at\b|\bpresentation at\b|\bconference presentation|\b(?:investors?|analysts?|capital markets?) day"
+    r"|\b(?:m ?& ?a|merger|acquisition|guidance|special|business update|fixed income|trading statement)\b.*\bcall"
+    r"|\b(?:share|stock|unit)holders?'? meeting|\bannual general meeting|\bagm\b|\bfireside chat|\binvestor conference",
+    re.IGNORECASE,
+)
 
 
 class Listing(NamedTuple):
@@ -76,11 +87,20 @@ def screen(listings: list[Listing], firms: Firms | None = None) -> dict[tuple[st
     chosen = chosen_firms({x.firm for x in taken}, firms)
     for listing in taken:
         if listing.firm not in chosen:
-            found[listing.transcript, listing.firm] = (
-                "excluded",
-                "not among the firms that the config asks for",
-            )
+            found[listing.transcript, listing.firm] = NOT_CHOSEN
     return found
+
+
+def suggests_other_event(headline: str | None) -> bool:
+    """Return whether a headline speaks of an event that is not an earnings call, and of no earnings.
+
+    >>> [suggests_other_event(h) for h in ("Acme Presents at Tech Conference", "Acme Q4 2020 Earnings Call", None)]
+    [True, False, False]
+    """
+    said = headline or ""
+    return _OTHER_EVENTS.search(said) is not None and not re.search(
+        r"\b(?:earnings|results)\b", said, re.IGNORECASE
+    )
 
 
 def chosen_firms(offered: set[str], firms: Firms) -> set[str]:

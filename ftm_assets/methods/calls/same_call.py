@@ -8,7 +8,7 @@ neighbouring quarters, which share a few days, decide alike.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,6 +51,24 @@ Short transcripts must reach it too: with ten passages, one sentence of boilerpl
 
 FEWEST_PASSAGES = 30
 """With fewer passages in the shorter one, transcripts cannot be called unlike; about three sentences."""
+
+NEAR_DAYS = 3
+"""Days between two versions of a call whose start was revised. Those of nearly the same words may be further apart."""
+
+SAME_WORDS = 0.9
+"""Share of the shorter one's words also in the other, from which alike transcripts of two events are one call.
+
+A noisy copy has most words of every turn; two sessions of one day that share what is read have those of half the turns.
+"""
+
+ALIKE_WORDS = 0.6
+"""Share of the longer one's words also in the other, from which short transcripts of neighbouring days are one call."""
+
+UNLIKE_WORDS = 0.2
+"""Below this share of the shorter one's long words, short transcripts are parts of a call or two calls."""
+
+LEAST_OF_WHOLE = 0.5
+"""A version with less than this share of the longest one's characters is a part of the call, and never preferred."""
 
 CLEARLY_LONG = 1000
 """Passages from which an overlap of twice SAME_CALL_OVERLAP cannot be boilerplate, which then need not be found."""
@@ -98,11 +116,12 @@ class Likeness:
         self._turns = turns
         self._all: dict[_Key, npt.NDArray[np.int64]] = {}
         self._business: dict[_Key, npt.NDArray[np.int64]] = {}
+        self._words: dict[_Key, Counter[str]] = {}
 
     def prepare(self, pairs: Iterable[tuple[_Key, _Key]]) -> None:
         """Read what the pairs need at once: the patterns of procedural talk take longer to compile than to match."""
         doubtful = {key for pair in pairs if self._is_doubtful(*self._share(*pair)) for key in pair}
-        self._business |= self._business_passages(sorted(doubtful - self._business.keys()))
+        self._read(sorted(doubtful - self._business.keys()))
 
     def __call__(self, one: _Key, other: _Key) -> tuple[float, int]:
         """Return the share of the shorter's passages found in the other, and how many passages it has."""
@@ -111,6 +130,19 @@ class Likeness:
             return share, n
         self.prepare([(one, other)])
         return _overlap(self._business[one], self._business[other])
+
+    def words(self, one: _Key, other: _Key) -> tuple[int, int, int]:
+        """Return how many words about the business both have, and how many each has."""
+        self._read(sorted({one, other} - self._words.keys()))
+        ours, theirs = self._words[one], self._words[other]
+        return (ours & theirs).total(), ours.total(), theirs.total()
+
+    def share_long_words(self, one: _Key, other: _Key) -> bool:
+        """Return whether two short transcripts have words in common, or one says nothing about the business."""
+        self._read(sorted({one, other} - self._words.keys()))
+        ours, theirs = ({w for w in self._words[k] if len(w) > 3 or not w.isascii()} for k in (one, other))
+        fewer = min(len(ours), len(theirs))
+        return not fewer or len(ours & theirs) >= UNLIKE_WORDS * fewer
 
     def _is_doubtful(self, share: float, n: int) -> bool:
         """Return whether what a firm says in every call (safe harbour, hand-over) might make the two look alike."""
@@ -122,22 +154,28 @@ class Likeness:
                 self._all[key] = _passages(self._turns[key])
         return _overlap(self._all[one], self._all[other])
 
-    def _business_passages(self, keys: Sequence[_Key]) -> dict[_Key, npt.NDArray[np.int64]]:
+    def _read(self, keys: Sequence[_Key]) -> None:
+        """Read what the transcripts say about the business."""
+        turns: dict[_Key, dict[int, list[str]]] = {key: {} for key in keys}
         said = [
-            (key, f"{k} {i}", sentence)
-            for k, key in enumerate(keys)
+            (key, i, sentence)
+            for key in keys
             for i, turn in enumerate(self._turns[key])
             for sentence in split(turn)
         ]
-        if not said:
-            return {}
-        columns = {"component_id": [turn for _, turn, _ in said], "text": [sentence for *_, sentence in said]}
-        marks = mark_procedural(pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()}))
-        turns: dict[_Key, dict[str, list[str]]] = {key: {} for key in keys}
-        for (key, turn, sentence), is_procedural in zip(said, marks, strict=True):
+        columns = {
+            "component_id": [f"{key} {i}" for key, i, _ in said],
+            "text": [sentence for *_, sentence in said],
+        }
+        table = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()})
+        marks = mark_procedural(table) if said else ()
+        for (key, i, sentence), is_procedural in zip(said, marks, strict=True):
             if not is_procedural:
-                turns[key].setdefault(turn, []).append(sentence)
-        return {key: _passages(" ".join(t) for t in own.values()) for key, own in turns.items()}
+                turns[key].setdefault(i, []).append(sentence)
+        for key, own in turns.items():
+            joined = [" ".join(t) for t in own.values()]
+            self._business[key] = _passages(joined)
+            self._words[key] = Counter(w for t in joined for w in _WORD.findall(t.lower()))
 
 
 def choose(
@@ -162,18 +200,21 @@ def choose(
     for found in firms.values():
         better: defaultdict[str, list[Version]] = defaultdict(list)
         notes: defaultdict[str, list[str]] = defaultdict(list)
-        for worse, best in _of_one_call(found, likeness, notes):
+        pairs = list(_of_one_call(found, likeness, notes))
+        standing = _standing(found, pairs)
+        for pair in pairs:
+            worse, best = sorted(pair, key=lambda v: standing[v.transcript])
             better[worse.transcript].append(best)
         for v in found:
             if quarters.of_date(v.day) == quarter:
-                fates[v.transcript, v.firm] = _fate(v, better, notes[v.transcript], quarter)
+                fates[v.transcript, v.firm] = _fate(v, better, standing, notes[v.transcript], quarter)
     return fates
 
 
 def _of_one_call(
     versions: Sequence[Version], likeness: Likeness, notes: dict[str, list[str]]
 ) -> Iterator[tuple[Version, Version]]:
-    """Yield the pairs that are one call, the better version last; add what deserves a note to `notes`."""
+    """Yield the pairs that are one call; add what deserves a note to `notes`."""
     pairs: list[tuple[Version, Version]] = []
     claims: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for pair in combinations(sorted(versions, key=lambda v: v.rank), 2):
@@ -195,6 +236,26 @@ def _of_one_call(
             yield one, other
 
 
+def _standing(
+    versions: Sequence[Version], pairs: Sequence[tuple[Version, Version]]
+) -> dict[str, tuple[bool, Rank]]:
+    """Return for each version whether it has the whole call, and its rank: of one call, the greatest is kept.
+
+    Calls are compared as a whole, since "less than half of the other" by pairs could run in a circle.
+    """
+    call = {v.transcript: {v.transcript} for v in versions}
+    for one, other in pairs:
+        if call[one.transcript] is not call[other.transcript]:
+            call[one.transcript] |= call[other.transcript]
+            for transcript in call[other.transcript]:
+                call[transcript] = call[one.transcript]
+    size = {v.transcript: v.rank.characters for v in versions}
+    longest = {t: max(size[u] for u in own) for t, own in call.items()}
+    return {
+        v.transcript: (size[v.transcript] >= LEAST_OF_WHOLE * longest[v.transcript], v.rank) for v in versions
+    }
+
+
 def _own_event(claims: dict[str, float]) -> str | None:
     """Return the event that a version without an event id belongs to: the most alike; None if that cannot be told."""
     best = max(sorted(claims), key=lambda event: claims[event])
@@ -209,33 +270,50 @@ def alike_from(n: int) -> float:
 def compare(one: Version, other: Version, likeness: Likeness) -> Verdict:
     """Return whether two transcripts of a firm are one call."""
     days = abs((one.day - other.day).days)
-    is_near = days <= NEIGHBOUR_DAYS
+    is_near = days <= NEAR_DAYS
     if not _may_be_one(one, other):
         return Verdict(False)
     if one.words == other.words:
         return Verdict(True, 1.0)
-    share, n = likeness(_key(one), _key(other))
+    keys = _key(one), _key(other)
+    share, n = likeness(*keys)
     is_long = n >= FEWEST_PASSAGES
-    is_unlike = is_long and share < UNLIKE_OVERLAP
     is_alike = share >= alike_from(n)
     note = None
     if is_long and share >= NEARLY_ALL_OVERLAP:
         is_same = True
     elif one.event is not None and one.event == other.event:
-        is_same = (is_near and not is_unlike) or (is_long and is_alike)
+        is_same = (is_near and not _is_unlike(keys, share, n, likeness)) or (is_long and is_alike)
         what = "other words" if is_near else f"a call {days} days away"
         note = f"transcript {{other}} has the same event id {one.event}, but is {what}"
     elif None in (one.event, other.event):
-        is_same = is_near and (is_alike or (_share_a_time(one, other) and not is_unlike))
+        is_same = is_near and (is_alike or (not is_long and days <= 1 and _has_same_words(keys, likeness)))
+        if not is_same and is_near and _share_a_time(one, other):
+            is_same = not _is_unlike(keys, share, n, likeness)
+            note = "transcript {other} has the same start, but is other words"
     else:
         is_same = False
+        if is_near and is_long and is_alike:
+            both, ours, theirs = likeness.words(*keys)
+            is_same = share >= 2 * SAME_CALL_OVERLAP and both >= SAME_WORDS * min(ours, theirs)
+            note = f"transcript {{other}} has another event id, but {share:.0%} of the passages"
     return Verdict(is_same, share, None if is_same else note)
+
+
+def _is_unlike(keys: tuple[_Key, _Key], share: float, n: int, likeness: Likeness) -> bool:
+    """Return whether two transcripts have too little in common to be versions of one call."""
+    return share < UNLIKE_OVERLAP if n >= FEWEST_PASSAGES else not likeness.share_long_words(*keys)
+
+
+def _has_same_words(keys: tuple[_Key, _Key], likeness: Likeness) -> bool:
+    both, ours, theirs = likeness.words(*keys)
+    return both > 0 and both >= ALIKE_WORDS * max(ours, theirs)
 
 
 def _may_be_one(one: Version, other: Version) -> bool:
     """Return whether the run of either's quarter sees both: only then do all runs decide alike."""
-    is_near = abs((one.day - other.day).days) <= NEIGHBOUR_DAYS
-    return is_near or quarters.of_date(one.day) == quarters.of_date(other.day)
+    is_seen = abs((one.day - other.day).days) <= NEIGHBOUR_DAYS
+    return is_seen or quarters.of_date(one.day) == quarters.of_date(other.day)
 
 
 def _key(version: Version) -> _Key:
@@ -251,22 +329,35 @@ def _share_a_time(one: Version, other: Version) -> bool:
     )
 
 
-def _fate(version: Version, better: dict[str, list[Version]], notes: Iterable[str], quarter: str) -> Fate:
+def _fate(
+    version: Version,
+    better: dict[str, list[Version]],
+    standing: Mapping[str, tuple[bool, Rank]],
+    notes: Iterable[str],
+    quarter: str,
+) -> Fate:
     """Return the fate of a version; `better` holds the better versions of its call, and theirs in turn."""
     found = better.get(version.transcript)
     if not found:
         return Fate("kept", "; ".join(sorted(notes)) or None)
-    kept = max(found, key=lambda v: v.rank)
+    kept = max(found, key=lambda v: standing[v.transcript])
     while further := better.get(kept.transcript):
-        kept = max(further, key=lambda v: v.rank)
+        kept = max(further, key=lambda v: standing[v.transcript])
     its = quarters.of_date(kept.day)
     where = "" if its == quarter else f", and is of {its}"
     if kept.words == version.words:
         return Fate("duplicate", f"same text as transcript {kept.transcript}{where}")
+    if standing[kept.transcript][0] and not standing[version.transcript][0]:
+        part = version.rank.characters / kept.rank.characters
+        return Fate(
+            "superseded", f"transcript {kept.transcript} has the whole call, this one {part:.0%} of it{where}"
+        )
     return Fate("superseded", why_preferred(kept.rank, version.rank) + where)
 
 
-_WORD = re.compile(r"[^\W_]+")
+# Where words have no blanks between them, each character counts as one.
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 
 
 def _passages(turns: Iterable[str]) -> npt.NDArray[np.int64]:

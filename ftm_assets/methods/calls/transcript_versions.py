@@ -7,7 +7,7 @@ read at all, `repeated_turns` which turns are repeats, `same_call` which transcr
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.calls import turn_types
-from ftm_assets.methods.calls.listings import Listing, screen
+from ftm_assets.methods.calls.listings import Listing, screen, suggests_other_event
 from ftm_assets.methods.calls.repeated_turns import Turn, repeated_turns
 from ftm_assets.methods.calls.same_call import Fate, Version, choose
 from ftm_assets.methods.text.languages import UNDETERMINED, language_of
@@ -23,10 +23,10 @@ from ftm_assets.methods.text.normalising import normalise
 from ftm_resources import quarters
 from ftm_resources.quarters import CLOSE, NEW_YORK
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.components import rank
+from ftm_resources.tables.components import is_known_collection, rank
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import duckdb
 
@@ -41,11 +41,23 @@ call.
 REPEATED = "turns that repeat an earlier one"
 """How a note in the audit describes them, after their number."""
 
+OTHER_HEADLINE = "by its headline, perhaps not an earnings call; the source does not name the kind of event"
+"""A note in the audit."""
+
 _SPOKEN = """
 CREATE TEMP TABLE spoken AS
-SELECT row_number() OVER (ORDER BY transcriptid, companyid, componentorder) AS turn, components.*,
-    trim(regexp_replace(lower(componenttext), '[^\\pL\\pN]+', ' ', 'g')) AS words, speakers.speaker, types.typed
-FROM components LEFT JOIN speakers USING (speakertypename) LEFT JOIN types USING (componenttypename)
+WITH facts AS (
+    -- What a source says of a call, but not in each of its rows.
+    SELECT transcriptid, companyid, max(gvkey) AS gvkey, max(permno) AS permno, max(link_date) AS link_date,
+        max(ticker) AS ticker, max(headline) AS headline
+    FROM components GROUP BY transcriptid, companyid
+)
+SELECT row_number() OVER (ORDER BY transcriptid, companyid, componentorder) AS turn,
+    components.* EXCLUDE (gvkey, permno, link_date, ticker, headline),
+    trim(regexp_replace(lower(componenttext), '[^\\pL\\pN]+', ' ', 'g')) AS words, speakers.speaker, types.typed,
+    facts.* EXCLUDE (transcriptid, companyid)
+FROM components JOIN facts USING (transcriptid, companyid)
+LEFT JOIN speakers USING (speakertypename) LEFT JOIN types USING (componenttypename)
 ORDER BY turn
 """
 
@@ -59,7 +71,7 @@ FROM spoken JOIN (
 _CALLS = """
 SELECT transcriptid AS transcript, companyid AS firm, min(keydevid) AS event, min(headline) AS headline,
     min(mostimportantdateutc) AS called, bool_and(is_date_only) AS is_date_only,
-    min(transcriptcollectiontypename) AS collection, min(created_at) AS created,
+    max(keydeveventtypename) AS event_kind, min(transcriptcollectiontypename) AS collection, min(created_at) AS created,
     sum(length(componenttext))::BIGINT AS characters, max(words) = '' AS is_empty,
     md5(string_agg(words, ' ' ORDER BY componentorder) FILTER (words <> '')) AS words,
     list(componenttext ORDER BY componentorder) AS said,
@@ -165,7 +177,9 @@ def build_transcripts(
         own = {key for key, day in _days(components).items() if quarters.of_date(day) == quarter}
         fates = {key: Fate(*why) for key, why in screen(_listings(components)).items()}
         _speak(components, fates, connection)
-        repeated = _drop_repeated(connection)
+        notes = defaultdict(list)
+        for key, n in _drop_repeated(connection).items():
+            notes[key].append(_of_repeated(n))
         versions, spoken = [], {}
         for call in connection.execute(_CALLS).to_arrow_table().to_pylist():
             key = call["transcript"], call["firm"]
@@ -175,9 +189,11 @@ def build_transcripts(
                 fates[key] = left_out
             else:
                 versions.append(_version(call))
+                if call["event_kind"] is None and suggests_other_event(call["headline"]):
+                    notes[key].append(OTHER_HEADLINE)
                 spoken[key] = call["spoken"] or []
         fates |= choose(versions, spoken, quarter)
-        fates = {key: _noted(fate, repeated.get(key)) for key, fate in fates.items() if key in own}
+        fates = {key: _noted(fate, notes[key]) for key, fate in fates.items() if key in own}
         chosen = [key for key, fate in fates.items() if fate.status == "kept"]
         connection.register("chosen", _keys(chosen))
         parameters: dict[str, Any] = {
@@ -217,7 +233,10 @@ def _audit(
 
 
 def unknown_types(components: pa.Table) -> dict[str, dict[str, int]]:
-    """Return how many turns have a speaker type, or a component type, whose words are not understood, by name."""
+    """Return how many turns have a speaker or component type whose words are not understood, by column and name.
+
+    Of collection types, transcripts are counted.
+    """
     rules = {
         "speakertypename": turn_types.is_known_speaker,
         "componenttypename": turn_types.is_known_component,
@@ -228,6 +247,10 @@ def unknown_types(components: pa.Table) -> dict[str, dict[str, int]]:
             {v["values"]: v["counts"] for v in pc.value_counts(components.column(column)).to_pylist()}
         )
         found[column] = {name: n for name, n in counts.most_common() if not is_known(name)}
+    column = "transcriptcollectiontypename"
+    keys = ["transcriptid", "companyid", column]
+    versions = components.group_by(keys, use_threads=False).aggregate([]).column(column).to_pylist()
+    found[column] = {n: k for n, k in Counter(versions).most_common() if not is_known_collection(n)}
     return found
 
 
@@ -308,13 +331,16 @@ def _version(call: Mapping[str, Any]) -> Version:
     )
 
 
-def _noted(fate: Fate, n_repeated: int | None) -> Fate:
-    """Return the fate with a note on the turns that were dropped, if the transcript is kept."""
-    if not n_repeated or fate.status != "kept":
+def _noted(fate: Fate, notes: Sequence[str]) -> Fate:
+    """Return the fate with its notes, if the transcript is kept."""
+    if not notes or fate.status != "kept":
         return fate
-    said = REPEATED if n_repeated > 1 else REPEATED.replace("turns that repeat", "turn that repeats")
-    note = f"without {n_repeated:,} {said}"
-    return fate._replace(reason="; ".join(r for r in (fate.reason, note) if r))
+    return fate._replace(reason="; ".join(r for r in (fate.reason, *notes) if r))
+
+
+def _of_repeated(n: int) -> str:
+    said = REPEATED if n > 1 else REPEATED.replace("turns that repeat", "turn that repeats")
+    return f"without {n:,} {said}"
 
 
 def _keys(keys: Iterable[tuple[str, str]]) -> pa.Table:

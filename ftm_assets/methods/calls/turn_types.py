@@ -9,23 +9,33 @@ from __future__ import annotations
 
 import re
 
-_EXECUTIVES = """
-    a executive exec management manager mgmt corporate company officer ceo cfo coo cto cio cmo chief president
-    vp evp svp avp vicepresident chairman chairwoman chairperson chair director treasurer controller secretary
-    counsel founder cofounder board head presenter representative spokesperson issuer respondent
+_TITLES = """
+    executive exec manager officer ceo cfo coo cto cio cmo chief president vp evp svp avp vicepresident chairman
+    chairwoman chairperson chair director treasurer controller secretary counsel founder cofounder corporate company
     """
+_OF_THE_FIRM = "a management mgmt board head presenter representative spokesperson issuer respondent"
 SPEAKER_WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("executive", ("ir", "investor relation")),
+    ("executive", ("ir", "relation")),
     (
         "analyst",
-        ("analyst", "q", "questioner", "call participant", "sell side", "buy side", "sellside", "buyside"),
+        (
+            "analyst",
+            "q",
+            "questioner",
+            "call participant",
+            "sell side",
+            "buy side",
+            "sellside",
+            "buyside",
+            "equity research",
+        ),
     ),
-    ("operator", ("operator", "moderator", "coordinator", "facilitator", "host")),
+    ("executive", tuple(_TITLES.split())),
     ("shareholder", ("shareholder", "stockholder", "unitholder", "investor")),
     ("attendee", ("attendee", "audience", "media", "press", "journalist", "reporter", "guest", "listener")),
-    ("executive", tuple(_EXECUTIVES.split())),
+    ("executive", tuple(_OF_THE_FIRM.split())),
 )
-"""Speaker types and the words that say them, strongest first: "Investor Relations" is no investor.
+"""Speaker types and the words that say them, strongest first: "Analyst Relations" is no analyst.
 
 Words of a pair must stand together. LSEG's "Conference Call Participants" are the analysts; "Participants" alone may be
 anyone. FactSet marks who asks with Q and who answers with A. "Managing Director" is a title on both sides.
@@ -33,10 +43,20 @@ anyone. FactSet marks who asks with Q and who answers with A. "Managing Director
 
 _NOBODY = """
     unknown unidentified unspecified undefined unnamed other speaker participant person voice male female man woman
-    not identified
+    not identified moderator host facilitator
     """
 NOBODY = frozenset(_NOBODY.split())
-"""Words with which a vendor says that it does not know."""
+"""Words with which a vendor says that it does not know. A moderator or host may be anyone, an executive too."""
+
+OPERATORS = frozenset({"operator", "coordinator"})
+_BESIDE_OPERATORS = (
+    "conference call telephone phone teleconference webcast audio event meeting the message instruction"
+)
+BESIDE_OPERATORS = frozenset(_BESIDE_OPERATORS.split())
+"""Words that may stand beside those of an operator. With any other ("Operator Services") it may be someone else.
+
+What operators say is left out of `sentences`, so only who plainly is one counts as one.
+"""
 
 _QUESTIONS = "question answer q a qa qna qanda questioner respondent inquiry"
 QUESTION_WORDS = frozenset(_QUESTIONS.split())
@@ -55,7 +75,10 @@ def speaker_type(name: str | None) -> str:
     >>> [speaker_type(n) for n in ("Executives", "Conference Call Participants", "Chief Financial Officer", "Robot")]
     ['executive', 'analyst', 'executive', 'unknown']
     """
-    said = f" {' '.join(_words(name))} ".replace(" managing director ", " ")
+    words = [w for w in _words(name) if not w.isdecimal()]
+    if OPERATORS & set(words) and (OPERATORS | BESIDE_OPERATORS | NOBODY).issuperset(words):
+        return "operator"
+    said = f" {' '.join(words)} ".replace(" managing director ", " ")
     for kind, words in SPEAKER_WORDS:
         if any(f" {word} " in said for word in words):
             return kind

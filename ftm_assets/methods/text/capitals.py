@@ -384,7 +384,8 @@ def _capital(match: re.Match[str]) -> str:
     if match["end"] == ".":
         before = _last_word(match.string, match.start())
         abbreviated = before in _NOT_ENDING or (_DOTTED.fullmatch(before + ".") and before != "i")
-        if abbreviated and (before in _TITLES or not _STARTERS.match(match.string, match.start("first"))):
+        start = match.start("first")
+        if abbreviated and (before in _TITLES or not _STARTERS.match(match.string, start)):
             return match[0]
     return match[0][:-1] + match["first"].upper()
 

@@ -31,6 +31,9 @@ _SUSPECT = r"[^\x20-\x7e…€£é–—]|  |^ | $|[&<`\\]|[\[({*] ?[0-9A-Za-z]|
 # What a word processor adds: if there is nothing else outside ASCII, Arrow replaces it, many times faster than `re`.
 _BEYOND_TYPOGRAPHY = r"[^\x20-\x7e\t\n…€£–—‘’“”\x{a0}\x{2000}-\x{200a}\x{202f}\x{3000}]"
 _TYPOGRAPHY = (("[‘’]", "'"), ("[“”]", '"'), (r"[\t \x{a0}\x{2000}-\x{200a}\x{202f}\x{3000}]+", " "))
+NAMES = ("companyname", "transcriptpersonname", "headline")
+"""Columns of COMPONENTS that are normalised beside the text."""
+
 _ROUNDS = 12
 """A text is worked on until it no longer changes; nothing real needs more than three rounds."""
 
@@ -91,6 +94,11 @@ _INVISIBLE_CHARACTERS = (
     r"\x00-\x08\x0e-\x1b\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     r"\U000e0000-\U000e007f"
 )
+# Between two words, these are what is left of a blank: "not" and "grow" must not become one word. Only in Latin
+# letters: other scripts use them within words.
+_IN_PLACE_OF_BLANK = re.compile(
+    r"(?<=[A-Za-z\u00c0-\u024f.,;:!?])[\u200b\u2060\ufeff]+(?=[A-Za-z\u00c0-\u024f])"
+)
 _INVISIBLE = re.compile(f"[{_INVISIBLE_CHARACTERS}]+")
 _UNPRINTABLE = re.compile(rf"[\r\x0b\x0c\u2028\u2029{_INVISIBLE_CHARACTERS}]")
 # Joiners belong to the spelling of some scripts, never of Latin.
@@ -124,8 +132,8 @@ _PREFIXES = frozenset(_PREFIXES_TEXT.split())
 def normalise(components: pa.Table) -> pa.Table:
     """Return the rows with `componenttext` normalised, and the original text in a new column, `verbatim`.
 
-    Normalising twice changes nothing further. Nothing with letters or digits is lost, apart from tags and
-    transcribers' marks.
+    Names of firms and people, and headlines, are normalised too, each on one line. Normalising twice
+    changes nothing further. Nothing with letters or digits is lost, apart from tags and transcribers' marks.
 
     Parameters
     ----------
@@ -145,11 +153,22 @@ def normalise(components: pa.Table) -> pa.Table:
     suspect = _matches(text, _SUSPECT)
     mended = [normalised(t) for t in text.filter(suspect).to_pylist()]
     text = pc.replace_with_mask(text, suspect, pa.array(mended, pa.string()))
+    for column in NAMES:
+        place = components.schema.get_field_index(column)
+        names = _normal_names(components[column].combine_chunks())
+        components = components.set_column(place, components.field(place), names)
     text = in_sentence_case(components, text)
     place = components.schema.get_field_index("componenttext")
     return components.set_column(place, components.field(place), text).append_column(
         pa.field("verbatim", pa.string(), nullable=False), verbatim
     )
+
+
+def _normal_names(names: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return names normalised; one that has no letter or digit is kept as it is."""
+    found = _of_chunk(names).dictionary_encode()
+    normal = [name and (" ".join(normalised(name).split()) or name) for name in found.dictionary.to_pylist()]
+    return pa.array(normal, pa.string()).take(found.indices)
 
 
 def _matches(text: pa.Array, pattern: str) -> pa.Array:
@@ -198,7 +217,8 @@ def _once(text: str) -> str:
         text = _STRAY_APOSTROPHE.sub("'", text)
     if _UNPRINTABLE.search(text):
         text = _NEW_LINE.sub("\n", text).replace("\u2029", BOUNDARY)
-        text = _INVISIBLE.sub("", _HYPHENATED.sub("", text))
+        text = _IN_PLACE_OF_BLANK.sub(" ", _HYPHENATED.sub("", text))
+        text = _INVISIBLE.sub("", text)
     if _JOINERS.search(text):
         text = _JOINERS_OF_LATIN.sub("", text)
     text = _BLANKS.sub(" ", text)

@@ -50,6 +50,9 @@ _BREAKS = tuple(
 # "in ' 21. We grew. In ' 22" as one quotation. After a bullet it would not split at all.
 _QUOTE = re.compile(r"""["“”„«»‘•]|(?<!\w)['’]|['’](?!\w)""")
 _LINE = re.compile(r"[^\n]+")
+# sentencex takes quadratic time over a long line without blanks: it gets a line in parts, cut behind a full stop that
+# cannot belong to an abbreviation.
+_PART = re.compile(r".{1,1000}(?:.*?(?:[。！？｡।؟۔]|．(?!\d))|.*)")
 _OPENING = "([\"'“‘"
 
 # These never end a sentence: they belong to the next word.
@@ -204,9 +207,10 @@ def _possible(line: str) -> set[int]:
     masked = _QUOTE.sub(" ", line)
     found = {m.end() for m in _MISSED.finditer(line)}
     end = 0
-    for piece in sentencex.segment(LANGUAGE, masked):
-        end += len(piece)
-        found.add(_after_gap(line, end - len(piece) + len(piece.rstrip())))
+    for part in _PART.findall(masked):
+        for piece in sentencex.segment(LANGUAGE, part):
+            end += len(piece)
+            found.add(_after_gap(line, end - len(piece) + len(piece.rstrip())))
     return found
 
 

@@ -32,25 +32,37 @@ _TECHNICAL = (
     r"|(?:gap|break|loss|drop|cut|skip) in (?:audio|sound|recording|tape|transmission)|off[- ]mi(?:c|ke)(?:rophone)?"
     r"|speaks? off[- ]mi(?:c|ke)(?:rophone)?|(?:abrupt )?(?:start|beginning|end) of (?:the )?(?:audio|recording|call"
     r"|tape)|(?:audio|recording|call) (?:starts|begins|ends)(?: (?:in progress|abruptly))?"
-    r"|(?:(?:starts|joined) )?in progress"
+    r"|(?:starts|joined) in progress"
 )
 _LANGUAGE = (
     rf"(?:(?:spoken |speaks? |speaking |said )?(?:in )?(?:a )?{_LANGUAGES} (?:language|spoken|speech))"
     rf"|(?:speaks?|speaking|spoken|interpreted(?: from)?|translated(?: from)?)(?: in)?(?: a)? {_LANGUAGES}"
     r"(?: language)?|foreign languages?|foreign words?|(?:through|via|by) (?:an? |the )?(?:interpreter|translator)"
-    r"|interpreted|(?:simultaneous )?(?:interpretation|translation)|voice ?-?over"
+    r"|interpreted|simultaneous (?:interpretation|translation)|voice ?-?over"
 )
-_SPELLING = r"ph(?:onetic)?|sic|sp|spelling"
+# The acidity "(pH)" was said.
+_SPELLING = r"(?!(?-i:pH))ph(?:onetic)?|sic|sp"
 _PROCEDURE = (
     r"operator'?s? instructions?|(?:conference )?operator provides instructions?|instructions? (?:given|provided)"
     r"|(?:unidentified|unknown|unverified) (?:speakers?|participants?|analysts?|male"
     r"|compan(?:y|ies) representatives?|female|audience members?|voice|man|woman)|speaker unknown|no name given"
 )
 _ANYWHERE = rf"{_SOUNDS}|{_TECHNICAL}|{_LANGUAGE}|{_SPELLING}|{_PROCEDURE}"
-# Words that a person may have put in round brackets; in others they are a transcriber's.
+# Words that a person may have put in round brackets; in others they are a transcriber's. So is a time: "(12:30)" may
+# have been printed.
 _SQUARE_ONLY = (
-    "audio|beep|blank|break|foreign|gap|instructions?|music|noise|pause|recess|redacted|silence|skip"
-    "|tone|video"
+    "audio|beep|blank|break|foreign|gap|in progress|instructions?|interpretation|music|noise|pause|recess|redacted"
+    "|silence|skip|spelling|tone|translation|video"
+)
+_CLOCK = r"(?:at )?\d{1,2}:\d{2}(?: ?[ap]\.?m\.?)?"
+# What an editor supplied: "[music] and [video] revenue".
+_NOUN = (
+    "revenues?|sales|growth|business(?:es)?|segments?|divisions?|subscri(?:bers?|ptions?)|content|games?|streaming"
+    "|advertising|ads|products?|markets?|rights|royalt(?:y|ies)|services?|platforms?|librar(?:y|ies)|catalogs?"
+    "|conferencing|equipment|devices?|publishing|industry|categor(?:y|ies)|usage|views|licensing|titles?|traffic|costs?"
+)
+_SUPPLIED = (
+    rf"(?:music|video|audio)[\]}}>］】] (?:(?:and|or) [\[{{<]?(?:music|video|audio)[\]}}>]? )?(?:{_NOUN})\b"
 )
 
 
@@ -64,8 +76,8 @@ def _bracketed(words: str) -> str:
 
 
 _MARK = (
-    rf"(?:[(（]{{1,3}}{_bracketed(_ANYWHERE)}[)）]{{1,3}}"
-    rf"|[\[{{<［【]{{1,3}}{_bracketed(f'{_ANYWHERE}|{_SQUARE_ONLY}')}[\]}}>］】]{{1,3}}"
+    rf"(?:[(（]{{1,3}}(?!{_CLOCK}[)）]){_bracketed(_ANYWHERE)}[)）]{{1,3}}"
+    rf"|[\[{{<［【]{{1,3}}(?!{_SUPPLIED}){_bracketed(f'{_ANYWHERE}|{_SQUARE_ONLY}')}[\]}}>］】]{{1,3}}"
     rf"|\*{{1,2}}{_bracketed(_ANYWHERE)}\*{{1,2}})"
 )
 _CLOSES = r"[.,;:!?…]"

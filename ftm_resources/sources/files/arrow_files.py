@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ftm_resources.sources.files import header
-from ftm_resources.sources.files.columns import Problems
+from ftm_resources.sources.files.problems import Problems
 
 
 def read_parquet(file: Path, problems: Problems) -> Iterator[pa.Table]:

@@ -19,7 +19,7 @@ from typing import IO
 import pyarrow as pa
 
 from ftm_resources.sources.files import header
-from ftm_resources.sources.files.columns import Problems
+from ftm_resources.sources.files.problems import Problems
 
 CSV_FIELD_BYTES = 16 * 1024 * 1024
 """A component has a few thousand characters; a larger field means a quote was never closed."""
@@ -37,6 +37,11 @@ _NOT_CSV = {
     b"\0\0\xfe\xff": "in UTF-32",
 }
 """First bytes of files that are not text in an encoding that is read."""
+
+
+_QUOTE = "Export it with quotation marks around texts, and those within them doubled, or as Parquet"
+
+_UNQUOTED = f"has a quotation mark that is never closed, so that {{n}} more lines would be read as one field. {_QUOTE}"
 
 
 class _UnreadableError(Exception):
@@ -99,7 +104,8 @@ def _only_member(packed: zipfile.ZipFile) -> zipfile.ZipInfo:
 def _records(text: io.TextIOWrapper, problems: Problems) -> Iterator[pa.Table]:
     csv.field_size_limit(CSV_FIELD_BYTES)
     delimiter = _delimiter(text)
-    reader = csv.reader(text, strict=True, delimiter=delimiter)
+    lines = _Lines(text)
+    reader = csv.reader(lines, strict=True, delimiter=delimiter)
     row, known = 0, None
     numbered: list[tuple[int, list[str]]] = []
     try:
@@ -110,18 +116,61 @@ def _records(text: io.TextIOWrapper, problems: Problems) -> Iterator[pa.Table]:
         known = header.columns(names, problems)
         if known is None:
             return
+        lines.of_record.clear()
         for row, record in enumerate(reader, start=1):
-            if len(record) == len(names):
+            if len(lines.of_record) > 1 and (n := _swallowed(lines.of_record, delimiter, len(names), known)):
+                problems.add(row, None, _UNQUOTED.format(n=n))
+            elif len(record) == len(names):
                 numbered.append((row, record))
             elif record:  # skip blank lines
                 problems.add(row, None, f"has {len(record)} fields, but the header has {len(names)}")
+            lines.of_record.clear()
             if len(numbered) == header.BATCH_ROWS:
                 yield _table(known, numbered, problems)
                 numbered = []
     except csv.Error as error:
-        problems.add(row + 1, None, f"is not well-formed CSV, and nothing after it was read: {error}")
+        problems.add(
+            row + 1, None, f"is not well-formed CSV, and nothing after it was read: {error}. {_QUOTE}"
+        )
     if known and numbered:
         yield _table(known, numbered, problems)
+
+
+class _Lines:
+    """The lines of a text, of which those of the current record are kept."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.of_record: list[str] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        self.of_record.append(line)
+        return line
+
+
+def _swallowed(lines: list[str], delimiter: str, n: int, known: dict[str, int]) -> int:
+    """Return how many of a record's lines, after the first, are records themselves.
+
+    Where texts are not quoted, a turn that begins with a quotation mark opens a field, and a later one that ends with
+    one closes it: the result has as many fields as any record. A quoted text of several lines may have delimiters too,
+    but its first line and another are not both whole records, with an order and a date in their places.
+    """
+    first, *others = (_is_record(line.rstrip("\r\n").split(delimiter), n, known) for line in lines)
+    return sum(others) if first else 0
+
+
+def _is_record(fields: list[str], n: int, known: dict[str, int]) -> bool:
+    order, day = (fields[known[c]].strip('" ') if len(fields) == n else "" for c in _PLACES)
+    return order.partition(".")[0].isdecimal() and sum(c.isdigit() for c in day) >= _DATE_DIGITS
+
+
+_PLACES = ("componentorder", "mostimportantdateutc")
+_DATE_DIGITS = 5
+"""Fewest digits of a date: 3 Feb 2021."""
 
 
 def _delimiter(text: io.TextIOWrapper) -> str:

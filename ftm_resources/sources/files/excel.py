@@ -20,7 +20,9 @@ import pyarrow as pa
 
 from ftm_resources.sources.base import SourceWarning
 from ftm_resources.sources.files import header
-from ftm_resources.sources.files.columns import REQUIRED, Problems
+from ftm_resources.sources.files.columns import REQUIRED
+from ftm_resources.sources.files.problems import Problems
+from ftm_resources.sources.values import EXCELS_DATE, KINDS
 
 if TYPE_CHECKING:
     from openpyxl.worksheet._read_only import ReadOnlyWorksheet
@@ -177,12 +179,21 @@ def _text(cell: Any, name: str, row: int, problems: Problems) -> str | None:
     if isinstance(value, str):
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value) if "_x" in value else value
     if isinstance(value, (datetime, date, time, timedelta)):
-        return _moment(value, cell.number_format or "")
+        return _dated(_moment(value, cell.number_format or ""), name, row, problems)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _DIGITS:
         problems.add(row, name, f"{value} has more than the 15 digits that Excel keeps: enter it as text")
     return str(value)
+
+
+def _dated(written: str, name: str, row: int, problems: Problems) -> str:
+    """Return a date or time as it is written; report it in a name, while in speech it may be a remark."""
+    if (
+        KINDS[name] in ("text", "code") and name != "componenttext"
+    ):  # those of ids are refused by `sources.values`
+        problems.add(row, name, f'"{written}" {EXCELS_DATE}')
+    return written
 
 
 def _moment(value: datetime | date | time | timedelta, number_format: str) -> str:

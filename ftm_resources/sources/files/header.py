@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ftm_resources.sources.files.columns import KNOWN, REQUIRED, Problems, canonical
+from ftm_resources.sources.files.columns import KNOWN, REQUIRED, canonical
+from ftm_resources.sources.files.problems import Problems
 
 BATCH_ROWS = 20_000
 """Rows read at a time: about 20 MB of text."""
@@ -31,15 +32,25 @@ def known(name: str) -> str | None:
 
 
 def columns(names: list[str], problems: Problems) -> dict[str, int] | None:
-    """Return the position of each known column; None, with a problem for each that is missing or occurs twice."""
+    """Return the position of each known column; None, with a problem, if one is missing or occurs twice.
+
+    Columns that are not read, but may be meant to be, are added to `problems.unread`.
+    """
     found = [known(n) for n in names]
     twice = sorted({n for n in found if n and found.count(n) > 1})
     missing = [n for n in REQUIRED if n not in found]
     for name in twice:
         given = ", ".join(shown(n) for n, ours in zip(names, found, strict=True) if ours == name)
         problems.add(None, name, f"the column occurs more than once: {given}")
-    for name in missing:
-        problems.add(None, name, f"the column is missing; found: {shown(', '.join(names))}")
+    if len(missing) == 1:
+        problems.add(None, missing[0], f"the column is missing; found: {shown(', '.join(names))}")
+    elif missing:
+        problems.add(
+            None, None, f"the columns {', '.join(missing)} are missing; found: {shown(', '.join(names))}"
+        )
+    problems.unread = [
+        shown(n) for n, ours in zip(names, found, strict=True) if not ours and _is_meant(n, found)
+    ]
     if twice or missing:
         return None
     return {name: i for i, name in enumerate(found) if name}
@@ -53,6 +64,28 @@ def has_all(names: list[str]) -> bool:
 def shown(text: str) -> str:
     """Return a text from a file as messages show it: valid UTF-8, not too long."""
     return text.encode("utf-8", "backslashreplace").decode()[:_SHOWN]
+
+
+def _is_meant(name: str, found: list[str | None]) -> bool:
+    """Return whether an unknown name sounds like a column that the file lacks."""
+    squeezed = _squeezed(name)
+    stands_for = next((columns for word, columns in _SOUNDS_LIKE if re.search(word, squeezed)), ())
+    return bool(stands_for) and not set(stands_for) & set(found)
+
+
+_SOUNDS_LIKE = (
+    (r"collection", ("transcriptcollectiontypeid", "transcriptcollectiontypename")),
+    (r"(creat|updat).*(date|time)|(date|time).*(creat|updat)", ("transcriptcreationdate_utc",)),
+    (r"link.*(date|dt)", ("link_date",)),
+    (r"(?<!n)time(?!nt)", ("mostimportanttimeutc",)),
+    (r"speakertype|date|company", ()),  # the file has those columns
+    (r"event(?!u)|keydev", ("keydevid", "keydeveventtypeid", "keydeveventtypename")),
+    (r"permno", ("permno",)),
+    (r"gvkey", ("gvkey",)),
+    (r"ticker|^tic$", ("ticker",)),
+    (r"type", ("componenttypename",)),
+)
+"""Words in squeezed names, and the columns of which one may be meant; the first word that fits counts."""
 
 
 def _squeezed(name: str) -> str:

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_resources.sources.base import MAX_PROBLEMS
-from ftm_resources.sources.files.columns import SPELLED, Problems, zeros_of
+from ftm_resources.sources.files.columns import SPELLED, zeros_of
+from ftm_resources.sources.files.company_names import may_be_one
+from ftm_resources.sources.files.problems import Problems
 from ftm_resources.tables.components import COMPONENTS
 
 if TYPE_CHECKING:
@@ -41,11 +43,15 @@ MEMORY_LIMIT = "256MB"
 _ROW_BITS = 40
 """A row's place is its file's number and, in the lower 40 bits, its row."""
 
+_FOLDED = {name: f"{name}_folded" for name in SPELLED}
+"""Column of `turns` with the hash of each id that has letters, in lower case."""
+
 _ZEROS = tuple(zeros_of(name) for name in SPELLED)
 
 _TABLE = f"""
 CREATE TABLE turns (place BIGINT, t INTEGER, c INTEGER, ord INTEGER, event UBIGINT, component UBIGINT, said UBIGINT,
-    whole UBIGINT, characters INTEGER, bytes INTEGER, {", ".join(f"{name} INTEGER" for name in _ZEROS)});
+    whole UBIGINT, characters INTEGER, bytes INTEGER, {", ".join(f"{name} INTEGER" for name in _ZEROS)},
+    {", ".join(f"{name} UBIGINT" for name in _FOLDED.values())});
 CREATE VIEW spoken AS SELECT * FROM turns WHERE characters IS NOT NULL;
 CREATE VIEW shared AS SELECT * FROM spoken
     WHERE t IN (SELECT t FROM turns GROUP BY t HAVING min(c) < max(c))
@@ -57,7 +63,8 @@ INSERT INTO turns SELECT place, t, c, componentorder,
     CASE WHEN keydevid IS NOT NULL THEN hash(keydevid) END,
     CASE WHEN transcriptcomponentid IS NOT NULL THEN hash(transcriptcomponentid) END, hash(componenttext),
     hash({", ".join(COMPONENTS.names)}, transcriptcomponentid), length(componenttext), strlen(componenttext),
-    {", ".join(_ZEROS)}
+    {", ".join(_ZEROS)},
+    {", ".join(f"CASE WHEN lower({n}) <> upper({n}) THEN hash(lower({n})) END" for n in _FOLDED)}
 FROM batch
 """  # noqa: S608 - only names of columns are interpolated, and only numbers below
 
@@ -94,6 +101,15 @@ WITH zeros AS (
 SELECT z.place, f.first, z.n, f.n_first FROM zeros z JOIN firsts f USING (id) WHERE z.n <> f.n_first ORDER BY z.place
 """
 """The first row, in each file, of each spelling of an id other than the one that was met first."""
+
+_CASES = """
+WITH seen AS (
+    SELECT {folded} AS id, {key} AS spelled, place >> {bits} AS file, min(place) AS place FROM turns
+    WHERE {folded} IN (SELECT {folded} FROM turns GROUP BY {folded} HAVING min({key}) < max({key})) GROUP BY ALL
+), firsts AS (SELECT id, min(place) AS first, arg_min(spelled, place) AS spelled FROM seen GROUP BY id)
+SELECT s.place, f.first FROM seen s JOIN firsts f USING (id) WHERE s.spelled <> f.spelled ORDER BY s.place
+"""
+"""The first row, in each file, of each id that differs only by case from one that was met before."""
 
 _ACROSS_COMPANIES = """
 WITH firsts AS (
@@ -167,6 +183,7 @@ class RowChecks:
         self._transcripts: dict[str, int] = {}
         self._companies: dict[str, int] = {}
         self._calls: dict[int, dict[str, Any]] = {}
+        self._names: dict[tuple[int, int], str] = {}
         self._links: dict[tuple[int, int], dict[str, Any]] = {}
         database.execute(_TABLE)
 
@@ -189,6 +206,28 @@ class RowChecks:
             self._agree(row, _OF_CALL, self._calls.setdefault(row["t"], {}), problems)
             self._agree(row, _OF_COMPANY, self._links.setdefault((row["t"], row["c"]), {}), problems)
 
+        named = batch.group_by(["t", "c", "companyname"], use_threads=False).aggregate([("row", "min")])
+        for row in named.sort_by("row_min").to_pylist():
+            name = row["companyname"]
+            if name is not None:
+                first = self._names.setdefault((row["t"], row["c"]), name)
+                if name != first and not may_be_one(name, first):
+                    transcript = list(self._transcripts)[row["t"]]
+                    message = f'"{name}" shares no word with "{first}" earlier in transcript {transcript}, '
+                    message += "for the same company: correct the id or the name"
+                    problems.add(row["row_min"], "companyname", message)
+
+    def renamed(self) -> dict[str, list[str]]:
+        """Return the companies, by id, whose transcripts give names that share no word, with those names."""
+        by_company: dict[int, list[str]] = {}
+        for (_, company), name in self._names.items():
+            names = by_company.setdefault(company, [])
+            # Two names that a third connects are one company's.
+            if name not in names and not any(may_be_one(name, other) for other in names):
+                names.append(name)
+        ids = list(self._companies)
+        return {ids[c]: names for c, names in by_company.items() if len(names) > 1}
+
     def finish(self, problems: list[Problems]) -> tuple[list[Listing], dict[int, np.ndarray]]:
         """Report, to the problems of each file, what occurs twice or does not fit.
 
@@ -207,6 +246,11 @@ class RowChecks:
                     f"is written with {_zeros(r['n'])}, and the same id in {where} with {_zeros(r['n_first'])}: they "
                     "would be read as one; write each id in one way"
                 ),
+            )
+            report(
+                _CASES.format(key=_KEYS[name], folded=_FOLDED[name], bits=_ROW_BITS),
+                name,
+                lambda _, where: f"differs only by case from the id in {where}; write each id in one way",
             )
         self._database.execute(_AGAIN)
         report(

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from ftm_resources.sources.files import header
-from ftm_resources.sources.files.columns import Problems
+from ftm_resources.sources.files.problems import Problems
 
 _EPOCH = np.datetime64("1960-01-01", "us")
 """Day 0 of Stata's and SAS's dates."""

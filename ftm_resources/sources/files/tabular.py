@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ftm_resources.sources.files import arrow_files, delimited, excel, stata_and_sas
-from ftm_resources.sources.files.columns import Problems
+from ftm_resources.sources.files.problems import Problems
 
 _READERS: dict[str, Callable[[Path, Problems], Iterator[pa.Table]]] = {
     ".csv": delimited.read,

@@ -3,7 +3,7 @@
 The files are read in two passes, in batches. The first checks every file and reports all problems by file, row and
 column before anything is yielded; the second yields the quarter from the files that contain it.
 
-A start at midnight UTC is taken to be a date only, and noted: see `sources.moments.is_midnight`.
+A start at midnight is taken to be a date only, and noted: see `sources.moments.written_at`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,25 @@ from ftm_resources.sources.base import (
     SourceWarning,
     TranscriptSource,
 )
-from ftm_resources.sources.files.columns import Problems, conventions, normalise
+from ftm_resources.sources.files.columns import normalise
+from ftm_resources.sources.files.file_conventions import FileConventions, conventions
 from ftm_resources.sources.files.found_files import Found, find, label
+from ftm_resources.sources.files.problems import Problems
 from ftm_resources.sources.files.row_checks import MEMORY_LIMIT, Listing, RowChecks
 from ftm_resources.sources.files.tabular import batches
-from ftm_resources.sources.moments import MIDNIGHT_NOTE, Conventions
+from ftm_resources.sources.moments import MIDNIGHT_NOTE
 from ftm_resources.tables.components import AUDIT, COMPONENTS, NEIGHBOUR_DAYS
 
 ADVICE = "Nothing was written. Correct or remove the files, and run again."
+
+
+@dataclass(frozen=True)
+class _State:
+    """What tells whether a file has changed."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,9 @@ class _Checked:
     """What the first pass found."""
 
     files: list[Path]
-    conventions: list[Conventions]
+    states: dict[Path, _State]
+    """The files before they were read."""
+    conventions: list[FileConventions]
     """How each file writes dates."""
     repeats: dict[int, np.ndarray]
     """Rows that repeat another, by file."""
@@ -67,21 +80,24 @@ class FilesSource(TranscriptSource):
         """
         self._path = Path(path).expanduser()
         self._audit = AUDIT.empty_table()
+        self._digests: dict[Path, str] = {}
 
     def files(self) -> list[Path]:
         """Return the files to read, sorted; SourceError if there are none, or some cannot be looked at."""
         return self._find().files
 
     def provenance(self) -> dict[str, Any]:
-        """Return the path and the SHA-256 of the file; for a folder, of its files' names and contents combined."""
-        files, whole = self.files(), hashlib.sha256()
-        for file in files:
-            content = _digest(file)
-            if files == [self._path]:
-                whole = content
-            else:
-                whole.update(f"{content.hexdigest()} {self._label(file)}\n".encode())
-        return {**super().provenance(), "path": str(self._path.resolve()), "sha256": whole.hexdigest()}
+        """Return the path and the SHA-256 of the file; for a folder, of its files' names and contents combined.
+
+        They are those of the files as they were last checked, from which the components came; if none were, as now.
+        """
+        digests = self._digests or {file: _digest(file) for file in self.files()}
+        if list(digests) == [self._path]:
+            sha256 = digests[self._path]
+        else:
+            lines = (f"{digest} {self._label(file)}\n" for file, digest in digests.items())
+            sha256 = hashlib.sha256("".join(lines).encode()).hexdigest()
+        return {**super().provenance(), "path": str(self._path.resolve()), "sha256": sha256}
 
     def quarters(self) -> dict[str, int]:
         """Return the number of components of each quarter in the files; SourceError if any file is bad."""
@@ -113,8 +129,10 @@ class FilesSource(TranscriptSource):
                     progress(done, totals.total())
                 if rows.num_rows:
                     yield rows
-        if done != totals.total():
-            raise self._error("the files changed while they were read")
+        changed = [file for file in checked.files if _state(file) != checked.states[file]]
+        if changed or done != totals.total():
+            names = ", ".join(self._label(file) for file in changed[:MAX_PROBLEMS])
+            raise self._error(f"the files changed while they were read{f': {names}' if names else ''}")
         self._audit = _audit(e for e in checked.listings if first <= e[0] <= last)
 
     def audit(self) -> pa.Table:
@@ -150,7 +168,9 @@ class FilesSource(TranscriptSource):
         found = self._find()
         _tell_left_out(found.left_out)
         problems = [Problems(self._label(file)) for file in found.files]
-        copies = _copies(found.files)
+        states = {file: _state(file) for file in found.files}
+        self._digests = {file: state.sha256 for file, state in states.items()}
+        copies = _copies(self._digests)
         written = []
         limit = {"memory_limit": MEMORY_LIMIT}
         with ConfiguredDuckDB(connection_config=limit).get_connection() as database:
@@ -163,11 +183,14 @@ class FilesSource(TranscriptSource):
                 for raw in batches(file, problems[number]):
                     rows = normalise(raw, problems[number], written[-1])
                     checks.add(rows, number, problems[number])
+                _tell_of_file(problems[number], written[-1])
             listings, repeats = checks.finish(problems)
+            renamed = checks.renamed()
         if any(p.count for p in problems):
             listed = [p for found in problems for p in sorted(found.listed, key=lambda p: p.row or 0)]
             raise SourceError(listed, sum(p.count for p in problems), advice=ADVICE)
-        return _Checked(found.files, written, repeats, _by_day(listings))
+        _tell_renamed(renamed)
+        return _Checked(found.files, states, written, repeats, _by_day(listings))
 
     def _error(self, message: str) -> SourceError:
         return SourceError([Problem(str(self._path), None, None, message)], advice=ADVICE)
@@ -176,24 +199,51 @@ class FilesSource(TranscriptSource):
         return label(file, None if file == self._path else self._path)
 
 
-def _digest(file: Path) -> Any:
+def _state(file: Path) -> _State:
+    about = file.stat()
+    return _State(about.st_size, about.st_mtime_ns, _digest(file))
+
+
+def _digest(file: Path) -> str:
     with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256")
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _copies(files: list[Path]) -> dict[Path, Path]:
+def _copies(digests: dict[Path, str]) -> dict[Path, Path]:
     """Return the files with the content of an earlier one, and that one."""
-    by_size = defaultdict(list)
-    for file in files:
-        by_size[file.stat().st_size].append(file)
     first: dict[str, Path] = {}
-    copies = {}
-    for same in by_size.values():
-        for file in same if len(same) > 1 else ():
-            original = first.setdefault(_digest(file).hexdigest(), file)
-            if original != file:
-                copies[file] = original
-    return copies
+    found = {file: first.setdefault(digest, file) for file, digest in digests.items()}
+    return {file: original for file, original in found.items() if original != file}
+
+
+def _tell_of_file(about: Problems, found: FileConventions) -> None:
+    """Warn of columns that are not read, and of dates that a program moved."""
+    if about.unread:
+        warnings.warn(
+            f"{about.file}: not read, though a column is missing that may be meant: {', '.join(about.unread)}. To have "
+            "one read, give it the name of that column of Capital IQ's",
+            SourceWarning,
+            stacklevel=3,
+        )
+    if found.is_dated_in_new_york:
+        warnings.warn(
+            f"{about.file}: every mostimportantdateutc is 00:00:00 in New York, as if bare dates had been converted to "
+            "UTC. They are read as dates whose time of day is unknown",
+            SourceWarning,
+            stacklevel=3,
+        )
+
+
+def _tell_renamed(renamed: dict[str, list[str]]) -> None:
+    if renamed:
+        each = [f"{company} ({', '.join(names[:3])})" for company, names in renamed.items()]
+        more = f" and {len(each) - MAX_PROBLEMS} more" if len(each) > MAX_PROBLEMS else ""
+        warnings.warn(
+            f"companies whose names share no word: {'; '.join(each[:MAX_PROBLEMS])}{more}. If they were not renamed, "
+            "different firms have one companyid and are read as one: correct the ids",
+            SourceWarning,
+            stacklevel=3,
+        )
 
 
 def _tell_left_out(left_out: dict[str, str]) -> None:

@@ -279,7 +279,6 @@ def _version(
     """Return the version of a row of `_CALLS`; ValueError if a value has no meaning."""
     start = moment(on, clock)
     made = None if is_gap(made_on) else moment(made_on, made_at).at
-    is_midnight = start.has_time and moments.is_midnight(start.at)
     type_name, type_id = code(collection), whole_or_none(collection_id)
     if type_name is None and type_id is not None:
         type_name = str(type_id)
@@ -290,11 +289,10 @@ def _version(
         whole_or_none(event),
         text(headline),
         start.at,
-        is_midnight or not start.has_time,
+        start.is_midnight or not start.has_time,
         vendor_codes.collection_name(None, type_name),
-        # 1900 and 1960 stand for a missing date.
-        made if made and made.date() >= moments.FIRST_DAY else None,
-        notes=(moments.MIDNIGHT_NOTE,) if is_midnight else (),
+        made if made and made.date() >= moments.FIRST_DAY and not moments.is_no_date(made.date()) else None,
+        notes=(moments.MIDNIGHT_NOTE,) if start.is_midnight else (),
     )
 
 

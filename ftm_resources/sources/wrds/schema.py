@@ -182,9 +182,9 @@ def moment(date_value: date | str, clock: Any) -> Moment:
     """
     midnight = time(0)
     if isinstance(date_value, datetime):
-        read = Moment(moments.in_utc(date_value.replace(tzinfo=date_value.tzinfo or UTC)), has_time=True)
+        read = moments.written_at(date_value.replace(tzinfo=date_value.tzinfo or UTC))
         # A column of timestamps holds dates too.
-        read = replace(read, has_time=read.at.time() != midnight)
+        read = replace(read, has_time=not read.is_midnight, is_midnight=False)
     elif isinstance(date_value, str):
         read = moments.moment(date_value)
     else:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftm_assets.methods.calls import transcript_versions
+from ftm_assets.methods.text.firm_names import firm_name_forms
 from ftm_resources.sources.files.transcript_files import FilesSource
 from ftm_resources.tables.components import AUDIT, COMPONENTS
 
@@ -57,14 +58,14 @@ def test_a_component_becomes_a_row_with_its_quarter_in_the_id():
 def test_the_most_final_version_of_an_event_is_kept_and_the_audit_says_so():
     rows, audit = build(
         call("55", ["Longer text here."], keydevid="9", transcriptcollectiontypename="Edited Copy"),
-        call("54", ["Text."], keydevid="9", transcriptcollectiontypename="Proofed Copy"),
+        call("54", ["Longer text."], keydevid="9", transcriptcollectiontypename="Proofed Copy"),
     )
     assert {r["transcript_id"] for r in rows} == {"54"}
     assert audit["55"] == ("superseded", "transcript 54 is the proofed copy, this one the edited copy")
 
 
 def test_without_event_ids_versions_share_firm_and_time_and_the_newer_is_kept():
-    rows, audit = build(call("54", ["Text."]), call("53", ["Text and more."]))
+    rows, audit = build(call("54", ["Text and more."]), call("53", ["Text and so on."]))
     assert {r["transcript_id"] for r in rows} == {"54"}
     assert audit["53"] == ("superseded", "transcript 54 is newer by its id")
 
@@ -77,7 +78,7 @@ def test_the_same_words_under_another_event_are_a_duplicate():
 def test_a_transcript_with_the_words_of_another_event_leaves_a_version_of_each_event():
     _, audit = build(
         call("1", ["Same words."], keydevid="2"),
-        call("2", ["Other words, and more of them."], keydevid="2"),
+        call("2", ["Other words."], keydevid="2"),
         call("3", ["Same words."], keydevid="1"),
     )
     assert {t: status for t, (status, _) in audit.items()} == {"1": "duplicate", "2": "kept", "3": "kept"}
@@ -105,7 +106,7 @@ MERGER = "We agreed to buy a maker of bottling plants. The price is four hundred
         ((EARNINGS, None), (EARNINGS.replace("nine", "[ nine ]"), None), {"2"}),
         ((EARNINGS, None), (MERGER, None), {"1", "2"}),
         ((EARNINGS, "Third quarter"), (MERGER, "Merger"), {"1", "2"}),
-        ((EARNINGS, "Third quarter"), ("Revenue rose.", "Third quarter"), {"2"}),
+        ((EARNINGS, "Third quarter"), ("Revenue rose.", "Third quarter"), {"1"}),
         ((EARNINGS, "Third quarter"), (EARNINGS + " Bye.", "Quarter, third"), {"2"}),
     ],
 )
@@ -287,7 +288,7 @@ def test_a_call_in_another_language_is_left_out_before_versions_are_chosen():
         "3": ("other_language", "es, not en"),
     }
     both = build_transcripts(table, QUARTER, languages=["en", "es"])[1].to_pylist()
-    assert {a["transcript_id"]: a["status"] for a in both} == {"1": "superseded", "2": "kept", "3": "kept"}
+    assert {a["transcript_id"]: a["status"] for a in both} == dict.fromkeys("123", "kept")
 
 
 def test_turns_that_a_transcript_repeats_count_once_and_the_audit_says_how_many():
@@ -323,8 +324,64 @@ def test_a_source_says_why_it_left_out_what_it_did_and_notes_on_the_rest():
 
 
 def test_types_that_are_not_known_are_counted_by_name():
-    rows = [*call("1", speakertypename="Robot"), *call("2", ["Hi."], componenttypename="Fireside")]
+    rows = [
+        *call("1", speakertypename="Robot", transcriptcollectiontypename="Gold"),
+        *call("2", ["Hi."], componenttypename="Fireside", transcriptcollectiontypename="Corrected"),
+    ]
     assert transcript_versions.unknown_types(pa.Table.from_pylist(rows, schema=COMPONENTS)) == {
         "speakertypename": {"Robot": 2},
         "componenttypename": {"Fireside": 1},
+        "transcriptcollectiontypename": {"Gold": 1},
     }
+
+
+def test_what_only_some_rows_of_a_call_say_holds_for_all_of_them():
+    rows = call("1", ["Sales rose.", "Margins fell.", "Costs did too."])
+    facts = {
+        "permno": 10107,
+        "gvkey": "001690",
+        "link_date": date(2020, 11, 1),
+        "ticker": "ROOK",
+        "headline": "Q3 Call",
+    }
+    rows[1] |= facts
+    other = call("2", ["Plants were sold."], companyid="2")
+    kept, _ = build(rows, other)
+    told = [{name: row[name] for name in facts} for row in kept]
+    assert told == [facts] * 3 + [dict.fromkeys(facts)]
+
+
+def test_names_and_headlines_are_normalised_like_texts():
+    (row,), _ = build(
+        call(
+            "1",
+            ["Sales rose."],
+            companyname="Macy&#39;s, Inc.&nbsp;",
+            transcriptpersonname="<b>Se&ntilde;or</b>  O&#39;Neil",
+            headline="AT&amp;T â€“ Q4",
+        )
+    )
+    assert (row["firm_name"], row["speaker_name"], row["headline"]) == (
+        "Macy's, Inc.",
+        "Señor O'Neil",
+        "AT&T – Q4",
+    )
+    assert firm_name_forms(row["firm_name"]) == firm_name_forms("Macy's, Inc.")
+
+
+@pytest.mark.parametrize(
+    ("headline", "kind", "is_noted"),
+    [
+        ("Rookshaw Presents at Goldman Technology Conference", None, True),
+        ("Rookshaw M&amp;A Call", None, True),
+        ("Rookshaw Shareholder Meeting", None, True),
+        ("Rookshaw Q3 2020 Earnings Call", None, False),
+        ("Rookshaw Presents at Goldman Technology Conference", "Earnings Calls", False),
+        (None, None, False),
+    ],
+)
+def test_a_headline_of_another_event_is_noted_if_the_source_does_not_name_the_kind(
+    headline: str | None, kind: str | None, is_noted: bool
+):
+    _, audit = build(call("1", headline=headline, keydeveventtypename=kind))
+    assert audit["1"] == ("kept", transcript_versions.OTHER_HEADLINE if is_noted else None)

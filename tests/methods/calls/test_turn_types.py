@@ -6,16 +6,20 @@ from ftm_assets.methods.calls.turn_types import is_known_component, is_known_spe
 from ftm_resources.tables.categories import SECTIONS, SPEAKER_TYPES
 
 SPEAKERS = {
-    "operator": "Operator, operators, Moderator, Host, Conference Operator, Coordinator, CONFERENCE_OPERATOR",
+    "operator": "Operator, operators, Conference Operator, Coordinator, CONFERENCE_OPERATOR, Operator 1, "
+    "Unidentified Operator, Conference Call Coordinator, Operator/Moderator",
     "executive": "Executives, Executive, EXECUTIVES, Corporate Participants, corporate_participant, "
     "CorporateParticipant, Management, Company Representative, "
     "IR, Investor Relations, CEO, Chief Financial Officer, Board Members, A, "
-    "Unidentified Company Representative, Senior Vice President, Managing Director & CEO",
+    "Unidentified Company Representative, Senior Vice President, Managing Director & CEO, "
+    "Chief Host Officer, Director of Operator Services, Analyst Relations Manager, Media Relations, "
+    "Executive Moderator, Guest Services Director, Corporate Operator",
     "analyst": "Analysts, Analyst, analyst(s), Conference Call Participants, Call Participants, Sell-Side, Q, "
     "Unidentified Analyst, Research Analyst",
     "shareholder": "Shareholders, Shareholder, Stockholder, Retail Investors",
     "attendee": "Attendees, Attendee, Audience, Audience Member, Media, Press, Guest Speaker",
-    "unknown": "Unknown, Unidentified Speaker, Participants, Speaker 5, Robot, Managing Director",
+    "unknown": "Unknown, Unidentified Speaker, Participants, Speaker 5, Robot, Managing Director, Host, Moderator, "
+    "Facilitator, Operator Services, Hotel Operator, Marketing Coordinator",
 }
 
 
@@ -26,7 +30,9 @@ def test_a_speaker_type_is_read_by_its_meaning(kind: str, name: str):
     assert speaker_type(name) == kind
 
 
-@pytest.mark.parametrize("name", ["Unknown", "Unidentified Speaker", "Participants", None, ""])
+@pytest.mark.parametrize(
+    "name", ["Unknown", "Unidentified Speaker", "Participants", "Host", "Moderator", None, ""]
+)
 def test_that_a_vendor_does_not_know_who_speaks_is_understood(name: str | None):
     assert speaker_type(name) == "unknown"
     assert is_known_speaker(name)

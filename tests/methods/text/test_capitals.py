@@ -43,6 +43,8 @@ def _cased(texts: list[str], ids: list[str] | None = None, **columns: list) -> l
         ("MR. MCDONALD OF GOLDMAN SACHS.", "Mr. McDonald of Goldman Sachs."),
         ("IT IS IN THE US, LET US SEE.", "It is in the US, let us see."),
         ("NO. WE DO NOT.", "No. We do not."),
+        ("ACME INC. AND ZED CO. IN CHINA. WE SOLD IT TO ZED LTD. WE WON.",
+         "Acme inc. and zed co. in China. We sold it to zed ltd. We won."),
         ("\"WE WON.\" THEN...", '"We won." Then...'),
         ("OUTLOOK\n\nWE GROW.", "Outlook\n\nWe grow."),
     ],

@@ -30,6 +30,7 @@ def _components(texts: list[str], **columns: list) -> pa.Table:
         "companyname": ["Acme Inc"] * n,
         "ticker": ["ACME"] * n,
         "transcriptpersonname": ["Jane Doe"] * n,
+        "headline": ["Q4 Call"] * n,
         "componenttext": texts,
     }
     return pa.table({k: pa.array(v, pa.string()) for k, v in (given | columns).items()})
@@ -66,7 +67,12 @@ def _components(texts: list[str], **columns: list) -> pa.Table:
         ("forward‑looking −3%", "forward-looking -3%"),
         # blanks
         ("a\xa0b\u2009c \t d\u3000e\u202ff", "a b c d e f"),
-        ("\ufeffearn\u200bings \u00adup\u2060", "earnings up"),
+        ("\ufeffearnings \u00adup\u2060", "earnings up"),
+        (
+            "We did not\u200bgrow. Margins\u2060fell.\u200bCosts\ufeffrose.",
+            "We did not grow. Margins fell. Costs rose.",
+        ),
+        ("売上\u200b増加, 5\u200b%", "売上増加, 5%"),
         ("nul\x00 bell\x07", "nul bell"),
         # lines
         ("We grew\nin Asia.\r\nAnd here.", "We grew in Asia. And here."),
@@ -111,6 +117,14 @@ def test_rows_keep_their_order_and_their_columns():
     assert done["verbatim"].to_pylist() == raw
     assert done.drop(["verbatim", "componenttext"]).equals(table.drop(["componenttext"]))
     assert done.column_names == [*table.column_names, "verbatim"]
+
+
+def test_names_and_headlines_are_normalised_on_one_line_and_never_lost():
+    raw = ["AT&amp;T Inc.&nbsp;", "Macy&#39;s,\nInc.", "ZoÃ«", "—", "<b>Doe</b>  (ph)", ""]
+    normal = ["AT&T Inc.", "Macy's, Inc.", "Zoë", "—", "Doe", ""]
+    for column in ("companyname", "transcriptpersonname", "headline"):
+        table = _components(["x"] * 7, **{column: [*raw, None]})
+        assert normalise(table)[column].to_pylist() == [*normal, None]
 
 
 def test_no_rows_are_no_rows():

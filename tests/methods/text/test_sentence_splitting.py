@@ -239,6 +239,8 @@ LONG_TURNS = {
     "addresses": "www." * 10_000,
     "quotation marks": '"No." ' * 7_000,
     "lines": "a\n" * 20_000,
+    "japanese": "売上は増加しました。" * 4_000,
+    "japanese, other stops": "売上は3．5%増加しました．" * 3_000,
 }
 
 
@@ -262,6 +264,19 @@ def test_what_is_read_grows_with_the_text_and_not_with_its_square(kind, monkeypa
     pieces = split(text)
     assert "".join("".join(pieces).split()) == "".join(text.split())
     assert looked_at < 500 * len(text)
+
+
+@pytest.mark.parametrize("kind", [k for k in LONG_TURNS if k.startswith("japanese")])
+def test_long_lines_without_blanks_are_split_in_parts_at_the_ends_of_sentences(kind, monkeypatch):
+    import sentencex
+
+    segment, lengths = sentencex.segment, []
+    monkeypatch.setattr(
+        sentencex, "segment", lambda code, text: (lengths.append(len(text)), segment(code, text))[1]
+    )
+    sentence = LONG_TURNS[kind][: 10 if kind == "japanese" else 14]
+    assert split(LONG_TURNS[kind]) == [sentence] * LONG_TURNS[kind].count(sentence)
+    assert max(lengths) < 1_100
 
 
 def test_real_components_are_given_back_verbatim(earnings21):

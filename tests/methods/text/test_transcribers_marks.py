@@ -48,6 +48,12 @@ MARKS = """
 [Speaks in Foreign Language]
 [Spanish spoken]
 (through interpreter)
+[translation]
+[in progress]
+[12:30]
+(inaudible 12:30)
+(00:12:34)
+[Video]
 [Overlapping Speakers]
 [Multiple Speakers]
 [No Audible Response]
@@ -76,6 +82,19 @@ SAID = """
 [audio products]
 (sic transit)
 (2023)
+(9:30 a.m.)
+(12:30)
+(at 9:30 PM)
+(pH)
+[pH]
+(translation)
+(in progress)
+(interpretation)
+(spelling)
+[music] revenue
+[Video] sales
+[audio] content
+[music] and [video] revenue
 """.strip().splitlines()
 
 

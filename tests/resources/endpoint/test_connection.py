@@ -12,6 +12,7 @@ from ftm_resources.endpoint.connection import (
     Health,
     RequestError,
     check,
+    served,
 )
 
 OPTIONS = {
@@ -238,3 +239,56 @@ def test_a_config_cannot_send_a_secret_of_the_environment_elsewhere(monkeypatch,
         Endpoint.configured(prefix, "https://other.example/v1", "sk-of-the-environment", **patience)
     own = Endpoint.configured(prefix, "https://other.example/v1", "its-own-key", **patience)
     assert own.key == "its-own-key"
+    monkeypatch.setenv("FTM_API_KEY_OTHER", "sk-of-the-environment")
+    meant = Endpoint.configured(prefix, "https://other.example/v1", "sk-of-the-environment", **patience)
+    assert meant.key == "sk-of-the-environment", "a variable that is there for configs"
+
+
+@pytest.mark.parametrize("given", ["http://[::1/v1", "http://h:port/v1", "http://h:99999/v1", "sk-secret"])
+@pytest.mark.parametrize("prefix", ["LLM", "FTM_EMBEDDING"])
+def test_a_bad_address_is_one_line_that_names_its_variable_and_does_not_quote_it(monkeypatch, prefix, given):
+    patience = {k: v for k, v in OPTIONS.items() if k not in {"key", "prefix"}}
+    with pytest.raises(
+        EndpointUnavailableError, match=r"^base_url in the run's config is not an address"
+    ) as error:
+        Endpoint.configured(prefix, given, None, **patience)
+    assert given not in str(error.value)
+    monkeypatch.setenv(f"{prefix}_BASE_URL", given)
+    with pytest.raises(EndpointUnavailableError, match=f"^{prefix}_BASE_URL is not an address: .*") as error:
+        Endpoint.configured(prefix, None, None, **patience)
+    assert "\n" not in str(error.value)
+    assert given not in str(error.value)
+    assert Endpoint.configured(prefix, "http://good.example/v1", None, **patience).key is None
+
+
+def test_what_the_environment_has_for_openai_is_sent_to_no_server(scripted_llm, monkeypatch):
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Leak: header-secret\nAuthorization: Bearer custom-secret")
+    post(scripted_llm)
+    post(scripted_llm, key=None)
+    assert scripted_llm.keys == {f"Bearer {OPTIONS['key']}", "Bearer none"}
+    sent = " ".join(f"{name}: {value}" for name, value in scripted_llm.headers).lower()
+    assert "secret" not in sent.replace(OPTIONS["key"], "")
+    assert "openai-organization" not in sent
+    assert "x-stainless-retry-count" in sent, "the headers of the client itself"
+
+
+def test_a_redirect_to_no_address_is_an_error_of_the_endpoint(scripted_llm, reply):
+    scripted_llm.script = lambda _asked, _body: reply(status=302, headers={"Location": "http://[::1/v1"})
+    with pytest.raises(EndpointUnavailableError, match="redirects to"):
+        post(scripted_llm)
+
+
+def test_the_models_that_a_server_lists_or_why_it_lists_none(scripted_llm, reply):
+    assert asyncio.run(served(endpoint(scripted_llm.url))) == ["test-model"]
+    for status in (302, 401, 404, 500):
+        location = {"Location": "http://elsewhere.example/v1"} if status == 302 else {}
+        scripted_llm.models = lambda _asked, status=status, location=location: reply(
+            status=status, headers=location
+        )
+        with pytest.raises(EndpointUnavailableError, match=f"HTTP {status}"):
+            asyncio.run(served(endpoint(scripted_llm.url)))
+    with pytest.raises(EndpointUnavailableError, match="does not answer"):
+        asyncio.run(served(endpoint("http://127.0.0.1:9/v1")))

@@ -12,12 +12,11 @@ from ftm_resources.sources.moments import (
     Evidence,
     Moment,
     check_bounds,
-    in_utc,
-    is_midnight,
     joined,
     moment,
     since_midnight,
     time_of_day,
+    written_at,
 )
 
 DAY = datetime(2021, 2, 3, tzinfo=UTC)
@@ -86,7 +85,9 @@ def test_a_moment_is_the_same_in_every_form(at: datetime):
         f"{at:%d}{month}{at:%Y:%H:%M:%S}",
         f"{month.title()} {at.day}, {at.year} {at.hour % 12 or 12}:{at:%M:%S} {'PM' if at.hour > 11 else 'AM'}",
     ):
-        assert moment(form) == Moment(at, has_time=True)
+        assert moment(form) == Moment(
+            at, has_time=True, is_midnight=at == at.replace(hour=0, minute=0, second=0)
+        )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_moment_is_the_same_in_every_form(at: datetime):
         ("20211301", "there is no such day"),
         (
             "03/04/2021",
-            "is 3 April or 4 March: no date of the file shows which; write 2021-02-03 for 3 February",
+            "is 3 April or 4 March: no date of the column shows which; write 2021-02-03 for 3 February",
         ),
         ("03.04.2021 10:00", "is 3 April or 4 March"),
         ("03-04-2021", "is 3 April or 4 March"),
@@ -144,7 +145,7 @@ def test_a_file_with_one_day_after_the_12th_proves_the_order_of_all(days: list[d
         assert [moment(w, conventions).at.date() for w in written] == days
     else:
         assert conventions.day_first is None
-        assert evidence.is_open is any(d.day != d.month for d in days)
+        assert evidence.is_open
 
 
 def test_dates_that_prove_both_orders_prove_none():
@@ -152,7 +153,7 @@ def test_dates_that_prove_both_orders_prove_none():
     evidence.add_dates(["13/04/2021", "04/13/2021"])
     assert evidence.conventions() == NO_CONVENTIONS
     assert not evidence.is_open  # no further date can settle it
-    with pytest.raises(ValueError, match="no date of the file shows which"):
+    with pytest.raises(ValueError, match="no date of the column shows which"):
         moment("03/04/2021", evidence.conventions())
 
 
@@ -169,6 +170,14 @@ def test_a_workbook_says_how_its_numbers_count_days():
     assert time_of_day("0.895833333333", Conventions(serials="excel")) == timedelta(hours=21, minutes=30)
     with pytest.raises(ValueError, match="is not a date"):
         moment("9" * 12, Conventions(serials="excel"))
+
+
+@pytest.mark.parametrize("nines", ["0.9999999999", "0.99999999999999999999"])
+def test_a_part_of_a_day_that_rounds_to_its_end_stays_in_it(nines: str):
+    conventions = Conventions(serials="excel")
+    last = timedelta(hours=23, minutes=59, seconds=59, milliseconds=999)
+    assert time_of_day(nines, conventions) == last
+    assert moment("44230.9999999999", conventions) == Moment(DAY + last, has_time=True)
 
 
 @pytest.mark.parametrize(
@@ -219,8 +228,16 @@ def test_midnight_and_noon_on_a_clock_of_two_halves():
         ("21:30+01:00", "another time zone than UTC"),
         ("2021-02-03 21:30:00", "is not a time of day"),
         ("250000", "is not a time of day"),
-        ("53000", "is 14:43:20 as seconds since midnight or 5:30:00 as digits: write 21:30:00"),
-        ("2130", "is 0:35:30 as seconds"),
+        (
+            "53000",
+            "is 14:43:20 as seconds since midnight or 5:30:00 as digits .HHMMSS.: write 21:30:00 in UTC",
+        ),
+        (
+            "2130",
+            r"is 0:35:30 as seconds since midnight or 0:21:30 as digits \(HHMMSS\) or 21:30 as .* \(HHMM\): write",
+        ),
+        ("0.8958", "is a fraction of a day, as Excel counts: write 21:30:00 in UTC"),
+        ("0.5", "is a fraction of a day"),
         ("9", "as seconds"),
     ],
 )
@@ -253,24 +270,46 @@ def test_digits_of_a_clock_are_never_read_as_seconds(clocks: list[object]):
 def test_a_date_and_a_time_of_their_own_columns_are_joined():
     bare, evening = Moment(DAY, has_time=False), timedelta(hours=21, minutes=30)
     assert joined(bare, evening) == Moment(EVENING, has_time=True)
-    assert joined(Moment(DAY, has_time=True), evening) == Moment(EVENING, has_time=True)
+    assert joined(Moment(DAY, has_time=True, is_midnight=True), evening) == Moment(EVENING, has_time=True)
     assert joined(Moment(EVENING, has_time=True), evening) == Moment(EVENING, has_time=True)
     assert joined(Moment(EVENING, has_time=True), timedelta(0)) == Moment(EVENING, has_time=True)
     with pytest.raises(ValueError, match="differs from the time of its date, 21:30:00"):
         joined(Moment(EVENING, has_time=True), timedelta(hours=9))
 
 
-def test_midnight_says_nothing_about_the_time_of_day():
-    assert is_midnight(DAY)
-    assert not is_midnight(DAY + timedelta(seconds=1))
-    # 9:00 in Tokyo cannot be told from a lost time
-    assert is_midnight(moment("2021-02-03T09:00:00+09:00").at)
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2021-02-03 00:00:00",
+        "2021-02-03T00:00Z",
+        "03FEB2021:00:00:00",
+        "2021-02-03T00:00:00-05:00",
+        "20210203T000000",
+    ],
+)
+def test_midnight_as_written_says_nothing_about_the_time_of_day(written: str):
+    assert moment(written) == Moment(DAY, has_time=True, is_midnight=True)
 
 
-def test_midnight_in_a_zone_of_its_own_is_that_date():
-    assert moment("2021-02-03T00:00:00-05:00") == Moment(DAY, has_time=True)
-    assert in_utc(datetime(2021, 2, 3, tzinfo=quarters.NEW_YORK)) == DAY
-    assert in_utc(datetime(2021, 2, 3, 16, 30, tzinfo=quarters.NEW_YORK)) == EVENING
+@pytest.mark.parametrize(
+    "written", ["2021-02-02T19:00:00-05:00", "2021-02-03 09:00:00+09:00", "2021-02-03 05:30 +0530"]
+)
+def test_a_time_in_a_zone_of_its_own_counts_though_it_is_midnight_in_utc(written: str):
+    assert moment(written) == Moment(DAY, has_time=True)
+    assert joined(moment(written), timedelta(0)) == Moment(DAY, has_time=True)
+    with pytest.raises(ValueError, match="differs from the time of its date, 00:00:00"):
+        joined(moment(written), timedelta(hours=9))
+
+
+def test_a_moment_with_a_zone_is_read_as_it_is_written():
+    assert written_at(datetime(2021, 2, 3, tzinfo=quarters.NEW_YORK)) == Moment(
+        DAY, has_time=True, is_midnight=True
+    )
+    assert written_at(datetime(2021, 2, 2, 19, tzinfo=quarters.NEW_YORK)) == Moment(DAY, has_time=True)
+    assert written_at(datetime(2021, 2, 3, 16, 30, tzinfo=quarters.NEW_YORK)) == Moment(
+        EVENING, has_time=True
+    )
+    assert not written_at(DAY + timedelta(seconds=1)).is_midnight
 
 
 @pytest.mark.parametrize(

@@ -141,10 +141,14 @@ def test_a_boolean_is_no_id(boolean: str):
         identifier(boolean)
 
 
-@pytest.mark.parametrize("written", ["1,690", "1.690", "1 690", "1'690", "1_690", "1.5", "18,749.0"])
+@pytest.mark.parametrize("written", ["1,690", "1.690", "1 690", "1'690", "1.5", "18,749.0"])
 def test_separators_and_decimals_are_refused(written: str):
     with pytest.raises(ValueError, match="is not a whole number"):
         identifier(written)
+
+
+def test_an_id_of_digits_and_underscores_is_one():
+    assert [identifier(written) for written in ("2021_1", "2021_Q1_7")] == ["2021_1", "2021_Q1_7"]
 
 
 @pytest.mark.parametrize(
@@ -190,3 +194,72 @@ def test_a_permno_is_a_number():
         permno("9" * 20)
     with pytest.raises(ValueError, match="is not a PERMNO"):
         permno("MSFT")
+
+
+IDS = ["id", "gvkey", "permno"]
+
+
+@pytest.mark.parametrize("kind", [*IDS, "date", "time"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "Unknown",
+            "UNKNOWN",
+            "not  available",
+            "NOT_AVAILABLE",
+            "unavailable",
+            "TBD",
+            "tba",
+            "(blank)",
+            "[empty]",
+        ),
+        *(
+            "N.A.",
+            "n.a",
+            "n/d",
+            "none ",
+            "<none>",
+            "(missing)",
+            "#",
+            "\N{EM DASH}",
+            "Not Applicable",
+            "\u00a0",
+        ),
+    ],
+)
+def test_a_word_for_none_is_a_gap_where_no_name_is_meant(kind: Any, written: str):
+    assert is_gap(written, kind)
+    assert not is_gap("Unknown", "code")
+    assert not is_gap("Unknown", "text")
+
+
+@pytest.mark.parametrize("kind", IDS)
+@pytest.mark.parametrize(
+    "written", ["99999999", 99999999, 999999999.0, "99999999.0", Decimal(99999999), "-9", -9999]
+)
+def test_a_run_of_nines_is_a_gap(kind: Any, written: Any):
+    assert is_gap(written, kind)
+    assert not is_gap("9999", kind)
+    assert is_gap(999999, kind) is (kind != "id")
+
+
+@pytest.mark.parametrize("kind", IDS)
+@pytest.mark.parametrize("written", ["-5", -5, "-10107", -1690.0, "-77", Decimal(-88), "-1.5", -0.5])
+def test_another_negative_number_is_no_gap_and_refused(kind: Any, written: Any):
+    assert not is_gap(written, kind)
+    text = written if isinstance(written, str) else number_text(written)
+    for read in (identifier, gvkey, permno):
+        with pytest.raises(ValueError, match="is not"):
+            read(text)
+
+
+@pytest.mark.parametrize(
+    "written", ["1-Mar", "Mar-01", "01-MAR-2021", "2-Sep-21", "Sept-2021", "2021-03-01", "DEC-1901"]
+)
+def test_a_date_that_excel_made_of_an_id_is_refused(written: str):
+    for read in (identifier, gvkey, permno):
+        with pytest.raises(ValueError, match="Excel makes one of an id"):
+            read(written)
+    assert identifier("MAR1") == "MAR1"
+    assert identifier("AAPL-2021") == "AAPL-2021"

@@ -18,12 +18,35 @@ DAY = datetime(2023, 2, 1, 12, tzinfo=UTC)
 
 
 def test_collection_types_are_ranked_as_capital_iq_finishes_a_transcript():
-    assert [finality(t) for t in COLLECTION_TYPES] == [1, 2, 3, 4]
+    assert [finality(t) for t in COLLECTION_TYPES] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("name", [None, "", "Draft"])
+@pytest.mark.parametrize("name", [None, "", "Gold"])
 def test_a_type_that_is_not_known_is_the_least_final(name: str | None):
     assert finality(name) == 0
+
+
+def test_what_other_vendors_call_a_version_is_ranked_by_its_words():
+    ranked = (
+        (
+            "Draft",
+            "Raw",
+            "Preliminary Transcript",
+            "unedited",
+            "Uncorrected proof",
+            "Edited draft",
+            "Not final",
+        ),
+        ("Spell-checked", "SpellChecked copy"),
+        ("Corrected", "EDITED", "Revised Transcript"),
+        ("Final", "Final Transcript", "Proofread"),
+        ("Audited", "Audited final"),
+    )
+    for stage, names in enumerate(ranked[:4], start=1):
+        assert {finality(name) for name in names} == {stage}
+    assert finality("Audited") == 5
+    assert rank("Corrected", DAY, "1", 9) > rank("Raw", DAY + timedelta(1), "2", 9)
+    assert rank("Final", None, "1", 9) > rank("Preliminary", DAY, "2", 9)
 
 
 def test_case_and_blanks_do_not_matter():
@@ -61,7 +84,7 @@ def test_a_creation_time_without_a_zone_is_in_utc():
         ),
         (
             rank("Proofed Copy", None, "7", 1),
-            rank("Draft", None, "9", 9),
+            rank("Gold", None, "9", 9),
             "transcript 7 is the proofed copy, this one the version of no known type",
         ),
         (
@@ -122,6 +145,15 @@ def test_the_best_version_does_not_depend_on_the_order_of_the_input(versions: li
         "Earnings Call Transcript",
         "Earnings & M&A Call",
         "Earnings Teleconference",
+        "Earning Call",
+        "Conference Call - Earnings",
+        "Q4 2020 Earnings",
+        "Earnings Transcript",
+        "Quarterly Results Call",
+        "Full Year Results Conference Call",
+        "Half-Year Results Presentation",
+        "Q1 2021 Results Call",
+        "Preliminary Earnings Call",
         "Earnings",
     ],
 )
@@ -149,6 +181,14 @@ def test_an_earnings_call_is_recognised_by_meaning(event: str | None):
         "Earnings Call Date",
         "Earnings Guidance Call",
         "Pre-Earnings Call",
+        "Earnings Call Announcement",
+        "Earnings Call (Cancelled)",
+        "Postponed: Earnings Call",
+        "Earnings and Growth Investor Conference",
+        "Earnings Call/Sales Trading",
+        "M&A Call (earnings accretive)",
+        "Phase 3 Results Call",
+        "Quarterly Results",
         "Non-Earnings Call",
         "Calls",
         "",

@@ -29,14 +29,6 @@ def warehouse(tmp_path: Path) -> Warehouse:
     return Warehouse(path=str(tmp_path / "warehouse"))
 
 
-def test_a_table_of_an_earlier_version_is_named_with_the_column_that_it_lacks(warehouse: Warehouse):
-    warehouse.replace("firm_topics", "2020Q1", [])
-    with warehouse.table("firm_topics").update_schema(allow_incompatible_changes=True) as change:
-        change.delete_column("keywords")
-    with pytest.raises(WarehouseError, match=r"firm_topics in .* lacks keywords. Set FTM_WAREHOUSE"):
-        warehouse.quarter("firm_topics", "2020Q1")
-
-
 def test_what_is_written_is_read_back(warehouse: Warehouse):
     rows, content = warehouse.replace(
         "firm_topics", "2020Q1", [topics("2020Q1", 3), topics("2020Q1", 2, firm="2")]

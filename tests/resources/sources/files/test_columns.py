@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_resources.sources.files.columns import Problems, conventions, normalise
+from ftm_resources.sources.files.columns import normalise
+from ftm_resources.sources.files.file_conventions import conventions
+from ftm_resources.sources.files.problems import Problems
 from ftm_resources.sources.files.tabular import batches
 from ftm_resources.sources.values import GAPS
 from ftm_resources.tables.components import COMPONENTS, rank
@@ -183,7 +185,7 @@ def test_a_gvkey_has_six_characters_in_every_type(values: Any):
     assert column("gvkey", values) == ["001690", "014489"]
 
 
-@given(st.lists(st.none() | st.integers(1, 999_999), min_size=1, max_size=8))
+@given(st.lists(st.none() | st.integers(1, 999_998), min_size=1, max_size=8))
 def test_gvkeys_and_gaps_survive_a_round_trip_through_every_type(keys: list[int | None]):
     expected = [None if k is None else f"{k:06d}" for k in keys]
     for written in (
@@ -353,7 +355,7 @@ def test_a_time_of_day_that_contradicts_the_date_is_refused():
     ]
 
 
-@pytest.mark.parametrize("name", ["mostimportantdateutc", "link_date", "transcriptcreationdate_utc"])
+@pytest.mark.parametrize("name", ["mostimportantdateutc", "link_date"])
 @pytest.mark.parametrize(
     "values", [["1900-01-01"], [date(1900, 1, 1)], [datetime(1900, 1, 1, tzinfo=UTC)], ["01JAN1960"]]
 )
@@ -369,28 +371,113 @@ def test_a_date_in_the_future_is_refused_by_row():
     assert problems[0].startswith('a.csv row 1, column mostimportantdateutc: "2099-01-01" is in the future')
 
 
-def test_the_order_of_day_and_month_is_proven_by_any_date_of_the_file():
+@pytest.mark.parametrize(
+    "written",
+    ["1900-01-01", "9999-12-31", "31DEC9999", "01JAN1960", "1900-01-01 00:00:00", date(9999, 12, 31)],
+)
+def test_a_date_of_creation_that_stands_for_none_is_a_gap(written: Any):
+    assert column("created_at", None, transcriptcreationdate_utc=[written]) == [None]
+
+
+def test_the_order_of_day_and_month_is_proven_by_any_date_of_the_column():
     assert [d.date() for d in column("mostimportantdateutc", ["03/02/2021", "13/02/2021"])] == [
         date(2021, 2, 3),
         date(2021, 2, 13),
-    ]
-    assert column("link_date", ["02/03/2021"], transcriptcreationdate_utc=["02/13/2021"]) == [
-        date(2021, 2, 3)
     ]
     _, problems = read(mostimportantdateutc=["03/02/2021", "02/03/2021"])
     assert len(problems) == 2
     assert '"03/02/2021" is 3 February or 2 March' in problems[0]
 
 
-def test_the_proof_may_come_in_a_later_batch_and_reading_stops_at_it():
-    unread = iter(
-        [table(mostimportantdateutc=["03/02/2021"]), table(mostimportantdateutc=["13/02/2021"]), "unread"]
+@pytest.mark.parametrize("other", ["transcriptcreationdate_utc", "mostimportantdateutc"])
+def test_another_column_proves_nothing(other: str):
+    """A file may join Stata's dates with those of a spreadsheet of another country."""
+    _, problems = read(link_date=["02/03/2021"], **{other: ["02/13/2021"]})
+    assert [p.partition(": ")[0] for p in problems] == ["a.csv row 1, column link_date"]
+    rows, problems = read(
+        link_date=["02/03/2021", "02/13/2021"], transcriptcreationdate_utc=["02/03/2021", "13/03/2021"]
     )
-    assert conventions(unread).day_first is True  # type: ignore[arg-type]
+    assert problems == []
+    assert (rows[0]["link_date"], rows[0]["created_at"].date()) == (date(2021, 2, 3), date(2021, 3, 2))
+
+
+def test_another_columns_clock_proves_nothing():
+    _, problems = read(
+        mostimportantdateutc="2021-02-03",
+        mostimportanttimeutc=["53000"],
+        transcriptcreationdate_utc="2021-02-03",
+        transcriptcreationtime_utc=["77400"],
+    )
+    assert any("column mostimportanttimeutc" in p for p in problems)
+
+
+@pytest.mark.parametrize("first", ["03/02/2021", "02/02/2021", "2021-02-03", "NA"])
+def test_the_proof_may_come_in_a_later_batch_and_reading_stops_at_it(first: str):
+    unread = iter([table(mostimportantdateutc=[first]), table(mostimportantdateutc=["13/02/2021"]), "unread"])
+    assert conventions(unread).of("mostimportantdateutc").day_first is True  # type: ignore[arg-type]
     assert next(unread) == "unread"
-    unread = iter([table(), "unread"])
-    assert conventions(unread).day_first is None  # type: ignore[arg-type]
+    unread = iter([table(mostimportantdateutc=[EVENING]), "unread"])
+    assert conventions(unread).of("mostimportantdateutc").day_first is None  # type: ignore[arg-type]
     assert next(unread) == "unread"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["2021-02-03 05:00:00", "2021-07-01 04:00:00"],
+        [datetime(2021, 2, 3, 5), datetime(2021, 7, 1, 4)],  # noqa: DTZ001
+        [datetime(2021, 2, 3, 5, tzinfo=UTC), datetime(2021, 7, 1, 4, tzinfo=UTC)],
+    ],
+)
+def test_a_file_whose_starts_are_all_midnight_in_new_york_has_dates_only(values: Any):
+    raw = table(mostimportantdateutc=values)
+    assert conventions([raw]).is_dated_in_new_york
+    rows, problems = read(mostimportantdateutc=values)
+    assert problems == []
+    assert [(r["mostimportantdateutc"], r["is_date_only"], r["is_midnight"]) for r in rows] == [
+        (DAY, True, True),
+        (datetime(2021, 7, 1, tzinfo=UTC), True, True),
+    ]
+    for others in (["2021-02-03 21:30:00"], ["2021-02-03"], ["2021-02-03T00:00:00-05:00"], ["soon"]):
+        assert not conventions([raw, table(mostimportantdateutc=others)]).is_dated_in_new_york
+    timed = raw.append_column("mostimportanttimeutc", pa.array(["05:00", "04:00"]))
+    assert not conventions([timed]).is_dated_in_new_york
+    rows, _ = read(
+        mostimportantdateutc=[*values[:1], EVENING.isoformat()] if isinstance(values[0], str) else [EVENING]
+    )
+    assert not rows[0]["is_date_only"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["2021-03-31T20:00:00-04:00"],
+        ["2021-04-01 09:00:00+09:00"],
+        pa.array([datetime(2021, 4, 1)], pa.timestamp("us")).cast(pa.timestamp("us", "America/New_York")),  # noqa: DTZ001
+        pa.array([1617235200], pa.timestamp("s", tz="Asia/Tokyo")),
+        pa.array([1617235200 * 10**9], pa.timestamp("ns", tz="-04:00")),
+    ],
+)
+def test_midnight_in_utc_that_is_another_time_as_written_is_a_time(values: Any):
+    for clocks in ({}, {"mostimportanttimeutc": ["NA"]}, {"mostimportanttimeutc": ["00:00:00"]}):
+        (found,), problems = read(mostimportantdateutc=values, **clocks)
+        assert problems == []
+        assert (found["mostimportantdateutc"], found["is_date_only"], found["is_midnight"]) == (
+            datetime(2021, 4, 1, tzinfo=UTC),
+            False,
+            False,
+        )
+    _, problems = read(mostimportantdateutc=values, mostimportanttimeutc=["21:30"])
+    assert problems == [
+        "a.csv row 1, column mostimportanttimeutc: differs from the time of day in mostimportantdateutc"
+    ]
+
+
+@pytest.mark.parametrize("name", ["companyid", "transcriptid", "gvkey", "permno", "componentorder"])
+def test_half_a_float_holds_no_id_from_2048_on(name: str):
+    _, problems = read(**{name: np.array([7, 2047, 2048], np.float16)})
+    assert any("row 3" in p and "lost digits" in p for p in problems)
+    assert not any("row 1" in p or "row 2" in p for p in problems)
 
 
 def test_numbers_of_days_are_read_in_a_workbook_only():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ftm_resources.sources.files.columns import REQUIRED as COLUMNS
 from tests.calls_in_files import problems, read, row, write
 
 REQUIRED = ",".join(row())
@@ -100,3 +101,49 @@ def test_a_zip_file_with_a_password_is_refused(tmp_path: Path):
 def test_a_field_of_too_many_bytes_ends_the_file(tmp_path: Path):
     path = write(tmp_path / "a.csv", [row(0), row(1, componenttext="x" * (16 * 1024 * 1024 + 1))])
     assert "row 2: is not well-formed CSV, and nothing after it was read" in problems(path)[0]
+
+
+def unquoted(path: Path, texts: list[str], order: tuple[str, ...], delimiter: str) -> Path:
+    """Write a file without quotation marks around texts; each turn is a firm's only one."""
+    rows = [row(i, companyid=7 + i, transcriptid=70 + i, componenttext=text) for i, text in enumerate(texts)]
+    lines = [delimiter.join(order), *(delimiter.join(str(r[n]) for n in order) for r in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("delimiter", ["\t", "|", ";"])
+@pytest.mark.parametrize(
+    "order",
+    [COLUMNS, COLUMNS[::-1], ("componenttext", *(n for n in COLUMNS if n != "componenttext"))],
+    ids=["text_within", "turned", "text_first"],
+)
+@pytest.mark.parametrize("n_between", [0, 1, 3])
+def test_records_that_an_unquoted_quotation_mark_swallows_are_refused(
+    tmp_path: Path, delimiter: str, order: tuple[str, ...], n_between: int
+):
+    texts = ["Good morning.", '"We grew', *["Sales rose."] * n_between, 'in 12"', "Thank you."]
+    found = problems(unquoted(tmp_path / "a.tsv", texts, order, delimiter))
+    assert len(found) == 1
+    assert found[0].startswith(
+        f"a.tsv row 2: has a quotation mark that is never closed, so that {n_between + 1} more"
+    )
+    assert found[0].endswith(
+        "Export it with quotation marks around texts, and those within them doubled, or as Parquet"
+    )
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("order", [COLUMNS, ("componenttext", *(n for n in COLUMNS if n != "componenttext"))])
+def test_a_quoted_text_of_many_lines_and_delimiters_is_read(
+    tmp_path: Path, delimiter: str, order: tuple[str, ...]
+):
+    table = delimiter.join("1234567")
+    said = [
+        f"Our table:\n{table}\n{table}",
+        f'{table}\n"Well{delimiter} 2020"',
+        f'"{delimiter * 6}\n{delimiter * 6}"',
+    ]
+    rows = [{n: row(i, componenttext=text)[n] for n in order} for i, text in enumerate(said)]
+    assert (
+        read(write(tmp_path / "a.csv", rows, delimiter=delimiter)).column("componenttext").to_pylist() == said
+    )

@@ -142,6 +142,16 @@ def test_formulas_and_errors_in_other_columns_do_not_matter(tmp_path: Path):
     assert read(path).num_rows == 1
 
 
+@pytest.mark.parametrize("name", ["companyid", "transcriptid", "gvkey", "permno", "componentorder", "ticker"])
+@pytest.mark.parametrize("value", [date(2021, 3, 1), datetime(2021, 3, 1, 9, 30), time(9, 30)])
+def test_a_date_where_none_belongs_is_what_excel_made_of_something_else(
+    tmp_path: Path, name: str, value: object
+):
+    found = problems(saved(workbook([row(**{name: value})]), tmp_path / "a.xlsx"))
+    assert found[0].startswith(f'a.xlsx row 1, column {name}: "')
+    assert "Excel makes one of an id such as MAR1; enter or export the column as text" in found[0]
+
+
 def test_merged_cells_are_refused(tmp_path: Path):
     book = workbook([row(0), row(1)])
     book.active.merge_cells("A2:A3")
@@ -195,4 +205,4 @@ def test_a_sheet_without_rows_and_a_workbook_that_breaks_off_are_refused(tmp_pat
     assert "is not a readable Excel workbook" in problems(tmp_path)[0]
     book.active.delete_rows(2, 50)
     assert problems(saved(book, tmp_path / "a.xlsx")) == ["a.xlsx: the file has no rows"]
-    assert "the column is missing" in problems(saved(openpyxl.Workbook(), tmp_path / "a.xlsx"))[0]
+    assert "are missing; found" in problems(saved(openpyxl.Workbook(), tmp_path / "a.xlsx"))[0]

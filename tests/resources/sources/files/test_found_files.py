@@ -166,5 +166,5 @@ def test_names_that_a_terminal_would_misread_are_shown_escaped(tmp_path: Path):
     name = b"a\xff\x1b[31m\n[red].csv"
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"x\n")
     found = problems(tmp_path)[0]
-    assert found.startswith(r"a\xff\x1b[31m\n[red].csv, column ")
+    assert found.startswith(r"a\xff\x1b[31m\n[red].csv: the columns ")
     assert len(FilesSource(tmp_path).provenance()["sha256"]) == 64

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ftm_resources.sources.base import SourceWarning
 from ftm_resources.sources.files.transcript_files import FilesSource
 from tests.calls_in_files import problems, read, row, write
 
@@ -222,3 +223,42 @@ def test_one_spelling_of_an_id_is_one_however_the_files_hold_it(tmp_path: Path, 
     write(tmp_path / "a.csv", [one | {name: "12.0"}])
     pq.write_table(pa.Table.from_pylist([other | {name: 12 if share else 13}]), tmp_path / "b.parquet")
     assert read(tmp_path).num_rows == 2
+
+
+def test_two_firms_in_one_transcript_are_refused(tmp_path: Path):
+    rows = [row(0), row(1, companyname="Rookshaw Holdings"), row(2, companyname="Zed plc")]
+    assert problems(write(tmp_path / "a.csv", rows)) == [
+        'a.csv row 3, column companyname: "Zed plc" shares no word with "Rookshaw, Inc." earlier in transcript 55, for '
+        "the same company: correct the id or the name"
+    ]
+
+
+def test_a_company_whose_transcripts_give_names_without_a_common_word_is_told(tmp_path: Path):
+    write(tmp_path / "a.csv", [row(), row(transcriptid=57, companyname="Rookshaw plc")])
+    assert read(tmp_path).num_rows == 2
+    write(tmp_path / "b.csv", [row(transcriptid=56, companyname="Zed plc")])
+    with pytest.warns(
+        SourceWarning, match=r"share no word: 18749 \(Rookshaw, Inc., Zed plc\). If they were not renamed"
+    ):
+        assert read(tmp_path).num_rows == 3
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_ids_that_differ_only_by_case_are_refused_in_one_file_and_in_two(tmp_path: Path, name: str):
+    one, other = (values | {name: v} for values, v in zip(SPELLINGS[name], ("ab-1", "AB-1"), strict=True))
+    path = write(tmp_path / "a.csv", [one, other])
+    says = f"column {name}: differs only by case from the id in"
+    assert f"a.csv row 2, {says} row 1; write each id in one way" in problems(path)
+    write(path, [one])
+    write(tmp_path / "b.csv", [other])
+    assert f"b.csv row 1, {says} a.csv, row 1; write each id in one way" in problems(tmp_path)
+    write(tmp_path / "b.csv", [other | {name: "ab-1"}])
+    assert not any("by case" in p for p in _problems_or_none(tmp_path))
+
+
+def _problems_or_none(path: Path) -> list[str]:
+    try:
+        read(path)
+    except ValueError as error:
+        return str(error).splitlines()
+    return []

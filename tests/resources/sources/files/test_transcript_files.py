@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftm_resources.sources.base import SourceError
+from ftm_resources.sources.base import SourceError, SourceWarning
 from ftm_resources.sources.files.header import BATCH_ROWS
 from ftm_resources.sources.files.transcript_files import FilesSource
 from ftm_resources.sources.values import GAPS_IN_TEXT
@@ -153,6 +153,40 @@ def test_a_file_that_changes_between_the_passes_is_refused(tmp_path: Path):
         list(found)
 
 
+def test_a_file_whose_content_alone_changes_between_the_passes_is_refused(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row(i) for i in range(BATCH_ROWS + 1)])
+    found = FilesSource(tmp_path).components("2020Q4")
+    next(found)
+    write(path, [row(i, componenttext=f"Komponent {i}.") for i in range(BATCH_ROWS + 1)])
+    with pytest.raises(SourceError, match=r"the files changed while they were read: a\.csv"):
+        list(found)
+
+
+def test_the_provenance_is_that_of_the_files_that_were_read(tmp_path: Path):
+    path = write(tmp_path / "a.csv", [row()])
+    for where in (path, tmp_path):
+        write(path, [row()])
+        source, before = FilesSource(where), FilesSource(where).provenance()
+        list(source.components("2020Q4"))
+        write(path, [row(1)])
+        assert source.provenance() == before
+        assert FilesSource(where).provenance() != before
+
+
+def test_dates_that_a_program_moved_to_utc_are_told(tmp_path: Path):
+    changes = {"mostimportantdateutc": "2021-01-01 05:00:00"}
+    path = write(tmp_path / "a.csv", [row(**changes)])
+    with pytest.warns(
+        SourceWarning, match="a.csv: every mostimportantdateutc is 00:00:00 in New York"
+    ) as told:
+        (found,) = read(path, "2021Q1").to_pylist()
+    assert len(told) == 1
+    assert (found["mostimportantdateutc"].isoformat(), found["is_date_only"]) == (
+        "2021-01-01T00:00:00+00:00",
+        True,
+    )
+
+
 def test_midnight_among_other_times_is_a_date_only(tmp_path: Path):
     rows = [row(mostimportantdateutc="2021-01-01 00:00:00"), row(transcriptid=56)]
     path = write(tmp_path / "a.csv", rows)
@@ -170,12 +204,12 @@ def test_midnight_among_other_times_is_a_date_only(tmp_path: Path):
         ({"componentorder": "1.5"}, 'column componentorder: "1.5" is not'),
         ({"componentorder": "-1"}, 'column componentorder: "-1" is not'),
         ({"componentorder": "1_0"}, 'column componentorder: "1_0" is not'),
-        ({"permno": "9" * 20}, f'column permno: "{"9" * 20}" is not a PERMNO'),
+        ({"permno": "8" * 20}, f'column permno: "{"8" * 20}" is not a PERMNO'),
         ({"link_date": "soon"}, 'column link_date: "soon" is not a date'),
         ({"mostimportantdateutc": "31/11/2020"}, '"31/11/2020" is not a date'),
         (
             {"mostimportantdateutc": "5/11/2020"},
-            '"5/11/2020" is 5 November or 11 May: no date of the file shows which',
+            '"5/11/2020" is 5 November or 11 May: no date of the column shows which',
         ),
         (
             {"mostimportantdateutc": "1900-01-01"},
@@ -325,7 +359,8 @@ def test_a_missing_column_is_named(tmp_path: Path):
 def test_invalid_utf_8_is_named_by_row_and_column_and_the_rest_is_checked_too(tmp_path: Path):
     text = "Two\nlines, Société"
     path = write(
-        tmp_path / "a.csv", [row(0), row(1, componenttext=text), row(2, companyname="Café"), row("x")]
+        tmp_path / "a.csv",
+        [row(0), row(1, componenttext=text), row(2, companyname="Café Rookshaw"), row("x")],
     )
     path.write_bytes(path.read_bytes().replace("é".encode(), b"\xe9"))
     assert problems(path) == [

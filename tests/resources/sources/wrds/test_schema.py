@@ -18,7 +18,7 @@ def test_a_time_of_day_is_the_same_in_every_type(clock: time):
     since = at - datetime.combine(DAY, time(0), UTC)
     seconds = int(since.total_seconds())
     for stated in (clock, f" {clock.isoformat()} ", since, seconds, float(seconds), Decimal(seconds)):
-        assert moment(DAY, stated) == Moment(at, has_time=True)
+        assert moment(DAY, stated) == Moment(at, has_time=True, is_midnight=not since)
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  ", "NaT", "NULL", ".", float("nan"), Decimal("NaN")])
