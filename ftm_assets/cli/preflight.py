@@ -19,13 +19,13 @@ def require_ready(config: Mapping[str, Any]) -> None:
 
     An endpoint that does not answer yet is only warned about: it may still be starting.
     """
-    from ftm_assets.cli import examination
+    from ftm_assets.cli import examination, installed
     from ftm_resources import settings
     from ftm_resources.endpoint.llm import LlmResource
     from ftm_resources.models.embedder import Embedder
     from ftm_resources.models.sentiment import SentimentScorer
 
-    checks = (examination.packages, examination.dagster_home, examination.warehouse, examination.disk)
+    checks = (installed.packages, examination.dagster_home, examination.warehouse, examination.disk)
     found = [f for check in checks for f in check() if f.status == "fail"]
     if found:
         raise CommandError("\n".join(f"{f.what}: {f.found}. {f.advice}".strip() for f in found))
@@ -34,4 +34,4 @@ def require_ready(config: Mapping[str, Any]) -> None:
     for key, made in (("sentiment", SentimentScorer), ("embedder", Embedder), ("llm", LlmResource)):
         given = config.get("resources", {}).get(key, {}).get("config", {})
         if not any(isinstance(value, dict) for value in given.values()):  # {env: NAME} is resolved by the run
-            made(**given).require_usable()  # type: ignore[attr-defined]
+            made(**given).require_usable()

@@ -77,7 +77,7 @@ def tracebacks(result: JobExecutionResult) -> str:
     """Return the tracebacks of what failed: from its metadata if it was expected, else as Dagster recorded it."""
     from ftm_resources.expected import TRACEBACK
 
-    found = {}
+    found: dict[str, None] = {}
     for data, _ in _failed(result):
         told = getattr(data, "user_failure_data", None)
         lines = told.metadata.get(TRACEBACK) if told else None
@@ -117,10 +117,7 @@ def _advice(result: JobExecutionResult, checked: AssetCheckEvaluation) -> str:
     """Return what a check advises for what it found, else its description: its limit, and what to do beyond it."""
     if "advice" in checked.metadata:
         return str(checked.metadata["advice"].value)
-    try:
-        return result.job_def.asset_layer.get_spec(checked.asset_check_key).description or ""
-    except (AttributeError, KeyError):
-        return ""
+    return result.job_def.asset_layer.asset_graph.get_check_spec(checked.asset_check_key).description or ""
 
 
 def show(
@@ -226,7 +223,8 @@ def naming(db: duckdb.DuckDBPyConnection) -> str:
     named = f"{screen.count(topics, 'topic')} and {screen.count(themes, 'theme')}"
     models = sorted({model for outcome, model, *_ in rows if model and outcome != "extractive"})
     if not models:
-        return f"degraded: all {named} have extractive names, made of their keywords. For names by a language model, set LLM_BASE_URL"
+        by_a_model = "For names by a language model, set LLM_BASE_URL"
+        return f"degraded: all {named} have extractive names, made of their keywords. {by_a_model}"
     lost = sum(n for outcome, _, n, *_ in rows if outcome in DEGRADED)
     if not lost:
         return f"{', '.join(models)}, for all {named}"

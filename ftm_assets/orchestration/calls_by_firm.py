@@ -67,7 +67,7 @@ class QuarterOfCalls:
     @property
     def n_rows(self) -> int:
         """Number of rows of `transcripts`."""
-        return pq.read_metadata(self.file).num_rows
+        return int(pq.read_metadata(self.file).num_rows)
 
     def batches(self) -> Iterator[pa.Table]:
         """Yield the rows of `transcripts`, a group of firms at a time."""
@@ -164,7 +164,8 @@ def _groups(
         listed = database.execute(_LISTED, {"file": str(file)}).to_arrow_table()
     days = quarters.call_date(listed.column(4), listed.column(5)).to_pylist()
     listings = [Listing(*row) for row in zip(*(c.to_pylist() for c in listed.columns[:4]), strict=True)]
-    taken, screened = defaultdict(list), defaultdict(dict)
+    taken: dict[str, list[str]] = defaultdict(list)
+    screened: dict[str, dict[tuple[str, str], tuple[str, str]]] = defaultdict(dict)
     left_out = screen(listings, firms)
     for listing, day in zip(listings, days, strict=True):
         key = listing.transcript, listing.firm

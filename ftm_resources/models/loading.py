@@ -107,7 +107,8 @@ def load_once(key: tuple[str, ...], load: Callable[[], LoadedModel]) -> LoadedMo
             try:
                 _loaded[key] = load()
             except (OSError, HFValidationError) as error:
-                raise unloadable(*key[:2], str(error)) from error
+                kind, model, *_ = key
+                raise unloadable(kind, model, str(error)) from error
         return _loaded[key]
 
 

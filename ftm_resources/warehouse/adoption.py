@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.tables import NAMESPACE, TABLES
-from ftm_resources.warehouse import history
+from ftm_resources.warehouse import history, metadata_files
 from ftm_resources.warehouse.catalog import Tables, place
 from ftm_resources.warehouse.damage import reporting_damage, state
 from ftm_resources.warehouse.errors import WarehouseError
@@ -123,7 +123,7 @@ def _adopt(opened: Tables, name: str, damaged: list[str]) -> str | None:
     location, home = opened.location, place(opened.location, name)
     location.require_no_links(f"{NAMESPACE}/{name}", "nothing was changed")
     pointer = opened.catalog.pointer(name) or ""
-    here = f"{home}/metadata/{history.basename(pointer)}"
+    here = f"{home}/metadata/{metadata_files.basename(pointer)}"
     # On S3 loading would refuse what names another root.
     table = state(location, here) if location.is_s3 else opened.load(name)
     if table is None:
@@ -157,12 +157,12 @@ def _adopt(opened: Tables, name: str, damaged: list[str]) -> str | None:
     metadata["location"] = home
     # No later than now, and no earlier than the last commit, whose writer's clock may have been ahead.
     metadata["last-updated-ms"] = max(int(time.time() * 1000), metadata["last-updated-ms"])
-    version = history.version_of(history.basename(pointer)) + 1
+    version = metadata_files.version_of(metadata_files.basename(pointer)) + 1
     new = f"{home}/metadata/{version:05d}-{uuid.uuid4()}.metadata.json"
-    history.note_attempt(location, name, history.basename(new))
+    history.note_attempt(location, name, metadata_files.basename(new))
     ToOutputFile.table_metadata(TableMetadataUtil.parse_obj(metadata), table.io.new_output(new))
     opened.catalog.point(name, new, pointer)
-    history.forget_attempt(location, name, history.basename(new))
+    history.forget_attempt(location, name, metadata_files.basename(new))
     return table.location().removesuffix(f"/{NAMESPACE}/{name}")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
-from ftm_resources.warehouse import history
+from ftm_resources.warehouse import history, metadata_files
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
 from ftm_resources.warehouse.errors import LostCatalogError, NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
@@ -149,7 +149,10 @@ class Tables:
 
         That is no damage to the table: the catalog is another one.
         """
-        pointer, last = history.basename(self.catalog.pointer(name) or ""), history.hint(self.location, name)
+        pointer, last = (
+            metadata_files.basename(self.catalog.pointer(name) or ""),
+            history.hint(self.location, name),
+        )
         if last in {None, pointer} or history.is_rolled_back(self.location, name, pointer):
             return
         if last is not None and history.read(self.location, name, last) is not None:
@@ -182,7 +185,7 @@ class Tables:
     def require_files_here(self, name: str) -> None:
         """Raise WarehouseError if a table's metadata is missing here, but is where the warehouse was before."""
         recorded = (self.catalog.pointer(name) or "").removeprefix("file://")
-        if history.names(self.location, name) or not Path(recorded).is_file():
+        if metadata_files.names(self.location, name) or not Path(recorded).is_file():
             return
         elsewhere = recorded.partition(f"/{NAMESPACE}/{name}/")[0]
         raise WarehouseError(

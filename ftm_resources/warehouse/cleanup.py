@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pyarrow import fs as pafs
 
 from ftm_resources.tables.contract import NAMESPACE, PARTITION
-from ftm_resources.warehouse import doubts, history, snapshots
+from ftm_resources.warehouse import doubts, history, metadata_files, snapshots
 from ftm_resources.warehouse.errors import RefusedCleanupError, WarehouseError
 from ftm_resources.warehouse.location import CATALOG_FILE
 from ftm_resources.warehouse.parts import FOLDER as STAGING
@@ -157,7 +157,7 @@ def maintain_table(warehouse: Warehouse, name: str, policy: Policy) -> Kept:
         orphans = _orphans(listed, table, live, policy, reach)
         filesystem, _ = warehouse.filesystem()
         # Metadata last: it says why the data can go, should this be interrupted; then the notes of what it was.
-        for orphan in sorted(orphans, key=lambda f: _last(history.basename(f.path))):
+        for orphan in sorted(orphans, key=lambda f: _last(metadata_files.basename(f.path))):
             filesystem.delete_file(orphan.path)
     return Kept(len(live), len(every - live)) + _kept(listed, orphans)
 
@@ -168,7 +168,7 @@ def _orphans(
     """Return the files to remove if only these snapshots of the table are live."""
     needed = reach.needed(table, live)
     for file in listed:
-        base = history.basename(file.path)
+        base = metadata_files.basename(file.path)
         if base == history.HINT:
             needed.add(file.path)
         elif history.is_abandoned(base) and file.mtime >= policy.file_limit:

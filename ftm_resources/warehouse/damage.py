@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import NAMESPACE
-from ftm_resources.warehouse import history
+from ftm_resources.warehouse import metadata_files
 from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.location import ROOT, under
 
@@ -45,7 +45,9 @@ def reporting_damaged_metadata(location: Location, name: str) -> Iterator[None]:
     except (ValidationError, UnicodeDecodeError, RecursionError, TypeError, OSError) as error:
         if isinstance(error, WarehouseError):
             raise
-        broken = next((f for f in metadata_files(location, name) if state(location, f) is None), "(unknown)")
+        folder = f"{location.uri}/{NAMESPACE}/{name}/metadata"
+        files = [f"{folder}/{file}" for file in metadata_files.names(location, name)]
+        broken = next((f for f in files if state(location, f) is None), "(unknown)")
         raise WarehouseError(
             f"{name}: metadata file {broken} cannot be read ({_reason(error)}); {_way_back(name)}"
         ) from error
@@ -201,9 +203,3 @@ def can_be_read(table: IcebergTable) -> bool:
     """Return whether all manifests of the current snapshot can be read."""
     snapshot = table.current_snapshot()
     return snapshot is None or damaged_metadata(snapshot, table.io) is None
-
-
-def metadata_files(location: Location, name: str) -> list[str]:
-    """Return the URIs of the table's metadata files, newest version first."""
-    folder = f"{location.uri}/{NAMESPACE}/{name}/metadata"
-    return [f"{folder}/{file}" for file in history.names(location, name)]

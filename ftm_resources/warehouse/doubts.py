@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import NAMESPACE
-from ftm_resources.warehouse import history
+from ftm_resources.warehouse import history, metadata_files
 from ftm_resources.warehouse.catalog import place
 from ftm_resources.warehouse.damage import unusable_data
 from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pyiceberg.table import Table as IcebergTable
 
@@ -68,7 +68,7 @@ def require_share(
     """
     data = {p: n for p, n in listed.items() if f"/{NAMESPACE}/{reach.name}/data/" in p}
     doubtful = {p: n for p, n in orphans.items() if p in data}
-    steps = (
+    steps: tuple[Callable[[], Collection[str]], ...] = (
         lambda: reach.of_snapshots(table, expired),
         lambda: _of_attempts(reach, table),
         lambda: _of_earlier(reach, table),
@@ -115,7 +115,9 @@ def _of_attempts(reach: Reach, table: IcebergTable) -> set[str]:
 def _of_earlier(reach: Reach, table: IcebergTable) -> set[str]:
     """Return the files of the table's earlier states, as far as those can still be read."""
     return {
-        p for e in table.metadata.metadata_log for p in reach.of_metadata(history.basename(e.metadata_file))
+        p
+        for e in table.metadata.metadata_log
+        for p in reach.of_metadata(metadata_files.basename(e.metadata_file))
     }
 
 

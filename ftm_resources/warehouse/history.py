@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftm_resources.tables import NAMESPACE, TABLES
+from ftm_resources.warehouse import metadata_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,14 +32,10 @@ HINT = "version-hint.text"
 REBUILD = "ftm restore --from-files"
 """The command that rebuilds the catalog."""
 
-_SUFFIX = ".metadata.json"
 _ATTEMPT = "attempt-"
 """Prefix of the names of the notes of attempts; the rest is the name of the metadata file."""
 _ABANDONED = "abandoned-"
 """Prefix of the names of metadata files that a roll-back left behind."""
-_NAME = re.compile(
-    r"(?P<version>\d{5,})-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}" + re.escape(_SUFFIX)
-)
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class State:
     @property
     def version(self) -> int:
         """Number of the commit."""
-        return version_of(self.name)
+        return metadata_files.version_of(self.name)
 
     @property
     def age(self) -> tuple[int, int, int]:
@@ -90,8 +85,11 @@ def note_commit(location: Location, name: str, uri: str) -> None:
 
     A failure is ignored: the commit has succeeded, and a hint that lags behind the catalog proves nothing wrong.
     """
-    filesystem, folder = _metadata_folder(location, name)
-    path, content = f"{folder}/{HINT}", basename(uri).removesuffix(_SUFFIX).encode()
+    filesystem, folder = metadata_files.folder_of(location, name)
+    path, content = (
+        f"{folder}/{HINT}",
+        metadata_files.basename(uri).removesuffix(metadata_files.SUFFIX).encode(),
+    )
     with contextlib.suppress(OSError):
         # By renaming: readers see all of it or the one before, and a hard link's other name keeps its content.
         temporary = path if location.is_s3 else f"{path}.{uuid.uuid4().hex}"
@@ -103,7 +101,7 @@ def note_commit(location: Location, name: str, uri: str) -> None:
 
 def note_attempt(location: Location, name: str, file: str) -> None:
     """Note that a metadata file is about to be written, which may never be committed."""
-    filesystem, folder = _metadata_folder(location, name)
+    filesystem, folder = metadata_files.folder_of(location, name)
     with filesystem.open_output_stream(f"{folder}/{_ATTEMPT}{file}") as stream:
         stream.write(b"")
 
@@ -113,7 +111,7 @@ def forget_attempt(location: Location, name: str, file: str, *, discard: bool = 
 
     A failure is ignored: a note proves nothing against a state that the catalog knows.
     """
-    filesystem, folder = _metadata_folder(location, name)
+    filesystem, folder = metadata_files.folder_of(location, name)
     with contextlib.suppress(OSError):
         if discard:
             with contextlib.suppress(FileNotFoundError):
@@ -123,7 +121,7 @@ def forget_attempt(location: Location, name: str, file: str, *, discard: bool = 
 
 def attempts(location: Location, name: str) -> set[str]:
     """Return the names of the metadata files that are noted as attempts."""
-    return {n.removeprefix(_ATTEMPT) for n in _listed(location, name) if n.startswith(_ATTEMPT)}
+    return {n.removeprefix(_ATTEMPT) for n in metadata_files.listed(location, name) if n.startswith(_ATTEMPT)}
 
 
 def finished(location: Location, name: str) -> list[str]:
@@ -131,36 +129,32 @@ def finished(location: Location, name: str) -> list[str]:
 
     Each was committed before this returns: the notes are listed after the files, and written before them.
     """
-    found = names(location, name)
+    found = metadata_files.names(location, name)
     noted = attempts(location, name)
     return [n for n in found if n not in noted]
 
 
 def hint(location: Location, name: str) -> str | None:
     """Return the name of the metadata file that was committed last; None if there is no usable hint."""
-    filesystem, folder = _metadata_folder(location, name)
+    filesystem, folder = metadata_files.folder_of(location, name)
     try:
         with filesystem.open_input_stream(f"{folder}/{HINT}") as stream:
-            found = stream.read(200).decode(errors="replace").strip() + _SUFFIX
+            found = stream.read(200).decode(errors="replace").strip() + metadata_files.SUFFIX
     except OSError:
         return None
-    return found if _NAME.fullmatch(found) else None
-
-
-def names(location: Location, name: str) -> list[str]:
-    """Return the names of a table's metadata files, newest version first."""
-    return sorted((n for n in _listed(location, name) if _NAME.fullmatch(n)), key=version_of, reverse=True)
+    return found if metadata_files.NAME.fullmatch(found) else None
 
 
 def beside(location: Location, table: IcebergTable) -> list[str]:
     """Return the names of the metadata files that are not in the history of the catalog's state."""
     name, _, known = _known(table)
-    return [n for n in _listed(location, name) if n not in known and (_NAME.fullmatch(n) or is_abandoned(n))]
+    others = (n for n in metadata_files.listed(location, name) if n not in known)
+    return [n for n in others if metadata_files.NAME.fullmatch(n) or is_abandoned(n)]
 
 
 def read(location: Location, name: str, file: str) -> State | None:
     """Return a state by the name of its metadata file; None if the file is missing or cannot be parsed."""
-    filesystem, folder = _metadata_folder(location, name)
+    filesystem, folder = metadata_files.folder_of(location, name)
     try:
         with filesystem.open_input_stream(f"{folder}/{file}") as stream:
             found = json.loads(stream.read())
@@ -173,7 +167,7 @@ def read(location: Location, name: str, file: str) -> State | None:
             updated_ms=int(found["last-updated-ms"]),
             current=None if current == -1 else current,
             snapshots=frozenset(s["snapshot-id"] for s in found.get("snapshots", ())),
-            before=tuple(basename(e["metadata-file"]) for e in found.get("metadata-log", ())),
+            before=tuple(metadata_files.basename(e["metadata-file"]) for e in found.get("metadata-log", ())),
         )
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         # Not JSON, JSON of something else, or nested too deeply.
@@ -182,7 +176,7 @@ def read(location: Location, name: str, file: str) -> State | None:
 
 def states(location: Location, name: str) -> list[State]:
     """Return the states of a table that can be parsed, newest first, by sequence number and not by name."""
-    found = [s for f in names(location, name) if (s := read(location, name, f)) is not None]
+    found = [s for f in metadata_files.names(location, name) if (s := read(location, name, f)) is not None]
     return sorted(found, key=lambda s: s.age, reverse=True)
 
 
@@ -194,7 +188,8 @@ def committed(location: Location) -> list[str]:
 def is_committed(location: Location, name: str) -> bool:
     """Return whether the folder proves that something was committed to a table, or that it was created."""
     # A creation that was killed leaves version 0 and no hint.
-    return hint(location, name) is not None or any(version_of(n) > 0 for n in names(location, name))
+    versions = map(metadata_files.version_of, metadata_files.names(location, name))
+    return hint(location, name) is not None or any(version > 0 for version in versions)
 
 
 def lag(location: Location, table: IcebergTable, last: str | None, found: Sequence[str]) -> str | None:
@@ -207,7 +202,7 @@ def lag(location: Location, table: IcebergTable, last: str | None, found: Sequen
     if last is not None and last not in known:
         return f"its last commit was {last}, but the catalog is at {pointer} and does not know it"
     for file in found:
-        if version_of(file) <= version_of(pointer):
+        if metadata_files.version_of(file) <= metadata_files.version_of(pointer):
             break
         if last is None:
             return f"its folder holds {file}, but the catalog is at {pointer}"
@@ -227,7 +222,7 @@ def unknown(location: Location, table: IcebergTable) -> str | None:
     found = finished(location, name)
     if behind := lag(location, table, hint(location, name), found):
         return behind
-    oldest = min(map(version_of, known))
+    oldest = min(map(metadata_files.version_of, known))
     for file in found:
         if file in known or (state := read(location, name, file)) is None:
             continue
@@ -247,9 +242,9 @@ def set_aside(location: Location, name: str, kept: Iterable[str]) -> list[str]:
     """
     from pyarrow import fs as pafs  # noqa: PLC0415
 
-    filesystem, folder = _metadata_folder(location, name)
+    filesystem, folder = metadata_files.folder_of(location, name)
     wanted = set(kept)
-    moved = [(n, f"{_ABANDONED}{n}") for n in names(location, name) if n not in wanted]
+    moved = [(n, f"{_ABANDONED}{n}") for n in metadata_files.names(location, name) if n not in wanted]
     for old, new in moved:
         if filesystem.get_file_info(f"{folder}/{old}").type == pafs.FileType.Directory:
             filesystem.move(f"{folder}/{old}", f"{folder}/{new}")
@@ -273,12 +268,12 @@ def is_whole(location: Location, found: State, name: str) -> bool:
 
 def is_rolled_back(location: Location, name: str, file: str) -> bool:
     """Return whether a roll-back set this metadata file aside."""
-    return f"{_ABANDONED}{file}" in _listed(location, name)
+    return f"{_ABANDONED}{file}" in metadata_files.listed(location, name)
 
 
 def is_abandoned(name: str) -> bool:
     """Return whether a roll-back left this metadata file behind."""
-    return name.startswith(_ABANDONED) and name.endswith(_SUFFIX)
+    return name.startswith(_ABANDONED) and name.endswith(metadata_files.SUFFIX)
 
 
 def is_attempt_note(name: str) -> bool:
@@ -286,38 +281,11 @@ def is_attempt_note(name: str) -> bool:
     return name.startswith(_ATTEMPT)
 
 
-def basename(uri: str) -> str:
-    """Return the last component of a URI or path."""
-    return uri.rpartition("/")[2]
-
-
-def version_of(name: str) -> int:
-    """Return the number in the name of a metadata file; -1 if it has none."""
-    found = _NAME.fullmatch(name)
-    return int(found["version"]) if found else -1
-
-
 def _known(table: IcebergTable) -> tuple[str, str, set[str]]:
     """Return a table's name, the file name of its state, and that with those of the states before it."""
-    pointer = basename(table.metadata_location)
+    pointer = metadata_files.basename(table.metadata_location)
     return (
         table.name()[-1],
         pointer,
-        {pointer, *(basename(e.metadata_file) for e in table.metadata.metadata_log)},
+        {pointer, *(metadata_files.basename(e.metadata_file) for e in table.metadata.metadata_log)},
     )
-
-
-def _listed(location: Location, name: str) -> list[str]:
-    from pyarrow import fs as pafs  # noqa: PLC0415
-
-    filesystem, folder = _metadata_folder(location, name)
-    if not location.is_s3:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return os.listdir(folder)  # noqa: PTH208 - several times per table loaded
-        return []
-    return [f.base_name for f in filesystem.get_file_info(pafs.FileSelector(folder, allow_not_found=True))]
-
-
-def _metadata_folder(location: Location, name: str) -> tuple[Any, str]:
-    filesystem, root = location.filesystem()
-    return filesystem, f"{root}/{NAMESPACE}/{name}/metadata"

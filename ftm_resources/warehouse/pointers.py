@@ -24,13 +24,12 @@ from sqlalchemy.orm import Session
 
 from ftm_resources.tables import NAMESPACE
 from ftm_resources.warehouse.history import (
-    basename,
     forget_attempt,
     hint,
     note_attempt,
     note_commit,
-    version_of,
 )
+from ftm_resources.warehouse.metadata_files import basename, version_of
 
 if TYPE_CHECKING:
     from pyiceberg.table import CommitTableResponse, Table

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import NAMESPACE, TABLES
-from ftm_resources.warehouse import history
+from ftm_resources.warehouse import history, metadata_files
 from ftm_resources.warehouse.catalog import Tables, place, reporting_unusable, sqlite_catalog
 from ftm_resources.warehouse.errors import NoWarehouseError, WarehouseError
 from ftm_resources.warehouse.full_disk import reporting_full_disk
@@ -65,7 +65,7 @@ def from_files(warehouse: Warehouse) -> Rebuilt:
     """
     location = warehouse.location
     location.require_folder()
-    names = [n for n in TABLES if history.names(location, n) or history.hint(location, n)]
+    names = [n for n in TABLES if metadata_files.names(location, n) or history.hint(location, n)]
     if not names:
         raise NoWarehouseError(
             f"there is no metadata of any table under {location.uri}/{NAMESPACE}: no catalog can be rebuilt. Set "
@@ -163,7 +163,7 @@ def _chosen(
     """Return the tables to point elsewhere, and the names of those that stay."""
     tables, unchanged = list[RebuiltTable](), [n for n in pointers if n not in found]
     for name, states in found.items():
-        was = history.basename(pointers[name]) if name in pointers else None
+        was = metadata_files.basename(pointers[name]) if name in pointers else None
         last = history.hint(location, name)
         noted = history.attempts(location, name)
         file = _newest(location, name, states, last, noted)
@@ -197,7 +197,7 @@ def _newest(location: Location, name: str, states: list[State], last: str | None
         return found.name
     if states and not states[0].is_empty and states[0].name not in noted:
         return states[0].name
-    return history.names(location, name)[0]  # better a damaged table than an empty one
+    return metadata_files.names(location, name)[0]  # better a damaged table than an empty one
 
 
 def _is_behind(was: str, newest: str, states: list[State], last: str | None) -> bool:
@@ -206,7 +206,7 @@ def _is_behind(was: str, newest: str, states: list[State], last: str | None) -> 
     if now is None and was != last and any(s.name == last for s in states):
         return True  # the catalog is not that of this folder
     if now is None:  # damaged; only a later commit makes the pointer wrong
-        return history.version_of(newest) > history.version_of(was)
+        return metadata_files.version_of(newest) > metadata_files.version_of(was)
     later = next((s for s in states if s.name == newest), None)
     if later is not None and was in later.before:
         return True  # even if the hint is as old as the catalog: both may come from a backup

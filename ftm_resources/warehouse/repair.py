@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES
-from ftm_resources.warehouse import generations, history
+from ftm_resources.warehouse import generations, history, metadata_files
 from ftm_resources.warehouse.catalog import Tables, place
 from ftm_resources.warehouse.damage import can_be_read, reporting_damage, state
 from ftm_resources.warehouse.errors import LostCatalogError, WarehouseError
@@ -57,8 +57,11 @@ def restore(warehouse: Warehouse, name: str, *, to_nothing: bool = False) -> Res
             return _restored(table, went_back=False)
         if not location.is_s3:
             tables.require_files_here(name)
-        noted = history.attempts(location, name) - {history.hint(location, name), history.basename(pointer)}
-        newest = history.version_of(history.basename(pointer))
+        noted = history.attempts(location, name) - {
+            history.hint(location, name),
+            metadata_files.basename(pointer),
+        }
+        newest = metadata_files.version_of(metadata_files.basename(pointer))
         for found in history.states(location, name):
             # A later one is an attempt that was never committed.
             at_home = place(location, name) if location.is_s3 else found.location

@@ -79,8 +79,8 @@ def speaker_type(name: str | None) -> str:
     if OPERATORS & set(words) and (OPERATORS | BESIDE_OPERATORS | NOBODY).issuperset(words):
         return "operator"
     said = f" {' '.join(words)} ".replace(" managing director ", " ")
-    for kind, words in SPEAKER_WORDS:
-        if any(f" {word} " in said for word in words):
+    for kind, known in SPEAKER_WORDS:
+        if any(f" {word} " in said for word in known):
             return kind
     return "unknown"
 

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from pyiceberg.table import StaticTable
 
-from ftm_resources.warehouse import Warehouse, WarehouseError, history, repair, rooted_io, tags
+from ftm_resources.warehouse import (
+    Warehouse,
+    WarehouseError,
+    history,
+    metadata_files,
+    repair,
+    rooted_io,
+    tags,
+)
 from ftm_resources.warehouse.adoption import adopt, move
 from ftm_resources.warehouse.pointers import FolderCatalog
 
@@ -181,7 +189,9 @@ def test_a_lost_catalog_is_rebuilt_before_it_is_adopted(moved: Warehouse):
 
 def test_the_hint_names_the_adopted_state(moved: Warehouse):
     adopt(moved)
-    assert history.hint(moved.location, TABLE) == history.basename(moved.table(TABLE).metadata_location)
+    assert history.hint(moved.location, TABLE) == metadata_files.basename(
+        moved.table(TABLE).metadata_location
+    )
     newest = Path(moved.root) / "ftm" / TABLE / "metadata" / (history.hint(moved.location, TABLE) or "")
     assert json.loads(newest.read_text())["location"] == f"file://{moved.root}/ftm/{TABLE}"
     shutil.rmtree(newest.parent.parent / "data")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ftm_resources.warehouse import Warehouse, catalog, cleanup, history, repair
+from ftm_resources.warehouse import Warehouse, catalog, cleanup, history, metadata_files, repair
 from ftm_resources.warehouse.cleanup import RUNS, Policy, maintain
 from ftm_resources.warehouse.errors import RefusedCleanupError
 from ftm_resources.warehouse.rebuild import from_files
@@ -141,7 +141,7 @@ def test_an_attempt_as_old_as_the_oldest_listed_state_is_no_reason_for_doubt(
     warehouse = Warehouse(path=str(tmp_path / "warehouse"))
     for n in range(1, 6):
         warehouse.replace(TABLE, Q1, [topics(Q1, n)])
-    listed = [history.basename(e.metadata_file) for e in warehouse.table(TABLE).metadata.metadata_log]
+    listed = [metadata_files.basename(e.metadata_file) for e in warehouse.table(TABLE).metadata.metadata_log]
     oldest = next(f for f in history.states(warehouse.location, TABLE) if f.name == listed[0])
     assert oldest.before[-1] not in listed
     attempt = metadata(warehouse) / f"{oldest.version:05d}-{uuid.uuid4()}.metadata.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ftm_resources.warehouse import Warehouse, history, repair, tags
+from ftm_resources.warehouse import Warehouse, history, metadata_files, repair, tags
 from ftm_resources.warehouse import catalog as opening
 from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.errors import (
@@ -184,13 +184,13 @@ def test_an_attempt_that_was_never_committed_is_not_taken_for_a_commit(
 
 def attempted(warehouse: Warehouse) -> Path:
     """Write the metadata of a commit, as a process does that is killed before it changes the catalog."""
-    known = set(history.names(warehouse.location, TABLE))
+    known = set(metadata_files.names(warehouse.location, TABLE))
     kept = {p: p.read_bytes() for p in (catalog(warehouse), metadata(warehouse) / history.HINT)}
     with warehouse.table(TABLE).transaction() as transaction:
         transaction.set_properties({"a": "b"})
     for path, content in kept.items():
         path.write_bytes(content)
-    (new,) = set(history.names(warehouse.location, TABLE)) - known
+    (new,) = set(metadata_files.names(warehouse.location, TABLE)) - known
     history.note_attempt(warehouse.location, TABLE, new)
     return metadata(warehouse) / new
 
@@ -264,7 +264,7 @@ def test_what_a_killed_writer_left_is_not_current_after_the_catalog_is_lost(
     warehouse.replace(TABLE, Q1, [topics(Q1, 9)])
     for path, content in kept.items():
         path.write_bytes(content)
-    newest = history.names(warehouse.location, TABLE)[0]
+    newest = metadata_files.names(warehouse.location, TABLE)[0]
     if noted:
         history.note_attempt(warehouse.location, TABLE, newest)
     else:
