@@ -15,7 +15,7 @@ from ftm_resources.warehouse.damage import unusable_data
 from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from pyiceberg.table import Table as IcebergTable
 
@@ -68,7 +68,7 @@ def require_share(
     """
     data = {p: n for p, n in listed.items() if f"/{NAMESPACE}/{reach.name}/data/" in p}
     doubtful = {p: n for p, n in orphans.items() if p in data}
-    steps: tuple[Callable[[], Collection[str]], ...] = (
+    steps: tuple[Callable[[], set[str]], ...] = (
         lambda: reach.of_snapshots(table, expired),
         lambda: _of_attempts(reach, table),
         lambda: _of_earlier(reach, table),
