@@ -176,7 +176,11 @@ PREFIX = "FTM_"
 CONFIG_KEY = "FTM_API_KEY_"
 """Prefix of variables, each with the key of a host that the config of a run names and may pass it to."""
 
-_SECRET_NAME = re.compile("KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|AUTH|HEADERS", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    "KEY(?!BOARD|MAP)|SECRET|TOKEN(?!IZ)|PASSWORD|PASSWD|CREDENTIAL|AUTH(?!OR(?!IZ))|HEADERS", re.IGNORECASE
+)
+_NO_SECRETS = frozenset({"empty", "none", "null", "dummy", "true", "false", "0", "1", "no-key", "not-needed"})
+"""Values, in lower case, that programs ask for where there is no key: OPENAI_API_KEY=EMPTY, as vLLM's examples say."""
 _WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]*:[^/?#\s]*@", re.IGNORECASE)
 
 SHARED_PREFIXES = ("WRDS_", "LLM_")
@@ -206,7 +210,9 @@ def secrets() -> dict[str, str]:
     return {
         value: name
         for name, value in os.environ.items()
-        if value and value not in meant and (_SECRET_NAME.search(name) or _WITH_PASSWORD.match(value))
+        if value.lower() not in {"", *_NO_SECRETS}
+        and value not in meant
+        and (_SECRET_NAME.search(name) or _WITH_PASSWORD.match(value))
     }
 
 

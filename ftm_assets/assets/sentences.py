@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.text.sentence_splitting import build_sentences
+from ftm_assets.methods.text.sentence_splitting import READ, build_sentences
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
@@ -36,7 +36,7 @@ def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> d
     started = time.perf_counter()
     quarter = context.partition_key
     # Transcripts are stored firm by firm, so a firm's rows are contiguous.
-    spoken = transcripts.read()
+    spoken = transcripts.read(READ)
     firms = spoken.column("firm_id").unique().to_pylist()
     groups = [firms[i : i + FIRMS_AT_ONCE] for i in range(0, len(firms), FIRMS_AT_ONCE)]
     rows = [spoken.filter(pc.is_in(spoken.column("firm_id"), pa.array(g))) for g in groups]

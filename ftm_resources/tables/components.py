@@ -89,7 +89,7 @@ EARNINGS_CALLS = "Earnings Calls"
 
 _CALL = r"(?:calls?|conference|conf|teleconference|webcast|presentation|transcript)\b"
 _PERIOD = (
-    r"(?:quarter(?:ly)?|financial|year|yearly|half|interim|annual|preliminary|fiscal|q[1-4]|[1-4]q|h[12]|[12]h|fy"
+    r"(?:quarter(?:ly)?|financial|year|yearly|half|interim|annual|preliminary|fiscal|q[1-4]|[1-4]q(?:\d\d)?|h[12]|[12]h(?:\d\d)?|fy"
     r"|fy ?\d+|(?:19|20)\d\d)"
 )
 _EARNINGS_CALL = re.compile(

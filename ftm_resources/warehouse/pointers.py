@@ -92,6 +92,9 @@ class _Noting(MetastoreCatalog):
         with contextlib.suppress(SQLAlchemyError):
             if basename(self.pointer(name) or "") != file:
                 forget_attempt(self.place, name, file, discard=True)
+            else:  # interrupted after the commit
+                note_commit(self.place, name, file)
+                forget_attempt(self.place, name, file)
 
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
         # The catalog's properties win: a table must not choose another way to its files.

@@ -171,7 +171,7 @@ def _chosen(
             unchanged.append(name)
             continue
         state = next((s for s in states if s.name == file), None)
-        if was is None and last is None and (state is None or state.is_empty):
+        if was is None and not history.is_committed(location, name):
             continue  # its creation was killed before the catalog knew of it
         tables.append(RebuiltTable(name, file, state, was, tuple(_notes(name, file, state, states, noted))))
     return tables, unchanged

@@ -78,7 +78,10 @@ def speaker_type(name: str | None) -> str:
     words = [w for w in _words(name) if not w.isdecimal()]
     if OPERATORS & set(words) and (OPERATORS | BESIDE_OPERATORS | NOBODY).issuperset(words):
         return "operator"
-    said = f" {' '.join(words)} ".replace(" managing director ", " ")
+    # FactSet's A stands alone: "Speaker A" is anyone.
+    said = f" {' '.join(w for w in words if w != 'a' or len(words) == 1)} ".replace(
+        " managing director ", " "
+    )
     for kind, known in SPEAKER_WORDS:
         if any(f" {word} " in said for word in known):
             return kind
@@ -101,7 +104,8 @@ def section(component_type: str | None) -> str | None:
     ['q_and_a', 'q_and_a', 'presentation', None]
     """
     words = set(_words(component_type))
-    if words & QUESTION_WORDS:
+    letters = {"q", "a"}
+    if words & (QUESTION_WORDS - letters) or (words & letters and (words <= letters or words >= letters)):
         return "q_and_a"
     return "presentation" if words & PRESENTATION_WORDS else None
 

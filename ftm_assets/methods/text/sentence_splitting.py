@@ -20,7 +20,9 @@ from ftm_assets.methods.text.tokens import is_hesitation
 from ftm_resources.tables import TABLES
 
 LANGUAGE = "en"
-_READ = ["component_id", "firm_id", "transcript_id", "section", "speaker_type", "text"]
+READ = ("component_id", "firm_id", "transcript_id", "component_order", "section", "speaker_type", "text")
+"""Columns of `transcripts` that are read: quarters of versions of FTM that lacked others can be split again."""
+
 COMPONENTS_AT_ONCE = 20_000
 """Speaker turns held as Python strings at a time: about 15 MB of text."""
 
@@ -139,7 +141,7 @@ def build_sentences(transcripts: pa.Table, quarter: str) -> pa.Table:
     order = pc.sort_indices(
         transcripts, sort_keys=[("transcript_id", "ascending"), ("component_order", "ascending")]
     )
-    read = transcripts.select(_READ)
+    read = transcripts.select(READ)
     starts = range(0, len(order), COMPONENTS_AT_ONCE)
     parts = [_sentences_of(read.take(order.slice(i, COMPONENTS_AT_ONCE)), quarter) for i in starts]
     return pa.concat_tables(parts) if parts else TABLES["sentences"].empty()

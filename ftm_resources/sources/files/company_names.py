@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _GENERIC = frozenset(
     re.findall(
@@ -36,8 +37,9 @@ def may_be_one(name: str, other: str) -> bool:
 
 
 def _words(name: str) -> list[str]:
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     return re.findall(
-        r"[^\W_]+", name.casefold().replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
+        r"[^\W_]+", plain.casefold().replace("'", "").replace("\N{RIGHT SINGLE QUOTATION MARK}", "")
     )
 
 

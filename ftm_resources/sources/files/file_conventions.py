@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import get_args
 
@@ -25,6 +25,8 @@ class FileConventions:
     by_column: dict[str, Conventions] = field(default_factory=dict)
     is_dated_in_new_york: bool = False
     """Whether all starts are 00:00:00 in New York, given in UTC: dates without a time that a program moved to UTC."""
+    n_starts: int = 0
+    """Different starts among those looked at."""
 
     def of(self, column: str) -> Conventions:
         """Return a column's conventions."""
@@ -59,14 +61,26 @@ def conventions(batches: Iterable[pa.Table]) -> FileConventions:
         if not starts.may_be_new_york and not any(e.is_open for e in evidence.values()):
             break
     found = {n: e.conventions(serials) for n, e in evidence.items()}
-    return FileConventions(found, starts.may_be_new_york and starts.n > 0)
+    n = len(starts.seen)
+    return FileConventions(found, starts.may_be_new_york and n > 0, n)
+
+
+def agreed(files: Sequence[FileConventions]) -> list[FileConventions]:
+    """Return the conventions of all files of an input, in order.
+
+    Calls do begin at 04:00 or 05:00 UTC, at noon in Asia. So a file with a single start is taken to be dated in New
+    York only if every file of the input is.
+    """
+    if all(f.is_dated_in_new_york for f in files if f.n_starts):
+        return list(files)
+    return [replace(f, is_dated_in_new_york=f.is_dated_in_new_york and f.n_starts > 1) for f in files]
 
 
 class _Starts:
     """Whether all starts seen so far are 00:00:00 in New York."""
 
     def __init__(self) -> None:
-        self.n = 0
+        self.seen: set[moments.Moment | None] = set()
         self.may_be_new_york = True
 
     def add(self, raw: pa.Table) -> None:
@@ -85,7 +99,7 @@ class _Starts:
         if clocks is not None and any(v is not None and not is_gap(v, "time") for v in clocks.to_pylist()):
             self.may_be_new_york = False
         for start in read:
-            self.n += 1
+            self.seen.add(start)
             self.may_be_new_york &= start is not None and _is_moved(start)
 
 

@@ -32,7 +32,12 @@ from ftm_resources.sources.base import (
     TranscriptSource,
 )
 from ftm_resources.sources.files.columns import normalise
-from ftm_resources.sources.files.file_conventions import FileConventions, conventions
+from ftm_resources.sources.files.file_conventions import (
+    NO_FILE_CONVENTIONS,
+    FileConventions,
+    agreed,
+    conventions,
+)
 from ftm_resources.sources.files.found_files import Found, find, label
 from ftm_resources.sources.files.problems import Problems
 from ftm_resources.sources.files.row_checks import MEMORY_LIMIT, Listing, RowChecks
@@ -171,7 +176,12 @@ class FilesSource(TranscriptSource):
         states = {file: _state(file) for file in found.files}
         self._digests = {file: state.sha256 for file, state in states.items()}
         copies = _copies(self._digests)
-        written = []
+        written = agreed(
+            [
+                NO_FILE_CONVENTIONS if file in copies else conventions(batches(file, Problems("")))
+                for file in found.files
+            ]
+        )
         limit = {"memory_limit": MEMORY_LIMIT}
         with ConfiguredDuckDB(connection_config=limit).get_connection() as database:
             checks = RowChecks(database)
@@ -179,13 +189,12 @@ class FilesSource(TranscriptSource):
                 if file in copies:
                     problems[number].add(None, None, f"is a copy of {self._label(copies[file])}: remove one")
                     continue
-                written.append(conventions(batches(file, Problems(""))))
                 for raw in batches(file, problems[number]):
-                    rows = normalise(raw, problems[number], written[-1])
+                    rows = normalise(raw, problems[number], written[number])
                     checks.add(rows, number, problems[number])
-                _tell_of_file(problems[number], written[-1])
             listings, repeats = checks.finish(problems)
             renamed = checks.renamed()
+        _tell_of_files(problems, written)
         if any(p.count for p in problems):
             listed = [p for found in problems for p in sorted(found.listed, key=lambda p: p.row or 0)]
             raise SourceError(listed, sum(p.count for p in problems), advice=ADVICE)
@@ -216,22 +225,32 @@ def _copies(digests: dict[Path, str]) -> dict[Path, Path]:
     return {file: original for file, original in found.items() if original != file}
 
 
-def _tell_of_file(about: Problems, found: FileConventions) -> None:
-    """Warn of columns that are not read, and of dates that a program moved."""
-    if about.unread:
+def _tell_of_files(about: list[Problems], written: list[FileConventions]) -> None:
+    """Warn, once for all files alike, of columns that are not read, and of dates that a program moved."""
+    unread: defaultdict[str, list[str]] = defaultdict(list)
+    for p in about:
+        if p.unread:
+            unread[", ".join(p.unread)].append(p.file)
+    for columns, files in unread.items():
         warnings.warn(
-            f"{about.file}: not read, though a column is missing that may be meant: {', '.join(about.unread)}. To have "
-            "one read, give it the name of that column of Capital IQ's",
+            f"{_few(files)}: not read, though a column is missing that may be meant: {columns}. To have one read, give "
+            "it the name of that column of Capital IQ's",
             SourceWarning,
             stacklevel=3,
         )
-    if found.is_dated_in_new_york:
+    if moved := [p.file for p, found in zip(about, written, strict=True) if found.is_dated_in_new_york]:
         warnings.warn(
-            f"{about.file}: every mostimportantdateutc is 00:00:00 in New York, as if bare dates had been converted to "
-            "UTC. They are read as dates whose time of day is unknown",
+            f"{_few(moved)}: every mostimportantdateutc is 00:00:00 in New York, as if bare dates had been converted "
+            "to UTC. They are read as dates whose time of day is unknown",
             SourceWarning,
             stacklevel=3,
         )
+
+
+def _few(names: list[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{', '.join(names[:3])}{more}"
 
 
 def _tell_renamed(renamed: dict[str, list[str]]) -> None:

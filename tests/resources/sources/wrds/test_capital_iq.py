@@ -214,7 +214,7 @@ def test_of_five_versions_the_most_final_then_the_newest_is_read_and_the_others_
             "superseded",
             "transcript 54 was created later (2023-02-02 10:00 UTC against 2023-02-02 09:00 UTC)",
         ),
-        "55": ("superseded", "transcript 54 is the proofed copy, this one the version of no known type"),
+        "55": ("superseded", "transcript 54 is the proofed copy, this one the draft"),
     }
 
 
@@ -375,7 +375,7 @@ def test_a_start_at_midnight_is_a_date_only_in_the_quarter_of_its_date(linked: "
 def test_calls_near_the_quarter_are_yielded_but_only_its_own_are_audited(library: "Library"):
     library.add_gvkey()
     library.add_link(10107, end=date(2023, 3, 31))
-    for transcript, day in ((54, 31), (55, 3), (56, 4)):
+    for transcript, day in ((54, 31), (55, 7), (56, 8)):
         library.add_call(transcript, at=utc(2023, 3 if day == 31 else 4, day, 15, 0))
     assert (calls(read()[0]), read()[1]) == (["54"], {})  # 55 is not linked, but of another quarter
     rows, _ = read(require_permno=False)
