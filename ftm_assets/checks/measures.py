@@ -9,6 +9,7 @@ from statistics import median
 import dagster as dg
 
 from ftm_assets.methods.topics.quality import LARGE_TOPIC_SENTENCES, LARGE_TOPIC_SHARE
+from ftm_assets.methods.topics.theme_model import ThemeParams
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import readable
 from ftm_resources.expected import plainly
@@ -24,8 +25,8 @@ Pure noise (120 to 400 vectors of 384 dimensions) reaches 0.36 to 0.48, the samp
 MAX_LARGEST_THEME_SHARE = 0.15
 """Share of placed topics in one theme; guards against one giant cluster."""
 
-MIN_THEMES_TO_COMPARE = math.ceil(1 / MAX_LARGEST_THEME_SHARE)
-"""With fewer themes, even equal ones would exceed `MAX_LARGEST_THEME_SHARE`."""
+FEWEST_PLACED_TOPICS = math.ceil(1 / MAX_LARGEST_THEME_SHARE) * ThemeParams().min_topics
+"""Fewer placed topics cannot make so many themes that equal ones keep to `MAX_LARGEST_THEME_SHARE`."""
 
 SMALL_QUARTER_TOPICS = 200
 """With fewer placed topics, and so few themes, one theme may well be larger: only a warning."""
@@ -152,10 +153,9 @@ def quality_limits() -> dg.AssetChecksDefinition:
         sql = "SELECT quarter, level, metric, value, n FROM topic_quality WHERE value IS NOT NULL ORDER BY quarter"
         rows = warehouse.connect(tables={"topic_quality"}, newest=True).execute(sql).fetchall()
         now = {(level, metric): (value, n) for q, level, metric, value, n in rows if q == quarter}
-        n_themes, _ = now.get(("themes", "n_themes"), (math.inf, 0))
         for limit in LIMITS:
             value, n = now.get((limit.level, limit.metric), (None, 0))
-            if limit.name == "largest_theme" and n_themes < MIN_THEMES_TO_COMPARE:
+            if limit.name == "largest_theme" and n < FEWEST_PLACED_TOPICS:
                 value = None
             if limit.keeps(value):
                 yield _passed(limit.name, value, n, limit.limit)
