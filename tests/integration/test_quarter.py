@@ -185,5 +185,5 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path):
     result = deployment.run("2020Q4")
     assert not result.success
     assert "calls.csv" in failures(result)[0]
-    assert "column transcriptid" in failures(result)[0]
+    assert "columns transcriptid, componenttext" in failures(result)[0]
     assert not deployment.warehouse.exists()
