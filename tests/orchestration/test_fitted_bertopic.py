@@ -9,7 +9,7 @@ import pytest
 from ftm_assets.orchestration.fitted_bertopic import to_bertopic
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.warehouse import Warehouse
-from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.errors import MixedGenerationsWarning
 from tests import small_topics as quarter_with_topics
 
 FIRMS = ("1", "2", "3")
@@ -52,10 +52,12 @@ def test_topics_of_a_firm_hold_its_sentences_with_the_days_of_their_calls(small_
 
 
 @pytest.mark.parametrize(("level", "firm"), [("theme", None), ("firm", "2")])
-def test_names_of_other_topics_are_refused(tmp_path: Path, level, firm):
+def test_names_of_other_topics_give_way_to_the_last_complete_generation(tmp_path: Path, level, firm):
     warehouse = quarter_with_topics.write(tmp_path / "warehouse")
     made_from = {"inputs": {"firm_topics": {"snapshot_id": "1", "content": "other rows"}}}
     names = warehouse.read("topic_summaries", QUARTER)
+    before = to_bertopic(warehouse, QUARTER, level, firm=firm)
     warehouse.replace("topic_summaries", QUARTER, [names], provenance=made_from)
-    with pytest.raises(WarehouseError, match=f"Materialize topic_summaries of {QUARTER} first"):
-        to_bertopic(warehouse, QUARTER, level, firm=firm)
+    with pytest.warns(MixedGenerationsWarning, match=f"Materialize topic_summaries for {QUARTER}"):
+        after = to_bertopic(warehouse, QUARTER, level, firm=firm)
+    assert after.documents.equals(before.documents)
