@@ -247,18 +247,17 @@ def _tell_of_files(about: list[Problems], written: list[FileConventions]) -> Non
         )
 
 
-def _few(names: list[str]) -> str:
+def _few(names: list[str], most: int = 3, separator: str = ", ") -> str:
     """Return the first names, and how many more there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more}"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{separator.join(names[:most])}{more}"
 
 
 def _tell_renamed(renamed: dict[str, list[str]]) -> None:
     if renamed:
         each = [f"{company} ({', '.join(names[:3])})" for company, names in renamed.items()]
-        more = f" and {len(each) - MAX_PROBLEMS} more" if len(each) > MAX_PROBLEMS else ""
         warnings.warn(
-            f"companies whose names share no word: {'; '.join(each[:MAX_PROBLEMS])}{more}. If they were not renamed, "
+            f"companies whose names share no word: {_few(each, MAX_PROBLEMS, '; ')}. If they were not renamed, "
             "different firms have one companyid and are read as one: correct the ids",
             SourceWarning,
             stacklevel=3,
@@ -269,8 +268,7 @@ def _tell_left_out(left_out: dict[str, str]) -> None:
     if not left_out:
         return
     names = [f"{name} ({reason})" for name, reason in sorted(left_out.items())]
-    more = f" and {len(names) - MAX_PROBLEMS} more" if len(names) > MAX_PROBLEMS else ""
-    warnings.warn(f"not read: {', '.join(names[:MAX_PROBLEMS])}{more}", SourceWarning, stacklevel=2)
+    warnings.warn(f"not read: {_few(names, MAX_PROBLEMS)}", SourceWarning, stacklevel=2)
 
 
 def _by_day(listings: list[Listing]) -> list[tuple[date, Listing]]:
