@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from ftm_resources.sources.wrds.postgres import Wrds
 
-_ANY_DAY = date(2000, 1, 1)
-
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 _RIGHTS = """
