@@ -246,7 +246,7 @@ def test_told_to_degrade_the_run_succeeds_with_a_warning_and_only_the_rest_is_na
     methods = [r["naming_method"] for r in runner.rows("topic_summaries")]
     assert methods == ["llm" if o == "named" else "extractive" for o in outcomes]
     assert all(r["name"] and r["summary"] for r in runner.rows("topic_summaries"))
-    assert metadata(result)["share_degraded"] == pytest.approx(8 / 12)
+    assert metadata(result)["share_degraded"] == 0.6667  # 8 of 12, as shown: rounded to four figures
     scripted_llm.bodies.clear()
     scripted_llm.script = lambda _asked, body: reply(content=good(body))
     again = runner.run(on_llm_failure="degrade")
