@@ -11,6 +11,7 @@ import pytest
 from ftm_assets.assets.topic_quality import TREND_QUARTERS
 from ftm_assets.definitions import build_definitions
 from ftm_assets.orchestration.deployment import test_resources as resources_under
+from ftm_assets.orchestration.specs import readable
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.sample.generated import DEFAULT_SEED
 from ftm_resources.tables import TABLES
@@ -113,7 +114,7 @@ def test_the_pages_numbers_are_the_tables(world: World, measured: tuple[dict[str
             assert shown is None
         else:
             assert isinstance(shown.value, float)
-            assert shown.value == pytest.approx(value, rel=1e-3), "as shown, rounded"
+            assert shown.value == readable({metric: value})[metric]
     assert metadata["seconds"].value > 0
 
 
