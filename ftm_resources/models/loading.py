@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -70,18 +71,24 @@ def require_files(kind: str, name: str) -> None:
     """
     from huggingface_hub import hf_hub_download  # noqa: PLC0415 - loaded only where a model is configured
     from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError  # noqa: PLC0415
+    from huggingface_hub.utils import logging as hub_logging  # noqa: PLC0415
 
     folder = Path(name)
     if folder.is_dir():
         if not any((folder / file).is_file() for file in ("config.json", "modules.json")):
             raise unloadable(kind, name, "the folder has no config.json")
         return
+    hub = hub_logging.get_logger()
+    level = hub.level
+    hub.setLevel(logging.ERROR)  # each attempt's warning would stand before the error, which says the same
     try:
         hf_hub_download(name, "config.json")
     except RemoteEntryNotFoundError:
         return  # the model is there, without this file
     except (OSError, HFValidationError) as error:
         raise unloadable(kind, name, str(error)) from error
+    finally:
+        hub.setLevel(level)
 
 
 def unloadable(kind: str, name: str, reason: str) -> ModelLoadError:
@@ -101,9 +108,9 @@ def load_once(key: tuple[str, ...], load: Callable[[], LoadedModel]) -> LoadedMo
     with _loading:
         if key not in _loaded:
             from huggingface_hub.errors import HFValidationError  # noqa: PLC0415 - as transformers, only where a model is
-            from transformers.utils import logging
+            from transformers.utils import logging as transformers_logging
 
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call] # a progress bar over weight tensors is noise in a run's log
+            transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call] # a progress bar over weight tensors is noise in a run's log
             try:
                 _loaded[key] = load()
             except (OSError, HFValidationError) as error:

@@ -118,7 +118,8 @@ def test_brackets_in_names_and_cells_are_no_markup(ftm, place: Path, monkeypatch
     monkeypatch.setenv("FTM_SOURCE", "files")
     monkeypatch.setenv("FTM_SOURCE_PATH", str(path))
     doctor = ftm("doctor")
-    assert "[bold]a[red].csv: there is no such file or folder" in " ".join(doctor.stdout.split())
+    wrapped = "".join(doctor.stdout.split())  # a long path is folded, at a place that depends on the folder
+    assert "[bold]a[red].csv:thereisnosuchfileorfolder" in wrapped
 
 
 def test_an_interrupt_is_answered_at_once_whoever_handles_it(capfd: pytest.CaptureFixture[str]):

@@ -170,7 +170,7 @@ def test_bad_calls_end_in_the_list_of_problems_not_in_a_traceback(
     bad.write_text("companyid,companyname\n1,A\n")
     done = call(f"ftm run --quarter 2020Q4 --calls {bad}", environment)
     assert done.returncode == 1
-    assert "calls[1].csv, column transcriptid" in done.stderr
+    assert "calls[1].csv: the columns transcriptid, " in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -238,4 +238,4 @@ print((FOLDER / "calls").read_text())
     assert done.returncode == 0, done.stderr[-3000:]
     groups = [line.split()[1] for line in done.stdout.split("\n") if line]
     again = {firm for firm, times in Counter(groups).items() if times > 1}
-    assert again == {"010", "016"}, "of each chunk, the group that found no room"
+    assert again == {"010"}, "the group that found no room; the next chunk had none even for its claim"

@@ -275,7 +275,9 @@ def test_another_model_names_everything_anew(runner, scripted_llm, reply):
     scripted_llm.script = lambda _asked, body: reply(content=good(body))
     runner.run()
     runner.run(model="other-model")
-    assert len(scripted_llm.bodies) == 2 * TOPICS
+    about = [b for b in scripted_llm.bodies if b["messages"][0]["content"] != "Hello"]
+    assert len(about) == 2 * TOPICS
+    assert len(scripted_llm.bodies) - len(about) == 1, "the server lists no other-model: one request tries it first"
     assert {r["model"] for r in runner.rows("topic_summaries")} == {"other-model"}
 
 
