@@ -42,7 +42,8 @@ STAGES: dict[str, tuple[str, ...]] = {
     "sentences": ("sentences",),
     **CHUNKED,
     "themes": ("themes", "theme_topics", "theme_naming_audit"),
-    "sentiment_scores": ("sentiment_scores",),
+    "theme_sentences": ("theme_sentences", "topic_coherence", "theme_coherence"),
+    "sentiment_scores": ("sentiment_scores", "sentiment_cells"),
 }
 """Stages in the order of the pipeline, and the tables of each."""
 NEEDS = {
@@ -53,7 +54,8 @@ NEEDS = {
     "topic_summaries": ("firm_topics",),
     "sentence_sentiment": ("sentences",),
     "themes": ("topic_summaries",),
-    "sentiment_scores": ("themes", "sentence_sentiment"),
+    "theme_sentences": ("themes",),
+    "sentiment_scores": ("theme_sentences", "sentence_sentiment"),
 }
 """Stages that must be complete before a stage can run."""
 SPLIT = {"chunk_firms": 6, "flush_firms": 2}

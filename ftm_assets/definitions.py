@@ -11,6 +11,7 @@ from ftm_assets.assets.sentence_embeddings import sentence_embeddings
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
 from ftm_assets.assets.sentences import sentences
 from ftm_assets.assets.sentiment_scores import sentiment_scores
+from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
 from ftm_assets.assets.topic_quality import topic_quality
 from ftm_assets.assets.topic_summaries import topic_summaries
@@ -42,6 +43,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             topic_summaries,
             themes,
             topic_quality,
+            theme_sentences,
             sentence_sentiment,
             sentiment_scores,
             build_marts(),

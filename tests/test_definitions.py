@@ -50,7 +50,14 @@ def test_every_table_says_what_its_columns_are(name: str):
         ("themes", {"topic_summaries", "firm_topics", "transcripts"}),
         (
             "sentiment_scores",
-            {"themes", "theme_topics", "sentence_topics", "sentence_sentiment", "sentences", "transcripts"},
+            {"themes", "theme_sentences", "sentence_sentiment", "sentences", "transcripts"},
+        ),
+        (
+            "theme_sentences",
+            {
+                *("themes", "theme_topics", "topic_summaries"),
+                *("sentence_topics", "sentences", "sentence_embeddings"),
+            },
         ),
         (
             "topic_quality",
@@ -139,6 +146,7 @@ def test_a_selection_downstream_of_themes_reaches_everything_made_from_them():
     made = {k.path[-1] for k in chosen.asset_layer.selected_asset_keys}
     assert made >= {
         "themes",
+        "theme_sentences",
         "sentiment_scores",
         "firm_theme_sentiment",
         "theme_sentiment",

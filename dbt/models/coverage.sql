@@ -7,9 +7,23 @@ with linked as (
 
 ),
 
+memberships as (
+
+    -- A sentence is scored if it is a member of its topic's theme, or of a second one.
+    select
+        quarter,
+        sentence_id,
+        bool_or(is_member) as is_scored,
+        min(case when not is_second then reason end) as reason
+    from {{ source('ftm', 'theme_sentences') }}
+    group by quarter, sentence_id
+
+),
+
 said as (
 
-    -- Each sentence, and the step at which it was lost: as procedural, in no topic, in a topic without a theme.
+    -- Each sentence, and the step at which it was lost: as procedural, in no topic, in a topic without a theme, as no
+    -- member of the theme. 8: at none.
     select
         sentences.quarter,
         sentences.transcript_id,
@@ -18,7 +32,8 @@ said as (
             when sentences.is_procedural then 4
             when sentence_topics.topic_id is null then 5
             when theme_topics.theme_id is null then 6
-            else 7
+            when not coalesce(memberships.is_scored, false) then 7
+            else 8
         end as lost_at,
         case
             when sentences.is_procedural then 'procedural'
@@ -30,12 +45,15 @@ said as (
                     end
             -- Older versions wrote the detail into the reason, after a colon.
             when theme_topics.theme_id is null then coalesce(split_part(theme_topics.reason, ':', 1), 'in no theme')
+            when not coalesce(memberships.is_scored, false) then coalesce(memberships.reason, 'no member')
         end as outcome
     from {{ source('ftm', 'sentences') }} as sentences
     left join {{ source('ftm', 'sentence_topics') }} as sentence_topics
         on sentences.quarter = sentence_topics.quarter and sentences.sentence_id = sentence_topics.sentence_id
     left join {{ source('ftm', 'theme_topics') }} as theme_topics
         on sentence_topics.quarter = theme_topics.quarter and sentence_topics.topic_id = theme_topics.topic_id
+    left join memberships
+        on sentences.quarter = memberships.quarter and sentences.sentence_id = memberships.sentence_id
     left join {{ source('ftm', 'firm_status') }} as firm_status
         on sentences.quarter = firm_status.quarter and sentences.firm_id = firm_status.firm_id
 
@@ -55,7 +73,7 @@ losses as (
             partition by quarter, transcript_id, firm_id, lost_at order by count(*) desc, outcome
         ) as rank
     from said
-    where lost_at < 7
+    where lost_at < 8
     group by quarter, transcript_id, firm_id, lost_at, outcome
 
 ),
@@ -69,7 +87,8 @@ spoken as (
         count(*) as n_sentences,
         count_if(lost_at > 4) as n_business,
         count_if(lost_at > 5) as n_in_topics,
-        count_if(lost_at > 6) as n_in_themes
+        count_if(lost_at > 6) as n_in_themes,
+        count_if(lost_at > 7) as n_members
     from said
     group by quarter, transcript_id, firm_id
 
@@ -77,9 +96,8 @@ spoken as (
 
 scored as (
 
-    select quarter, transcript_id, firm_id, sum(n_sentences) as n_scored
+    select distinct quarter, transcript_id, firm_id
     from {{ source('ftm', 'sentiment_scores') }}
-    group by quarter, transcript_id, firm_id
 
 ),
 
@@ -95,7 +113,7 @@ calls as (
         coalesce(spoken.n_business, 0) as n_business,
         coalesce(spoken.n_in_topics, 0) as n_in_topics,
         coalesce(spoken.n_in_themes, 0) as n_in_themes,
-        coalesce(scored.n_scored, 0) as n_scored,
+        case when scored.transcript_id is not null then coalesce(spoken.n_members, 0) else 0 end as n_scored,
         case
             when offered.status in ('excluded', 'other_event', 'other_company', 'other_language')
                 then replace(offered.status, '_', ' ')
@@ -110,7 +128,10 @@ calls as (
         end as lost_sentences,
         case when spoken.n_in_topics = 0 then no_topic.outcome end as lost_topics,
         case when spoken.n_in_themes = 0 then no_theme.outcome end as lost_themes,
-        case when scored.transcript_id is null then 'no score' end as lost_scores
+        case
+            when scored.transcript_id is null
+                then case when spoken.n_members = 0 then coalesce(no_member.outcome, 'no score') else 'no score' end
+        end as lost_scores
     from {{ source('ftm', 'transcript_audit') }} as offered
     -- A transcript that is listed for several companies has a row for each, and is kept for one.
     left join linked
@@ -142,6 +163,13 @@ calls as (
             and offered.firm_id = no_theme.firm_id
             and no_theme.position = 6
             and no_theme.rank = 1
+    left join losses as no_member
+        on
+            offered.quarter = no_member.quarter
+            and offered.transcript_id = no_member.transcript_id
+            and offered.firm_id = no_member.firm_id
+            and no_member.position = 7
+            and no_member.rank = 1
 
 ),
 
@@ -226,7 +254,7 @@ counted as (
     select
         losses.quarter,
         losses.position,
-        case losses.position when 4 then 'sentences' when 5 then 'topics' else 'themes' end,
+        case losses.position when 4 then 'sentences' when 5 then 'topics' when 6 then 'themes' else 'scores' end,
         losses.outcome,
         true,
         0,
@@ -242,10 +270,16 @@ counted as (
             and losses.position <= reached.lost_at
     group by losses.quarter, losses.position, losses.outcome
     union all
-    select quarter, 7, 'scores', 'no score', true, 0, 0, 0, sum(n_in_themes - n_scored)
+    -- Members without a score: of calls that sentiment_scores lacks.
+    select reached.quarter, 7, 'scores', 'no score', true, 0, 0, 0, sum(spoken.n_members - reached.n_scored)
     from reached
-    where lost_at >= 7 and n_in_themes <> n_scored
-    group by quarter
+    inner join spoken
+        on
+            reached.quarter = spoken.quarter
+            and reached.transcript_id = spoken.transcript_id
+            and reached.firm_id = spoken.firm_id
+    where reached.lost_at >= 7 and spoken.n_members <> reached.n_scored
+    group by reached.quarter
 
 )
 

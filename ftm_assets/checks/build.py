@@ -5,6 +5,7 @@ import warnings
 import dagster as dg
 
 from ftm_assets.checks.calls_read import calls_read
+from ftm_assets.checks.cells import cells_add_up
 from ftm_assets.checks.contracts import contract_checks
 from ftm_assets.checks.degraded_names import degraded_names
 from ftm_assets.checks.firm_loss import firm_loss
@@ -26,5 +27,6 @@ def build_checks() -> list[dg.AssetChecksDefinition]:
             firm_loss(),
             quality_limits(),
             one_class(),
+            cells_add_up(),
             *(degraded_names(table) for table in NAMING_AUDITS),
         ]

@@ -50,6 +50,7 @@ SOURCES: dict[str, tuple[str, ...] | None] = {
     "sentence_topics": ("sentence_id", "topic_id", "quarter"),
     "firm_status": ("firm_id", "status", "quarter"),
     "theme_topics": ("topic_id", "theme_id", "reason", "quarter"),
+    "theme_sentences": ("sentence_id", "is_member", "is_second", "reason", "quarter"),
     "themes": None,
     "sentiment_scores": None,
 }

@@ -33,6 +33,7 @@ from ftm_resources.tables.contract import (
     Table,
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
+from ftm_resources.tables.theme_tables import MEMBERSHIP_TABLES, SCORE_TABLES
 
 __all__ = ["NAMESPACE", "NAMING_AUDITS", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
 
@@ -292,26 +293,8 @@ _ALL = (
         ),
         group="models",
     ),
-    Table(
-        "sentiment_scores",
-        "One row per theme and call: sentiment of the firm's sentences within the theme",
-        ("theme_id", "transcript_id"),
-        (
-            Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
-            _TRANSCRIPT,
-            _FIRM,
-            Column("firm_name", STRING, "Company name"),
-            _PERMNO,
-            _GVKEY,
-            _CALL_DATE,
-            Column("n_positive", INT, "Positive sentences", bounds=COUNT),
-            Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
-            Column("n_negative", INT, "Negative sentences", bounds=COUNT),
-            Column("n_sentences", INT, "All sentences of the call in the theme", bounds=(1, float("inf"))),
-            Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
-        ),
-        group="scores",
-    ),
+    *MEMBERSHIP_TABLES,
+    *SCORE_TABLES,
     Table(
         "topic_quality",
         "One row per quality measure of the quarter's topics or themes: coherence, stability, warning shares",

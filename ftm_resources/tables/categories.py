@@ -8,6 +8,8 @@ NAMING_METHODS = ("extractive", "llm")
 NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive")
 SCORE = "(n_positive - n_negative) / n_sentences"
 """The score of a theme, in every table that has one; also a valid DuckDB expression."""
+EXPECTED_SCORE = "p_positive - p_negative"
+"""The expected value of one sentence in the score, from its probabilities; also a valid DuckDB expression."""
 
 COVERAGE_STEPS = ("seen", "selection", "version", "link", "sentences", "topics", "themes", "scores")
 AUDIT_STATUSES = (
@@ -27,4 +29,9 @@ firm that the config leaves out; without a PERMNO."""
 THEME_REASONS = ("outlier", "few firms", "procedural", "dominated")
 """Why a topic is in no theme: near none; in a cluster of too few firms; about the call itself; of a firm that holds too
 much of its cluster."""
+MEMBERSHIP_REASONS = ("weak", "nearer another", "mixed topic", "second theme")
+"""Why a sentence does not count in a theme that its topic belongs to: too little like the theme; clearly more like
+another; of a topic that too few members hold together. Last, why it has a row in a theme of other topics."""
+COHERENCE_CLASSES = ("coherent", "mixed", "weak")
+"""How well a theme holds together, by the mean strength of its members (see `methods.topics.membership`)."""
 LABELS = ("positive", "neutral", "negative")

@@ -19,6 +19,7 @@ import pytest
 from ftm_assets.assets import firm_topics as firm_topics_asset
 from ftm_assets.assets import topic_summaries as topic_summaries_asset
 from ftm_assets.assets import warehouse_maintenance as maintenance_asset
+from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
 from ftm_assets.assets.topic_quality import topic_quality
 from ftm_assets.assets.transcripts import transcripts
@@ -214,6 +215,32 @@ def with_representatives(rows: pa.Table) -> pa.Table:
 
 def of_quality(**config: Any) -> dict[str, Any]:
     return body(topic_quality, config, warehouse=Records(), **quarter())
+
+
+@cache
+def described() -> dict[str, Held]:
+    """As `quarter`, where each topic is described in its theme's words."""
+    summaries = [
+        {"topic_id": t["topic_id"], "embedding": direction(t["topic_id"]) + direction(t["theme_id"])}
+        for t in quarter()["theme_topics"].rows.to_pylist()
+    ]
+    return {**quarter(), "topic_summaries": Held("topic_summaries", pa.Table.from_pylist(summaries))}
+
+
+def of_theme_sentences(**config: Any) -> dict[str, Any]:
+    return body(theme_sentences, config, warehouse=Records(), **described())
+
+
+def reasons_of_sentences(made: Mapping[str, Any], kind: str) -> int:
+    return sum(row["reason"] == kind for row in made["theme_sentences"])
+
+
+def strengths(made: Mapping[str, Any]) -> list[float]:
+    return [row["strength"] for row in made["theme_sentences"] if not row["is_second"]]
+
+
+def counted_second(made: Mapping[str, Any]) -> int:
+    return sum(row["is_member"] and row["is_second"] for row in made["theme_sentences"])
 
 
 def of_one_firm_quality(**config: Any) -> dict[str, Any]:
@@ -423,6 +450,24 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ),
     ("themes", "bertopic"): (
         of_themes_by_bertopic, {"min_cluster_size": 4}, lambda a, b: len(b["themes"]) > len(a["themes"])
+    ),
+    ("theme_sentences", "min_strength"): (
+        of_theme_sentences, 0.9, lambda a, b: reasons_of_sentences(b, "weak") > reasons_of_sentences(a, "weak")
+    ),
+    ("theme_sentences", "min_margin"): (
+        of_theme_sentences, 0.0,
+        lambda a, b: reasons_of_sentences(b, "nearer another") > reasons_of_sentences(a, "nearer another"),
+    ),
+    ("theme_sentences", "min_member_share"): (
+        of_theme_sentences, 1.0,
+        lambda a, b: reasons_of_sentences(b, "mixed topic") > reasons_of_sentences(a, "mixed topic"),
+    ),
+    ("theme_sentences", "description_weight"): (
+        of_theme_sentences, 0.0, lambda a, b: strengths(a) != strengths(b) and len(strengths(a)) == len(strengths(b))
+    ),
+    ("theme_sentences", "turn_weight"): (of_theme_sentences, 0.0, lambda a, b: strengths(a) != strengths(b)),
+    ("theme_sentences", "count_second"): (
+        of_theme_sentences, True, lambda a, b: counted_second(b) > counted_second(a) == 0
     ),
     ("transcripts", "require_permno"): (
         of_transcripts, False, lambda a, b: None in {r["permno"] for r in b["transcripts"]} - {

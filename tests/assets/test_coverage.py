@@ -17,7 +17,7 @@ QUARTER = "2023Q1"
 # Transcript: firm, audit status and reason, then how far a kept one gets: its sentences as
 # (procedural?, topic or None), of which REFUSED says more.
 OFFERED: dict[str, tuple[str, str, str | None, list[tuple[bool, str | None]]]] = {
-    "1": ("a", "kept", None, [(False, "t1"), (True, None)]),
+    "1": ("a", "kept", None, [(False, "t1"), (True, None), (False, "t1")]),
     "2": ("a", "superseded", "transcript 1 is the proofed copy", []),
     "3": ("b", "kept", "several PERMNOs on 2023-02-01: 1 taken before 2", [(False, "t2"), (False, "t1")]),
     "4": ("b", "duplicate", "same text as transcript 3", []),
@@ -33,12 +33,20 @@ OFFERED: dict[str, tuple[str, str, str | None, list[tuple[bool, str | None]]]] =
     "14": ("a", "other_event", "Conference Presentation Calls", []),
     "15": ("j", "excluded", "exclude_firms names the firm", []),
     "16": ("k", "other_language", "es, not en", []),
+    "17": ("m", "kept", None, [(False, "t1"), (False, "t1")]),
 }
 OTHER_LISTINGS = [
     ("1", "b", "other_company", "kept for company a, which has a PERMNO"),
     ("8", "l", "unlinked", "no GVKEY"),
 ]
 """Transcripts above that are listed for another company too."""
+
+NO_MEMBERS = {
+    f"{QUARTER}:1:2": "weak",
+    f"{QUARTER}:17:0": "nearer another",
+    f"{QUARTER}:17:1": "nearer another",
+}
+"""Sentences of a topic in a theme that do not count in it, and why."""
 
 REFUSED = {"t1": None, "t2": "outlier", "t3": "few firms", "t4": None}
 """Why a topic is in no theme; None where it is in one."""
@@ -70,7 +78,7 @@ def rows(table: str, values: list[dict[str, Any]]) -> list[pa.Table]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.ExecuteInProcessResult]:
     warehouse = Warehouse(path=str(tmp_path_factory.mktemp("coverage")))
-    audit, transcripts, sentences, topics, scores = [], [], [], [], []
+    audit, transcripts, sentences, topics, members, scores = [], [], [], [], [], []
     for transcript, (firm, status, reason, said) in OFFERED.items():
         audit.append({"transcript_id": transcript, "firm_id": firm, "status": status, "reason": reason})
         if status != "kept":
@@ -86,8 +94,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.Execu
             sentences.append(key | call | place | {"is_procedural": is_procedural})
             if not is_procedural:
                 topics.append(key | {"topic_id": topic})
+            if topic and not REFUSED[topic]:
+                why = NO_MEMBERS.get(key["sentence_id"])
+                place = {"theme_id": f"{QUARTER}:theme:000", "topic_id": topic}
+                members.append(key | place | {"is_member": why is None, "is_second": False, "reason": why})
         if transcript in ("1", "3"):
-            scores.append(call | {"theme_id": f"{QUARTER}:theme:000", "n_sentences": 1, "n_neutral": 1})
+            scores.append(
+                call | {"theme_id": f"{QUARTER}:theme:000", "n_sentences": 1, "n_neutral": 1, "n_turns": 1}
+            )
     audit += [
         dict(zip(("transcript_id", "firm_id", "status", "reason"), row, strict=True))
         for row in OTHER_LISTINGS
@@ -104,6 +118,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.Execu
             {"topic_id": t, "firm_id": "a", "reason": why, "theme_id": None if why else theme["theme_id"]}
             for t, why in REFUSED.items()
         ],
+        "theme_sentences": members,
         "themes": [theme | counts],
         "sentiment_scores": scores,
     }
@@ -134,31 +149,33 @@ def test_every_call_and_sentence_is_followed_to_where_it_was_lost(built: tuple[W
         "n_sentences_lost",
     )
     assert [tuple(r[n] for n in names) for r in found] == [
-        ("seen", "offered by the source", False, 18, 12, 0, 12, 0),
+        ("seen", "offered by the source", False, 19, 13, 0, 15, 0),
         ("selection", "excluded", True, 1, 1, 1, 0, 0),
         ("selection", "other company", True, 1, 1, 0, 0, 0),
         ("selection", "other event", True, 1, 1, 0, 0, 0),
         ("selection", "other language", True, 1, 1, 1, 0, 0),
-        ("selection", "to be read", False, 14, 10, 0, 12, 0),
+        ("selection", "to be read", False, 15, 11, 0, 15, 0),
         ("version", "duplicate", True, 1, 1, 0, 0, 0),
         ("version", "empty", True, 1, 1, 1, 0, 0),
-        ("version", "one version of each call", False, 11, 9, 0, 12, 0),
+        ("version", "one version of each call", False, 12, 10, 0, 15, 0),
         ("version", "superseded", True, 1, 1, 0, 0, 0),
         ("link", "PERMNO expired", True, 1, 1, 1, 0, 0),
         ("link", "kept without a PERMNO", False, 1, 1, 0, 2, 0),
-        ("link", "linked", False, 7, 6, 0, 10, 0),
+        ("link", "linked", False, 8, 7, 0, 13, 0),
         ("link", "no GVKEY", True, 2, 2, 2, 0, 0),
-        ("sentences", "has sentences", False, 6, 5, 0, 10, 0),
+        ("sentences", "has sentences", False, 7, 6, 0, 13, 0),
         ("sentences", "only the operator spoke", True, 1, 1, 1, 0, 0),
         ("sentences", "procedural", True, 1, 1, 1, 2, 2),
         ("topics", "firm too small", True, 1, 1, 1, 1, 1),
-        ("topics", "in a topic", False, 4, 3, 0, 8, 0),
+        ("topics", "in a topic", False, 5, 4, 0, 11, 0),
         ("topics", "in no topic", True, 1, 1, 1, 1, 1),
         ("themes", "few firms", True, 0, 0, 0, 1, 1),
-        ("themes", "in a theme", False, 3, 3, 0, 4, 0),
+        ("themes", "in a theme", False, 4, 4, 0, 7, 0),
         ("themes", "outlier", True, 1, 1, 0, 3, 3),
+        ("scores", "nearer another", True, 1, 1, 1, 2, 2),
         ("scores", "no score", True, 1, 1, 1, 2, 2),
         ("scores", "scored", False, 2, 2, 0, 2, 0),
+        ("scores", "weak", True, 0, 0, 0, 1, 1),
     ], "in the order of the steps"
 
 

@@ -90,6 +90,7 @@ _STEPS: Mapping[str, Size] = {
     "topic_summaries_chunk": MEDIUM,
     "themes": LARGE,
     "topic_quality": LARGE,
+    "theme_sentences": LARGE,
     "sentiment_scores": MEDIUM,
     "marts": MEDIUM,
 }

@@ -20,13 +20,27 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (("themes", "theme_topics", "theme_naming_audit"), ("topic_summaries", "firm_topics", "transcripts")),
     (("sentence_sentiment",), ("sentences",)),
     (
-        ("sentiment_scores",),
-        ("theme_topics", "sentence_topics", "sentence_sentiment", "sentences", "transcripts"),
+        ("theme_sentences", "topic_coherence", "theme_coherence"),
+        ("themes", "theme_topics", "topic_summaries", "sentence_topics", "sentences", "sentence_embeddings"),
+    ),
+    (
+        ("sentiment_scores", "sentiment_cells"),
+        ("theme_sentences", "sentence_sentiment", "sentences", "transcripts"),
     ),
     (("topic_quality",), ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics")),
     (("firm_theme_sentiment",), ("themes", "sentiment_scores")),
     (("theme_sentiment",), ("themes", "sentiment_scores")),
-    (("coverage",), ("transcript_audit", "sentences", "sentence_topics", "theme_topics", "sentiment_scores")),
+    (
+        ("coverage",),
+        (
+            "transcript_audit",
+            "sentences",
+            "sentence_topics",
+            "theme_topics",
+            "theme_sentences",
+            "sentiment_scores",
+        ),
+    ),
 )
 """What a run of the quarter writes, step by step: (tables, inputs)."""
 
@@ -88,12 +102,12 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
     quarter.run("b", "firm_topics")
     assert ("theme_topics", "firm_topics") in quarter.mixed("sentiment_scores")
     assert quarter.to_materialize("theme_topics", "sentence_topics") == ["topic_summaries", "themes"]
-    scores = ["topic_summaries", "theme_topics", "sentiment_scores"]
+    scores = ["topic_summaries", "themes", "theme_topics", "theme_sentences", "sentiment_scores"]
     assert quarter.to_materialize("sentiment_scores") == scores, (
         "what the scores wait for, if all are selected"
     )
     marts = ["topic_quality", "firm_theme_sentiment", "theme_sentiment", "coverage"]
-    assert quarter.to_materialize() == ["topic_summaries", "themes", *scores[1:], *marts]
+    assert quarter.to_materialize() == [*scores, *marts]
     assert quarter.mixed("firm_topics", "sentence_sentiment", "sentences") == set(), "upstream all is well"
 
 

@@ -1,0 +1,207 @@
+"""The contracts of what is in a theme and of its tone: membership of sentences, coherence, scores and their cells."""
+
+from __future__ import annotations
+
+from ftm_resources.tables.categories import (
+    COHERENCE_CLASSES,
+    EXPECTED_SCORE,
+    MEMBERSHIP_REASONS,
+    SCORE,
+    SECTIONS,
+    SPEAKER_TYPES,
+)
+from ftm_resources.tables.contract import BOOL, DATE, DOUBLE, INT, LONG, STRING, Column, Table
+from ftm_resources.tables.naming_columns import COUNT
+
+_SHARE, _COSINE = (0.0, 1.0), (-1.0, 1.0)
+_THEME = Column("theme_id", STRING, "The theme", references=("themes", "theme_id"))
+_TOPIC = Column(
+    "topic_id", STRING, "Topic id, quarter:firm:rank by size", references=("firm_topics", "topic_id")
+)
+_SENTENCE = Column(
+    "sentence_id", STRING, "Sentence id, component_id:position", references=("sentences", "sentence_id")
+)
+_FIRM = Column("firm_id", STRING, "Capital IQ company id")
+_PERMNO = Column("permno", LONG, "CRSP PERMNO linked as of the call date", nullable=True)
+_GVKEY = Column("gvkey", STRING, "Compustat GVKEY", nullable=True)
+_TRANSCRIPT = Column(
+    "transcript_id",
+    STRING,
+    "Capital IQ transcript id; identifies the call",
+    references=("transcripts", "transcript_id"),
+)
+_CALL = (
+    Column("call_date", DATE, "Date of the call in New York"),
+    Column(
+        "is_after_close",
+        BOOL,
+        "The call began at or after 16:00 in New York, so an event study starts on the next trading day; null if the "
+        "source has only a date",
+        nullable=True,
+    ),
+)
+_COUNTS = (
+    Column("n_positive", INT, "Positive sentences", bounds=COUNT),
+    Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
+    Column("n_negative", INT, "Negative sentences", bounds=COUNT),
+)
+_TONE = (
+    Column("score", DOUBLE, SCORE, bounds=_COSINE),
+    Column(
+        "score_se",
+        DOUBLE,
+        "Standard error of the score, for sentences that are alike within a speaker turn: the cluster-robust (CR1) one "
+        "of a mean, sqrt(G / (G - 1) * sum of (sum of (x - score) in a turn)^2) / n_sentences, where x is +1, 0 or -1 "
+        "and G is n_turns (Cameron & Miller 2015, Journal of Human Resources 50, 317-372); compare with Student's t of "
+        "G - 1 degrees of freedom. Null if all sentences are of one turn; 0, too low, if all have one label",
+        nullable=True,
+        bounds=COUNT,
+    ),
+    Column("n_turns", INT, "Speaker turns that the sentences are from", bounds=(1, float("inf"))),
+    Column("expected_score", DOUBLE, f"Mean of {EXPECTED_SCORE}: the score by probabilities", bounds=_COSINE),
+    Column("mean_p_positive", DOUBLE, "Mean probability that a sentence is positive", bounds=_SHARE),
+    Column("mean_p_neutral", DOUBLE, "Mean probability that a sentence is neutral", bounds=_SHARE),
+    Column("mean_p_negative", DOUBLE, "Mean probability that a sentence is negative", bounds=_SHARE),
+    Column("mean_strength", DOUBLE, "Mean strength of the sentences in the theme", bounds=_COSINE),
+)
+"""Tone of member sentences, by the same rules at every grain."""
+
+MEMBERSHIP_TABLES = (
+    Table(
+        "theme_sentences",
+        "One row per theme and sentence of its topics: how strongly the sentence belongs to the theme, and whether it "
+        "counts; also one per sentence that another theme is as near to",
+        ("theme_id", "sentence_id"),
+        (
+            _THEME,
+            _SENTENCE,
+            _TOPIC,
+            _FIRM,
+            Column(
+                "strength",
+                DOUBLE,
+                "Similarity of the sentence, in its context, to the theme: mean of its cosines to the sentences and to "
+                "the descriptions of the theme's topics, centred on the quarter",
+                bounds=_COSINE,
+            ),
+            Column(
+                "margin",
+                DOUBLE,
+                "Strength less that in the most similar other theme; null if the quarter has one theme",
+                nullable=True,
+                bounds=(-2.0, 2.0),
+            ),
+            Column("is_member", BOOL, "Counts in the theme: in scores, attention and evidence"),
+            Column(
+                "is_second",
+                BOOL,
+                "The theme is not that of the sentence's topic, but as near; counts only with count_second",
+            ),
+            Column(
+                "reason",
+                STRING,
+                "Why the sentence does not count in the theme; null for a member",
+                nullable=True,
+                values=MEMBERSHIP_REASONS,
+            ),
+        ),
+        group="themes",
+    ),
+    Table(
+        "topic_coherence",
+        "One row per topic in a theme: how many of its sentences speak of the theme",
+        ("topic_id",),
+        (
+            _TOPIC,
+            _THEME,
+            _FIRM,
+            Column("n_sentences", INT, "Sentences in the topic", bounds=(1, float("inf"))),
+            Column("n_members", INT, "Those that are members of the theme", bounds=COUNT),
+            Column(
+                "near_share",
+                DOUBLE,
+                "Share of the topic's sentences that are strong and near enough to be members; below "
+                "min_member_share the topic is mixed and none is",
+                bounds=_SHARE,
+            ),
+            Column("member_share", DOUBLE, "Share of the topic's sentences that are members", bounds=_SHARE),
+            Column(
+                "coherence",
+                DOUBLE,
+                "Mean cosine of the topic's sentences, in their context and centred on the quarter, to their mean",
+                bounds=_COSINE,
+            ),
+            Column("mean_strength", DOUBLE, "Mean strength of the topic's sentences", bounds=_COSINE),
+            Column("is_mixed", BOOL, "Too mixed to carry the theme: no sentence of it is a member"),
+        ),
+        group="themes",
+    ),
+    Table(
+        "theme_coherence",
+        "One row per theme: how well it holds together",
+        ("theme_id",),
+        (
+            _THEME,
+            Column("n_sentences", INT, "Sentences in the theme's topics", bounds=COUNT),
+            Column("n_members", INT, "Those that are members", bounds=COUNT),
+            Column(
+                "n_member_firms", INT, "Firms with a member sentence among the theme's topics", bounds=COUNT
+            ),
+            Column("member_share", DOUBLE, "Share of the theme's sentences that are members", bounds=_SHARE),
+            Column(
+                "coherence",
+                DOUBLE,
+                "Mean strength of the theme's members, each topic counted alike; null without members",
+                nullable=True,
+                bounds=_COSINE,
+            ),
+            Column(
+                "coherence_class",
+                STRING,
+                "coherent, mixed or weak, by bounds on coherence that were measured on labelled themes "
+                "(docs/labelling.md); weak without members",
+                values=COHERENCE_CLASSES,
+            ),
+        ),
+        group="themes",
+    ),
+)
+
+SCORE_TABLES = (
+    Table(
+        "sentiment_scores",
+        "One row per theme and call: sentiment of the firm's member sentences of the theme",
+        ("theme_id", "transcript_id"),
+        (
+            _THEME,
+            _TRANSCRIPT,
+            _FIRM,
+            Column("firm_name", STRING, "Company name"),
+            _PERMNO,
+            _GVKEY,
+            *_CALL,
+            *_COUNTS,
+            Column("n_sentences", INT, "All member sentences of the call", bounds=(1, float("inf"))),
+            *_TONE,
+        ),
+        group="scores",
+    ),
+    Table(
+        "sentiment_cells",
+        "One row per theme, call, section and kind of speaker: `sentiment_scores` split; its counts add up to them",
+        ("theme_id", "transcript_id", "section", "speaker_type"),
+        (
+            _THEME,
+            _TRANSCRIPT,
+            Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
+            Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
+            _FIRM,
+            _PERMNO,
+            *_CALL,
+            *_COUNTS,
+            Column("n_sentences", INT, "All member sentences of the cell", bounds=(1, float("inf"))),
+            *_TONE,
+        ),
+        group="scores",
+    ),
+)
