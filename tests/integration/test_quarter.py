@@ -64,8 +64,8 @@ def test_the_scores_are_those_of_the_sentences(db: duckdb.DuckDBPyConnection):
     by_hand = """
         SELECT theme_id, transcript_id, count(*) FILTER (label = 'positive') AS p,
             count(*) FILTER (label = 'negative') AS n, count(*) AS total
-        FROM sentence_sentiment JOIN sentence_topics USING (sentence_id) JOIN theme_topics USING (topic_id)
-        JOIN sentences USING (sentence_id) WHERE theme_id IS NOT NULL GROUP BY ALL"""
+        FROM sentence_sentiment JOIN theme_sentences USING (sentence_id) JOIN sentences USING (sentence_id)
+        WHERE is_member GROUP BY ALL"""
     wrong = f"""
         SELECT count(*) FROM sentiment_scores s FULL JOIN ({by_hand}) h USING (theme_id, transcript_id)
         WHERE s.n_positive IS DISTINCT FROM h.p OR s.n_negative IS DISTINCT FROM h.n
@@ -84,12 +84,23 @@ def test_python_and_dbt_score_by_the_formula_of_the_contract(db: duckdb.DuckDBPy
     )
 
 
+def test_every_sentence_of_a_placed_topic_is_a_member_or_has_a_reason(db: duckdb.DuckDBPyConnection):
+    placed = (
+        "SELECT count(*) FROM sentence_topics JOIN theme_topics USING (topic_id) WHERE theme_id IS NOT NULL"
+    )
+    assert one(db, "SELECT count(*) FROM theme_sentences WHERE NOT is_second") == one(db, placed)
+    assert one(db, "SELECT count(*) FROM theme_sentences WHERE is_member = (reason IS NOT NULL)") == 0
+    members = one(db, "SELECT count(*) FROM theme_sentences WHERE is_member")
+    assert one(db, "SELECT sum(n_members) FROM theme_coherence") == members
+    assert one(db, "SELECT sum(n_members) FROM topic_coherence") == members
+    assert members > one(db, placed) / 2
+
+
 def test_a_theme_traces_down_to_the_spoken_sentence(db: duckdb.DuckDBPyConnection):
     spoken = db.execute("""
-        SELECT t.text, s.text, t.speaker_type FROM theme_topics
-        JOIN sentence_topics USING (topic_id) JOIN sentences s USING (sentence_id)
-        JOIN transcripts t USING (component_id)
-        WHERE theme_id = (SELECT min(theme_id) FROM themes)""").fetchall()
+        SELECT t.text, s.text, t.speaker_type FROM theme_sentences
+        JOIN sentences s USING (sentence_id) JOIN transcripts t USING (component_id)
+        WHERE is_member AND theme_id = (SELECT min(theme_id) FROM themes)""").fetchall()
     assert spoken
     assert all(sentence in component for component, sentence, _ in spoken)
     assert {speaker for *_, speaker in spoken} <= {"executive", "analyst"}
