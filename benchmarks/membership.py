@@ -1,8 +1,8 @@
 """Which sentences speak of their theme: `python -m benchmarks.membership --calls FILE` (Earnings-21).
 
 Compares strengths by labelled pairs of a sentence and a theme (docs/labelling.md), tunes the bound on the themes of
-even rank and reports it on those of odd rank, and compares coherence with a reading of each theme. The labels belong to a
-fixed partition of the sentences into topics and themes, so that they keep their meaning when the clustering changes.
+even rank and reports it on those of odd rank, and compares coherence with a reading of each theme. The labels belong to
+a fixed partition of the sentences into topics and themes, so that they keep their meaning when the clustering changes.
 Intervals: 95%, by resampling themes. Sentences are embedded once and kept in `.benchmarks/`.
 """
 
