@@ -49,7 +49,7 @@ def test_topics_made_again_leave_scores_marts_and_measures_refused_until_all_is_
 
     assert materialize(deployment, "firm_topics", firm_topics={"sentences_per_topic": 40}) == []
     assert (
-        "Materialize topic_summaries, theme_topics of 2023Q1 first"
+        "Materialize topic_summaries, themes, theme_topics, theme_sentences of 2023Q1 first"
         in materialize(deployment, "sentiment_scores")[0]
     )
     assert "Materialize topic_summaries, theme" in materialize(deployment, "topic_quality")[0]
@@ -57,7 +57,10 @@ def test_topics_made_again_leave_scores_marts_and_measures_refused_until_all_is_
         " of 2023Q1", ""
     )
     marts = materialize(deployment, "theme_sentiment")[0]
-    assert "Materialize topic_summaries, themes, theme_topics, sentiment_scores of 2023Q1 first" in marts
+    assert (
+        "Materialize topic_summaries, themes, theme_topics, theme_sentences, sentiment_scores of 2023Q1 first"
+        in marts
+    )
     with pytest.warns(MixedGenerationsWarning, match="last complete generation"):
         assert warehouse.connect(quarter=SAMPLE_QUARTER).execute(DRILL_DOWN).fetchone() == whole
     assert len(repair.verify(warehouse, SAMPLE_QUARTER)[1]) > 1
