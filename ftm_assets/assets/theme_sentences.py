@@ -17,11 +17,11 @@ from ftm_assets.methods.topics.membership import (
     Sentences,
     TopicMeans,
     build_profiles,
-    build_theme_coherence,
     firm_rows,
     in_topic_context,
     strengths,
 )
+from ftm_assets.methods.topics.theme_coherence import without_weak_themes
 from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
@@ -88,10 +88,13 @@ def theme_sentences(
                 spoken.append(CONTRACTS["theme_sentences"].conform(of_sentences, quarter=quarter))
                 topics.append(CONTRACTS["topic_coherence"].conform(of_firms, quarter=quarter))
                 move(min(done * FIRMS_AT_ONCE, len(firms)), None)
-    members, of_topics = pa.concat_tables(spoken), pa.concat_tables(topics).sort_by("topic_id")
-    of_themes = CONTRACTS["theme_coherence"].conform(
-        build_theme_coherence(members, theme_ids), quarter=quarter
+    members, of_topics, coherence = without_weak_themes(
+        pa.concat_tables(spoken),
+        pa.concat_tables(topics).sort_by("topic_id"),
+        theme_ids,
+        params.min_coherence,
     )
+    of_themes = CONTRACTS["theme_coherence"].conform(coherence, quarter=quarter)
     read = (themes, theme_topics, topic_summaries, *inputs)
     tables: dict[str, tuple[Rows, Mapping[str, Any]]] = {
         "theme_sentences": (

@@ -132,6 +132,13 @@ MEMBERSHIP_TABLES = (
                 bounds=_COSINE,
             ),
             Column("mean_strength", DOUBLE, "Mean strength of the topic's sentences", bounds=_COSINE),
+            Column(
+                "core_strength",
+                DOUBLE,
+                "Mean strength of the topic's core sentences: strong, and as near to no other theme; null without any",
+                nullable=True,
+                bounds=_COSINE,
+            ),
             Column("is_mixed", BOOL, "Too mixed to carry the theme: no sentence of it is a member"),
         ),
         group="themes",
@@ -151,7 +158,8 @@ MEMBERSHIP_TABLES = (
             Column(
                 "coherence",
                 DOUBLE,
-                "Mean strength of the theme's members, each topic counted alike; null without members",
+                "Mean strength of the theme's core sentences (see topic_coherence), each topic counted alike; null "
+                "without any",
                 nullable=True,
                 bounds=_COSINE,
             ),
@@ -159,7 +167,7 @@ MEMBERSHIP_TABLES = (
                 "coherence_class",
                 STRING,
                 "coherent, mixed or weak, by bounds on coherence that were measured on labelled themes "
-                "(docs/labelling.md); weak without members",
+                "(docs/labelling.md); a weak theme has no members",
                 values=COHERENCE_CLASSES,
             ),
         ),

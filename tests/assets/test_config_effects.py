@@ -462,6 +462,10 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         of_theme_sentences, 1.0,
         lambda a, b: reasons_of_sentences(b, "mixed topic") > reasons_of_sentences(a, "mixed topic"),
     ),
+    ("theme_sentences", "min_coherence"): (
+        of_theme_sentences, 1.0,
+        lambda a, b: reasons_of_sentences(b, "weak theme") > reasons_of_sentences(a, "weak theme"),
+    ),
     ("theme_sentences", "description_weight"): (
         of_theme_sentences, 0.0, lambda a, b: strengths(a) != strengths(b) and len(strengths(a)) == len(strengths(b))
     ),

@@ -105,6 +105,7 @@ def mutated(module: str) -> Sources:
         ("ftm_assets.methods.text.sentence_splitting", {"transcripts", "sentences"}),
         ("ftm_assets.methods.topics.theme_clustering", {"themes"}),
         ("ftm_assets.methods.topics.membership", {"theme_sentences"}),
+        ("ftm_assets.methods.topics.theme_coherence", {"theme_sentences"}),
         ("ftm_assets.methods.topics.quality", {"topic_quality"}),
         ("ftm_resources.models.lexicon", {"sentence_sentiment"}),
         ("ftm_resources.models.encoders", {*EMBEDDING, "sentence_sentiment"}),

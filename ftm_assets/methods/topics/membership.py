@@ -1,9 +1,9 @@
-"""Which sentences of a theme's topics speak of the theme: strengths, members, and how coherent topics and themes are.
+"""Which sentences of a theme's topics speak of the theme: their strengths, and which are members.
 
 A topic joins a theme as a whole, but not each of its sentences speaks of the theme. Belongs here: the strength of a
-sentence in a theme, the bounds above which it is a member, and the coherence that follows. Memory beyond a block of
-sentences: one vector per topic and theme. The bounds were measured on 564 labelled pairs of a sentence and a theme: see
-docs/labelling.md, and `python -m benchmarks.membership`, which also compares other strengths.
+sentence in a theme and the bounds above which it is a member; `theme_coherence` judges whole themes. Memory beyond a
+block of sentences: one vector per topic and theme. The bounds were measured on 564 labelled pairs of a sentence and a
+theme: see docs/labelling.md, and `python -m benchmarks.membership`, which also compares other strengths.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from annotated_types import Ge, Le
 
 from ftm_assets.methods.topics.graph import products
+from ftm_assets.methods.topics.theme_coherence import CORE, WEAK
 from ftm_assets.methods.vectors import DIGITS, finite_rows, unit
 
 if TYPE_CHECKING:
@@ -33,11 +33,6 @@ NONE = -1
 FEWEST_TO_CENTRE = 60
 """With fewer topics the quarter's mean is not a common part but the themes themselves: vectors stay as they are."""
 
-COHERENT = 0.44
-"""A theme of at least this coherence is coherent: so judged were 18 of 20 such themes of the 44 labelled calls."""
-WEAK = 0.37
-"""A theme of less coherence is weak; those between are mixed."""
-
 
 @dataclass(frozen=True)
 class MembershipParams:
@@ -46,7 +41,7 @@ class MembershipParams:
     The asset's config takes its defaults, bounds and descriptions from these fields.
     """
 
-    min_strength: Annotated[float, Ge(-1), Le(1)] = 0.28
+    min_strength: Annotated[float, Ge(-1), Le(1)] = 0.24
     """Minimum strength of a member: its similarity to the theme. Higher: fewer sentences, more of which speak of the
     theme."""
     min_margin: Annotated[float, Ge(-2), Le(0)] = -0.15
@@ -54,6 +49,8 @@ class MembershipParams:
     another theme does not count. -2: no such bound."""
     min_member_share: Annotated[float, Ge(0), Le(1)] = 0.2
     """A topic of which a smaller share of sentences is strong and near enough is mixed: none of them counts."""
+    min_coherence: Annotated[float, Ge(-1), Le(1)] = WEAK
+    """A theme of less coherence has no members. -1: no such bound."""
     description_weight: Annotated[float, Ge(0), Le(1)] = 0.5
     """Weight of the similarity to the names and summaries of the theme's topics; the rest is the weight of the
     similarity to their sentences."""
@@ -251,6 +248,9 @@ def firm_rows(
     share = _means(strong & near, place, sizes)
     mixed = share < params.min_member_share
     member = strong & near & ~mixed[place]
+    core = (found.own >= CORE) & (np.isnan(margin) | (margin >= 0))
+    core_sizes = np.bincount(place, weights=core, minlength=len(present)).astype(np.int64)
+    core_strength = _means(np.where(core, found.own, 0), place, core_sizes)
     why = np.select([~strong, ~near, mixed[place]], ["weak", "nearer another", "mixed topic"], default="")
     second = ~np.isnan(margin) & (margin <= 0) & (found.other >= params.min_strength)
     own_rows = _theme_sentences(
@@ -282,6 +282,7 @@ def firm_rows(
             "member_share": pa.array(n_members / np.maximum(sizes, 1)),
             "coherence": pa.array(np.round(_means(found.in_topic, place, sizes), DIGITS)),
             "mean_strength": pa.array(np.round(_means(found.own, place, sizes), DIGITS)),
+            "core_strength": pa.array(np.round(core_strength, DIGITS), mask=core_sizes == 0),
             "is_mixed": pa.array(mixed),
         }
     )
@@ -325,61 +326,3 @@ def _firsts(values: Sequence[str], rows: Ints, place: Ints, n: int) -> list[str]
     first = np.zeros(n, dtype=np.int64)
     first[place[::-1]] = rows[::-1]
     return [values[i] for i in first.tolist()]
-
-
-def build_theme_coherence(theme_sentences: pa.Table, theme_ids: Sequence[str]) -> pa.Table:
-    """Return the rows of `theme_coherence`, without the quarter, in the order of `theme_ids`.
-
-    A theme's coherence is the mean strength of its members, of each topic first and then over topics, so that no firm
-    outweighs the others; second rows do not count.
-
-    Examples
-    --------
-    >>> rows = pa.table(
-    ...     {
-    ...         "theme_id": ["a", "a", "a"],
-    ...         "topic_id": ["t", "t", "u"],
-    ...         "firm_id": ["1", "1", "2"],
-    ...         "strength": [0.4, 0.6, 0.7],
-    ...         "is_member": [True, True, True],
-    ...         "is_second": [False, False, False],
-    ...     }
-    ... )
-    >>> build_theme_coherence(rows, ["a"]).select(["n_members", "coherence", "coherence_class"]).to_pylist()
-    [{'n_members': 3, 'coherence': 0.6, 'coherence_class': 'coherent'}]
-
-    """
-    own = theme_sentences.filter(pc.invert(theme_sentences.column("is_second")))
-    sizes = dict.fromkeys(theme_ids, 0)
-    for count in own.column("theme_id").value_counts().to_pylist():
-        sizes[count["values"]] = count["counts"]
-    topics = own.filter(own.column("is_member")).group_by(
-        ["theme_id", "topic_id", "firm_id"], use_threads=False
-    )
-    topics = topics.aggregate([("strength", "mean"), ("strength", "count")])
-    themes = topics.group_by("theme_id", use_threads=False).aggregate(
-        [("strength_mean", "mean"), ("strength_count", "sum"), ("firm_id", "count_distinct")]
-    )
-    columns = ("theme_id", "strength_mean_mean", "strength_count_sum", "firm_id_count_distinct")
-    found = {row[0]: row[1:] for row in zip(*(themes.column(c).to_pylist() for c in columns), strict=True)}
-    rows = [found.get(theme, (None, 0, 0)) for theme in theme_ids]
-    coherence = [None if c is None else round(c, DIGITS) for c, _, _ in rows]
-    shares = [n / max(sizes[theme], 1) for (_, n, _), theme in zip(rows, theme_ids, strict=True)]
-    return pa.table(
-        {
-            "theme_id": pa.array(theme_ids, pa.string()),
-            "n_sentences": pa.array([sizes[theme] for theme in theme_ids], pa.int32()),
-            "n_members": pa.array([n for _, n, _ in rows], pa.int32()),
-            "n_member_firms": pa.array([n for _, _, n in rows], pa.int32()),
-            "member_share": pa.array(shares, pa.float64()),
-            "coherence": pa.array(coherence, pa.float64()),
-            "coherence_class": pa.array([coherence_class(c) for c in coherence], pa.string()),
-        }
-    )
-
-
-def coherence_class(coherence: float | None) -> str:
-    """Return whether a theme of this coherence is coherent, mixed or weak; without members it is weak."""
-    if coherence is None or coherence < WEAK:
-        return "weak"
-    return "coherent" if coherence >= COHERENT else "mixed"

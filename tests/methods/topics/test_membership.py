@@ -6,75 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_assets.methods.topics import membership
 from ftm_assets.methods.topics.membership import (
     NONE,
     MembershipParams,
     Sentences,
     TopicMeans,
     build_profiles,
-    build_theme_coherence,
-    coherence_class,
-    firm_rows,
     in_topic_context,
     strengths,
 )
+from ftm_assets.methods.topics.theme_coherence import without_weak_themes
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.categories import MEMBERSHIP_REASONS
-
-QUARTER = "2023Q1"
-
-
-def sentences(vectors: np.ndarray, topics: list[int], *, firm: str = "1", turn: str = "") -> Sentences:
-    """Sentences of one firm, each in a turn of its own or all in one."""
-    ids = [f"{QUARTER}:{firm}:0000:{i:03d}" for i in range(len(topics))]
-    turns = [turn or f"turn {i}" for i in range(len(topics))]
-    places = np.arange(len(topics), dtype=np.int64)
-    return Sentences(ids, [firm] * len(topics), turns, places, np.array(topics, dtype=np.int64), vectors)
-
-
-def world(
-    n_firms: int = 20, per_topic: int = 6, seed: int = 1
-) -> tuple[list[Sentences], np.ndarray, np.ndarray]:
-    """Firms of three topics each, of three themes; each topic's last sentence speaks of the next theme."""
-    rng = np.random.default_rng(seed)
-    axes = np.eye(12)
-    firms = []
-    for firm in range(n_firms):
-        topics = np.repeat(np.arange(3), per_topic)
-        subject = topics.copy()
-        subject[per_topic - 1 :: per_topic] = (subject[per_topic - 1 :: per_topic] + 1) % 3
-        vectors = axes[11] + axes[subject] + 0.15 * rng.normal(size=(len(topics), 12))
-        firms.append(sentences(vectors, (topics + 3 * firm).tolist(), firm=f"{firm:02d}"))
-    themes = np.tile(np.arange(3), n_firms)
-    return firms, themes, axes[themes] + axes[11]
-
-
-def rows_of(
-    firms: list[Sentences],
-    themes: np.ndarray,
-    descriptions: np.ndarray,
-    params: MembershipParams | None = None,
-) -> tuple[pa.Table, pa.Table]:
-    params = params or MembershipParams()
-    means = TopicMeans(len(themes))
-    for firm in firms:
-        means.add(in_topic_context(firm, params.turn_weight), firm.topics)
-    profiles = build_profiles(means, descriptions, themes, params.description_weight)
-    topic_ids = [f"{QUARTER}:t{i:03d}" for i in range(len(themes))]
-    theme_ids = [f"{QUARTER}:theme:{i:03d}" for i in range(int(themes.max(initial=NONE)) + 1)]
-    made = [
-        firm_rows(
-            firm,
-            strengths(in_topic_context(firm, params.turn_weight), firm.topics, profiles),
-            profiles,
-            topic_ids,
-            theme_ids,
-            params,
-        )
-        for firm in firms
-    ]
-    return pa.concat_tables([m[0] for m in made]), pa.concat_tables([m[1] for m in made])
+from tests.themed_sentences import QUARTER, THEMES, rows_of, sentences, world
 
 
 def test_sentences_that_speak_of_another_theme_are_no_members():
@@ -211,30 +155,7 @@ def test_no_theme_gives_no_rows():
     firms, themes, descriptions = world(n_firms=2)
     own, topics = rows_of(firms, np.full(len(themes), NONE), descriptions)
     assert own.num_rows == topics.num_rows == 0
-    assert build_theme_coherence(own, []).num_rows == 0
-
-
-def test_a_theme_without_members_is_weak():
-    own, _ = rows_of(*world(), MembershipParams(min_strength=1.0))
-    themes = [f"{QUARTER}:theme:{i:03d}" for i in range(3)]
-    made = build_theme_coherence(own, themes)
-    assert (
-        made.select(["n_members", "coherence", "coherence_class"]).to_pylist()
-        == [{"n_members": 0, "coherence": None, "coherence_class": "weak"}] * 3
-    )
-    assert TABLES["theme_coherence"].conform(made, quarter=QUARTER).num_rows == 3
-
-
-def test_coherence_classes_are_ordered_by_their_bounds():
-    steps = (
-        -1.0,
-        membership.WEAK - 1e-6,
-        membership.WEAK,
-        membership.COHERENT - 1e-6,
-        membership.COHERENT,
-        1.0,
-    )
-    assert [coherence_class(c) for c in steps] == ["weak", "weak", "mixed", "mixed", "coherent", "coherent"]
+    assert [t.num_rows for t in without_weak_themes(own, topics, [], 0.38)] == [0, 0, 0]
 
 
 @settings(max_examples=30, deadline=None)
@@ -250,7 +171,6 @@ def test_members_of_topics_and_themes_add_up(strength: float, margin: float, sha
         assert row["n_members"] == of_topic[row["topic_id"]]
         assert row["is_mixed"] == (row["near_share"] < share)
         assert row["n_members"] == (0 if row["is_mixed"] else round(row["near_share"] * row["n_sentences"]))
-    themes = [f"{QUARTER}:theme:{i:03d}" for i in range(3)]
-    made = build_theme_coherence(own, themes)
+    _, _, made = without_weak_themes(own, topics, THEMES, -1)
     assert sum(made.column("n_members").to_pylist()) == len(members)
     assert sum(made.column("n_sentences").to_pylist()) == sum(topics.column("n_sentences").to_pylist())
