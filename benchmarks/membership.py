@@ -189,7 +189,7 @@ def descriptions(
         of_firm[key.partition(":")[0]].append(topic)
     keywords: dict[int, list[str]] = {}
     for firm, own in of_firm.items():
-        said = [[texts[i] for i in members[t]] for t in own]
+        said = [[texts[i] for i in members[t].tolist()] for t in own]
         keywords |= dict(zip(own, class_keywords(said, exclude=known.get(firm, []), top_n=10), strict=True))
     central = []
     for rows in members:

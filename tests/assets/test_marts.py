@@ -15,7 +15,7 @@ import pytest
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, dbt_resource
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_resources.tables import TABLES
+from ftm_resources.tables import LABELS, TABLES
 from ftm_resources.warehouse import Warehouse
 
 FIRST, SECOND = "2023Q1", "2023Q2"
@@ -62,6 +62,9 @@ def score(
         "n_negative": negative,
         "n_sentences": sum(counts),
         "score": (positive - negative) / sum(counts),
+        "n_turns": sum(counts),
+        **dict.fromkeys(("expected_score", "mean_strength"), 0.0),
+        **{f"mean_p_{label}": 0.0 for label in LABELS},
         "quarter": quarter,
     }
     return row | other

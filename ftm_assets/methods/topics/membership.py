@@ -318,8 +318,9 @@ def _theme_sentences(
 
 
 def _means(values: NDArray[np.generic], place: Ints, sizes: Ints) -> Floats:
-    sums: Floats = np.bincount(place, weights=values.astype(np.float64), minlength=len(sizes))
-    return sums / np.maximum(sizes, 1)
+    sums = np.bincount(place, weights=values.astype(np.float64), minlength=len(sizes))
+    means: Floats = sums / np.maximum(sizes, 1)
+    return means
 
 
 def _firsts(values: Sequence[str], rows: Ints, place: Ints, n: int) -> list[str]:

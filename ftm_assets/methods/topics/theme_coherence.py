@@ -18,8 +18,8 @@ COHERENT = 0.44
 """A theme of at least this coherence is coherent: of 22 such themes of the labelled calls, 19 were read so, none as
 junk."""
 WEAK = 0.38
-"""A theme of less coherence is weak: of 4 such themes, 3 were read as junk, one as mixed; a fifth of what would be their
-members speak of them. Those between the bounds are mixed."""
+"""A theme of less coherence is weak: of 4 such themes, 3 were read as junk, one as mixed; a fifth of what would be
+their members speak of them. Those between the bounds are mixed."""
 
 
 def without_weak_themes(
