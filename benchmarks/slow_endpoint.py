@@ -30,6 +30,7 @@ class PlacesServer:
         """sent: requests that came in; served: replies to a client that was there; lost: work for one that was not;
         cancelled: clients that hung up before their reply."""
         self._places, self._seconds, self._is_deaf = places, seconds, is_deaf
+        self._here = 0
         self._started = threading.Event()
         threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True).start()
         self._started.wait()
@@ -56,9 +57,12 @@ class PlacesServer:
         length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
         await reader.readexactly(int(length))
         self.counts["sent"] += 1
+        self._here += 1
+        self.counts["most at once"] = max(self._here, self.counts["most at once"])
         work, gone = asyncio.create_task(self._work()), asyncio.create_task(reader.read(1))
         waits = {work} if self._is_deaf else {work, gone}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        self._here -= 1
         if not work.done() or gone.done():
             self.counts["lost" if work.done() else "cancelled"] += 1
             work.cancel()
@@ -116,7 +120,7 @@ def main() -> None:
     at_best = given.topics * given.seconds / min(given.places, given.concurrency)
     row = {
         "outcomes": dict(Counter(n.audit.outcome for n in named)),
-        **{k: server.counts[k] for k in ("sent", "served", "cancelled", "lost")},
+        **{k: server.counts[k] for k in ("sent", "served", "cancelled", "lost", "most at once")},
         "seconds": round(seconds, 1),
         "at best": round(at_best, 1),
     }

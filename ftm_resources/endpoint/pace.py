@@ -40,7 +40,7 @@ TYPICAL = 3
 """A request may take this many times as long as the slowest recent one."""
 
 QUICK = 8
-"""If replies meanwhile took less than an 8th of a request's time, its time-out is its own, not for want of places."""
+"""A request that takes 8 times as long as others is no sign of a lack of places: it hangs for a reason of its own."""
 
 REFUSING = 0.2
 """The limit is too high if this share of the requests sent under it are refused."""
@@ -108,6 +108,8 @@ class Pace:
     _paused_until: float = field(default=0.0, init=False)
     _taken: int = field(default=0, init=False)
     """Places in use, or granted to a request that is about to be sent."""
+    _given: float = field(default=0.0, init=False)
+    """The patience that the requests in flight were given."""
     _places: set[Place] = field(default_factory=set, init=False)
     _waiting: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)
 
@@ -131,12 +133,15 @@ class Pace:
         now = time.monotonic()
         self._heard_at = now if self._heard_at is None else self._heard_at
         is_full = self._taken >= self.limit
-        place = Place(now, self._round, self._answered, is_full, asyncio.timeout(self.patience()))
+        self._given = self.patience()
+        place = Place(now, self._round, self._answered, is_full, asyncio.timeout(self._given))
+        look = asyncio.get_running_loop().call_later(self._long(), self._admit)
         try:
             async with place.timer:
                 self._places.add(place)
                 yield place
         finally:
+            look.cancel()
             self._places.discard(place)
             self._taken -= 1
             self._admit()
@@ -148,10 +153,7 @@ class Pace:
         self._sent += 1
         self.silence, self._heard_at = 0, time.monotonic()
         self._recent.append(seconds)
-        now, patience = asyncio.get_running_loop().time(), self.patience()
-        for other in self._places - {place}:  # how long replies take is better known now
-            if not other.timer.expired():
-                other.timer.reschedule(max(now, now - other.seconds() + patience))
+        self._be_patient(place)
         self._measure(place, seconds)
 
     def timed_out(self, place: Place) -> bool:
@@ -159,6 +161,9 @@ class Pace:
         others = self._answered - place.answered
         if others and sum(self._recent) / len(self._recent) < place.seconds() / QUICK:
             return False
+        if place.round >= self._fell_in and self._answered and not others:
+            # It may not notice that clients hung up: let it finish what nobody waits for any more.
+            self._pause(place.seconds())
         self._recent.append(place.seconds())
         self._fall(place, 2)
         return others > 0
@@ -177,7 +182,7 @@ class Pace:
             pause = (
                 min(FIRST_PAUSE * 2.0 ** min(self.silence - 1, 10), LONGEST_PAUSE) if wait is None else wait
             )
-            self._paused_until = max(self._paused_until, time.monotonic() + pause)
+            self._pause(pause)
 
     def silent_seconds(self) -> float:
         """Return the time since the last reply, or else since the first request."""
@@ -188,13 +193,13 @@ class Pace:
         self._paused_until = 0.0
         self._admit()
 
+    def _pause(self, seconds: float) -> None:
+        self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+
     async def _enter(self) -> None:
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[None] = loop.create_future()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._admit()
-        if (pause := self._paused_until - time.monotonic()) > 0:
-            loop.call_later(pause + 0.001, self._admit)
         try:
             await turn
         except asyncio.CancelledError:
@@ -205,13 +210,34 @@ class Pace:
                 self._admit()
             raise
 
+    def _long(self) -> float:
+        """Return the seconds after which a request holds no place any more, if others were answered meanwhile."""
+        return QUICK * max(self._recent) if self._recent else PATIENCE * self.read_seconds
+
     def _admit(self) -> None:
         """Grant the free places to the requests that have waited longest."""
-        while self._waiting and self._taken < self.limit and time.monotonic() >= self._paused_until:
+        if not self._waiting:
+            return
+        if (pause := self._paused_until - time.monotonic()) > 0:
+            asyncio.get_running_loop().call_later(pause + 0.001, self._admit)
+            return
+        long = self._long()
+        hung = sum(p.seconds() > long and p.answered < self._answered for p in self._places)
+        while self._waiting and self._taken < min(self.ceiling, self.limit + hung):
             turn = self._waiting.popleft()
             if not turn.done():
                 self._taken += 1
                 turn.set_result(None)
+
+    def _be_patient(self, place: Place) -> None:
+        """Give the other requests in flight the time that is now known to be needed."""
+        patience, now = self.patience(), asyncio.get_running_loop().time()
+        if patience == self._given:
+            return
+        self._given = patience
+        for other in self._places - {place}:
+            if not other.timer.expired():
+                other.timer.reschedule(max(now, now - other.seconds() + patience))
 
     def _measure(self, place: Place, seconds: float) -> None:
         if place.round != self._round or not place.is_full:
