@@ -15,6 +15,10 @@ WORTH_SAYING = 5.0
 """Seconds left below which there is no further forecast."""
 
 
+FROM = 4
+"""Done before the first forecast: fewer say little of the rest."""
+
+
 @dataclass
 class Forecast:
     """Writes a line to standard error now and then: how many requests are done, and about how long the rest takes."""
@@ -38,7 +42,7 @@ class Forecast:
             self._recent.append((self._started, 0))
         self._recent.append((now, done))
         since, pause = (self._started, FIRST_AFTER) if self._said_at is None else (self._said_at, THEN_EVERY)
-        if now - since < pause:
+        if now - since < pause or done < FROM or not in_flight:
             return
         (began, before), left = self._recent[0], self.total - done
         seconds = left * (now - began) / max(done - before, 1)

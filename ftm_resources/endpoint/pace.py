@@ -178,11 +178,9 @@ class Pace:
         self._refused += 1
         self._sent += 1
         if self._refused >= REFUSING * self._sent:
+            usual = min(FIRST_PAUSE * 2.0 ** min(self.silence, 10), LONGEST_PAUSE)
+            self._pause(usual if wait is None else wait)
             self._fall(place, 1)
-            pause = (
-                min(FIRST_PAUSE * 2.0 ** min(self.silence - 1, 10), LONGEST_PAUSE) if wait is None else wait
-            )
-            self._pause(pause)
 
     def silent_seconds(self) -> float:
         """Return the time since the last reply, or else since the first request."""
