@@ -48,7 +48,7 @@ REFUSING = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 """Seconds that all requests wait after a refusal that does not say how long; doubled with each, up to the longest."""
 
-GIVEN_UP = 6
+GIVEN_UP = 8
 """`silence` at which a server counts as dead."""
 
 _RECENT = 16
@@ -82,7 +82,7 @@ class Pace:
     """Time-out of a request to a server that answers others quickly."""
     limit: int = field(init=False)
     silence: int = field(default=0, init=False)
-    """Grows by 2 with each round of requests that timed out and by 1 with each that was refused; 0 after a reply."""
+    """Grows by 3 with each round of requests that timed out and by 1 with each that was refused; 0 after a reply."""
     _answered: int = field(default=0, init=False)
     _refused: int = field(default=0, init=False)
     """Requests refused under this limit."""
@@ -165,7 +165,7 @@ class Pace:
             # It may not notice that clients hung up: let it finish what nobody waits for any more.
             self._pause(place.seconds())
         self._recent.append(place.seconds())
-        self._fall(place, 2)
+        self._fall(place, 3)
         return others > 0
 
     def refused(self, place: Place, wait: float | None) -> None:
