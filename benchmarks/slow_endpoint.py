@@ -60,7 +60,7 @@ class PlacesServer:
         self._here += 1
         self.counts["most at once"] = max(self._here, self.counts["most at once"])
         work, gone = asyncio.create_task(self._work()), asyncio.create_task(reader.read(1))
-        waits = {work} if self._is_deaf else {work, gone}
+        waits: set[asyncio.Task[Any]] = {work} if self._is_deaf else {work, gone}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         self._here -= 1
         if not work.done() or gone.done():
