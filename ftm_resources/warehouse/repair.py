@@ -42,8 +42,8 @@ def restore(warehouse: Warehouse, name: str, *, to_nothing: bool = False) -> Res
     """Roll a table back to the newest state whose metadata can be read; data files are not touched.
 
     Does nothing if the current state can be read. Raises LostCatalogError if the catalog does not know the table's
-    last commit, and WarehouseError if the files are elsewhere, if no state can be read, or if only the empty one can
-    in which the table was created and `to_nothing` is false.
+    last commit, and WarehouseError if the files are elsewhere, if another folder shares the catalog, if no state can
+    be read, or if only the empty one can in which the table was created and `to_nothing` is false.
     """
     location = warehouse.location
     tables = Tables.to_read(location)
@@ -57,6 +57,7 @@ def restore(warehouse: Warehouse, name: str, *, to_nothing: bool = False) -> Res
             return _restored(table, went_back=False)
         if not location.is_s3:
             tables.require_files_here(name)
+            location.require_own_catalog()
         noted = history.attempts(location, name) - {
             history.hint(location, name),
             metadata_files.basename(pointer),
