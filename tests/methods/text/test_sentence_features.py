@@ -26,7 +26,7 @@ def spoken(calls: list[list[int]]) -> pa.Table:
     [
         ("THANKS, BRIAN!", ["thanks", "brian"]),
         ("So, so um we're up 1,200.5%", ["so", "we're", "up", "0", "%"]),
-        ("We- we grew", ["we", "grew"]),
+        ("Compa- the company grew", ["comp", "the", "company", "grew"]),
         ("It’s 5 o'clock?", ["it's", "0", "o'clock", "?"]),
         ("売上高", ["売上高"]),
         ("", []),
