@@ -46,7 +46,7 @@ class ThemeParams:
     """Minimum topics per theme; grows with the number of topics (see `theme_clustering`)."""
     join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
     """Minimum cosine of a topic to its theme's centroid; below it a topic has no theme (see `theme_clustering`)."""
-    max_procedural_share: Annotated[float, Ge(0), Le(1)] = 0.25
+    max_procedural_share: Annotated[float, Ge(0), Le(1)] = 0.2
     """Maximum `call_share` of a topic: the mean probability that its sentences are about the call or empty. A topic
     with more is procedural and takes no part in the clustering."""
     n_keywords: Annotated[int, Ge(1)] = 10

@@ -85,7 +85,7 @@ def test_talk_about_the_call_is_no_theme():
     model = model_themes(topics(plan), QUARTER)
     assert model.themes.num_rows == 1
     left = [(t["reason"], t["detail"]) for t in of(model).values() if t["theme_id"] is None]
-    assert left == [("procedural", "40% about the call or empty, above 25%")] * 6
+    assert left == [("procedural", "40% about the call or empty, above 20%")] * 6
 
 
 def test_talk_about_the_call_shapes_no_theme():
