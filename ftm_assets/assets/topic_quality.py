@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ftm_assets.methods.text.kinds import about_business
+from ftm_assets.methods.text.kinds import MAX_CALL_SHARE, about_business
 from ftm_assets.methods.text.tokens import words
 from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
@@ -29,7 +29,6 @@ from ftm_assets.methods.topics.quality import (
     theme_measures,
 )
 from ftm_assets.methods.topics.sampling import sampled_firms
-from ftm_assets.methods.topics.theme_model import ThemeParams
 from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
@@ -101,10 +100,10 @@ def topic_quality(
     truth = _truth(warehouse.provenance("transcripts", quarter), quarter, config.recovery_firms)
     # The parameters that the topics were made with, which may differ from the defaults.
     params = recorded(FirmParams, warehouse.provenance("firm_topics", quarter).get("config", {}))
-    theme_params = recorded(ThemeParams, warehouse.provenance("themes", quarter).get("config", {}))
+    of_themes = warehouse.provenance("themes", quarter).get("config", {})
     measures = {
         "firm_topics": {
-            **firm_measures(status, topics, theme_params.max_procedural_share),
+            **firm_measures(status, topics, of_themes.get("max_procedural_share", MAX_CALL_SHARE)),
             **coherent[: len(own_keywords)].measures(),
             "seed_stability": seed_stability(vectors, params),
         },

@@ -46,6 +46,9 @@ STEP = 1e-3
 VECTOR_SCALE = 3.0
 """Unit vectors of 384 numbers are small beside the other features; scaling them sets how much they are regularised."""
 
+MAX_CALL_SHARE = 0.2
+"""A topic whose sentences are on average less probably about the business than 1 minus this is about the call."""
+
 Method = Literal["embeddings", "words"]
 """What a judgment went by: embeddings, words and form; or words and form alone."""
 

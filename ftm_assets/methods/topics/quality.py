@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftm_assets.methods.text.kinds import MAX_CALL_SHARE
 from ftm_assets.methods.text.tokens import words
 from ftm_assets.methods.topics.firm_model import FirmParams, cluster
-from ftm_assets.methods.topics.theme_model import ThemeParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -241,7 +241,7 @@ def diversity(topics: Iterable[Sequence[str]], top_words: int = TOP_WORDS) -> fl
 def firm_measures(
     firm_status: pa.Table,
     firm_topics: pa.Table,
-    max_procedural_share: float = ThemeParams.max_procedural_share,
+    max_procedural_share: float = MAX_CALL_SHARE,
 ) -> dict[str, Measure]:
     """Return the measures of all firms' topics that do not need their sentences.
 

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
 from ftm_assets.methods.text.firm_names import firm_name_forms
+from ftm_assets.methods.text.kinds import MAX_CALL_SHARE
 from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords
@@ -46,7 +47,7 @@ class ThemeParams:
     """Minimum topics per theme; grows with the number of topics (see `theme_clustering`)."""
     join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
     """Minimum cosine of a topic to its theme's centroid; below it a topic has no theme (see `theme_clustering`)."""
-    max_procedural_share: Annotated[float, Ge(0), Le(1)] = 0.2
+    max_procedural_share: Annotated[float, Ge(0), Le(1)] = MAX_CALL_SHARE
     """Maximum `call_share` of a topic: the mean probability that its sentences are about the call or empty. A topic
     with more is procedural and takes no part in the clustering."""
     n_keywords: Annotated[int, Ge(1)] = 10
