@@ -90,7 +90,8 @@ class Probe:
         weights = np.rint(self.by_gram / STEP)  # whole numbers add up exactly in any order
         row = np.repeat(np.arange(len(texts)), counts)[known]
         said = [np.bincount(row, weights=weights[place[known], k], minlength=len(texts)) for k in (0, 1)]
-        return by_words(np.stack(said, axis=1) * STEP, counts) + weighed(forms, self.words_form)
+        sums: Floats = np.stack(said, axis=1) * STEP
+        return by_words(sums, counts) + weighed(forms, self.words_form)
 
     def read_vectors(self, vectors: NDArray[np.floating], forms: Floats) -> Floats:
         """Return the log-odds by embedding and form (n, 2)."""
@@ -105,7 +106,8 @@ def by_words(sums: Floats, counts: NDArray[np.int64]) -> Floats:
 
 def weighed(features: Floats, weights: Floats) -> Floats:
     """Return the linear outputs of `features` (n, f) with weights (f + 1, 2), the intercept last: (n, 2)."""
-    return products(features, weights[:-1].T) + weights[-1]
+    found: Floats = products(features, weights[:-1].T) + weights[-1]
+    return found
 
 
 def probabilities(odds: Floats) -> Floats:
