@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow.compute as pc
 from annotated_types import Ge, Le
 
-from ftm_assets.methods.text.sentence_features import Places, around, form, gram_rows
+from ftm_assets.methods.text.sentence_features import Places, around, form, gram_rows, in_other_script
 from ftm_assets.methods.vectors import products
 from ftm_resources.tables.categories import SENTENCE_KINDS
 
@@ -152,7 +152,8 @@ def judge(
 ) -> Floats:
     """Return the probabilities that each sentence is about the business, about the call, or empty.
 
-    A judgment depends only on the sentence's call, so any chunk of whole calls gives the same.
+    A judgment depends only on the sentence's call, so any chunk of whole calls gives the same. A sentence in another
+    script than Latin, of which the probe knows no word, counts as business: nothing is lost unread.
 
     Parameters
     ----------
@@ -186,6 +187,7 @@ def judge(
         readings.append(with_weights.read_vectors(vectors, forms))
         final = with_weights.judge
     p = np.round(probabilities(weighed(judged_on(readings, forms, places), final)), 4)
+    p[in_other_script(sentences.column("text"))] = (1.0, 0.0, 0.0)
     p[:, 0] = np.round(1 - p[:, 1] - p[:, 2], 4)
     return np.clip(p, 0.0, 1.0)
 

@@ -34,6 +34,7 @@ _TOKEN = re.compile(r"\d[\d.,]*|[^\W\d_]+(?:'[^\W\d_]+)*(?!-+(?:\s|$|[,…]))|[?
 _HESITATION = frozenset({"um", "umm", "uh", "uhm", "eh", "er", "ah", "hm", "hmm", "mm", "mhm"})
 _NUMBER = r"\d ?%|[$€£] ?\d|\d (?:million|billion|percent|basis points|bps|cents?)\b"
 _CAPITALISED = re.compile(r"(?<=\s)(?!I\b)[A-Z][\w'’]*")
+_OTHER_LETTER = r"[^\P{L}\p{Latin}]"
 _FEW_WORDS = (1, 2, 3, 5, 8, 12)
 
 
@@ -141,6 +142,15 @@ def around(p: Floats, places: Places) -> Floats:
         for low, high in bounds
     ]
     found: Floats = np.concatenate(means, axis=1)
+    return found
+
+
+def in_other_script(text: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Return whether most letters of each text are of another script than Latin, bool (n,)."""
+    letters, other = (
+        np.asarray(pc.count_substring_regex(text, pattern=pattern)) for pattern in (r"\p{L}", _OTHER_LETTER)
+    )
+    found: NDArray[np.bool_] = 2 * other > letters
     return found
 
 
