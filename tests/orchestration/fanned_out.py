@@ -37,7 +37,6 @@ def sentences() -> pa.Table:
         "section": ["presentation"] * n,
         "speaker_type": ["executive"] * n,
         "text": [f"Firm {f} speaks." for f in FIRMS],
-        "is_procedural": [False] * n,
     }
     return pa.table(columns | dict.fromkeys(("firm_id", "transcript_id", "component_id"), FIRMS))
 
