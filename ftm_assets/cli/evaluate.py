@@ -113,7 +113,7 @@ def _labelled(labels: Path, calls: Path) -> Labelled:
     from ftm_resources.sources.files.transcript_files import FilesSource
 
     try:
-        rows = read_labels(labels)
+        rows = [row for row in read_labels(labels) if row["tone"]]
     except ValueError as error:
         raise CommandError(str(error)) from error
     source = FilesSource(calls)
