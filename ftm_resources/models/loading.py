@@ -119,6 +119,8 @@ def load_once(key: tuple[str, ...], load: Callable[[], LoadedModel]) -> LoadedMo
             transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call] # a progress bar over weight tensors is noise in a run's log
             try:
                 _loaded[key] = load()
+            except ModelLoadError:
+                raise
             except (OSError, HFValidationError) as error:
                 kind, model, *_ = key
                 raise unloadable(kind, model, str(error)) from error

@@ -157,7 +157,7 @@ def test_metadata_answers_whether_it_went_well(sample: Sample):
     assert {"seconds", "outlier_share", "topics_per_firm", "config", "preview"} <= set(events["firm_topics"])
     assert "data:image/png;base64," in events["firm_topics"]["topics_per_firm"].value
     assert {"placed_share", "config", "preview"} <= set(events["themes"])
-    assert events["sentence_sentiment"]["models"].value["sentiment"]["is_degraded"] is True
+    assert events["sentence_sentiment"]["models"].value["sentiment"]["is_degraded"] is False
 
 
 @pytest.fixture(scope="module")

@@ -106,6 +106,7 @@ def mutated(module: str) -> Sources:
         ("ftm_assets.methods.topics.theme_clustering", {"themes"}),
         ("ftm_assets.methods.topics.quality", {"topic_quality"}),
         ("ftm_resources.models.lexicon", {"sentence_sentiment"}),
+        ("ftm_resources.models.tone_classifier", {"sentence_sentiment"}),
         ("ftm_resources.models.encoders", {*EMBEDDING, "sentence_sentiment"}),
         ("ftm_resources.models.embedder", EMBEDDING),
         ("ftm_resources.endpoint.embeddings", EMBEDDING),
