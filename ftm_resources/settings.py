@@ -104,8 +104,8 @@ class Settings(BaseSettings):
     )
     ftm_sentiment_model: str | None = Field(
         None,
-        description="A transformers text-classification name or path, e.g. `yiyanghkust/finbert-tone`; "
-        "unset: the bundled Loughran-McDonald word lists",
+        description="A transformers text-classification name or path, e.g. `yiyanghkust/finbert-tone`, or "
+        "`word-lists` (Loughran-McDonald); unset: the bundled classifier",
     )
     ftm_sentiment_precision: Precision = Field(
         "auto", description="As `FTM_EMBEDDING_PRECISION`, for the sentiment model"

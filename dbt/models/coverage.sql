@@ -29,14 +29,14 @@ said as (
         sentences.transcript_id,
         sentences.firm_id,
         case
-            when sentences.is_procedural then 4
+            when sentence_kinds.is_procedural then 4
             when sentence_topics.topic_id is null then 5
             when theme_topics.theme_id is null then 6
             when not coalesce(memberships.is_scored, false) then 7
             else 8
         end as lost_at,
         case
-            when sentences.is_procedural then 'procedural'
+            when sentence_kinds.is_procedural then 'procedural'
             when sentence_topics.topic_id is null
                 then
                     case
@@ -48,6 +48,8 @@ said as (
             when not coalesce(memberships.is_scored, false) then coalesce(memberships.reason, 'no member')
         end as outcome
     from {{ source('ftm', 'sentences') }} as sentences
+    left join {{ source('ftm', 'sentence_kinds') }} as sentence_kinds
+        on sentences.quarter = sentence_kinds.quarter and sentences.sentence_id = sentence_kinds.sentence_id
     left join {{ source('ftm', 'sentence_topics') }} as sentence_topics
         on sentences.quarter = sentence_topics.quarter and sentences.sentence_id = sentence_topics.sentence_id
     left join {{ source('ftm', 'theme_topics') }} as theme_topics

@@ -255,15 +255,29 @@ def models() -> Iterator[Finding]:
         yield _model_files("Embedding model", embedding, "FTM_EMBEDDING_MODEL")
     else:
         yield _bundled()
-    if sentiment:
-        yield _model_files("Sentiment model", sentiment, "FTM_SENTIMENT_MODEL")
-    else:
-        yield Finding(
+    yield _sentiment(sentiment)
+
+
+def _sentiment(model: str | None) -> Finding:
+    from ftm_resources.models import tone_classifier
+    from ftm_resources.models.loading import ModelLoadError
+    from ftm_resources.models.sentiment import WORD_LISTS
+
+    what, model = "Sentiment model", model or tone_classifier.NAME
+    if model == WORD_LISTS:
+        return Finding(
             "warn",
-            "Sentiment model",
+            what,
             "none: sentences are scored by word lists, which miss words such as raised and beat",
-            "For a paper, set FTM_SENTIMENT_MODEL, e.g. to yiyanghkust/finbert-tone.",
+            "Unset FTM_SENTIMENT_MODEL for the bundled classifier, or set it, e.g. to yiyanghkust/finbert-tone.",
         )
+    if model != tone_classifier.NAME:
+        return _model_files(what, model, "FTM_SENTIMENT_MODEL")
+    try:
+        tone_classifier.require_usable()
+    except ModelLoadError as error:
+        return Finding("fail", what, f"the bundled {model} cannot be used", str(error))
+    return Finding("ok", what, f"the bundled {model}")
 
 
 def _bundled() -> Finding:

@@ -15,6 +15,7 @@ from ftm_assets.cli import (
     contents,
     deploy,
     doctor,
+    evaluate,
     exports,
     failing,
     names,
@@ -29,7 +30,20 @@ from ftm_assets.cli import (
 if TYPE_CHECKING:
     from typer._click.core import Context, Parameter
 
-GROUPS = (run, ui, contents, exports, save_bertopic, upkeep, relocation, names, sample, doctor, deploy)
+GROUPS = (
+    run,
+    ui,
+    contents,
+    exports,
+    save_bertopic,
+    upkeep,
+    relocation,
+    names,
+    evaluate,
+    sample,
+    doctor,
+    deploy,
+)
 """In the order of `ftm --help`."""
 
 _DEBUG = "--debug"

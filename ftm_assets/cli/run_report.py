@@ -205,8 +205,8 @@ def sentiment(db: duckdb.DuckDBPyConnection) -> str:
     if scorer_name() not in models:
         return ", ".join(models) or "no sentence was scored"
     return (
-        f"degraded: {', '.join(models)}. Word lists miss words such as raised and beat; for a paper, set "
-        "FTM_SENTIMENT_MODEL, e.g. to yiyanghkust/finbert-tone"
+        f"degraded: {', '.join(models)}. Word lists miss words such as raised and beat; for a paper, unset "
+        "FTM_SENTIMENT_MODEL (the bundled classifier), or set it, e.g. to yiyanghkust/finbert-tone"
     )
 
 

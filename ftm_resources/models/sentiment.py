@@ -1,11 +1,12 @@
 """The sentiment scorer: assigns texts probabilities of positive, neutral and negative.
 
-Either a transformers sequence-classification checkpoint such as FinBERT or, if none is configured, the
-bundled word lists of `lexicon`, which are marked as degraded.
+By default the bundled classifier of `tone_classifier`, learned on labelled earnings calls; or a transformers
+sequence-classification checkpoint such as FinBERT; or the word lists of `lexicon`, which are marked as degraded.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from pydantic import Field
 
 from ftm_resources import settings
 from ftm_resources.expected import plainly
-from ftm_resources.models import batches, lexicon, loading
+from ftm_resources.models import batches, lexicon, loading, tone_classifier
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models.loading import LoadedModel, Progress
 from ftm_resources.settings import Precision
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+WORD_LISTS = "word-lists"
+"""The name that selects the word lists."""
+
 DEGRADED = (
     "Word lists, not a model: they miss words such as raised, beat and increased, and count question as "
-    "negative. For a better scorer set FTM_SENTIMENT_MODEL, e.g. to yiyanghkust/finbert-tone."
+    "negative. For the bundled classifier unset FTM_SENTIMENT_MODEL; or set it, e.g. to yiyanghkust/finbert-tone."
 )
 
 SCORE_WITHIN = 1e-5
@@ -46,15 +50,15 @@ def most_probable(probabilities: NDArray[np.float64]) -> NDArray[np.str_]:
 
 
 class SentimentScorer(ConfigurableResource):
-    """Sentence sentiment. A checkpoint is loaded at first use, once per process.
+    """Sentence sentiment. A model is loaded at first use, once per process.
 
-    Texts longer than the checkpoint's limit are truncated.
+    Texts longer than the model's limit are truncated.
     """
 
     model: str | None = Field(
         default=None,
-        description="A transformers text-classification name or path; "
-        "default: FTM_SENTIMENT_MODEL, or else the Loughran-McDonald word lists",
+        description="A transformers text-classification name or path, or word-lists (Loughran-McDonald); "
+        "default: FTM_SENTIMENT_MODEL, or else the bundled classifier",
     )
     labels: list[str] | None = Field(
         default=None,
@@ -89,7 +93,10 @@ class SentimentScorer(ConfigurableResource):
         Reads the checkpoint's configuration only.
         """
         name = self._configured()
-        if name is None:
+        if name == WORD_LISTS:
+            return
+        if name == tone_classifier.NAME:
+            tone_classifier.require_usable()
             return
         loading.require_files("sentiment", name)
         from transformers import AutoConfig
@@ -102,22 +109,26 @@ class SentimentScorer(ConfigurableResource):
 
     def model_name(self) -> str:
         """Return the scorer's name as the tables show it."""
-        return self._configured() or lexicon.scorer_name()
+        name = self._configured()
+        return lexicon.scorer_name() if name == WORD_LISTS else name
 
     def is_degraded(self) -> bool:
         """Whether the word lists are used instead of a model."""
-        return self._configured() is None
+        return self._configured() == WORD_LISTS
 
     def describe(self) -> dict[str, Any]:
-        """Return what determines the scores: model and is_degraded. Loads the checkpoint, if any.
+        """Return what determines the scores: model and is_degraded. Loads the model, if there is one.
 
-        A checkpoint adds backend, backend_version, device and precision; a degraded scorer adds `note`: why it is
-        degraded, and what to do.
+        A model adds backend, backend_version, device and precision, the bundled one also `weights`, their digest; a
+        degraded scorer adds `note`: why it is degraded, and what to do.
         """
+        name = self._configured()
         described: dict[str, Any] = {"model": self.model_name(), "is_degraded": self.is_degraded()}
-        if name := self._configured():
-            return described | self._load(name).encoder.describe()
-        return described | {"note": DEGRADED}
+        if name == WORD_LISTS:
+            return described | {"note": DEGRADED}
+        if name == tone_classifier.NAME:
+            described |= {"weights": tone_classifier.digest()}
+        return described | self._load(name).encoder.describe()
 
     def score(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float64]:
         """Score texts: float64 (n, 3), columns as in `tables.LABELS` (positive, neutral, negative), rows sum to 1.
@@ -127,25 +138,28 @@ class SentimentScorer(ConfigurableResource):
         three, or if a score is not finite.
         """
         unique, where = loading.distinct(texts)
-        if name := self._configured():
-            found = self._classify(name, unique, progress)
-        else:
+        name = self._configured()
+        if name == WORD_LISTS:
             found = lexicon.probabilities(lexicon.count_words(unique, progress=progress))
+        else:
+            found = self._classify(name, unique, progress)
         return found[where]
 
-    def _configured(self) -> str | None:
+    def _configured(self) -> str:
         settings.refuse_secrets("sentiment", {n: getattr(self, n) for n in type(self).model_fields})
-        return self.model or settings.current().ftm_sentiment_model
+        return self.model or settings.current().ftm_sentiment_model or tone_classifier.NAME
 
     def _load(self, name: str) -> LoadedModel:
         device = loading.choose_device(self.device)
         asked = self.precision if self.precision != "auto" else settings.current().ftm_sentiment_precision
         key = ("sentiment", name, device, asked, self.backend)
-        return loading.load_once(key, lambda: _load(name, device, asked, self.backend))
+        load = tone_classifier.load if name == tone_classifier.NAME else partial(_load, name)
+        return loading.load_once(key, lambda: load(device, asked, self.backend))
 
     def _classify(self, name: str, texts: list[str], progress: Progress | None) -> NDArray[np.float64]:
         loaded = self._load(name)
-        classes = [_class_order(name, loaded.classes, self.labels).index(label) for label in LABELS]
+        labels = None if name == tone_classifier.NAME else self.labels
+        classes = [_class_order(name, loaded.classes, labels).index(label) for label in LABELS]
         logits = np.empty((len(texts), len(LABELS)), np.float64)
         for rows, raw in loaded.run(texts, self.batch_tokens, progress):
             logits[rows] = raw[:, classes]

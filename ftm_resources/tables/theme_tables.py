@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftm_resources.tables.call_tables import AFTER_CLOSE, CALL_DATE, FIRM, GVKEY, PERMNO
 from ftm_resources.tables.categories import (
     COHERENCE_CLASSES,
     EXPECTED_SCORE,
@@ -10,7 +11,7 @@ from ftm_resources.tables.categories import (
     SECTIONS,
     SPEAKER_TYPES,
 )
-from ftm_resources.tables.contract import BOOL, DATE, DOUBLE, INT, LONG, STRING, Column, Table
+from ftm_resources.tables.contract import BOOL, DOUBLE, INT, STRING, Column, Table
 from ftm_resources.tables.naming_columns import COUNT
 
 _SHARE, _COSINE = (0.0, 1.0), (-1.0, 1.0)
@@ -21,24 +22,11 @@ _TOPIC = Column(
 _SENTENCE = Column(
     "sentence_id", STRING, "Sentence id, component_id:position", references=("sentences", "sentence_id")
 )
-_FIRM = Column("firm_id", STRING, "Capital IQ company id")
-_PERMNO = Column("permno", LONG, "CRSP PERMNO linked as of the call date", nullable=True)
-_GVKEY = Column("gvkey", STRING, "Compustat GVKEY", nullable=True)
 _TRANSCRIPT = Column(
     "transcript_id",
     STRING,
     "Capital IQ transcript id; identifies the call",
     references=("transcripts", "transcript_id"),
-)
-_CALL = (
-    Column("call_date", DATE, "Date of the call in New York"),
-    Column(
-        "is_after_close",
-        BOOL,
-        "The call began at or after 16:00 in New York, so an event study starts on the next trading day; null if the "
-        "source has only a date",
-        nullable=True,
-    ),
 )
 _COUNTS = (
     Column("n_positive", INT, "Positive sentences", bounds=COUNT),
@@ -76,7 +64,7 @@ MEMBERSHIP_TABLES = (
             _THEME,
             _SENTENCE,
             _TOPIC,
-            _FIRM,
+            FIRM,
             Column(
                 "strength",
                 DOUBLE,
@@ -114,7 +102,7 @@ MEMBERSHIP_TABLES = (
         (
             _TOPIC,
             _THEME,
-            _FIRM,
+            FIRM,
             Column("n_sentences", INT, "Sentences in the topic", bounds=(1, float("inf"))),
             Column("n_members", INT, "Those that are members of the theme", bounds=COUNT),
             Column(
@@ -183,11 +171,12 @@ SCORE_TABLES = (
         (
             _THEME,
             _TRANSCRIPT,
-            _FIRM,
+            FIRM,
             Column("firm_name", STRING, "Company name"),
-            _PERMNO,
-            _GVKEY,
-            *_CALL,
+            PERMNO,
+            GVKEY,
+            CALL_DATE,
+            AFTER_CLOSE,
             *_COUNTS,
             Column("n_sentences", INT, "All member sentences of the call", bounds=(1, float("inf"))),
             *_TONE,
@@ -203,9 +192,10 @@ SCORE_TABLES = (
             _TRANSCRIPT,
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
-            _FIRM,
-            _PERMNO,
-            *_CALL,
+            FIRM,
+            PERMNO,
+            CALL_DATE,
+            AFTER_CLOSE,
             *_COUNTS,
             Column("n_sentences", INT, "All member sentences of the cell", bounds=(1, float("inf"))),
             *_TONE,

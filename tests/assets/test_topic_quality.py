@@ -20,7 +20,7 @@ from ftm_resources.warehouse import Warehouse
 from .planted_quarter import FIRMS, QUARTER, tables
 
 READ = (
-    *("sentences", "sentence_embeddings", "firm_topics", "sentence_topics"),
+    *("sentences", "sentence_kinds", "sentence_embeddings", "firm_topics", "sentence_topics"),
     *("firm_status", "themes", "theme_topics"),
 )
 """The tables that the asset reads."""

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "vllm serve": "a server that is not installed here",
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
     "FTM_SENTIMENT_MODEL=": "tests/resources/models/test_sentiment.py",
+    "ftm evaluate sentiment": "tests/cli/test_evaluate.py",
     "FTM_WAREHOUSE=./warehouse-bertopic": "tests/assets/test_firm_topics.py",
     "ftm bertopic": "tests/cli/test_save_bertopic.py",
     "ftm move": "tests/cli/test_relocation.py",

@@ -42,10 +42,11 @@ def test_every_check_ran_and_passed(sample: Sample):
 
 
 def test_no_sentence_vanishes(db: duckdb.DuckDBPyConnection):
-    spoken = one(db, "SELECT count(*) FROM sentences WHERE NOT is_procedural")
+    spoken = one(db, "SELECT count(*) FROM sentence_kinds WHERE NOT is_procedural")
     assert one(db, "SELECT count(*) FROM sentence_topics") == spoken
     assert one(db, "SELECT count(*) FROM sentence_sentiment") == spoken
-    assert one(db, "SELECT count(*) FROM sentence_embeddings") == one(db, "SELECT count(*) FROM sentences")
+    for table in ("sentence_embeddings", "sentence_kinds"):
+        assert one(db, f"SELECT count(*) FROM {table}") == one(db, "SELECT count(*) FROM sentences")
     assert one(db, "SELECT sum(n_sentences) FROM firm_topics") == one(
         db, "SELECT count(topic_id) FROM sentence_topics"
     )
@@ -111,6 +112,7 @@ def test_the_snapshots_say_what_they_were_made_from(sample: Sample):
     for table in (
         "sentences",
         "sentence_embeddings",
+        "sentence_kinds",
         "firm_status",
         "themes",
         "sentiment_scores",
@@ -166,7 +168,7 @@ def test_metadata_answers_whether_it_went_well(sample: Sample):
     assert {"seconds", "outlier_share", "topics_per_firm", "config", "preview"} <= set(events["firm_topics"])
     assert "data:image/png;base64," in events["firm_topics"]["topics_per_firm"].value
     assert {"placed_share", "config", "preview"} <= set(events["themes"])
-    assert events["sentence_sentiment"]["models"].value["sentiment"]["is_degraded"] is True
+    assert events["sentence_sentiment"]["models"].value["sentiment"]["is_degraded"] is False
 
 
 @pytest.fixture(scope="module")

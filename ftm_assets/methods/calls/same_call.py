@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.text.procedural import mark_procedural
+from ftm_assets.methods.text.kinds import judge
 from ftm_assets.methods.text.sentence_splitting import split
 from ftm_resources import quarters
+from ftm_resources.tables.categories import SENTENCE_KINDS
 from ftm_resources.tables.components import NEIGHBOUR_DAYS, Rank, why_preferred
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ ALIKE_WORDS = 0.6
 
 UNLIKE_WORDS = 0.2
 """Below this share of the shorter one's long words, short transcripts are parts of a call or two calls."""
+
+READ_IN_EVERY_CALL = 0.5
+"""Probability of being about the call from which a sentence says nothing of which call it is."""
 
 LEAST_OF_WHOLE = 0.5
 """A version with less than this share of the longest one's characters is a part of the call, and never preferred."""
@@ -119,7 +123,7 @@ class Likeness:
         self._words: dict[_Key, Counter[str]] = {}
 
     def prepare(self, pairs: Iterable[tuple[_Key, _Key]]) -> None:
-        """Read what the pairs need at once: the patterns of procedural talk take longer to compile than to match."""
+        """Read what the pairs need at once: sentences are judged faster together."""
         doubtful = {key for pair in pairs if self._is_doubtful(*self._share(*pair)) for key in pair}
         self._read(sorted(doubtful - self._business.keys()))
 
@@ -164,13 +168,14 @@ class Likeness:
             for sentence in split(turn)
         ]
         columns = {
+            "transcript_id": [str(key) for key, *_ in said],
             "component_id": [f"{key} {i}" for key, i, _ in said],
             "text": [sentence for *_, sentence in said],
         }
         table = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()})
-        marks = mark_procedural(table) if said else ()
-        for (key, i, sentence), is_procedural in zip(said, marks, strict=True):
-            if not is_procedural:
+        about_call = judge(table)[:, SENTENCE_KINDS.index("call")] if said else ()
+        for (key, i, sentence), p in zip(said, about_call, strict=True):
+            if p < READ_IN_EVERY_CALL:
                 turns[key].setdefault(i, []).append(sentence)
         for key, own in turns.items():
             joined = [" ".join(t) for t in own.values()]

@@ -20,12 +20,11 @@ from ftm_assets.methods.topics.graph import (
     edges,
     exact_neighbors,
     leiden,
-    products,
     search_resolution,
     seed_of,
     sort_keys,
 )
-from ftm_assets.methods.vectors import DIGITS, unit
+from ftm_assets.methods.vectors import DIGITS, products, unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

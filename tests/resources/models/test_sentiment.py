@@ -244,11 +244,12 @@ def test_the_setting_chooses_the_checkpoint(
     )
 
 
-def test_without_a_checkpoint_the_word_lists_score_and_say_that_they_are_degraded(
+def test_the_word_lists_score_if_they_are_chosen_and_say_that_they_are_degraded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv("FTM_SENTIMENT_MODEL", raising=False)
+    monkeypatch.setenv("FTM_SENTIMENT_MODEL", "word-lists")
     scorer = SentimentScorer()
+    scorer.require_usable()
     texts = ["Demand is strong.", "We opened a plant.", "We booked a loss.", "Demand is strong."]
     found = scorer.score(texts)
     assert most_probable(found).tolist() == ["positive", "neutral", "negative", "positive"]
