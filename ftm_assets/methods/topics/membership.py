@@ -15,9 +15,8 @@ import numpy as np
 import pyarrow as pa
 from annotated_types import Ge, Le
 
-from ftm_assets.methods.topics.graph import products
 from ftm_assets.methods.topics.theme_coherence import CORE, WEAK
-from ftm_assets.methods.vectors import DIGITS, finite_rows, unit
+from ftm_assets.methods.vectors import DIGITS, finite_rows, products, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

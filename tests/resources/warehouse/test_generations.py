@@ -15,10 +15,14 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (("transcripts", "transcript_audit"), ()),
     (("sentences",), ("transcripts",)),
     (("sentence_embeddings",), ("sentences",)),
-    (("firm_topics", "sentence_topics", "firm_status"), ("transcripts", "sentences", "sentence_embeddings")),
+    (("sentence_kinds",), ("sentences", "sentence_embeddings")),
+    (
+        ("firm_topics", "sentence_topics", "firm_status"),
+        ("transcripts", "sentences", "sentence_embeddings", "sentence_kinds"),
+    ),
     (("topic_summaries", "topic_naming_audit"), ("firm_topics", "sentences", "transcripts")),
     (("themes", "theme_topics", "theme_naming_audit"), ("topic_summaries", "firm_topics", "transcripts")),
-    (("sentence_sentiment",), ("sentences",)),
+    (("sentence_sentiment",), ("sentences", "sentence_kinds")),
     (
         ("theme_sentences", "topic_coherence", "theme_coherence"),
         ("themes", "theme_topics", "topic_summaries", "sentence_topics", "sentences", "sentence_embeddings"),
@@ -133,7 +137,7 @@ def test_tables_of_one_step_written_by_two_runs_do_not_belong_together():
     """A run that was killed between two commits; its tables have the same inputs as those it did not reach."""
     quarter = Quarter()
     quarter.run("a")
-    tables, inputs = STEPS[5]
+    tables, inputs = STEPS[6]
     quarter.commit("themes", "b", inputs=inputs, together=tables)
     assert ("themes", "theme_topics") in quarter.mixed()
     assert "themes" in quarter.to_materialize()
@@ -144,8 +148,8 @@ def test_tables_of_one_step_written_by_two_runs_do_not_belong_together():
 
 def test_a_table_of_a_step_that_was_never_written_is_missed():
     quarter = Quarter()
-    quarter.run("a", "transcripts", "sentences", "sentence_embeddings")
-    tables, inputs = STEPS[3]
+    quarter.run("a", "transcripts", "sentences", "sentence_embeddings", "sentence_kinds")
+    tables, inputs = STEPS[4]
     quarter.commit("firm_topics", "a", inputs=inputs, together=tables)
     assert quarter.mixed() == {("firm_topics", "sentence_topics"), ("firm_topics", "firm_status")}
 
@@ -155,14 +159,14 @@ def test_an_input_that_is_gone_is_to_be_materialized_too():
     quarter.run("a")
     quarter.now.pop("sentence_embeddings")
     assert ("firm_topics", "sentence_embeddings") in quarter.mixed()
-    assert quarter.to_materialize()[:2] == ["sentence_embeddings", "firm_topics"]
+    assert quarter.to_materialize()[:3] == ["sentence_embeddings", "sentence_kinds", "firm_topics"]
 
 
 def test_the_last_whole_generation_is_the_one_before_the_first_commit_of_the_next():
     quarter = Quarter()
     quarter.run("a")
     whole = quarter.now
-    for tables, _ in STEPS[3:]:
+    for tables, _ in STEPS[4:]:
         quarter.run("b", tables[0])
         found = last_sound(quarter.histories)
         assert found == (quarter.now if tables == STEPS[-1][0] else whole), tables
@@ -170,7 +174,17 @@ def test_the_last_whole_generation_is_the_one_before_the_first_commit_of_the_nex
 
 def test_a_first_run_that_is_half_done_is_no_fallback_for_itself():
     quarter = Quarter()
-    quarter.run("a", "transcripts", "sentences", "sentence_embeddings", "firm_topics", "topic_summaries")
+    quarter.run(
+        "a",
+        *(
+            "transcripts",
+            "sentences",
+            "sentence_embeddings",
+            "sentence_kinds",
+            "firm_topics",
+            "topic_summaries",
+        ),
+    )
     quarter.run("b", "sentence_embeddings")
     found = last_sound(quarter.histories)
     assert found is not None
