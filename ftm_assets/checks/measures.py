@@ -48,6 +48,7 @@ BY_REASON = {
     "dominated": "take more firms, or raise max_firm_share",
     "few firms": "take more firms, or lower min_firms",
     "outlier": "lower join_similarity",
+    "unstable": "take more firms, or lower min_stability",
     "procedural": "read these topics: the rules for talk about the call may match too much; or raise "
     "max_procedural_share",
 }

@@ -277,7 +277,9 @@ def test_another_model_names_everything_anew(runner, scripted_llm, reply):
     runner.run(model="other-model")
     about = [b for b in scripted_llm.bodies if b["messages"][0]["content"] != "Hello"]
     assert len(about) == 2 * TOPICS
-    assert len(scripted_llm.bodies) - len(about) == 1, "the server lists no other-model: one request tries it first"
+    assert len(scripted_llm.bodies) - len(about) == 1, (
+        "the server lists no other-model: one request tries it first"
+    )
     assert {r["model"] for r in runner.rows("topic_summaries")} == {"other-model"}
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - see above
 
+from ftm_assets.methods.topics.consensus import Likeness, apart, kept, linked, stability
 from ftm_assets.methods.topics.graph import (
     OUTLIER,
     by_size,
@@ -28,6 +29,8 @@ from ftm_assets.methods.topics.graph import (
 from ftm_assets.methods.vectors import DIGITS, unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from ftm_assets.methods.topics.graph import RandomState
@@ -43,7 +46,17 @@ For 25,000 rows the exact search takes about as long as compiling NN-descent: ha
 FEWEST_FOR_GRAPH = 60
 """Fewer rows are clustered by average linkage, because each would be a neighbour of most others."""
 
+LINKED_UP_TO = 4_000
+"""Up to this many distinct rows a subsample is clustered by average linkage, with n² similarities in memory."""
+
+REAPPEARS = 0.85
+"""A theme comes again in a subsample if its centroid's cosine to the nearest theme found there is at least this."""
+
 _BLOCK = 2_000
+_TOGETHER = 0.5
+"""Topics are linked to a theme if on average this share of the subsamples that hold both clusters them together."""
+_LEAST = 0.156
+"""Times the granularity, the least mean cosine of smoothed topics in a group: 0.25 by default."""
 _ROUNDS = 6
 """Maximum rounds of assignment; they stop earlier once fewer than one topic in a thousand moves."""
 
@@ -98,10 +111,12 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         granularity: float = 1.6,
         merge_similarity: float = 0.8,
         min_topics: int = 4,
-        growth: float = 0.05,
+        growth: float = 0.03,
         n_neighbors: int = 12,
         join_similarity: float = 0.35,
         max_share: float = 0.15,
+        n_subsamples: int = 20,
+        subsample_share: float = 0.8,
         random_state: RandomState = 42,
     ) -> None:
         self.granularity = granularity
@@ -111,38 +126,77 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.n_neighbors = n_neighbors
         self.join_similarity = join_similarity
         self.max_share = max_share
+        self.n_subsamples = n_subsamples
+        self.subsample_share = subsample_share
         self.random_state = random_state
 
     def smallest(self, n: int) -> int:
         """Return the minimum theme size among n topics: 4 for 300 topics, 5 for 1,000, 19 for 100,000."""
         return self.min_topics + int(self.growth * float(n) ** 0.5)
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
+    def fit(self, X: ArrayLike, y: object = None, *, firms: Sequence[str] | None = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
         """Cluster the rows of X (n, d), n ≥ 0, of any vector length; zero rows are outliers.
 
-        Raises ValueError if a value is not finite. Memory in addition to X: three float32 copies of it.
+        `firms` (n,) are the firms of the rows; without them each distinct row is a firm of its own. Raises ValueError
+        if a value is not finite. Memory in addition to X: three float32 copies of it.
         """
         rows = checked_rows(self, X)
         self._seed = seed_of(self.random_state)
         points, where, counts = _distinct(_unit(rows))
+        held = self._held(points, where, firms)
         usable = np.flatnonzero(points.any(axis=1))
         labels = np.full(len(points), OUTLIER, dtype=np.int64)
         similarity = np.zeros(len(points))
-        labels[usable], similarity[usable] = self._cluster(
-            _centred(points[usable], counts[usable]), counts[usable]
+        labels[usable], similarity[usable], self.stability_ = self._cluster(
+            _centred(points[usable], counts[usable]), counts[usable], held[:, usable]
         )
         self.labels_: Ints = labels[where]
         self.similarity_: NDArray[np.float64] = similarity[where]
         return self
 
-    def _cluster(self, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
+    def _held(self, points: Floats, where: Ints, firms: Sequence[str] | None) -> Ints:
+        """Return how many rows of each point each subsample holds, (subsamples, points)."""
+        if firms is None:
+            names, of_row = [k.tobytes().hex() for k in sort_keys(points)], where
+        else:
+            unique, of_row = np.unique(np.array(firms, dtype=str), return_inverse=True)
+            names = unique.tolist()
+        draws = kept(names, self.n_subsamples, self.subsample_share, self._seed)
+        counted = [np.bincount(where, weights=draw[of_row], minlength=len(points)) for draw in draws]
+        return np.array(counted, dtype=np.int64).reshape(len(draws), len(points))
+
+    def _cluster(
+        self, points: Floats, counts: Ints, held: Ints
+    ) -> tuple[Ints, NDArray[np.float64], NDArray[np.float64]]:
+        """Return each point's theme, its cosine to it, and the stability of each theme."""
         n = int(counts.sum())
         if len(points) < 2:
-            return np.full(len(points), 0 if n > 1 else OUTLIER, dtype=np.int64), np.ones(len(points))
+            labels = np.full(len(points), 0 if n > 1 else OUTLIER, dtype=np.int64)
+            return labels, np.ones(len(points)), np.ones(int(labels.max(initial=OUTLIER)) + 1)
+        smallest = 2 if len(points) < FEWEST_FOR_GRAPH else self.smallest(n)
+        group = self._grouping(points, n)
+        draws = [(part, group(part)) for part in (np.flatnonzero(draw) for draw in held) if len(part)]
         if len(points) < FEWEST_FOR_GRAPH:
-            return self._assign(_linked(points, self.join_similarity), points, counts, smallest=2)
-        labels, similarity = self._themes(points, counts, self.granularity * n**0.5, self.smallest(n))
-        return self._split(labels, similarity, points, counts) if n >= 200 else (labels, similarity)
+            groups = group(np.arange(len(points)))
+        else:
+            groups = linked(apart(draws, len(points)), 1 - _TOGETHER)
+        labels, similarity = self._assign(groups, points, counts, smallest=smallest)
+        if n >= 200:
+            labels, similarity = self._split(labels, similarity, points, counts)
+        least = max(2, round(self.subsample_share * smallest))
+        found = []
+        for (part, own), n_rows in zip(draws, (draw for draw in held if draw.any()), strict=True):
+            named = _without_small(own, n_rows[part], least)
+            found.append(_centroids(points[part], named, n_rows[part]))
+        return labels, similarity, stability(_centroids(points, labels, counts), found, REAPPEARS)
+
+    def _grouping(self, points: Floats, n: int) -> Callable[[Ints], Ints]:
+        """Return the clustering of a part of the points, before small groups are dissolved."""
+        if len(points) < FEWEST_FOR_GRAPH:
+            return lambda part: _linked(points[part], self.join_similarity)
+        likeness = Likeness(points)
+        least = min(_LEAST * self.granularity, 0.95)
+        return lambda part: linked(likeness.distances(part), 1 - least)
 
     def _themes(
         self, points: Floats, counts: Ints, target: float, smallest: int
@@ -158,7 +212,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             partition, target=target, start=max(1.0, target / 15), tolerance=0.15, max_steps=5
         )
         merged = _merged(groups, points, self.merge_similarity)
-        return self._assign(merged, points, counts, smallest=smallest)
+        return self._assign(merged, points, counts, smallest=smallest, rounds=_ROUNDS)
 
     def _split(
         self, labels: Ints, similarity: NDArray[np.float64], points: Floats, counts: Ints
@@ -180,11 +234,14 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return _ranked(labels, points, counts) if len(too_large) else (labels, similarity)
 
     def _assign(
-        self, groups: Ints, points: Floats, counts: Ints, *, smallest: int
+        self, groups: Ints, points: Floats, counts: Ints, *, smallest: int, rounds: int = 1
     ) -> tuple[Ints, NDArray[np.float64]]:
-        """Assign each point to its nearest centroid if similar by `join_similarity`; dissolve small themes."""
+        """Assign each point to its nearest centroid if similar by `join_similarity`; dissolve small themes.
+
+        One round keeps the themes where the groups were; more rounds move them, and farther if a firm is added.
+        """
         labels = _without_small(groups, counts, smallest)
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             if labels.max(initial=OUTLIER) == OUTLIER:
                 break
             nearest, similarity = _nearest(points, _centroids(points, labels, counts))
