@@ -44,14 +44,15 @@ def of_file(path: Path) -> pa.Table:
     return _topics(transcripts)[0]
 
 
-def of_sample(firms: int) -> tuple[pa.Table, list[str | None]]:
-    """Return the topics of the sample's first firms, and the theme planted in each (None: none)."""
+def of_sample(firms: int) -> pa.Table:
+    """Return the topics of the sample's first firms, with the theme `planted` in each (null: none)."""
     source = SampleSource(firms)
     components = pa.concat_tables(source.components(QUARTER))
     transcripts = build_transcripts(components, QUARTER, database=ConfiguredDuckDB().connect())[0]
     topics, sentences, sentence_topics = _topics([transcripts])
     planted = planted_themes(pa.concat_tables(source.truth(QUARTER)), sentences, sentence_topics)
-    return topics, [planted.get(t) for t in topics.column("topic_id").to_pylist()]
+    found = [planted.get(t) for t in topics.column("topic_id").to_pylist()]
+    return topics.append_column("planted", pa.array(found, pa.string()))
 
 
 def _topics(transcripts: list[pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ftm_assets.methods.topics.graph import products
-from ftm_assets.methods.vectors import DIGITS
+from ftm_assets.methods.vectors import DIGITS, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-
-SIMILAR_FROM = 0.3
-"""Topics with a lower cosine do not smooth each other."""
 
 
 def kept(firms: Sequence[str], n_subsamples: int, share: float, seed: int) -> NDArray[np.bool_]:
@@ -42,17 +39,22 @@ def kept(firms: Sequence[str], n_subsamples: int, share: float, seed: int) -> ND
 class Likeness:
     """Cosines of smoothed points, of all of them or of a part.
 
-    A point is smoothed by adding its neighbours, weighted by the square of what their cosine exceeds `SIMILAR_FROM`
-    by. The weight falls to zero smoothly, so that no point jumps when its neighbours change a little. Smoothing is a
-    step of mean shift (Comaniciu & Meer 2002, IEEE TPAMI 24, 603-619). A part is smoothed by its own points only.
+    A point is smoothed by adding its neighbours, weighted by the square of what their cosine exceeds `near` by. The
+    weight falls to zero smoothly, so that no point jumps when its neighbours change a little. Smoothing is a step of
+    mean shift (Comaniciu & Meer 2002, IEEE TPAMI 24, 603-619). A part is smoothed by its own points only.
     """
 
-    def __init__(self, points: NDArray[np.floating]) -> None:
-        """Take unit rows (n, d); memory n² float64."""
+    def __init__(self, points: NDArray[np.floating], n_neighbors: int) -> None:
+        """Take unit rows (n, d); `near` is such that a point has n_neighbors on average. Memory: 3 n² float64."""
         from scipy.sparse import csr_array
 
-        self._cosines = products(points, points).astype(np.float32)
-        self._weights = csr_array(np.maximum(self._cosines - np.float32(SIMILAR_FROM), 0) ** 2)
+        n = len(points)
+        cosines = products(points, points)
+        # The diagonal counts: each point is near itself.
+        rank = max(n * n - n * (n_neighbors + 1), 0)
+        self.near = float(np.partition(cosines, rank, axis=None)[rank])
+        self._cosines = cosines.astype(np.float32)
+        self._weights = csr_array(np.maximum(self._cosines - np.float32(self.near), 0) ** 2)
 
     def distances(self, part: Ints) -> Floats:
         """Return one minus the cosine of each pair of smoothed points of a part, condensed (m (m - 1) / 2,)."""
@@ -105,6 +107,34 @@ def apart(groups: Sequence[tuple[Ints, Ints]], n: int) -> Floats:
     return squareform(separate, checks=False)
 
 
+def recurring(found: Sequence[NDArray[np.floating]], alike: float) -> NDArray[np.float64]:
+    """Return the themes that come again in at least half of the subsamples, as unit centroids (themes, d).
+
+    `found` has the unit centroids of each subsample's themes. They are linked by average linkage down to a cosine of
+    `alike`. Groups are taken in the order of how many subsamples they come from; a group as near as that to one
+    taken before is another version of it and left out.
+    """
+    rows = np.vstack(found)
+    draws = np.repeat(np.arange(len(found)), [len(own) for own in found])
+    if not len(rows):
+        return rows.astype(np.float64)
+    above = np.triu_indices(len(rows), 1)
+    groups = linked(1 - products(rows, rows)[above], 1 - alike)
+    n_groups = int(groups.max()) + 1
+    pairs = np.unique(groups * len(found) + draws)
+    n_draws = np.bincount(pairs // len(found), minlength=n_groups)
+    sums = np.zeros((n_groups, rows.shape[1]))
+    np.add.at(sums, groups, rows.astype(np.float64))
+    centroids = unit(sums)
+    taken: list[int] = []
+    for group in np.lexsort((-np.bincount(groups), -n_draws)).tolist():
+        if 2 * n_draws[group] < len(found):
+            break
+        if not taken or products(centroids[[group]], centroids[taken]).max() <= alike:
+            taken.append(group)
+    return centroids[taken]
+
+
 def stability(
     centroids: NDArray[np.floating], found: Sequence[NDArray[np.floating]], least: float
 ) -> NDArray[np.float64]:
@@ -119,3 +149,20 @@ def stability(
             again += products(centroids, own).max(axis=1) >= least
     share: Floats = again / max(len(found), 1)
     return share
+
+
+def within(neighbors: Ints, part: Ints) -> tuple[Ints, Ints]:
+    """Return the nearest-neighbour graph within a part of the points.
+
+    `neighbors` (n, k) are of all points, `part` (m,) is sorted. Returned are the positions in `part` of the points that
+    have an edge there (j,), and their neighbours (j, k) as positions among these; -1 is none.
+    """
+    place = np.full(len(neighbors) + 1, -1, dtype=np.int64)
+    place[part] = np.arange(len(part))
+    near = place[neighbors[part]]
+    has_edge = (near >= 0).any(axis=1)
+    has_edge[near[near >= 0]] = True
+    inner = np.flatnonzero(has_edge)
+    again = np.full(len(part) + 1, -1, dtype=np.int64)
+    again[inner] = np.arange(len(inner))
+    return inner, again[near[inner]]

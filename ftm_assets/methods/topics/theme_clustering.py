@@ -1,7 +1,10 @@
-"""The clusterer of topics across firms: a nearest-neighbour graph, Leiden, and assignment with a bound.
+"""The clusterer of topics across firms: a consensus of subsamples of firms, and assignment with a bound.
 
-Leiden on the graph finds candidate themes. Themes that differ only by chance are merged. Each topic is then assigned
-to its nearest centroid, as in spherical k-means (Dhillon & Modha 2001), or left unassigned if none is close enough.
+Subsamples of firms are clustered: up to 4,000 topics by average linkage of smoothed topics, more by Leiden on a graph
+of neighbours. Themes are what recurs: topics that most subsamples cluster together, or centroids that most of
+them have (see `consensus`). Themes that differ only by chance are merged. Each topic is then assigned to its nearest
+centroid, or left unassigned if none is close enough. What one firm more moves, by this and by one clustering:
+`python -m benchmarks.stability`.
 Compared with UMAP and HDBSCAN this places more topics, recovers planted themes better and takes a fraction of the
 time: see docs/benchmarks.md. The module loads scikit-learn: import it where it is used.
 """
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - see above
 
-from ftm_assets.methods.topics.consensus import Likeness, apart, kept, linked, stability
+from ftm_assets.methods.topics.consensus import Likeness, apart, kept, linked, recurring, stability, within
 from ftm_assets.methods.topics.graph import (
     OUTLIER,
     by_size,
@@ -53,10 +56,14 @@ REAPPEARS = 0.85
 """A theme comes again in a subsample if its centroid's cosine to the nearest theme found there is at least this."""
 
 _BLOCK = 2_000
+_DRAWS_OF_MANY = 10
+"""Subsamples of more rows than that, whose clustering takes longer and varies less."""
 _TOGETHER = 0.5
 """Topics are linked to a theme if on average this share of the subsamples that hold both clusters them together."""
-_LEAST = 0.156
-"""Times the granularity, the least mean cosine of smoothed topics in a group: 0.25 by default."""
+_LEAST = 0.52
+"""Times the granularity and the cosine of near topics, the least mean cosine of smoothed topics in a group."""
+_MOST = 0.95
+"""The least mean cosine is never higher."""
 _ROUNDS = 6
 """Maximum rounds of assignment; they stop earlier once fewer than one topic in a thousand moves."""
 
@@ -70,8 +77,8 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     granularity : float
-        The target number of themes is this times the square root of the number of topics, e.g. 28 for 300 topics and
-        506 for 100,000.
+        Higher values give more, narrower themes: the least mean cosine within a group is in proportion to it. With
+        over `LINKED_UP_TO` topics the target number of themes is this times the square root of the number of topics.
     merge_similarity : float
         Themes at least this similar (see `_likeness`) are merged, which leaves fewer than the target.
     min_topics : int
@@ -84,6 +91,10 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         A topic whose cosine to every theme's centroid is lower is left unassigned.
     max_share : float
         With at least 200 topics, a theme holding a larger share of them is split.
+    n_subsamples : int
+        Subsamples of firms that are clustered; at most 10 are with over `LINKED_UP_TO` topics.
+    subsample_share : float
+        Share of firms in a subsample; a firm is in or out with all its topics, by a hash of seed and firm.
     random_state : int, RandomState or None
         Seed of NN-descent and Leiden. None draws one from numpy's global state, so labels differ between calls.
 
@@ -93,6 +104,9 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Themes numbered by size from 0; -1 for an unassigned topic.
     similarity_ : ndarray of shape (n,), float64
         Cosine of each row to the centroid of its theme; for an outlier, to the nearest centroid.
+    stability_ : ndarray of shape (themes,), float64
+        Share of the subsamples in which the theme comes again: a theme clustered there, from the subsample's topics
+        alone, has a centroid whose cosine to this theme's centroid is at least 0.85, both centred by all topics' mean.
     n_features_in_ : int
         Dimension of the vectors.
 
@@ -174,29 +188,76 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             labels = np.full(len(points), 0 if n > 1 else OUTLIER, dtype=np.int64)
             return labels, np.ones(len(points)), np.ones(int(labels.max(initial=OUTLIER)) + 1)
         smallest = 2 if len(points) < FEWEST_FOR_GRAPH else self.smallest(n)
-        group = self._grouping(points, n)
+        group = self._grouping(points, counts)
+        if len(points) > LINKED_UP_TO:
+            held = held[:_DRAWS_OF_MANY]
         draws = [(part, group(part)) for part in (np.flatnonzero(draw) for draw in held) if len(part)]
-        if len(points) < FEWEST_FOR_GRAPH:
-            groups = group(np.arange(len(points)))
-        else:
-            groups = linked(apart(draws, len(points)), 1 - _TOGETHER)
-        labels, similarity = self._assign(groups, points, counts, smallest=smallest)
-        if n >= 200:
-            labels, similarity = self._split(labels, similarity, points, counts)
         least = max(2, round(self.subsample_share * smallest))
         found = []
         for (part, own), n_rows in zip(draws, (draw for draw in held if draw.any()), strict=True):
             named = _without_small(own, n_rows[part], least)
             found.append(_centroids(points[part], named, n_rows[part]))
+        if len(points) > LINKED_UP_TO:
+            nearest, close = _nearest(points, recurring(found, REAPPEARS).astype(np.float32))
+            groups = np.where(close >= self.join_similarity, nearest, OUTLIER)
+            labels, similarity = self._assign(groups, points, counts, smallest=smallest, rounds=0)
+        elif len(points) < FEWEST_FOR_GRAPH:
+            labels, similarity = self._assign(
+                group(np.arange(len(points))), points, counts, smallest=smallest, rounds=_ROUNDS
+            )
+        else:
+            groups = _without_small(linked(apart(draws, len(points)), 1 - _TOGETHER), counts, smallest)
+            groups = _merged(groups, points, self.merge_similarity)
+            labels, similarity = self._assign(groups, points, counts, smallest=smallest)
+        if n >= 200:
+            labels, similarity = self._split(labels, similarity, points, counts)
         return labels, similarity, stability(_centroids(points, labels, counts), found, REAPPEARS)
 
-    def _grouping(self, points: Floats, n: int) -> Callable[[Ints], Ints]:
+    def _grouping(self, points: Floats, counts: Ints) -> Callable[[Ints], Ints]:
         """Return the clustering of a part of the points, before small groups are dissolved."""
         if len(points) < FEWEST_FOR_GRAPH:
             return lambda part: _linked(points[part], self.join_similarity)
-        likeness = Likeness(points)
-        least = min(_LEAST * self.granularity, 0.95)
+        if len(points) > LINKED_UP_TO:
+            return self._leiden(points, counts)
+        likeness = Likeness(points, min(self.n_neighbors, len(points) - 1))
+        least = min(_LEAST * self.granularity * likeness.near, _MOST)
         return lambda part: linked(likeness.distances(part), 1 - least)
+
+    def _leiden(self, points: Floats, counts: Ints) -> Callable[[Ints], Ints]:
+        """Return Leiden on a part of one nearest-neighbour graph, at one resolution."""
+        neighbors, similarity = _neighbors(points, self.n_neighbors, self._seed)
+        n, smallest = int(counts.sum()), self.smallest(int(counts.sum()))
+
+        def partition(resolution: float, part: Ints | None = None) -> Ints:
+            near, alike = neighbors, similarity
+            labels = np.full(len(points) if part is None else len(part), OUTLIER, dtype=np.int64)
+            inner = np.arange(len(labels))
+            if part is not None:
+                inner, near = within(neighbors, part)
+                alike = similarity[part[inner]]
+            found = leiden(
+                edges(near, alike), len(inner), resolution, seed=self._seed, iterations=2, trials=1
+            )
+            labels[inner] = found
+            return labels
+
+        tried: dict[float, Ints] = {}
+
+        def attempt(resolution: float) -> Ints:
+            tried[resolution] = _without_small(partition(resolution), counts, smallest)
+            return tried[resolution]
+
+        target = self.granularity * n**0.5
+        best = search_resolution(attempt, target=target, start=target / 15, tolerance=0.15, max_steps=5)
+        resolution = next(r for r, labels in tried.items() if labels is best)
+
+        def group(part: Ints) -> Ints:
+            groups = _without_small(partition(resolution, part), counts[part], smallest)
+            own = points[part]
+            groups = _merged(groups, own, self.merge_similarity)
+            return _nearest(own, _centroids(own, groups, counts[part]))[0]
+
+        return group
 
     def _themes(
         self, points: Floats, counts: Ints, target: float, smallest: int
@@ -380,13 +441,5 @@ def _ranked(labels: Ints, points: Floats, counts: Ints) -> tuple[Ints, NDArray[n
 
 def _linked(points: Floats, similarity: float) -> Ints:
     """Cluster a few points by average linkage, cut at `similarity`, the minimum cosine for a topic to join a theme."""
-    from sklearn.cluster import AgglomerativeClustering
-
-    labels: Ints = (
-        AgglomerativeClustering(
-            n_clusters=None, metric="precomputed", linkage="average", distance_threshold=1 - similarity
-        )
-        .fit_predict(1 - products(points, points))
-        .astype(np.int64)
-    )
-    return labels
+    above = np.triu_indices(len(points), 1)
+    return linked(1 - products(points, points)[above], 1 - similarity)

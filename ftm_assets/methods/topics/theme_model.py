@@ -41,7 +41,7 @@ class ThemeParams:
     max_firm_share: Annotated[float, Gt(0), Le(1)] = 0.40
     """Maximum share of a theme's topics from one firm; the firm's least central topics beyond it are left out."""
     granularity: Annotated[float, Gt(0)] = 1.6
-    """The target number of themes is this times the square root of the number of topics (see `theme_clustering`)."""
+    """Higher values give more, narrower themes (see `theme_clustering`)."""
     min_topics: Annotated[int, Ge(2)] = 4
     """Minimum topics per theme; grows with the number of topics (see `theme_clustering`)."""
     join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
@@ -174,8 +174,9 @@ def _unstable(n: int, stability: float, params: ThemeParams) -> str:
 def _cluster(
     topics: _Topics, params: ThemeParams
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None, Reasons]:
-    """Return each topic's theme (-1: none), its cosine to that theme's centroid, each theme's stability (None: not
-    measured), and the reasons for outliers.
+    """Return each topic's theme (-1: none), its cosine to the centroid, themes' stability and reasons for outliers.
+
+    The stability is None if the method does not measure it.
     """
     from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
     from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - likewise
