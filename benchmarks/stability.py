@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks import quarter_topics
 from benchmarks.measure import markdown, peak_mib
@@ -100,11 +101,11 @@ def single(vectors: NDArray[np.floating]) -> Labels:
     from ftm_assets.methods.topics import theme_clustering as clustering  # noqa: PLC0415
 
     model = clustering.ThemeClusterer()
-    model._seed = 42  # noqa: SLF001 - the parts of the former clusterer
-    points, where, counts = clustering._distinct(clustering._unit(vectors))  # noqa: SLF001
-    points, n = clustering._centred(points, counts), len(vectors)  # noqa: SLF001
+    model._seed = 42
+    points, where, counts = clustering._distinct(clustering.unit_rows(vectors))
+    points, n = clustering._centred(points, counts), len(vectors)
     target, smallest = model.granularity * n**0.5, 4 + int(0.05 * n**0.5)
-    labels, _ = model._themes(points, counts, target, smallest)  # noqa: SLF001
+    labels, _ = model._themes(points, counts, target, smallest)  # the parts of the former clusterer
     return labels[where]
 
 
@@ -187,8 +188,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def kept(folder: Path | None, name: str, make: Callable[[], pa.Table]) -> pa.Table:
     """Return the topics, from a file in the folder if they are there."""
-    import pyarrow.parquet as pq
-
     path = folder / f"{name}.parquet" if folder else None
     if path and path.exists():
         return pq.read_table(path)

@@ -11,7 +11,7 @@ time: see docs/benchmarks.md. The module loads scikit-learn: import it where it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - see above
@@ -19,7 +19,6 @@ from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - see above
 from ftm_assets.methods.topics.consensus import Likeness, apart, kept, linked, recurring, stability, within
 from ftm_assets.methods.topics.graph import (
     OUTLIER,
-    by_size,
     checked_rows,
     edges,
     exact_neighbors,
@@ -29,7 +28,15 @@ from ftm_assets.methods.topics.graph import (
     seed_of,
     sort_keys,
 )
-from ftm_assets.methods.vectors import DIGITS, unit
+from ftm_assets.methods.topics.theme_groups import (
+    centroids,
+    merged,
+    nearest,
+    ranked,
+    unit_rows,
+    without_small,
+)
+from ftm_assets.methods.vectors import DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +62,6 @@ LINKED_UP_TO = 4_000
 REAPPEARS = 0.85
 """A theme comes again in a subsample if its centroid's cosine to the nearest theme found there is at least this."""
 
-_BLOCK = 2_000
 _DRAWS_OF_MANY = 10
 """Subsamples of more rows than that, whose clustering takes longer and varies less."""
 _TOGETHER = 0.5
@@ -80,7 +86,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Higher values give more, narrower themes: the least mean cosine within a group is in proportion to it. With
         over `LINKED_UP_TO` topics the target number of themes is this times the square root of the number of topics.
     merge_similarity : float
-        Themes at least this similar (see `_likeness`) are merged, which leaves fewer than the target.
+        Themes at least this similar (see `theme_groups._likeness`) are merged, which leaves fewer than the target.
     min_topics : int
         Size of the smallest theme; grows with the square root of n (see `smallest`).
     growth : float
@@ -156,7 +162,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """
         rows = checked_rows(self, X)
         self._seed = seed_of(self.random_state)
-        points, where, counts = _distinct(_unit(rows))
+        points, where, counts = _distinct(unit_rows(rows))
         held = self._held(points, where, firms)
         usable = np.flatnonzero(points.any(axis=1))
         labels = np.full(len(points), OUTLIER, dtype=np.int64)
@@ -195,23 +201,23 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         least = max(2, round(self.subsample_share * smallest))
         found = []
         for (part, own), n_rows in zip(draws, (draw for draw in held if draw.any()), strict=True):
-            named = _without_small(own, n_rows[part], least)
-            found.append(_centroids(points[part], named, n_rows[part]))
+            named = without_small(own, n_rows[part], least)
+            found.append(centroids(points[part], named, n_rows[part]))
         if len(points) > LINKED_UP_TO:
-            nearest, close = _nearest(points, recurring(found, REAPPEARS).astype(np.float32))
-            groups = np.where(close >= self.join_similarity, nearest, OUTLIER)
+            near, close = nearest(points, recurring(found, REAPPEARS).astype(np.float32))
+            groups = np.where(close >= self.join_similarity, near, OUTLIER)
             labels, similarity = self._assign(groups, points, counts, smallest=smallest, rounds=0)
         elif len(points) < FEWEST_FOR_GRAPH:
             labels, similarity = self._assign(
                 group(np.arange(len(points))), points, counts, smallest=smallest, rounds=_ROUNDS
             )
         else:
-            groups = _without_small(linked(apart(draws, len(points)), 1 - _TOGETHER), counts, smallest)
-            groups = _merged(groups, points, self.merge_similarity)
+            groups = without_small(linked(apart(draws, len(points)), 1 - _TOGETHER), counts, smallest)
+            groups = merged(groups, points, self.merge_similarity)
             labels, similarity = self._assign(groups, points, counts, smallest=smallest)
         if n >= 200:
             labels, similarity = self._split(labels, similarity, points, counts)
-        return labels, similarity, stability(_centroids(points, labels, counts), found, REAPPEARS)
+        return labels, similarity, stability(centroids(points, labels, counts), found, REAPPEARS)
 
     def _grouping(self, points: Floats, counts: Ints) -> Callable[[Ints], Ints]:
         """Return the clustering of a part of the points, before small groups are dissolved."""
@@ -244,18 +250,19 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         tried: dict[float, Ints] = {}
 
         def attempt(resolution: float) -> Ints:
-            tried[resolution] = _without_small(partition(resolution), counts, smallest)
+            tried[resolution] = without_small(partition(resolution), counts, smallest)
             return tried[resolution]
 
-        target = self.granularity * n**0.5
+        # Consensus leaves fewer.
+        target = 1.35 * self.granularity * n**0.5
         best = search_resolution(attempt, target=target, start=target / 15, tolerance=0.15, max_steps=5)
         resolution = next(r for r, labels in tried.items() if labels is best)
 
         def group(part: Ints) -> Ints:
-            groups = _without_small(partition(resolution, part), counts[part], smallest)
+            groups = without_small(partition(resolution, part), counts[part], smallest)
             own = points[part]
-            groups = _merged(groups, own, self.merge_similarity)
-            return _nearest(own, _centroids(own, groups, counts[part]))[0]
+            groups = merged(groups, own, self.merge_similarity)
+            return nearest(own, centroids(own, groups, counts[part]))[0]
 
         return group
 
@@ -267,13 +274,13 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
         def partition(resolution: float) -> Ints:
             groups = leiden(graph, len(points), resolution, seed=self._seed, iterations=2, trials=1)
-            return _without_small(groups, counts, smallest)
+            return without_small(groups, counts, smallest)
 
         groups = search_resolution(
             partition, target=target, start=max(1.0, target / 15), tolerance=0.15, max_steps=5
         )
-        merged = _merged(groups, points, self.merge_similarity)
-        return self._assign(merged, points, counts, smallest=smallest, rounds=_ROUNDS)
+        groups = merged(groups, points, self.merge_similarity)
+        return self._assign(groups, points, counts, smallest=smallest, rounds=_ROUNDS)
 
     def _split(
         self, labels: Ints, similarity: NDArray[np.float64], points: Floats, counts: Ints
@@ -292,7 +299,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             target = max(2.0, 2 * sizes[label] / (self.max_share * total))
             parts, _ = self._themes(own, counts[members], target, self.smallest(len(members)))
             labels[members] = np.where(parts == OUTLIER, OUTLIER, parts + labels.max() + 1)
-        return _ranked(labels, points, counts) if len(too_large) else (labels, similarity)
+        return ranked(labels, points, counts) if len(too_large) else (labels, similarity)
 
     def _assign(
         self, groups: Ints, points: Floats, counts: Ints, *, smallest: int, rounds: int = 1
@@ -301,23 +308,18 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
         One round keeps the themes where the groups were; more rounds move them, and farther if a firm is added.
         """
-        labels = _without_small(groups, counts, smallest)
+        labels = without_small(groups, counts, smallest)
         for _ in range(rounds):
             if labels.max(initial=OUTLIER) == OUTLIER:
                 break
-            nearest, similarity = _nearest(points, _centroids(points, labels, counts))
-            moved = np.where(similarity >= self.join_similarity, nearest, OUTLIER)
-            moved = _without_small(moved, counts, smallest)
+            near, similarity = nearest(points, centroids(points, labels, counts))
+            moved = np.where(similarity >= self.join_similarity, near, OUTLIER)
+            moved = without_small(moved, counts, smallest)
             settled = np.mean(moved != labels) < 0.001
             labels = moved
             if settled:
                 break
-        return _ranked(labels, points, counts)
-
-
-def _unit(rows: NDArray[np.floating]) -> Floats:
-    wide: NDArray[np.float64] = rows.astype(np.float64) if rows.size else np.zeros((len(rows), 1))
-    return unit(wide).astype(np.float32)
+        return ranked(labels, points, counts)
 
 
 def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
@@ -336,7 +338,7 @@ def _centred(points: Floats, counts: Ints) -> Floats:
     if len(points) < FEWEST_FOR_GRAPH:
         return points
     mean = np.average(points.astype(np.float64), axis=0, weights=counts)
-    return _unit(np.round(points - mean, DIGITS))
+    return unit_rows(np.round(points - mean, DIGITS))
 
 
 def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.float64]]:
@@ -351,92 +353,6 @@ def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.floa
         # Each row is its own first neighbour, unless other rows are at distance zero too.
         return found[:, 1:].astype(np.int64), np.round(1 - distances[:, 1:].astype(np.float64), DIGITS)
     return exact_neighbors(points, k)
-
-
-def _sums(points: Floats, labels: Ints, weights: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the weighted sum of each theme's rows, float64 (themes, d)."""
-    from scipy.sparse import csr_array
-
-    inside = np.flatnonzero(labels != OUTLIER)
-    shape = (int(labels.max()) + 1, len(points))
-    members = csr_array((weights[inside].astype(np.float64), (labels[inside], inside)), shape=shape)
-    sums: NDArray[np.float64] = members @ points.astype(np.float64)
-    return sums
-
-
-def _centroids(points: Floats, labels: Ints, counts: Ints) -> Floats:
-    """Return the mean of each theme's rows at unit length, float32 (themes, d)."""
-    return _unit(_sums(points, labels, counts))
-
-
-def _merged(labels: Ints, points: Floats, threshold: float) -> Ints:
-    """Return the labels with groups of likeness `threshold` or more merged by average linkage."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
-    if labels.max(initial=OUTLIER) < 1:
-        return labels
-    distance = 1 - _likeness(labels, points)
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(np.clip(distance, 0, 2), checks=False), "average")
-    group = np.append(fcluster(tree, 1 - threshold, "distance") - 1, OUTLIER)  # -1 indexes the last
-    found: Ints = group[labels].astype(np.int64)
-    return found
-
-
-def _likeness(labels: Ints, points: Floats) -> NDArray[np.float64]:
-    """Return the similarity of each pair of groups, (groups, groups): 1 for two random halves of one group.
-
-    The mean cosine between members of the two groups is divided by the geometric mean of the mean cosines within
-    each. Centroids of few members are noisy and therefore look different; the division corrects for that, as in
-    Spearman's correction for attenuation (1904, The American Journal of Psychology 15, 72-101).
-    """
-    sizes = np.bincount(labels[labels != OUTLIER]).astype(np.float64)
-    sums = _sums(points, labels, np.ones(len(points)))
-    within = ((sums**2).sum(axis=1) - sizes) / np.maximum(sizes * (sizes - 1), 1)
-    between = np.einsum("ik,jk->ij", sums, sums) / np.outer(sizes, sizes)  # no BLAS: fixed order of addition
-    coherence = np.sqrt(np.maximum(within, 1e-6))
-    likeness = np.clip(between / np.outer(coherence, coherence), -1, 1)
-    # A group without coherence is similar to no other.
-    likeness[within <= 0] = likeness[:, within <= 0] = 0
-    rounded: NDArray[np.float64] = np.round(likeness, DIGITS)
-    return rounded
-
-
-def _nearest(points: Floats, centroids: Floats) -> tuple[Ints, NDArray[np.float64]]:
-    """Return each row's nearest centroid and its cosine to it, to six decimals; ties go to the first."""
-    nearest, similarity = np.empty(len(points), dtype=np.int64), np.empty(len(points))
-    for start in range(0, len(points), _BLOCK):
-        cosine = products(points[start : start + _BLOCK], centroids)
-        best = cosine.argmax(axis=1)
-        nearest[start : start + _BLOCK] = best
-        similarity[start : start + _BLOCK] = cosine[np.arange(len(best)), best]
-    return nearest, similarity
-
-
-def _without_small(labels: Ints, counts: Ints, smallest: int) -> Ints:
-    """Return the labels without clusters of fewer than `smallest` rows, renumbered from 0 without gaps."""
-    inside = labels != OUTLIER
-    if not inside.any():
-        return labels
-    sizes = np.bincount(labels[inside], weights=counts[inside])
-    kept = sizes >= smallest
-    names = np.append(np.where(kept, np.cumsum(kept) - 1, OUTLIER), OUTLIER)  # -1 indexes the last
-    found: Ints = names[labels].astype(np.int64)
-    return found
-
-
-def _ranked(labels: Ints, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
-    """Return themes renumbered by size (ties by first row) and each row's cosine to its or the nearest theme."""
-    ranked = by_size(labels, counts)
-    inside = ranked != OUTLIER
-    if not inside.any():
-        return ranked, np.zeros(len(ranked))
-    centroids = _centroids(points, ranked, counts)
-    _, similarity = _nearest(points, centroids)
-    own = np.round((points[inside] * centroids[ranked[inside]]).sum(axis=1).astype(np.float64), DIGITS)
-    similarity[inside] = own
-    return ranked, similarity
 
 
 def _linked(points: Floats, similarity: float) -> Ints:
