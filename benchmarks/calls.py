@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
+from ftm_assets.methods.text.kinds import is_procedural, judge
 from ftm_assets.methods.text.sentence_splitting import build_sentences
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.duck import ConfiguredDuckDB
@@ -31,7 +32,7 @@ class Call:
     """Names of the firm and its speakers, kept out of keywords."""
     sentence_ids: list[str]
     texts: list[str]
-    """Non-procedural sentences in the order of the call."""
+    """Non-procedural sentences (judged by words and form) in the order of the call."""
     turns: list[str]
     """Component (speaker turn) of each sentence."""
     embeddings: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
@@ -48,7 +49,7 @@ def load(path: Path, quarters: Sequence[str] | None = None) -> list[Call]:
             continue
         transcripts, _ = build_transcripts(pa.concat_tables(parts), quarter, database=database)
         sentences = build_sentences(transcripts, quarter)
-        sentences = sentences.filter(pc.invert(sentences["is_procedural"]))
+        sentences = sentences.filter(pa.array(~is_procedural(judge(sentences))))
         for firm in pc.unique(sentences["firm_id"]).to_pylist():
             own = sentences.filter(pc.equal(sentences["firm_id"], firm))
             said = transcripts.filter(pc.equal(transcripts["firm_id"], firm))

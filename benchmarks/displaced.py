@@ -65,6 +65,8 @@ class Case:
     tagged: dict[tuple[str, str], int] = field(default_factory=dict)
     originals: dict[Path, dict[str, str]] = field(default_factory=dict)
     """Folder → file → digest, of what a copy was made from."""
+    deleted: set[str] = field(default_factory=set)
+    """Names of the metadata files that an attack deleted: what needs them is refused by their names."""
     remedies: list[str] = field(default_factory=list)
     refusal: str = ""
     problems: list[str] = field(default_factory=list)
@@ -195,7 +197,9 @@ def _older_catalog(case: Case) -> None:
 
 def _delete_metadata(case: Case) -> None:
     found = sorted((case.root / "ftm" / case.chance.choice(NAMES) / "metadata").iterdir())
-    case.chance.choice(found).unlink()
+    file = case.chance.choice(found)
+    file.unlink()
+    case.deleted.add(file.name)
 
 
 def _kill(case: Case, call: Callable[[Warehouse], object]) -> None:
@@ -343,7 +347,10 @@ def _check_tags(case: Case, rolled_back: set[str]) -> None:
         try:
             have = case.warehouse.read(name, quarter, columns=["quarter"], as_of=TAG).num_rows
         except WarehouseError as error:
-            case.problems.append(f"the tag on {name}: {error}")
+            if any(file in str(error) for file in case.deleted):
+                case.refusal = str(error)  # gone before we came, and said
+            else:
+                case.problems.append(f"the tag on {name}: {error}")
             continue
         if have != n:
             case.problems.append(f"the tag on {name} has {have} of {n} rows")

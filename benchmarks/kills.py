@@ -33,6 +33,7 @@ QUARTER = "2023Q1"
 FIRMS = 12
 CHUNKED = {
     "sentence_embeddings": ("sentence_embeddings",),
+    "sentence_kinds": ("sentence_kinds",),
     "firm_topics": ("firm_topics", "sentence_topics", "firm_status"),
     "topic_summaries": ("topic_summaries", "topic_naming_audit"),
     "sentence_sentiment": ("sentence_sentiment",),
@@ -49,9 +50,10 @@ NEEDS = {
     "transcripts": (),
     "sentences": ("transcripts",),
     "sentence_embeddings": ("sentences",),
-    "firm_topics": ("sentence_embeddings",),
+    "sentence_kinds": ("sentence_embeddings",),
+    "firm_topics": ("sentence_kinds",),
     "topic_summaries": ("firm_topics",),
-    "sentence_sentiment": ("sentences",),
+    "sentence_sentiment": ("sentence_kinds",),
     "themes": ("topic_summaries",),
     "sentiment_scores": ("themes", "sentence_sentiment"),
 }

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.methods.naming.digests import topic_digests
 from ftm_assets.methods.naming.extractive import ExtractiveNamer
 from ftm_assets.methods.text.firm_names import known_names
+from ftm_assets.methods.text.kinds import is_procedural, judge
 from ftm_assets.methods.text.sentence_splitting import build_sentences
 from ftm_assets.methods.topics.firm_model import model_firm
 from ftm_assets.methods.topics.quality import planted_themes
@@ -61,8 +61,12 @@ def _topics(transcripts: list[pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
 
     embedder, said = Embedder(), pa.concat_tables(transcripts)
     sentences = pa.concat_tables([build_sentences(t, QUARTER) for t in transcripts])
-    spoken = sentences.filter(pc.invert(sentences.column("is_procedural")))
-    vectors = embedder.embed(spoken.column("text").to_pylist())
+    # As `sentence_kinds` judges them: the sentences of a call in spoken order.
+    sentences = sentences.sort_by([(c, "ascending") for c in ("transcript_id", "component_id", "position")])
+    vectors = embedder.embed(sentences.column("text").to_pylist())
+    p = judge(sentences, vectors)
+    business = np.flatnonzero(~is_procedural(p))
+    spoken, vectors, doubt = sentences.take(pa.array(business)), vectors[business], 1 - p[business, 0]
     names = known_names(said.select(["firm_id", "firm_name", "ticker", "speaker_name"]))
     firm_of = np.array(spoken.column("firm_id").to_pylist())
     topics, of_sentences = [], []
@@ -78,6 +82,7 @@ def _topics(transcripts: list[pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
             firm_id=firm,
             firm_names=names.get(firm, []),
             quarter=QUARTER,
+            not_business=doubt[rows].tolist(),
         )
         topics.append(result.firm_topics)
         of_sentences.append(result.sentence_topics)
@@ -92,7 +97,7 @@ def _topics(transcripts: list[pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
     firm_names = dict(zip(*(firms.column(c).to_pylist() for c in ("firm_id", "firm_name_min")), strict=True))
     table = pa.table(
         {
-            **{c: found.column(c) for c in ("topic_id", "firm_id", "n_sentences", "keywords")},
+            **{c: found.column(c) for c in ("topic_id", "firm_id", "n_sentences", "keywords", "call_share")},
             "firm_name": pa.array([firm_names[f] for f in found.column("firm_id").to_pylist()], pa.string()),
             "name": pa.array([n.name for n in named], pa.string()),
             "summary": pa.array([n.summary for n in named], pa.string()),

@@ -16,7 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
-STAGES = ("transcripts", "sentences", "sentence_embeddings", "firm_topics", "topic_summaries", "themes")
+STAGES = (
+    *("transcripts", "sentences", "sentence_embeddings", "sentence_kinds"),
+    *("firm_topics", "topic_summaries", "themes"),
+)
 QUARTER = "2023Q1"
 _EVERY = 0.25
 """Seconds between memory samples."""

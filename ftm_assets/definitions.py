@@ -8,6 +8,7 @@ import dagster as dg
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
+from ftm_assets.assets.sentence_kinds import sentence_kinds
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
 from ftm_assets.assets.sentences import sentences
 from ftm_assets.assets.sentiment_scores import sentiment_scores
@@ -38,6 +39,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             transcripts,
             sentences,
             sentence_embeddings,
+            sentence_kinds,
             firm_topics,
             topic_summaries,
             themes,

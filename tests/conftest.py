@@ -140,6 +140,7 @@ def topics() -> Callable[[str, int], pa.Table]:
                 "n_sentences": pa.array([3] * n, pa.int32()),
                 "keywords": [["price", "mix"]] * n,
                 "representative_sentence_ids": [["s"]] * n,
+                "call_share": [0.1] * n,
             }
         )
 

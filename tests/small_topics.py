@@ -41,7 +41,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
             made["sentences"].append(
                 {
                     **ids, "transcript_id": call, "component_id": component, "position": 0,
-                    "section": "presentation", "speaker_type": "executive", "text": text, "is_procedural": False,
+                    "section": "presentation", "speaker_type": "executive", "text": text,
                 }
             )  # fmt: skip
             topic = None if k is None else f"{QUARTER}:{firm}:{k:03d}"
@@ -54,6 +54,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
                 "n_sentences": 4,
                 "keywords": [subject],
                 "representative_sentence_ids": [],
+                "call_share": 0.1,
             }
             made["firm_topics"].append({**topic, **own})
             name = {"name": subject.capitalize(), "summary": f"{subject} in areas.", "text": subject}

@@ -44,8 +44,9 @@ def test_every_table_says_what_its_columns_are(name: str):
     [
         ("sentences", {"transcripts"}),
         ("sentence_embeddings", {"sentences"}),
-        ("sentence_sentiment", {"sentences"}),
-        ("firm_topics", {"transcripts", "sentences", "sentence_embeddings"}),
+        ("sentence_kinds", {"sentences", "sentence_embeddings"}),
+        ("sentence_sentiment", {"sentences", "sentence_kinds"}),
+        ("firm_topics", {"transcripts", "sentences", "sentence_embeddings", "sentence_kinds"}),
         ("topic_summaries", {"firm_topics", "sentences", "transcripts"}),
         ("themes", {"topic_summaries", "firm_topics", "transcripts"}),
         (
@@ -55,7 +56,7 @@ def test_every_table_says_what_its_columns_are(name: str):
         (
             "topic_quality",
             {
-                *("sentences", "sentence_embeddings", "firm_topics", "sentence_topics"),
+                *("sentences", "sentence_embeddings", "sentence_kinds", "firm_topics", "sentence_topics"),
                 *("firm_status", "themes", "theme_topics"),
             },
         ),

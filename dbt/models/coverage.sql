@@ -15,13 +15,13 @@ said as (
         sentences.transcript_id,
         sentences.firm_id,
         case
-            when sentences.is_procedural then 4
+            when sentence_kinds.is_procedural then 4
             when sentence_topics.topic_id is null then 5
             when theme_topics.theme_id is null then 6
             else 7
         end as lost_at,
         case
-            when sentences.is_procedural then 'procedural'
+            when sentence_kinds.is_procedural then 'procedural'
             when sentence_topics.topic_id is null
                 then
                     case
@@ -32,6 +32,8 @@ said as (
             when theme_topics.theme_id is null then coalesce(split_part(theme_topics.reason, ':', 1), 'in no theme')
         end as outcome
     from {{ source('ftm', 'sentences') }} as sentences
+    left join {{ source('ftm', 'sentence_kinds') }} as sentence_kinds
+        on sentences.quarter = sentence_kinds.quarter and sentences.sentence_id = sentence_kinds.sentence_id
     left join {{ source('ftm', 'sentence_topics') }} as sentence_topics
         on sentences.quarter = sentence_topics.quarter and sentences.sentence_id = sentence_topics.sentence_id
     left join {{ source('ftm', 'theme_topics') }} as theme_topics

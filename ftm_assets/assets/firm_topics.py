@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.text.firm_names import known_names
+from ftm_assets.methods.text.kinds import about_business
 from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.firm_model import FirmParams, FirmResult, model_firm
 from ftm_assets.methods.vectors import as_matrix
@@ -29,10 +30,10 @@ class FirmTopicsConfig(SideBySideConfig):
 
 def model(task: Task) -> Mapping[str, pa.Table]:
     """Model the topics of each firm of the group."""
-    sentences = task.read(
-        "sentences", ["sentence_id", "firm_id", "component_id", "position", "text", "is_procedural"]
-    )
-    sentences = sentences.filter(pc.invert(sentences.column("is_procedural")))
+    kinds = task.read("sentence_kinds", ["sentence_id", "is_procedural", "p_business"])
+    spoken = task.read("sentences", ["sentence_id", "firm_id", "component_id", "position", "text"])
+    sentences = about_business(spoken, kinds)
+    p_business = dict(zip(*(kinds.column(c).to_pylist() for c in ("sentence_id", "p_business")), strict=True))
     embedded = task.read("sentence_embeddings", ["sentence_id", "embedding"])
     vectors = as_matrix(embedded.column("embedding"))
     row_of = {s: i for i, s in enumerate(embedded.column("sentence_id").to_pylist())}
@@ -55,6 +56,7 @@ def model(task: Task) -> Mapping[str, pa.Table]:
                 "embeddings": vectors[np.array([row_of[s] for s in ids], dtype=np.int64)],
                 "turns": own.column("component_id").to_pylist(),
                 "positions": own.column("position").to_pylist(),
+                "not_business": [1 - p_business[s] for s in ids],
                 "firm_id": firm,
                 "firm_names": names.get(firm, []),
                 "quarter": task.quarter,
@@ -79,8 +81,8 @@ def _timed(firm: Mapping[str, Any]) -> tuple[FirmResult, float]:
 def stand_in(task: Task, reason: str) -> Mapping[str, pa.Table]:
     """Return the rows of a failed firm: its status with the reason, and its sentences without a topic."""
     (firm,) = task.firms
-    sentences = task.read("sentences", ["sentence_id", "is_procedural"])
-    ids = sentences.filter(pc.invert(sentences.column("is_procedural"))).column("sentence_id")
+    kinds = task.read("sentence_kinds", ["sentence_id", "is_procedural"])
+    ids = kinds.filter(pc.invert(kinds.column("is_procedural"))).column("sentence_id")
     n = len(ids)
     columns = {
         "sentence_id": ids,
@@ -143,7 +145,7 @@ def _describe(committed: Committed) -> Mapping[str, Mapping[str, Any]]:
 firm_topics = FanOut(
     name="firm_topics",
     tables=["firm_topics", "sentence_topics", "firm_status"],
-    inputs=["transcripts", "sentences", "sentence_embeddings"],
+    inputs=["transcripts", "sentences", "sentence_embeddings", "sentence_kinds"],
     config=FirmTopicsConfig,
     code_version=CODE_VERSION,
     work=model,

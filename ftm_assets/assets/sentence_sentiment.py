@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ftm_assets.methods.text.kinds import about_business
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.fan_out import Committed, FanOut, FanOutConfig, Task
 from ftm_resources.models.sentiment import most_probable
@@ -16,8 +16,10 @@ CODE_VERSION = code_version(__name__)
 
 def classify(task: Task) -> Mapping[str, pa.Table]:
     """Score the group's non-procedural sentences."""
-    rows = task.read("sentences", ["sentence_id", "text", "is_procedural"])
-    rows = rows.filter(pc.invert(rows.column("is_procedural")))
+    rows = about_business(
+        task.read("sentences", ["sentence_id", "text"]),
+        task.read("sentence_kinds", ["sentence_id", "is_procedural"]),
+    )
     scorer = task.resources.sentiment
     p = scorer.score(rows.column("text").to_pylist(), progress=task.progress)
     columns = {
@@ -43,7 +45,7 @@ def _identity(resources: Any) -> Mapping[str, Any]:
 sentence_sentiment = FanOut(
     name="sentence_sentiment",
     tables=["sentence_sentiment"],
-    inputs=["sentences"],
+    inputs=["sentences", "sentence_kinds"],
     config=FanOutConfig,
     code_version=CODE_VERSION,
     work=classify,

@@ -1,4 +1,4 @@
-"""sentences: the sentences of every speaker except the operator, with the procedural ones marked."""
+"""sentences: the sentences of every speaker except the operator."""
 
 import time
 from functools import partial
@@ -32,7 +32,7 @@ FIRMS_AT_ONCE = 100
 )
 @plainly
 def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> dg.Output[Rows]:
-    """Split the quarter's components into sentences and mark the procedural ones."""
+    """Split the quarter's components into sentences."""
     started = time.perf_counter()
     quarter = context.partition_key
     # Transcripts are stored firm by firm, so a firm's rows are contiguous.
@@ -46,16 +46,14 @@ def sentences(context: dg.AssetExecutionContext, transcripts: QuarterTable) -> d
             found.append(part)
             move(min(len(found) * FIRMS_AT_ONCE, len(firms)), None)
     result = pa.concat_tables(found) if found else build_sentences(spoken, quarter)
-    n, procedural = result.num_rows, pc.sum(result.column("is_procedural")).as_py() or 0
     return dg.Output(
         Rows.of(result, transcripts),
         metadata=readable(
             {
                 "firms": len(firms),
                 "seconds": time.perf_counter() - started,
-                "procedural_share": procedural / n if n else 0.0,
-                "business_sentences": n - procedural,
-                "preview": preview(result, ["sentence_id", "section", "is_procedural", "text"]),
+                "sentences": result.num_rows,
+                "preview": preview(result, ["sentence_id", "section", "text"]),
             }
         ),
     )

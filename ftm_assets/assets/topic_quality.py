@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from ftm_assets.methods.text.kinds import MAX_CALL_SHARE, about_business
 from ftm_assets.methods.text.tokens import words
 from ftm_assets.methods.topics.firm_model import FirmParams
 from ftm_assets.methods.topics.quality import (
@@ -75,6 +76,7 @@ def topic_quality(
     warehouse: Warehouse,
     sentences: QuarterTable,
     sentence_embeddings: QuarterTable,
+    sentence_kinds: QuarterTable,
     firm_topics: QuarterTable,
     sentence_topics: QuarterTable,
     firm_status: QuarterTable,
@@ -85,23 +87,24 @@ def topic_quality(
     started = time.perf_counter()
     quarter = context.partition_key
     status = firm_status.read(["firm_id", "n_sentences", "n_topics", "outlier_share"])
-    topics = firm_topics.read(["firm_id", "n_sentences", "keywords"])
+    topics = firm_topics.read(["firm_id", "n_sentences", "keywords", "call_share"])
     members = theme_topics.read(["topic_id", "theme_id"])
     own_themes = themes.read(["keywords", "stability"])
     theme_keywords, stabilities = (own_themes.column(c).to_pylist() for c in ("keywords", "stability"))
     some = sampled_firms(status, config.coherence_firms, config.seed)
     again = sampled_firms(status, config.stability_firms, config.seed, at_least=LARGE_TOPIC_SENTENCES)
-    documents = _documents(sentences, some)
+    documents = _documents(sentences, sentence_kinds, some)
     own = topics.filter(pc.is_in(topics.column("firm_id"), pa.array(some, pa.string())))
     own_keywords = own.column("keywords").to_pylist()
     coherent = coherence(documents, [*own_keywords, *theme_keywords])
-    vectors = _vectors(sentences, sentence_embeddings, again)
+    vectors = _vectors(sentences, sentence_kinds, sentence_embeddings, again)
     truth = _truth(warehouse.provenance("transcripts", quarter), quarter, config.recovery_firms)
     # The parameters that the topics were made with, which may differ from the defaults.
     params = recorded(FirmParams, warehouse.provenance("firm_topics", quarter).get("config", {}))
+    of_themes = warehouse.provenance("themes", quarter).get("config", {})
     measures = {
         "firm_topics": {
-            **firm_measures(status, topics),
+            **firm_measures(status, topics, of_themes.get("max_procedural_share", MAX_CALL_SHARE)),
             **coherent[: len(own_keywords)].measures(),
             "seed_stability": seed_stability(vectors, params),
         },
@@ -112,7 +115,10 @@ def topic_quality(
         },
     }
     measures = measures if status.num_rows else {}  # a quarter without calls has nothing to measure
-    read = (sentences, sentence_embeddings, firm_topics, sentence_topics, firm_status, themes, theme_topics)
+    read = (
+        *(sentences, sentence_embeddings, sentence_kinds, firm_topics, sentence_topics),
+        *(firm_status, themes, theme_topics),
+    )
     return dg.Output(
         Rows.of(_rows(measures, quarter), *read, config=config.model_dump()),
         metadata=readable(
@@ -128,15 +134,17 @@ def topic_quality(
     )
 
 
-def _spoken(sentences: QuarterTable, firms: Sequence[str], columns: Sequence[str]) -> pa.Table:
+def _spoken(
+    sentences: QuarterTable, kinds: QuarterTable, firms: Sequence[str], columns: Sequence[str]
+) -> pa.Table:
     """Return the firms' non-procedural sentences."""
-    rows = sentences.read([*columns, "is_procedural"], firms=firms)
-    return rows.filter(pc.invert(rows.column("is_procedural")))
+    rows = sentences.read(["sentence_id", *columns], firms=firms)
+    return about_business(rows, kinds.read(["sentence_id", "is_procedural"], firms=firms))
 
 
-def _documents(sentences: QuarterTable, firms: Sequence[str]) -> list[list[str]]:
+def _documents(sentences: QuarterTable, kinds: QuarterTable, firms: Sequence[str]) -> list[list[str]]:
     """Return the words of each speaker turn."""
-    rows = _spoken(sentences, firms, ["component_id", "position", "text"])
+    rows = _spoken(sentences, kinds, firms, ["component_id", "position", "text"])
     rows = rows.sort_by([("component_id", "ascending"), ("position", "ascending")])
     turns: defaultdict[str, list[str]] = defaultdict(list)
     for turn, text in zip(
@@ -147,12 +155,12 @@ def _documents(sentences: QuarterTable, firms: Sequence[str]) -> list[list[str]]
 
 
 def _vectors(
-    sentences: QuarterTable, sentence_embeddings: QuarterTable, firms: Sequence[str]
+    sentences: QuarterTable, kinds: QuarterTable, sentence_embeddings: QuarterTable, firms: Sequence[str]
 ) -> list[tuple[np.ndarray, list[str], list[int]]]:
     """Return, per firm, the embeddings of its non-procedural sentences, their turns and positions in them."""
     if not firms:
         return []
-    spoken = _spoken(sentences, firms, ["sentence_id", "component_id", "position"])
+    spoken = _spoken(sentences, kinds, firms, ["component_id", "position"])
     rows = sentence_embeddings.read(["sentence_id", "firm_id", "embedding"], firms=firms)
     place = pc.index_in(rows.column("sentence_id"), spoken.column("sentence_id").combine_chunks())
     rows = rows.filter(place.is_valid())

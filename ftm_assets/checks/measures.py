@@ -49,7 +49,7 @@ BY_REASON = {
     "few firms": "take more firms, or lower min_firms",
     "outlier": "lower join_similarity",
     "unstable": "take more firms, or lower min_stability",
-    "procedural": "read these topics: the rules for talk about the call may match too much; or raise "
+    "procedural": "read these topics' sentences: their kinds in sentence_kinds may be wrong; or raise "
     "max_procedural_share",
 }
 """Reason for which a topic is in no theme → what to do if it is the commonest."""
@@ -90,7 +90,7 @@ LIMITS = (
         "dominated_firms", "firm_topics", "dominated_firms", 0, True,
         f"{{:.0f}} firms have over {LARGE_TOPIC_SHARE:.0%} of their sentences in one topic (expected: none)",
         f"No firm with at least {LARGE_TOPIC_SENTENCES} sentences has over {LARGE_TOPIC_SHARE:.0%} of them in one "
-        "topic. If not, read that topic's sentences: either is_procedural missed talk about the call, or "
+        "topic. If not, read that topic's sentences: either sentence_kinds missed talk about the call, or "
         "sentences_per_topic of firm_topics is too high",
         ("sentences_per_topic", "usual_topics", "max_topics"),
     ),
@@ -105,8 +105,9 @@ LIMITS = (
     Limit(
         "procedural_topics", "firm_topics", "procedural_share", MAX_PROCEDURAL_TOPICS, True,
         f"{{:.0%}} of the topics are about the call itself (expected: at most {MAX_PROCEDURAL_TOPICS:.0%})",
-        f"At most {MAX_PROCEDURAL_TOPICS:.0%} of the topics are about the call itself. If not, the calls use "
-        "procedural wording that the rules miss: read those topics and extend methods.text.statements",
+        f"At most {MAX_PROCEDURAL_TOPICS:.0%} of the topics are about the call itself. If not, sentence_kinds "
+        "misses talk of these calls: read the topics with the highest call_share in firm_topics, and raise "
+        "min_business of sentence_kinds",
     ),
     Limit(
         "largest_theme", "themes", "largest_theme_share", MAX_LARGEST_THEME_SHARE, True,

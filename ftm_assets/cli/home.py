@@ -31,6 +31,8 @@ def prepare() -> Path:
     home = folder()
     try:
         home.mkdir(parents=True, exist_ok=True)
+        if not _is_prepared(home):
+            import dagster  # noqa: F401 - the slow part of the work below: not while others wait for the lock
         with locks.held(home / _LOCK, f"the lock on {home}, in which another process prepares Dagster"):
             _write_configuration(home / "dagster.yaml")
             _create_databases(home)
@@ -54,9 +56,7 @@ def _write_configuration(file: Path) -> None:
 
 def _create_databases(home: Path) -> None:
     """Open the instance once: each process that finds no databases migrates them, and two at once fail."""
-    mark = home / _PREPARED
-    version = metadata.version("dagster")
-    if mark.exists() and mark.read_text() == version:
+    if _is_prepared(home):
         return
     import dagster as dg
 
@@ -64,7 +64,12 @@ def _create_databases(home: Path) -> None:
         # The schedule storage is opened with its first use.
         instance.all_instigator_state()
         instance.get_runs_count()
-    mark.write_text(version)
+    (home / _PREPARED).write_text(metadata.version("dagster"))
+
+
+def _is_prepared(home: Path) -> bool:
+    mark = home / _PREPARED
+    return mark.exists() and mark.read_text() == metadata.version("dagster")
 
 
 def folder() -> Path:

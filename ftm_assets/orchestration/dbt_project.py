@@ -46,7 +46,8 @@ DATABASE = "marts.duckdb"
 SOURCES: dict[str, tuple[str, ...] | None] = {
     "transcript_audit": None,
     "transcripts": ("transcript_id", "firm_id", "permno", "quarter"),
-    "sentences": ("sentence_id", "transcript_id", "firm_id", "is_procedural", "quarter"),
+    "sentences": ("sentence_id", "transcript_id", "firm_id", "quarter"),
+    "sentence_kinds": ("sentence_id", "is_procedural", "quarter"),
     "sentence_topics": ("sentence_id", "topic_id", "quarter"),
     "firm_status": ("firm_id", "status", "quarter"),
     "theme_topics": ("topic_id", "theme_id", "reason", "quarter"),

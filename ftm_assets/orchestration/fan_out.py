@@ -319,7 +319,7 @@ class FanOut:
             }
             tables = {
                 table: (
-                    Rows(staging.stream(parts, table), inputs),
+                    Rows(staging.stream(parts, table), inputs, models=planned["identity"]["models"]),
                     {**shared, **described.get(table, {})},
                 )
                 for table in self.tables

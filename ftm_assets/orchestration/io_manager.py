@@ -47,6 +47,8 @@ class Rows:
     """Which attempt of the run at the step wrote them; with `together`, it tells two attempts' tables apart."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """The origin of rows that were not made from a table."""
+    models: Mapping[str, Any] = field(default_factory=dict)
+    """What computed them besides code and config: of each resource, the model and what determines its output."""
 
     @classmethod
     def of(cls, rows: pa.Table, *inputs: QuarterTable, config: Mapping[str, Any] | None = None) -> Self:
@@ -76,6 +78,8 @@ def write_quarter(
         provenance["attempt"] = str(rows.attempt)
     if rows.source:
         provenance["source"] = dict(rows.source)
+    if rows.models:
+        provenance["models"] = dict(rows.models)
     n_rows, content = warehouse.replace(table, quarter, rows.batches, provenance=provenance)
     return {"dagster/partition_row_count": n_rows, "content": content, "inputs": dict(rows.inputs)}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from ftm_resources.endpoint.connection import Connection, RequestError, in_flight
+from ftm_resources.endpoint.forecast import Forecast
 from ftm_resources.endpoint.reply_cache import MOST_TOKENS, Reply, ReplyCache
 
 T = TypeVar("T")
@@ -111,11 +112,13 @@ class Session(Generic[T]):
         if self.cache is not None and (stopped := self.cache.get(STOPPED)):
             self.stale_before = max(self.stale_before, stopped.arrived_at)
         queue = iter(range(len(self.requests)))
+        forecast = Forecast(self.connection.endpoint.where(), len(self.requests))
 
         async def work() -> None:
             # Each worker takes the next request as soon as it is free, so all stay busy until the end.
             for index in queue:
                 self.done[index] = await self._complete(index)
+                forecast.move(len(self.done), self.connection.pace.in_flight())
                 if self.progress:
                     self.progress(len(self.done), len(self.requests))
 

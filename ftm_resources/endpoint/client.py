@@ -41,7 +41,12 @@ class BoundedClient(httpx2.AsyncClient):
     """
 
     def __init__(
-        self, *, before: Callable[[httpx2.Request], None], seconds: float, max_bytes: int, **options: Any
+        self,
+        *,
+        before: Callable[[httpx2.Request], None],
+        seconds: Callable[[httpx2.Request], float],
+        max_bytes: int,
+        **options: Any,
     ) -> None:
         super().__init__(headers={"Accept-Encoding": "gzip, deflate"}, **options)
         self._before, self._seconds, self._max_bytes = before, seconds, max_bytes
@@ -52,8 +57,9 @@ class BoundedClient(httpx2.AsyncClient):
             if not name.startswith(_SENT_PREFIX):
                 del request.headers[name]
         self._before(request)
+        seconds = self._seconds(request)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 given = {**options, "stream": True, "follow_redirects": False}
                 response = await super().send(request, **given)
                 try:
@@ -61,9 +67,7 @@ class BoundedClient(httpx2.AsyncClient):
                 finally:
                     await response.aclose()
         except TimeoutError:
-            raise httpx2.ReadTimeout(
-                f"no complete reply within {self._seconds:g} s", request=request
-            ) from None
+            raise httpx2.ReadTimeout(f"no complete reply within {seconds:g} s", request=request) from None
         except httpx2.RequestError:
             raise
         except Exception as error:  # noqa: BLE001 - any parsing error is the server's fault

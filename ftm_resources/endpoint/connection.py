@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import re
 import time
@@ -12,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from ftm_resources import settings
-from ftm_resources.endpoint import address
+from ftm_resources.endpoint import address, bodies, resending
+from ftm_resources.endpoint.pace import GIVEN_UP, PATIENCE, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -29,6 +29,12 @@ STARTING = frozenset({408, 409, 429, 502, 503, 504})
 
 FREE_RETRIES = 10
 """Retries per concurrent request that a run always has, in addition to its retry budget."""
+
+FREE_SENDS = 3
+"""Times that a request which timed out for want of places is sent again without counting as a retry."""
+
+BUSY_SECONDS = 120.0
+"""So long without any reply a 429 does not count as a retry: the server is there, and wants time."""
 
 ALIKE_REFUSALS = 10
 """After this many identical refusals and no reply, the endpoint is at fault, not the requests."""
@@ -65,9 +71,10 @@ class Endpoint:
     prefix: str
     """Prefix of its settings' names: LLM or FTM_EMBEDDING."""
     concurrency: int
+    """Most requests in flight."""
     max_retries: int
     read_seconds: float
-    """Timeout, from a request to the last byte of its reply."""
+    """Timeout, from a request to the last byte of its reply; PATIENCE times as long if replies are slow."""
     startup_seconds: float
     """Seconds to wait for a server that does not answer yet."""
     max_bytes: int
@@ -129,6 +136,8 @@ class Health:
     """Consecutive requests without a reply after all their retries."""
     refusals: list[str] = field(default_factory=list)
     """The text of each refusal before the first reply."""
+    pace: Pace | None = None
+    """None before the first connection."""
 
 
 class Connection:
@@ -136,6 +145,9 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint, health: Health) -> None:
         self.endpoint, self.health, self._starting = endpoint, health, asyncio.Lock()
+        if health.pace is None:
+            health.pace = Pace(endpoint.concurrency, endpoint.read_seconds)
+        self.pace = health.pace
 
     async def __aenter__(self) -> Self:
         import httpx2  # noqa: PLC0415
@@ -146,17 +158,17 @@ class Connection:
         given, n = self.endpoint, self.endpoint.concurrency
         http = BoundedClient(
             before=self._before,
-            seconds=given.read_seconds,
+            seconds=lambda request: given.read_seconds * (PATIENCE if request.method == "POST" else 1),
             max_bytes=given.max_bytes,
             limits=httpx2.Limits(max_connections=n, max_keepalive_connections=n),
-            timeout=httpx2.Timeout(given.read_seconds, connect=min(10.0, given.read_seconds), pool=None),
+            timeout=httpx2.Timeout(None, connect=min(10.0, given.read_seconds)),  # the rest is in `seconds`
         )
         self._client = openai.AsyncOpenAI(
             base_url=given.url,
             organization="",  # None: from the environment, as custom headers; see `client`, which drops them all
             project="",
             api_key=given.key or "none",  # the client requires one; servers without keys ignore it
-            max_retries=given.max_retries,
+            max_retries=0,  # `ask` retries
             http_client=http,
         )
         return self
@@ -169,22 +181,47 @@ class Connection:
     ) -> tuple[Any, int, float]:
         """Make a raw-response call of the client; return the reply's JSON, requests sent and seconds taken.
 
+        The call is sent once there is a place for it (see `pace`), and again if that may help (see `resending`).
         `total` is the number of calls in all. RequestError if this call got no reply; EndpointUnavailableError if
         the endpoint is unusable.
         """
         import openai
 
         await self.wait_until_ready()
-        started = time.perf_counter()
-        try:
-            raw = await call(self._client)
-        except openai.APIStatusError as error:
-            raise self._failure(error, total) from None
-        except openai.APIConnectionError as error:
-            raise self._unanswered(_fault(error), _retries(error.request) + 1, total) from None
-        self.health.answered += 1
-        self.health.unanswered = 0
-        return _json(raw.content), raw.retries_taken + 1, time.perf_counter() - started
+        sent = n_retries = n_free = 0
+        started = 0.0
+        while True:
+            wait, is_free = None, False
+            try:
+                async with self.pace.place() as place:
+                    self._count(sent, n_retries)
+                    sent, started = sent + 1, started or time.perf_counter()
+                    raw = await call(self._client)
+                    self.pace.replied(place)
+            except TimeoutError:
+                fault = f"ReadTimeout: no complete reply within {place.seconds():.3g} s"
+                if is_free := self.pace.timed_out(place) and n_free < FREE_SENDS:
+                    n_free, wait = n_free + 1, 0.0
+            except openai.APIConnectionError as error:
+                fault = bodies.fault(error)
+            except openai.APIStatusError as error:
+                wait = resending.asked_wait(error)
+                if error.status_code in resending.BUSY:
+                    self.pace.refused(place, wait)
+                    is_free = error.status_code == 429 and self.pace.silent_seconds() < BUSY_SECONDS
+                if not resending.is_worth_it(error):
+                    self.pace.replied(place)
+                    raise self._failure(error, sent, total) from None
+                fault = self._said(error)
+            else:
+                self.health.answered += 1
+                self.health.unanswered = 0
+                return bodies.content(raw.content), sent, time.perf_counter() - started
+            if not (is_free and self.endpoint.max_retries):
+                if n_retries >= self.endpoint.max_retries or self.pace.silence >= GIVEN_UP:
+                    raise self._unanswered(fault, sent, total)
+                n_retries += 1
+            await asyncio.sleep(resending.usual_wait(sent - 1) if wait is None else wait)
 
     async def wait_until_ready(self, *, patient: bool = True) -> None:
         """Wait until the server lists its models or is given up; unless `patient`, try only once."""
@@ -214,9 +251,9 @@ class Connection:
         try:
             await self._client.chat.completions.create(model=chat_model, messages=asked, max_tokens=1)
         except openai.APIConnectionError as error:
-            return self.endpoint.redact(_fault(error))
+            return self.endpoint.redact(bodies.fault(error))
         except openai.APIStatusError as error:
-            failure = self._failure(error, 1)
+            failure = self._failure(error, 1, 1)
             if isinstance(failure, EndpointUnavailableError):
                 raise failure from None
             if isinstance(failure, RequestError) and failure.kind == "rejected" and not self.health.models:
@@ -231,24 +268,24 @@ class Connection:
         import openai
 
         try:
-            raw = await self._client.with_options(max_retries=0).models.with_raw_response.list()
+            raw = await self._client.models.with_raw_response.list()
         except openai.APIConnectionError as error:
-            reason = self.endpoint.redact(_fault(error))
+            reason = self.endpoint.redact(bodies.fault(error))
             raise EndpointUnavailableError(f"{self.endpoint.where()} does not answer: {reason}") from None
         except openai.APIStatusError as error:
-            failure = self._failure(error, 1)
+            failure = self._failure(error, 1, 1)
             raise EndpointUnavailableError(str(failure)) from None
-        return sorted(_models(_json(raw.content)))
+        return sorted(bodies.models(bodies.content(raw.content)))
 
     async def _look(self) -> str | None:
         """Record the server's models; return why it is not ready, or None if it is."""
         import openai
 
         try:
-            raw = await self._client.with_options(max_retries=0).models.with_raw_response.list()
-            self.health.models = _models(_json(raw.content))
+            raw = await self._client.models.with_raw_response.list()
+            self.health.models = bodies.models(bodies.content(raw.content))
         except openai.APIConnectionError as error:
-            return self.endpoint.redact(_fault(error))
+            return self.endpoint.redact(bodies.fault(error))
         except openai.APIStatusError as error:
             if error.status_code in STARTING:
                 return f"HTTP {error.status_code}"
@@ -265,6 +302,7 @@ class Connection:
         if self.health.down is None:
             self.health.down = reason
             _log.warning("%s; continuing without it", reason)
+            self.pace.open()
 
     def count_refusal(self, reason: str, total: int) -> None:
         """Count a request that was refused in every form; give up if the first ones are all refused alike."""
@@ -278,26 +316,29 @@ class Connection:
             self.give_up(f"refused the first {len(refusals)} requests alike: {reason}. Check {names}")
 
     def _before(self, request: httpx2.Request) -> None:
-        """Count a request that is about to be sent; RequestError if the endpoint was given up."""
         request.headers["Authorization"] = f"Bearer {self.endpoint.key or 'none'}"  # whatever OPENAI_… say
-        retries, health, budget = _retries(request), self.health, self.endpoint.retry_budget
-        if request.method == "POST":
-            health.requests += 1
-            health.retries += retries > 0
-            if health.retries > FREE_RETRIES * self.endpoint.concurrency + budget * health.requests:
-                cost = f"cost {health.retries} retries in {health.requests} requests"
-                self.give_up(f"{cost}, more than retry_budget={budget:g} allows")
-        if health.down is not None:
-            raise RequestError(health.down, "down", retries)
 
-    def _failure(self, error: openai.APIStatusError, total: int) -> Exception:
+    def _count(self, sent: int, n_retries: int) -> None:
+        """Count a request that is about to be sent; RequestError if the endpoint was given up."""
+        health, budget = self.health, self.endpoint.retry_budget
+        health.requests += 1
+        health.retries += n_retries > 0
+        if health.retries > FREE_RETRIES * self.endpoint.concurrency + budget * health.requests:
+            cost = f"cost {health.retries} retries in {health.requests} requests"
+            self.give_up(f"{cost}, more than retry_budget={budget:g} allows")
+        if health.down is not None:
+            raise RequestError(health.down, "down", sent)
+
+    def _said(self, error: openai.APIStatusError) -> str:
+        words = error.body.get("message") if isinstance(error.body, dict) else None
+        return self.endpoint.redact(
+            f"HTTP {error.status_code}: {words if isinstance(words, str) else error.response.text}"
+        )
+
+    def _failure(self, error: openai.APIStatusError, attempts: int, total: int) -> Exception:
         """Return the exception for an error status, for this request or for the whole endpoint."""
         where, prefix, status = self.endpoint.where(), self.endpoint.prefix, error.status_code
-        attempts = _retries(error.request) + 1
-        words = error.body.get("message") if isinstance(error.body, dict) else None
-        said = self.endpoint.redact(
-            f"HTTP {status}: {words if isinstance(words, str) else error.response.text}"
-        )
+        said = self._said(error)
         if error.response.has_redirect_location:
             target = address.shown(error.response.headers["location"][:300])
             self.give_up(
@@ -324,39 +365,11 @@ class Connection:
     def _unanswered(self, fault: str, attempts: int, total: int) -> RequestError:
         self.health.unanswered += 1
         fault = self.endpoint.redact(fault)
-        # One slow request is not an outage; 2 x concurrency failures in a row are.
-        if self.health.unanswered >= min(2 * self.endpoint.concurrency, total):
+        # One slow request is not an outage; 2 x concurrency failures in a row are, and silence is.
+        is_silent = self.pace.silence >= GIVEN_UP
+        if is_silent or self.health.unanswered >= min(2 * self.endpoint.concurrency, total):
             self.give_up(f"stopped answering; last: {fault}")
         return RequestError(fault, "unanswered", attempts)
-
-
-def _retries(request: httpx2.Request) -> int:
-    return int(request.headers["x-stainless-retry-count"])
-
-
-def _fault(error: openai.APIConnectionError) -> str:
-    # The client raises the same error for all connection problems; the cause tells them apart.
-    return f"{type(error.__cause__).__name__}: {error.__cause__}"
-
-
-def _json(content: bytes) -> Any:
-    """Return a body's JSON; its text if it is not JSON or too deeply nested."""
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return content.decode(errors="replace")
-
-
-def _models(listed: Any) -> dict[str, tuple[int | None, str]]:
-    """Return the models of a `/v1/models` reply; vLLM reports each context as `max_model_len`."""
-    rows = listed.get("data") if isinstance(listed, dict) else None
-    found = {}
-    for row in rows if isinstance(rows, list) else []:
-        if isinstance(row, dict) and isinstance(row.get("id"), str):
-            context, root = row.get("max_model_len"), row.get("root")
-            is_count = type(context) is int and 0 < context < 2**31
-            found[row["id"]] = (context if is_count else None, root if isinstance(root, str) else "")
-    return found
 
 
 async def check(endpoint: Endpoint, chat_model: str | None) -> None:

@@ -15,6 +15,7 @@ from ftm_resources.endpoint.connection import (
     RequestError,
     in_flight,
 )
+from ftm_resources.endpoint.forecast import Forecast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +51,7 @@ class RemoteEmbedder:
         found: dict[int, NDArray[np.float32]] = {}
         starts = range(0, len(texts), self._batch_texts)
         queue, done = iter(starts), 0
+        forecast = Forecast(self._endpoint.where(), len(texts), "texts")
 
         async def work() -> None:
             nonlocal done
@@ -58,6 +60,7 @@ class RemoteEmbedder:
                 found[start] = self._read(await self._ask(connection, batch, len(starts)), len(batch))
                 done += len(batch)
                 progress(done, len(texts))
+                forecast.move(done, connection.pace.in_flight())
 
         async with Connection(self._endpoint, self._health) as connection:
             await in_flight(work, min(self._endpoint.concurrency, len(starts)))

@@ -53,7 +53,9 @@ class LlmResource(ConfigurableResource):
     api_key: str | None = Field(
         default=None, repr=False, description="Pass it as an EnvVar; default: LLM_API_KEY"
     )
-    concurrency: int = Field(default=64, ge=1, description="Concurrent requests")
+    concurrency: int = Field(
+        default=64, ge=1, description="Most requests in flight; the server decides how many"
+    )
     max_retries: int = Field(default=5, ge=0, description="Retries per request")
     retry_budget: float = Field(
         default=1.0,
@@ -61,7 +63,9 @@ class LlmResource(ConfigurableResource):
         description="Average retries per request before giving up, in addition to 10 per concurrent request",
     )
     read_seconds: float = Field(
-        default=120.0, gt=0, description="Timeout in seconds, from a request to the last byte of its reply"
+        default=120.0,
+        gt=0,
+        description="Timeout in seconds, from a request to the end of its reply; tripled while replies are slow",
     )
     startup_seconds: float = Field(
         default=900.0, ge=0, description="Seconds to wait for a server that is starting"

@@ -69,11 +69,13 @@ class Embedder(ConfigurableResource):
     api_key: str | None = Field(
         default=None, repr=False, description="Pass it as an EnvVar; default: FTM_EMBEDDING_API_KEY"
     )
-    concurrency: int = Field(default=32, ge=1, description="Concurrent requests to an endpoint")
+    concurrency: int = Field(default=32, ge=1, description="Most requests in flight to an endpoint")
     batch_texts: int = Field(default=64, ge=1, description="Texts per request to an endpoint")
     max_retries: int = Field(default=5, ge=0, description="Retries per request to an endpoint")
     read_seconds: float = Field(
-        default=120.0, gt=0, description="Timeout in seconds, from a request to the last byte of its reply"
+        default=120.0,
+        gt=0,
+        description="Timeout in seconds, from a request to the end of its reply; tripled while replies are slow",
     )
     startup_seconds: float = Field(
         default=900.0, ge=0, description="Seconds to wait for an endpoint that does not answer yet"

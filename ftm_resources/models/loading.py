@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -61,34 +60,41 @@ class ModelLoadError(OSError):
     """
 
 
+_HUB_SECONDS = 10.0
+"""Timeout of the one request that asks the hub for a model."""
+
 _CHOSEN_BY = {"embedder": "FTM_EMBEDDING_MODEL", "sentiment": "FTM_SENTIMENT_MODEL"}
 
 
 def require_files(kind: str, name: str) -> None:
     """Raise ModelLoadError if a model is neither on this machine nor on the Hugging Face hub.
 
-    Looks for its configuration only, which is small; the weights are not loaded.
+    Looks for its configuration only and asks the hub once, so that a machine without access to it fails at once. A
+    hub that answers with an error of its own (5xx) counts as having the model: loading it asks again, patiently.
     """
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415 - loaded only where a model is configured
-    from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError  # noqa: PLC0415
-    from huggingface_hub.utils import logging as hub_logging  # noqa: PLC0415
+    import httpx2  # noqa: PLC0415 - loaded only where a model is configured
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache  # noqa: PLC0415
+    from huggingface_hub.errors import (  # noqa: PLC0415
+        HfHubHTTPError,
+        HFValidationError,
+        RemoteEntryNotFoundError,
+    )
 
     folder = Path(name)
     if folder.is_dir():
         if not any((folder / file).is_file() for file in ("config.json", "modules.json")):
             raise unloadable(kind, name, "the folder has no config.json")
         return
-    hub = hub_logging.get_logger()
-    level = hub.level
-    hub.setLevel(logging.ERROR)  # each attempt's warning would stand before the error, which says the same
     try:
-        hf_hub_download(name, "config.json")
+        if isinstance(try_to_load_from_cache(name, "config.json"), str):
+            return
+        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=_HUB_SECONDS)
     except RemoteEntryNotFoundError:
         return  # the model is there, without this file
-    except (OSError, HFValidationError) as error:
+    except (OSError, HFValidationError, httpx2.HTTPError) as error:
+        if isinstance(error, HfHubHTTPError) and error.response.status_code >= 500:
+            return
         raise unloadable(kind, name, str(error)) from error
-    finally:
-        hub.setLevel(level)
 
 
 def unloadable(kind: str, name: str, reason: str) -> ModelLoadError:

@@ -1,7 +1,7 @@
 """Table contracts, without storage: `catalogue` lists them, `contract` defines what a contract is."""
 
 from ftm_resources.tables.catalogue import NAMING_AUDITS, TABLES
-from ftm_resources.tables.categories import COVERAGE_STEPS, LABELS
+from ftm_resources.tables.categories import COVERAGE_STEPS, LABELS, SENTENCE_KINDS
 from ftm_resources.tables.contract import NAMESPACE, PARTITION, Column, ContractError, Table
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "NAMESPACE",
     "NAMING_AUDITS",
     "PARTITION",
+    "SENTENCE_KINDS",
     "TABLES",
     "Column",
     "ContractError",

@@ -6,14 +6,14 @@ documents the columns in the UI. This is the only place that defines what a tabl
 
 from __future__ import annotations
 
+from ftm_resources.tables.call_tables import CALL_DATE, CALL_TABLES, FIRM, GVKEY, PERMNO
 from ftm_resources.tables.categories import (
-    AUDIT_STATUSES,
     COVERAGE_STEPS,
+    KIND_METHODS,
     LABELS,
     NAMING_METHODS,
     SCORE,
-    SECTIONS,
-    SPEAKER_TYPES,
+    SENTENCE_KINDS,
     THEME_REASONS,
 )
 from ftm_resources.tables.contract import (
@@ -22,12 +22,10 @@ from ftm_resources.tables.contract import (
     DOUBLE,
     FLOATS,
     INT,
-    LONG,
     NAMESPACE,
     PARTITION,
     STRING,
     STRINGS,
-    TIMESTAMP,
     Column,
     ContractError,
     Table,
@@ -36,7 +34,6 @@ from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 
 __all__ = ["NAMESPACE", "NAMING_AUDITS", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
 
-_FIRM = Column("firm_id", STRING, "Capital IQ company id")
 _TRANSCRIPT = Column(
     "transcript_id",
     STRING,
@@ -52,111 +49,36 @@ _TOPIC = Column(
     "Topic id, quarter:firm:rank by size",
     references=("firm_topics", "topic_id"),
 )
-_PERMNO = Column("permno", LONG, "CRSP PERMNO linked as of the call date", nullable=True)
-_GVKEY = Column("gvkey", STRING, "Compustat GVKEY", nullable=True)
-_CALL_DATE = Column("call_date", DATE, "Date of the call in New York")
 _SHARE = (0.0, 1.0)
 
 _ALL = (
-    Table(
-        "transcripts",
-        "One row per component (speaker turn) of the quarter's calls, in the best version of each call",
-        ("component_id",),
-        (
-            Column(
-                "component_id",
-                STRING,
-                "quarter:transcript:order; a turn that repeats an earlier one has none",
-            ),
-            _FIRM,
-            Column("firm_name", STRING, "Company name in the source"),
-            _GVKEY,
-            _PERMNO,
-            Column("link_date", DATE, "Date for which the PERMNO link was looked up", nullable=True),
-            Column("ticker", STRING, "Ticker symbol", nullable=True),
-            Column("transcript_id", STRING, "Capital IQ transcript id; identifies one version of one call"),
-            Column("headline", STRING, "Title of the call", nullable=True),
-            Column(
-                "call_at",
-                TIMESTAMP,
-                "Start of the call; midnight in New York if the source has only a date",
-            ),
-            _CALL_DATE,
-            Column(
-                "is_after_close",
-                BOOL,
-                "Began at or after 16:00 in New York, so an event study starts on the next trading day; "
-                "null if the source has only a date",
-                nullable=True,
-            ),
-            Column(
-                "component_order",
-                INT,
-                "Position of the component in the call, from the source",
-                bounds=COUNT,
-            ),
-            Column(
-                "component_type", STRING, "Component type in the source's words, if it has one", nullable=True
-            ),
-            Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
-            Column("speaker_type", STRING, "Kind of speaker, by the source's words", values=SPEAKER_TYPES),
-            Column("speaker_name", STRING, "Speaker's name", nullable=True),
-            Column(
-                "text",
-                STRING,
-                "What was said, normalised: blanks, line breaks, entities, encoding, case, marks",
-            ),
-            Column("verbatim_text", STRING, "The same, as the source delivered it"),
-        ),
-        group="calls",
-    ),
-    Table(
-        "transcript_audit",
-        "One row per transcript that the source offered for the quarter, and company that it is listed for: whether it "
-        "was kept, and why not",
-        ("transcript_id", "firm_id"),
-        (
-            Column("transcript_id", STRING, "Capital IQ transcript id"),
-            _FIRM,
-            Column(
-                "status",
-                STRING,
-                "kept, or why it was left out",
-                values=AUDIT_STATUSES,
-            ),
-            Column(
-                "reason",
-                STRING,
-                "Which version was kept and why, and of which quarter if it is another; the kind of event, the "
-                "language or the company; why there is no link, as `category: details`; for a kept transcript, notes "
-                "such as the choice between several links or turns left out as repeats",
-                nullable=True,
-            ),
-        ),
-        group="calls",
-    ),
-    Table(
-        "sentences",
-        "One row per sentence of a speaker other than the operator",
-        ("sentence_id",),
-        (
-            Column("sentence_id", STRING, "component_id:position"),
-            _FIRM,
-            Column("transcript_id", STRING, "The call", references=("transcripts", "transcript_id")),
-            Column("component_id", STRING, "The speaker turn", references=("transcripts", "component_id")),
-            Column("position", INT, "Position of the sentence in its component, from 0", bounds=COUNT),
-            Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
-            Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
-            Column("text", STRING, "The sentence, as it stands in the turn's `text`"),
-            Column("is_procedural", BOOL, "About the call rather than the business; excluded from topics"),
-        ),
-        group="calls",
-    ),
+    *CALL_TABLES,
     Table(
         "sentence_embeddings",
         "One row per sentence: its unit-length embedding",
         ("sentence_id",),
-        (_SENTENCE, _FIRM, Column("embedding", FLOATS, "Unit-length sentence embedding, float32")),
+        (_SENTENCE, FIRM, Column("embedding", FLOATS, "Unit-length sentence embedding, float32")),
+        group="models",
+    ),
+    Table(
+        "sentence_kinds",
+        "One row per sentence: whether it is about the business, about the call, or empty",
+        ("sentence_id",),
+        (
+            _SENTENCE,
+            FIRM,
+            Column("kind", STRING, "About the business, about the call, or empty", values=SENTENCE_KINDS),
+            Column("p_business", DOUBLE, "Probability that it is about the business", bounds=_SHARE),
+            Column("p_call", DOUBLE, "Probability that it is about the call itself", bounds=_SHARE),
+            Column("p_empty", DOUBLE, "Probability that it says nothing, such as a courtesy", bounds=_SHARE),
+            Column("is_procedural", BOOL, "Its kind is not business; excluded from topics and sentiment"),
+            Column(
+                "method",
+                STRING,
+                "Judged with embeddings, or by words and form alone",
+                values=KIND_METHODS,
+            ),
+        ),
         group="models",
     ),
     Table(
@@ -165,11 +87,19 @@ _ALL = (
         ("topic_id",),
         (
             Column("topic_id", STRING, "quarter:firm:rank by size"),
-            _FIRM,
+            FIRM,
             Column("local_topic", INT, "Rank by size within the firm, from 0", bounds=COUNT),
             Column("n_sentences", INT, "Sentences in the topic", bounds=(1, float("inf"))),
             Column("keywords", STRINGS, "c-TF-IDF keywords, strongest first"),
             Column("representative_sentence_ids", STRINGS, "Most central sentences, most central first"),
+            Column(
+                "call_share",
+                DOUBLE,
+                "Mean probability that a sentence of the topic is about the call or empty; null if made before "
+                "sentence_kinds",
+                nullable=True,
+                bounds=_SHARE,
+            ),
         ),
         group="topics",
     ),
@@ -179,7 +109,7 @@ _ALL = (
         ("sentence_id",),
         (
             _SENTENCE,
-            _FIRM,
+            FIRM,
             Column(
                 "topic_id", STRING, "Null for outliers", nullable=True, references=("firm_topics", "topic_id")
             ),
@@ -194,7 +124,7 @@ _ALL = (
         "One row per firm of the quarter: the outcome of its topic modelling",
         ("firm_id",),
         (
-            _FIRM,
+            FIRM,
             Column("status", STRING, "Outcome", values=("ok", "too_small", "failed")),
             Column("reason", STRING, "Why the outcome is not ok", nullable=True),
             Column("n_sentences", INT, "Non-procedural sentences", bounds=COUNT),
@@ -210,7 +140,7 @@ _ALL = (
         ("topic_id",),
         (
             _TOPIC,
-            _FIRM,
+            FIRM,
             Column("name", STRING, "At most eight words"),
             Column("summary", STRING, "One or two sentences"),
             Column("naming_method", STRING, "Who named it", values=NAMING_METHODS),
@@ -228,7 +158,7 @@ _ALL = (
         "topic_naming_audit",
         "One row per topic: how it was named, and the cost: requests, tokens, seconds, USD",
         ("topic_id",),
-        (_TOPIC, _FIRM, *NAMING_COLUMNS),
+        (_TOPIC, FIRM, *NAMING_COLUMNS),
         group="topics",
     ),
     Table(
@@ -263,7 +193,7 @@ _ALL = (
         (
             _TOPIC,
             Column("theme_id", STRING, "Its theme, if any", nullable=True, references=("themes", "theme_id")),
-            _FIRM,
+            FIRM,
             Column(
                 "reason",
                 STRING,
@@ -306,11 +236,11 @@ _ALL = (
         (
             Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
             _TRANSCRIPT,
-            _FIRM,
+            FIRM,
             Column("firm_name", STRING, "Company name"),
-            _PERMNO,
-            _GVKEY,
-            _CALL_DATE,
+            PERMNO,
+            GVKEY,
+            CALL_DATE,
             Column("n_positive", INT, "Positive sentences", bounds=COUNT),
             Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
             Column("n_negative", INT, "Negative sentences", bounds=COUNT),
@@ -338,10 +268,10 @@ _ALL = (
         (
             Column("theme_id", STRING, "The theme", references=("themes", "theme_id")),
             Column("theme_name", STRING, "The theme's name"),
-            _FIRM,
+            FIRM,
             Column("firm_name", STRING, "Company name"),
-            _PERMNO,
-            _GVKEY,
+            PERMNO,
+            GVKEY,
             Column("first_call_date", DATE, "Date of the firm's first call in the quarter"),
             Column("n_calls", INT, "Calls with a sentence in the theme", bounds=(1, float("inf"))),
             Column("n_positive", INT, "Positive sentences", bounds=COUNT),

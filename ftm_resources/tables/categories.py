@@ -4,6 +4,10 @@ from __future__ import annotations
 
 SPEAKER_TYPES = ("operator", "executive", "analyst", "shareholder", "attendee", "unknown")
 SECTIONS = ("presentation", "q_and_a")
+SENTENCE_KINDS = ("business", "call", "empty")
+"""About the business; about the call itself; neither, such as filler and courtesies."""
+KIND_METHODS = ("embeddings", "words")
+"""What the judgment of a sentence went by: embeddings, words and form; or words and form alone."""
 NAMING_METHODS = ("extractive", "llm")
 NAMING_OUTCOMES = ("named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive")
 SCORE = "(n_positive - n_negative) / n_sentences"

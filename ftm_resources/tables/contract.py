@@ -63,6 +63,8 @@ class Table:
     own: tuple[Column, ...] = field(repr=False)
     group: str = field(kw_only=True)
     """The group in the UI: the part of the pipeline that makes the table."""
+    retired: tuple[Column, ...] = field(default=(), kw_only=True, repr=False)
+    """Columns of earlier versions that tables may still hold; they are neither read nor written."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

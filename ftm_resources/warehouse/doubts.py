@@ -82,8 +82,10 @@ def require_share(
     if limit < 1 and (emptied := _emptied(doubtful, data)):
         raise WarehouseError(
             f"{reach.name}: clean-up removed nothing, because no metadata mentions any data file of "
-            f"{', '.join(emptied)}, so that nothing of it would be left. Was metadata deleted? Restore it from a "
-            "backup. To remove these files all the same, run `ftm cleanup --yes --max-removed-share 1`"
+            f"{', '.join(emptied)}, so that nothing of it would be left in "
+            f"{reach.location.uri}/{NAMESPACE}/{reach.name}/data. If a run of that quarter was killed before it was "
+            "ever finished, materialize the quarter; if metadata was deleted, restore it from a backup. To remove "
+            "these files all the same, run `ftm cleanup --yes --max-removed-share 1`"
         )
     if _exceeds(doubtful, data, limit):
         n, of = sum(doubtful.values()), sum(data.values())

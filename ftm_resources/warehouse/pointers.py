@@ -116,8 +116,9 @@ class FolderCatalog(_Noting, SqlCatalog):
     def point(self, name: str, new: str, old: str | None) -> None:
         """Make a metadata file current; `old` is the one that is, None to register the table.
 
-        Raises CommitFailedException if another one is current.
+        Raises CommitFailedException if another one is current, and WarehouseError if another folder shares the catalog.
         """
+        self.place.require_own_catalog()
         if old is None:
             self.register_table((NAMESPACE, name), new)
         elif old != new:

@@ -17,7 +17,7 @@ from ftm_resources.warehouse.catalog import Tables, place
 from ftm_resources.warehouse.damage import can_be_read, reporting_damage, state
 from ftm_resources.warehouse.errors import LostCatalogError, WarehouseError
 from ftm_resources.warehouse.fingerprint import Fingerprint
-from ftm_resources.warehouse.schemas import columns_then, filled
+from ftm_resources.warehouse.schemas import columns_then, filled, with_retired
 from ftm_resources.warehouse.snapshots import Write, quarter_key, writer_of
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def restore(warehouse: Warehouse, name: str, *, to_nothing: bool = False) -> Res
     """Roll a table back to the newest state whose metadata can be read; data files are not touched.
 
     Does nothing if the current state can be read. Raises LostCatalogError if the catalog does not know the table's
-    last commit, and WarehouseError if the files are elsewhere, if no state can be read, or if only the empty one can
-    in which the table was created and `to_nothing` is false.
+    last commit, and WarehouseError if the files are elsewhere, if another folder shares the catalog, if no state can
+    be read, or if only the empty one can in which the table was created and `to_nothing` is false.
     """
     location = warehouse.location
     tables = Tables.to_read(location)
@@ -57,6 +57,7 @@ def restore(warehouse: Warehouse, name: str, *, to_nothing: bool = False) -> Res
             return _restored(table, went_back=False)
         if not location.is_s3:
             tables.require_files_here(name)
+            location.require_own_catalog()
         noted = history.attempts(location, name) - {
             history.hint(location, name),
             metadata_files.basename(pointer),
@@ -115,7 +116,7 @@ def verify(warehouse: Warehouse, quarter: str) -> tuple[int, list[str]]:
     quarter, pinned = quarter_key(quarter), warehouse.pin()
     sound, problems = dict[str, Write](), list[str]()
     for name in pinned.names:
-        contract = TABLES[name]
+        contract = with_retired(TABLES[name])
         try:
             table = pinned.table(name)
             write = writer_of(table, table.current_snapshot(), quarter) if table else None

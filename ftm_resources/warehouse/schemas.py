@@ -2,13 +2,16 @@
 
 What belongs here: the rule of growth. A contract may gain columns, and stop requiring one; rows from before have
 nulls in a new column. The stored schema gains it with the next write, as optional even if the contract requires it:
-a write is validated against the contract, and only old rows lack the column. A contract that has lost a column, or
-has another type for one, refuses the table, as rows could not be read without dropping or changing something.
+a write is validated against the contract, and only old rows lack the column. A contract may retire a column and name
+it (`Table.retired`): the stored schema keeps it, no longer required, and only fingerprints of rows from before read it.
+A table with any other column, or one of another type, is refused, as rows could not be read without dropping or
+changing something.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -65,7 +68,7 @@ def iceberg_schema(contract: Table) -> Schema:
 
 def refuse_other(table: IcebergTable, contract: Table, root: str) -> None:
     """Raise WarehouseError if the table has a column that the contract does not have, or has with another type."""
-    wanted = {f.name: str(f.field_type) for f in iceberg_schema(contract).fields}
+    wanted = {f.name: str(f.field_type) for f in iceberg_schema(with_retired(contract)).fields}
     for stored in table.schema().fields:
         if stored.name not in wanted:
             what = f"has a column {stored.name!r}, which this version of FTM does not have"
@@ -77,6 +80,12 @@ def refuse_other(table: IcebergTable, contract: Table, root: str) -> None:
             f"{contract.name} in {root} {what}; nothing was read or changed. Use the version of FTM that wrote it, or "
             "set FTM_WAREHOUSE to a new location and materialize its quarters there"
         )
+
+
+def with_retired(contract: Table) -> Table:
+    """Return the contract with its retired columns, optional, behind its own."""
+    kept = tuple(replace(c, nullable=True, references=None) for c in contract.retired)
+    return replace(contract, own=(*contract.own, *kept), retired=())
 
 
 def missing(schema: Schema, contract: Table) -> list[str]:
@@ -97,10 +106,11 @@ def grow(table: IcebergTable, contract: Table) -> None:
     """
     stored = table.schema()
     new = {*missing(stored, contract)}
+    held = set(stored.column_names)
     relaxed = [
         c.name
-        for c in contract.columns
-        if c.nullable and c.name not in new and stored.find_field(c.name).required
+        for c in with_retired(contract).columns
+        if c.nullable and c.name in held and stored.find_field(c.name).required
     ]
     if not new and not relaxed:
         return
@@ -144,4 +154,4 @@ def columns_then(table: IcebergTable, write: Write, contract: Table) -> list[str
         schema_id = None if snapshot is None else snapshot.schema_id
         schemas = sorted(table.metadata.schemas, key=lambda s: s.schema_id)
         recorded = set(next((s for s in schemas if s.schema_id == schema_id), schemas[0]).column_names)
-    return [c.name for c in contract.columns if c.name in recorded]
+    return [c.name for c in with_retired(contract).columns if c.name in recorded]

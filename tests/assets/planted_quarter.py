@@ -65,7 +65,19 @@ def tables(*, giant: bool = False, noise: float = 0.05) -> dict[str, list[dict[s
                 "transcript_id": r["transcriptid"],
                 "section": "presentation",
                 "speaker_type": "executive",
+            }
+            for r in said
+        ],
+        "sentence_kinds": [
+            {
+                "sentence_id": r["sentence_id"],
+                "firm_id": r["companyid"],
+                "kind": "call" if r["kind"] == "procedural" else "business",
+                "p_business": 0.1 if r["kind"] == "procedural" else 0.9,
+                "p_call": 0.9 if r["kind"] == "procedural" else 0.1,
+                "p_empty": 0.0,
                 "is_procedural": r["kind"] == "procedural",
+                "method": "words",
             }
             for r in said
         ],
@@ -85,6 +97,7 @@ def tables(*, giant: bool = False, noise: float = 0.05) -> dict[str, list[dict[s
                 "n_sentences": n,
                 "keywords": names[topic].split(),
                 "representative_sentence_ids": [],
+                "call_share": 0.1,
             }
             for i, ((topic, firm), n) in enumerate(sorted(sizes.items()))
         ],

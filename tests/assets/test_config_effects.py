@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.assets import firm_topics as firm_topics_asset
+from ftm_assets.assets import sentence_kinds as sentence_kinds_asset
 from ftm_assets.assets import topic_summaries as topic_summaries_asset
 from ftm_assets.assets import warehouse_maintenance as maintenance_asset
 from ftm_assets.assets.themes import themes
@@ -93,7 +94,9 @@ def topics() -> dict[str, Held]:
                 {**topic, "name": name.title(), "summary": f"They spoke of {name} at plant {firm}{i}.",
                  "embedding": vector / np.linalg.norm(vector)}
             )  # fmt: skip
-            sizes.append({**topic, "n_sentences": 10 + i, "keywords": [*name.split(), f"plant{firm}{i}"]})
+            words = [*name.split(), f"plant{firm}{i}"]
+            share = 0.1 if subject else 0.4
+            sizes.append({**topic, "n_sentences": 10 + i, "keywords": words, "call_share": share})
     return {
         "topic_summaries": Held("topic_summaries", pa.Table.from_pylist(summaries)),
         "firm_topics": Held("firm_topics", pa.Table.from_pylist(sizes)),
@@ -183,6 +186,20 @@ def of_themes_by_bertopic(**config: Any) -> dict[str, Any]:
 
 def of_themes(**config: Any) -> dict[str, Any]:
     return body(themes, config, llm=LlmResource(), embedder=Embedder(), warehouse=Records(), **topics())
+
+
+def of_kinds(**config: Any) -> dict[str, Any]:
+    task = task_of(sentence_kinds_asset.SentenceKindsConfig(**config), quarter())
+    held = Held("sentence_embeddings", quarter()["sentence_embeddings"].rows)
+    held.warehouse = Records()  # type: ignore[assignment]
+    inputs = {**quarter(), "sentence_embeddings": held}
+    embedder = SimpleNamespace(model_name=lambda: "another model")
+    task = replace(task, inputs=inputs, resources=SimpleNamespace(embedder=embedder))
+    return {t: rows.to_pylist() for t, rows in sentence_kinds_asset.judge_firms(task).items()}
+
+
+def left_out(made: Mapping[str, Any]) -> int:
+    return sum(row["is_procedural"] for row in made["sentence_kinds"])
 
 
 def shown(**config: Any) -> dict[str, Any]:
@@ -399,6 +416,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("firm_topics", "processes"): (
         asked_of_side_by_side, 3, lambda a, b: (a["processes"], b["processes"]) == ([1], [3])
     ),
+    ("sentence_kinds", "min_business"): (of_kinds, 0.8, lambda a, b: left_out(b) > left_out(a) > 0),
     ("topic_summaries", "max_sentences"): (
         shown, 1,
         lambda a, b: max(len(d.sentences) for d in b["digests"]) == 1 < max(len(d.sentences) for d in a["digests"]),

@@ -70,7 +70,7 @@ def rows(table: str, values: list[dict[str, Any]]) -> list[pa.Table]:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.ExecuteInProcessResult]:
     warehouse = Warehouse(path=str(tmp_path_factory.mktemp("coverage")))
-    audit, transcripts, sentences, topics, scores = [], [], [], [], []
+    audit, transcripts, sentences, kinds, topics, scores = [], [], [], [], [], []
     for transcript, (firm, status, reason, said) in OFFERED.items():
         audit.append({"transcript_id": transcript, "firm_id": firm, "status": status, "reason": reason})
         if status != "kept":
@@ -83,7 +83,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.Execu
         for i, (is_procedural, topic) in enumerate(said):
             key = {"sentence_id": f"{QUARTER}:{transcript}:{i}", "firm_id": firm}
             place = {"section": "q_and_a", "speaker_type": "operator"}
-            sentences.append(key | call | place | {"is_procedural": is_procedural})
+            sentences.append(key | call | place)
+            kind = {"kind": "call" if is_procedural else "business", "method": "words"}
+            kinds.append(key | kind | {"is_procedural": is_procedural})
             if not is_procedural:
                 topics.append(key | {"topic_id": topic})
         if transcript in ("1", "3"):
@@ -98,6 +100,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.Execu
         "transcript_audit": audit,
         "transcripts": transcripts,
         "sentences": sentences,
+        "sentence_kinds": kinds,
         "sentence_topics": topics,
         "firm_status": [{"firm_id": firm, "status": status} for firm, status in STATUS.items()],
         "theme_topics": [

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.sentences import sentences
 from ftm_assets.assets.transcripts import transcripts
+from ftm_assets.methods.text.kinds import is_procedural, judge
 from ftm_assets.orchestration.deployment import test_resources as resources_under
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.moments import MIDNIGHT_NOTE
@@ -108,5 +110,6 @@ def test_texts_are_normalised_and_kept_as_they_were(
     assert len({row["verbatim_text"] for row in by_firm["321"]}) == 3
     assert [row["text"] for row in by_firm["320"]] == ["", "", "demand rose."]
     said = loaded.read("sentences", "2021Q1").to_pylist()
-    assert {s["is_procedural"] for s in said if s["firm_id"] == "317"} == {True}
+    thanks = pa.Table.from_pylist([s for s in said if s["firm_id"] == "317"])
+    assert is_procedural(judge(thanks)).all()
     assert max(len(s["text"]) for s in said if s["firm_id"] == "318") < 40

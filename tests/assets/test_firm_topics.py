@@ -68,7 +68,7 @@ def by_bertopic(quarter: Quarter, by_graph: dict[str, float | None]) -> Quarter:
 
 
 def test_the_published_method_writes_the_same_tables(by_bertopic: Quarter):
-    spoken = {r["sentence_id"] for r in by_bertopic.rows("sentences") if not r["is_procedural"]}
+    spoken = {r["sentence_id"] for r in by_bertopic.rows("sentence_kinds") if not r["is_procedural"]}
     members = by_bertopic.rows("sentence_topics")
     assert {m["sentence_id"] for m in members} == spoken
     topics = by_bertopic.rows("firm_topics")

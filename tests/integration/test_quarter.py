@@ -42,10 +42,11 @@ def test_every_check_ran_and_passed(sample: Sample):
 
 
 def test_no_sentence_vanishes(db: duckdb.DuckDBPyConnection):
-    spoken = one(db, "SELECT count(*) FROM sentences WHERE NOT is_procedural")
+    spoken = one(db, "SELECT count(*) FROM sentence_kinds WHERE NOT is_procedural")
     assert one(db, "SELECT count(*) FROM sentence_topics") == spoken
     assert one(db, "SELECT count(*) FROM sentence_sentiment") == spoken
-    assert one(db, "SELECT count(*) FROM sentence_embeddings") == one(db, "SELECT count(*) FROM sentences")
+    for table in ("sentence_embeddings", "sentence_kinds"):
+        assert one(db, f"SELECT count(*) FROM {table}") == one(db, "SELECT count(*) FROM sentences")
     assert one(db, "SELECT sum(n_sentences) FROM firm_topics") == one(
         db, "SELECT count(topic_id) FROM sentence_topics"
     )
@@ -100,6 +101,7 @@ def test_the_snapshots_say_what_they_were_made_from(sample: Sample):
     for table in (
         "sentences",
         "sentence_embeddings",
+        "sentence_kinds",
         "firm_status",
         "themes",
         "sentiment_scores",

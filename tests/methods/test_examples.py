@@ -11,7 +11,7 @@ from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.methods.naming.extractive import ExtractiveNamer
 from ftm_assets.methods.scores import build_scores
 from ftm_assets.methods.text.firm_names import firm_name_forms
-from ftm_assets.methods.text.procedural import mark_procedural
+from ftm_assets.methods.text.kinds import judge
 from ftm_assets.methods.text.sentence_splitting import build_sentences
 from ftm_assets.methods.topics.clustering import GraphClusterer
 from ftm_assets.methods.topics.firm_model import in_context, model_firm
@@ -24,7 +24,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(methods.__path__, f"{methods.__
 
 ENTRY_POINTS = (
     *(GraphClusterer, ThemeClusterer, ExtractiveNamer),
-    *(build_transcripts, build_sentences, mark_procedural, build_scores),
+    *(build_transcripts, build_sentences, judge, build_scores),
     *(in_context, model_firm, model_themes, class_keywords, coherence, firm_name_forms),
 )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 
+from ftm_assets.orchestration.execution.executors import ftm_executor
 from ftm_assets.orchestration.fan_out import FanOut, FanOutConfig, Task
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -36,7 +37,6 @@ def sentences() -> pa.Table:
         "section": ["presentation"] * n,
         "speaker_type": ["executive"] * n,
         "text": [f"Firm {f} speaks." for f in FIRMS],
-        "is_procedural": [False] * n,
     }
     return pa.table(columns | dict.fromkeys(("firm_id", "transcript_id", "component_id"), FIRMS))
 
@@ -72,7 +72,7 @@ def work(task: Task) -> Mapping[str, pa.Table]:
 
 
 def job() -> dg.JobDefinition:
-    """Return the job that makes the asset, with the executor of the environment."""
+    """Return the job that makes the asset, with the executor of FTM_EXECUTOR."""
     warehouse = Warehouse(path=str(FOLDER / "warehouse"))
     fan_out = FanOut(
         name="sentence_sentiment",
@@ -86,7 +86,7 @@ def job() -> dg.JobDefinition:
         assets=[fan_out.build(), dg.AssetSpec("sentences", partitions_def=QUARTERS)],
         jobs=[dg.define_asset_job("job", ["sentence_sentiment"])],
         resources={"warehouse": warehouse, "io_manager": WarehouseIOManager(warehouse=warehouse)},
-        executor=getattr(dg, f"{os.environ['FANNED_OUT_EXECUTOR']}_executor"),
+        executor=ftm_executor,
     )
     return definitions.resolve_job_def("job")
 

@@ -11,7 +11,7 @@ ASSETS = [
     for p in sorted((Path(__file__).resolve().parents[2] / "ftm_assets" / "assets").glob("*.py"))
     if p.stem not in {"__init__", "marts"}  # dbt versions each mart by its SQL
 ]
-EMBEDDING = {"sentence_embeddings", "firm_topics", "topic_summaries", "themes"}
+EMBEDDING = {"sentence_embeddings", "sentence_kinds", "firm_topics", "topic_summaries", "themes"}
 A = "ftm_assets.assets.a"
 METHOD = "ftm_assets.methods.first"
 TREE = {

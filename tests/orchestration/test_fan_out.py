@@ -36,7 +36,6 @@ def sentences(firms: list[str]) -> pa.Table:
             "section": ["presentation"] * n,
             "speaker_type": ["executive"] * n,
             "text": [f"Firm {f} speaks." for f in firms],
-            "is_procedural": [False] * n,
         }
     )
 

@@ -36,7 +36,6 @@ class Fanned:
     def start(self, what: str, executor: str) -> subprocess.Popen[str]:
         told = {
             "FANNED_OUT": str(self.folder),
-            "FANNED_OUT_EXECUTOR": executor,
             "FTM_EXECUTOR": executor,
             "DAGSTER_HOME": str(self.home),
         }
@@ -231,7 +230,7 @@ print((FOLDER / "calls").read_text())
     done = subprocess.run(
         [*IN_A_NAMESPACE, mounted, "sh", sys.executable, "-c", driver, str(SCRIPT)],
         env=os.environ | {
-            "FANNED_OUT": str(disk), "FANNED_OUT_EXECUTOR": "in_process", "DAGSTER_HOME": str(tmp_path / "home"),
+            "FANNED_OUT": str(disk), "FTM_EXECUTOR": "in_process", "DAGSTER_HOME": str(tmp_path / "home"),
         },
         capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -62,7 +62,9 @@ def named_by(server: HostileLlm, root: Path, fault: str = "", **changes: Any) ->
 @pytest.mark.parametrize("fault", GARBLED)
 def test_what_is_no_reply_is_one_retried_fault(hostile: HostileLlm, tmp_path: Path, fault: str):
     hostile.fault = GARBLED[fault]
-    named = named_by(hostile, tmp_path, fault)
+    named = named_by(
+        hostile, tmp_path, fault, read_seconds=0.5
+    )  # silence is given up after nine times as long
     assert {n.naming_method for n in named} == {"extractive"}
     assert {n.audit.outcome for n in named} <= {"unanswered", "down"}
     assert all(n.audit.attempts == 2 for n in named if n.audit.outcome == "unanswered")

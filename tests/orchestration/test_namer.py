@@ -59,6 +59,7 @@ def quarter_of_topics(n: int, firms: int) -> dict[str, list[dict[str, Any]]]:
                 "n_sentences": 3,
                 "keywords": [subject(i), "freight"],
                 "representative_sentence_ids": [f"{QUARTER}:{i}"],
+                "call_share": 0.1,
             }
             for i, f in enumerate(firm)
         ],
@@ -72,7 +73,6 @@ def quarter_of_topics(n: int, firms: int) -> dict[str, list[dict[str, Any]]]:
                 "section": "presentation",
                 "speaker_type": "executive",
                 "text": f"Our {subject(i)} rose {i} percent.",
-                "is_procedural": False,
             }
             for i, f in enumerate(firm)
         ],

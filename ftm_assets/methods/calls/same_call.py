@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.text.procedural import mark_procedural
+from ftm_assets.methods.text.kinds import is_procedural, judge
 from ftm_assets.methods.text.sentence_splitting import split
 from ftm_resources import quarters
 from ftm_resources.tables.components import NEIGHBOUR_DAYS, Rank, why_preferred
@@ -119,7 +119,7 @@ class Likeness:
         self._words: dict[_Key, Counter[str]] = {}
 
     def prepare(self, pairs: Iterable[tuple[_Key, _Key]]) -> None:
-        """Read what the pairs need at once: the patterns of procedural talk take longer to compile than to match."""
+        """Read what the pairs need at once: sentences are judged faster together."""
         doubtful = {key for pair in pairs if self._is_doubtful(*self._share(*pair)) for key in pair}
         self._read(sorted(doubtful - self._business.keys()))
 
@@ -164,13 +164,14 @@ class Likeness:
             for sentence in split(turn)
         ]
         columns = {
+            "transcript_id": [str(key) for key, *_ in said],
             "component_id": [f"{key} {i}" for key, i, _ in said],
             "text": [sentence for *_, sentence in said],
         }
         table = pa.table({name: pa.array(v, pa.string()) for name, v in columns.items()})
-        marks = mark_procedural(table) if said else ()
-        for (key, i, sentence), is_procedural in zip(said, marks, strict=True):
-            if not is_procedural:
+        left_out = is_procedural(judge(table)) if said else ()
+        for (key, i, sentence), is_left_out in zip(said, left_out, strict=True):
+            if not is_left_out:
                 turns[key].setdefault(i, []).append(sentence)
         for key, own in turns.items():
             joined = [" ".join(t) for t in own.values()]

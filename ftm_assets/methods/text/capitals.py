@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.text.courtesies import EMPTY_WORDS
 from ftm_assets.methods.text.firm_names import COMMON_INITIALS, CONNECTORS, KINDS_OF_FIRM, LEGAL_FORMS, PLACES
 from ftm_assets.methods.text.tokens import is_hesitation
-from ftm_assets.methods.text.word_lists import MONTHS_AND_DAYS, STOP_EXACT, STOP_INFLECTED, WEAK_INFLECTED
+from ftm_assets.methods.text.word_lists import (
+    EMPTY_WORDS,
+    MONTHS_AND_DAYS,
+    STOP_EXACT,
+    STOP_INFLECTED,
+    WEAK_INFLECTED,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -130,9 +135,7 @@ _ADDRESSED = re.compile(
     r"\b(?:thanks|thank you|good (?:morning|afternoon|evening)|hi|hello|hey|this is|go ahead),?"
     r" (?P<name>[^\W\d_A-Z][\w']+)(?P<more> [^\W\d_A-Z][\w']+)?(?=[,.?!]|\Z|(?P<on> from| with| on| for))"
 )
-_NEVER_ADDRESSED = (
-    frozenset(EMPTY_WORDS.split("|")) | STOP_EXACT | STOP_INFLECTED | WEAK_INFLECTED | {"management"}
-)
+_NEVER_ADDRESSED = EMPTY_WORDS | STOP_EXACT | STOP_INFLECTED | WEAK_INFLECTED | {"management"}
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]?\.?")
 _DIGITS = re.compile(r"(\d+)(st|nd|rd|th|s)", re.IGNORECASE)
 _MC = re.compile(r"(mc|o['’])(\w)(\w+)")

@@ -3,7 +3,7 @@
 The splitter is sentencex, followed by a pass that corrects its errors on earnings calls: financial abbreviations,
 answers that look like abbreviations ("No. We do"), apostrophes before a year (read as quotation marks), list numbers,
 and the ellipses of speakers who break off. A line break is always a boundary, as `normalising` leaves none within a
-sentence. `procedural.py` decides which sentences are procedural.
+sentence. `kinds.py` judges what kind each sentence is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.text.procedural import mark_procedural
 from ftm_assets.methods.text.tokens import is_hesitation
 from ftm_resources.tables import TABLES
 
@@ -100,7 +99,7 @@ def split(text: str) -> list[str]:
 
 
 def build_sentences(transcripts: pa.Table, quarter: str) -> pa.Table:
-    """Return the `sentences` table: all components except the operator's, split and marked.
+    """Return the `sentences` table: all components except the operator's, split.
 
     A component's sentences depend only on the component, so the function may be called per chunk of calls.
 
@@ -134,8 +133,8 @@ def build_sentences(transcripts: pa.Table, quarter: str) -> pa.Table:
     ...     "text": "Good morning. Sales grew in the U.S. market.",
     ... }
     >>> sentences = build_sentences(pa.Table.from_pylist([spoken]), "2023Q1")
-    >>> sentences.select(["sentence_id", "text", "is_procedural"]).to_pylist()[1]
-    {'sentence_id': '2023Q1:9:0001:001', 'text': 'Sales grew in the U.S. market.', 'is_procedural': False}
+    >>> sentences.select(["sentence_id", "text"]).to_pylist()[1]
+    {'sentence_id': '2023Q1:9:0001:001', 'text': 'Sales grew in the U.S. market.'}
 
     """
     order = pc.sort_indices(
@@ -164,8 +163,7 @@ def _sentences_of(components: pa.Table, quarter: str) -> pa.Table:
         .append_column("position", pa.array(position, pa.int32()))
         .append_column("text", pa.array([s for p in pieces for s in p], pa.string()))
     )
-    marked = sentences.append_column("is_procedural", pa.array(mark_procedural(sentences)))
-    return TABLES["sentences"].conform(marked, quarter=quarter)
+    return TABLES["sentences"].conform(sentences, quarter=quarter)
 
 
 def _boundaries(text: str) -> list[int]:

@@ -101,19 +101,28 @@ _GENERIC_NAME = """
     """
 """Words in firm names that are also business words: they are excluded only as part of a whole name."""
 
-_CALL = """
-    question answer follow-up queue line operator call webcast replay website slide presentation transcript speaker
-    colleague remark colleagues guys thank thanks good morning afternoon evening hello welcome bye congrats
-    congratulation everyone everybody yes yeah okay sure forward-looking gaap non-gaap reconciliation
-    """
-"""Words about the call itself: a topic or theme made of them is procedural (`procedural.topic_is_procedural`)."""
-
 WRONG_STOP_WORDS = frozenset({"bill", "fire", "interest", "mill", "system", "top"})
 """Words in scikit-learn's stop list that may be a firm's subject."""
 
+_EMPTY = """
+    a about actually add again agenda all already also am an and another any anyone anything appreciate are
+    as at back basically be been before beginning bit both buddy but by can clarify closing color colour
+    comment correctly could differently do does doing don't dr earlier elaborate else everybody everyone
+    everything few finally first folks for from gentlemen give glad guess guys happy have he he's her here
+    him his how i i'd i'll i'm i've if in is it it's its just kind know ladies lastly later let let's listen
+    little look lot madam made may maybe me mean minute missed moment more mr mrs ms much my not now
+    obviously of oh on one operator or our participants patience perhaps pleasure president quickly said say
+    second seconds see sense she she's shortly should side sincerely sir so some something sort sounds speak
+    statement still take talk team tell terms than that that'll that's the their them then there they think
+    this those thoughts through to today too topics touched understanding until up us very wait wanna was way
+    we we'd we'll we're we've well were what where which who will with words would yet you you'd you'll
+    you're you've your yourself
+    """
+"""Words that say nothing about the business by themselves."""
+
 MONTHS_AND_DAYS = frozenset(_MONTHS_AND_DAYS.split())
 NUMBERS = frozenset(_NUMBERS.split())
-CALL_WORDS = frozenset(_CALL.split())
+EMPTY_WORDS = frozenset(_EMPTY.split())
 STOP_EXACT = frozenset(_STOP_EXACT.split()) | MONTHS_AND_DAYS | NUMBERS
 STOP_INFLECTED = frozenset(_STOP_INFLECTED.split())
 WEAK_INFLECTED = frozenset(_WEAK.split())

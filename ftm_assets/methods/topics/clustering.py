@@ -19,12 +19,11 @@ from ftm_assets.methods.topics.graph import (
     edges,
     exact_neighbors,
     leiden,
-    products,
     search_resolution,
     seed_of,
     sort_keys,
 )
-from ftm_assets.methods.vectors import SCALE, finite_rows, unit
+from ftm_assets.methods.vectors import SCALE, finite_rows, products, unit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftm_assets.methods.topics.graph import products
-from ftm_assets.methods.vectors import DIGITS, unit
+from ftm_assets.methods.vectors import DIGITS, products, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import fsum
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import numpy as np
@@ -171,6 +172,7 @@ def model_firm(
     *,
     turns: Sequence[str],
     positions: Sequence[int],
+    not_business: Sequence[float] | None = None,
     firm_id: str,
     firm_names: Iterable[str],
     quarter: str,
@@ -191,6 +193,8 @@ def model_firm(
         One vector per sentence, of any length and real dtype.
     turns, positions : sequence
         The speaker turn (component) of each sentence and its position in that turn.
+    not_business : sequence of float, optional
+        The probability that each sentence is not about the business (see `text.kinds`); 0 if omitted.
     firm_id, quarter : str
         Firm and quarter of the sentences; used in topic ids.
     firm_names : iterable of str
@@ -236,6 +240,7 @@ def model_firm(
     from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
 
     params = params or FirmParams()
+    doubt = dict(zip(sentence_ids, not_business or [0.0] * len(sentence_ids), strict=True))
     ids, texts, embeddings, turns, positions = _sorted(
         firm_id, sentence_ids, texts, embeddings, turns, positions
     )
@@ -263,6 +268,7 @@ def model_firm(
         "n_sentences": [len(rows) for rows in members],
         "keywords": keywords,
         "representative_sentence_ids": [[ids[i] for i in rows] for rows in representatives],
+        "call_share": [round(fsum(doubt[ids[i]] for i in rows) / len(rows), 6) for rows in members],
         "quarter": [quarter] * len(topic_ids),
     }
     sentence_topics = {

@@ -82,18 +82,6 @@ def sort_keys(unit: NDArray[np.floating]) -> NDArray[np.void]:
     return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
 
 
-def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
-    """Return the inner products of the rows of `a` (n, d) and `b` (m, d), to six decimals: float64 (n, m).
-
-    The result is bit-identical for any BLAS, thread count and processor: rows are converted to integer millionths,
-    and float64 adds integers exactly in any order. Rows must have roughly unit length, because sums must stay
-    below 2^53 (in squared millionths).
-    """
-    left, right = np.rint(a.astype(np.float64) * SCALE), np.rint(b.astype(np.float64) * SCALE)
-    found: Floats = np.rint(left @ right.T / SCALE) / SCALE
-    return found
-
-
 def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
     """Return indices and cosines (six decimals) of the k nearest other rows of `unit` (n, d), k < n: (n, k) each.
 
@@ -101,7 +89,9 @@ def exact_neighbors(unit: NDArray[np.floating], k: int) -> tuple[Ints, Floats]:
     """
     n = len(unit)
     neighbors, similarity = np.empty((n, k), dtype=np.int64), np.empty((n, k))
-    whole = np.rint(unit.astype(np.float64) * SCALE)  # integers, so that products are exact: see `products`
+    whole = np.rint(
+        unit.astype(np.float64) * SCALE
+    )  # integers, so that products are exact: see `vectors.products`
     for start in range(0, n, _BLOCK):
         stop = min(start + _BLOCK, n)
         cosine = np.rint(whole[start:stop] @ whole.T / SCALE).astype(np.int64)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.text.procedural import topic_is_procedural
+from ftm_assets.methods.text.kinds import MAX_CALL_SHARE
 from ftm_assets.methods.text.tokens import words
 from ftm_assets.methods.topics.firm_model import FirmParams, cluster
 
@@ -238,12 +238,17 @@ def diversity(topics: Iterable[Sequence[str]], top_words: int = TOP_WORDS) -> fl
 # --- shares ---------------------------------------------------------------------------------------------
 
 
-def firm_measures(firm_status: pa.Table, firm_topics: pa.Table) -> dict[str, Measure]:
+def firm_measures(
+    firm_status: pa.Table,
+    firm_topics: pa.Table,
+    max_procedural_share: float = MAX_CALL_SHARE,
+) -> dict[str, Measure]:
     """Return the measures of all firms' topics that do not need their sentences.
 
-    `firm_status` has firm_id, n_sentences, n_topics, outlier_share; `firm_topics` has firm_id, n_sentences,
-    keywords. Only firms with topics count. `outlier_share` is the share of all firms' sentences; `diversity` is the
-    mean over firms, because firms that discuss the same subjects should share words.
+    `firm_status` has firm_id, n_sentences, n_topics, outlier_share; `firm_topics` has firm_id, n_sentences, keywords,
+    call_share. Only firms with topics count. `outlier_share` is the share of all firms' sentences; `procedural_share`
+    is the share of topics whose `call_share` exceeds `max_procedural_share`; those without one do not count.
+    `diversity` is the mean over firms, because firms that discuss the same subjects should share words.
     """
     status = firm_status.filter(pc.greater(firm_status.column("n_topics"), 0))
     spoken = dict(
@@ -260,14 +265,15 @@ def firm_measures(firm_status: pa.Table, firm_topics: pa.Table) -> dict[str, Mea
     said = int(sizes.sum())
     per_firm = status.column("n_topics").to_numpy()
     n_topics = firm_topics.num_rows
-    procedural = sum(topic_is_procedural(k) for topics in keywords.values() for k in topics)
+    call_shares = [s for s in firm_topics.column("call_share").to_pylist() if s is not None]
+    procedural = sum(s > max_procedural_share for s in call_shares)
     return {
         "n_topics": Measure(float(n_topics), len(spoken)),
         "topics_per_firm_median": Measure(float(np.median(per_firm)) if len(per_firm) else None, len(spoken)),
         "outlier_share": Measure(float(sizes @ outliers) / said if said else None, len(spoken)),
         "largest_topic_share_max": Measure(max(shares, default=None), len(shares)),
         "dominated_firms": Measure(float(sum(s > LARGE_TOPIC_SHARE for s in shares)), len(shares)),
-        "procedural_share": Measure(procedural / n_topics if n_topics else None, n_topics),
+        "procedural_share": Measure(procedural / len(call_shares) if call_shares else None, len(call_shares)),
         "diversity": Measure.mean(d for topics in keywords.values() if (d := diversity(topics)) is not None),
     }
 

@@ -23,7 +23,6 @@ from ftm_assets.methods.topics.graph import (
     edges,
     exact_neighbors,
     leiden,
-    products,
     search_resolution,
     seed_of,
     sort_keys,
@@ -36,7 +35,7 @@ from ftm_assets.methods.topics.theme_groups import (
     unit_rows,
     without_small,
 )
-from ftm_assets.methods.vectors import DIGITS
+from ftm_assets.methods.vectors import DIGITS, products
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftm_assets.methods.topics.graph import OUTLIER, by_size, products
-from ftm_assets.methods.vectors import DIGITS, unit
+from ftm_assets.methods.topics.graph import OUTLIER, by_size
+from ftm_assets.methods.vectors import DIGITS, products, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,16 +8,17 @@ from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 
 from ftm_assets.methods.text.firm_names import firm_name_forms
-from ftm_assets.methods.text.procedural import topic_is_procedural
+from ftm_assets.methods.text.kinds import MAX_CALL_SHARE
 from ftm_assets.methods.topics import published
-from ftm_assets.methods.topics.graph import OUTLIER, products
+from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.topics.published import BertopicParams
-from ftm_assets.methods.vectors import as_matrix, unit
+from ftm_assets.methods.vectors import as_matrix, products, unit
 from ftm_assets.methods.wording import counted
 from ftm_resources.tables import TABLES
 
@@ -46,8 +47,9 @@ class ThemeParams:
     """Minimum topics per theme; grows with the number of topics (see `theme_clustering`)."""
     join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
     """Minimum cosine of a topic to its theme's centroid; below it a topic has no theme (see `theme_clustering`)."""
-    max_procedural_share: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Maximum share of topics about the call itself; a theme with more is procedural and dropped."""
+    max_procedural_share: Annotated[float, Ge(0), Le(1)] = MAX_CALL_SHARE
+    """Maximum `call_share` of a topic: the mean probability that its sentences are about the call or empty. A topic
+    with more is procedural and takes no part in the clustering."""
     n_keywords: Annotated[int, Ge(1)] = 10
     """Maximum keywords per theme."""
     n_central: Annotated[int, Ge(1)] = 12
@@ -85,6 +87,16 @@ class _Topics:
     keywords: list[list[str]]
     names: list[str]
     vectors: NDArray[np.float64]
+    call_share: NDArray[np.float64]
+
+    def at(self, rows: list[int]) -> _Topics:
+        """Return the topics at some positions."""
+        lists = {
+            f: [getattr(self, f)[i] for i in rows]
+            for f in ("ids", "firms", "firm_names", "keywords", "names")
+        }
+        arrays = {f: getattr(self, f)[rows] for f in ("n_sentences", "vectors", "call_share")}
+        return _Topics(**lists, **arrays)
 
 
 def model_themes(
@@ -101,7 +113,7 @@ def model_themes(
     ----------
     topics : pyarrow.Table
         topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (float lists of equal length) of
-        every topic of the quarter, in any order.
+        every topic of the quarter, in any order; and call_share, without which no topic is procedural.
     quarter : str
         The quarter; used in theme ids.
     params : ThemeParams, optional
@@ -142,7 +154,7 @@ def model_themes(
     """
     params = params or ThemeParams()
     given = _read(topics)
-    labels, similarity, stability, reasons = _cluster(given, params)
+    labels, similarity, stability, reasons = _cluster_business(given, params)
     kept: list[list[int]] = []
     stability_of: dict[int, float] = {}
     for label in range(int(labels.max(initial=OUTLIER)) + 1):
@@ -164,11 +176,25 @@ def model_themes(
 
 
 def _unstable(n: int, stability: float, params: ThemeParams) -> str:
-    again = round(stability * params.n_subsamples)
     return (
-        f"cluster of {counted(n, 'topic')}, found again in {again} of {params.n_subsamples} subsamples of the firms, "
-        f"below {params.min_stability:.0%}"
+        f"cluster of {counted(n, 'topic')}, found again in {stability:.0%} of the subsamples of firms, below "
+        f"{params.min_stability:.0%}"
     )
+
+
+def _cluster_business(
+    topics: _Topics, params: ThemeParams
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None, Reasons]:
+    """Return what `_cluster` does, of the topics about the business; the others have no theme and shape none."""
+    is_procedural = topics.call_share > params.max_procedural_share
+    rows = np.flatnonzero(~is_procedural)
+    labels, similarity = np.full(len(topics.ids), OUTLIER, dtype=np.int64), np.zeros(len(topics.ids))
+    labels[rows], similarity[rows], stability, found = _cluster(topics.at(rows.tolist()), params)
+    reasons: Reasons = {int(rows[i]): why for i, why in found.items()}
+    for i in np.flatnonzero(is_procedural).tolist():
+        why = f"{topics.call_share[i]:.0%} about the call or empty, above {params.max_procedural_share:.0%}"
+        reasons[i] = ("procedural", why)
+    return labels, similarity, stability, reasons
 
 
 def _cluster(
@@ -215,7 +241,14 @@ def _read(topics: pa.Table) -> _Topics:
         keywords=topics.column("keywords").to_pylist(),
         names=topics.column("name").to_pylist(),
         vectors=as_matrix(topics.column("embedding")).astype(np.float64),
+        call_share=_call_share(topics),
     )
+
+
+def _call_share(topics: pa.Table) -> NDArray[np.float64]:
+    if "call_share" not in topics.column_names:
+        return np.zeros(topics.num_rows)
+    return pc.fill_null(topics.column("call_share").cast(pa.float64()), 0.0).to_numpy()  # type: ignore[no-any-return]
 
 
 def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[list[int], Reasons]:
@@ -225,10 +258,6 @@ def _filter(members: list[int], topics: _Topics, params: ThemeParams) -> tuple[l
     if len(firms) < params.min_firms:
         why = f"cluster of {counted(n, 'topic')} from {counted(len(firms), 'firm')}"
         return [], dict.fromkeys(members, ("few firms", why))
-    procedural = sum(topic_is_procedural(topics.keywords[i], topics.names[i]) for i in members)
-    if procedural > params.max_procedural_share * n:
-        why = f"{procedural} of {n} topics are about the call itself"
-        return [], dict.fromkeys(members, ("procedural", why))
     remaining, refused = list(members), Reasons()
     while remaining:
         firm, count = min(firms.items(), key=lambda f: (-f[1], f[0]))

@@ -85,6 +85,7 @@ _STEPS: Mapping[str, Size] = {
     "transcripts": MEDIUM,
     "sentences": MEDIUM,
     "sentence_embeddings_chunk": GPU,
+    "sentence_kinds_chunk": MEDIUM,
     "sentence_sentiment_chunk": GPU,
     "firm_topics_chunk": WIDE,
     "topic_summaries_chunk": MEDIUM,

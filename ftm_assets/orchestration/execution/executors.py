@@ -1,5 +1,6 @@
 """Where the steps of a run execute: in its process, in child processes, or as ECS tasks."""
 
+import multiprocessing
 from typing import Any
 
 import dagster as dg
@@ -31,10 +32,21 @@ def ftm_executor(context: dg.InitExecutorContext) -> Executor:
     if name == "in_process":
         return _create(dg.in_process_executor, context, {"retries": config["retries"]})
     if name == "multiprocess":
-        return _create(dg.multiprocess_executor, context, config)
+        return _create(dg.multiprocess_executor, context, config | _quick_start())
     from ftm_assets.orchestration.execution.ecs_steps import ecs_step_executor  # noqa: PLC0415 - boto3 is loaded with it
 
     return ecs_step_executor(context)
+
+
+def _quick_start() -> dict[str, Any]:
+    """Return the config with which step processes are forked from one that has imported the code already.
+
+    Importing takes seconds of CPU per step otherwise. Nothing heavy is imported at import, so that the forked process
+    has no threads. Windows cannot fork.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return {}
+    return {"start_method": {"forkserver": {"preload_modules": ["ftm_assets.definitions"]}}}
 
 
 def _create(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftm_assets.methods.text.capitals import FEWEST_LETTERS, in_sentence_case, sentence_case
-from ftm_assets.methods.text.procedural import mark_procedural
+from ftm_assets.methods.text.kinds import is_procedural, judge
 from ftm_assets.methods.text.sentence_splitting import split
 
 LONG = "REVENUE ROSE BECAUSE OF STRONG DEMAND FOR PUMPS IN EVERY REGION. " * 5
@@ -135,5 +135,7 @@ def _marks(texts: list[str]) -> dict[tuple[int, int], bool]:
             places.append((i, at))
             pieces.append(piece)
             at += len(piece)
-    marked = mark_procedural(pa.table({"component_id": [str(i) for i, _ in places], "text": pieces}))
+    turns = [str(i) for i, _ in places]
+    spoken = {"component_id": turns, "transcript_id": ["1"] * len(turns), "text": pieces}
+    marked = is_procedural(judge(pa.table(spoken)))
     return dict(zip(places, marked.tolist(), strict=True))

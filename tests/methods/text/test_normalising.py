@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftm_assets.methods.text.kinds import judge
 from ftm_assets.methods.text.normalising import normalise, normalised
-from ftm_assets.methods.text.procedural import mark_procedural
 from ftm_assets.methods.text.sentence_splitting import split
 from ftm_resources.models.lexicon import count_words
 
@@ -196,11 +196,11 @@ def turns(earnings21):
     return [re.sub(r"(\w)-+ ", r"\1, ", text) for text in texts]
 
 
-def _judged(texts: list[str]) -> tuple[list[str], list[bool], list[list[int]]]:
+def _judged(texts: list[str]) -> tuple[list[str], list[list[float]], list[list[int]]]:
     pieces = [(str(i), piece) for i, text in enumerate(texts) for piece in split(text)]
-    table = pa.table({"component_id": [i for i, _ in pieces], "text": [piece for _, piece in pieces]})
-    said = table["text"].to_pylist()
-    return said, mark_procedural(table).tolist(), count_words(said).tolist()
+    turns, said = [i for i, _ in pieces], [piece for _, piece in pieces]
+    table = pa.table({"component_id": turns, "transcript_id": ["1"] * len(turns), "text": said})
+    return said, judge(table).tolist(), count_words(said).tolist()
 
 
 @pytest.fixture(scope="module")

@@ -306,7 +306,6 @@ def test_sentences_carry_their_component_and_their_place_in_it():
     assert table["text"].to_pylist() == ["Pricing was up 3%.", "Volumes fell.", "Thank you."]
     assert table["section"].to_pylist() == ["presentation", "presentation", "q_and_a"]
     assert table["speaker_type"].to_pylist() == ["executive", "executive", "analyst"]
-    assert table["is_procedural"].to_pylist() == [False, False, True]
 
 
 def test_operator_only_and_empty_tables_have_no_sentences():

@@ -1,7 +1,7 @@
 import numpy as np
 
-from ftm_assets.methods.topics.graph import OUTLIER, by_size, edges, exact_neighbors, products, sort_keys
-from ftm_assets.methods.vectors import SCALE, unit
+from ftm_assets.methods.topics.graph import OUTLIER, by_size, edges, exact_neighbors, sort_keys
+from ftm_assets.methods.vectors import SCALE, products, unit
 
 
 def test_exact_neighbors_are_the_nearest_by_cosine_and_never_the_row_itself():

@@ -34,6 +34,7 @@ def topics(plan: list[tuple[str, str]], seed: int = 0) -> pa.Table:
             "keywords": pa.array([SUBJECTS[s] for _, s in plan], pa.list_(pa.string())),
             "name": [SUBJECTS[s][0] for _, s in plan],
             "summary": ["A sentence."] * len(plan),
+            "call_share": [0.4 if s == "question" else 0.1 for _, s in plan],
             "embedding": pa.array([v.astype(np.float32) for v in vectors], pa.list_(pa.float32())),
         }
     )
@@ -84,7 +85,23 @@ def test_talk_about_the_call_is_no_theme():
     model = model_themes(topics(plan), QUARTER)
     assert model.themes.num_rows == 1
     left = [(t["reason"], t["detail"]) for t in of(model).values() if t["theme_id"] is None]
-    assert left == [("procedural", "6 of 6 topics are about the call itself")] * 6
+    assert left == [("procedural", "40% about the call or empty, above 20%")] * 6
+
+
+def test_talk_about_the_call_shapes_no_theme():
+    plan = [(f, s) for f in "abcdef" for s in ("question", "freight", "dividend")]
+    with_talk = model_themes(topics(plan), QUARTER)
+    given = topics(plan)
+    without = model_themes(given.filter(pa.compute.less(given["call_share"], 0.25)), QUARTER)
+    assert with_talk.themes.equals(without.themes)
+    assert with_talk.central_topic_ids == without.central_topic_ids
+
+
+def test_topics_of_a_version_before_sentence_kinds_all_take_part():
+    given = topics([(f, s) for f in "abcdef" for s in ("question", "freight")])
+    unknown = given.set_column(given.column_names.index("call_share"), "call_share", pa.nulls(12))
+    for known in (unknown, given.drop_columns(["call_share"])):
+        assert model_themes(known, QUARTER).themes.num_rows == 2
 
 
 def test_central_topics_come_from_different_firms_first():

@@ -12,7 +12,9 @@ PAYLOAD = b"x" * 1000
 
 def get(server, *, before=lambda _request: None, seconds=5.0, max_bytes=1000):
     async def ask():
-        async with BoundedClient(before=before, seconds=seconds, max_bytes=max_bytes) as client:
+        async with BoundedClient(
+            before=before, seconds=lambda _request: seconds, max_bytes=max_bytes
+        ) as client:
             return await client.get(f"{server.url}/models")
 
     return asyncio.run(ask())

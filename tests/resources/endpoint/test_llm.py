@@ -114,7 +114,8 @@ def test_passing_server_faults_are_retried(llm, scripted_llm, reply, status):
 )
 def test_broken_and_stalled_connections_are_retried(llm, scripted_llm, reply, fault):
     scripted_llm.script = lambda asked, _body: reply(**fault) if asked == 0 else reply()
-    assert complete(llm, [ask("x")], read_name) == ["Freight cost inflation"]
+    impatient = llm.model_copy(update={"read_seconds": 0.2})
+    assert complete(impatient, [ask("x")], read_name) == ["Freight cost inflation"]
     assert scripted_llm.asked("x") == 2
 
 

@@ -70,7 +70,7 @@ def test_auto_is_half_precision_on_a_gpu_and_what_is_asked_for_stays() -> None:
 def test_a_model_that_is_not_there_is_named_with_its_variable(
     made: type[Embedder | SentimentScorer], variable: str, name: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # the variable is read at import
     with pytest.raises(loading.ModelLoadError, match=rf"the model '{name}' cannot be loaded .*{variable}"):
         made(model=name).describe()
 
@@ -86,7 +86,7 @@ def test_a_model_that_is_not_there_is_found_before_anything_is_computed(
     made: type[Embedder | SentimentScorer],
     variable: str,
 ) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # the variable is read at import
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()  # a folder, but not of a model
 

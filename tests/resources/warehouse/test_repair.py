@@ -1,7 +1,9 @@
 """Damaged files of a table: named in the error, and the way back that the error and the README tell of."""
 
 import json
+import os
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from ftm_assets.cli.stored_quarters import notes, state
 from ftm_resources.warehouse import Warehouse, damage, tags
+from ftm_resources.warehouse.adoption import adopt
 from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.repair import restore, verify
@@ -216,3 +219,23 @@ def test_metadata_of_any_content_is_damage_with_a_remedy(warehouse: Warehouse, h
         warehouse.read(TABLE, "2020Q2")
     assert restore(warehouse, TABLE).went_back
     assert warehouse.read(TABLE, "2020Q1").num_rows == 5
+
+
+def test_restoring_a_copy_of_hard_links_first_asks_for_a_catalog_of_its_own(
+    warehouse: Warehouse, tmp_path: Path
+):
+    shutil.copytree(warehouse.root, tmp_path / "copy", copy_function=os.link)
+    original = Path(warehouse.root) / "catalog.db"
+    was = original.read_bytes()
+    copy = Warehouse(path=str(tmp_path / "copy"))
+    metadata = metadata_file(warehouse, "metadata")
+    (tmp_path / "copy" / metadata.relative_to(warehouse.root)).unlink()
+    with pytest.raises(WarehouseError, match=r"another folder shares it.*`ftm adopt`"):
+        restore(copy, TABLE)
+    with pytest.raises(WarehouseError, match=f"`ftm restore {TABLE}`"):
+        adopt(copy)
+    assert restore(copy, TABLE).went_back
+    adopt(copy)
+    assert copy.read(TABLE, "2020Q1").num_rows == 5
+    assert original.read_bytes() == was
+    assert warehouse.read(TABLE, "2020Q2").num_rows == 2000

@@ -167,6 +167,30 @@ def test_a_column_that_is_no_longer_required_may_be_null(
     assert warehouse.quarter(TABLE, OLD).read().column("n_sentences").null_count == 0
 
 
+def test_columns_that_the_contract_retired_are_left_to_the_rows_that_have_them(
+    warehouse: Warehouse, topics: Callable[[str, int], pa.Table], monkeypatch: pytest.MonkeyPatch
+):
+    own, retired = TABLES[TABLE].own[:-2], TABLES[TABLE].own[-2:]
+    gone = [c.name for c in retired]
+    monkeypatch.setitem(TABLES, TABLE, replace(TABLES[TABLE], own=own, retired=retired))
+
+    def assert_read(quarter: str, n: int) -> None:
+        rows = warehouse.read(TABLE, quarter)
+        assert (rows.num_rows, set(gone) & set(rows.column_names)) == (n, set())
+        assert repair.verify(warehouse, quarter) == (1, [])
+
+    assert_read(OLD, 3)
+    warehouse.replace(TABLE, NEW, [topics(NEW, 2).drop_columns(gone)])
+    warehouse.replace(TABLE, "2020Q3", [])
+    for quarter, n in ((OLD, 3), (NEW, 2)):
+        assert_read(quarter, n)
+    count = f"SELECT count(*) FROM {TABLE}"
+    assert warehouse.connect().execute(count).fetchone() == (5,)
+    assert warehouse.connect(quarter=OLD, as_of="paper").execute(count).fetchone() == (3,)
+    warehouse.replace(TABLE, OLD, [topics(OLD, 1).drop_columns(gone)])
+    assert_read(OLD, 1)
+
+
 @pytest.mark.parametrize(
     ("own", "said"),
     [
