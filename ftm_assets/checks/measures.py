@@ -48,6 +48,7 @@ BY_REASON = {
     "dominated": "take more firms, or raise max_firm_share",
     "few firms": "take more firms, or lower min_firms",
     "outlier": "lower join_similarity",
+    "unstable": "take more firms, or lower min_stability",
     "procedural": "read these topics' sentences: their kinds in sentence_kinds may be wrong; or raise "
     "max_procedural_share",
 }

@@ -28,7 +28,7 @@ AUDIT_STATUSES = (
 """What became of a transcript: kept; another version of its call was kept (superseded, duplicate if word for word);
 without text; not an earnings call; in a language that is not configured; kept for another company that lists it; of a
 firm that the config leaves out; without a PERMNO."""
-THEME_REASONS = ("outlier", "few firms", "procedural", "dominated")
-"""Why a topic is in no theme: near none; in a cluster of too few firms; about the call itself; of a firm that holds too
-much of its cluster."""
+THEME_REASONS = ("outlier", "unstable", "few firms", "procedural", "dominated")
+"""Why a topic is in no theme: near none; in a cluster that too few subsamples of firms have; in a cluster of too few
+firms; about the call itself; of a firm that holds too much of its cluster."""
 LABELS = ("positive", "neutral", "negative")
