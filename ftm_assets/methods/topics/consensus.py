@@ -159,7 +159,7 @@ def within(neighbors: Ints, part: Ints) -> tuple[Ints, Ints]:
     place = np.full(len(neighbors) + 1, -1, dtype=np.int64)
     place[part] = np.arange(len(part))
     near = place[neighbors[part]]
-    has_edge = (near >= 0).any(axis=1)
+    has_edge: NDArray[np.bool_] = np.asarray((near >= 0).any(axis=1))
     has_edge[near[near >= 0]] = True
     inner = np.flatnonzero(has_edge)
     again = np.full(len(part) + 1, -1, dtype=np.int64)

@@ -91,12 +91,16 @@ class _Topics:
 
     def at(self, rows: list[int]) -> _Topics:
         """Return the topics at some positions."""
-        lists = {
-            f: [getattr(self, f)[i] for i in rows]
-            for f in ("ids", "firms", "firm_names", "keywords", "names")
-        }
-        arrays = {f: getattr(self, f)[rows] for f in ("n_sentences", "vectors", "call_share")}
-        return _Topics(**lists, **arrays)
+        return _Topics(
+            ids=[self.ids[i] for i in rows],
+            firms=[self.firms[i] for i in rows],
+            firm_names=[self.firm_names[i] for i in rows],
+            n_sentences=self.n_sentences[rows],
+            keywords=[self.keywords[i] for i in rows],
+            names=[self.names[i] for i in rows],
+            vectors=self.vectors[rows],
+            call_share=self.call_share[rows],
+        )
 
 
 def model_themes(

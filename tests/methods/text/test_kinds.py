@@ -177,7 +177,9 @@ def test_business_sentences_are_those_without_a_procedural_kind():
         about_business(sentences, known.slice(0, 2))
 
 
-@pytest.mark.parametrize("text", ["売上は増加しました。", "Выручка выросла на 3%.", "매출이 증가했습니다.", "ارتفعت الإيرادات."])
+@pytest.mark.parametrize(
+    "text", ["売上は増加しました。", "Выручка выросла на 3%.", "매출이 증가했습니다.", "ارتفعت الإيرادات."]
+)
 def test_what_the_probe_cannot_read_is_kept(text: str):
     assert judge(turns([text])).tolist() == [[1.0, 0.0, 0.0]]
     assert judge(turns([f"Good morning, {text[:2]}"]))[0, 0] < 0.5, "a foreign word in an English sentence"
