@@ -101,7 +101,7 @@ def apart(groups: Sequence[tuple[Ints, Ints]], n: int) -> Floats:
     )
     together = (members @ members.T).toarray()
     both = held.T @ held  # whole numbers: exact in any order
-    separate = 1 - together.astype(np.float64) / np.maximum(both, 1)
+    separate: Floats = 1 - together.astype(np.float64) / np.maximum(both, 1)
     np.fill_diagonal(separate, 0)
     return squareform(separate, checks=False)
 
