@@ -103,7 +103,8 @@ def apart(groups: Sequence[tuple[Ints, Ints]], n: int) -> Floats:
     both = held.T @ held  # whole numbers: exact in any order
     separate: Floats = 1 - together.astype(np.float64) / np.maximum(both, 1)
     np.fill_diagonal(separate, 0)
-    return squareform(separate, checks=False)
+    condensed: Floats = squareform(separate, checks=False)
+    return condensed
 
 
 def recurring(found: Sequence[NDArray[np.floating]], alike: float) -> NDArray[np.float64]:
