@@ -116,8 +116,11 @@ def _describe(model: ThemeModel, rows: pa.Table, config: ThemesConfig) -> dict[s
         "topics": members.num_rows,
         "firms": pc.count_distinct(members.column("firm_id")).as_py(),
         "placed_share": placed / members.num_rows if members.num_rows else 0.0,
+        "stability": pc.mean(rows.column("stability")).as_py() or 0.0,
         "config": config.model_dump(),
-        "preview": preview(rows, ["name", "n_topics", "n_firms", "n_sentences", "keywords"], PREVIEWED),
+        "preview": preview(
+            rows, ["name", "n_topics", "n_firms", "n_sentences", "stability", "keywords"], PREVIEWED
+        ),
     }
 
 

@@ -89,7 +89,8 @@ def topic_quality(
     status = firm_status.read(["firm_id", "n_sentences", "n_topics", "outlier_share"])
     topics = firm_topics.read(["firm_id", "n_sentences", "keywords", "call_share"])
     members = theme_topics.read(["topic_id", "theme_id"])
-    theme_keywords = themes.read(["keywords"]).column("keywords").to_pylist()
+    own_themes = themes.read(["keywords", "stability"])
+    theme_keywords, stabilities = (own_themes.column(c).to_pylist() for c in ("keywords", "stability"))
     some = sampled_firms(status, config.coherence_firms, config.seed)
     again = sampled_firms(status, config.stability_firms, config.seed, at_least=LARGE_TOPIC_SENTENCES)
     documents = _documents(sentences, sentence_kinds, some)
@@ -108,7 +109,7 @@ def topic_quality(
             "seed_stability": seed_stability(vectors, params),
         },
         "themes": {
-            **theme_measures(members, theme_keywords),
+            **theme_measures(members, theme_keywords, stabilities),
             **coherent[len(own_keywords) :].measures(),
             **_recovery(truth, sentences, sentence_topics, members),
         },

@@ -175,6 +175,13 @@ _ALL = (
             Column("n_firms", INT, "Firms in the theme", bounds=(1, float("inf"))),
             Column("n_sentences", INT, "Sentences in the theme's topics", bounds=(1, float("inf"))),
             Column("largest_firm_share", DOUBLE, "Share of the theme's topics from one firm", bounds=_SHARE),
+            Column(
+                "stability",
+                DOUBLE,
+                "Share of subsamples of firms in which the theme comes again, at cosine 0.85; null if not measured",
+                nullable=True,
+                bounds=_SHARE,
+            ),
             Column("naming_method", STRING, "Who named it", values=NAMING_METHODS),
             Column("embedding", FLOATS, "Unit-length centroid of the theme's topic embeddings, float32"),
         ),

@@ -30,13 +30,13 @@ AUDIT_STATUSES = (
 """What became of a transcript: kept; another version of its call was kept (superseded, duplicate if word for word);
 without text; not an earnings call; in a language that is not configured; kept for another company that lists it; of a
 firm that the config leaves out; without a PERMNO."""
-THEME_REASONS = ("outlier", "few firms", "procedural", "dominated")
-"""Why a topic is in no theme: near none; in a cluster of too few firms; about the call itself; of a firm that holds too
-much of its cluster."""
+THEME_REASONS = ("outlier", "unstable", "few firms", "procedural", "dominated")
+"""Why a topic is in no theme: near none; in a cluster that too few subsamples of firms have; in a cluster of too few
+firms; about the call itself; of a firm that holds too much of its cluster."""
 MEMBERSHIP_REASONS = ("weak", "nearer another", "mixed topic", "weak theme", "second theme")
 """Why a sentence does not count in a theme that its topic belongs to: too little like the theme; clearly more like
 another; of a topic that too few members hold together; of a theme that does not hold together. Last, why it has a row
 in a theme of other topics."""
 COHERENCE_CLASSES = ("coherent", "mixed", "weak")
-"""How well a theme holds together, by the mean strength of its core sentences (see `methods.topics.membership`)."""
+"""How well a theme holds together, by the mean strength of its core sentences (see `methods.topics.theme_coherence`)."""
 LABELS = ("positive", "neutral", "negative")

@@ -393,6 +393,10 @@ def reasons(made: Mapping[str, Any], kind: str) -> int:
     return sum(row["reason"] == kind for row in made["theme_topics"])
 
 
+def stabilities(made: Mapping[str, Any]) -> list[float]:
+    return [row["stability"] for row in made["themes"]]
+
+
 def measured(made: Mapping[str, Any], metric: str) -> int:
     return next(row["n"] for row in made["result"] if row["metric"] == metric)
 
@@ -462,7 +466,18 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("themes", "n_central"): (
         of_themes, 1, lambda a, b: [t["description"] for t in a["themes"]] != [t["description"] for t in b["themes"]]
     ),
-    ("themes", "seed"): (of_themes, 3, lambda a, b: a["theme_topics"] != b["theme_topics"]),
+    ("themes", "n_subsamples"): (
+        of_themes, 3, lambda a, b: all(round(3 * t["stability"], 6).is_integer() for t in b["themes"]) and
+        not all(round(3 * t["stability"], 6).is_integer() for t in a["themes"])
+    ),
+    ("themes", "subsample_share"): (
+        of_themes, 0.3, lambda a, b: stabilities(b) != stabilities(a)
+    ),
+    ("themes", "min_stability"): (
+        of_themes, 1.0,
+        lambda a, b: reasons(b, "unstable") > reasons(a, "unstable") and min(stabilities(b), default=1.0) == 1.0,
+    ),
+    ("themes", "seed"): (of_themes, 3, lambda a, b: stabilities(a) != stabilities(b)),
     ("themes", "method"): (
         of_themes, "bertopic", lambda a, b: a["theme_topics"] != b["theme_topics"] and len(b["themes"]) > 1
     ),

@@ -90,7 +90,7 @@ class Probe:
         weights = np.rint(self.by_gram / STEP)  # whole numbers add up exactly in any order
         row = np.repeat(np.arange(len(texts)), counts)[known]
         said = [np.bincount(row, weights=weights[place[known], k], minlength=len(texts)) for k in (0, 1)]
-        sums: Floats = np.stack(said, axis=1) * STEP
+        sums: Floats = np.stack(said, axis=1).astype(np.float64) * STEP
         return by_words(sums, counts) + weighed(forms, self.words_form)
 
     def read_vectors(self, vectors: NDArray[np.floating], forms: Floats) -> Floats:

@@ -278,10 +278,14 @@ def firm_measures(
     }
 
 
-def theme_measures(theme_topics: pa.Table, keywords: Sequence[Sequence[str]]) -> dict[str, Measure]:
-    """Return the measures of themes; `theme_topics` has theme_id, `keywords` those of each theme.
+def theme_measures(
+    theme_topics: pa.Table, keywords: Sequence[Sequence[str]], stabilities: Sequence[float | None] = ()
+) -> dict[str, Measure]:
+    """Return the measures of themes; `theme_topics` has theme_id, `keywords` and `stabilities` those of each theme.
 
-    `largest_theme_share` is a share of the topics that have a theme: close to 1 means one giant theme.
+    `stability` is the mean of the themes' own, as `theme_clustering` measures it; `seed_stability` is another measure,
+    of firms' topics. `largest_theme_share` is a share of the topics that have a theme: close to 1 means one giant
+    theme.
     """
     n_topics, placed = theme_topics.num_rows, theme_topics.column("theme_id").drop_null()
     largest = pc.max(placed.value_counts().field("counts")).as_py() if len(placed) else 0
@@ -290,6 +294,7 @@ def theme_measures(theme_topics: pa.Table, keywords: Sequence[Sequence[str]]) ->
         "placed_share": Measure(len(placed) / n_topics if n_topics else None, n_topics),
         "largest_theme_share": Measure(largest / len(placed) if len(placed) else None, len(placed)),
         "diversity": Measure(diversity(keywords), len(keywords)),
+        "stability": Measure.mean(s for s in stabilities if s is not None),
     }
 
 

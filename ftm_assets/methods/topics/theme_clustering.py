@@ -1,21 +1,24 @@
-"""The clusterer of topics across firms: a nearest-neighbour graph, Leiden, and assignment with a bound.
+"""The clusterer of topics across firms: a consensus of subsamples of firms, and assignment with a bound.
 
-Leiden on the graph finds candidate themes. Themes that differ only by chance are merged. Each topic is then assigned
-to its nearest centroid, as in spherical k-means (Dhillon & Modha 2001), or left unassigned if none is close enough.
+Subsamples of firms are clustered: up to 4,000 topics by average linkage of smoothed topics, more by Leiden on a graph
+of neighbours. Themes are what recurs: topics that most subsamples cluster together, or centroids that most of
+them have (see `consensus`). Themes that differ only by chance are merged. Each topic is then assigned to its nearest
+centroid, or left unassigned if none is close enough. What one firm more moves, by this and by one clustering:
+`python -m benchmarks.stability`.
 Compared with UMAP and HDBSCAN this places more topics, recovers planted themes better and takes a fraction of the
 time: see docs/benchmarks.md. The module loads scikit-learn: import it where it is used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - see above
 
+from ftm_assets.methods.topics.consensus import Likeness, apart, kept, linked, recurring, stability, within
 from ftm_assets.methods.topics.graph import (
     OUTLIER,
-    by_size,
     checked_rows,
     edges,
     exact_neighbors,
@@ -24,9 +27,19 @@ from ftm_assets.methods.topics.graph import (
     seed_of,
     sort_keys,
 )
-from ftm_assets.methods.vectors import DIGITS, products, unit
+from ftm_assets.methods.topics.theme_groups import (
+    centroids,
+    merged,
+    nearest,
+    ranked,
+    unit_rows,
+    without_small,
+)
+from ftm_assets.methods.vectors import DIGITS, products
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from ftm_assets.methods.topics.graph import RandomState
@@ -42,7 +55,20 @@ For 25,000 rows the exact search takes about as long as compiling NN-descent: ha
 FEWEST_FOR_GRAPH = 60
 """Fewer rows are clustered by average linkage, because each would be a neighbour of most others."""
 
-_BLOCK = 2_000
+LINKED_UP_TO = 4_000
+"""Up to this many distinct rows a subsample is clustered by average linkage, with n² similarities in memory."""
+
+REAPPEARS = 0.85
+"""A theme comes again in a subsample if its centroid's cosine to the nearest theme found there is at least this."""
+
+_DRAWS_OF_MANY = 10
+"""Subsamples of more rows than that, whose clustering takes longer and varies less."""
+_TOGETHER = 0.5
+"""Topics are linked to a theme if on average this share of the subsamples that hold both clusters them together."""
+_LEAST = 0.52
+"""Times the granularity and the cosine of near topics, the least mean cosine of smoothed topics in a group."""
+_MOST = 0.95
+"""The least mean cosine is never higher."""
 _ROUNDS = 6
 """Maximum rounds of assignment; they stop earlier once fewer than one topic in a thousand moves."""
 
@@ -56,10 +82,10 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     granularity : float
-        The target number of themes is this times the square root of the number of topics, e.g. 28 for 300 topics and
-        506 for 100,000.
+        Higher values give more, narrower themes: the least mean cosine within a group is in proportion to it. With
+        over `LINKED_UP_TO` topics the target number of themes is this times the square root of the number of topics.
     merge_similarity : float
-        Themes at least this similar (see `_likeness`) are merged, which leaves fewer than the target.
+        Themes at least this similar (see `theme_groups._likeness`) are merged, which leaves fewer than the target.
     min_topics : int
         Size of the smallest theme; grows with the square root of n (see `smallest`).
     growth : float
@@ -70,6 +96,10 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         A topic whose cosine to every theme's centroid is lower is left unassigned.
     max_share : float
         With at least 200 topics, a theme holding a larger share of them is split.
+    n_subsamples : int
+        Subsamples of firms that are clustered; at most 10 are with over `LINKED_UP_TO` topics.
+    subsample_share : float
+        Share of firms in a subsample; a firm is in or out with all its topics, by a hash of seed and firm.
     random_state : int, RandomState or None
         Seed of NN-descent and Leiden. None draws one from numpy's global state, so labels differ between calls.
 
@@ -79,6 +109,9 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Themes numbered by size from 0; -1 for an unassigned topic.
     similarity_ : ndarray of shape (n,), float64
         Cosine of each row to the centroid of its theme; for an outlier, to the nearest centroid.
+    stability_ : ndarray of shape (themes,), float64
+        Share of the subsamples in which the theme comes again: a theme clustered there, from the subsample's topics
+        alone, has a centroid whose cosine to this theme's centroid is at least 0.85, both centred by all topics' mean.
     n_features_in_ : int
         Dimension of the vectors.
 
@@ -97,10 +130,12 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         granularity: float = 1.6,
         merge_similarity: float = 0.8,
         min_topics: int = 4,
-        growth: float = 0.05,
+        growth: float = 0.03,
         n_neighbors: int = 12,
         join_similarity: float = 0.35,
         max_share: float = 0.15,
+        n_subsamples: int = 20,
+        subsample_share: float = 0.8,
         random_state: RandomState = 42,
     ) -> None:
         self.granularity = granularity
@@ -110,38 +145,125 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.n_neighbors = n_neighbors
         self.join_similarity = join_similarity
         self.max_share = max_share
+        self.n_subsamples = n_subsamples
+        self.subsample_share = subsample_share
         self.random_state = random_state
 
     def smallest(self, n: int) -> int:
         """Return the minimum theme size among n topics: 4 for 300 topics, 5 for 1,000, 19 for 100,000."""
         return self.min_topics + int(self.growth * float(n) ** 0.5)
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
+    def fit(self, X: ArrayLike, y: object = None, *, firms: Sequence[str] | None = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
         """Cluster the rows of X (n, d), n ≥ 0, of any vector length; zero rows are outliers.
 
-        Raises ValueError if a value is not finite. Memory in addition to X: three float32 copies of it.
+        `firms` (n,) are the firms of the rows; without them each distinct row is a firm of its own. Raises ValueError
+        if a value is not finite. Memory in addition to X: three float32 copies of it.
         """
         rows = checked_rows(self, X)
         self._seed = seed_of(self.random_state)
-        points, where, counts = _distinct(_unit(rows))
+        points, where, counts = _distinct(unit_rows(rows))
+        held = self._held(points, where, firms)
         usable = np.flatnonzero(points.any(axis=1))
         labels = np.full(len(points), OUTLIER, dtype=np.int64)
         similarity = np.zeros(len(points))
-        labels[usable], similarity[usable] = self._cluster(
-            _centred(points[usable], counts[usable]), counts[usable]
+        labels[usable], similarity[usable], self.stability_ = self._cluster(
+            _centred(points[usable], counts[usable]), counts[usable], held[:, usable]
         )
         self.labels_: Ints = labels[where]
         self.similarity_: NDArray[np.float64] = similarity[where]
         return self
 
-    def _cluster(self, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
+    def _held(self, points: Floats, where: Ints, firms: Sequence[str] | None) -> Ints:
+        """Return how many rows of each point each subsample holds, (subsamples, points)."""
+        if firms is None:
+            names, of_row = [k.tobytes().hex() for k in sort_keys(points)], where
+        else:
+            unique, of_row = np.unique(np.array(firms, dtype=str), return_inverse=True)
+            names = unique.tolist()
+        draws = kept(names, self.n_subsamples, self.subsample_share, self._seed)
+        counted = [np.bincount(where, weights=draw[of_row], minlength=len(points)) for draw in draws]
+        return np.array(counted, dtype=np.int64).reshape(len(draws), len(points))
+
+    def _cluster(
+        self, points: Floats, counts: Ints, held: Ints
+    ) -> tuple[Ints, NDArray[np.float64], NDArray[np.float64]]:
+        """Return each point's theme, its cosine to it, and the stability of each theme."""
         n = int(counts.sum())
         if len(points) < 2:
-            return np.full(len(points), 0 if n > 1 else OUTLIER, dtype=np.int64), np.ones(len(points))
+            labels = np.full(len(points), 0 if n > 1 else OUTLIER, dtype=np.int64)
+            return labels, np.ones(len(points)), np.ones(int(labels.max(initial=OUTLIER)) + 1)
+        smallest = 2 if len(points) < FEWEST_FOR_GRAPH else self.smallest(n)
+        group = self._grouping(points, counts)
+        if len(points) > LINKED_UP_TO:
+            held = held[:_DRAWS_OF_MANY]
+        draws = [(part, group(part)) for part in (np.flatnonzero(draw) for draw in held) if len(part)]
+        least = max(2, round(self.subsample_share * smallest))
+        found = []
+        for (part, own), n_rows in zip(draws, (draw for draw in held if draw.any()), strict=True):
+            named = without_small(own, n_rows[part], least)
+            found.append(centroids(points[part], named, n_rows[part]))
+        if len(points) > LINKED_UP_TO:
+            near, close = nearest(points, recurring(found, REAPPEARS).astype(np.float32))
+            groups = np.where(close >= self.join_similarity, near, OUTLIER)
+            labels, similarity = self._assign(groups, points, counts, smallest=smallest, rounds=0)
+        elif len(points) < FEWEST_FOR_GRAPH:
+            labels, similarity = self._assign(
+                group(np.arange(len(points))), points, counts, smallest=smallest, rounds=_ROUNDS
+            )
+        else:
+            groups = without_small(linked(apart(draws, len(points)), 1 - _TOGETHER), counts, smallest)
+            groups = merged(groups, points, self.merge_similarity)
+            labels, similarity = self._assign(groups, points, counts, smallest=smallest)
+        if n >= 200:
+            labels, similarity = self._split(labels, similarity, points, counts)
+        return labels, similarity, stability(centroids(points, labels, counts), found, REAPPEARS)
+
+    def _grouping(self, points: Floats, counts: Ints) -> Callable[[Ints], Ints]:
+        """Return the clustering of a part of the points, before small groups are dissolved."""
         if len(points) < FEWEST_FOR_GRAPH:
-            return self._assign(_linked(points, self.join_similarity), points, counts, smallest=2)
-        labels, similarity = self._themes(points, counts, self.granularity * n**0.5, self.smallest(n))
-        return self._split(labels, similarity, points, counts) if n >= 200 else (labels, similarity)
+            return lambda part: _linked(points[part], self.join_similarity)
+        if len(points) > LINKED_UP_TO:
+            return self._leiden(points, counts)
+        likeness = Likeness(points, min(self.n_neighbors, len(points) - 1))
+        least = min(_LEAST * self.granularity * likeness.near, _MOST)
+        return lambda part: linked(likeness.distances(part), 1 - least)
+
+    def _leiden(self, points: Floats, counts: Ints) -> Callable[[Ints], Ints]:
+        """Return Leiden on a part of one nearest-neighbour graph, at one resolution."""
+        neighbors, similarity = _neighbors(points, self.n_neighbors, self._seed)
+        n, smallest = int(counts.sum()), self.smallest(int(counts.sum()))
+
+        def partition(resolution: float, part: Ints | None = None) -> Ints:
+            near, alike = neighbors, similarity
+            labels = np.full(len(points) if part is None else len(part), OUTLIER, dtype=np.int64)
+            inner = np.arange(len(labels))
+            if part is not None:
+                inner, near = within(neighbors, part)
+                alike = similarity[part[inner]]
+            found = leiden(
+                edges(near, alike), len(inner), resolution, seed=self._seed, iterations=2, trials=1
+            )
+            labels[inner] = found
+            return labels
+
+        tried: dict[float, Ints] = {}
+
+        def attempt(resolution: float) -> Ints:
+            tried[resolution] = without_small(partition(resolution), counts, smallest)
+            return tried[resolution]
+
+        # Consensus leaves fewer.
+        target = 1.35 * self.granularity * n**0.5
+        best = search_resolution(attempt, target=target, start=target / 15, tolerance=0.15, max_steps=5)
+        resolution = next(r for r, labels in tried.items() if labels is best)
+
+        def group(part: Ints) -> Ints:
+            groups = without_small(partition(resolution, part), counts[part], smallest)
+            own = points[part]
+            groups = merged(groups, own, self.merge_similarity)
+            return nearest(own, centroids(own, groups, counts[part]))[0]
+
+        return group
 
     def _themes(
         self, points: Floats, counts: Ints, target: float, smallest: int
@@ -151,13 +273,13 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
         def partition(resolution: float) -> Ints:
             groups = leiden(graph, len(points), resolution, seed=self._seed, iterations=2, trials=1)
-            return _without_small(groups, counts, smallest)
+            return without_small(groups, counts, smallest)
 
         groups = search_resolution(
             partition, target=target, start=max(1.0, target / 15), tolerance=0.15, max_steps=5
         )
-        merged = _merged(groups, points, self.merge_similarity)
-        return self._assign(merged, points, counts, smallest=smallest)
+        groups = merged(groups, points, self.merge_similarity)
+        return self._assign(groups, points, counts, smallest=smallest, rounds=_ROUNDS)
 
     def _split(
         self, labels: Ints, similarity: NDArray[np.float64], points: Floats, counts: Ints
@@ -176,29 +298,27 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             target = max(2.0, 2 * sizes[label] / (self.max_share * total))
             parts, _ = self._themes(own, counts[members], target, self.smallest(len(members)))
             labels[members] = np.where(parts == OUTLIER, OUTLIER, parts + labels.max() + 1)
-        return _ranked(labels, points, counts) if len(too_large) else (labels, similarity)
+        return ranked(labels, points, counts) if len(too_large) else (labels, similarity)
 
     def _assign(
-        self, groups: Ints, points: Floats, counts: Ints, *, smallest: int
+        self, groups: Ints, points: Floats, counts: Ints, *, smallest: int, rounds: int = 1
     ) -> tuple[Ints, NDArray[np.float64]]:
-        """Assign each point to its nearest centroid if similar by `join_similarity`; dissolve small themes."""
-        labels = _without_small(groups, counts, smallest)
-        for _ in range(_ROUNDS):
+        """Assign each point to its nearest centroid if similar by `join_similarity`; dissolve small themes.
+
+        One round keeps the themes where the groups were; more rounds move them, and farther if a firm is added.
+        """
+        labels = without_small(groups, counts, smallest)
+        for _ in range(rounds):
             if labels.max(initial=OUTLIER) == OUTLIER:
                 break
-            nearest, similarity = _nearest(points, _centroids(points, labels, counts))
-            moved = np.where(similarity >= self.join_similarity, nearest, OUTLIER)
-            moved = _without_small(moved, counts, smallest)
+            near, similarity = nearest(points, centroids(points, labels, counts))
+            moved = np.where(similarity >= self.join_similarity, near, OUTLIER)
+            moved = without_small(moved, counts, smallest)
             settled = np.mean(moved != labels) < 0.001
             labels = moved
             if settled:
                 break
-        return _ranked(labels, points, counts)
-
-
-def _unit(rows: NDArray[np.floating]) -> Floats:
-    wide: NDArray[np.float64] = rows.astype(np.float64) if rows.size else np.zeros((len(rows), 1))
-    return unit(wide).astype(np.float32)
+        return ranked(labels, points, counts)
 
 
 def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
@@ -217,7 +337,7 @@ def _centred(points: Floats, counts: Ints) -> Floats:
     if len(points) < FEWEST_FOR_GRAPH:
         return points
     mean = np.average(points.astype(np.float64), axis=0, weights=counts)
-    return _unit(np.round(points - mean, DIGITS))
+    return unit_rows(np.round(points - mean, DIGITS))
 
 
 def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.float64]]:
@@ -234,101 +354,7 @@ def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.floa
     return exact_neighbors(points, k)
 
 
-def _sums(points: Floats, labels: Ints, weights: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the weighted sum of each theme's rows, float64 (themes, d)."""
-    from scipy.sparse import csr_array
-
-    inside = np.flatnonzero(labels != OUTLIER)
-    shape = (int(labels.max()) + 1, len(points))
-    members = csr_array((weights[inside].astype(np.float64), (labels[inside], inside)), shape=shape)
-    sums: NDArray[np.float64] = members @ points.astype(np.float64)
-    return sums
-
-
-def _centroids(points: Floats, labels: Ints, counts: Ints) -> Floats:
-    """Return the mean of each theme's rows at unit length, float32 (themes, d)."""
-    return _unit(_sums(points, labels, counts))
-
-
-def _merged(labels: Ints, points: Floats, threshold: float) -> Ints:
-    """Return the labels with groups of likeness `threshold` or more merged by average linkage."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
-    if labels.max(initial=OUTLIER) < 1:
-        return labels
-    distance = 1 - _likeness(labels, points)
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(np.clip(distance, 0, 2), checks=False), "average")
-    group = np.append(fcluster(tree, 1 - threshold, "distance") - 1, OUTLIER)  # -1 indexes the last
-    found: Ints = group[labels].astype(np.int64)
-    return found
-
-
-def _likeness(labels: Ints, points: Floats) -> NDArray[np.float64]:
-    """Return the similarity of each pair of groups, (groups, groups): 1 for two random halves of one group.
-
-    The mean cosine between members of the two groups is divided by the geometric mean of the mean cosines within
-    each. Centroids of few members are noisy and therefore look different; the division corrects for that, as in
-    Spearman's correction for attenuation (1904, The American Journal of Psychology 15, 72-101).
-    """
-    sizes = np.bincount(labels[labels != OUTLIER]).astype(np.float64)
-    sums = _sums(points, labels, np.ones(len(points)))
-    within = ((sums**2).sum(axis=1) - sizes) / np.maximum(sizes * (sizes - 1), 1)
-    between = np.einsum("ik,jk->ij", sums, sums) / np.outer(sizes, sizes)  # no BLAS: fixed order of addition
-    coherence = np.sqrt(np.maximum(within, 1e-6))
-    likeness = np.clip(between / np.outer(coherence, coherence), -1, 1)
-    # A group without coherence is similar to no other.
-    likeness[within <= 0] = likeness[:, within <= 0] = 0
-    rounded: NDArray[np.float64] = np.round(likeness, DIGITS)
-    return rounded
-
-
-def _nearest(points: Floats, centroids: Floats) -> tuple[Ints, NDArray[np.float64]]:
-    """Return each row's nearest centroid and its cosine to it, to six decimals; ties go to the first."""
-    nearest, similarity = np.empty(len(points), dtype=np.int64), np.empty(len(points))
-    for start in range(0, len(points), _BLOCK):
-        cosine = products(points[start : start + _BLOCK], centroids)
-        best = cosine.argmax(axis=1)
-        nearest[start : start + _BLOCK] = best
-        similarity[start : start + _BLOCK] = cosine[np.arange(len(best)), best]
-    return nearest, similarity
-
-
-def _without_small(labels: Ints, counts: Ints, smallest: int) -> Ints:
-    """Return the labels without clusters of fewer than `smallest` rows, renumbered from 0 without gaps."""
-    inside = labels != OUTLIER
-    if not inside.any():
-        return labels
-    sizes = np.bincount(labels[inside], weights=counts[inside])
-    kept = sizes >= smallest
-    names = np.append(np.where(kept, np.cumsum(kept) - 1, OUTLIER), OUTLIER)  # -1 indexes the last
-    found: Ints = names[labels].astype(np.int64)
-    return found
-
-
-def _ranked(labels: Ints, points: Floats, counts: Ints) -> tuple[Ints, NDArray[np.float64]]:
-    """Return themes renumbered by size (ties by first row) and each row's cosine to its or the nearest theme."""
-    ranked = by_size(labels, counts)
-    inside = ranked != OUTLIER
-    if not inside.any():
-        return ranked, np.zeros(len(ranked))
-    centroids = _centroids(points, ranked, counts)
-    _, similarity = _nearest(points, centroids)
-    own = np.round((points[inside] * centroids[ranked[inside]]).sum(axis=1).astype(np.float64), DIGITS)
-    similarity[inside] = own
-    return ranked, similarity
-
-
 def _linked(points: Floats, similarity: float) -> Ints:
     """Cluster a few points by average linkage, cut at `similarity`, the minimum cosine for a topic to join a theme."""
-    from sklearn.cluster import AgglomerativeClustering
-
-    labels: Ints = (
-        AgglomerativeClustering(
-            n_clusters=None, metric="precomputed", linkage="average", distance_threshold=1 - similarity
-        )
-        .fit_predict(1 - products(points, points))
-        .astype(np.int64)
-    )
-    return labels
+    above = np.triu_indices(len(points), 1)
+    return linked(1 - products(points, points)[above], 1 - similarity)

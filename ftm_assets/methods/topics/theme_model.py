@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 
 from ftm_assets.methods.text.firm_names import firm_name_forms
@@ -35,14 +35,14 @@ class ThemeParams:
 
     method: published.Method = "graph"
     """`graph` (default), or `bertopic`, the published method with its own parameters below, which needs the extra
-    `ftm[bertopic]`. `granularity` and `join_similarity` apply only to `graph`; the filters `min_firms`,
-    `max_firm_share`, `min_topics` and `max_procedural_share` apply to both."""
+    `ftm[bertopic]`. `granularity`, `join_similarity`, the subsamples and `min_stability` apply only to `graph`; the
+    filters `min_firms`, `max_firm_share`, `min_topics` and `max_procedural_share` apply to both."""
     min_firms: Annotated[int, Ge(1)] = 2
     """Minimum firms per theme. A `max_firm_share` below one half already requires three."""
     max_firm_share: Annotated[float, Gt(0), Le(1)] = 0.40
     """Maximum share of a theme's topics from one firm; the firm's least central topics beyond it are left out."""
     granularity: Annotated[float, Gt(0)] = 1.6
-    """The target number of themes is this times the square root of the number of topics (see `theme_clustering`)."""
+    """Higher values give more, narrower themes (see `theme_clustering`)."""
     min_topics: Annotated[int, Ge(2)] = 4
     """Minimum topics per theme; grows with the number of topics (see `theme_clustering`)."""
     join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.35
@@ -54,8 +54,14 @@ class ThemeParams:
     """Maximum keywords per theme."""
     n_central: Annotated[int, Ge(1)] = 12
     """Topics per theme shown to the namer."""
+    n_subsamples: Annotated[int, Ge(2)] = 20
+    """Subsamples of firms that are clustered; topics that most of them cluster together are a theme."""
+    subsample_share: Annotated[float, Gt(0), Lt(1)] = 0.8
+    """Share of firms in a subsample. A firm is in or out with all its topics, whichever other firms there are."""
+    min_stability: Annotated[float, Ge(0), Le(1)] = 0.5
+    """Minimum stability of a theme: the share of subsamples in which it comes again (see `theme_clustering`)."""
     seed: Annotated[int, Ge(0)] = 42
-    """Seed of the clustering."""
+    """Seed of the subsamples and of the clustering."""
     bertopic: BertopicParams = field(default_factory=BertopicParams)
     """BERTopic's own parameters. Each topic is one document: its keywords and name."""
 
@@ -85,12 +91,16 @@ class _Topics:
 
     def at(self, rows: list[int]) -> _Topics:
         """Return the topics at some positions."""
-        lists = {
-            f: [getattr(self, f)[i] for i in rows]
-            for f in ("ids", "firms", "firm_names", "keywords", "names")
-        }
-        arrays = {f: getattr(self, f)[rows] for f in ("n_sentences", "vectors", "call_share")}
-        return _Topics(**lists, **arrays)
+        return _Topics(
+            ids=[self.ids[i] for i in rows],
+            firms=[self.firms[i] for i in rows],
+            firm_names=[self.firm_names[i] for i in rows],
+            n_sentences=self.n_sentences[rows],
+            keywords=[self.keywords[i] for i in rows],
+            names=[self.names[i] for i in rows],
+            vectors=self.vectors[rows],
+            call_share=self.call_share[rows],
+        )
 
 
 def model_themes(
@@ -148,36 +158,56 @@ def model_themes(
     """
     params = params or ThemeParams()
     given = _read(topics)
-    labels, similarity, reasons = _cluster_business(given, params)
+    labels, similarity, stability, reasons = _cluster_business(given, params)
     kept: list[list[int]] = []
+    stability_of: dict[int, float] = {}
     for label in range(int(labels.max(initial=OUTLIER)) + 1):
         members = np.flatnonzero(labels == label).tolist()
         members = sorted(members, key=lambda i: (-similarity[i], i))
+        if stability is not None and stability[label] < params.min_stability:
+            reasons |= dict.fromkeys(members, ("unstable", _unstable(len(members), stability[label], params)))
+            continue
         members, refused = _filter(members, given, params)
         reasons |= refused
         if members:
             kept.append(members)
+            if stability is not None:
+                stability_of[members[0]] = float(stability[label])
     kept.sort(key=lambda m: (-len(m), -int(given.n_sentences[m].sum()), given.ids[min(m)]))
-    return _result(kept, reasons, given, quarter, params, embed)
+    model = _result(kept, reasons, given, quarter, params, embed)
+    stable = pa.array([stability_of.get(members[0]) for members in kept], pa.float64())
+    return replace(model, themes=model.themes.append_column("stability", stable))
+
+
+def _unstable(n: int, stability: float, params: ThemeParams) -> str:
+    return (
+        f"cluster of {counted(n, 'topic')}, found again in {stability:.0%} of the subsamples of firms, below "
+        f"{params.min_stability:.0%}"
+    )
 
 
 def _cluster_business(
     topics: _Topics, params: ThemeParams
-) -> tuple[NDArray[np.int64], NDArray[np.float64], Reasons]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None, Reasons]:
     """Return what `_cluster` does, of the topics about the business; the others have no theme and shape none."""
     is_procedural = topics.call_share > params.max_procedural_share
     rows = np.flatnonzero(~is_procedural)
     labels, similarity = np.full(len(topics.ids), OUTLIER, dtype=np.int64), np.zeros(len(topics.ids))
-    labels[rows], similarity[rows], found = _cluster(topics.at(rows.tolist()), params)
+    labels[rows], similarity[rows], stability, found = _cluster(topics.at(rows.tolist()), params)
     reasons: Reasons = {int(rows[i]): why for i, why in found.items()}
     for i in np.flatnonzero(is_procedural).tolist():
         why = f"{topics.call_share[i]:.0%} about the call or empty, above {params.max_procedural_share:.0%}"
         reasons[i] = ("procedural", why)
-    return labels, similarity, reasons
+    return labels, similarity, stability, reasons
 
 
-def _cluster(topics: _Topics, params: ThemeParams) -> tuple[NDArray[np.int64], NDArray[np.float64], Reasons]:
-    """Return each topic's theme (-1: none), its cosine to that theme's centroid, and the reasons for outliers."""
+def _cluster(
+    topics: _Topics, params: ThemeParams
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None, Reasons]:
+    """Return each topic's theme (-1: none), its cosine to the centroid, themes' stability and reasons for outliers.
+
+    The stability is None if the method does not measure it.
+    """
     from ftm_assets.methods.topics.clustering import centrality  # noqa: PLC0415 - loads scikit-learn
     from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - likewise
 
@@ -188,19 +218,21 @@ def _cluster(topics: _Topics, params: ThemeParams) -> tuple[NDArray[np.int64], N
         if n < fewest:
             why = f"of {n} topics, fewer than the {fewest} that BERTopic's parameters need"
         outliers = np.flatnonzero(labels == OUTLIER).tolist()
-        return labels, centrality(topics.vectors, labels), dict.fromkeys(outliers, ("outlier", why))
+        return labels, centrality(topics.vectors, labels), None, dict.fromkeys(outliers, ("outlier", why))
     clusterer = ThemeClusterer(
         granularity=params.granularity,
         min_topics=params.min_topics,
         join_similarity=params.join_similarity,
+        n_subsamples=params.n_subsamples,
+        subsample_share=params.subsample_share,
         random_state=params.seed,
-    ).fit(topics.vectors)
+    ).fit(topics.vectors, firms=topics.firms)
     reasons: Reasons = {}
     for i in np.flatnonzero(clusterer.labels_ == OUTLIER).tolist():
         near = clusterer.similarity_[i]
         why = f"nearest theme at cosine {near:.2f}, below {params.join_similarity:.2f}"
         reasons[i] = ("outlier", why)
-    return clusterer.labels_, clusterer.similarity_, reasons
+    return clusterer.labels_, clusterer.similarity_, clusterer.stability_, reasons
 
 
 def _read(topics: pa.Table) -> _Topics:

@@ -67,7 +67,7 @@ def test_few_clear_themes_are_not_split_to_reach_the_number_aimed_at():
     points, truth = planted(8, 100, spread=0.9)
     labels = ThemeClusterer().fit_predict(points)
     assert same_partition(truth, labels)
-    assert ThemeClusterer(merge_similarity=1.1).fit_predict(points).max() > 20
+    assert ThemeClusterer(merge_similarity=1.1, granularity=2.4).fit_predict(points).max() > 10
 
 
 def test_what_is_near_no_theme_is_in_none():
@@ -134,3 +134,46 @@ def test_labels_are_a_partition_without_gaps(n: int, n_zero: int, seed: int):
     rows = np.vstack([rng.normal(size=(n, 6)), np.zeros((n_zero, 6))])
     labels = ThemeClusterer().fit_predict(rows)
     assert set(labels.tolist()) - {OUTLIER} == set(range(labels.max(initial=OUTLIER) + 1))
+
+
+def test_every_theme_has_a_stability_and_clear_themes_come_again_in_every_subsample():
+    points, truth = planted(8, 100, spread=0.9)
+    clusterer = ThemeClusterer().fit(points, firms=[str(i % 40) for i in range(len(points))])
+    assert same_partition(truth, clusterer.labels_)
+    assert clusterer.stability_.tolist() == [1.0] * 8
+    vague, _ = planted(40, 8, spread=2.4)
+    found = ThemeClusterer(join_similarity=0.2).fit(vague)
+    assert len(found.stability_) == found.labels_.max() + 1
+    assert found.stability_.min(initial=1.0) < 0.9
+
+
+def test_a_firm_more_leaves_the_others_topics_in_their_themes():
+    from sklearn.metrics import adjusted_rand_score
+
+    points, _ = planted(20, 30, spread=1.2, seed=4)
+    firms = np.array([f"firm {i % 30}" for i in range(len(points))])
+    others = firms != "firm 7"
+    found = ThemeClusterer().fit(points, firms=firms.tolist()).labels_
+    without = ThemeClusterer().fit(points[others], firms=firms[others].tolist()).labels_
+    assert adjusted_rand_score(found[others], without) > 0.95
+
+
+def test_a_firm_of_something_else_changes_nothing_far_away():
+    points, truth = planted(12, 20, spread=0.8)
+    far = -points.mean(axis=0) + 0.01 * np.random.default_rng(0).normal(size=(6, points.shape[1]))
+    firms = [str(i % 20) for i in range(len(points))]
+    alone = ThemeClusterer().fit(points, firms=firms).labels_
+    beside = ThemeClusterer().fit(np.vstack([points, far]), firms=[*firms, *["far"] * 6]).labels_
+    assert same_partition(truth, alone)
+    assert same_partition(alone, beside[: len(points)])
+
+
+def test_above_the_bound_themes_are_those_that_recur(monkeypatch: pytest.MonkeyPatch):
+    from sklearn.metrics import adjusted_rand_score
+
+    monkeypatch.setattr(theme_clustering, "LINKED_UP_TO", 500)
+    points, truth = planted(20, 50, spread=1.0)
+    firms = [str(i % 50) for i in range(len(points))]
+    clusterer = ThemeClusterer().fit(points, firms=firms)
+    assert adjusted_rand_score(truth, clusterer.labels_) > 0.95
+    assert np.median(clusterer.stability_) == 1.0

@@ -59,7 +59,7 @@ def test_a_number_that_does_not_fit_is_refused():
             "n_sentences": [1],
             "keywords": [["a"]],
             "representative_sentence_ids": [["s"]],
-                "call_share": [0.0],
+            "call_share": [0.0],
         }
     )
     with pytest.raises(ContractError, match="column 'local_topic'"):
