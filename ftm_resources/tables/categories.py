@@ -38,5 +38,5 @@ MEMBERSHIP_REASONS = ("weak", "nearer another", "mixed topic", "weak theme", "se
 another; of a topic that too few members hold together; of a theme that does not hold together. Last, why it has a row
 in a theme of other topics."""
 COHERENCE_CLASSES = ("coherent", "mixed", "weak")
-"""How well a theme holds together, by the mean strength of its core sentences (see `methods.topics.theme_coherence`)."""
+"""How well a theme holds together, by the strength of its core sentences (see `methods.topics.theme_coherence`)."""
 LABELS = ("positive", "neutral", "negative")
