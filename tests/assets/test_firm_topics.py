@@ -14,7 +14,7 @@ from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.warehouse import Warehouse
 
 QUARTER = "2023Q1"
-MADE_BEFORE = ("transcripts", "transcript_audit", "sentences", "sentence_embeddings")
+MADE_BEFORE = ("transcripts", "transcript_audit", "sentences", "sentence_embeddings", "sentence_kinds")
 OF_FIRMS = ("firm_topics", "sentence_topics", "firm_status")
 OF_THEMES = ("themes", "theme_topics", "theme_naming_audit")
 MADE_AFTER = (*OF_FIRMS, "topic_summaries", "topic_naming_audit", *OF_THEMES, "topic_quality")
