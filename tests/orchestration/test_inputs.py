@@ -35,6 +35,7 @@ def _topics(quarter: str, n: int) -> pa.Table:
         "n_sentences": pa.array([3] * n, pa.int32()),
         "keywords": [["price"]] * n,
         "representative_sentence_ids": [["s"]] * n,
+        "call_share": [0.0] * n,
     }
     return pa.table(columns)
 

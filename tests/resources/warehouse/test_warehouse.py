@@ -20,6 +20,7 @@ def topics(quarter: str, n: int, *, firm: str = "1") -> pa.Table:
             "n_sentences": pa.array([3] * n, pa.int32()),
             "keywords": [["price", "mix"]] * n,
             "representative_sentence_ids": [["s"]] * n,
+            "call_share": [0.0] * n,
         }
     )
 

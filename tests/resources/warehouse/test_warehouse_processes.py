@@ -37,7 +37,8 @@ def topics(quarter, n, label="a"):
     return pa.table({
         "topic_id": [f"{quarter}:1:{i:03d}" for i in range(n)], "firm_id": ["1"] * n,
         "local_topic": pa.array(range(n), pa.int32()), "n_sentences": pa.array([3] * n, pa.int32()),
-        "keywords": [[label]] * n, "representative_sentence_ids": [["s"]] * n})
+        "keywords": [[label]] * n, "representative_sentence_ids": [["s"]] * n,
+        "call_share": [0.0] * n})
 
 def set_clock_back():
     real = time.time
