@@ -287,7 +287,7 @@ def main() -> None:
     if options.check:
         if file != kinds.WEIGHTS.read_bytes():
             raise SystemExit(f"{kinds.WEIGHTS} is not what these labels give ({digest})")
-        print(f"{kinds.WEIGHTS} is what these labels give")
+        print(f"{kinds.WEIGHTS.name} is what these labels give")
         return
     kinds.WEIGHTS.write_bytes(file)
     print(f'wrote {kinds.WEIGHTS}: {len(file):,} bytes. Set DIGEST = "{digest}" in {kinds.__file__}')
