@@ -20,7 +20,7 @@ RESULTS = Path(".benchmarks") / "validity"
 INTRODUCTION = """\
 How far can the numbers be trusted? Everything here is measured on the 44 calls of Earnings-21, with labels read by a
 language model (see [labelling.md](labelling.md)); no person has read them. `python -m benchmarks.validity --calls FILE`
-makes the page. "Before" are the figures of the version before labels existed, measured by a reader on 53 other calls."""
+makes the page. "Before" is the version before labels existed, as a reader measured it on 53 other calls."""
 
 SECTIONS = {
     "kinds": (
@@ -41,7 +41,7 @@ SECTIONS = {
         "What is in a theme",
         ("benchmarks.membership",),
         "Before: 44% (37-51%) of the sentences counted in a theme spoke of it. The bound was chosen on the themes of "
-        "even rank after about 60 strengths and rules had been compared on all, so expect somewhat less elsewhere. What "
+        "even rank after about 60 strengths and rules had been compared on all, so expect less elsewhere. What "
         "remains weak: broad financial themes.",
     ),
     "stability": (
