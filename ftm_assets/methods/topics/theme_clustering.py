@@ -156,8 +156,9 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike, y: object = None, *, firms: Sequence[str] | None = None) -> Self:  # noqa: ARG002, N803 - scikit-learn's signature
         """Cluster the rows of X (n, d), n ≥ 0, of any vector length; zero rows are outliers.
 
-        `firms` (n,) are the firms of the rows; without them each distinct row is a firm of its own. Raises ValueError
-        if a value is not finite. Memory in addition to X: three float32 copies of it.
+        `firms` (n,) are the firms of the rows; without them each distinct row is a firm of its own, named by its value:
+        then a difference of a millionth, as between processors, may draw other subsamples. Raises ValueError if a value
+        is not finite. Memory in addition to X: three float32 copies of it.
         """
         rows = checked_rows(self, X)
         self._seed = seed_of(self.random_state)
