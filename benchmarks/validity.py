@@ -41,7 +41,7 @@ SECTIONS = {
         "What is in a theme",
         ("benchmarks.membership",),
         "Before: 44% (37-51%) of the sentences counted in a theme spoke of it. *Speak* is by the mean of two blind "
-        "readings. The default bound is 0.24; it was chosen by the first reading, and the aim of 75% at 60% kept is not "
+        "readings. The default bound is 0.24; it was chosen by the first reading, and the aim of 75% at 60% is not "
         "reached. What remains weak: broad financial themes.",
     ),
     "stability": (
