@@ -209,6 +209,8 @@ class Connection:
                 if error.status_code in resending.BUSY:
                     self.pace.refused(place, wait)
                     is_free = error.status_code == 429 and self.pace.silent_seconds() < BUSY_SECONDS
+                else:
+                    self.pace.heard()
                 if not resending.is_worth_it(error):
                     self.pace.replied(place)
                     raise self._failure(error, sent, total) from None

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ REFUSING = 0.2
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 """Seconds that all requests wait after a refusal that does not say how long; doubled with each, up to the longest."""
 
-GIVEN_UP = 8
-"""`silence` at which a server counts as dead."""
+GIVEN_UP = 9
+"""`silence` at which a server counts as dead: three rounds of time-outs, or nine of refusals."""
 
 _RECENT = 16
 
@@ -82,7 +83,7 @@ class Pace:
     """Time-out of a request to a server that answers others quickly."""
     limit: int = field(init=False)
     silence: int = field(default=0, init=False)
-    """Grows by 3 with each round of requests that timed out and by 1 with each that was refused; 0 after a reply."""
+    """Grows by 3 with each round of requests that timed out and by 1 with each that was refused; 0 once it is heard."""
     _answered: int = field(default=0, init=False)
     _refused: int = field(default=0, init=False)
     """Requests refused under this limit."""
@@ -151,7 +152,7 @@ class Pace:
         seconds = place.seconds()
         self._answered += 1
         self._sent += 1
-        self.silence, self._heard_at = 0, time.monotonic()
+        self.heard()
         self._recent.append(seconds)
         self._be_patient(place)
         self._measure(place, seconds)
@@ -159,7 +160,7 @@ class Pace:
     def timed_out(self, place: Place) -> bool:
         """Note a time-out; return whether it was for want of places while other requests were answered."""
         others = self._answered - place.answered
-        if others and sum(self._recent) / len(self._recent) < place.seconds() / QUICK:
+        if others and median(self._recent) < place.seconds() / QUICK:
             return False
         if place.round >= self._fell_in and self._answered and not others:
             # It may not notice that clients hung up: let it finish what nobody waits for any more.
@@ -167,6 +168,10 @@ class Pace:
         self._recent.append(place.seconds())
         self._fall(place, 3)
         return others > 0
+
+    def heard(self) -> None:
+        """Note that the server is there, though it failed a request."""
+        self.silence, self._heard_at = 0, time.monotonic()
 
     def refused(self, place: Place, wait: float | None) -> None:
         """Note that the server is too busy, and wants to be left alone for `wait` seconds (None: it did not say).
@@ -210,7 +215,7 @@ class Pace:
 
     def _long(self) -> float:
         """Return the seconds after which a request holds no place any more, if others were answered meanwhile."""
-        return QUICK * max(self._recent) if self._recent else PATIENCE * self.read_seconds
+        return QUICK * median(self._recent) if self._recent else PATIENCE * self.read_seconds
 
     def _admit(self) -> None:
         """Grant the free places to the requests that have waited longest."""
