@@ -68,7 +68,7 @@ ALIKE_WORDS = 0.6
 UNLIKE_WORDS = 0.2
 """Below this share of the shorter one's long words, short transcripts are parts of a call or two calls."""
 
-READ_IN_EVERY_CALL = 0.5
+READ_IN_EVERY_CALL = 0.8
 """Probability of being about the call from which a sentence says nothing of which call it is."""
 
 LEAST_OF_WHOLE = 0.5

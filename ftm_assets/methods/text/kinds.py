@@ -172,6 +172,7 @@ def judge(
 
     Examples
     --------
+    >>> import pyarrow as pa
     >>> texts = ["Thanks, Brian.", "Thanks, Brian, pricing was up 3% in the quarter."]
     >>> sentences = pa.table({"text": texts, "component_id": ["1", "2"], "transcript_id": ["9", "9"]})
     >>> is_procedural(judge(sentences)).tolist()

@@ -131,7 +131,10 @@ def test_on_a_bare_date_events_tell_calls_apart_whatever_the_headline():
 
 
 def test_the_highest_id_by_number_decides_between_equals():
-    _, audit = build(call("9", ["Text."], keydevid="1"), call("10", ["Txet."], keydevid="1"))
+    _, audit = build(
+        call("9", ["Sales rose in our plants."], keydevid="1"),
+        call("10", ["Sales grew in our plants."], keydevid="1"),
+    )
     assert audit == {"9": ("superseded", "transcript 10 is newer by its id"), "10": ("kept", None)}
 
 
