@@ -154,8 +154,8 @@ def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
         SELECT planted, m.theme_id FROM mostly JOIN theme_topics m USING (topic_id)
         WHERE part > 0.5 AND planted IS NOT NULL AND m.theme_id IS NOT NULL""").fetchall()
     planted, found = zip(*rows, strict=True)
-    assert len(rows) > 120
-    assert adjusted_rand_score(planted, found) > 0.5
+    assert len(rows) > 100, "topics whose theme does not recur among other firms are in none"
+    assert adjusted_rand_score(planted, found) > 0.5, adjusted_rand_score(planted, found)
 
 
 def test_metadata_answers_whether_it_went_well(sample: Sample):
