@@ -254,20 +254,21 @@ def sentences(db: duckdb.DuckDBPyConnection) -> str:
     spoken, _ = found.get("seen", (0, 0))
     parts = []
     for step, where in (
-        ("sentences", "about the call itself"),
+        ("sentences", "about the call or empty"),
         ("topics", "in no topic"),
         ("themes", "in topics without a theme"),
-        ("scores", "without a score"),
+        ("scores", "in a theme of which they do not speak"),
     ):
         _, lost = found.get(step, (0, 0))
         if not lost:
             continue
         why = ""
-        if step == "topics":
+        if step in {"topics", "scores"}:
             why = _reasons(
                 db.execute(
-                    "SELECT outcome, n_sentences_lost FROM coverage WHERE step = 'topics' AND n_sentences_lost > 0 "
-                    "AND outcome <> 'in no topic' ORDER BY ALL"
+                    "SELECT outcome, n_sentences_lost FROM coverage WHERE step = ? AND n_sentences_lost > 0 "
+                    "AND outcome <> 'in no topic' ORDER BY ALL",
+                    [step],
                 ).fetchall()
             )
         elif step == "themes":

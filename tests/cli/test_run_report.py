@@ -39,7 +39,7 @@ def db() -> duckdb.DuckDBPyConnection:
 
 def test_every_sentence_is_accounted_for_with_the_reason(db: duckdb.DuckDBPyConnection):
     assert run_report.sentences(db) == (
-        "10 spoken: 2 about the call itself, 3 in no topic (2 firm too small), 3 in topics without a theme "
+        "10 spoken: 2 about the call or empty, 3 in no topic (2 firm too small), 3 in topics without a theme "
         "(2 topics dominated, 1 few firms), 2 scored"
     )
 
