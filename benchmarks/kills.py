@@ -303,7 +303,9 @@ def remake(kills: int, seed: int, root: Path) -> list[dict[str, Any]]:
         try:
             while killed < kills:
                 n += 1
-                status, _ = killer.attempt(partial(_remake, files[n % len(files)], n), at.uniform(0, seconds))
+                # Beside readers it takes longer than alone: some attempts are to complete.
+                after = at.uniform(0, 2 * seconds)
+                status, _ = killer.attempt(partial(_remake, files[n % len(files)], n), after)
                 if status not in {0, -signal.SIGKILL}:
                     raise RuntimeError(f"exit status {status}: {_end(root)}")
                 killed, completed = killed + (status != 0), completed + (status == 0)
