@@ -80,6 +80,21 @@ losses as (
 
 ),
 
+main_losses as (
+
+    select
+        quarter,
+        transcript_id,
+        firm_id,
+        max(case when position = 5 then outcome end) as no_topic,
+        max(case when position = 6 then outcome end) as no_theme,
+        max(case when position = 7 then outcome end) as no_member
+    from losses
+    where rank = 1
+    group by quarter, transcript_id, firm_id
+
+),
+
 spoken as (
 
     select
@@ -128,11 +143,11 @@ calls as (
             when spoken.transcript_id is null then 'only the operator spoke'
             when spoken.n_business = 0 then 'procedural'
         end as lost_sentences,
-        case when spoken.n_in_topics = 0 then no_topic.outcome end as lost_topics,
-        case when spoken.n_in_themes = 0 then no_theme.outcome end as lost_themes,
+        case when spoken.n_in_topics = 0 then main_losses.no_topic end as lost_topics,
+        case when spoken.n_in_themes = 0 then main_losses.no_theme end as lost_themes,
         case
             when scored.transcript_id is null
-                then case when spoken.n_members = 0 then coalesce(no_member.outcome, 'no score') else 'no score' end
+                then case when spoken.n_members = 0 then coalesce(main_losses.no_member, 'no score') else 'no score' end
         end as lost_scores
     from {{ source('ftm', 'transcript_audit') }} as offered
     -- A transcript that is listed for several companies has a row for each, and is kept for one.
@@ -151,27 +166,11 @@ calls as (
             offered.quarter = scored.quarter
             and offered.transcript_id = scored.transcript_id
             and offered.firm_id = scored.firm_id
-    left join losses as no_topic
+    left join main_losses
         on
-            offered.quarter = no_topic.quarter
-            and offered.transcript_id = no_topic.transcript_id
-            and offered.firm_id = no_topic.firm_id
-            and no_topic.position = 5
-            and no_topic.rank = 1
-    left join losses as no_theme
-        on
-            offered.quarter = no_theme.quarter
-            and offered.transcript_id = no_theme.transcript_id
-            and offered.firm_id = no_theme.firm_id
-            and no_theme.position = 6
-            and no_theme.rank = 1
-    left join losses as no_member
-        on
-            offered.quarter = no_member.quarter
-            and offered.transcript_id = no_member.transcript_id
-            and offered.firm_id = no_member.firm_id
-            and no_member.position = 7
-            and no_member.rank = 1
+            offered.quarter = main_losses.quarter
+            and offered.transcript_id = main_losses.transcript_id
+            and offered.firm_id = main_losses.firm_id
 
 ),
 
