@@ -1,4 +1,4 @@
-"""The contracts of the calls' tables, and the columns that identify firms and calls in other tables.
+"""The contracts of the calls' tables, and the columns that identify firms, calls, sentences and topics elsewhere.
 
 Belongs here: transcripts, their audit, and sentences. `catalogue` lists all tables.
 """
@@ -12,6 +12,18 @@ from ftm_resources.tables.naming_columns import COUNT
 FIRM = Column("firm_id", STRING, "Capital IQ company id")
 PERMNO = Column("permno", LONG, "CRSP PERMNO linked as of the call date", nullable=True)
 GVKEY = Column("gvkey", STRING, "Compustat GVKEY", nullable=True)
+TRANSCRIPT = Column(
+    "transcript_id",
+    STRING,
+    "Capital IQ transcript id; identifies the call",
+    references=("transcripts", "transcript_id"),
+)
+SENTENCE = Column(
+    "sentence_id", STRING, "Sentence id, component_id:position", references=("sentences", "sentence_id")
+)
+TOPIC = Column(
+    "topic_id", STRING, "Topic id, quarter:firm:rank by size", references=("firm_topics", "topic_id")
+)
 CALL_DATE = Column("call_date", DATE, "Date of the call in New York")
 AFTER_CLOSE = Column(
     "is_after_close",

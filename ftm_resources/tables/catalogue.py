@@ -6,7 +6,7 @@ documents the columns in the UI. This is the only place that defines what a tabl
 
 from __future__ import annotations
 
-from ftm_resources.tables.call_tables import CALL_TABLES, FIRM, GVKEY, PERMNO
+from ftm_resources.tables.call_tables import CALL_TABLES, FIRM, GVKEY, PERMNO, SENTENCE, TOPIC
 from ftm_resources.tables.categories import (
     COVERAGE_STEPS,
     KIND_METHODS,
@@ -31,25 +31,10 @@ from ftm_resources.tables.contract import (
     Table,
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
-from ftm_resources.tables.theme_tables import MEMBERSHIP_TABLES, SCORE_TABLES
+from ftm_resources.tables.theme_tables import LABEL_COUNTS, MEMBERSHIP_TABLES, SCORE_TABLES
 
 __all__ = ["NAMESPACE", "NAMING_AUDITS", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
 
-_TRANSCRIPT = Column(
-    "transcript_id",
-    STRING,
-    "Capital IQ transcript id; identifies the call",
-    references=("transcripts", "transcript_id"),
-)
-_SENTENCE = Column(
-    "sentence_id", STRING, "Sentence id, component_id:position", references=("sentences", "sentence_id")
-)
-_TOPIC = Column(
-    "topic_id",
-    STRING,
-    "Topic id, quarter:firm:rank by size",
-    references=("firm_topics", "topic_id"),
-)
 _SHARE = (0.0, 1.0)
 
 _ALL = (
@@ -58,7 +43,7 @@ _ALL = (
         "sentence_embeddings",
         "One row per sentence: its unit-length embedding",
         ("sentence_id",),
-        (_SENTENCE, FIRM, Column("embedding", FLOATS, "Unit-length sentence embedding, float32")),
+        (SENTENCE, FIRM, Column("embedding", FLOATS, "Unit-length sentence embedding, float32")),
         group="models",
     ),
     Table(
@@ -66,7 +51,7 @@ _ALL = (
         "One row per sentence: whether it is about the business, about the call, or empty",
         ("sentence_id",),
         (
-            _SENTENCE,
+            SENTENCE,
             FIRM,
             Column("kind", STRING, "About the business, about the call, or empty", values=SENTENCE_KINDS),
             Column("p_business", DOUBLE, "Probability that it is about the business", bounds=_SHARE),
@@ -109,7 +94,7 @@ _ALL = (
         "One row per non-procedural sentence: its topic, if any",
         ("sentence_id",),
         (
-            _SENTENCE,
+            SENTENCE,
             FIRM,
             Column(
                 "topic_id", STRING, "Null for outliers", nullable=True, references=("firm_topics", "topic_id")
@@ -140,7 +125,7 @@ _ALL = (
         "One row per topic: its name and summary, and their embedding",
         ("topic_id",),
         (
-            _TOPIC,
+            TOPIC,
             FIRM,
             Column("name", STRING, "At most eight words"),
             Column("summary", STRING, "One or two sentences"),
@@ -159,7 +144,7 @@ _ALL = (
         "topic_naming_audit",
         "One row per topic: how it was named, and the cost: requests, tokens, seconds, USD",
         ("topic_id",),
-        (_TOPIC, FIRM, *NAMING_COLUMNS),
+        (TOPIC, FIRM, *NAMING_COLUMNS),
         group="topics",
     ),
     Table(
@@ -192,7 +177,7 @@ _ALL = (
         "One row per topic: its theme, or why it is in none",
         ("topic_id",),
         (
-            _TOPIC,
+            TOPIC,
             Column("theme_id", STRING, "Its theme, if any", nullable=True, references=("themes", "theme_id")),
             FIRM,
             Column(
@@ -221,7 +206,7 @@ _ALL = (
         "One row per non-procedural sentence: its sentiment",
         ("sentence_id",),
         (
-            _SENTENCE,
+            SENTENCE,
             Column("label", STRING, "Most probable class", values=LABELS),
             Column("p_positive", DOUBLE, "Probability that it is positive", bounds=_SHARE),
             Column("p_neutral", DOUBLE, "Probability that it is neutral", bounds=_SHARE),
@@ -257,9 +242,7 @@ _ALL = (
             GVKEY,
             Column("first_call_date", DATE, "Date of the firm's first call in the quarter"),
             Column("n_calls", INT, "Calls with a sentence in the theme", bounds=(1, float("inf"))),
-            Column("n_positive", INT, "Positive sentences", bounds=COUNT),
-            Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
-            Column("n_negative", INT, "Negative sentences", bounds=COUNT),
+            *LABEL_COUNTS,
             Column("n_sentences", INT, "All sentences of the firm in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),
@@ -275,9 +258,7 @@ _ALL = (
             Column("n_topics", INT, "Topics in the theme", bounds=(1, float("inf"))),
             Column("n_firms", INT, "Firms with a scored sentence in the theme", bounds=(1, float("inf"))),
             Column("n_calls", INT, "Calls with a sentence in the theme", bounds=(1, float("inf"))),
-            Column("n_positive", INT, "Positive sentences", bounds=COUNT),
-            Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
-            Column("n_negative", INT, "Negative sentences", bounds=COUNT),
+            *LABEL_COUNTS,
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
         ),

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ftm_resources.tables.call_tables import AFTER_CLOSE, CALL_DATE, FIRM, GVKEY, PERMNO
+from ftm_resources.tables.call_tables import (
+    AFTER_CLOSE,
+    CALL_DATE,
+    FIRM,
+    GVKEY,
+    PERMNO,
+    SENTENCE,
+    TOPIC,
+    TRANSCRIPT,
+)
 from ftm_resources.tables.categories import (
     COHERENCE_CLASSES,
     EXPECTED_SCORE,
@@ -16,19 +25,7 @@ from ftm_resources.tables.naming_columns import COUNT
 
 _SHARE, _COSINE = (0.0, 1.0), (-1.0, 1.0)
 _THEME = Column("theme_id", STRING, "The theme", references=("themes", "theme_id"))
-_TOPIC = Column(
-    "topic_id", STRING, "Topic id, quarter:firm:rank by size", references=("firm_topics", "topic_id")
-)
-_SENTENCE = Column(
-    "sentence_id", STRING, "Sentence id, component_id:position", references=("sentences", "sentence_id")
-)
-_TRANSCRIPT = Column(
-    "transcript_id",
-    STRING,
-    "Capital IQ transcript id; identifies the call",
-    references=("transcripts", "transcript_id"),
-)
-_COUNTS = (
+LABEL_COUNTS = (
     Column("n_positive", INT, "Positive sentences", bounds=COUNT),
     Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
     Column("n_negative", INT, "Negative sentences", bounds=COUNT),
@@ -62,8 +59,8 @@ MEMBERSHIP_TABLES = (
         ("theme_id", "sentence_id"),
         (
             _THEME,
-            _SENTENCE,
-            _TOPIC,
+            SENTENCE,
+            TOPIC,
             FIRM,
             Column(
                 "strength",
@@ -100,7 +97,7 @@ MEMBERSHIP_TABLES = (
         "One row per topic in a theme: how many of its sentences speak of the theme",
         ("topic_id",),
         (
-            _TOPIC,
+            TOPIC,
             _THEME,
             FIRM,
             Column("n_sentences", INT, "Sentences in the topic", bounds=(1, float("inf"))),
@@ -170,14 +167,14 @@ SCORE_TABLES = (
         ("theme_id", "transcript_id"),
         (
             _THEME,
-            _TRANSCRIPT,
+            TRANSCRIPT,
             FIRM,
             Column("firm_name", STRING, "Company name"),
             PERMNO,
             GVKEY,
             CALL_DATE,
             AFTER_CLOSE,
-            *_COUNTS,
+            *LABEL_COUNTS,
             Column("n_sentences", INT, "All member sentences of the call", bounds=(1, float("inf"))),
             *_TONE,
         ),
@@ -189,14 +186,14 @@ SCORE_TABLES = (
         ("theme_id", "transcript_id", "section", "speaker_type"),
         (
             _THEME,
-            _TRANSCRIPT,
+            TRANSCRIPT,
             Column("section", STRING, "Prepared remarks or questions and answers", values=SECTIONS),
             Column("speaker_type", STRING, "Kind of speaker", values=SPEAKER_TYPES),
             FIRM,
             PERMNO,
             CALL_DATE,
             AFTER_CLOSE,
-            *_COUNTS,
+            *LABEL_COUNTS,
             Column("n_sentences", INT, "All member sentences of the cell", bounds=(1, float("inf"))),
             *_TONE,
         ),
