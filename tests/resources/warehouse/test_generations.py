@@ -31,7 +31,10 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
         ("sentiment_scores", "sentiment_cells"),
         ("theme_sentences", "sentence_sentiment", "sentences", "transcripts"),
     ),
-    (("topic_quality",), ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics")),
+    (
+        ("topic_quality",),
+        ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics", "theme_coherence"),
+    ),
     (("firm_theme_sentiment",), ("themes", "sentiment_scores")),
     (("theme_sentiment",), ("themes", "sentiment_scores")),
     (
@@ -111,7 +114,7 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
         "what the scores wait for, if all are selected"
     )
     marts = ["topic_quality", "firm_theme_sentiment", "theme_sentiment", "coverage"]
-    assert quarter.to_materialize() == [*scores, *marts]
+    assert quarter.to_materialize() == [*scores[:-1], "theme_coherence", scores[-1], *marts]
     assert quarter.mixed("firm_topics", "sentence_sentiment", "sentences") == set(), "upstream all is well"
 
 
