@@ -12,14 +12,14 @@ most like taken opens a series of its own beside it, rather than moving into one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
 from ftm_assets.methods.time.profiles import QuarterThemes, shared
-from ftm_assets.methods.time.series import Series, continued, opened
+from ftm_assets.methods.time.series import Series, continued, missed, opened
 from ftm_assets.methods.vectors import DIGITS, products
 from ftm_resources import quarters
 
@@ -100,6 +100,8 @@ class Links:
     """Other series at or above the floor, by theme, the most similar first."""
     series: tuple[Series, ...]
     """Every series ever seen, as known at the end of the quarter, sorted by id."""
+    ended: tuple[str, ...]
+    """The series that ended in the quarter."""
 
     @property
     def placed(self) -> Placed:
@@ -168,7 +170,7 @@ def link_quarter(themes: QuarterThemes, past: Past, params: LinkParams | None = 
 
 
 def _is_open(series: Series, quarter: str, max_gap: int) -> bool:
-    return quarters.distance(series.last_quarter, quarter) <= max_gap
+    return series.status != "ended" and quarters.distance(series.last_quarter, quarter) <= max_gap
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,7 @@ def _linked(
     before = tuple(None if j == NONE else known[j] for j in chosen.tolist())
     relatives = _relatives(likeness.similarity, known, chosen, params)
     parents = {r.theme: r.series_id for r in relatives if r.relation == "split_from"}
-    after = {s.series_id: replace(s, n_missed=s.n_missed + 1) for s in ever}
+    after = {s.series_id: missed(s, themes.quarter, params.max_gap) for s in ever}
     ids: list[str] = []
     for i, series in enumerate(before):
         now = (
@@ -287,6 +289,9 @@ def _linked(
         n_votes=_at(likeness.votes, chosen, 0).astype(np.int64),
         relatives=relatives,
         series=tuple(after[key] for key in sorted(after)),
+        ended=tuple(
+            s.series_id for s in ever if s.status != "ended" and after[s.series_id].status == "ended"
+        ),
     )
 
 

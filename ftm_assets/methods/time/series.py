@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ftm_assets.methods.vectors import products, unit
+from ftm_resources.quarters import distance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,8 @@ class Series:
     n_sentences: int
     n_missed: int
     """Materialized quarters since `last_quarter`."""
+    status: str
+    """One of `categories.SERIES_STATUSES`."""
     parent: str | None
     """The series that it split off from."""
     last_theme: str
@@ -65,6 +68,7 @@ def opened(themes: QuarterThemes, i: int, parent: str | None) -> Series:
         n_themes=1,
         n_sentences=themes.n_sentences[i],
         n_missed=0,
+        status="active",
         parent=parent,
         last_theme=themes.theme_ids[i],
         keywords=themes.keywords[i],
@@ -94,8 +98,15 @@ def continued(
         n_themes=series.n_themes + 1,
         n_sentences=series.n_sentences + themes.n_sentences[i],
         n_missed=0,
+        status="active",
         last_theme=themes.theme_ids[i],
         keywords=themes.keywords[i],
         firms=series.firms | themes.firms[i],
         centroid=centroid,
     )
+
+
+def missed(series: Series, quarter: str, max_gap: int) -> Series:
+    """Return a series that has no theme in a quarter; after `max_gap` quarters without one, it has ended for good."""
+    has_ended = series.status == "ended" or distance(series.last_quarter, quarter) >= max_gap
+    return replace(series, n_missed=series.n_missed + 1, status="ended" if has_ended else "dormant")
