@@ -73,8 +73,8 @@ def theme_links(
         earlier = mend(op, warehouse, "", quarter, code_version=CODE_VERSION)
         pinned = settled(warehouse)
         model = model_of(pinned, "topic_summaries", quarter)
-        at = before(warehouse, pinned, quarter, model, params, others=config.allow_other_models)
-        links = link_quarter(profiles, at.past, params)
+        at = before(warehouse, pinned, quarter, model, others=config.allow_other_models)
+        links = link_quarter(profiles, at.series, params)
         own = {f"{i.name}@{i.quarter}": i.provenance() for i in inputs}
         rows = linked_rows(links, {**own, **at.inputs}, model)
         described = _described(rows["theme_links"][1], at)

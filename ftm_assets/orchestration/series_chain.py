@@ -1,8 +1,9 @@
 """The chain of linked quarters in the warehouse: what a quarter is linked to, and which later ones that makes outdated.
 
 What belongs here: reading earlier quarters for `methods.time.linking`, telling which quarters no longer follow from
-those before them, and linking these again. A link depends on its own quarter's themes, kept in `theme_profiles`, and on
-earlier quarters' links; so the tables are the same in whatever order, and however often, quarters are materialized.
+those before them, and linking these again. Links depend on their own quarter's themes, kept in `theme_profiles`, and on
+`theme_series` of the quarter before them, and on nothing else; so the tables are the same in whatever order, and
+however often, quarters are materialized.
 
 Writers of one machine take turns. On S3 they do not: each looks for outdated quarters after its last write, so that of
 two that crossed, the later one finds what the other left.
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ftm_assets.methods.time.link_rows import PLACED, link_tables, read_placed, read_profiles, read_series
-from ftm_assets.methods.time.linking import LinkParams, Links, Past, link_quarter
+from ftm_assets.methods.time.link_rows import link_tables, read_profiles, read_series
+from ftm_assets.methods.time.linking import LinkParams, Links, link_quarter
 from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.params_config import recorded
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from ftm_resources.warehouse import QuarterTable, Warehouse
+    from ftm_assets.methods.time.series import Series
+    from ftm_resources.warehouse import Warehouse
     from ftm_resources.warehouse.pinned import Pinned
 
 LINK_TABLES = ("theme_profiles", "theme_links", "theme_relatives", "series_events", "theme_series")
@@ -56,9 +58,9 @@ Model = dict[str, Any]
 class Before:
     """What a quarter is linked to."""
 
-    past: Past
+    series: tuple[Series, ...]
     inputs: Mapping[str, Any]
-    """What a write records: every quarter that was read, or looked for and not found."""
+    """What a write records: the quarter that was read, and those that were looked for and not found."""
     newest: str | None
     """The newest earlier quarter that was read."""
 
@@ -100,9 +102,7 @@ def model_of(pinned: Pinned, table: str, quarter: str) -> Model:
     return dict(found.get("embedder", {}))
 
 
-def before(
-    warehouse: Warehouse, pinned: Pinned, quarter: str, model: Model, params: LinkParams, *, others: bool
-) -> Before:
+def before(warehouse: Warehouse, pinned: Pinned, quarter: str, model: Model, *, others: bool) -> Before:
     """Return what a quarter is linked to: the earlier quarters that have links, as they are now.
 
     Raises a Failure, which names the models and says what to do, if the newest of them was embedded by another model
@@ -121,17 +121,8 @@ def before(
     newest = same[-1] if same else None
     looked_for = quarters.between(FIRST_QUARTER if newest is None else newest, quarters.preceding(quarter))
     read = [warehouse.quarter(CHAIN, q, pinned=pinned) for q in looked_for]
-    if newest is None:
-        return Before(Past(), _recorded(read), None)
-    near = [q for q in same if quarters.distance(q, quarter) <= params.max_gap]
-    profiles = [warehouse.quarter("theme_profiles", q, pinned=pinned) for q in near]
-    links = [warehouse.quarter("theme_links", q, pinned=pinned) for q in near]
-    placed = (
-        read_placed(read_profiles(p.read(), p.quarter), of.read(list(PLACED)))
-        for p, of in zip(profiles, links, strict=True)
-    )
-    past = Past(tuple(placed), read_series(read[0].read()))
-    return Before(past, _recorded([*read, *profiles, *links]), newest)
+    inputs = {source_key(t.name, t.quarter, within=""): t.provenance() for t in read}
+    return Before(() if newest is None else read_series(read[0].read()), inputs, newest)
 
 
 def linked_rows(links: Links, inputs: Mapping[str, Any], model: Model) -> dict[str, tuple[Rows, pa.Table]]:
@@ -233,8 +224,8 @@ def _link_again(
     made = write.provenance()
     config, model = made.get("config", {}), made.get("models", {}).get("embedder", {})
     params = recorded(LinkParams, config)
-    at = before(warehouse, pinned, quarter, model, params, others=config.get(OTHER_MODELS, False))
-    links = link_quarter(read_profiles(profiles.read(), quarter), at.past, params)
+    at = before(warehouse, pinned, quarter, model, others=config.get(OTHER_MODELS, False))
+    links = link_quarter(read_profiles(profiles.read(), quarter), at.series, params)
     own = {key: read for key, read in made.get("inputs", {}).items() if not is_elsewhere(key)}
     for name, (rows, _) in linked_rows(links, {**own, **at.inputs}, model).items():
         kept = replace(rows, config=config, together=LINK_TABLES, attempt=context.retry_number, rebuilt=why)
@@ -271,7 +262,3 @@ def _agree(one: Model, other: Model) -> bool:
         one.get(key) is None or other.get(key) is None or one[key] == other[key]
         for key in ("model", "dimension")
     )
-
-
-def _recorded(read: list[QuarterTable]) -> dict[str, Any]:
-    return {source_key(t.name, t.quarter, within=""): t.provenance() for t in read}

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.time.linking import Links, Placed
 from ftm_assets.methods.time.profiles import QuarterThemes
 from ftm_assets.methods.time.series import Series
 from ftm_assets.methods.time.series_events import event_of, event_rows
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PLACED = ("theme_id", "series_id")
-"""Columns of `theme_links` that later quarters need."""
+    from ftm_assets.methods.time.linking import Links
 
 
 def link_tables(links: Links) -> dict[str, pa.Table]:
@@ -55,29 +53,21 @@ def read_profiles(rows: pa.Table, quarter: str) -> QuarterThemes:
     )
 
 
-def read_placed(themes: QuarterThemes, rows: pa.Table) -> Placed:
-    """Return themes with the series that rows of `theme_links` give them; ValueError if they are other themes."""
-    rows = rows.sort_by("theme_id")
-    if tuple(rows.column("theme_id").to_pylist()) != themes.theme_ids:
-        raise ValueError(f"theme_links and theme_profiles of {themes.quarter} hold different themes")
-    return Placed(themes, tuple(rows.column("series_id").to_pylist()))
-
-
 def read_series(rows: pa.Table) -> tuple[Series, ...]:
     """Return the series of rows of `theme_series`, sorted by id."""
     rows = rows.sort_by("series_id")
-    centroids, named = as_matrix(rows.column("centroid")), as_matrix(rows.column("name_vector"))
-    scalars = rows.drop_columns(["centroid", "name_vector", "n_firms", "quarter"]).to_pylist()
+    vectors = {c: as_matrix(rows.column(c)) for c in ("centroid", "name_vector", "last_vector")}
+    others = rows.drop_columns([*vectors, "n_firms", "quarter"]).to_pylist()
     return tuple(
         Series(
-            centroid=centroids[i],
-            name_vector=named[i],
+            **{c: matrix[i] for c, matrix in vectors.items()},
+            last_firms=frozenset(row.pop("last_firm_ids")),
             firms=frozenset(row.pop("firm_ids")),
             keywords=tuple(row.pop("keywords")),
             parent=row.pop("parent_series_id"),
             **row,
         )
-        for i, row in enumerate(scalars)
+        for i, row in enumerate(others)
     )
 
 
@@ -113,10 +103,6 @@ def _links(links: Links) -> pa.Table:
             "n_missed": pa.array([None if b is None else b.n_missed for b in before], pa.int32()),
             "firm_overlap": _nullable(links.firm_overlap),
             "keyword_overlap": _nullable(links.keyword_overlap),
-            "n_votes": pa.array(
-                [None if b is None else int(n) for b, n in zip(before, links.n_votes, strict=True)],
-                pa.int32(),
-            ),
             "is_renamed": pa.array(
                 [
                     b is not None and not np.array_equal(b.name_vector, s.name_vector)
@@ -154,7 +140,9 @@ def _series(links: Links) -> pa.Table:
             "parent_series_id": pa.array([s.parent for s in series], pa.string()),
             "last_theme": pa.array([s.last_theme for s in series], pa.string()),
             "keywords": pa.array([list(s.keywords) for s in series], pa.list_(pa.string())),
+            "last_firm_ids": pa.array([sorted(s.last_firms) for s in series], pa.list_(pa.string())),
             "firm_ids": pa.array([sorted(s.firms) for s in series], pa.list_(pa.string())),
+            "last_vector": _vectors([s.last_vector for s in series]),
             "centroid": _vectors([s.centroid for s in series]),
             "name_vector": _vectors([s.name_vector for s in series]),
         }

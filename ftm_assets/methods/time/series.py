@@ -38,6 +38,9 @@ class Series:
     """The series that it split off from."""
     last_theme: str
     keywords: tuple[str, ...]
+    last_firms: frozenset[str]
+    last_vector: NDArray[np.float32]
+    """(d,), unit length: that of its newest theme, as are the firms and keywords."""
     firms: frozenset[str]
     """Ever in it."""
     centroid: NDArray[np.float32]
@@ -72,6 +75,8 @@ def opened(themes: QuarterThemes, i: int, parent: str | None) -> Series:
         parent=parent,
         last_theme=themes.theme_ids[i],
         keywords=themes.keywords[i],
+        last_firms=themes.firms[i],
+        last_vector=vector,
         firms=themes.firms[i],
         centroid=vector,
         name_vector=vector,
@@ -101,6 +106,8 @@ def continued(
         status="active",
         last_theme=themes.theme_ids[i],
         keywords=themes.keywords[i],
+        last_firms=themes.firms[i],
+        last_vector=vector,
         firms=series.firms | themes.firms[i],
         centroid=centroid,
     )
