@@ -14,7 +14,7 @@ import dagster as dg
 
 from ftm_resources import settings
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
-from ftm_resources.warehouse.snapshots import quarter_key
+from ftm_resources.warehouse.snapshots import quarter_key, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 ALLOW_MIXED = "ftm/allow_mixed_generations"
 """Run tag: `true` does for one run what FTM_ALLOW_MIXED_GENERATIONS does for all."""
+
+
+REBUILDS = 10
+"""How often a step reads its input again because a run of another quarter has rebuilt it meanwhile."""
 
 
 def pinned_inputs(
@@ -70,12 +74,13 @@ def taken_over(pinned: Pinned, tables: Mapping[str, QuarterTable], runs: Collect
     """Return which of these tables other runs have replaced, with other rows, since one of `runs` made them.
 
     Empty if none. All runs of a quarter write the same tables, and each would otherwise go on with the rows that the
-    other wrote last, and show that one's result as its own.
+    other wrote last, and show that one's result as its own. Rows that a run of another quarter rebuilt from this one's
+    are still this one's.
     """
     for name, table in tables.items():
-        writes = pinned.writes(name).get(table.quarter, [])
+        writes = [w for w in pinned.writes(name).get(table.quarter, []) if not w.rebuilt]
         own = [write for write in writes if write.run_id in runs]
-        if not own or own[-1].content == table.content:
+        if not own or own[-1].content in {table.content, writes[-1].content}:
             continue
         by = writes[-1]
         return (
@@ -92,23 +97,28 @@ def refuse_replaced(
 ) -> None:
     """Raise a Failure if another run has replaced an input, with other rows, since this run read it.
 
-    `inputs` maps tables to what `QuarterTable.provenance` returned. Without this, the slower of two runs of a quarter
-    would put its table beside the other's. A run that may mix generations is not refused.
+    `inputs` maps tables, or the keys of other quarters' (see `snapshots.source_key`), to what `QuarterTable.provenance`
+    returned. Without this, the slower of two runs of a quarter
+    would put its table beside the other's. A run that may mix generations is not refused. If a run of another quarter
+    has rebuilt the input, the step is retried: it only has to read again.
     """
     if allows_mixed(run):
         return
-    for name, read in inputs.items():
-        now = warehouse.quarter(name, quarter)
+    for key, read in inputs.items():
+        name, of_quarter = source_of(key, quarter)
+        now = warehouse.quarter(name, of_quarter)
         if now.content == read["content"]:
             continue
-        made = warehouse.provenance(name, quarter)
+        made = warehouse.provenance(name, of_quarter)
+        if made.get("rebuilt"):
+            raise dg.RetryRequested(max_retries=REBUILDS)
         when = (
             datetime.fromtimestamp(made["committed_at_ms"] / 1000, UTC).isoformat(timespec="seconds")
             if made
             else "?"
         )
         raise dg.Failure(
-            f"{table} {quarter}: another run came first. Run {made.get('run_id') or '(unknown)'} replaced {name} at "
+            f"{table} {quarter}: another run came first. Run {made.get('run_id') or '(unknown)'} replaced {key} at "
             f"{when}, after this run had read it; nothing was written. Two runs of one quarter with different input "
             f"exclude each other: wait until the other has ended, then materialize {quarter} again if you want this "
             "run's input instead.",

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,32 +19,40 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.assets import firm_topics as firm_topics_asset
+from ftm_assets.assets import pinned_theme_links as pinned_asset
 from ftm_assets.assets import sentence_kinds as sentence_kinds_asset
 from ftm_assets.assets import topic_summaries as topic_summaries_asset
 from ftm_assets.assets import warehouse_maintenance as maintenance_asset
+from ftm_assets.assets.theme_links import ThemeLinksConfig
 from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
 from ftm_assets.assets.topic_quality import topic_quality
 from ftm_assets.assets.transcripts import transcripts
 from ftm_assets.definitions import build_definitions
+from ftm_assets.methods.time.link_rows import link_tables
+from ftm_assets.methods.time.linking import LinkParams, link_quarters
 from ftm_assets.orchestration.fan_out import FanOutConfig, Task
+from ftm_assets.orchestration.params_config import params_of
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.quarters import shifted
 from ftm_resources.sources.base import TranscriptSource
 from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.components import COMPONENTS
 from ftm_resources.warehouse import Warehouse
+from tests.planted_lineages import quarter_of
 
 from .planted_quarter import FIRMS, QUARTER, direction, tables
+from .quarters_of_themes import families_of, link, why, write_themes
 
 
 class Held:
     """A quarter of a table in memory, as an asset reads it."""
 
     def __init__(self, name: str, rows: pa.Table) -> None:
-        self.name, self.rows, self.warehouse = name, rows, None
+        self.name, self.quarter, self.rows, self.warehouse = name, QUARTER, rows, None
 
     def read(self, columns: Sequence[str] | None = None, *, firms: Sequence[str] | None = None) -> pa.Table:
         rows = self.rows
@@ -401,6 +411,67 @@ def measured(made: Mapping[str, Any], metric: str) -> int:
     return next(row["n"] for row in made["result"] if row["metric"] == metric)
 
 
+def linked_by(**config: Any) -> dict[str, Any]:
+    """Link quarters in memory as the asset's config says: what drifts, comes back, splits and shares firms."""
+    params = params_of(ThemeLinksConfig(**config), LinkParams)
+    eye, wide = np.eye(6), {"a": ["1", "2"], "b": ["3", "4"]}
+    at = [
+        {"a": eye[0], "b": eye[1], "c": eye[2]},
+        {"b": eye[1] + 0.4 * eye[3], "a": 0.8 * eye[0] + 0.6 * eye[4]},
+        {"a": 0.5 * eye[0] + eye[4], "a2": 0.8 * eye[0] + 0.6 * eye[4], "b": eye[1] + 0.9 * eye[3]},
+        {"a": 0.3 * eye[0] + eye[4], "b": eye[1] + eye[3], "c": eye[2] + 0.8 * eye[5]},
+        {"ab": eye[1] + eye[3] + eye[4], "c": eye[2] + eye[5]},
+        {"d": eye[0], "e": 0.6 * eye[0] + 0.8 * eye[5]},
+        {"d": eye[0], "d2": eye[0] + 0.1 * eye[3]},
+    ]
+    found = link_quarters([quarter_of(shifted("2020Q1", i), v, wide) for i, v in enumerate(at)], params)
+    tables = [link_tables(links) for links in found]
+    return {
+        name: [row for made in tables for row in made[name].to_pylist()]
+        for name in ("theme_links", "theme_relatives", "theme_series")
+    }
+
+
+def linked_past_another_model(**config: Any) -> bool:
+    """Return whether a quarter is linked whose predecessor another model embedded."""
+    with TemporaryDirectory() as folder:
+        warehouse = Warehouse(path=folder)
+        write_themes(warehouse, "2020Q1", ("freight",))
+        write_themes(warehouse, "2020Q2", ("freight",), model={"model": "other"})
+        return not why(link(warehouse, "2020Q1")) and not why(link(warehouse, "2020Q2", **config))
+
+
+def of_families(**config: Any) -> dict[str, Any]:
+    """Cluster two quarters in which a series broke off and opened anew."""
+    with TemporaryDirectory() as folder:
+        warehouse = Warehouse(path=folder)
+        for quarter in ("2020Q1", "2020Q2"):
+            write_themes(warehouse, quarter, ("freight", "hiring"))
+            link(warehouse, quarter, floor=1.0)
+        return {"result": families_of(warehouse, "2020Q2", **config)}
+
+
+def of_pinned(**config: Any) -> dict[str, Any]:
+    """Pin the first theme, whose direction the embedder gives to every text."""
+    theme = described()["themes"].rows.to_pylist()[0]
+    vector = direction(theme["theme_id"])
+    embedder = SimpleNamespace(
+        embed=lambda texts: np.tile(vector, (len(texts), 1)), dimension=lambda: 64, describe=dict
+    )
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "pinned.csv"
+        path.write_text(f"name,description,seed_phrases\nOne,About it.,{theme['keywords'][0]}\n")
+        patch.setenv("FTM_PINNED_THEMES", str(path))
+        patch.setattr(pinned_asset, "refuse_other_dimension", lambda *_: None)
+        return body(
+            pinned_asset.pinned_theme_links, config, warehouse=Records(), embedder=embedder, **described()
+        )
+
+
+def column(made: Mapping[str, Any], name: str, table: str = "theme_links") -> list[Any]:
+    return [row[name] for row in made[table]]
+
+
 Effect = Callable[[Any, Any], bool]
 """From what the asset makes by default, and with the field changed, to whether the change is the one meant."""
 
@@ -505,6 +576,49 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("theme_sentences", "turn_weight"): (of_theme_sentences, 0.0, lambda a, b: strengths(a) != strengths(b)),
     ("theme_sentences", "count_second"): (
         of_theme_sentences, True, lambda a, b: counted_second(b) > counted_second(a) == 0
+    ),
+    ("theme_links", "floor"): (
+        linked_by, 0.95, lambda a, b: column(b, "event").count("born") > column(a, "event").count("born")
+    ),
+    ("theme_links", "max_gap"): (
+        linked_by, 2, lambda a, b: "revived" in column(a, "event") and "revived" not in column(b, "event")
+    ),
+    ("theme_links", "newest_weight"): (
+        linked_by, 1.0,
+        lambda a, b: column(a, "centroid", "theme_series") != column(b, "centroid", "theme_series"),
+    ),
+    ("theme_links", "centroid_weight"): (
+        linked_by, 0.0, lambda a, b: column(a, "similarity") != column(b, "similarity")
+    ),
+    ("theme_links", "firm_weight"): (
+        linked_by, 0.4, lambda a, b: column(a, "similarity") != column(b, "similarity")
+    ),
+    ("theme_links", "keyword_weight"): (
+        linked_by, 0.4, lambda a, b: column(a, "similarity") != column(b, "similarity")
+    ),
+    ("theme_links", "max_regret"): (
+        linked_by, 2.0, lambda a, b: column(a, "event").count("split") > column(b, "event").count("split")
+    ),
+    ("theme_links", "merge_gain"): (
+        linked_by, 2.0, lambda a, b: "merged" in column(a, "event") and "merged" not in column(b, "event")
+    ),
+    ("theme_links", "rename_below"): (
+        linked_by, 0.99, lambda a, b: sum(column(b, "is_renamed")) > sum(column(a, "is_renamed"))
+    ),
+    ("theme_links", "allow_other_models"): (linked_past_another_model, True, lambda a, b: (a, b) == (False, True)),
+    ("theme_families", "join_similarity"): (
+        of_families, 0.95, lambda a, b: len(set(column(a, "family_id", "result"))) < len(
+            set(column(b, "family_id", "result")))
+    ),
+    ("pinned_theme_links", "floor"): (
+        of_pinned, 0.99, lambda a, b: len(b["pinned_theme_links"]) < len(a["pinned_theme_links"])
+    ),
+    ("pinned_theme_links", "topic_floor"): (
+        of_pinned, 0.99, lambda a, b: len(b["pinned_topic_links"]) < len(a["pinned_topic_links"])
+    ),
+    ("pinned_theme_links", "keyword_weight"): (
+        of_pinned, 0.5,
+        lambda a, b: column(a, "similarity", "pinned_topic_links") != column(b, "similarity", "pinned_topic_links"),
     ),
     ("transcripts", "require_permno"): (
         of_transcripts, False, lambda a, b: None in {r["permno"] for r in b["transcripts"]} - {
