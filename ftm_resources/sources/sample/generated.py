@@ -4,9 +4,9 @@
 `DIR/calls/*.parquet`, in Capital IQ's columns, for the `files` source, and what was planted to `DIR/truth/sentences`
 and, by theme and quarter, `DIR/truth/series`. Point `files` at `DIR/calls`. Firm i of (seed, quarter) depends neither
 on the number of firms nor on which other quarters are generated. Every 48 consecutive firms include calls in two and in
-three versions, two calls of one firm, firms without a link, a tiny call, a very long one, a purely procedural one, calls
-after the close on the quarter's last day, and non-ASCII names. Over the quarters themes are born, drift, split, merge,
-pause and die (`lifecycle`), and firms enter and leave (`firms.holder`).
+three versions, two calls of one firm, firms without a link, a tiny call, a very long one, a purely procedural one,
+calls after the close on the quarter's last day, and non-ASCII names. Over the quarters themes are born, drift, split,
+merge, pause and die (`lifecycle`), and firms enter and leave (`firms.holder`).
 
 The texts are in `text/` (read by `corpus`), their grammar is `grammar`, calls are `speech`, `series` counts them.
 """
