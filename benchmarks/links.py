@@ -11,16 +11,16 @@ import argparse
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+from ftm_assets.methods.time.linking import LinkParams, link_quarters
+from ftm_assets.methods.time.profiles import QuarterThemes
 
 from benchmarks.lineages import Quarter, given, simulated, stored
 from benchmarks.measure import markdown
-from ftm_assets.methods.time.linking import LinkParams, link_quarters
-from ftm_assets.methods.time.profiles import QuarterThemes
 from ftm_resources import quarters as calendar
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def mutual_nearest(found: Sequence[Quarter], floor: float = FLOOR) -> Series:
 
 def assignment(found: Sequence[Quarter], floor: float = FLOOR) -> Series:
     """Match themes one to one with the newest theme of each series of the last eight quarters (Hungarian)."""
+    from scipy.optimize import linear_sum_assignment
+
     series: Series = []
     newest: dict[str, tuple[int, Any]] = {}
     for t, quarter in enumerate(found):
@@ -82,6 +84,19 @@ def vote(found: Sequence[Quarter], floor: float = FLOOR) -> Series:
                 if votes:
                     own[i] = votes.most_common(1)[0][0]
         series.append(own)
+    return series
+
+
+def one_each(found: Sequence[Quarter]) -> Series:
+    """Know the truth, but let a series have one theme in a quarter: pieces beside the largest have series of their own."""
+    series: Series = []
+    for quarter in found:
+        n, own = Counter[str | None](), dict[int, str]()
+        for i in np.argsort([-size for size in quarter.sizes], kind="stable").tolist():
+            lineage = quarter.lineages[i]
+            n[lineage] += 1
+            own[i] = f"{lineage} {n[lineage]}" if lineage else f"none {quarter.key} {i}"
+        series.append([own[i] for i in range(len(own))])
     return series
 
 
@@ -184,6 +199,7 @@ RULES: dict[str, Callable[[Sequence[Quarter]], Series]] = {
     "Hungarian, newest of eight quarters": assignment,
     "vote of three, eight quarters": vote,
     "ours": ours,
+    "truth, one theme per series and quarter": one_each,
 }
 
 
@@ -221,10 +237,12 @@ def cosines(samples: Sequence[Sequence[Quarter]]) -> list[dict[str, Any]]:
     for name in ("raw", "centred"):
         same, other = [], []
         for found in samples:
-            for before, now in zip(found, found[1:], strict=False):
+            for before, now in pairwise(found):
                 a, b = (q.raw if name == "raw" and q.raw is not None else q.vectors for q in (before, now))
                 near = b @ a.T
-                is_same = np.array([[x is not None and x == y for y in before.lineages] for x in now.lineages])
+                is_same = np.array(
+                    [[x is not None and x == y for y in before.lineages] for x in now.lineages]
+                )
                 same += near[is_same].tolist()
                 other += np.where(is_same, -1, near).max(axis=1).tolist()
         rows.append(
@@ -255,7 +273,11 @@ def events(samples: Sequence[Sequence[Quarter]]) -> list[dict[str, Any]]:
                 kind = "continued" if links.continued[i] else "split" if i in split else "born"
                 seen[planted]["merged" if i in merged else kind] += 1
     return [
-        {"planted": planted, "themes": n.total(), **{k: n[k] for k in ("continued", "merged", "split", "born")}}
+        {
+            "planted": planted,
+            "themes": n.total(),
+            **{k: n[k] for k in ("continued", "merged", "split", "born")},
+        }
         for planted, n in sorted(seen.items())
     ]
 

@@ -166,7 +166,7 @@ def expected_tone(lean: float) -> float:
     The mean over what firms, their moods, topics and paragraphs add to the lean, at 99 quantiles of their sum.
     """
     spread = NormalDist(lean, math.hypot(TILT, _MOOD, _STANCE, _PASSAGE))
-    shares = [_sentiment_shares(x) for x in spread.quantiles(100)]
+    shares = [sentiment_shares(x) for x in spread.quantiles(100)]
     return sum(s[0] - s[2] for s in shares) / len(shares)
 
 
@@ -322,7 +322,7 @@ class _Speaker:
         """Return a run of sentences about a topic, mostly about one aspect of it, in one mood."""
         dice, texts = self.dice, self.texts
         main = aspect or topic.pick_aspect(dice)
-        shares = _sentiment_shares(topic.tilt + dice.normal(_PASSAGE))
+        shares = sentiment_shares(topic.tilt + dice.normal(_PASSAGE))
         said: list[Sentence] = []
         if has_opener and dice.chance(0.35 if is_spoken else 0.55):
             openers = texts.lines["openers"]["answer" if is_spoken else "prepared"]
@@ -391,7 +391,7 @@ class _Speaker:
         return [self.one("filler", "remarks") for _ in range(self.dice.integer(0, count))]
 
 
-def _sentiment_shares(tilt: float) -> tuple[float, float, float]:
+def sentiment_shares(tilt: float) -> tuple[float, float, float]:
     """Return the probabilities of positive, neutral and negative at lean t: softmax of (1.2 t, 0.3, -1.2 t)."""
     weights = (math.exp(1.2 * tilt), math.exp(0.3), math.exp(-1.2 * tilt))
     total = sum(weights)
