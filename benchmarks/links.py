@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ftm_assets.methods.time.linking import LinkParams, link_quarters
-from ftm_assets.methods.time.profiles import QuarterThemes
 
 from benchmarks.lineages import Quarter, given, simulated, stored
 from benchmarks.measure import markdown
+from ftm_assets.methods.time.linking import LinkParams, link_quarters
+from ftm_assets.methods.time.profiles import QuarterThemes
 from ftm_resources import quarters as calendar
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def vote(found: Sequence[Quarter], floor: float = FLOOR) -> Series:
 
 
 def one_each(found: Sequence[Quarter]) -> Series:
-    """Know the truth, but let a series have one theme in a quarter: pieces beside the largest have series of their own."""
+    """Know the truth, but let a series have one theme in a quarter: smaller pieces have series of their own."""
     series: Series = []
     for quarter in found:
         n, own = Counter[str | None](), dict[int, str]()
