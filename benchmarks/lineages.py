@@ -50,7 +50,9 @@ class Quarter:
     raw: NDArray[np.float64] | None = None
     """(n, d), unit rows, not centred."""
     events: list[str] = field(default_factory=list)
-    """What was planted in the lineage in this quarter; empty if nothing was."""
+    """What was planted in each theme's lineage in this quarter; empty if nothing is known."""
+    planted: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of the sample's series, also of lineages that went."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,7 @@ def _quarter(key: str, topics: list[dict[str, Any]], planted: dict[str, dict[str
         [planted[theme]["theme_name"] for theme in kept],
         unit(means),
         [planted[theme]["event"] for theme in kept],
+        list(planted.values()),
     )
 
 
@@ -254,6 +257,7 @@ def stored(warehouse: Path, truth: Path | None, keys: Sequence[str]) -> list[Qua
             )
         )
         lineage_of: dict[str, str] = {}
+        series: list[dict[str, Any]] = []
         if truth:
             files = sorted((truth / "sentences").glob(f"{key}-*.parquet"))
             said = pa.concat_tables([pq.read_table(f) for f in files])
@@ -283,8 +287,11 @@ def stored(warehouse: Path, truth: Path | None, keys: Sequence[str]) -> list[Qua
                 [_mostly(members[r["theme_id"]], lineage_of, size) for r in rows],
                 [r["name"] for r in rows],
                 unit(means),
+                planted=series,
             )
         )
+        event = {row["lineage_id"]: row["event"] for row in series}
+        found[-1].events = [event.get(str(lineage), "") for lineage in found[-1].lineages] if series else []
     return found
 
 

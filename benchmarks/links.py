@@ -30,6 +30,9 @@ FLOOR, LOOKBACK, NEAREST = 0.5, 8, 3
 """Of the simpler rules, as they were first measured."""
 SEEDS = range(5)
 
+AWAY = ("dies", "pauses", "merged_into")
+"""Events of the sample's lineages that are no longer there."""
+
 Series = list[list[str]]
 """By quarter and theme: the series that it belongs to."""
 
@@ -261,24 +264,50 @@ def sweep(samples: Sequence[Sequence[Quarter]], floors: Sequence[float]) -> list
     return [row(name, samples, rule) for name, rule in rules.items()]
 
 
-def events(samples: Sequence[Sequence[Quarter]]) -> list[dict[str, Any]]:
-    """Return, by planted event, how often `methods.time` reports which; only quarters with planted events count."""
+def events(found: Sequence[Quarter], params: LinkParams | None = None) -> list[dict[str, Any]]:
+    """Return, by planted event, what `methods.time` makes of it.
+
+    A theme continues its own lineage or another, or opens a series: split from its related lineage or another, or born.
+    Of a lineage that went, its series is taken in by its related one (merged), by another, or rests. Series are of the
+    lineage of their newest theme. The first quarter has no past and does not count.
+    """
     seen: dict[str, Counter[str]] = defaultdict(Counter)
-    for found in samples:
-        linked = link_quarters(map(themes_of, found))
-        for quarter, links in list(zip(found, linked, strict=True))[1:]:
-            split = {i for i, _, relation, _ in links.relatives if relation == "split_from"}
-            merged = {i for i, _, relation, _ in links.relatives if relation == "merged_into"}
-            for i, planted in enumerate(quarter.events):
-                kind = "continued" if links.continued[i] else "split" if i in split else "born"
-                seen[planted]["merged" if i in merged else kind] += 1
+    lineage_of: dict[str, str | None] = {}
+    for quarter, links in zip(found, link_quarters(map(themes_of, found), params), strict=True):
+        related = {row["lineage_id"]: row["related_lineage_id"] for row in quarter.planted}
+        parents = {r.theme: r.series_id for r in links.relatives if r.relation == "split_from"}
+        if lineage_of:
+            for i, (lineage, event) in enumerate(zip(quarter.lineages, quarter.events, strict=True)):
+                if (before := links.before[i]) is not None:
+                    is_own = lineage_of[before.series_id] == lineage
+                    made = "continues itself" if is_own else "continues another"
+                elif i in parents:
+                    is_own = lineage_of[parents[i]] == related.get(str(lineage))
+                    made = "split from its origin" if is_own else "split from another"
+                else:
+                    made = "born"
+                seen[event or "none planted"][made] += 1
+            taken = {
+                lineage_of[r.series_id]: quarter.lineages[r.theme]
+                for r in links.relatives
+                if r.relation == "merged_into"
+            }
+            for row in quarter.planted:
+                if row["event"] in AWAY and row["lineage_id"] in lineage_of.values():
+                    into = taken.get(row["lineage_id"])
+                    made = (
+                        "rests"
+                        if not into
+                        else "merged"
+                        if into == row["related_lineage_id"]
+                        else "merged wrongly"
+                    )
+                    seen[row["event"]][made] += 1
+        lineage_of |= dict(zip(links.series_ids, quarter.lineages, strict=True))
+    made = ("continues itself", "continues another", "split from its origin", "split from another", "born")
+    made += ("merged", "merged wrongly", "rests")
     return [
-        {
-            "planted": planted,
-            "themes": n.total(),
-            **{k: n[k] for k in ("continued", "merged", "split", "born")},
-        }
-        for planted, n in sorted(seen.items())
+        {"planted": event, "n": n.total(), **{m: n[m] for m in made}} for event, n in sorted(seen.items())
     ]
 
 
@@ -290,8 +319,9 @@ def report(title: str, samples: Sequence[Sequence[Quarter]]) -> None:
     print(markdown([row(name, samples, rule) for name, rule in RULES.items()]), end="\n\n")
     middle = LinkParams().floor
     print(markdown(sweep(samples, [middle + step for step in (-0.2, -0.1, -0.05, 0, 0.05, 0.1, 0.2)])))
-    if any(q.events for found in samples for q in found):
-        print(f"\n{markdown(events(samples))}")
+    for found in samples:
+        if found[0].planted:
+            print(f"\n{markdown(events(found))}")
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ import dagster as dg
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
 SHOWN = 6
 """Most series in a plot."""
 
@@ -41,7 +43,17 @@ def series_plot(quarters: Sequence[str], curves: Sequence[Curve], title: str, un
 
 
 def series_png(quarters: Sequence[str], curves: Sequence[Curve], title: str, unit: str) -> bytes:
-    """Return the first six curves as a PNG, a panel each: what was found, and dashed, what was planted.
+    """Return `series_figure` as a PNG."""
+    picture = io.BytesIO()
+    # Without the version of matplotlib, so that the same values give the same bytes under any.
+    series_figure(quarters, curves, title, unit).savefig(
+        picture, format="png", dpi=90, metadata={"Software": None}
+    )
+    return picture.getvalue()
+
+
+def series_figure(quarters: Sequence[str], curves: Sequence[Curve], title: str, unit: str) -> Figure:
+    """Return a figure of the first six curves, a panel each: what was found, and dashed, what was planted.
 
     A gap in a curve is a quarter without a value. All panels have the same scale, from zero for values that are never
     negative. ValueError if there is no curve, or one does not have a value per quarter.
@@ -72,8 +84,9 @@ def series_png(quarters: Sequence[str], curves: Sequence[Curve], title: str, uni
         axes.set_xticks(list(at)[::step], list(quarters)[::step], fontsize=7, rotation=45)
         axes.tick_params(axis="y", labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
-        if known and min(known) >= 0:
-            axes.set_ylim(bottom=0)
+    # Once all are drawn: it ends the scaling of the axis that the panels share.
+    if known and min(known) >= 0:
+        panels.flat[0].set_ylim(bottom=0)
     for axes in panels.flat[len(shown) :]:
         axes.set_visible(False)
     if any(curve.planted is not None for curve in shown):
@@ -81,10 +94,7 @@ def series_png(quarters: Sequence[str], curves: Sequence[Curve], title: str, uni
         panels.flat[first].legend(fontsize=7, frameon=False)
     figure.supylabel(unit, fontsize=8)
     figure.suptitle(title, fontsize=10)
-    picture = io.BytesIO()
-    # Without the version of matplotlib, so that the same values give the same bytes under any.
-    figure.savefig(picture, format="png", dpi=90, metadata={"Software": None})
-    return picture.getvalue()
+    return figure
 
 
 def _floats(values: Sequence[float | None]) -> list[float]:

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from ftm_assets.orchestration.series_plot import SHOWN, Curve, series_plot, series_png
+from ftm_assets.orchestration.series_plot import SHOWN, Curve, series_figure, series_plot, series_png
 
 QUARTERS = ["2023Q1", "2023Q2", "2023Q3"]
 
@@ -42,6 +42,16 @@ def test_six_series_are_drawn_and_no_more() -> None:
     one = series_png(QUARTERS, curves[:1], "Series", "share")
     assert size(one)[0] < size(six)[0]
     assert size(one)[1] < size(six)[1]
+
+
+@pytest.mark.parametrize("low", [0.1, -0.4])
+def test_every_panel_shows_the_values_of_all(low: float) -> None:
+    curves = [Curve("Freight", [low, 0.1, 0.1]), Curve("Tariffs", [0.1, 0.5, 0.2], planted=[0.1, 0.9, 0.2])]
+    for axes in series_figure(QUARTERS, curves, "Series", "share").axes:
+        bottom, top = axes.get_ylim()
+        assert bottom <= low
+        assert top >= 0.9
+        assert bottom == 0 or low < 0
 
 
 def test_scores_below_zero_are_drawn_and_quarters_without_any_value() -> None:
