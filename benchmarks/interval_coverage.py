@@ -177,6 +177,8 @@ def coverage(firms: int, n_draws: int, seed: int = 0) -> list[dict[str, Any]]:
         half = t.ppf(0.975, g - 1) * se
         for low, high in (*TURNS, (2, 999)):
             of = (g >= low) & (g <= high)
+            if not of.any():
+                continue
             rows.append(
                 {
                     "mood": mood,
