@@ -8,7 +8,7 @@ three versions, two calls of one firm, firms without a link, a tiny call, a very
 calls after the close on the quarter's last day, and non-ASCII names. Over the quarters themes are born, drift, split,
 merge, pause and die (`lifecycle`), and firms enter and leave (`firms.holder`).
 
-The texts are in `text/` (read by `corpus`), their grammar is `grammar`, calls are `speech`, `series` counts them.
+The texts are in `text/` (read by `corpus`), their grammar is `grammar`, calls are `speech`, `planted_series` counts them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tqdm import tqdm
 from ftm_resources.quarters import NEW_YORK
 from ftm_resources.sources.base import Progress, TranscriptSource
 from ftm_resources.sources.sample.firms import MAX_FIRMS, Firm, Quarter, holder, make_firm
-from ftm_resources.sources.sample.series import Tally
+from ftm_resources.sources.sample.planted_series import Tally
 from ftm_resources.sources.sample.speech import Transcript, make_transcripts
 from ftm_resources.tables.components import COMPONENTS
 

@@ -16,7 +16,7 @@ from ftm_resources.sources.sample.firms import MAX_FIRMS, holder, make_firm
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.sources.sample.grammar import Dice
 from ftm_resources.sources.sample.lifecycle import ANCHOR, CYCLE, gone, living, pick_aspect
-from ftm_resources.sources.sample.series import SERIES
+from ftm_resources.sources.sample.planted_series import SERIES
 from ftm_resources.sources.sample.speech import expected_tone
 
 DECADE = quarters.between("2016Q1", "2025Q4")
