@@ -52,7 +52,7 @@ class Theme:
                     part = (at - years[i - 1]) / (years[i] - years[i - 1])
                     level = levels[i - 1] + part * (levels[i] - levels[i - 1])
                     break
-        return level
+        return float(level)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ three versions, two calls of one firm, firms without a link, a tiny call, a very
 calls after the close on the quarter's last day, and non-ASCII names. Over the quarters themes are born, drift, split,
 merge, pause and die (`lifecycle`), and firms enter and leave (`firms.holder`).
 
-The texts are in `text/` (read by `corpus`), their grammar is `grammar`, calls are `speech`, `planted_series` counts them.
+The texts are in `text/` (read by `corpus`), their grammar is `grammar`, calls are `speech`, and `planted_series` counts
+them.
 """
 
 from __future__ import annotations
