@@ -4,22 +4,23 @@ Belongs here: the similarity of a theme to a series, and which theme continues w
 quarter, and the events of the quarter, are in `series`.
 
 A theme is compared with every series that has a theme in the last `max_gap` quarters: by the series' centroid, which
-averages its past with most weight on the newest quarter, by its most similar single themes, and by firms and keywords
-shared with its newest theme. Pairs at or above the floor are matched one to one, so that the sum of what they exceed
-the floor by is largest; opening a series is always an alternative, worth nothing. A theme that finds the series it is
-most like taken opens a series of its own beside it, rather than moving into one that it is clearly less like.
+averages its past with most weight on recent quarters, and by the content, firms and keywords of its newest theme. All
+of that is in the series as known at the end of the quarter before, so each quarter follows from the one before it.
+Pairs at or above the floor are matched one to one, so that the sum of what they exceed the floor by is largest; opening
+a series is always an alternative, worth nothing. A theme that finds the series it is most like taken opens a series of
+its own beside it, rather than moving into one that it is clearly less like.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
 
 from ftm_assets.methods.time.profiles import QuarterThemes, shared
-from ftm_assets.methods.time.series import Series, continued, opened
+from ftm_assets.methods.time.series import Series, continued, missed, opened
 from ftm_assets.methods.vectors import DIGITS, products
 from ftm_resources import quarters
 
@@ -45,38 +46,20 @@ class LinkParams:
     """Minimum similarity of a theme to the series that it continues; it depends on the embedding model."""
     max_gap: Annotated[int, Ge(1)] = 8
     """Quarters after its newest theme within which a series can be continued; then it has ended."""
-    newest_weight: Annotated[float, Gt(0), Le(1)] = 0.5
+    newest_weight: Annotated[float, Gt(0), Le(1)] = 0.3
     """Weight of the newest theme in a series' centroid; the earlier ones share the rest in the same way."""
-    centroid_weight: Annotated[float, Ge(0), Le(1)] = 0.5
-    """Weight of the similarity to a series' centroid; the rest is that to its most similar single themes."""
-    n_nearest: Annotated[int, Ge(1)] = 3
-    """Most similar single themes of a series that are averaged (all if it has fewer), and earlier themes that vote."""
+    centroid_weight: Annotated[float, Ge(0), Le(1)] = 0.8
+    """Weight of the similarity to a series' centroid; the rest is that to its newest theme."""
     firm_weight: Annotated[float, Ge(0), Le(1)] = 0.0
     """Weight of the overlap of firms with the series' newest theme; content and keywords have the rest."""
     keyword_weight: Annotated[float, Ge(0), Le(1)] = 0.0
     """Weight of the overlap of keywords with the series' newest theme."""
     max_regret: Annotated[float, Ge(0), Le(2)] = 0.1
     """How much less similar than the most similar series one may be that a theme continues instead."""
+    merge_gain: Annotated[float, Ge(0), Le(2)] = 0.1
+    """How much more similar to a series without a theme than before a series must be to count as having taken it in."""
     rename_below: Annotated[float, Ge(-1), Le(1)] = 0.5
     """A series takes its newest theme's name if its centroid is less similar than this to what it was named for."""
-
-
-@dataclass(frozen=True)
-class Placed:
-    """The themes of an earlier quarter and the series of each."""
-
-    themes: QuarterThemes
-    series_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Past:
-    """What is known before a quarter."""
-
-    placed: tuple[Placed, ...] = ()
-    """Earlier quarters, oldest first; only those of the last `max_gap` quarters are compared."""
-    series: tuple[Series, ...] = ()
-    """Every series ever seen, as known at the end of the newest earlier quarter."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +77,12 @@ class Links:
     firm_overlap: Floats
     keyword_overlap: Floats
     """With the newest earlier theme of the series; NaN if it opens one."""
-    n_votes: NDArray[np.int64]
-    """Of the most similar earlier themes, those of its series; 0 if it opens one."""
     relatives: tuple[Relative, ...]
     """Other series at or above the floor, by theme, the most similar first."""
     series: tuple[Series, ...]
     """Every series ever seen, as known at the end of the quarter, sorted by id."""
-
-    @property
-    def placed(self) -> Placed:
-        """The themes and their series alone."""
-        return Placed(self.themes, self.series_ids)
+    ended: tuple[str, ...]
+    """The series that ended in the quarter."""
 
 
 @dataclass(frozen=True)
@@ -121,22 +99,21 @@ class Relative:
 
 def link_quarters(all_themes: Iterable[QuarterThemes], params: LinkParams | None = None) -> list[Links]:
     """Return the links of several quarters in chronological order, each made from earlier ones alone."""
-    params, past, found = params or LinkParams(), Past(), list[Links]()
+    found: list[Links] = []
     for themes in sorted(all_themes, key=lambda t: t.quarter):
-        found.append(link_quarter(themes, past, params))
-        past = Past(tuple(links.placed for links in found[-params.max_gap :]), found[-1].series)
+        found.append(link_quarter(themes, found[-1].series if found else (), params))
     return found
 
 
-def link_quarter(themes: QuarterThemes, past: Past, params: LinkParams | None = None) -> Links:
+def link_quarter(themes: QuarterThemes, series: Sequence[Series], params: LinkParams | None = None) -> Links:
     """Return the series of each theme of a quarter.
 
     Parameters
     ----------
     themes : QuarterThemes
         The quarter's themes.
-    past : Past
-        Earlier quarters and series; of later ones nothing may be in it.
+    series : sequence of Series
+        Every series ever seen, as known at the end of the quarter before: all that is used of the past.
     params : LinkParams, optional
         Parameters; defaults if omitted.
 
@@ -152,23 +129,20 @@ def link_quarter(themes: QuarterThemes, past: Past, params: LinkParams | None = 
     ...     ids = tuple(f"{key}:theme:{i:03d}" for i in range(n))
     ...     same = (frozenset({"1"}),) * n, (("price",),) * n, ("Prices",) * n, (9,) * n
     ...     return QuarterThemes(key, ids, np.array(vectors), *same)
-    >>> first, second = link_quarters(
-    ...     [quarter("2020Q1", [1.0, 0.0]), quarter("2020Q2", [0.0, 1.0], [0.96, 0.28])]
-    ... )
-    >>> second.series_ids
+    >>> first = link_quarter(quarter("2020Q1", [1.0, 0.0]), ())
+    >>> link_quarter(quarter("2020Q2", [0.0, 1.0], [0.96, 0.28]), first.series).series_ids
     ('2020Q2:series:000', '2020Q1:series:000')
 
     """
     params = params or LinkParams()
-    known = [s for s in past.series if _is_open(s, themes.quarter, params.max_gap)]
-    placed = [p for p in past.placed if quarters.distance(p.themes.quarter, themes.quarter) <= params.max_gap]
-    likeness = _compare(themes, known, placed, params)
+    known = [s for s in series if _is_open(s, themes.quarter, params.max_gap)]
+    likeness = _compare(themes, known, params)
     chosen = _assign(likeness.similarity, params)
-    return _linked(themes, past.series, known, likeness, chosen, params)
+    return _linked(themes, series, known, likeness, chosen, params)
 
 
 def _is_open(series: Series, quarter: str, max_gap: int) -> bool:
-    return quarters.distance(series.last_quarter, quarter) <= max_gap
+    return series.status != "ended" and quarters.distance(series.last_quarter, quarter) <= max_gap
 
 
 @dataclass(frozen=True)
@@ -178,48 +152,20 @@ class _Likeness:
     similarity: Floats
     firms: Floats
     keywords: Floats
-    votes: NDArray[np.int64]
 
 
-def _compare(
-    themes: QuarterThemes, known: Sequence[Series], placed: Sequence[Placed], params: LinkParams
-) -> _Likeness:
-    shape = (themes.n, len(known))
-    if not all(shape):
-        return _Likeness(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64))
-    index = {s.series_id: j for j, s in enumerate(known)}
-    held = [(p.themes, i, index[s]) for p in placed for i, s in enumerate(p.series_ids) if s in index]
-    of = np.array([j for _, _, j in held])
-    single = products(themes.vectors, np.array([t.vectors[i] for t, i, _ in held]))
-    nearest = _nearest(single, of, len(known), params.n_nearest)
+def _compare(themes: QuarterThemes, known: Sequence[Series], params: LinkParams) -> _Likeness:
+    if not themes.n or not known:
+        nothing = np.zeros((themes.n, len(known)))
+        return _Likeness(nothing, nothing, nothing)
     by_centroid = products(themes.vectors, np.array([s.centroid for s in known]))
-    content = params.centroid_weight * by_centroid + (1 - params.centroid_weight) * nearest
-    newest = {t.theme_ids[i]: t.firms[i] for t, i, _ in held}
-    last = [newest[s.last_theme] for s in known]
-    firms = _overlaps(themes.firms, last)
+    by_newest = products(themes.vectors, np.array([s.last_vector for s in known]))
+    content = params.centroid_weight * by_centroid + (1 - params.centroid_weight) * by_newest
+    firms = _overlaps(themes.firms, [s.last_firms for s in known])
     keywords = _jaccards(themes.keywords, [s.keywords for s in known])
     rest = 1 - params.firm_weight - params.keyword_weight
     similarity = rest * content + params.firm_weight * firms + params.keyword_weight * keywords
-    return _Likeness(
-        np.round(similarity, DIGITS), firms, keywords, _votes(single, of, shape, params.n_nearest)
-    )
-
-
-def _nearest(single: Floats, of: NDArray[np.int64], n_series: int, k: int) -> Floats:
-    """Return the mean similarity of each theme to the `k` themes of each series that it is most like."""
-    found = np.zeros((len(single), n_series))
-    order = np.argsort(of, kind="stable")
-    for columns in np.split(order, np.flatnonzero(np.diff(of[order])) + 1):
-        best = -np.sort(-single[:, columns], axis=1)[:, :k]
-        found[:, of[columns[0]]] = best.mean(axis=1)
-    return found
-
-
-def _votes(single: Floats, of: NDArray[np.int64], shape: tuple[int, int], k: int) -> NDArray[np.int64]:
-    found = np.zeros(shape, dtype=np.int64)
-    for i, row in enumerate(np.argsort(-single, axis=1, kind="stable")[:, :k]):
-        np.add.at(found[i], of[row], 1)
-    return found
+    return _Likeness(np.round(similarity, DIGITS), firms, keywords)
 
 
 def _overlaps(rows: Sequence[Collection[str]], columns: Sequence[Collection[str]]) -> Floats:
@@ -263,7 +209,7 @@ def _linked(
     before = tuple(None if j == NONE else known[j] for j in chosen.tolist())
     relatives = _relatives(likeness.similarity, known, chosen, params)
     parents = {r.theme: r.series_id for r in relatives if r.relation == "split_from"}
-    after = {s.series_id: replace(s, n_missed=s.n_missed + 1) for s in ever}
+    after = {s.series_id: missed(s, themes.quarter, params.max_gap) for s in ever}
     ids: list[str] = []
     for i, series in enumerate(before):
         now = (
@@ -284,9 +230,11 @@ def _linked(
         before=before,
         firm_overlap=_at(likeness.firms, chosen, np.nan),
         keyword_overlap=_at(likeness.keywords, chosen, np.nan),
-        n_votes=_at(likeness.votes, chosen, 0).astype(np.int64),
         relatives=relatives,
         series=tuple(after[key] for key in sorted(after)),
+        ended=tuple(
+            s.series_id for s in ever if s.status != "ended" and after[s.series_id].status == "ended"
+        ),
     )
 
 
@@ -314,7 +262,12 @@ def _margins(similarity: Floats, chosen: NDArray[np.int64], floor: float) -> tup
 def _relatives(
     similarity: Floats, known: Sequence[Series], chosen: NDArray[np.int64], params: LinkParams
 ) -> tuple[Relative, ...]:
-    """Return the other series that each theme is at least as similar to as the floor."""
+    """Return the other series that each theme is at least as similar to as the floor.
+
+    A theme takes in a series if that had a theme in the quarter before and has none now, is most like this theme, and
+    is clearly more like it than like the series that it continues: two series that were always alike do not merge when
+    one of them is away.
+    """
     if not similarity.size:
         return ()
     taken, likest = set(chosen.tolist()), similarity.argmax(axis=0)
@@ -328,6 +281,7 @@ def _relatives(
             if chosen[i] == NONE and place == 0:
                 relation = "split_from"
             elif chosen[i] != NONE and j not in taken and likest[j] == i and not known[j].n_missed:
-                relation = "merged_into"
+                alike = products(known[j].centroid[None], known[chosen[i]].centroid[None])[0, 0]
+                relation = "merged_into" if row[j] >= alike + params.merge_gain else "similar"
             found.append(Relative(i, known[j].series_id, relation, float(row[j])))
     return tuple(found)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ftm_assets.methods.vectors import products, unit
+from ftm_resources.quarters import distance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,10 +32,15 @@ class Series:
     n_sentences: int
     n_missed: int
     """Materialized quarters since `last_quarter`."""
+    status: str
+    """One of `categories.SERIES_STATUSES`."""
     parent: str | None
     """The series that it split off from."""
     last_theme: str
     keywords: tuple[str, ...]
+    last_firms: frozenset[str]
+    last_vector: NDArray[np.float32]
+    """(d,), unit length: that of its newest theme, as are the firms and keywords."""
     firms: frozenset[str]
     """Ever in it."""
     centroid: NDArray[np.float32]
@@ -65,9 +71,12 @@ def opened(themes: QuarterThemes, i: int, parent: str | None) -> Series:
         n_themes=1,
         n_sentences=themes.n_sentences[i],
         n_missed=0,
+        status="active",
         parent=parent,
         last_theme=themes.theme_ids[i],
         keywords=themes.keywords[i],
+        last_firms=themes.firms[i],
+        last_vector=vector,
         firms=themes.firms[i],
         centroid=vector,
         name_vector=vector,
@@ -94,8 +103,17 @@ def continued(
         n_themes=series.n_themes + 1,
         n_sentences=series.n_sentences + themes.n_sentences[i],
         n_missed=0,
+        status="active",
         last_theme=themes.theme_ids[i],
         keywords=themes.keywords[i],
+        last_firms=themes.firms[i],
+        last_vector=vector,
         firms=series.firms | themes.firms[i],
         centroid=centroid,
     )
+
+
+def missed(series: Series, quarter: str, max_gap: int) -> Series:
+    """Return a series that has no theme in a quarter; after `max_gap` quarters without one, it has ended for good."""
+    has_ended = series.status == "ended" or distance(series.last_quarter, quarter) >= max_gap
+    return replace(series, n_missed=series.n_missed + 1, status="ended" if has_ended else "dormant")
