@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.joined_pieces import joined
 from benchmarks.lineages import Quarter, given, simulated, stored
 from benchmarks.measure import markdown
 from ftm_assets.methods.time.linking import LinkParams, link_quarters
@@ -201,6 +202,7 @@ RULES: dict[str, Callable[[Sequence[Quarter]], Series]] = {
     "mutual nearest, last quarter": mutual_nearest,
     "Hungarian, newest of eight quarters": assignment,
     "vote of three, eight quarters": vote,
+    "one to one, then pieces join from 0.7": joined,
     "ours": ours,
     "truth, one theme per series and quarter": one_each,
 }

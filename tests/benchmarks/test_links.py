@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks.joined_pieces import joined
 from benchmarks.lineages import Quarter, simulated
 from benchmarks.links import (
     assignment,
@@ -37,7 +38,7 @@ X, Y, Z = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 
 def test_every_rule_links_what_is_the_same_and_nothing_else() -> None:
     found = [quarter("2020Q1", ("a", X), ("b", Y)), quarter("2020Q2", ("b", Y), ("c", Z), ("a", X))]
-    for rule in (mutual_nearest, assignment, vote, ours, one_each):
+    for rule in (mutual_nearest, assignment, vote, joined, ours, one_each):
         (a, b), (b2, c, a2) = rule(found)
         assert (a, b) == (a2, b2)
         assert len({a, b, c}) == 3
@@ -49,6 +50,15 @@ def test_a_gap_is_bridged_by_rules_with_memory() -> None:
         series = rule(found)
         assert (series[2] == series[0]) is is_bridged
         assert continued(found, series, gap=(2, 8)).right == int(is_bridged)
+
+
+def test_a_second_piece_joins_what_it_is_like_and_a_stranger_does_not() -> None:
+    piece = (0.8, 0.6, 0.0)
+    found = [quarter("2020Q1", ("a", X)), quarter("2020Q2", ("a", X), ("a", piece), ("b", Z))]
+    (a,), (first, second, stranger) = joined(found)
+    assert first == second == a != stranger
+    (a,), (first, second, _) = joined(found, join=None)
+    assert first == a != second
 
 
 def test_precision_falls_with_a_wrong_link_and_recall_with_a_missing_one() -> None:
