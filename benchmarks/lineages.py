@@ -33,6 +33,9 @@ MIN_FIRMS = 3
 """A planted theme that fewer firms speak of in a quarter is no theme there."""
 
 
+OWN = "a firm's own subject"
+
+
 @dataclass
 class Quarter:
     """The themes of a quarter as a linker sees them, and their true lineages."""
@@ -241,8 +244,9 @@ def _quarter(key: str, topics: list[dict[str, Any]], planted: dict[str, dict[str
 def stored(warehouse: Path, truth: Path | None, keys: Sequence[str]) -> list[Quarter]:
     """Return the themes of a warehouse; their lineages from the folder `truth` of `ftm sample`, or none.
 
-    A topic is of the planted theme that accounts for most of its sentences, a theme of the lineage that accounts for
-    most of its topics' sentences, if for at least half.
+    A topic is of the planted theme that accounts for most of its sentences; a theme of the lineage that accounts for
+    most sentences of those topics, if for at least half. Firms' own subjects make themes too, of their plants or
+    partners say, which are of no lineage.
     """
     from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
@@ -263,9 +267,8 @@ def stored(warehouse: Path, truth: Path | None, keys: Sequence[str]) -> list[Qua
             said = pa.concat_tables([pq.read_table(f) for f in files])
             series = pq.read_table(truth / "series" / f"{key}.parquet").to_pylist()
             lineage = {row["theme_id"]: row["lineage_id"] for row in series}
-            lineage_of = {
-                t: lineage[theme] for t, theme in planted_themes(said, sentences, of_topic).items() if theme
-            }
+            subjects = planted_themes(_with_subjects(said), sentences, of_topic)
+            lineage_of = {t: lineage.get(subject, OWN) for t, subject in subjects.items()}
         size = dict(zip(topics["topic_id"].to_pylist(), topics["n_sentences"].to_pylist(), strict=True))
         vectors = unit(as_matrix(summaries["embedding"]).astype(np.float64))
         row_of = {t: i for i, t in enumerate(summaries["topic_id"].to_pylist())}
@@ -295,9 +298,20 @@ def stored(warehouse: Path, truth: Path | None, keys: Sequence[str]) -> list[Qua
     return found
 
 
+def _with_subjects(truth: pa.Table) -> pa.Table:
+    """Return the truth of sentences with OWN as the theme of those about a firm's own subject."""
+    themes = [
+        theme or (subject and OWN)
+        for theme, subject in zip(*(truth[c].to_pylist() for c in ("theme_id", "firm_topic")), strict=True)
+    ]
+    place = truth.schema.get_field_index("theme_id")
+    return truth.set_column(place, "theme_id", pa.array(themes, pa.string()))
+
+
 def _mostly(members: list[dict[str, Any]], lineage_of: dict[str, str], size: dict[str, int]) -> str | None:
-    counts: Counter[str | None] = Counter()
+    counts: Counter[str] = Counter()
     for member in members:
-        counts[lineage_of.get(member["topic_id"])] += size[member["topic_id"]]
-    lineage, n = counts.most_common(1)[0]
-    return lineage if n >= counts.total() / 2 else None
+        if lineage := lineage_of.get(member["topic_id"]):
+            counts[lineage] += size[member["topic_id"]]
+    (lineage, n), *_ = counts.most_common(1) or [(OWN, 0)]
+    return lineage if lineage != OWN and n >= counts.total() / 2 else None

@@ -125,10 +125,11 @@ def themes_of(quarter: Quarter) -> QuarterThemes:
 
 @dataclass
 class Counts:
-    """Right, made and possible, of one kind of decision."""
+    """Decisions of one kind: made, and right among them; possible, and found among them."""
 
     right: int = 0
     made: int = 0
+    found: int = 0
     possible: int = 0
 
     @property
@@ -138,13 +139,19 @@ class Counts:
 
     @property
     def recall(self) -> float:
-        """Share of those possible that are made."""
-        return self.right / max(self.possible, 1)
+        """Share of those possible that were found."""
+        return self.found / max(self.possible, 1)
 
     @property
     def f1(self) -> float:
         """Harmonic mean of both."""
-        return 2 * self.right / max(self.made + self.possible, 1)
+        return 2 * self.precision * self.recall / max(self.precision + self.recall, 1e-9)
+
+    def __iadd__(self, other: Counts) -> Counts:
+        """Add the counts of another sample."""
+        self.right, self.made = self.right + other.right, self.made + other.made
+        self.found, self.possible = self.found + other.found, self.possible + other.possible
+        return self
 
 
 def pairs(found: Sequence[Quarter], series: Series) -> Counts:
@@ -167,35 +174,49 @@ def pairs(found: Sequence[Quarter], series: Series) -> Counts:
     def n_pairs(total: Counter[Any], within: Counter[Any]) -> int:
         return sum(n * (n - 1) // 2 for n in total.values()) - sum(n * (n - 1) // 2 for n in within.values())
 
-    return Counts(n_pairs(right, inside[2]), n_pairs(made, inside[0]), n_pairs(possible, inside[1]))
+    n_right = n_pairs(right, inside[2])
+    return Counts(n_right, n_pairs(made, inside[0]), n_right, n_pairs(possible, inside[1]))
 
 
 def continued(found: Sequence[Quarter], series: Series, *, gap: tuple[int, int] = (1, LOOKBACK)) -> Counts:
-    """Count links to the newest earlier theme of the same series, with gaps in quarters from `gap[0]` to `gap[1]`.
+    """Count links to the newest earlier themes of the same series, with gaps in quarters from `gap[0]` to `gap[1]`.
 
-    A link is right if both ends are of one lineage, and possible if the lineage has a theme so many quarters before. A
-    quarter's second theme of a lineage is not a continuation unless it is linked.
+    A link is right if both ends are of one lineage, or the earlier one's was merged into the later one's in this
+    quarter; links between themes of no lineage do not count. A lineage that has a theme now, and had one so many
+    quarters before, is found if one of its themes is linked rightly: a quarter may hold several.
     """
-    counts, last_series, last_lineage = Counts(), dict[str, tuple[str, set[str]]](), dict[str, str]()
+    counts, last_lineage = Counts(), dict[str, str]()
+    last_series: dict[str, tuple[str, set[str | None]]] = {}
     for quarter, own in zip(found, series, strict=True):
-        taken: set[str] = set()
+        merged = {
+            row["lineage_id"]: row["related_lineage_id"]
+            for row in quarter.planted
+            if row["event"] == "merged_into"
+        }
+        hits: set[str | None] = set()
         for lineage, name in zip(quarter.lineages, own, strict=True):
-            at, truths = last_series.get(name, ("", set()))
-            known = last_lineage.get(lineage or "")
-            is_possible = bool(known) and gap[0] <= calendar.distance(str(known), quarter.key) <= gap[1]
-            is_made = bool(at) and gap[0] <= calendar.distance(at, quarter.key) <= gap[1]
-            is_right = is_made and lineage in truths
-            counts.made += is_made
+            at, truths = last_series.get(name, ("", {None}))
+            if not (at and _within(at, quarter.key, gap)) or (lineage is None and truths == {None}):
+                continue
+            is_right = lineage is not None and lineage in truths | {merged.get(t or "") for t in truths}
+            counts.made += 1
             counts.right += is_right
-            counts.possible += is_right or (is_possible and lineage not in taken)
-            taken.add(lineage or "")
-        fresh: dict[str, set[str]] = defaultdict(set)
+            hits |= {lineage} if is_right else set()
+        for known in {x for x in quarter.lineages if x is not None}:
+            if known in hits or (known in last_lineage and _within(last_lineage[known], quarter.key, gap)):
+                counts.possible += 1
+                counts.found += known in hits
+        fresh: dict[str, set[str | None]] = defaultdict(set)
         for lineage, name in zip(quarter.lineages, own, strict=True):
+            fresh[name].add(lineage)
             if lineage:
                 last_lineage[lineage] = quarter.key
-            fresh[name].add(lineage or "none")
         last_series |= {name: (quarter.key, truths) for name, truths in fresh.items()}
     return counts
+
+
+def _within(earlier: str, later: str, gap: tuple[int, int]) -> bool:
+    return gap[0] <= calendar.distance(earlier, later) <= gap[1]
 
 
 RULES: dict[str, Callable[[Sequence[Quarter]], Series]] = {
@@ -210,18 +231,14 @@ RULES: dict[str, Callable[[Sequence[Quarter]], Series]] = {
 
 def row(name: str, samples: Sequence[Sequence[Quarter]], rule: Callable[[Any], Series]) -> dict[str, Any]:
     """Return the measures of a rule, pooled over samples of quarters."""
-    links, both, chains, gaps = Counts(), [], Counts(), Counts()
+    links, chains, gaps, each = Counts(), Counts(), Counts(), list[float]()
     for found in samples:
         series = rule(found)
-        for total, one in (
-            (links, continued(found, series)),
-            (chains, pairs(found, series)),
-            (gaps, continued(found, series, gap=(2, LOOKBACK))),
-        ):
-            total.right += one.right
-            total.made += one.made
-            total.possible += one.possible
-        both.append(pairs(found, series).f1)
+        links += continued(found, series)
+        gaps += continued(found, series, gap=(2, LOOKBACK))
+        one = pairs(found, series)
+        chains += one
+        each.append(one.f1)
     return {
         "rule": name,
         "links": links.made,
@@ -229,8 +246,8 @@ def row(name: str, samples: Sequence[Sequence[Quarter]], rule: Callable[[Any], S
         "recall": links.recall,
         "F1": links.f1,
         "F1 of pairs": chains.f1,
-        "from": min(both),
-        "to": max(both),
+        "from": min(each),
+        "to": max(each),
         "recall after a gap": gaps.recall,
         "series": float(np.mean([len({s for own in rule(f) for s in own}) for f in samples])),
     }
@@ -278,10 +295,12 @@ def events(found: Sequence[Quarter], params: LinkParams | None = None) -> list[d
     for quarter, links in zip(found, link_quarters(map(themes_of, found), params), strict=True):
         related = {row["lineage_id"]: row["related_lineage_id"] for row in quarter.planted}
         parents = {r.theme: r.series_id for r in links.relatives if r.relation == "split_from"}
+        gone = {row["lineage_id"] for row in quarter.planted if row["event"] == "merged_into"}
         if lineage_of:
             for i, (lineage, event) in enumerate(zip(quarter.lineages, quarter.events, strict=True)):
                 if (before := links.before[i]) is not None:
-                    is_own = lineage_of[before.series_id] == lineage
+                    was = lineage_of[before.series_id]
+                    is_own = was == lineage or (was in gone and related[str(was)] == lineage)
                     made = "continues itself" if is_own else "continues another"
                 elif i in parents:
                     is_own = lineage_of[parents[i]] == related.get(str(lineage))

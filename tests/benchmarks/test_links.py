@@ -77,6 +77,17 @@ def test_a_lineage_that_was_away_too_long_is_not_missed_and_one_without_a_lineag
     found = [quarter("2020Q1", ("a", X)), quarter("2020Q2", (None, X))]
     counts = continued(found, [["s"], ["s"]])
     assert (counts.made, counts.right, counts.possible) == (1, 0, 0)
+    found = [quarter("2020Q1", (None, X)), quarter("2020Q2", (None, X))]
+    assert continued(found, [["s"], ["s"]]).made == 0
+
+
+def test_a_lineage_is_found_by_one_of_its_themes_and_a_merged_one_by_what_took_it_in() -> None:
+    found = [quarter("2020Q1", ("a", X), ("b", Y)), quarter("2020Q2", ("a", Y), ("a", X))]
+    counts = continued(found, [["s", "t"], ["u", "s"]])
+    assert (counts.made, counts.right, counts.found, counts.possible) == (1, 1, 1, 1)
+    assert continued(found, [["s", "t"], ["t", "s"]]).right == 1
+    found[1].planted = [{"lineage_id": "b", "event": "merged_into", "related_lineage_id": "a"}]
+    assert continued(found, [["s", "t"], ["t", "s"]]).right == 2
 
 
 def test_pairs_are_those_of_different_quarters() -> None:
