@@ -5,17 +5,33 @@ from __future__ import annotations
 import base64
 import io
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from ftm_resources.sources.sample.generated import SampleSource
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
     from matplotlib.figure import Figure
+
+    from ftm_resources.sources.sample.planted_series import Lineage
+    from ftm_resources.warehouse import Warehouse
 
 SHOWN = 6
 """Most series in a plot."""
+PLOTTED_QUARTERS = 12
+"""Most quarters in a plot of stored series."""
+SAMPLED_FIRMS = 48
+"""Most firms of the sample that what was planted is counted over: it is generated anew for the plot."""
+
+_COLUMNS = {
+    "theme_links": ["theme_id", "series_id", "series_name"],
+    "theme_profiles": ["theme_id", "firm_ids", "n_sentences"],
+}
 
 _FOUND, _PLANTED = "#4f46e5", "#d97706"
 _LABELS = 6
@@ -29,6 +45,92 @@ class Curve(NamedTuple):
     found: Sequence[float | None]
     planted: Sequence[float | None] | None = None
     """None: nothing is known of the truth."""
+
+
+class _Point(NamedTuple):
+    """A series in a quarter."""
+
+    share: float
+    firms: frozenset[str]
+
+
+def series_picture(warehouse: Warehouse, quarter: str, rows: Mapping[str, pa.Table]) -> dg.MetadataValue:
+    """Return a plot of the six longest series up to a quarter, by their share of the sentences in themes.
+
+    `rows` are those of `theme_links` and `theme_profiles` of the quarter itself, which need not be written yet. If the
+    quarter's calls are the sample's, the plot shows beside each series the planted lineage whose firms are most like
+    its firms.
+    """
+    pinned = warehouse.pin()
+    stored = set.intersection(*(set(pinned.quarters([name])) for name in _COLUMNS))
+    before = sorted(q for q in stored if q < quarter)[1 - PLOTTED_QUARTERS :]
+    tables: dict[str, Mapping[str, pa.Table]] = {
+        q: {
+            name: warehouse.quarter(name, q, pinned=pinned).read(columns)
+            for name, columns in _COLUMNS.items()
+        }
+        for q in before
+    }
+    tables[quarter] = rows
+    points: dict[str, dict[str, _Point]] = {}
+    names: dict[str, str] = {}
+    for q, of in tables.items():
+        for series, point, name in _points(of["theme_links"], of["theme_profiles"]):
+            known = points.setdefault(series, {}).get(q, _Point(0.0, frozenset()))
+            points[series][q] = _Point(known.share + point.share, known.firms | point.firms)
+            names[series] = name
+    planted: dict[str, dict[str, Lineage]] = {}
+    if quarter in pinned.quarters(["transcripts"]):
+        made_from = warehouse.quarter("transcripts", quarter, pinned=pinned).provenance()
+        planted = _planted(made_from.get("source", {}), list(tables))
+    longest = sorted(points, key=lambda s: (-len(points[s]), -sum(p.share for p in points[s].values()), s))
+    curves = [
+        Curve(
+            names[s],
+            [p.share if (p := points[s].get(q)) else None for q in tables],
+            _like(points[s], planted),
+        )
+        for s in longest[:SHOWN]
+    ]
+    return series_plot(
+        list(tables), curves, f"Longest series up to {quarter}", "share of sentences in themes"
+    )
+
+
+def _points(links: pa.Table, profiles: pa.Table) -> list[tuple[str, _Point, str]]:
+    """Return (series, share and firms, name) of each theme of a quarter."""
+    of = {row["theme_id"]: row for row in profiles.to_pylist()}
+    total = sum(row["n_sentences"] for row in of.values())
+    found = []
+    for row in links.to_pylist():
+        theme = of[row["theme_id"]]
+        point = _Point(theme["n_sentences"] / total, frozenset(theme["firm_ids"]))
+        found.append((row["series_id"], point, row["series_name"]))
+    return found
+
+
+def _planted(source: Mapping[str, Any], quarters: Sequence[str]) -> dict[str, dict[str, Lineage]]:
+    """Return the lineages of each quarter; nothing if the calls are not the sample's."""
+    if source.get("name") != SampleSource.name:
+        return {}
+    sample = SampleSource(min(source["firms"], SAMPLED_FIRMS), source["seed"])
+    return {quarter: sample.lineages(quarter) for quarter in quarters}
+
+
+def _like(
+    points: Mapping[str, _Point], planted: Mapping[str, Mapping[str, Lineage]]
+) -> list[float | None] | None:
+    """Return the shares of the lineage whose firms overlap most with the series', over the quarters that have both."""
+    overlap: Counter[str] = Counter()
+    for quarter, lineages in planted.items():
+        known = frozenset().union(*(lineage.firms for lineage in lineages.values()))
+        if own := points[quarter].firms & known if quarter in points else frozenset():
+            for lineage, at in lineages.items():
+                overlap[lineage] += len(own & at.firms) / len(own | at.firms)
+    if not overlap:
+        return None
+    likest = max(sorted(overlap), key=lambda lineage: overlap[lineage])
+    return [at.share if (at := lineages.get(likest)) else None for lineages in planted.values()]
 
 
 def series_plot(quarters: Sequence[str], curves: Sequence[Curve], title: str, unit: str) -> dg.MetadataValue:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from ftm_resources.quarters import NEW_YORK
 from ftm_resources.sources.base import Progress, TranscriptSource
 from ftm_resources.sources.sample.firms import MAX_FIRMS, Firm, Quarter, holder, make_firm
-from ftm_resources.sources.sample.planted_series import Tally
+from ftm_resources.sources.sample.planted_series import Lineage, Tally
 from ftm_resources.sources.sample.speech import Transcript, make_transcripts
 from ftm_resources.tables.components import COMPONENTS
 
@@ -87,10 +87,17 @@ class SampleSource(TranscriptSource):
 
     def series(self, quarter: str) -> pa.Table:
         """Return what was planted in each theme of a quarter (schema SERIES); ValueError if it is not a quarter."""
+        return self._tally(quarter).table(self.seed, quarter)
+
+    def lineages(self, quarter: str) -> dict[str, Lineage]:
+        """Return the share and the firms of each lineage in a quarter; ValueError if it is not a quarter."""
+        return self._tally(quarter).lineages(quarter)
+
+    def _tally(self, quarter: str) -> Tally:
         tally = Tally()
         for _ in self.batches(quarter, tally):
             pass
-        return tally.table(self.seed, quarter)
+        return tally
 
     def batches(self, quarter: str, tally: Tally | None = None) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield pairs (components, truth) for a quarter, generated once; count their themes in `tally`."""

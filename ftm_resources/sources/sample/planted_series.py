@@ -6,7 +6,7 @@ Counted from what is generated, so that it is true of any number of firms.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -37,6 +37,16 @@ into. Sentences are counted in the last version of each call; `share` is the the
 for a statement of any firm about the theme. Openings and questions are neutral, so that `tone` is nearer to zero.
 """
 
+
+class Lineage(NamedTuple):
+    """A lineage in a quarter."""
+
+    share: float
+    """Of the sentences of all themes."""
+    firms: frozenset[str]
+    """Companies that speak of it."""
+
+
 _SIGN = {"positive": 1, "neutral": 0, "negative": -1}
 
 
@@ -59,6 +69,15 @@ class Tally:
                     self.sentences[theme_id] += 1
                     self.net[theme_id] += _SIGN[said.sentiment]
                     self.firms.setdefault(theme_id, set()).add(company_id)
+
+    def lineages(self, quarter: str) -> dict[str, Lineage]:
+        """Return the lineages of the quarter that was counted and of which something is said."""
+        total = self.sentences.total()
+        return {
+            t.lineage_id: Lineage(n / total, frozenset(map(str, self.firms[t.theme.theme_id])))
+            for t in living(quarter)
+            if (n := self.sentences[t.theme.theme_id])
+        }
 
     def table(self, seed: int, quarter: str) -> pa.Table:
         """Return the themes of the quarter that was counted (SERIES)."""

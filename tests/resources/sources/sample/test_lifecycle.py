@@ -142,6 +142,11 @@ def test_the_series_count_what_was_planted() -> None:
     rows = {r["theme_id"]: r for r in table.to_pylist()}
     assert {t: r["n_sentences"] for t, r in rows.items() if r["n_sentences"]} == counts
     assert sum(r["share"] for r in rows.values()) == pytest.approx(1)
+    lineages = source.lineages(quarter)
+    assert {r["lineage_id"]: (r["share"], r["n_firms"]) for r in rows.values() if r["n_sentences"]} == {
+        key: (found.share, len(found.firms)) for key, found in lineages.items()
+    }
+    assert lineages["supply_chain"].firms <= {r["companyid"] for r in truth}
     assert rows["supply_chain"]["event"] == "split_from"
     assert rows["supply_chain"]["related_lineage_id"] == rows["freight"]["lineage_id"] == "freight"
     assert all(r["n_sentences"] == 0 for r in rows.values() if r["event"] in AWAY)
