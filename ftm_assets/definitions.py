@@ -7,6 +7,7 @@ import dagster as dg
 
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
+from ftm_assets.assets.pinned_theme_links import pinned_theme_links
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
 from ftm_assets.assets.sentence_kinds import sentence_kinds
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
@@ -47,6 +48,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             themes,
             topic_quality,
             theme_links,
+            pinned_theme_links,
             theme_sentences,
             sentence_sentiment,
             sentiment_scores,

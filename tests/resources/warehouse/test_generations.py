@@ -36,6 +36,10 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
         ("theme_profiles", "theme_links", "theme_relatives", "series_events", "theme_series"),
         ("themes", "theme_topics", "topic_summaries"),
     ),
+    (
+        ("pinned_theme_links", "pinned_topic_links", "pinned_coverage"),
+        ("themes", "theme_topics", "topic_summaries", "firm_topics", "sentence_topics", "sentences"),
+    ),
     (("topic_quality",), ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics")),
     (("firm_theme_sentiment",), ("themes", "sentiment_scores")),
     (("theme_sentiment",), ("themes", "sentiment_scores")),
@@ -115,7 +119,14 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
     assert quarter.to_materialize("sentiment_scores") == scores, (
         "what the scores wait for, if all are selected"
     )
-    marts = ["theme_profiles", "topic_quality", "firm_theme_sentiment", "theme_sentiment", "coverage"]
+    marts = [
+        "theme_profiles",
+        "pinned_theme_links",
+        "topic_quality",
+        "firm_theme_sentiment",
+        "theme_sentiment",
+        "coverage",
+    ]
     assert quarter.to_materialize() == [*scores, *marts]
     assert quarter.mixed("firm_topics", "sentence_sentiment", "sentences") == set(), "upstream all is well"
 
