@@ -325,10 +325,12 @@ def events(found: Sequence[Quarter], params: LinkParams | None = None) -> list[d
                     )
                     seen[row["event"]][made] += 1
         lineage_of |= dict(zip(links.series_ids, quarter.lineages, strict=True))
-    made = ("continues itself", "continues another", "split from its origin", "split from another", "born")
-    made += ("merged", "merged wrongly", "rests")
+    columns = (
+        *("continues itself", "continues another", "split from its origin", "split from another", "born"),
+        *("merged", "merged wrongly", "rests"),
+    )
     return [
-        {"planted": event, "n": n.total(), **{m: n[m] for m in made}} for event, n in sorted(seen.items())
+        {"planted": event, "n": n.total(), **{c: n[c] for c in columns}} for event, n in sorted(seen.items())
     ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
@@ -121,16 +120,18 @@ def _like(
     points: Mapping[str, _Point], planted: Mapping[str, Mapping[str, Lineage]]
 ) -> list[float | None] | None:
     """Return the shares of the lineage whose firms overlap most with the series', over the quarters that have both."""
-    overlap: Counter[str] = Counter()
+    overlap: dict[str, float] = {}
     for quarter, lineages in planted.items():
         known = frozenset().union(*(lineage.firms for lineage in lineages.values()))
         if own := points[quarter].firms & known if quarter in points else frozenset():
             for lineage, at in lineages.items():
-                overlap[lineage] += len(own & at.firms) / len(own | at.firms)
+                shared = len(own & at.firms) / len(own | at.firms)
+                overlap[lineage] = overlap.get(lineage, 0.0) + shared
     if not overlap:
         return None
     likest = max(sorted(overlap), key=lambda lineage: overlap[lineage])
-    return [at.share if (at := lineages.get(likest)) else None for lineages in planted.values()]
+    found = [lineages.get(likest) for lineages in planted.values()]
+    return [None if at is None else at.share for at in found]
 
 
 def series_plot(quarters: Sequence[str], curves: Sequence[Curve], title: str, unit: str) -> dg.MetadataValue:
