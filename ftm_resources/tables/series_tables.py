@@ -268,3 +268,27 @@ PINNED_TABLES = (
         group="series",
     ),
 )
+
+FAMILY_TABLES = (
+    Table(
+        "theme_families",
+        "In hindsight: one row per theme of this and all earlier quarters, clustered together; not what was known then",
+        ("member_theme",),
+        (
+            Column("member_theme", STRING, "Theme, of the quarter `member_quarter`"),
+            Column("member_quarter", STRING, "The theme's quarter; `quarter` is the last one that was seen"),
+            Column("theme_name", STRING, "The theme's own name"),
+            Column("series_id", STRING, "Its series, as known then"),
+            Column(
+                "family_id",
+                STRING,
+                "The family, quarter:family:rank by number of themes; the quarter is the last seen",
+            ),
+            Column("family_name", STRING, "Name of the family's largest theme"),
+            Column("similarity", DOUBLE, "Similarity of the theme to the family's centroid", bounds=_COSINE),
+            Column("version", STRING, "Digest of the tables that all families were made from"),
+        ),
+        group="series",
+        is_on_demand=True,
+    ),
+)

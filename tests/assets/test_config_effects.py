@@ -45,7 +45,7 @@ from ftm_resources.warehouse import Warehouse
 from tests.planted_lineages import quarter_of
 
 from .planted_quarter import FIRMS, QUARTER, direction, tables
-from .quarters_of_themes import link, why, write_themes
+from .quarters_of_themes import families_of, link, why, write_themes
 
 
 class Held:
@@ -441,6 +441,16 @@ def linked_past_another_model(**config: Any) -> bool:
         return not why(link(warehouse, "2020Q1")) and not why(link(warehouse, "2020Q2", **config))
 
 
+def of_families(**config: Any) -> dict[str, Any]:
+    """Cluster two quarters in which a series broke off and opened anew."""
+    with TemporaryDirectory() as folder:
+        warehouse = Warehouse(path=folder)
+        for quarter in ("2020Q1", "2020Q2"):
+            write_themes(warehouse, quarter, ("freight", "hiring"))
+            link(warehouse, quarter, floor=1.0)
+        return {"result": families_of(warehouse, "2020Q2", **config)}
+
+
 def of_pinned(**config: Any) -> dict[str, Any]:
     """Pin the first theme, whose direction the embedder gives to every text."""
     theme = described()["themes"].rows.to_pylist()[0]
@@ -596,6 +606,10 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         linked_by, 0.99, lambda a, b: sum(column(b, "is_renamed")) > sum(column(a, "is_renamed"))
     ),
     ("theme_links", "allow_other_models"): (linked_past_another_model, True, lambda a, b: (a, b) == (False, True)),
+    ("theme_families", "join_similarity"): (
+        of_families, 0.95, lambda a, b: len(set(column(a, "family_id", "result"))) < len(
+            set(column(b, "family_id", "result")))
+    ),
     ("pinned_theme_links", "floor"): (
         of_pinned, 0.99, lambda a, b: len(b["pinned_theme_links"]) < len(a["pinned_theme_links"])
     ),
