@@ -146,7 +146,7 @@ def test_the_series_count_what_was_planted() -> None:
     assert {r["lineage_id"]: (r["share"], r["n_firms"]) for r in rows.values() if r["n_sentences"]} == {
         key: (found.share, len(found.firms)) for key, found in lineages.items()
     }
-    assert lineages["supply_chain"].firms <= {r["companyid"] for r in truth}
+    assert lineages[rows["supply_chain"]["lineage_id"]].firms <= {r["companyid"] for r in truth}
     assert rows["supply_chain"]["event"] == "split_from"
     assert rows["supply_chain"]["related_lineage_id"] == rows["freight"]["lineage_id"] == "freight"
     assert all(r["n_sentences"] == 0 for r in rows.values() if r["event"] in AWAY)
