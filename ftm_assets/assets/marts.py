@@ -44,7 +44,9 @@ class ContractTranslator(DagsterDbtTranslator):
         if not unique_id.startswith("model."):
             return spec
         shared = asset_attributes(
-            spec.key.path[-1], code_version=spec.code_version or "", kinds={"dbt", "duckdb"}
+            spec.key.path[-1],
+            code_version=dbt_project.code_version(manifest, unique_id),
+            kinds={"dbt", "duckdb"},
         )
         # The contract says what the table holds; the model's own text and SQL say how it is made.
         description = f"{shared.pop('description')}\n\n{spec.description}"

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
@@ -46,12 +46,16 @@ DATABASE = "marts.duckdb"
 SOURCES: dict[str, tuple[str, ...] | None] = {
     "transcript_audit": None,
     "transcripts": ("transcript_id", "firm_id", "permno", "quarter"),
-    "sentences": ("sentence_id", "transcript_id", "firm_id", "quarter"),
+    "sentences": (
+        *("sentence_id", "transcript_id", "firm_id", "component_id", "section", "speaker_type"),
+        "quarter",
+    ),
     "sentence_kinds": ("sentence_id", "is_procedural", "quarter"),
+    "sentence_sentiment": ("sentence_id", "label", "quarter"),
     "sentence_topics": ("sentence_id", "topic_id", "quarter"),
     "firm_status": ("firm_id", "status", "quarter"),
     "theme_topics": ("topic_id", "theme_id", "reason", "quarter"),
-    "theme_sentences": ("sentence_id", "is_member", "is_second", "reason", "quarter"),
+    "theme_sentences": ("theme_id", "sentence_id", "is_member", "is_second", "reason", "quarter"),
     "themes": None,
     "sentiment_scores": None,
 }
@@ -164,6 +168,24 @@ def _parse(project_dir: Path, folder: Path) -> None:
         if done.returncode:
             raise DbtProjectError(f"dbt cannot parse {project_dir}:\n{done.stdout}{done.stderr}")
         (Path(scratch) / "parsed").rename(folder)
+
+
+def code_version(manifest: Mapping[str, Any], unique_id: str) -> str:
+    """Return a hash of a model's SQL, and of that of the ephemeral models and the macros of ours that it contains."""
+    seen, queue = dict[str, str](), [unique_id]
+    while queue:
+        name = queue.pop()
+        node = manifest["nodes"].get(name) or manifest["macros"].get(name)
+        is_within = name == unique_id or name.startswith("macro.ftm.") or _is_ephemeral(node)
+        if node is None or name in seen or not is_within:
+            continue
+        seen[name] = node["raw_code"] if "raw_code" in node else node["macro_sql"]
+        queue += [*node["depends_on"].get("nodes", []), *node["depends_on"]["macros"]]
+    return hashlib.sha256("\0".join(f"{name}\0{seen[name]}" for name in sorted(seen)).encode()).hexdigest()
+
+
+def _is_ephemeral(node: Mapping[str, Any] | None) -> bool:
+    return node is not None and node.get("config", {}).get("materialized") == "ephemeral"
 
 
 def stage(folder: Path, tables: Mapping[str, QuarterTable]) -> None:

@@ -31,7 +31,14 @@ from ftm_resources.tables.contract import (
     Table,
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
-from ftm_resources.tables.theme_tables import LABEL_COUNTS, MEMBERSHIP_TABLES, SCORE_TABLES
+from ftm_resources.tables.theme_tables import (
+    LABEL_COUNTS,
+    MEMBERSHIP_TABLES,
+    N_TURNS,
+    SCORE_SE,
+    SCORE_SE_BY_FIRM,
+    SCORE_TABLES,
+)
 
 __all__ = ["NAMESPACE", "NAMING_AUDITS", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
 
@@ -245,6 +252,8 @@ _ALL = (
             *LABEL_COUNTS,
             Column("n_sentences", INT, "All sentences of the firm in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
+            SCORE_SE,
+            N_TURNS,
         ),
         group="marts",
     ),
@@ -261,6 +270,7 @@ _ALL = (
             *LABEL_COUNTS,
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
+            SCORE_SE_BY_FIRM,
         ),
         group="marts",
     ),
