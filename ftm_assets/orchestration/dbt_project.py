@@ -45,7 +45,10 @@ DATABASE = "marts.duckdb"
 
 SOURCES: dict[str, tuple[str, ...] | None] = {
     "transcript_audit": None,
-    "transcripts": ("transcript_id", "firm_id", "permno", "quarter"),
+    "transcripts": (
+        *("transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_at", "call_date", "is_after_close"),
+        "quarter",
+    ),
     "sentences": (
         *("sentence_id", "transcript_id", "firm_id", "component_id", "section", "speaker_type"),
         "quarter",
@@ -53,15 +56,36 @@ SOURCES: dict[str, tuple[str, ...] | None] = {
     "sentence_kinds": ("sentence_id", "is_procedural", "quarter"),
     "sentence_sentiment": ("sentence_id", "label", "quarter"),
     "sentence_topics": ("sentence_id", "topic_id", "quarter"),
-    "firm_status": ("firm_id", "status", "quarter"),
+    "firm_status": ("firm_id", "status", "n_sentences", "quarter"),
     "theme_topics": ("topic_id", "theme_id", "reason", "quarter"),
     "theme_sentences": ("theme_id", "sentence_id", "is_member", "is_second", "reason", "quarter"),
     "themes": None,
     "sentiment_scores": None,
+    "theme_links": (
+        *("theme_id", "series_id", "series_name", "event", "similarity", "linked_theme"),
+        "quarter",
+    ),
 }
 """The dbt sources: the warehouse tables that the models read, and which of their columns (None: all)."""
 
-MARTS = ("firm_theme_sentiment", "theme_sentiment", "coverage")
+EARLIER: dict[str, tuple[str, ...]] = {
+    "firm_status": ("firm_id", "status", "n_sentences", "quarter"),
+    "sentiment_scores": ("theme_id", "firm_id", "n_positive", "n_negative", "n_sentences", "quarter"),
+    "theme_links": ("theme_id", "series_id", "quarter"),
+}
+"""The sources that the models also read of the quarters before, to say what changed, and their columns."""
+
+LOOKBACK = 4
+"""How many calendar quarters before are read: a firm that calls once a year has changes too."""
+
+MARTS = (
+    "firm_theme_sentiment",
+    "theme_sentiment",
+    "firm_theme_panel",
+    "call_theme_panel",
+    "theme_panel",
+    "coverage",
+)
 """The dbt models, each named after the table that it makes."""
 
 _TARGET = "duckdb"

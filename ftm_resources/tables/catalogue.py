@@ -31,6 +31,8 @@ from ftm_resources.tables.contract import (
     Table,
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
+from ftm_resources.tables.panel_tables import PANEL_TABLES
+from ftm_resources.tables.series_tables import SERIES_TABLES
 from ftm_resources.tables.theme_tables import (
     LABEL_COUNTS,
     MEMBERSHIP_TABLES,
@@ -224,6 +226,7 @@ _ALL = (
     ),
     *MEMBERSHIP_TABLES,
     *SCORE_TABLES,
+    *SERIES_TABLES,
     Table(
         "topic_quality",
         "One row per quality measure of the quarter's topics or themes: coherence, stability, warning shares",
@@ -274,6 +277,7 @@ _ALL = (
         ),
         group="marts",
     ),
+    *PANEL_TABLES,
     Table(
         "coverage",
         "One row per pipeline step and outcome, from the source's transcripts to scores: calls and firms (dbt)",
