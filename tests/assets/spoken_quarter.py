@@ -1,5 +1,6 @@
 """A quarter of calls in memory, turn by turn, as every table that the marts read; scores are made by the method."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -57,6 +58,8 @@ class Quarter:
     calls: Sequence[Call]
     themes: Sequence[str] = ("Freight", "Hiring")
     status: dict[str, str] = field(default_factory=dict)
+    continues: dict[int, tuple[str, str, float]] = field(default_factory=dict)
+    """Theme's number → series that it continues, its theme before, similarity; another theme opens a series."""
 
     def theme(self, number: int) -> str:
         """Return a theme's id."""
@@ -74,7 +77,7 @@ class Quarter:
             name: []
             for name in (
                 *("transcripts", "transcript_audit", "sentences", "sentence_kinds", "sentence_sentiment"),
-                *("sentence_topics", "firm_status", "theme_topics", "theme_sentences", "themes"),
+                *("sentence_topics", "firm_status", "theme_topics", "theme_sentences", "themes", "theme_links"),
             )
         }
         for call in self.calls:
@@ -95,11 +98,28 @@ class Quarter:
             }
             for topic, firm in topics
         ]
-        firms = {row["firm_id"] for row in made["sentences"]}
-        made["firm_status"] = [{"firm_id": f, "status": self.status.get(f, "ok")} for f in sorted(firms)]
+        made["theme_links"] = [self._link(i, name) for i, name in enumerate(self.themes)]
+        spoken = {row["sentence_id"] for row in made["sentence_sentiment"]}
+        firms = Counter(row["firm_id"] for row in made["sentences"] if row["sentence_id"] in spoken)
+        made["firm_status"] = [
+            {"firm_id": f, "status": self.status.get(f, "ok"), "n_sentences": n} for f, n in sorted(firms.items())
+        ]
         found = {name: filled(name, rows, self.quarter) for name, rows in made.items()}
         scores = build_scores(*(found[t] for t in COLUMNS), quarter=self.quarter, database=duckdb.connect())
         return found | scores._asdict()
+
+    def _link(self, number: int, name: str) -> dict[str, Any]:
+        own = {"theme_id": self.theme(number), "series_name": name}
+        if number not in self.continues:
+            return own | {"series_id": own["theme_id"].replace("theme", "series"), "event": "born"}
+        series, theme, similarity = self.continues[number]
+        return own | {
+            "series_id": series,
+            "event": "continued",
+            "linked_theme": theme,
+            "linked_quarter": theme.partition(":")[0],
+            "similarity": similarity,
+        }
 
     def _add(self, call: Call, made: dict[str, list[dict[str, Any]]]) -> None:
         own = {"transcript_id": call.transcript_id, "firm_id": call.firm_id}
