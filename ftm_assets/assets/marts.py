@@ -147,9 +147,7 @@ class _Inputs:
         ]
 
 
-def _inputs(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlier: frozenset[str]
-) -> _Inputs:
+def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlier: frozenset[str]) -> _Inputs:
     """Return the inputs at fixed snapshots; raise a Failure if one is missing or they are of mixed generations.
 
     The inputs of the selected models must exist; a test that runs alone reads its mart as stored. A quarter before that

@@ -49,7 +49,16 @@ DATABASE = "marts.duckdb"
 SOURCES: dict[str, tuple[str, ...] | None] = {
     "transcript_audit": None,
     "transcripts": (
-        *("transcript_id", "firm_id", "firm_name", "permno", "gvkey", "call_at", "call_date", "is_after_close"),
+        *(
+            "transcript_id",
+            "firm_id",
+            "firm_name",
+            "permno",
+            "gvkey",
+            "call_at",
+            "call_date",
+            "is_after_close",
+        ),
         "quarter",
     ),
     "sentences": (

@@ -62,7 +62,9 @@ def _measures(whose: str) -> tuple[Column, ...]:
         _STATUS,
         Column("n_business", INT, f"Business sentences of {whose} (see sentence_kinds)", bounds=COUNT),
         _maybe("n_sentences", INT, f"Member sentences of the theme that {whose} has; 0 if none", COUNT),
-        _maybe("attention", DOUBLE, f"Share of {whose}'s business in the theme: n_sentences / n_business", _SHARE),
+        _maybe(
+            "attention", DOUBLE, f"Share of {whose}'s business in the theme: n_sentences / n_business", _SHARE
+        ),
         _maybe("n_positive", INT, "Positive member sentences", COUNT),
         _maybe("n_neutral", INT, "Neutral member sentences", COUNT),
         _maybe("n_negative", INT, "Negative member sentences", COUNT),
@@ -157,7 +159,9 @@ PANEL_TABLES = (
             Column("n_business", INT, "Business sentences of the firms measured", bounds=_POSITIVE),
             Column("n_sentences", INT, "Member sentences of the theme", bounds=COUNT),
             Column("attention", DOUBLE, "n_sentences / n_business: sentences weigh alike", bounds=_SHARE),
-            Column("mean_attention", DOUBLE, "Mean of the firms' attention: firms weigh alike", bounds=_SHARE),
+            Column(
+                "mean_attention", DOUBLE, "Mean of the firms' attention: firms weigh alike", bounds=_SHARE
+            ),
             _maybe(
                 "attention_sd",
                 DOUBLE,

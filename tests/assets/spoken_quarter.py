@@ -77,7 +77,14 @@ class Quarter:
             name: []
             for name in (
                 *("transcripts", "transcript_audit", "sentences", "sentence_kinds", "sentence_sentiment"),
-                *("sentence_topics", "firm_status", "theme_topics", "theme_sentences", "themes", "theme_links"),
+                *(
+                    "sentence_topics",
+                    "firm_status",
+                    "theme_topics",
+                    "theme_sentences",
+                    "themes",
+                    "theme_links",
+                ),
             )
         }
         for call in self.calls:
@@ -87,7 +94,9 @@ class Quarter:
             | dict.fromkeys(("n_topics", "n_firms", "n_sentences"), 1)
             for i, name in enumerate(self.themes)
         ]
-        topics = sorted({(row["topic_id"], row["firm_id"]) for row in made["sentence_topics"] if row["topic_id"]})
+        topics = sorted(
+            {(row["topic_id"], row["firm_id"]) for row in made["sentence_topics"] if row["topic_id"]}
+        )
         themed = {row["topic_id"]: row["theme_id"] for row in made["theme_sentences"]}
         made["theme_topics"] = [
             {
@@ -102,7 +111,8 @@ class Quarter:
         spoken = {row["sentence_id"] for row in made["sentence_sentiment"]}
         firms = Counter(row["firm_id"] for row in made["sentences"] if row["sentence_id"] in spoken)
         made["firm_status"] = [
-            {"firm_id": f, "status": self.status.get(f, "ok"), "n_sentences": n} for f, n in sorted(firms.items())
+            {"firm_id": f, "status": self.status.get(f, "ok"), "n_sentences": n}
+            for f, n in sorted(firms.items())
         ]
         found = {name: filled(name, rows, self.quarter) for name, rows in made.items()}
         scores = build_scores(*(found[t] for t in COLUMNS), quarter=self.quarter, database=duckdb.connect())
@@ -149,7 +159,12 @@ class Quarter:
                 if theme is not None and is_modelled:
                     made["theme_sentences"].append(
                         key
-                        | {"theme_id": self.theme(theme), "topic_id": topic, "strength": 0.5, "is_member": True}
+                        | {
+                            "theme_id": self.theme(theme),
+                            "topic_id": topic,
+                            "strength": 0.5,
+                            "is_member": True,
+                        }
                     )
 
 

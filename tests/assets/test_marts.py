@@ -37,7 +37,6 @@ OF_SCORES = {
 """Marts of sentiment_scores, and their inputs."""
 
 
-
 def theme(quarter: str, number: int, name: str, n_topics: int) -> dict[str, Any]:
     return {
         "theme_id": f"{quarter}:theme:{number:03d}",
@@ -69,9 +68,7 @@ IN_FIRST = Quarter(
     FIRST,
     [
         call("100", "1", "Acme", date(2023, 1, 20), {0: (3, 2, 1), 1: (0, 4, 0)}),
-        call(
-            "101", "1", "Acme Holdings", date(2023, 3, 1), {0: (0, 1, 3)}, permno=14593, gvkey="001690"
-        ),
+        call("101", "1", "Acme Holdings", date(2023, 3, 1), {0: (0, 1, 3)}, permno=14593, gvkey="001690"),
         call("200", "2", "Bolt", date(2023, 2, 10), {0: (5, 0, 1)}, permno=20),
     ],
 )
@@ -312,6 +309,9 @@ def test_a_second_run_leaves_the_same_rows_and_the_other_quarter(own_warehouse: 
     assert {mart: metadata[mart]["dagster/partition_row_count"].value for mart in MARTS} == {
         "firm_theme_sentiment": 3,
         "theme_sentiment": 2,
+        "firm_theme_panel": 4,
+        "call_theme_panel": 6,
+        "theme_panel": 2,
         "coverage": own_warehouse.read("coverage", FIRST).num_rows,
     }
     assert metadata["theme_sentiment"]["quarter"].value == FIRST
@@ -323,7 +323,7 @@ def test_a_quarter_that_became_empty_empties_the_marts(own_warehouse: Warehouse)
         write(own_warehouse, SECOND, table, [])
     result = run_marts(own_warehouse, SECOND)
     assert result.success
-    assert [own_warehouse.read(mart, SECOND).num_rows for mart in MARTS] == [0, 0, 0]
+    assert [own_warehouse.read(mart, SECOND).num_rows for mart in MARTS] == [0] * len(MARTS)
     assert own_warehouse.read("theme_sentiment", FIRST).num_rows == 2
 
 
@@ -332,7 +332,7 @@ def test_broken_inputs_fail_loudly_and_leave_the_old_rows(own_warehouse: Warehou
     too_many = FIRST_SCORES[3] | {"n_positive": 50}
     write(own_warehouse, FIRST, "sentiment_scores", [*FIRST_SCORES[:3], too_many])
     write(own_warehouse, FIRST, "themes", [theme(FIRST, 0, "Freight", 7)])
-    result = run_marts(own_warehouse, FIRST)
+    result = run_marts(own_warehouse, FIRST, dg.AssetSelection.assets(*OF_SCORES))
     assert not result.success
     assert contents(own_warehouse, FIRST) == before
     assert not result.get_asset_materialization_events()

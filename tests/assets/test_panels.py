@@ -25,9 +25,7 @@ FREIGHT, HIRING = f"{FIRST}:series:000", f"{FIRST}:series:001"
 PLUS, ZERO, MINUS, PROCEDURAL = "positive", "neutral", "negative", "procedural"
 
 
-def run(
-    warehouse: Warehouse, quarter: str, selection: tuple[str, ...] = PANELS
-) -> dg.ExecuteInProcessResult:
+def run(warehouse: Warehouse, quarter: str, selection: tuple[str, ...] = PANELS) -> dg.ExecuteInProcessResult:
     definitions = dg.Definitions(
         assets=[build_marts()],
         jobs=[dg.define_asset_job("job", selection=dg.AssetSelection.assets(*selection))],
@@ -113,7 +111,12 @@ def test_every_firm_that_was_read_has_a_row_for_every_theme(built: Warehouse):
 
 def test_a_firm_without_a_sentence_in_the_theme_has_a_zero_and_no_score(built: Warehouse):
     bolt = rows(built, "firm_theme_panel", FIRST)[FREIGHT, "2"]
-    assert (bolt["status"], bolt["n_sentences"], bolt["attention"], bolt["n_turns"]) == ("measured", 0, 0.0, 0)
+    assert (bolt["status"], bolt["n_sentences"], bolt["attention"], bolt["n_turns"]) == (
+        "measured",
+        0,
+        0.0,
+        0,
+    )
     assert (bolt["score"], bolt["score_se"]) == (None, None)
     assert (bolt["attention_presentation"], bolt["attention_q_and_a"]) == (0.0, None)
 
@@ -230,11 +233,19 @@ def test_the_panels_equal_the_scores_of_the_method_on_a_quarter_of_chance(tmp_pa
         spoken[row["sentence_id"].split(":")[1]] -= row["is_procedural"]
     assert len(found) == 40
     for (_, transcript), row in found.items():
+        assert (row["status"] == "measured") == (spoken[transcript] > 0)
+        if row["status"] != "measured":
+            continue
         score = scores.get((row["theme_id"], transcript))
-        expected = {k: score[k] for k in names} if score else dict.fromkeys(names, 0) | {
-            "score": None,
-            "score_se": None,
-        }
+        expected = (
+            {k: score[k] for k in names}
+            if score
+            else dict.fromkeys(names, 0)
+            | {
+                "score": None,
+                "score_se": None,
+            }
+        )
         assert {k: row[k] for k in names} == expected
         assert row["attention"] == expected["n_sentences"] / spoken[transcript]
     # Analysts alone: what the method makes of their sentences.
