@@ -21,7 +21,7 @@ from dagster_dbt import (
 from ftm_assets.orchestration import dbt_project
 from ftm_assets.orchestration.dbt_project import EARLIER, MARTS, SOURCES, OfflineDbt
 from ftm_assets.orchestration.execution.ecs import op_tags
-from ftm_assets.orchestration.inputs import pinned_inputs
+from ftm_assets.orchestration.inputs import allows_mixed, pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, preview
@@ -136,7 +136,9 @@ class _Inputs:
     earlier: list[QuarterTable]
     """EARLIER of the quarters before, also those that were never written."""
     compared: list[QuarterTable]
-    """Those of the quarters that have them all."""
+    """Those of the quarters that have them all, made from each other."""
+    left_out: dict[str, str]
+    """Quarter before → why nothing is compared with it."""
 
     def changed(self, warehouse: Warehouse) -> list[str]:
         """Return the tables of earlier quarters that were replaced since: runs of those do not exclude this one."""
@@ -151,7 +153,7 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
     """Return the inputs at fixed snapshots; raise a Failure if one is missing or they are of mixed generations.
 
     The inputs of the selected models must exist; a test that runs alone reads its mart as stored. A quarter before that
-    lacks a table has no part in changes; once it has it, the panel is outdated.
+    lacks a table, or is of mixed generations itself, has no part in changes; once it is whole, the panel is outdated.
     """
     quarter, pinned = context.partition_key, warehouse.pin()
     deps, selected = context.assets_def.asset_deps, {key.path[-1] for key in context.selected_asset_keys}
@@ -161,21 +163,22 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
     names = [*SOURCES, *(mart for mart in MARTS if mart not in selected)]
     tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in names}
     if not with_earlier & selected:
-        return _Inputs(tables, [], [])
+        return _Inputs(tables, [], [], {})
     earlier = dbt_project.earlier_tables(warehouse, quarter, pinned=pinned)
-    compared = []
+    compared, left_out = [], dict[str, str]()
     for before, of_quarter in itertools.groupby(earlier, lambda table: table.quarter):
         found = list(of_quarter)
         absent = [table.name for table in found if not table.is_written]
-        if not absent:
-            pinned_inputs(warehouse, pinned, before, list(EARLIER), run=context.run, log=context.log)
+        mixed = [] if absent or allows_mixed(context.run) else pinned.mixtures(before, list(EARLIER))
+        if not absent and not mixed:
             compared += found
         elif len(absent) < len(EARLIER):
+            left_out[before] = f"no {', '.join(absent)}" if absent else "; ".join(map(str, mixed))
             context.log.warning(
-                f"{before} has no {', '.join(absent)}, so nothing is compared with it: materialize {before} and then "
+                f"{quarter} is not compared with {before}: {left_out[before]}. Materialize {before}, and then "
                 f"{', '.join(sorted(with_earlier))} of {quarter} again"
             )
-    return _Inputs(tables, earlier, compared)
+    return _Inputs(tables, earlier, compared, left_out)
 
 
 def _stored(
@@ -204,6 +207,9 @@ def _stored(
         code_version=context.assets_def.code_versions_by_key[key] or "",
     )
     inputs.tables[mart] = warehouse.quarter(mart, quarter)
+    if mart in with_earlier:
+        written["compared_with"] = sorted({table.quarter for table in inputs.compared})
+        written["not_compared_with"] = inputs.left_out
     metadata = {
         **model.metadata,
         **written,

@@ -48,6 +48,7 @@ DATABASE = "marts.duckdb"
 
 SOURCES: dict[str, tuple[str, ...] | None] = {
     "transcript_audit": None,
+    "firm_attributes": None,
     "transcripts": (
         *(
             "transcript_id",

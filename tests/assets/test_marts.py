@@ -329,8 +329,8 @@ def test_a_quarter_that_became_empty_empties_the_marts(own_warehouse: Warehouse)
 
 def test_broken_inputs_fail_loudly_and_leave_the_old_rows(own_warehouse: Warehouse):
     before = contents(own_warehouse, FIRST)
-    too_many = FIRST_SCORES[3] | {"n_positive": 50}
-    write(own_warehouse, FIRST, "sentiment_scores", [*FIRST_SCORES[:3], too_many])
+    too_many = FIRST_SCORES[2] | {"n_positive": 50}
+    write(own_warehouse, FIRST, "sentiment_scores", [*FIRST_SCORES[:2], too_many, FIRST_SCORES[3]])
     write(own_warehouse, FIRST, "themes", [theme(FIRST, 0, "Freight", 7)])
     result = run_marts(own_warehouse, FIRST, dg.AssetSelection.assets(*OF_SCORES))
     assert not result.success

@@ -312,16 +312,21 @@ def test_a_quarter_before_that_lacks_links_is_not_compared_with(tmp_path: Path):
     assert any(f"theme_links@{FIRST}" in m or FIRST in m for m in stale)
 
 
-def test_a_quarter_before_of_mixed_generations_is_refused(tmp_path: Path):
+def test_a_quarter_before_of_mixed_generations_is_not_compared_with(tmp_path: Path):
     """Its links are of other themes than its scores: ranks would be taken for each other."""
     warehouse = Warehouse(path=str(tmp_path / "warehouse"))
     IN_FIRST.write(warehouse)
     IN_SECOND.write(warehouse)
     of_old = {"inputs": {"themes": {"snapshot_id": "1", "content": "others"}}}
     warehouse.replace("theme_links", FIRST, [IN_FIRST.tables()["theme_links"]], provenance=of_old)
-    problem = failure(run(warehouse, SECOND, ("firm_theme_panel",)))
-    assert f"{FIRST} is of mixed generations" in problem
-    assert f"Materialize theme_links of {FIRST} first" in problem
+    result = run(warehouse, SECOND, ("firm_theme_panel",))
+    assert result.success
+    panel = rows(warehouse, "firm_theme_panel", SECOND)
+    assert {row["previous_quarter"] for row in panel.values()} == {None}
+    (event,) = result.get_asset_materialization_events()
+    metadata = event.materialization.metadata
+    assert metadata["compared_with"].value == []
+    assert "theme_links was made from other rows of themes" in metadata["not_compared_with"].value[FIRST]
 
 
 def test_a_quarter_before_that_another_run_writes_meanwhile_is_read_again(
