@@ -388,7 +388,7 @@ def test_columns_that_nobody_knows_are_kept_by_firm_with_conflicts_in_the_metada
         ],
     )
     result = materialize(tmp_path, kind="files", path=str(path))
-    found = Warehouse(path=str(tmp_path / "warehouse")).read("firm_attributes", QUARTER).to_pylist()
+    found = Warehouse(path=str(tmp_path)).read("firm_attributes", QUARTER).to_pylist()
     assert [(r["firm_id"], r["name"], r["value"], r["other_values"]) for r in found] == [
         ("18749", "sector", "Oil", ["Energy"])
     ]
