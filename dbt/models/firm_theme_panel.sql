@@ -83,8 +83,13 @@ measured as (
         firms.is_after_close,
         cast(firms.n_calls as integer) as n_calls,
         {{ measures('firms', 'tone') }},
+        -- Joined by equality alone: another condition in an outer join would compare each row with each firm.
+        case when firms.status = 'measured' then previous.quarter end as previous_quarter,
+        previous.n_business as n_business_then,
         firms.quarter
     from firms
+    left join previous
+        on firms.firm_id = previous.firm_id
     inner join {{ source('ftm', 'theme_links') }} as links
         on firms.quarter = links.quarter
     left join tone
@@ -96,22 +101,19 @@ measured as (
 )
 
 select
-    measured.* exclude (quarter),
-    previous.quarter as previous_quarter,
+    measured.* exclude (quarter, n_business_then),
     -- A series without a theme in the previous quarter was not measured then: no change.
     case
         when series_then.series_id is not null
-            then measured.attention - coalesce(cast(tone_then.n as double), 0) / previous.n_business
+            then measured.attention - coalesce(cast(tone_then.n as double), 0) / measured.n_business_then
     end as attention_change,
     measured.score - cast(tone_then.net as double) / tone_then.n as score_change,
     measured.quarter
 from measured
-left join previous
-    on measured.firm_id = previous.firm_id and measured.status = 'measured'
 left join series_then
-    on previous.quarter = series_then.quarter and measured.series_id = series_then.series_id
+    on measured.previous_quarter = series_then.quarter and measured.series_id = series_then.series_id
 left join tone_then
     on
-        previous.quarter = tone_then.quarter
+        measured.previous_quarter = tone_then.quarter
         and measured.series_id = tone_then.series_id
         and measured.firm_id = tone_then.firm_id

@@ -86,7 +86,7 @@ class ContractTranslator(DagsterDbtTranslator):
 
 
 ATTEMPTS = 5
-"""How often the marts are built before a run gives up on earlier quarters that other runs keep replacing."""
+"""How often the marts are built before a run gives up on tables that runs of other quarters keep replacing."""
 
 
 def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
@@ -141,10 +141,14 @@ class _Inputs:
     """Quarter before → why nothing is compared with it."""
 
     def changed(self, warehouse: Warehouse) -> list[str]:
-        """Return the tables of earlier quarters that were replaced since: runs of those do not exclude this one."""
+        """Return what runs of other quarters, which do not exclude this one, have replaced since.
+
+        They make tables of their own quarters, and link again the later quarters that those make outdated.
+        """
+        linked = [table for name, table in self.tables.items() if name == "theme_links"]
         return [
             f"{table.name} of {table.quarter}"
-            for table in self.earlier
+            for table in (*linked, *self.earlier)
             if warehouse.quarter(table.name, table.quarter).content != table.content
         ]
 

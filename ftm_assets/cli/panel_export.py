@@ -130,8 +130,6 @@ def _quarters(
             f"no quarter from {first or 'the first'} to {last or 'the last'} in {warehouse.root}; it holds "
             f"{', '.join(stored) or 'none'}."
         )
-    for quarter in wanted:
-        arguments.require_state(warehouse, quarter, chosen, as_of)
     for table in chosen:
         held = set(warehouse.quarters(table))
         if absent := [q for q in wanted if q not in held]:
@@ -139,7 +137,34 @@ def _quarters(
                 f"{table} lacks {', '.join(absent)}: materialize it there (`dg launch --assets {table} --partition "
                 f"{absent[0]}`), or choose other quarters by --from and --to."
             )
+    if as_of is None:
+        _require_current(warehouse, chosen, wanted)
+    for quarter in wanted:
+        arguments.require_state(warehouse, quarter, chosen, as_of)
     return wanted
+
+
+def _require_current(warehouse: Warehouse, chosen: tuple[str, ...], quarters: list[str]) -> None:
+    """Raise CommandError if a panel was made from other rows than there are now, in its quarter or in one before.
+
+    A series may have another id in the quarters after one that was linked again, so such quarters do not go together.
+    """
+    from ftm_resources import settings
+
+    if settings.current().ftm_allow_mixed_generations:
+        return
+    pinned = warehouse.pin()
+    problems = {q: mixed for q in quarters if (mixed := pinned.mixtures(q, chosen))}
+    if not problems:
+        return
+    lines = [f"- {quarter}: {'; '.join(map(str, mixed))}" for quarter, mixed in problems.items()]
+    first = next(iter(problems))
+    again = ", ".join(pinned.to_materialize(first, list(chosen), problems[first], readers=chosen))
+    raise CommandError(
+        "\n".join(["panels of these quarters are outdated:", *lines])
+        + f"\nMaterialize {again} of {first} first, then the other quarters in order. To write them as they are, set "
+        "FTM_ALLOW_MIXED_GENERATIONS=true."
+    )
 
 
 def _rows(

@@ -343,11 +343,34 @@ def test_a_quarter_before_that_another_run_writes_meanwhile_is_read_again(
         staged.append(given)
         if len(staged) == 1:
             IN_FIRST.write(warehouse)
+        if len(staged) == 2:  # a run of an earlier quarter links this one again
+            links = IN_SECOND.tables()["theme_links"].to_pylist()
+            again = [link | {"series_name": "Shipping"} for link in links]
+            warehouse.replace("theme_links", SECOND, [filled("theme_links", again, SECOND)])
 
     monkeypatch.setattr(dbt_project, "stage", and_meanwhile)
     assert run(warehouse, SECOND, ("firm_theme_panel",)).success
-    assert len(staged) == 2
-    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["attention_change"] == -0.25
+    assert len(staged) == 3
+    acme = rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]
+    assert (acme["attention_change"], acme["series_name"]) == (-0.25, "Shipping")
+
+
+@pytest.mark.parametrize("is_second", [True, False])
+def test_a_sentence_counts_twice_only_as_a_member_of_a_second_theme(tmp_path: Path, is_second: bool):
+    """Chip's two sentences are all that it says, and are members of both themes."""
+    warehouse, tables = Warehouse(path=str(tmp_path / "warehouse")), IN_SECOND.tables()
+    members = tables["theme_sentences"].to_pylist()
+    again = [
+        m | {"theme_id": f"{SECOND}:theme:000", "is_second": is_second} for m in members if m["firm_id"] == "3"
+    ]
+    given = tables | {"theme_sentences": filled("theme_sentences", [*members, *again], SECOND)}
+    scores = build_scores(*(given[t] for t in COLUMNS), quarter=SECOND, database=duckdb.connect())
+    for name, table in (given | scores._asdict()).items():
+        warehouse.replace(name, SECOND, [table])
+    result = run(warehouse, SECOND, ("firm_theme_panel",))
+    assert result.success == is_second
+    if not is_second:
+        assert "firm_theme_panel_attention_adds_up" in failure(result)
 
 
 def test_a_theme_without_a_series_is_refused(tmp_path: Path):

@@ -176,6 +176,28 @@ def test_an_export_that_fails_leaves_no_file(ftm, tmp_path: Path, monkeypatch: p
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_panel_made_from_links_that_were_made_again_is_not_exported(
+    stored: Warehouse, ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    links = [{"theme_id": "2019Q4:theme:000", "series_id": "2019Q4:series:000", "event": "born"}]
+    stored.replace("theme_links", "2019Q4", [filled("theme_links", links, "2019Q4")])
+    read = stored.quarter("theme_links", "2019Q4").provenance()
+    panel = filled("firm_theme_panel", rows("2020Q1", "firm_theme_panel"), "2020Q1")
+    made_from = {"inputs": {"theme_links@2019Q4": read}}
+    stored.replace("firm_theme_panel", "2020Q1", [panel], provenance=made_from)
+    line = ("export", "panel", "--of", "firm", "-o")
+    assert ftm(*line, str(tmp_path / "before")).exit_code == 0
+    again = [row | {"series_id": "2018Q4:series:007"} for row in links]
+    stored.replace("theme_links", "2019Q4", [filled("theme_links", again, "2019Q4")])
+    done = ftm(*line, str(tmp_path / "after"))
+    assert done.exit_code == 1
+    assert "outdated" in done.output
+    assert "2020Q1: firm_theme_panel was made from other rows of theme_links" in done.output
+    assert not (tmp_path / "after").exists()
+    monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
+    assert ftm(*line, str(tmp_path / "after")).exit_code == 0
+
+
 def test_no_quarter_in_the_range_says_which_there_are(stored: Warehouse, ftm, tmp_path: Path):
     done = ftm("export", "panel", "-o", str(tmp_path / "out"), "--to", "2018Q4")
     assert done.exit_code == 1
