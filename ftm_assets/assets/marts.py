@@ -28,6 +28,9 @@ from ftm_assets.orchestration.specs import asset_attributes, preview
 from ftm_resources.duck import scratch_folder
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
+from ftm_resources.warehouse.generations import Mixture
+from ftm_resources.warehouse.pinned import Pinned
+from ftm_resources.warehouse.snapshots import is_elsewhere
 
 
 class ContractTranslator(DagsterDbtTranslator):
@@ -163,7 +166,9 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
     deps, selected = context.assets_def.asset_deps, {key.path[-1] for key in context.selected_asset_keys}
     read = {dep.path[-1] for key in context.selected_asset_keys for dep in deps[key]} - selected
     held = [name for name in (*SOURCES, *MARTS) if name in read]
-    pinned_inputs(warehouse, pinned, quarter, held, run=context.run, log=context.log)
+    pinned_inputs(warehouse, pinned, quarter, held, run=context.run, log=context.log, is_chain_judged=False)
+    if outdated := [m for m in pinned.mixtures(quarter, held) if is_elsewhere(m.source)]:
+        context.log.warning(f"{quarter} is linked to what has changed since: {'; '.join(map(str, outdated))}")
     names = [*SOURCES, *(mart for mart in MARTS if mart not in selected)]
     tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in names}
     if not with_earlier & selected:
@@ -173,7 +178,7 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
     for before, of_quarter in itertools.groupby(earlier, lambda table: table.quarter):
         found = list(of_quarter)
         absent = [table.name for table in found if not table.is_written]
-        mixed = [] if absent or allows_mixed(context.run) else pinned.mixtures(before, list(EARLIER))
+        mixed = [] if absent or allows_mixed(context.run) else _mixed_within(pinned, before)
         if not absent and not mixed:
             compared += found
         elif len(absent) < len(EARLIER):
@@ -183,6 +188,11 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
                 f"{', '.join(sorted(with_earlier))} of {quarter} again"
             )
     return _Inputs(tables, earlier, compared, left_out)
+
+
+def _mixed_within(pinned: Pinned, quarter: str) -> list[Mixture]:
+    """Return how EARLIER of a quarter do not belong together, whatever became of the quarters before it."""
+    return [m for m in pinned.mixtures(quarter, list(EARLIER)) if not is_elsewhere(m.source)]
 
 
 def _stored(

@@ -329,6 +329,18 @@ def test_a_quarter_before_of_mixed_generations_is_not_compared_with(tmp_path: Pa
     assert "theme_links was made from other rows of themes" in metadata["not_compared_with"].value[FIRST]
 
 
+def test_links_to_what_has_changed_since_are_gone_on_with(tmp_path: Path):
+    """The links of a tagged quarter stay as they are, and so do those after it."""
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter, before in ((IN_FIRST, EARLIER), (IN_SECOND, FIRST)):
+        quarter.write(warehouse)
+        changed = {"inputs": {f"theme_series@{before}": {"snapshot_id": "1", "content": "others"}}}
+        links = quarter.tables()["theme_links"]
+        warehouse.replace("theme_links", quarter.quarter, [links], provenance=changed)
+    assert run(warehouse, SECOND).success
+    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["attention_change"] == -0.25
+
+
 def test_a_quarter_before_that_another_run_writes_meanwhile_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -361,7 +373,9 @@ def test_a_sentence_counts_twice_only_as_a_member_of_a_second_theme(tmp_path: Pa
     warehouse, tables = Warehouse(path=str(tmp_path / "warehouse")), IN_SECOND.tables()
     members = tables["theme_sentences"].to_pylist()
     again = [
-        m | {"theme_id": f"{SECOND}:theme:000", "is_second": is_second} for m in members if m["firm_id"] == "3"
+        m | {"theme_id": f"{SECOND}:theme:000", "is_second": is_second}
+        for m in members
+        if m["firm_id"] == "3"
     ]
     given = tables | {"theme_sentences": filled("theme_sentences", [*members, *again], SECOND)}
     scores = build_scores(*(given[t] for t in COLUMNS), quarter=SECOND, database=duckdb.connect())
