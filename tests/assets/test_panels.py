@@ -37,7 +37,8 @@ def run(warehouse: Warehouse, quarter: str, selection: tuple[str, ...] = PANELS)
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
-    return str(result.failure_data_for_node("marts").user_failure_data.description)
+    data = result.failure_data_for_node("marts")
+    return str(data.user_failure_data.description if data.user_failure_data else data.error)
 
 
 def rows(warehouse: Warehouse, table: str, quarter: str) -> dict[tuple[str, ...], dict[str, Any]]:
