@@ -44,7 +44,12 @@ def prepare(task: Task) -> Namer:
     warehouse, resources = task.inputs["firm_topics"].warehouse, task.resources
     refuse_other_dimension(warehouse, task.quarter, resources.embedder.dimension())
     return build_namer(
-        resources.llm, warehouse, "topic_summaries", task.quarter, processes=task.config.processes
+        resources.llm,
+        warehouse,
+        "topic_summaries",
+        task.quarter,
+        embed=resources.embedder.embed,
+        processes=task.config.processes,
     )
 
 
@@ -53,8 +58,10 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
     topics = task.read("firm_topics", ["topic_id", "firm_id", "keywords", "representative_sentence_ids"])
     digests = topic_digests(
         topics,
-        task.read("sentences", ["sentence_id", "text"]),
+        task.read("sentences", ["sentence_id", "component_id", "text"]),
         known_names(task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"])),
+        members=task.read("sentence_topics", ["sentence_id", "topic_id", "strength"]),
+        vectors=task.read("sentence_embeddings", ["sentence_id", "embedding"]),
         max_sentences=task.config.max_sentences,
     )
     named = task.prepared.name(digests, task.progress)
@@ -109,7 +116,7 @@ def _identity(resources: Any) -> Mapping[str, Any]:
 topic_summaries = FanOut(
     name="topic_summaries",
     tables=["topic_summaries", "topic_naming_audit"],
-    inputs=["firm_topics", "sentences", "transcripts"],
+    inputs=["firm_topics", "sentence_topics", "sentence_embeddings", "sentences", "transcripts"],
     config=TopicSummariesConfig,
     code_version=CODE_VERSION,
     work=summarise,

@@ -1,39 +1,50 @@
 """The namer of a step, built once from the resources, and its cache of model replies."""
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 import dagster as dg
 
 from ftm_assets.methods.naming.by_model import Complete, LlmNamer
-from ftm_assets.methods.naming.extractive import RULES_VERSION, ExtractiveNamer
+from ftm_assets.methods.naming.extractive import RULES_VERSION, Embed, ExtractiveNamer, Proposal, proposal
 from ftm_assets.methods.naming.prompts import PROMPT_VERSION, prompt_tokens
-from ftm_assets.methods.naming.rules import Digest, Named, Namer, Progress
+from ftm_assets.methods.naming.rules import Digest, Namer
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_resources.endpoint.connection import EndpointUnavailableError
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.endpoint.reply_cache import ReplyCache
 from ftm_resources.warehouse import Warehouse
 
+BATCH = 50
+"""Digests for which a process looks for candidates at once."""
+
 REPLIES = "replies"
 """The warehouse's folder of model replies."""
 
 
 def build_namer(
-    llm: LlmResource, warehouse: Warehouse, table: str, quarter: str, *, processes: int = 0
+    llm: LlmResource,
+    warehouse: Warehouse,
+    table: str,
+    quarter: str,
+    *,
+    embed: Embed | None = None,
+    processes: int = 0,
 ) -> Namer:
     """Return the namer of a table's quarter: a model's if an endpoint is configured, else the extractive one.
 
-    The extractive one names group by group in `processes` processes (0: one per CPU). A model's replies are cached
+    The extractive one, which also names what a model cannot, chooses by meaning if `embed` is given; it looks for
+    candidates in `processes` processes (0: one per CPU). A model's replies are cached
     and not requested again, except unusable ones from before the quarter was last committed: materializing it again
     requests its degraded names again. An endpoint that cannot be used raises a Failure that says what to fix, when
     the namer is built or when it names.
     """
     if not llm.is_configured():
-        return _SideBySideNamer(processes)
+        return ExtractiveNamer(embed, partial(_proposals, processes))
     replies = reply_cache(llm, warehouse, table, quarter)
     committed = warehouse.provenance(table, quarter) if warehouse.exists() else {}
     stale_before = committed.get("committed_at_ms", 0) / 1000
@@ -49,7 +60,7 @@ def build_namer(
     except EndpointUnavailableError as error:
         raise dg.Failure(str(error)) from None
     tokens = prompt_tokens(context, llm.max_tokens)
-    return _CachingNamer(complete, replies, model=llm.model_name(), prompt_tokens=tokens)
+    return _CachingNamer(complete, replies, model=llm.model_name(), prompt_tokens=tokens, embed=embed)
 
 
 def replies_ignored(namer: Namer) -> dict[str, int]:
@@ -74,31 +85,21 @@ def describe(llm: LlmResource) -> Mapping[str, Any]:
 class _CachingNamer(LlmNamer):
     """A model's namer with the cache of its replies."""
 
-    def __init__(self, complete: Complete, replies: ReplyCache, *, model: str, prompt_tokens: int) -> None:
-        super().__init__(complete, model=model, prompt_tokens=prompt_tokens)
+    def __init__(
+        self, complete: Complete, replies: ReplyCache, *, model: str, prompt_tokens: int, embed: Embed | None
+    ) -> None:
+        super().__init__(complete, model=model, prompt_tokens=prompt_tokens, embed=embed)
         self.replies = replies
 
 
-class _SideBySideNamer:
-    """The extractive namer in several processes: names differ within a group, so groups can run in parallel."""
-
-    def __init__(self, processes: int) -> None:
-        self._processes = processes
-
-    def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
-        """Return a name for each digest, in order."""
-        groups: defaultdict[str, list[int]] = defaultdict(list)
-        for i, digest in enumerate(digests):
-            groups[digest.group].append(i)
-        named: dict[int, Named] = {}
-        work = [[digests[i] for i in members] for members in groups.values()]
-        results = side_by_side(_named_extractively, work, self._processes)
-        for members, names in zip(groups.values(), results, strict=True):
-            named.update(zip(members, names, strict=True))
-            if progress:
-                progress(len(named), len(digests))
-        return [named[i] for i in range(len(digests))]
+def _proposals(processes: int, digests: Sequence[Digest]) -> Iterator[Proposal]:
+    """Yield the proposals of each digest, made in several processes; in batches, because one takes milliseconds."""
+    batches = [digests[i : i + BATCH] for i in range(0, len(digests), BATCH)]
+    # Without their vectors, which the proposals do not need.
+    plain = [[replace(digest, vector=None) for digest in batch] for batch in batches]
+    for found in side_by_side(_proposed, plain, processes):
+        yield from found
 
 
-def _named_extractively(digests: Sequence[Digest]) -> list[Named]:
-    return ExtractiveNamer().name(digests)
+def _proposed(digests: Sequence[Digest]) -> list[Proposal]:
+    return [proposal(digest) for digest in digests]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ftm_assets.methods.naming.word_classes import CURRENCIES
 from ftm_assets.methods.text.firm_names import holds_firm_name
 
 MAX_NAME_WORDS = 8
@@ -46,10 +47,18 @@ class Digest:
     """Most central first: spoken sentences of a topic, summaries of a theme's topics."""
     names: tuple[str, ...] = ()
     """For a theme: its topics' names, most central first."""
+    n_firms: tuple[int, ...] = ()
+    """For a theme: for each of `names`, the number of firms with a topic of that name; empty if not counted."""
     exclude: tuple[str, ...] = ()
     """Firm names, tickers, brands and speakers that the name must not contain; see `text.firm_names`."""
     group: str = ""
     """The firm of a topic. Names are made distinct only within a group, so they do not depend on other firms."""
+    evidence: tuple[tuple[str, str], ...] = ()
+    """What an extractive name must hold for: texts with their source. For a topic: its sentences, most central first,
+    with their speaker turns; for a theme: name, keywords and summary of each topic, with the firm. Empty: names and
+    sentences, each from a source of its own."""
+    vector: tuple[float, ...] | None = None
+    """The mean of the embeddings of a topic's sentences or a theme's topics: its meaning."""
 
 
 Outcome = Literal["named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive"]
@@ -155,6 +164,10 @@ def check_name(name: str, exclude: Sequence[str] = ()) -> str:
         raise NamingError("the name is not in English")
     if found := BANNED_WORDS.search(name):
         raise NamingError(f"the name must say what the business is about, without {found.group().strip()!r}")
+    if found_currency := next((w for w in words if w.lower() in CURRENCIES), None):
+        raise NamingError(
+            f"the name must say what the business is about, without the currency {found_currency!r}"
+        )
     if holds_firm_name(name, exclude):
         raise NamingError("the name must not contain the company's own name, ticker or brand")
     return name[0].upper() + name[1:] if name[0].islower() and name[1:2].islower() else name

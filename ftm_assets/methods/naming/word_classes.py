@@ -10,7 +10,14 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from ftm_assets.methods.text.word_lists import MONTHS_AND_DAYS, NUMBERS
+from ftm_assets.methods.text.capitals import PLACES_AND_PEOPLES
+from ftm_assets.methods.text.tokens import normal_form
+from ftm_assets.methods.text.word_lists import (
+    GENERIC_NAME_INFLECTED,
+    MONTHS_AND_DAYS,
+    NUMBERS,
+    WEAK_INFLECTED,
+)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -93,6 +100,7 @@ _VERBS = _words(
     saw seen said told took taken gave given made knew known thought felt found kept led left lost meant met paid
     brought bought built caught chosen chose drew drawn driven drove fell fallen forgot grew grown heard held hit
     ran rose risen sat sent shown sold spoke spoken spent stood stuck taught threw thrown understood woke won
+    embrace combat outline overturn undergo overlap alter quantify clarify constrain
     wore wrote written began begun became dealt sought gotta thinks goes does
     """
 )
@@ -100,17 +108,17 @@ _VERBS = _words(
 _ALSO_NOUNS = _words(
     """address approach base benefit build bump call cause close concern cut deal decline decrease drive drop end
     estimate experience face fall figure fill fit fix focus gain guide help hit hold hope impact increase jump
-    lack land lead leverage look matter mention miss move need note offer offset pay perform pick play point position
-    present pull push raise ramp reach read rest result return rise roll run scale set shape shift show sign
-    slow sound spend stand start state stay step stop struggle support target tie touch track transition
+    lack land lead leverage look matter mention miss move need note offer offset pay perform pick play point
+    position present pull push raise ramp reach read rest result return rise roll run scale set shape shift show
+    sign slow sound spend stand start state stay step stop struggle support target tie touch track transition
     travel treat trend turn update use view wait walk watch welcome win work worry yield results returns gains
-    sales spread market markets price prices cost costs demand supply plan plans order orders fund funds
-    stores store volume volumes purchase rate rates charge charges risk risks share shares report reports
-    ship shipments trade test tests issue issues launch launches change changes forecast budget debt rent
-    rents sale profit profits capital finance service services place places process program project projects
-    product products release mix capture open hedge contract contracts lease leases license approach lift
-    growth comment comments question questions answer discount discounts model models value values balance
-    practice interest account accounts claim claims rebound recover swing
+    sales spread market markets price prices cost costs demand supply plan plans order orders fund funds stores
+    store volume volumes purchase rate rates charge charges risk risks share shares report reports ship shipments
+    trade test tests issue issues launch launches change changes forecast budget debt rent rents sale profit
+    profits capital finance service services place places process program project projects product products
+    release mix capture open hedge contract contracts lease leases license approach lift growth comment comments
+    question questions answer discount discounts model models value values balance practice interest account
+    accounts claim claims rebound recover swing
     """
 )
 
@@ -200,17 +208,17 @@ _ADJECTIVES = _words(
     """good great nice bad better best worse worst big bigger biggest small smaller smallest large larger largest
     high higher highest low lower lowest long longer longest short shorter new newer old older young strong
     stronger strongest weak weaker fast faster slow slower quick early earlier late full empty hard harder easy
-    easier tough tougher clear main major minor key core gross net real true false happy proud glad
-    comfortable able unable available different similar various further additional extra whole entire overall
-    total broad broader deep deeper heavy light flat stable steady solid robust healthy mature modest sharp
-    tight loose rich poor cheap safe secure smart stark fair favorable adverse direct indirect
-    premium appropriate adequate accurate correct moderate separate private corporate ultimate legitimate intermediate
-    alive optimistic extraordinary incremental historical remarkable positive negative aggressive
-    american european asian african canadian mexican brazilian chinese japanese australian indian german french
-    british spanish italian colombian korean russian portuguese swiss dutch
-    domestic foreign global local regional rural urban digital organic online due prepared pleased
-    excited confident aware sure ready open closed busy free close near-term long-term short-term
-    year-to-date full-year double-digit single-digit mid-single-digit high-single-digit low-single-digit
+    easier tough tougher clear main major minor key core gross net real true false happy proud glad comfortable
+    able unable available different similar various further additional extra whole entire overall total broad
+    broader deep deeper heavy light flat stable steady solid robust healthy mature modest sharp tight loose rich
+    poor cheap safe secure smart stark fair favorable adverse direct indirect premium appropriate adequate
+    accurate correct moderate separate private corporate ultimate legitimate intermediate alive optimistic
+    extraordinary incremental historical remarkable positive negative aggressive american european asian african
+    canadian mexican brazilian chinese japanese australian indian german french british spanish italian colombian
+    korean russian portuguese swiss dutch domestic foreign global local regional rural urban digital organic
+    online due prepared pleased excited confident aware sure ready open closed busy free close near-term long-term
+    short-term year-to-date full-year double-digit single-digit mid-single-digit high-single-digit
+    low-single-digit
     """
 )
 """Can describe a noun, but cannot be one."""
@@ -241,7 +249,8 @@ ABSTRACT_HEADS = EMPTY & _words(
     call calls couple comment comments slide slides page remark remarks million billion thousand percent dollar
     dollars half percentage end front stuff moment period periods detail details word words standpoint
     everybody everyone minute minutes type types chairman ceo cfo president amount hand conversation discussion
-    level levels range name names area areas job lines line story
+    level levels range name names area areas job lines line story situation situations progress opportunity
+    opportunities ability update updates business businesses world head company companies team teams issue issues
     """
 )
 """A phrase that ends in one of these is too vague to be a name."""
@@ -283,25 +292,25 @@ _SHAPES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 
 
 GIVEN_NAMES = _words(
-    """aaron adam alan albert alex alexander alice alison amanda amy andrea andrew andy angela anna anne anthony antonio
-    arthur ashley barbara ben benjamin bernard bill blake bob bobby brad brandon brent brett brian bruce bryan
-    carl carlos carol caroline catherine charles charlie chris christian christine christopher christopher
-    cindy claire colin craig curt cynthia dale dan daniel danny darren dave david dawn dean deborah debra
-    dennis derek diane don donald donna doug douglas duane dustin ed eddie edward elizabeth ellen emily eric erik
-    erin ethan eugene evan frank fred gary geoff george gerald gerry glenn gordon greg gregory hans harold
-    harry heather helen henry howard ian jack jacob jaime james jamie jane janet jared jason javier jay jean
-    jeff jeffrey jen jennifer jeremy jerry jessica jill jim jimmy joan joe joel john johnny jon jonathan jordan
-    jorge jose joseph josh joshua juan judy julia julie justin karen kate katherine kathleen kathy katie keith
-    kelly ken kenneth kevin kim kimberly kurt kyle larry laura lauren laurie lee leonard leslie linda lisa liz
-    lou louis lucas luis luke lynn marc marcelo marco margaret maria mario marie mario marshall martha martin
-    mary matt matthew maureen melissa michael michelle miguel mike mitch monica nancy natalie nathan neil
-    nicholas nick nicole nigel olivia oscar pam pamela pat patricia patrick paul paula pedro peter phil philip
-    rachel ralph randall randy ray raymond rebecca ricardo rich richard rick rob robert roberto robin rod roger
-    ron ronald ross roy russ russell ruth ryan sam samantha samuel sandra sara sarah scott sean seth sharon
-    shane shannon shawn simon stacy stan stephanie stephen steve steven stuart sue susan suzanne sylvia tammy
-    ted teresa terry theresa thomas tim timothy tina todd tom tommy tony tracy travis trevor troy tyler
-    vanessa victor victoria vikram vince vincent walter warren wayne wendy will william zach zachary
-    pete mick mick barry stew stu jose gustavo eduardo fernando francisco juan javier alejandro
+    """aaron adam alan albert alex alexander alice alison amanda amy andrea andrew andy angela anna anne anthony
+    antonio arthur ashley barbara ben benjamin bernard bill blake bob bobby brad brandon brent brett brian bruce
+    bryan carl carlos carol caroline catherine charles charlie chris christian christine christopher christopher
+    cindy claire colin craig curt cynthia dale dan daniel danny darren dave david dawn dean deborah debra dennis
+    derek diane don donald donna doug douglas duane dustin ed eddie edward elizabeth ellen emily eric erik erin
+    ethan eugene evan frank fred gary geoff george gerald gerry glenn gordon greg gregory hans harold harry
+    heather helen henry howard ian jack jacob jaime james jamie jane janet jared jason javier jay jean jeff
+    jeffrey jen jennifer jeremy jerry jessica jill jim jimmy joan joe joel john johnny jon jonathan jordan jorge
+    jose joseph josh joshua juan judy julia julie justin karen kate katherine kathleen kathy katie keith kelly ken
+    kenneth kevin kim kimberly kurt kyle larry laura lauren laurie lee leonard leslie linda lisa liz lou louis
+    lucas luis luke lynn marc marcelo marco margaret maria mario marie mario marshall martha martin mary matt
+    matthew maureen melissa michael michelle miguel mike mitch monica nancy natalie nathan neil nicholas nick
+    nicole nigel olivia oscar pam pamela pat patricia patrick paul paula pedro peter phil philip rachel ralph
+    randall randy ray raymond rebecca ricardo rich richard rick rob robert roberto robin rod roger ron ronald ross
+    roy russ russell ruth ryan sam samantha samuel sandra sara sarah scott sean seth sharon shane shannon shawn
+    simon stacy stan stephanie stephen steve steven stuart sue susan suzanne sylvia tammy ted teresa terry theresa
+    thomas tim timothy tina todd tom tommy tony tracy travis trevor troy tyler vanessa victor victoria vikram
+    vince vincent walter warren wayne wendy will william zach zachary pete mick mick barry stew stu jose gustavo
+    eduardo fernando francisco juan javier alejandro
     """
 )
 """If capitalised, alone or before another name, these are speakers, not subjects."""
@@ -316,8 +325,69 @@ MEASURES = _words(
 )
 """Quantities that go up and down."""
 
-UP = re.compile(r"(?:increas(?:ed|es)|gr[eo]w|grown|grows|rose|risen|(?:was|were|is|are|been) up|up \d+)")
-IMPROVED = re.compile(r"improv(?:ed|es)|expanded")
-DOWN = re.compile(
-    r"(?:decreas(?:ed|es)|declin(?:ed|es)|fell|fallen|dropped|(?:was|were|is|are|been) down|down \d+|contracted)"
+SIGNS = _words(
+    """headwind headwinds tailwind tailwinds growth decline declines increase increases decrease decreases gain gains
+    improvement improvements reduction reductions pressure pressures strength weakness softness acceleration
+    deceleration recovery rebound slowdown upside downside deterioration expansion contraction rise fall drop
+    uptick downturn momentum outperformance underperformance uplift shortfall resilience
+    """
 )
+"""Nouns that say which way something went: not in a name unless most of those who speak of it say so."""
+
+EVALUATIONS = _words(
+    """strong stronger strongest weak weaker good great better best bad worse worst high higher highest low lower
+    lowest big bigger biggest large larger largest small smaller smallest solid robust healthy tremendous
+    significant substantial positive negative favorable unfavorable favourable adverse improved improving
+    increased increasing reduced decreased declining growing record nice fantastic excellent incredible tough
+    difficult challenging modest meaningful exciting strategic important key main major certain specific
+    particular various additional further continued sustained expected projected planned proposed related similar
+    different unprecedented phenomenal terrific outstanding impressive remarkable extraordinary faster slower
+    accelerated depressed elevated incremental current recent upcoming ongoing existing remaining latest overall
+    total entire whole committed continuing available able sound confident comfortable pleased proud clear true
+    right possible responsible prudent disciplined short long potential likely fair considerable fewer reasonable
+    appropriate sharp sharper wonderful lucky happy interesting
+    """
+)
+"""Modifiers that judge, compare or point rather than say which: a heading goes without them."""
+
+TIMES = _words(
+    """time times year years quarter quarters month months week weeks day days today tomorrow yesterday tonight
+    morning afternoon evening fiscal period periods half decade decades moment date dates
+    """
+)
+"""Words of time: a phrase with one says when, not what."""
+
+CURRENCIES = _words(
+    """dollar dollars euro euros sterling yen yuan renminbi rmb peso pesos rupee rupees ruble rubles franc francs
+    krona krone zloty usd eur gbp jpy cny cad aud chf inr brl mxn cent cents
+    """
+)
+
+ACTION_OPENERS = _words(
+    """address build bump call cause close cut drive drop end estimate face fall figure fill fit fix gain help hit
+    hold hope increase increases decrease decline jump lack look mention miss move need note offer offset perform
+    pick play point position present pull push raise reach read rise roll run set shift show slow spend stand
+    start stay step stop struggle tie touch treat turn view wait walk watch welcome win worry impact result
+    results left support supports benefits needs helps shows moves looks plan plans
+    """
+)
+"""Nouns that are verbs when they open a phrase more often than not: drive growth, offset costs."""
+
+PREDICATES = _words(
+    """be is are was were been being am very so more most too quite pretty really extremely becoming become became
+    remain remains remained feel felt it's that's we're they're i'm isn't not
+    """
+)
+"""Words before an adjective that stands alone: difficult to be precise."""
+
+_LISTED = (
+    _NEVER_IN_PHRASE | _VERB_FORMS | _ALSO_NOUNS | NOUN_ING | ADJECTIVAL_ED | _NOUNS_LIKE_ADJECTIVES | EMPTY
+)
+_COMMON = (_LISTED | MEASURES | SIGNS | EVALUATIONS | _ADJECTIVES) - PLACES_AND_PEOPLES
+_COMMON_FORMS = frozenset(map(normal_form, (WEAK_INFLECTED | GENERIC_NAME_INFLECTED) - PLACES_AND_PEOPLES))
+
+
+@cache
+def is_common(word: str) -> bool:
+    """Return whether a lower-case word is known to be an ordinary one, so that a capital does not make it a name."""
+    return word in _COMMON or normal_form(word) in _COMMON_FORMS
