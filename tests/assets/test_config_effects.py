@@ -360,7 +360,7 @@ def asked_of_the_namer(**config: Any) -> dict[str, Any]:
         raise SeenError
 
     task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), quarter())
-    embedder = SimpleNamespace(dimension=lambda: 64)
+    embedder = SimpleNamespace(dimension=lambda: 64, embed=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(topic_summaries_asset, "build_namer", record)
         patch.setattr(topic_summaries_asset, "refuse_other_dimension", lambda *_: None)

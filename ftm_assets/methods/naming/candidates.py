@@ -203,7 +203,7 @@ def _checked(seen: _Seen, digest: Digest, evidence: Evidence) -> Candidate | Non
 def loose_headings(evidence: Evidence) -> list[str]:
     """Return the general headings of which the digest uses at least one telling word, in two texts or more."""
     holding = Counter(s for own in evidence.stems for s in own)
-    fewest = min(2, len(evidence.stems))
+    fewest = 2 if len(evidence.stems) >= 4 else 1
     return [
         heading
         for heading, stems in HEADINGS.items()

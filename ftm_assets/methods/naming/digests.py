@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ftm_assets.methods.naming.headings import GENERAL
 from ftm_assets.methods.naming.rules import Digest
 from ftm_assets.methods.text.firm_names import firm_name_forms
 from ftm_assets.methods.vectors import as_matrix, unit
@@ -151,7 +152,8 @@ def _evidence(
         (p for p in pairs if p[1] is not None), key=lambda p: (p[0] not in first, p[0])
     ):
         t = rows[topic_id]
-        text = ". ".join([t["name"], *t["keywords"], t["summary"]])
+        name = [] if t["name"] in GENERAL else [t["name"]]
+        text = ". ".join([*name, *t["keywords"], t["summary"]])
         found.setdefault(theme_id, []).append((topic_id, text, t["firm_id"]))
     return found
 

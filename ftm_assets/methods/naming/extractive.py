@@ -37,7 +37,7 @@ Embed = Callable[[list[str]], NDArray[np.float32]]
 MAX_SENTENCES = 12
 """Sentences of a topic beyond these are too far from its centre to summarise it."""
 
-SHORT_PENALTY = 0.2
+SHORT_PENALTY = 0.3
 """Taken from the score of a word alone: "Customers" says less than "Customer base"."""
 
 MAX_NOUNS = 6
@@ -143,7 +143,7 @@ class Similarity:
 def similarities(
     digests: Sequence[Digest], proposals: Sequence[Proposal], embed: Embed | None
 ) -> list[dict[str, Similarity] | None]:
-    """Return for each digest the similarity of each text that may name it; None without a vector or `embed`."""
+    """Return for each digest the similarity of each text that may name it; None without `embed` or a vector by it."""
     if embed is None:
         return [None] * len(digests)
     texts = [_texts(p) if d.vector is not None else [] for d, p in zip(digests, proposals, strict=True)]
@@ -156,6 +156,8 @@ def similarities(
     found: list[dict[str, Similarity] | None] = [None] * len(digests)
     for members in groups.values():
         centres = unit(np.array([digests[i].vector for i in members], dtype=np.float64))
+        if place and centres.shape[1] != vectors.shape[1]:
+            continue  # made by another embedding model: no comparison is possible
         for at, i in enumerate(members):
             found[i] = {}
             if not texts[i]:
@@ -191,7 +193,7 @@ def _choose(
             if not _is_near(candidate, near):
                 continue
             own, other = near[candidate.text].own, near[candidate.text].other
-            score = 0.5 * candidate.score / top + 1.5 * own - 0.7 * other
+            score = 0.3 * candidate.score / top + 2.0 * own - other
             score -= SHORT_PENALTY * (" " not in candidate.text)
         scored.append((-round(score, 6), i, candidate.text))
     texts = [text for _, _, text in sorted(scored)]
@@ -204,7 +206,9 @@ def _choose(
         texts += [t for _, t in sorted(loose, key=lambda pair: (-pair[0], pair[1]))[:5]]
     nouns = found.keywords[:MAX_NOUNS]
     if near is not None:
-        nouns = sorted((w for w in nouns if near[w].own >= LEAST_SIMILARITY), key=lambda w: -near[w].own)
+        nouns = sorted(
+            (w for w in nouns if near[w].own >= LEAST_SIMILARITY + 0.05), key=lambda w: -near[w].own
+        )
         texts += [*_joined(nouns), *sorted(GENERAL, key=lambda t: -near[t].own)]
     else:
         texts += [*_joined(nouns), *filter(None, map(plain_text, digest.keywords)), *found.headings]
@@ -218,7 +222,7 @@ def _choose(
 def _is_near(candidate: Candidate, near: dict[str, Similarity]) -> bool:
     """Return whether a candidate's meaning is the topic's; a word alone, or a phrase said once, must be nearer."""
     least = LEAST_SIMILARITY + 0.1 * (" " not in candidate.text) + 0.15 * (candidate.n_texts < 2)
-    parts = (near[p].own >= LEAST_SIMILARITY - 0.05 for p in candidate.parts if p in near)
+    parts = (near[p].own >= LEAST_SIMILARITY for p in candidate.parts if p in near)
     return near[candidate.text].own >= least and all(parts)
 
 
