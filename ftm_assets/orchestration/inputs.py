@@ -14,7 +14,7 @@ import dagster as dg
 
 from ftm_resources import settings
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
-from ftm_resources.warehouse.snapshots import quarter_key
+from ftm_resources.warehouse.snapshots import quarter_key, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -92,23 +92,25 @@ def refuse_replaced(
 ) -> None:
     """Raise a Failure if another run has replaced an input, with other rows, since this run read it.
 
-    `inputs` maps tables to what `QuarterTable.provenance` returned. Without this, the slower of two runs of a quarter
+    `inputs` maps tables, or the keys of other quarters' (see `snapshots.source_key`), to what `QuarterTable.provenance`
+    returned. Without this, the slower of two runs of a quarter
     would put its table beside the other's. A run that may mix generations is not refused.
     """
     if allows_mixed(run):
         return
-    for name, read in inputs.items():
-        now = warehouse.quarter(name, quarter)
+    for key, read in inputs.items():
+        name, of_quarter = source_of(key, quarter)
+        now = warehouse.quarter(name, of_quarter)
         if now.content == read["content"]:
             continue
-        made = warehouse.provenance(name, quarter)
+        made = warehouse.provenance(name, of_quarter)
         when = (
             datetime.fromtimestamp(made["committed_at_ms"] / 1000, UTC).isoformat(timespec="seconds")
             if made
             else "?"
         )
         raise dg.Failure(
-            f"{table} {quarter}: another run came first. Run {made.get('run_id') or '(unknown)'} replaced {name} at "
+            f"{table} {quarter}: another run came first. Run {made.get('run_id') or '(unknown)'} replaced {key} at "
             f"{when}, after this run had read it; nothing was written. Two runs of one quarter with different input "
             f"exclude each other: wait until the other has ended, then materialize {quarter} again if you want this "
             "run's input instead.",

@@ -19,6 +19,7 @@ from ftm_resources import settings
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.full_disk import reporting_full_disk
+from ftm_resources.warehouse.snapshots import source_key, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,7 +39,7 @@ class Rows:
 
     batches: Iterable[pa.Table]
     inputs: Mapping[str, Any]
-    """Table → snapshot and content of its quarter."""
+    """Table, or table@quarter for one of any quarter → snapshot and content (see `QuarterTable.provenance`)."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """What the user chose: the step's config."""
     together: tuple[str, ...] = ()
@@ -52,9 +53,9 @@ class Rows:
 
     @classmethod
     def of(cls, rows: pa.Table, *inputs: QuarterTable, config: Mapping[str, Any] | None = None) -> Self:
-        """Return a table's rows, made from these inputs with this config."""
+        """Return a table's rows, made from these inputs, of any quarters, with this config."""
         slices = (rows.slice(start, CHUNK_ROWS) for start in range(0, rows.num_rows, CHUNK_ROWS))
-        return cls(slices, {i.name: i.provenance() for i in inputs}, dict(config or {}))
+        return cls(slices, {f"{i.name}@{i.quarter}": i.provenance() for i in inputs}, dict(config or {}))
 
 
 def write_quarter(
@@ -64,11 +65,12 @@ def write_quarter(
 
     Raises a Failure if another run has replaced an input meanwhile (see `inputs.refuse_replaced`).
     """
-    refuse_replaced(warehouse, table, quarter, rows.inputs, run=run)
+    inputs = {source_key(*source_of(key, quarter), within=quarter): read for key, read in rows.inputs.items()}
+    refuse_replaced(warehouse, table, quarter, inputs, run=run)
     provenance: dict[str, Any] = {
         "run_id": run.run_id,
         "code_version": code_version,
-        "inputs": dict(rows.inputs),
+        "inputs": inputs,
     }
     if rows.config:
         provenance["config"] = dict(rows.config)
@@ -81,7 +83,7 @@ def write_quarter(
     if rows.models:
         provenance["models"] = dict(rows.models)
     n_rows, content = warehouse.replace(table, quarter, rows.batches, provenance=provenance)
-    return {"dagster/partition_row_count": n_rows, "content": content, "inputs": dict(rows.inputs)}
+    return {"dagster/partition_row_count": n_rows, "content": content, "inputs": inputs}
 
 
 class WarehouseIOManager(dg.ConfigurableIOManager):

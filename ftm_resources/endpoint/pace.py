@@ -4,7 +4,8 @@ A server with free places answers twice as many requests in flight at twice the 
 each waits longer and none is served sooner. So the limit starts low, rises while the rate of replies rises with it,
 and stops where it does not. By Little's law the rate is the requests in flight divided by their mean time to a reply.
 A time-out for want of places, or a refusal (429, 503), halves the limit (additive increase, multiplicative decrease:
-Chiu and Jain, 1989). A request that waits for its place has not been sent: it cannot time out.
+Chiu and Jain, 1989); time-outs while nothing is answered take it back to its start, as TCP does (RFC 5681). A request
+that waits for its place has not been sent: it cannot time out.
 """
 
 from __future__ import annotations
@@ -137,15 +138,20 @@ class Pace:
         self._given = self.patience()
         place = Place(now, self._round, self._answered, is_full, asyncio.timeout(self._given))
         look = asyncio.get_running_loop().call_later(self._long(), self._admit)
+        is_answered = False
         try:
             async with place.timer:
                 self._places.add(place)
                 yield place
+            is_answered = True
         finally:
             look.cancel()
             self._places.discard(place)
             self._taken -= 1
-            self._admit()
+            if is_answered:
+                self._admit()
+            else:  # only after the caller has noted the fault, which may lower the limit or begin a pause
+                asyncio.get_running_loop().call_soon(self._admit)
 
     def replied(self, place: Place) -> None:
         """Note that the server answered a request, whatever it said."""
@@ -166,7 +172,7 @@ class Pace:
             # It may not notice that clients hung up: let it finish what nobody waits for any more.
             self._pause(place.seconds())
         self._recent.append(place.seconds())
-        self._fall(place, 3)
+        self._fall(place, 3, self.limit // 2 if others else START)
         return others > 0
 
     def heard(self) -> None:
@@ -185,7 +191,7 @@ class Pace:
         if self._refused >= REFUSING * self._sent:
             usual = min(FIRST_PAUSE * 2.0 ** min(self.silence, 10), LONGEST_PAUSE)
             self._pause(usual if wait is None else wait)
-            self._fall(place, 1)
+            self._fall(place, 1, self.limit // 2)
 
     def silent_seconds(self) -> float:
         """Return the time since the last reply, or else since the first request."""
@@ -268,12 +274,12 @@ class Pace:
         self._rest = min(REST * 2**self._in_vain, MOST_REST)
         self._in_vain += 1
 
-    def _fall(self, place: Place, weight: int) -> None:
-        """Halve the limit, once for all requests that were sent under it."""
+    def _fall(self, place: Place, weight: int, limit: int) -> None:
+        """Lower the limit, once for all requests that were sent under it."""
         if place.round < self._fell_in:
             return
         self._is_rising = self._is_rising and not self._answered  # before a first reply nothing was learnt
-        self.limit, self._base, self.silence = max(1, self.limit // 2), None, self.silence + weight
+        self.limit, self._base, self.silence = max(1, min(limit, self.limit)), None, self.silence + weight
         self._next_round()
         self._fell_in = self._round
 

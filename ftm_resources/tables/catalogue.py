@@ -31,6 +31,7 @@ from ftm_resources.tables.contract import (
     Table,
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
+from ftm_resources.tables.series_tables import SERIES_TABLES
 from ftm_resources.tables.theme_tables import LABEL_COUNTS, MEMBERSHIP_TABLES, SCORE_TABLES
 
 __all__ = ["NAMESPACE", "NAMING_AUDITS", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
@@ -217,6 +218,7 @@ _ALL = (
     ),
     *MEMBERSHIP_TABLES,
     *SCORE_TABLES,
+    *SERIES_TABLES,
     Table(
         "topic_quality",
         "One row per quality measure of the quarter's topics or themes: coherence, stability, warning shares",

@@ -39,4 +39,11 @@ another; of a topic that too few members hold together; of a theme that does not
 in a theme of other topics."""
 COHERENCE_CLASSES = ("coherent", "mixed", "weak")
 """How well a theme holds together, by the strength of its core sentences (see `methods.topics.theme_coherence`)."""
+LINK_EVENTS = ("born", "continued", "revived", "split", "merged")
+"""How a theme came to its series (see `theme_links`)."""
+SERIES_EVENTS = (*LINK_EVENTS, "ended")
+"""What happens to a series in a quarter. In `series_events`, split and merged are those of the series that lives on."""
+RELATIONS = ("split_from", "merged_into", "similar")
+"""What a series is to a theme that resembles it and belongs to another."""
+SERIES_STATUSES = ("active", "dormant", "ended")
 LABELS = ("positive", "neutral", "negative")

@@ -63,10 +63,14 @@ class Pinned:
         return self._writes[name]
 
     def present(self, quarter: str) -> Present:
-        """Return a function that maps a table's name to its current write of the quarter, or None."""
+        """Return a function that maps a table's name to its current write of the quarter, or None.
 
-        def newest(name: str) -> Write | None:
-            held = self.writes(name).get(quarter)
+        It also maps the key of another quarter's table (see `snapshots.source_key`) to that quarter's write.
+        """
+
+        def newest(key: str) -> Write | None:
+            name, of_quarter = snapshots.source_of(key, quarter)
+            held = self.writes(name).get(of_quarter)
             return held[-1] if held else None
 
         return newest
@@ -91,7 +95,8 @@ class Pinned:
 
     def last_sound(self, quarter: str, of: Sequence[str]) -> dict[str, Write] | None:
         """Return the newest complete generation of these tables and their inputs; None if there is none."""
-        names = generations.upstream(of, self.present(quarter))
+        found = generations.upstream(of, self.present(quarter))
+        names = [name for name in found if not snapshots.is_elsewhere(name)]
         return generations.last_sound({n: self.writes(n)[quarter] for n in names})
 
     def is_as(self, other: Pinned) -> bool:

@@ -18,7 +18,7 @@ from ftm_resources.warehouse.damage import can_be_read, reporting_damage, state
 from ftm_resources.warehouse.errors import LostCatalogError, WarehouseError
 from ftm_resources.warehouse.fingerprint import Fingerprint
 from ftm_resources.warehouse.schemas import columns_then, filled, with_retired
-from ftm_resources.warehouse.snapshots import Write, quarter_key, writer_of
+from ftm_resources.warehouse.snapshots import Write, is_elsewhere, quarter_key, writer_of
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
@@ -139,8 +139,12 @@ def verify(warehouse: Warehouse, quarter: str) -> tuple[int, list[str]]:
                 )
     if not sound and not problems:
         raise warehouse.no_such_quarter(quarter)
-    if mixed := generations.mixtures(sound, sound.get):
-        again = ", ".join(generations.to_materialize(mixed, sound, sound.get))
+
+    def present(key: str) -> Write | None:
+        return pinned.present(quarter)(key) if is_elsewhere(key) else sound.get(key)
+
+    if mixed := generations.mixtures(sound, present):
+        again = ", ".join(generations.to_materialize(mixed, sound, present))
         problems += [f"{mixture.table} {quarter}: {mixture}; materialize {again}" for mixture in mixed]
     return len(sound), problems
 

@@ -15,7 +15,7 @@ from ftm_resources.tables import PARTITION, Table
 from ftm_resources.warehouse.damage import reporting_damage, require_file
 from ftm_resources.warehouse.location import ROOT, under
 from ftm_resources.warehouse.schemas import filled
-from ftm_resources.warehouse.snapshots import writer_of
+from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
     from pyiceberg.table.snapshots import Snapshot
-
-NEVER_WRITTEN = "empty"
-"""Content of a quarter that was never written; one that was written without rows has a fingerprint."""
 
 
 def schema_of(contract: Table, columns: Sequence[str] | None) -> pa.Schema:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
 from ftm_resources.warehouse.generations import mixtures
 from ftm_resources.warehouse.scans import files_of
-from ftm_resources.warehouse.snapshots import require_tag, snapshot_with, tagged, writer_of
+from ftm_resources.warehouse.snapshots import require_tag, snapshot_with, tagged, writes_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,13 +103,7 @@ def as_tagged(pinned: Pinned, quarter: str | None, names: Sequence[str], tag: st
             if of_tag == tag and quarter in {None, of_quarter}:
                 chosen.setdefault(of_quarter, {})[name] = snapshot_id
     for of_quarter, snapshots in sorted(chosen.items()):
-        writes = {
-            name: write
-            for name, snapshot_id in snapshots.items()
-            if (write := writer_of(tables[name], tables[name].snapshot_by_id(snapshot_id), of_quarter))
-            is not None
-        }
-        if found := mixtures(names, writes.get):
+        if found := mixtures(names, writes_at(tables, snapshots, of_quarter)):
             said = (
                 f"{of_quarter} as of {tag} is of mixed generations: {'; '.join(map(str, found))}. Use another tag or "
                 "a time for results that belong together."

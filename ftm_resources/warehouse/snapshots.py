@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.quarters import KEY, parse
@@ -26,6 +27,9 @@ PREFIX = "ftm."
 
 ARCHIVE = "ftm.expired."
 """Prefix of the table properties that keep an expired snapshot's record of the quarter it wrote."""
+
+NEVER_WRITTEN = "empty"
+"""Content of a quarter that was never written; one that was written without rows has a fingerprint."""
 
 COMMIT_ATTEMPTS = 20
 """Attempts to commit a tag or an expiry that conflicts with other commits."""
@@ -63,9 +67,8 @@ class Write:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Input table → fingerprint of its rows for this quarter."""
-        recorded = json.loads(self.properties.get("inputs", "{}"))
-        return {table: made_from["content"] for table, made_from in recorded.items()}
+        """Input → fingerprint of its rows; an input is a table of this quarter or `source_key`."""
+        return _inputs(self.properties.get("inputs", "{}"))
 
     @property
     def together(self) -> tuple[str, ...]:
@@ -83,6 +86,12 @@ class Write:
         return {**decoded, "snapshot_id": self.snapshot_id, "committed_at_ms": self.timestamp_ms}
 
 
+@cache
+def _inputs(recorded: str) -> dict[str, str]:
+    # Kept, because what is made from many quarters is compared with each of them again and again.
+    return {source: made_from["content"] for source, made_from in json.loads(recorded).items()}
+
+
 @dataclass(frozen=True)
 class Tag:
     """A named state of a quarter."""
@@ -91,6 +100,30 @@ class Tag:
     name: str
     tables: dict[str, int]
     """Table → snapshot."""
+
+
+def source_key(table: str, quarter: str, *, within: str) -> str:
+    """Return the name under which a write of the quarter `within` records a table's quarter as an input.
+
+    >>> source_key("themes", "2020Q1", within="2020Q1"), source_key("themes", "2019Q3", within="2020Q1")
+    ('themes', 'themes@2019Q3')
+    """
+    return table if quarter == within else f"{table}@{quarter}"
+
+
+def source_of(key: str, within: str) -> tuple[str, str]:
+    """Return the table and quarter that `source_key` named.
+
+    >>> source_of("themes", "2020Q1"), source_of("themes@2019Q3", "2020Q1")
+    (('themes', '2020Q1'), ('themes', '2019Q3'))
+    """
+    table, _, quarter = key.partition("@")
+    return table, quarter or within
+
+
+def is_elsewhere(key: str) -> bool:
+    """Return whether an input is recorded as one of another quarter."""
+    return "@" in key
 
 
 def quarter_key(text: str) -> str:
@@ -107,6 +140,24 @@ def writer_of(table: IcebergTable, snapshot: Snapshot | None, quarter: str) -> W
         return None
     found = [w for w in _writes(table, snapshot) if w.properties["quarter"] == quarter]
     return max(found, key=lambda w: w.sequence_number, default=None)
+
+
+def writes_at(
+    tables: Mapping[str, IcebergTable], shown: Mapping[str, int], quarter: str
+) -> Callable[[str], Write | None]:
+    """Return a function that maps a table's name to the write of the quarter that its chosen snapshot holds, or None.
+
+    `shown` maps tables to snapshots, such as those of a tag. As a snapshot is of the whole table, the function also
+    maps the key of another quarter's table (see `source_key`) to that quarter's write at the time.
+    """
+
+    def write(key: str) -> Write | None:
+        name, of_quarter = source_of(key, quarter)
+        if name not in shown:
+            return None
+        return writer_of(tables[name], tables[name].snapshot_by_id(shown[name]), of_quarter)
+
+    return cache(write)
 
 
 def writers(table: IcebergTable, snapshot: Snapshot) -> dict[str, Write]:

@@ -78,12 +78,7 @@ def mixtures(warehouse: Warehouse, tag: Tag) -> list[generations.Mixture]:
     """Return the mismatches in a tag: tables that were made from rows other than those tagged with them."""
     tables = warehouse.tables()
 
-    def tagged_write(name: str) -> snapshots.Write | None:
-        if name not in tag.tables:
-            return None
-        return writer_of(tables[name], tables[name].snapshot_by_id(tag.tables[name]), tag.quarter)
-
-    return generations.mixtures(tag.tables, tagged_write)
+    return generations.mixtures(tag.tables, snapshots.writes_at(tables, tag.tables, tag.quarter))
 
 
 def _manage(warehouse: Warehouse, name: str, change: Callable[[IcebergTable], Any]) -> None:

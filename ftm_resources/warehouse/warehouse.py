@@ -26,7 +26,6 @@ from ftm_resources.warehouse.full_disk import reporting_full_disk
 from ftm_resources.warehouse.location import Location
 from ftm_resources.warehouse.pinned import Pinned
 from ftm_resources.warehouse.scans import (
-    NEVER_WRITTEN,
     content_of,
     files_of,
     has_rows,
@@ -37,7 +36,7 @@ from ftm_resources.warehouse.scans import (
 )
 from ftm_resources.warehouse.schemas import grow, has_grown, incomplete
 from ftm_resources.warehouse.shown import Shown, as_tagged, one_generation
-from ftm_resources.warehouse.snapshots import PREFIX, quarter_key
+from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, PREFIX, quarter_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

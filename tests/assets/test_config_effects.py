@@ -42,7 +42,7 @@ class Held:
     """A quarter of a table in memory, as an asset reads it."""
 
     def __init__(self, name: str, rows: pa.Table) -> None:
-        self.name, self.rows, self.warehouse = name, rows, None
+        self.name, self.quarter, self.rows, self.warehouse = name, QUARTER, rows, None
 
     def read(self, columns: Sequence[str] | None = None, *, firms: Sequence[str] | None = None) -> pa.Table:
         rows = self.rows

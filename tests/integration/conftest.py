@@ -9,10 +9,14 @@ import pytest
 
 from ftm_assets.definitions import QUARTER_JOB, build_definitions
 from ftm_assets.orchestration.deployment import test_resources as resources_under
+from ftm_resources.models.sentiment import SentimentScorer
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.warehouse import Warehouse
 
 SAMPLE_QUARTER = "2023Q1"
+QUICK = SentimentScorer(model="word-lists")
+"""The scorer of a quarter whose tone no test looks at."""
+
 SAMPLE_FIRMS = 12
 """As few as still make themes across firms and keep every check; a run takes time in proportion."""
 

@@ -74,6 +74,7 @@ def in_folder(folder: Path) -> dict[str, str]:
         "DAGSTER_MODULE_NAME": "ftm_assets.definitions",
         "FTM_WAREHOUSE": str(folder / "warehouse"),
         "FTM_SAMPLE_FIRMS": "8",
+        "FTM_SENTIMENT_MODEL": "word-lists",  # as quick as can be: commands are tested here, not tone
     }
 
 

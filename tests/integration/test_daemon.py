@@ -39,6 +39,7 @@ def environment(tmp_path: Path, earnings21: Path) -> dict[str, str]:
         "FTM_WAREHOUSE": str(tmp_path / "warehouse"),
         "FTM_SOURCE": "files",
         "FTM_SOURCE_PATH": str(earnings21),
+        "FTM_SENTIMENT_MODEL": "word-lists",  # quick; tone is tested elsewhere
     }
 
 

@@ -10,7 +10,7 @@ from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.warehouse import MixedGenerationsWarning, repair
 from ftm_resources.warehouse.status import status
 
-from .conftest import SAMPLE_QUARTER, Deployment, failures
+from .conftest import QUICK, SAMPLE_QUARTER, Deployment, failures
 
 pytestmark = pytest.mark.integration
 
@@ -36,7 +36,7 @@ def materialize(deployment: Deployment, *selection: str, **config: object) -> li
 
 
 def test_topics_made_again_leave_scores_marts_and_measures_refused_until_all_is_made(tmp_path: Path):
-    deployment = Deployment(tmp_path, ConfiguredSource(kind="sample", sample_firms=8))
+    deployment = Deployment(tmp_path, ConfiguredSource(kind="sample", sample_firms=8), sentiment=QUICK)
     result = deployment.run(SAMPLE_QUARTER)
     assert result.success, failures(result)
     warehouse = deployment.warehouse

@@ -11,7 +11,7 @@ from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
-from .conftest import SAMPLE_QUARTER, Deployment, failures
+from .conftest import QUICK, SAMPLE_QUARTER, Deployment, failures
 
 pytestmark = pytest.mark.integration
 FIRMS = 4
@@ -31,7 +31,9 @@ def on_s3(
 ) -> tuple[Deployment, dg.ExecuteInProcessResult]:
     """The quarter, materialized on S3."""
     root = tmp_path_factory.mktemp("s3")
-    deployment = Deployment(root, SAMPLE, warehouse=s3, io_manager=WarehouseIOManager(warehouse=s3))
+    deployment = Deployment(
+        root, SAMPLE, warehouse=s3, io_manager=WarehouseIOManager(warehouse=s3), sentiment=QUICK
+    )
     return deployment, deployment.run(SAMPLE_QUARTER, config=CONFIG)
 
 
@@ -46,7 +48,7 @@ def test_the_whole_quarter_is_made_and_checked(on_s3: tuple[Deployment, dg.Execu
 def test_the_rows_are_those_of_a_local_warehouse(
     on_s3: tuple[Deployment, dg.ExecuteInProcessResult], tmp_path_factory: pytest.TempPathFactory
 ):
-    local = Deployment(tmp_path_factory.mktemp("local"), SAMPLE)
+    local = Deployment(tmp_path_factory.mktemp("local"), SAMPLE, sentiment=QUICK)
     result = local.run(SAMPLE_QUARTER, config=CONFIG)
     assert result.success, failures(result)
     for table in TABLES:

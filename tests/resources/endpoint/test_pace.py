@@ -1,5 +1,6 @@
 """Servers of few places, slow, refusing, broken and silent ones: what is named, and what it costs."""
 
+import asyncio
 import threading
 import time
 from collections import Counter
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from ftm_resources.endpoint.llm import LlmResource
-from ftm_resources.endpoint.pace import START
+from ftm_resources.endpoint.pace import START, Pace
 
 
 def ask(n: int) -> list[dict[str, str]]:
@@ -113,16 +114,44 @@ def test_dropped_connections_cost_a_retry_each_and_no_place(llm, scripted_llm, r
 
 
 def test_a_server_that_becomes_ten_times_slower_is_asked_for_less_and_named_by(llm, scripted_llm, reply):
+    """What was in flight then is sent again, and half of it twice."""
     server = Places(reply, places=8, seconds=0.05)
+    peak = START
 
     def script(asked: int, body: Any) -> Any:
+        nonlocal peak
         if len(scripted_llm.bodies) > 60:
             server.seconds = 0.5
+        else:
+            peak = max(peak, limit(llm))
         return server(asked, body)
 
     scripted_llm.script = script
     assert outcomes(llm, 100) == {"named": 100}
-    assert len(scripted_llm.bodies) <= 140
+    assert len(scripted_llm.bodies) <= 100 + peak + peak // 2 + START
+
+
+def test_a_pause_holds_for_the_request_that_waited_for_the_place_of_one_that_timed_out():
+    """The place is free before it is known why: the next request may be sent only after that."""
+
+    async def sent_in_the_pause() -> bool:
+        pace = Pace(ceiling=1, read_seconds=0.05)
+        async with pace.place() as place:
+            pace.replied(place)
+        waiting = None
+        try:
+            async with pace.place() as place:
+                waiting = asyncio.create_task(pace._enter())
+                await asyncio.sleep(60)
+        except TimeoutError:
+            pace.timed_out(place)
+        assert waiting
+        await asyncio.sleep(0.01)
+        was_sent = waiting.done()
+        await waiting
+        return was_sent
+
+    assert not asyncio.run(sent_in_the_pause())
 
 
 def test_a_server_that_never_replies_is_given_up_within_nine_time_outs(llm, scripted_llm, reply):

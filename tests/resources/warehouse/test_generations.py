@@ -1,15 +1,16 @@
 """Whether a quarter's tables belong together, judged on what their writes say of themselves."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftm_resources.quarters import preceding
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse.generations import last_sound, mixtures, to_materialize
-from ftm_resources.warehouse.snapshots import Write
+from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, Write, source_of
 
 STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (("transcripts", "transcript_audit"), ()),
@@ -30,6 +31,10 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (
         ("sentiment_scores", "sentiment_cells"),
         ("theme_sentences", "sentence_sentiment", "sentences", "transcripts"),
+    ),
+    (
+        ("theme_profiles", "theme_links", "theme_relatives", "series_events", "theme_series"),
+        ("themes", "theme_topics", "topic_summaries"),
     ),
     (("topic_quality",), ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics")),
     (("firm_theme_sentiment",), ("themes", "sentiment_scores")),
@@ -110,7 +115,7 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
     assert quarter.to_materialize("sentiment_scores") == scores, (
         "what the scores wait for, if all are selected"
     )
-    marts = ["topic_quality", "firm_theme_sentiment", "theme_sentiment", "coverage"]
+    marts = ["theme_profiles", "topic_quality", "firm_theme_sentiment", "theme_sentiment", "coverage"]
     assert quarter.to_materialize() == [*scores, *marts]
     assert quarter.mixed("firm_topics", "sentence_sentiment", "sentences") == set(), "upstream all is well"
 
@@ -230,3 +235,90 @@ def assert_whole(state: Mapping[str, Write]) -> None:
             assert state[source].content == content, (name, source)
         for sibling in write.together:
             assert state[sibling].run_id == write.run_id, (name, sibling)
+
+
+class Chain:
+    """A table of several quarters, each made from that of the quarter before and from one of its own."""
+
+    def __init__(self, *quarters: str) -> None:
+        self.now: dict[str, Write] = {}
+        for quarter in quarters:
+            self.commit(f"themes@{quarter}", "a")
+        for quarter in quarters:
+            self.link(quarter, "a")
+
+    def commit(self, key: str, run: str, *, inputs: Sequence[str] = (), within: str = "") -> None:
+        named = {i.removesuffix(f"@{within}"): {"content": self.content(i)} for i in inputs}
+        properties = {"content": f"{key} of {run}", "run_id": run, "inputs": json.dumps(named)}
+        self.now[key] = Write(1, 1, 1, properties)
+
+    def content(self, key: str) -> str:
+        return self.now[key].content if key in self.now else NEVER_WRITTEN
+
+    def link(self, quarter: str, run: str) -> None:
+        before = f"theme_series@{preceding(quarter)}"
+        self.commit(f"theme_series@{quarter}", run, inputs=[f"themes@{quarter}", before], within=quarter)
+
+    def present(self, quarter: str) -> Callable[[str], Write | None]:
+        return lambda key: self.now.get("@".join(source_of(key, quarter)))
+
+    def mixed(self, quarter: str) -> list[str]:
+        return [str(m) for m in mixtures(["theme_series"], self.present(quarter))]
+
+    def to_materialize(self, quarter: str) -> list[str]:
+        present = self.present(quarter)
+        return to_materialize(mixtures(["theme_series"], present), ["theme_series"], present)
+
+
+def test_an_input_of_another_quarter_is_compared_too():
+    chain = Chain("2020Q1", "2020Q2")
+    assert chain.mixed("2020Q2") == []
+    chain.commit("themes@2020Q1", "b")
+    chain.link("2020Q1", "b")
+    assert chain.mixed("2020Q1") == []
+    assert chain.mixed("2020Q2") == ["theme_series was made from other rows of theme_series@2020Q1"]
+    assert chain.to_materialize("2020Q2") == ["theme_series"]
+
+
+def test_while_another_quarter_is_made_again_this_one_stays_of_one_generation():
+    chain = Chain("2020Q1", "2020Q2")
+    chain.commit("themes@2020Q1", "b")
+    assert chain.mixed("2020Q1") == ["theme_series was made from other rows of themes"]
+    assert chain.mixed("2020Q2") == []
+
+
+def test_a_chain_that_was_rebuilt_in_part_is_found_from_its_end():
+    chain = Chain("2020Q1", "2020Q2", "2020Q3", "2020Q4")
+    chain.link("2020Q1", "b")
+    chain.link("2020Q2", "b")
+    assert chain.mixed("2020Q2") == []
+    assert chain.mixed("2020Q4") == ["theme_series@2020Q3 was made from other rows of theme_series@2020Q2"]
+    assert chain.to_materialize("2020Q4") == ["theme_series@2020Q3", "theme_series"]
+
+
+def test_a_quarter_that_came_later_makes_outdated_what_found_nothing_there():
+    chain = Chain("2020Q2")
+    assert chain.mixed("2020Q2") == []
+    chain.commit("themes@2020Q1", "b")
+    assert chain.mixed("2020Q2") == []
+    chain.link("2020Q1", "b")
+    assert chain.mixed("2020Q2") == ["theme_series was made before theme_series@2020Q1 existed"]
+    del chain.now["theme_series@2020Q1"]
+    assert chain.mixed("2020Q2") == [], "as when it was made"
+
+
+def test_an_input_of_another_quarter_that_is_gone_is_to_be_materialized_there():
+    chain = Chain("2020Q1", "2020Q2")
+    del chain.now["theme_series@2020Q1"]
+    assert chain.mixed("2020Q2") == ["theme_series was made from theme_series@2020Q1, which no longer exists"]
+    assert chain.to_materialize("2020Q2") == ["theme_series@2020Q1", "theme_series"]
+
+
+def test_what_changed_in_another_quarter_takes_back_nothing_of_this_one():
+    chain = Chain("2020Q1", "2020Q2")
+    chain.link("2020Q1", "b")
+    now = {"themes": chain.now["themes@2020Q2"], "theme_series": chain.now["theme_series@2020Q2"]}
+    histories = {
+        name: [Write(0, 0, 0, {"content": "old", "run_id": "0"}), write] for name, write in now.items()
+    }
+    assert last_sound(histories) == now

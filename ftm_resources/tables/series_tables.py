@@ -1,0 +1,205 @@
+"""The contracts of themes through time: links between quarters, the series that they make, and what happened to those.
+
+Belongs here: what is known of a series at the end of a quarter, from that quarter and earlier ones alone. `theme_id` is
+always a theme of the row's own quarter; themes and quarters of other partitions have other names (`linked_theme`).
+"""
+
+from __future__ import annotations
+
+from ftm_resources.tables.categories import LINK_EVENTS, RELATIONS, SERIES_EVENTS, SERIES_STATUSES
+from ftm_resources.tables.contract import BOOL, DOUBLE, FLOATS, INT, LONG, STRING, STRINGS, Column, Table
+from ftm_resources.tables.naming_columns import COUNT
+
+_SHARE, _COSINE = (0.0, 1.0), (-1.0, 1.0)
+_POSITIVE = (1, float("inf"))
+_THEME = Column("theme_id", STRING, "Theme of the quarter", references=("themes", "theme_id"))
+SERIES = Column(
+    "series_id",
+    STRING,
+    "The series: the id of the theme that opened it, with series for theme (2019Q4:series:012 was opened by "
+    "2019Q4:theme:012). Made once, never changed",
+)
+SERIES_NAME = Column("series_name", STRING, "The series' name, as known at the end of the quarter")
+
+SERIES_TABLES = (
+    Table(
+        "theme_profiles",
+        "One row per theme: what it is compared by when quarters are linked; depends on its own quarter alone",
+        ("theme_id",),
+        (
+            _THEME,
+            Column("name", STRING, "The theme's own name in the quarter"),
+            Column("keywords", STRINGS, "The theme's keywords, strongest first"),
+            Column("firm_ids", STRINGS, "Firms with a topic in the theme, sorted"),
+            Column("n_sentences", INT, "Sentences in the theme's topics", bounds=_POSITIVE),
+            Column(
+                "vector",
+                FLOATS,
+                "Unit-length mean of the theme's topic embeddings, each less the mean of all the quarter's topics, "
+                "float32",
+            ),
+        ),
+        group="series",
+    ),
+    Table(
+        "theme_links",
+        "One row per theme: the series that it belongs to and how it came there, from earlier quarters alone",
+        ("theme_id",),
+        (
+            _THEME,
+            SERIES,
+            SERIES_NAME,
+            Column(
+                "event",
+                STRING,
+                "How the theme came to its series. It continues it (continued); after the series missed quarters "
+                "(revived); and takes in another series that ends up without a theme (merged). It opens it, unlike any "
+                "earlier one (born), or because another theme continues the series that it is like (split)",
+                values=LINK_EVENTS,
+            ),
+            Column(
+                "similarity",
+                DOUBLE,
+                "Similarity to the series that it continues, else to the most similar earlier series (see "
+                "`methods.time.linking`); null if there is no earlier series",
+                nullable=True,
+                bounds=_COSINE,
+            ),
+            Column(
+                "margin",
+                DOUBLE,
+                "For a theme that continues a series: its similarity less the floor or that to the next most similar "
+                "series, whichever is higher; negative if a more similar series went to another theme. For one that "
+                "opens a series: the floor less its similarity, negative for a split. Null without a similarity",
+                nullable=True,
+                bounds=(-2.0, 2.0),
+            ),
+            Column(
+                "linked_theme",
+                STRING,
+                "The newest earlier theme of the series that it continues; null if it opens one",
+                nullable=True,
+            ),
+            Column("linked_quarter", STRING, "The quarter of `linked_theme`", nullable=True),
+            Column(
+                "gap",
+                INT,
+                "Calendar quarters from `linked_quarter` to this one: 1 for the quarter before",
+                nullable=True,
+                bounds=_POSITIVE,
+            ),
+            Column(
+                "n_missed",
+                INT,
+                "Materialized quarters in between, in which the series has no theme; above 0, it is revived",
+                nullable=True,
+                bounds=COUNT,
+            ),
+            Column(
+                "firm_overlap",
+                DOUBLE,
+                "Share of the smaller theme's firms that are in both this and `linked_theme`",
+                nullable=True,
+                bounds=_SHARE,
+            ),
+            Column(
+                "keyword_overlap",
+                DOUBLE,
+                "Keywords in both this and `linked_theme`, over those in either",
+                nullable=True,
+                bounds=_SHARE,
+            ),
+            Column(
+                "n_votes",
+                INT,
+                "How many of the most similar earlier themes belong to the series that it continues",
+                nullable=True,
+                bounds=COUNT,
+            ),
+            Column(
+                "is_renamed",
+                BOOL,
+                "Its content has moved so far that the series takes this theme's name from here on",
+            ),
+        ),
+        group="series",
+    ),
+    Table(
+        "theme_relatives",
+        "One row per theme and other series that it resembles without continuing it",
+        ("theme_id", "series_id"),
+        (
+            _THEME,
+            Column("series_id", STRING, "The other series, of an earlier quarter"),
+            Column(
+                "relation",
+                STRING,
+                "split_from: the theme opens a series beside this one, which another theme continues; merged_into: the "
+                "theme takes this series in, which has no theme of its own now; similar: neither",
+                values=RELATIONS,
+            ),
+            Column("similarity", DOUBLE, "Similarity of the theme to that series", bounds=_COSINE),
+        ),
+        group="series",
+    ),
+    Table(
+        "series_events",
+        "One row per event of a series in the quarter: opened, continued, revived, split, merged or ended",
+        ("series_id", "event", "other_series_id"),
+        (
+            SERIES,
+            Column("event", STRING, "What happened to the series in the quarter", values=SERIES_EVENTS),
+            Column(
+                "other_series_id",
+                STRING,
+                "For split, the series that split off; for merged, the series taken in; else the series itself",
+            ),
+            Column(
+                "theme_id",
+                STRING,
+                "The theme that shows it; null if the series ended",
+                nullable=True,
+                references=("themes", "theme_id"),
+            ),
+            Column("similarity", DOUBLE, "Similarity behind it, if any", nullable=True, bounds=_COSINE),
+            Column("evidence", STRING, "The event in words, with its figures"),
+        ),
+        group="series",
+    ),
+    Table(
+        "theme_series",
+        "One row per series ever seen, as known at the end of the quarter",
+        ("series_id",),
+        (
+            SERIES,
+            Column("name", STRING, "The series' name, as known at the end of the quarter"),
+            Column("first_quarter", STRING, "Quarter of the theme that opened it"),
+            Column("last_quarter", STRING, "Newest quarter, up to this one, in which it has a theme"),
+            Column("n_quarters", INT, "Quarters in which it has a theme", bounds=_POSITIVE),
+            Column("n_themes", INT, "Themes in it, over all quarters so far", bounds=_POSITIVE),
+            Column("n_firms", INT, "Firms ever in it", bounds=_POSITIVE),
+            Column(
+                "n_sentences", LONG, "Sentences in its themes' topics, over all quarters", bounds=_POSITIVE
+            ),
+            Column(
+                "status",
+                STRING,
+                "active: has a theme in the quarter; dormant: has none, but may still be revived; ended: has been away "
+                "for too long to be revived",
+                values=SERIES_STATUSES,
+            ),
+            Column("n_missed", INT, "Materialized quarters since `last_quarter`", bounds=COUNT),
+            Column("parent_series_id", STRING, "The series that it split off from", nullable=True),
+            Column("last_theme", STRING, "Its newest theme"),
+            Column("keywords", STRINGS, "Keywords of its newest theme"),
+            Column("firm_ids", STRINGS, "Firms ever in it, sorted"),
+            Column(
+                "centroid",
+                FLOATS,
+                "Unit-length mean of its themes' vectors, exponentially weighted towards the newest, float32",
+            ),
+            Column("name_vector", FLOATS, "Vector of the theme that gave it its name, float32"),
+        ),
+        group="series",
+    ),
+)
