@@ -12,6 +12,7 @@ from ftm_assets.assets.sentence_kinds import sentence_kinds
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
 from ftm_assets.assets.sentences import sentences
 from ftm_assets.assets.sentiment_scores import sentiment_scores
+from ftm_assets.assets.theme_links import theme_links
 from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
 from ftm_assets.assets.topic_quality import topic_quality
@@ -45,6 +46,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             topic_summaries,
             themes,
             topic_quality,
+            theme_links,
             theme_sentences,
             sentence_sentiment,
             sentiment_scores,

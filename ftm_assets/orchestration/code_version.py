@@ -20,6 +20,7 @@ FOLLOWED = (
     "ftm_assets.methods",
     "ftm_assets.orchestration.calls_by_firm",
     "ftm_assets.orchestration.namer",
+    "ftm_assets.orchestration.series_chain",
     "ftm_resources.endpoint.chat",
     "ftm_resources.endpoint.embeddings",
     "ftm_resources.endpoint.llm",

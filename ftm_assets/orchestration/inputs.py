@@ -27,6 +27,10 @@ ALLOW_MIXED = "ftm/allow_mixed_generations"
 """Run tag: `true` does for one run what FTM_ALLOW_MIXED_GENERATIONS does for all."""
 
 
+REBUILDS = 10
+"""How often a step reads its input again because a run of another quarter has rebuilt it meanwhile."""
+
+
 def pinned_inputs(
     warehouse: Warehouse,
     pinned: Pinned,
@@ -70,12 +74,13 @@ def taken_over(pinned: Pinned, tables: Mapping[str, QuarterTable], runs: Collect
     """Return which of these tables other runs have replaced, with other rows, since one of `runs` made them.
 
     Empty if none. All runs of a quarter write the same tables, and each would otherwise go on with the rows that the
-    other wrote last, and show that one's result as its own.
+    other wrote last, and show that one's result as its own. Rows that a run of another quarter rebuilt from this one's
+    are still this one's.
     """
     for name, table in tables.items():
-        writes = pinned.writes(name).get(table.quarter, [])
+        writes = [w for w in pinned.writes(name).get(table.quarter, []) if not w.rebuilt]
         own = [write for write in writes if write.run_id in runs]
-        if not own or own[-1].content == table.content:
+        if not own or own[-1].content in {table.content, writes[-1].content}:
             continue
         by = writes[-1]
         return (
@@ -94,7 +99,8 @@ def refuse_replaced(
 
     `inputs` maps tables, or the keys of other quarters' (see `snapshots.source_key`), to what `QuarterTable.provenance`
     returned. Without this, the slower of two runs of a quarter
-    would put its table beside the other's. A run that may mix generations is not refused.
+    would put its table beside the other's. A run that may mix generations is not refused. If a run of another quarter
+    has rebuilt the input, the step is retried: it only has to read again.
     """
     if allows_mixed(run):
         return
@@ -104,6 +110,8 @@ def refuse_replaced(
         if now.content == read["content"]:
             continue
         made = warehouse.provenance(name, of_quarter)
+        if made.get("rebuilt"):
+            raise dg.RetryRequested(max_retries=REBUILDS)
         when = (
             datetime.fromtimestamp(made["committed_at_ms"] / 1000, UTC).isoformat(timespec="seconds")
             if made

@@ -50,6 +50,8 @@ class Rows:
     """The origin of rows that were not made from a table."""
     models: Mapping[str, Any] = field(default_factory=dict)
     """What computed them besides code and config: of each resource, the model and what determines its output."""
+    rebuilt: str = ""
+    """Why a run of another quarter made them again, from the same rows of their own quarter as before."""
 
     @classmethod
     def of(cls, rows: pa.Table, *inputs: QuarterTable, config: Mapping[str, Any] | None = None) -> Self:
@@ -66,7 +68,8 @@ def write_quarter(
     Raises a Failure if another run has replaced an input meanwhile (see `inputs.refuse_replaced`).
     """
     inputs = {source_key(*source_of(key, quarter), within=quarter): read for key, read in rows.inputs.items()}
-    refuse_replaced(warehouse, table, quarter, inputs, run=run)
+    if not rows.rebuilt:  # what is made again from its own quarter's earlier rows is as mixed as it was
+        refuse_replaced(warehouse, table, quarter, inputs, run=run)
     provenance: dict[str, Any] = {
         "run_id": run.run_id,
         "code_version": code_version,
@@ -80,6 +83,8 @@ def write_quarter(
         provenance["attempt"] = str(rows.attempt)
     if rows.source:
         provenance["source"] = dict(rows.source)
+    if rows.rebuilt:
+        provenance["rebuilt"] = rows.rebuilt
     if rows.models:
         provenance["models"] = dict(rows.models)
     n_rows, content = warehouse.replace(table, quarter, rows.batches, provenance=provenance)

@@ -110,13 +110,6 @@ SERIES_TABLES = (
                 bounds=_SHARE,
             ),
             Column(
-                "n_votes",
-                INT,
-                "How many of the most similar earlier themes belong to the series that it continues",
-                nullable=True,
-                bounds=COUNT,
-            ),
-            Column(
                 "is_renamed",
                 BOOL,
                 "Its content has moved so far that the series takes this theme's name from here on",
@@ -192,7 +185,9 @@ SERIES_TABLES = (
             Column("parent_series_id", STRING, "The series that it split off from", nullable=True),
             Column("last_theme", STRING, "Its newest theme"),
             Column("keywords", STRINGS, "Keywords of its newest theme"),
+            Column("last_firm_ids", STRINGS, "Firms of its newest theme, sorted"),
             Column("firm_ids", STRINGS, "Firms ever in it, sorted"),
+            Column("last_vector", FLOATS, "Vector of its newest theme (see `theme_profiles`), float32"),
             Column(
                 "centroid",
                 FLOATS,

@@ -76,6 +76,11 @@ class Write:
         return tuple(json.loads(self.properties.get("together", "[]")))
 
     @property
+    def rebuilt(self) -> str:
+        """Why a run of another quarter wrote these rows again; empty if a run of this quarter wrote them."""
+        return self.properties.get("rebuilt", "")
+
+    @property
     def at(self) -> datetime:
         """Commit time, by the writer's clock."""
         return datetime.fromtimestamp(self.timestamp_ms / 1000, UTC)

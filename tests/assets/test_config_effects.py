@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,22 +21,29 @@ from ftm_assets.assets import firm_topics as firm_topics_asset
 from ftm_assets.assets import sentence_kinds as sentence_kinds_asset
 from ftm_assets.assets import topic_summaries as topic_summaries_asset
 from ftm_assets.assets import warehouse_maintenance as maintenance_asset
+from ftm_assets.assets.theme_links import ThemeLinksConfig
 from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
 from ftm_assets.assets.topic_quality import topic_quality
 from ftm_assets.assets.transcripts import transcripts
 from ftm_assets.definitions import build_definitions
+from ftm_assets.methods.time.link_rows import link_tables
+from ftm_assets.methods.time.linking import LinkParams, link_quarters
 from ftm_assets.orchestration.fan_out import FanOutConfig, Task
+from ftm_assets.orchestration.params_config import params_of
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.quarters import shifted
 from ftm_resources.sources.base import TranscriptSource
 from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.components import COMPONENTS
 from ftm_resources.warehouse import Warehouse
+from tests.planted_lineages import quarter_of
 
 from .planted_quarter import FIRMS, QUARTER, direction, tables
+from .quarters_of_themes import link, why, write_themes
 
 
 class Held:
@@ -401,6 +409,40 @@ def measured(made: Mapping[str, Any], metric: str) -> int:
     return next(row["n"] for row in made["result"] if row["metric"] == metric)
 
 
+def linked_by(**config: Any) -> dict[str, Any]:
+    """Link quarters in memory as the asset's config says: what drifts, comes back, splits and shares firms."""
+    params = params_of(ThemeLinksConfig(**config), LinkParams)
+    eye, wide = np.eye(6), {"a": ["1", "2"], "b": ["3", "4"]}
+    at = [
+        {"a": eye[0], "b": eye[1], "c": eye[2]},
+        {"b": eye[1] + 0.4 * eye[3], "a": 0.8 * eye[0] + 0.6 * eye[4]},
+        {"a": 0.5 * eye[0] + eye[4], "a2": 0.8 * eye[0] + 0.6 * eye[4], "b": eye[1] + 0.9 * eye[3]},
+        {"a": 0.3 * eye[0] + eye[4], "b": eye[1] + eye[3], "c": eye[2] + 0.8 * eye[5]},
+        {"ab": eye[1] + eye[3] + eye[4], "c": eye[2] + eye[5]},
+        {"d": eye[0], "e": 0.6 * eye[0] + 0.8 * eye[5]},
+        {"d": eye[0], "d2": eye[0] + 0.1 * eye[3]},
+    ]
+    found = link_quarters([quarter_of(shifted("2020Q1", i), v, wide) for i, v in enumerate(at)], params)
+    tables = [link_tables(links) for links in found]
+    return {
+        name: [row for made in tables for row in made[name].to_pylist()]
+        for name in ("theme_links", "theme_relatives", "theme_series")
+    }
+
+
+def linked_past_another_model(**config: Any) -> bool:
+    """Return whether a quarter is linked whose predecessor another model embedded."""
+    with TemporaryDirectory() as folder:
+        warehouse = Warehouse(path=folder)
+        write_themes(warehouse, "2020Q1", ("freight",))
+        write_themes(warehouse, "2020Q2", ("freight",), model={"model": "other"})
+        return not why(link(warehouse, "2020Q1")) and not why(link(warehouse, "2020Q2", **config))
+
+
+def column(made: Mapping[str, Any], name: str, table: str = "theme_links") -> list[Any]:
+    return [row[name] for row in made[table]]
+
+
 Effect = Callable[[Any, Any], bool]
 """From what the asset makes by default, and with the field changed, to whether the change is the one meant."""
 
@@ -506,6 +548,35 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("theme_sentences", "count_second"): (
         of_theme_sentences, True, lambda a, b: counted_second(b) > counted_second(a) == 0
     ),
+    ("theme_links", "floor"): (
+        linked_by, 0.95, lambda a, b: column(b, "event").count("born") > column(a, "event").count("born")
+    ),
+    ("theme_links", "max_gap"): (
+        linked_by, 2, lambda a, b: "revived" in column(a, "event") and "revived" not in column(b, "event")
+    ),
+    ("theme_links", "newest_weight"): (
+        linked_by, 1.0,
+        lambda a, b: column(a, "centroid", "theme_series") != column(b, "centroid", "theme_series"),
+    ),
+    ("theme_links", "centroid_weight"): (
+        linked_by, 0.0, lambda a, b: column(a, "similarity") != column(b, "similarity")
+    ),
+    ("theme_links", "firm_weight"): (
+        linked_by, 0.4, lambda a, b: column(a, "similarity") != column(b, "similarity")
+    ),
+    ("theme_links", "keyword_weight"): (
+        linked_by, 0.4, lambda a, b: column(a, "similarity") != column(b, "similarity")
+    ),
+    ("theme_links", "max_regret"): (
+        linked_by, 2.0, lambda a, b: column(a, "event").count("split") > column(b, "event").count("split")
+    ),
+    ("theme_links", "merge_gain"): (
+        linked_by, 2.0, lambda a, b: "merged" in column(a, "event") and "merged" not in column(b, "event")
+    ),
+    ("theme_links", "rename_below"): (
+        linked_by, 0.99, lambda a, b: sum(column(b, "is_renamed")) > sum(column(a, "is_renamed"))
+    ),
+    ("theme_links", "allow_other_models"): (linked_past_another_model, True, lambda a, b: (a, b) == (False, True)),
     ("transcripts", "require_permno"): (
         of_transcripts, False, lambda a, b: None in {r["permno"] for r in b["transcripts"]} - {
             r["permno"] for r in a["transcripts"]}

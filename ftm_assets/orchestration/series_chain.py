@@ -1,0 +1,264 @@
+"""The chain of linked quarters in the warehouse: what a quarter is linked to, and which later ones that makes outdated.
+
+What belongs here: reading earlier quarters for `methods.time.linking`, telling which quarters no longer follow from
+those before them, and linking these again. Links depend on their own quarter's themes, kept in `theme_profiles`, and on
+`theme_series` of the quarter before them, and on nothing else; so the tables are the same in whatever order, and
+however often, quarters are materialized.
+
+Writers of one machine take turns. On S3 they do not: each looks for outdated quarters after its last write, so that of
+two that crossed, the later one finds what the other left.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from ftm_assets.methods.time.link_rows import link_tables, read_profiles, read_series
+from ftm_assets.methods.time.linking import LinkParams, Links, link_quarter
+from ftm_assets.methods.wording import counted
+from ftm_assets.orchestration.io_manager import Rows, write_quarter
+from ftm_assets.orchestration.params_config import recorded
+from ftm_assets.orchestration.partitions import FIRST_QUARTER
+from ftm_resources import quarters
+from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, is_elsewhere, source_key, tagged, writer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
+    from ftm_assets.methods.time.series import Series
+    from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.pinned import Pinned
+
+LINK_TABLES = ("theme_profiles", "theme_links", "theme_relatives", "series_events", "theme_series")
+"""The tables of one quarter's links, which are written together."""
+
+CHAIN = "theme_series"
+"""The table whose quarters are the chain: it holds all that a quarter has learnt from those before it."""
+
+ROUNDS = 5
+"""How often the chain is looked through for quarters that other writers made outdated meanwhile."""
+
+WAITS, WAIT_SECONDS = 12, 5.0
+"""How often, and how long each time, a writer waits for another that is between two tables of a quarter."""
+
+OTHER_MODELS = "allow_other_models"
+"""Name of the config field that lets a quarter be linked past quarters of other embedding models."""
+
+Model = dict[str, Any]
+"""The embedding model of a quarter's topics: `model`, `dimension` and more; without `model` if it is not known."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a quarter is linked to."""
+
+    series: tuple[Series, ...]
+    inputs: Mapping[str, Any]
+    """What a write records: the quarter that was read, and those that were looked for and not found."""
+    newest: str | None
+    """The newest earlier quarter that was read."""
+
+
+@dataclass
+class Mended:
+    """What was done about quarters that no longer followed from those before them."""
+
+    rebuilt: dict[str, str] = field(default_factory=dict)
+    """Quarter → why."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """Quarter that was left as it is → why."""
+
+
+def settled(warehouse: Warehouse) -> Pinned:
+    """Return a view of the warehouse in which no quarter's links are half written, if that comes about in a minute.
+
+    Only on S3 is there anything to wait for, as writers elsewhere take turns.
+    """
+    for _ in range(WAITS if warehouse.location.is_s3 else 1):
+        pinned = warehouse.pin()
+        if all(_is_whole(pinned, quarter) for quarter in pinned.quarters([CHAIN])):
+            break
+        time.sleep(WAIT_SECONDS if warehouse.location.is_s3 else 0)
+    return pinned
+
+
+def _is_whole(pinned: Pinned, quarter: str) -> bool:
+    """Return whether one run wrote all tables of a quarter's links, from the same input."""
+    present = pinned.present(quarter)
+    writes = [write for name in LINK_TABLES if (write := present(name)) is not None]
+    return len(writes) == len(LINK_TABLES) and len({(w.made_by, str(w.inputs)) for w in writes}) == 1
+
+
+def model_of(pinned: Pinned, table: str, quarter: str) -> Model:
+    """Return the embedding model that the current write of a quarter recorded; empty if none."""
+    write = pinned.present(quarter)(table)
+    found = {} if write is None else write.provenance().get("models", {})
+    return dict(found.get("embedder", {}))
+
+
+def before(warehouse: Warehouse, pinned: Pinned, quarter: str, model: Model, *, others: bool) -> Before:
+    """Return what a quarter is linked to: the earlier quarters that have links, as they are now.
+
+    Raises a Failure, which names the models and says what to do, if the newest of them was embedded by another model
+    and `others` is false; otherwise quarters of other models are passed over.
+    """
+    linked = [q for q in pinned.quarters([CHAIN]) if q < quarter]
+    if halves := [q for q in linked if not _is_whole(pinned, q)]:
+        raise dg.Failure(
+            f"theme_links {quarter}: the links of {', '.join(halves)} were only written in part, by a run that was "
+            f"killed. Materialize theme_links of {halves[0]} first",
+            allow_retries=False,
+        )
+    same = [q for q in linked if _agree(model, model_of(pinned, CHAIN, q))]
+    if linked and not others and (not same or same[-1] != linked[-1]):
+        raise _other_model(pinned, quarter, model, linked)
+    newest = same[-1] if same else None
+    looked_for = quarters.between(FIRST_QUARTER if newest is None else newest, quarters.preceding(quarter))
+    read = [warehouse.quarter(CHAIN, q, pinned=pinned) for q in looked_for]
+    inputs = {source_key(t.name, t.quarter, within=""): t.provenance() for t in read}
+    return Before(() if newest is None else read_series(read[0].read()), inputs, newest)
+
+
+def linked_rows(links: Links, inputs: Mapping[str, Any], model: Model) -> dict[str, tuple[Rows, pa.Table]]:
+    """Return the rows of a quarter's links to write, by table, made from these inputs; and the rows as a table."""
+    models = {"embedder": model} if model else {}
+    return {
+        name: (replace(Rows.of(rows), inputs=inputs, models=models), rows)
+        for name, rows in link_tables(links).items()
+    }
+
+
+def mend(
+    context: dg.OpExecutionContext, warehouse: Warehouse, after: str, up_to: str | None, *, code_version: str
+) -> Mended:
+    """Link again the quarters that no longer follow from those before them, oldest first; return what was done.
+
+    Only quarters later than `after`, and earlier than `up_to` if given, are looked at. One that a tag marks, or that
+    another embedding model made, is left as it is: what follows it still follows from it.
+    """
+    found = Mended()
+    for _ in range(ROUNDS):
+        if not _mend_once(context, warehouse, after, up_to, found, code_version=code_version):
+            break
+    return found
+
+
+def _mend_once(
+    context: dg.OpExecutionContext,
+    warehouse: Warehouse,
+    after: str,
+    up_to: str | None,
+    found: Mended,
+    *,
+    code_version: str,
+) -> bool:
+    has_changed, pinned = False, settled(warehouse)
+    for quarter in pinned.quarters([CHAIN]):
+        if quarter <= after or (up_to is not None and quarter >= up_to) or quarter in found.kept:
+            continue
+        if not (why := outdated(pinned, quarter)):
+            continue
+        if marks := tags_on(pinned, quarter):
+            found.kept[quarter] = f"{why}, but tagged {', '.join(marks)}"
+            continue
+        try:
+            _link_again(context, warehouse, pinned, quarter, why, code_version=code_version)
+        except OtherModelFailure:
+            found.kept[quarter] = f"{why}, but embedded by another model"
+            continue
+        found.rebuilt[quarter] = why
+        has_changed, pinned = True, settled(warehouse)
+    return has_changed
+
+
+def outdated(pinned: Pinned, quarter: str) -> str:
+    """Return why a quarter's links no longer follow from those of earlier quarters; empty if they do."""
+    present = pinned.present(quarter)
+    write = present(CHAIN)
+    if write is None:
+        return ""
+    for source, content in write.inputs.items():
+        there = present(source) if is_elsewhere(source) else None
+        if is_elsewhere(source) and content != (NEVER_WRITTEN if there is None else there.content):
+            return f"{source} has changed"
+    return ""
+
+
+def tags_on(pinned: Pinned, quarter: str) -> list[str]:
+    """Return the tags that mark the present links of a quarter, sorted."""
+    table = pinned.table(CHAIN)
+    if table is None:
+        return []
+    now = writer_of(table, table.current_snapshot(), quarter)
+    marked = [
+        tag
+        for (of_quarter, tag), snapshot_id in tagged(table).items()
+        if of_quarter == quarter
+        and (write := writer_of(table, table.snapshot_by_id(snapshot_id), quarter)) is not None
+        and now is not None
+        and write.sequence_number == now.sequence_number
+    ]
+    return sorted(marked)
+
+
+def _link_again(
+    context: dg.OpExecutionContext,
+    warehouse: Warehouse,
+    pinned: Pinned,
+    quarter: str,
+    why: str,
+    *,
+    code_version: str,
+) -> None:
+    """Link a stored quarter again, from its stored profiles, with its own config."""
+    write = pinned.present(quarter)(CHAIN)
+    profiles = warehouse.quarter("theme_profiles", quarter, pinned=pinned)
+    if write is None:
+        return
+    made = write.provenance()
+    config, model = made.get("config", {}), made.get("models", {}).get("embedder", {})
+    params = recorded(LinkParams, config)
+    at = before(warehouse, pinned, quarter, model, others=config.get(OTHER_MODELS, False))
+    links = link_quarter(read_profiles(profiles.read(), quarter), at.series, params)
+    own = {key: read for key, read in made.get("inputs", {}).items() if not is_elsewhere(key)}
+    for name, (rows, _) in linked_rows(links, {**own, **at.inputs}, model).items():
+        kept = replace(rows, config=config, together=LINK_TABLES, attempt=context.retry_number, rebuilt=why)
+        written = write_quarter(warehouse, name, quarter, kept, run=context.run, code_version=code_version)
+        metadata = {**written, "rebuilt": f"Linked again, because {why}"}
+        context.log_event(dg.AssetMaterialization(name, metadata=metadata, partition=quarter))
+
+
+class OtherModelFailure(dg.Failure):
+    """The quarter and the newest one before it were embedded by different models."""
+
+
+def _other_model(pinned: Pinned, quarter: str, model: Model, linked: list[str]) -> OtherModelFailure:
+    others = [q for q in linked if not _agree(model, model_of(pinned, CHAIN, q))]
+    theirs = _called(model_of(pinned, CHAIN, others[-1]))
+    more = f" and {counted(len(others) - 1, 'earlier quarter')}" if len(others) > 1 else ""
+    return OtherModelFailure(
+        f"theme_links {quarter}: its topics were embedded by {_called(model)}, those of {others[-1]}{more} by "
+        f"{theirs}; vectors of different models cannot be compared. Set FTM_EMBEDDING_MODEL to the earlier model and "
+        f"materialize sentence_embeddings and everything downstream of {quarter} again; or materialize those of "
+        f"{', '.join(others[:4])}{', ...' if len(others) > 4 else ''} again with the new model, oldest first; or set "
+        f"{OTHER_MODELS}: true in the config of theme_links to open new series from {quarter} on.",
+        allow_retries=False,
+    )
+
+
+def _called(model: Model) -> str:
+    return f"{model.get('model', 'an unknown model')} ({model.get('dimension', '?')} dimensions)"
+
+
+def _agree(one: Model, other: Model) -> bool:
+    """Return whether two quarters' vectors can be compared; what is not known of either does not count."""
+    return all(
+        one.get(key) is None or other.get(key) is None or one[key] == other[key]
+        for key in ("model", "dimension")
+    )

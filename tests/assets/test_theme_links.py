@@ -1,0 +1,243 @@
+"""Links through Dagster and a real warehouse: what a quarter added, made again or tagged does to the others."""
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from ftm_assets.orchestration.series_chain import LINK_TABLES
+from ftm_resources.warehouse import Warehouse, tags
+from ftm_resources.warehouse.status import status
+
+from .quarters_of_themes import MODEL, link, why, write_themes
+
+SUBJECTS = {
+    "2020Q1": ("freight", "hiring", "rates"),
+    "2020Q2": ("hiring", "freight", "vaccines"),
+    "2020Q3": ("vaccines", "freight"),
+    "2020Q4": ("rates", "freight", "vaccines", "hiring"),
+}
+
+
+def written(root: Path, quarters: Iterable[str] = SUBJECTS) -> Warehouse:
+    warehouse = Warehouse(path=str(root))
+    for quarter in quarters:
+        write_themes(warehouse, quarter, SUBJECTS[quarter])
+    return warehouse
+
+
+def contents(warehouse: Warehouse, quarters: Iterable[str] = SUBJECTS) -> dict[tuple[str, str], str]:
+    return {(t, q): warehouse.quarter(t, q).content for q in quarters for t in LINK_TABLES}
+
+
+def series(warehouse: Warehouse, quarter: str) -> dict[str, tuple[str, str]]:
+    """Return (series, event) by the subject of the theme."""
+    rows = warehouse.read("theme_links", quarter).to_pylist()
+    of = {t["theme_id"]: t["name"].split()[0] for t in warehouse.read("theme_profiles", quarter).to_pylist()}
+    return {of[r["theme_id"]]: (r["series_id"], r["event"]) for r in rows}
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """Four quarters linked in chronological order; to be read only."""
+    warehouse = written(tmp_path_factory.mktemp("linked") / "warehouse")
+    for quarter in SUBJECTS:
+        assert why(link(warehouse, quarter)) == ""
+    return warehouse
+
+
+def test_a_series_is_named_by_the_theme_that_opens_it_and_followed_from_there(linked: Warehouse):
+    assert series(linked, "2020Q1") == {
+        "freight": ("2020Q1:series:000", "born"),
+        "hiring": ("2020Q1:series:001", "born"),
+        "rates": ("2020Q1:series:002", "born"),
+    }
+    assert series(linked, "2020Q4") == {
+        "rates": ("2020Q1:series:002", "revived"),
+        "freight": ("2020Q1:series:000", "continued"),
+        "vaccines": ("2020Q2:series:002", "continued"),
+        "hiring": ("2020Q1:series:001", "revived"),
+    }
+
+
+def test_the_series_as_known_at_the_end_of_a_quarter(linked: Warehouse):
+    then = {r["series_id"]: r for r in linked.read("theme_series", "2020Q3").to_pylist()}
+    assert {key: (r["status"], r["n_quarters"], r["last_quarter"]) for key, r in then.items()} == {
+        "2020Q1:series:000": ("active", 3, "2020Q3"),
+        "2020Q1:series:001": ("dormant", 2, "2020Q2"),
+        "2020Q1:series:002": ("dormant", 1, "2020Q1"),
+        "2020Q2:series:002": ("active", 2, "2020Q3"),
+    }
+    assert then["2020Q1:series:000"]["name"] == "freight in 2020Q1", "a series keeps its name"
+    revived = [r for r in linked.read("series_events", "2020Q4").to_pylist() if r["event"] == "revived"]
+    assert {r["evidence"].split(":")[0] + r["evidence"][-30:] for r in revived}
+    assert all("after" in r["evidence"] and "without a theme" in r["evidence"] for r in revived)
+
+
+def test_everything_is_of_one_generation(linked: Warehouse):
+    assert [q.mixtures for q in status(linked)] == [[]] * 4
+
+
+def test_a_later_quarter_leaves_every_earlier_row_as_it_was(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    for n, quarter in enumerate(SUBJECTS):
+        earlier = list(SUBJECTS)[:n]
+        before = contents(warehouse, earlier)
+        snapshots = {q: warehouse.provenance("theme_series", q).get("snapshot_id") for q in earlier}
+        link(warehouse, quarter)
+        assert contents(warehouse, earlier) == before
+        assert {q: warehouse.provenance("theme_series", q)["snapshot_id"] for q in earlier} == snapshots
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_the_order_the_tables_are_those_of_chronological_order(
+    seed: int, linked: Warehouse, tmp_path: Path
+):
+    order = list(SUBJECTS)
+    random.Random(seed).shuffle(order)
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter in order:
+        write_themes(warehouse, quarter, SUBJECTS[quarter])
+        assert why(link(warehouse, quarter)) == "", order
+    assert contents(warehouse) == contents(linked)
+    assert [q.mixtures for q in status(warehouse)] == [[]] * 4
+
+
+# A run in a process of its own, as Dagster starts one per quarter of a backfill.
+RUN = """
+import sys
+import dagster as dg
+from ftm_assets.assets.theme_links import theme_links
+from ftm_assets.orchestration.io_manager import WarehouseIOManager
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.warehouse import Warehouse
+
+warehouse = Warehouse(path=sys.argv[1])
+inputs = [dg.AssetSpec(t, partitions_def=QUARTERS) for t in ("themes", "theme_topics", "topic_summaries")]
+dg.materialize(
+    [theme_links, *inputs],
+    selection=[theme_links],
+    partition_key=sys.argv[2],
+    resources={"warehouse": warehouse, "io_manager": WarehouseIOManager(warehouse=warehouse)},
+)
+"""
+
+
+def test_quarters_in_parallel_end_in_the_same_tables(linked: Warehouse, tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    runs = [
+        subprocess.Popen([sys.executable, "-c", RUN, warehouse.root, q], stderr=subprocess.PIPE, text=True)
+        for q in reversed(SUBJECTS)
+    ]
+    for run in runs:
+        _, errors = run.communicate()
+        assert run.returncode == 0, errors
+    assert contents(warehouse) == contents(linked)
+
+
+def test_an_earlier_quarter_made_again_rebuilds_what_follows_and_says_so(linked: Warehouse, tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    for quarter in SUBJECTS:
+        link(warehouse, quarter)
+    write_themes(warehouse, "2020Q2", ("vaccines", "shipping"), run="again")
+    result = link(warehouse, "2020Q2")
+    rebuilt = {(e.asset_key.path[-1], e.partition) for e in events(result) if "rebuilt" in e.metadata}
+    assert rebuilt == {(t, q) for t in LINK_TABLES for q in ("2020Q3", "2020Q4")}
+    assert series(warehouse, "2020Q4")["vaccines"] == ("2020Q2:series:000", "continued")
+    assert series(warehouse, "2020Q4")["hiring"] == ("2020Q1:series:001", "revived")
+    assert contents(warehouse, ["2020Q1"]) == contents(linked, ["2020Q1"])
+    assert [q.mixtures for q in status(warehouse)] == [[]] * 4
+
+
+def events(result: dg.ExecuteInProcessResult) -> list[Any]:
+    found = [
+        e.event_specific_data for e in result.all_events if e.event_type_value == "ASSET_MATERIALIZATION"
+    ]
+    return [e.materialization for e in found]
+
+
+def test_a_tagged_quarter_is_not_linked_again_and_what_follows_follows_it(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    for quarter in SUBJECTS:
+        link(warehouse, quarter)
+    tags.tag(warehouse, "2020Q3", "paper")
+    before = contents(warehouse)
+    write_themes(warehouse, "2020Q2", ("vaccines", "shipping"), run="again")
+    result = link(warehouse, "2020Q2")
+    assert why(result) == ""
+    for quarter in ("2020Q1", "2020Q3", "2020Q4"):
+        assert contents(warehouse, [quarter]) == {k: v for k, v in before.items() if k[1] == quarter}
+    (third,) = [q for q in status(warehouse) if q.quarter == "2020Q3"]
+    assert any("theme_series@2020Q2" in str(m) for m in third.mixtures), "and it is said that it is outdated"
+    tags.untag(warehouse, "2020Q3", "paper")
+    link(warehouse, "2020Q2")
+    assert series(warehouse, "2020Q4")["vaccines"] == ("2020Q2:series:000", "continued")
+
+
+def test_a_quarter_is_linked_again_with_its_own_config(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    link(warehouse, "2020Q2", floor=0.999)
+    link(warehouse, "2020Q1")
+    assert {event for _, event in series(warehouse, "2020Q2").values()} == {"born"}
+    assert warehouse.provenance("theme_links", "2020Q2")["config"]["floor"] == 0.999
+
+
+def test_another_embedding_model_is_refused_by_name_with_what_to_do(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q1"])
+    link(warehouse, "2020Q1")
+    write_themes(warehouse, "2020Q2", SUBJECTS["2020Q2"], model={**MODEL, "model": "large"})
+    said = why(link(warehouse, "2020Q2"))
+    assert "2020Q2" in said
+    assert "large (16 dimensions), those of 2020Q1 by small" in said
+    assert "FTM_EMBEDDING_MODEL" in said
+    assert not warehouse.quarter("theme_links", "2020Q2").is_written
+    assert why(link(warehouse, "2020Q2", allow_other_models=True)) == ""
+    assert {event for _, event in series(warehouse, "2020Q2").values()} == {"born"}
+
+
+def test_quarters_of_another_model_are_not_linked_again_to_a_new_one(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    for quarter in SUBJECTS:
+        link(warehouse, quarter)
+    before = contents(warehouse)
+    large = {**MODEL, "model": "large"}
+    for n, quarter in enumerate(SUBJECTS):
+        write_themes(warehouse, quarter, SUBJECTS[quarter], model=large, run="again")
+        assert why(link(warehouse, quarter)) == "", "oldest first, as the message advises"
+        later = list(SUBJECTS)[n + 1 :]
+        assert contents(warehouse, later) == {k: v for k, v in before.items() if k[1] in later}
+    assert [q.mixtures for q in status(warehouse)] == [[]] * 4
+
+
+def test_links_of_a_quarter_whose_themes_were_made_again_are_outdated(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    for quarter in SUBJECTS:
+        link(warehouse, quarter)
+    write_themes(warehouse, "2020Q1", ("freight",), run="again")
+    found = {q.quarter: [str(m) for m in q.mixtures] for q in status(warehouse)}
+    assert any("theme_links was made from other rows of themes" in m for m in found["2020Q1"])
+    assert found["2020Q2"] == [], "its own tables and their inputs are as they were"
+
+
+def test_a_run_that_was_killed_between_its_tables_stops_the_next_quarter(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    link(warehouse, "2020Q1")
+    rows = warehouse.read("theme_links", "2020Q1")
+    warehouse.replace("theme_links", "2020Q1", [rows], provenance={"run_id": "killed"})
+    assert "links of 2020Q1 were only written in part" in why(link(warehouse, "2020Q2"))
+    link(warehouse, "2020Q1")
+    assert why(link(warehouse, "2020Q2")) == ""
+
+
+def test_a_quarter_without_themes_has_no_links_and_breaks_no_series(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q1", "2020Q3"])
+    write_themes(warehouse, "2020Q2", ())
+    for quarter in ("2020Q1", "2020Q2", "2020Q3"):
+        assert why(link(warehouse, quarter)) == ""
+    assert warehouse.read("theme_links", "2020Q2").num_rows == 0
+    assert series(warehouse, "2020Q3")["freight"] == ("2020Q1:series:000", "revived")
