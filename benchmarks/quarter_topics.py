@@ -87,14 +87,8 @@ def _topics(transcripts: list[pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
         topics.append(result.firm_topics)
         of_sentences.append(result.sentence_topics)
     found = pa.concat_tables(topics)
-    digests = topic_digests(
-        found,
-        sentences.select(["sentence_id", "component_id", "text"]),
-        names,
-        members=pa.concat_tables(of_sentences),
-        vectors=pa.table({"sentence_id": spoken.column("sentence_id"), "embedding": as_lists(vectors)}),
-    )
-    named = ExtractiveNamer(embedder.embed).name(digests)
+    digests = topic_digests(found, sentences.select(["sentence_id", "text"]), names)
+    named = ExtractiveNamer().name(digests)
     keywords = found.column("keywords").to_pylist()
     labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
     # As `topic_summaries` embeds a topic.

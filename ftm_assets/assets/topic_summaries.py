@@ -10,7 +10,6 @@ from pydantic import Field
 
 from ftm_assets.methods.naming.audit import audit_columns, describe_audit
 from ftm_assets.methods.naming.digests import MAX_SENTENCES, topic_digests
-from ftm_assets.methods.naming.headings import GENERAL
 from ftm_assets.methods.naming.rules import Named, Namer
 from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.vectors import as_lists, unit
@@ -45,12 +44,7 @@ def prepare(task: Task) -> Namer:
     warehouse, resources = task.inputs["firm_topics"].warehouse, task.resources
     refuse_other_dimension(warehouse, task.quarter, resources.embedder.dimension())
     return build_namer(
-        resources.llm,
-        warehouse,
-        "topic_summaries",
-        task.quarter,
-        embed=resources.embedder.embed,
-        processes=task.config.processes,
+        resources.llm, warehouse, "topic_summaries", task.quarter, processes=task.config.processes
     )
 
 
@@ -59,10 +53,8 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
     topics = task.read("firm_topics", ["topic_id", "firm_id", "keywords", "representative_sentence_ids"])
     digests = topic_digests(
         topics,
-        task.read("sentences", ["sentence_id", "component_id", "text"]),
+        task.read("sentences", ["sentence_id", "text"]),
         known_names(task.read("transcripts", ["firm_id", "firm_name", "ticker", "speaker_name"])),
-        members=task.read("sentence_topics", ["sentence_id", "topic_id", "strength"]),
-        vectors=task.read("sentence_embeddings", ["sentence_id", "embedding"]),
         max_sentences=task.config.max_sentences,
     )
     named = task.prepared.name(digests, task.progress)
@@ -85,14 +77,10 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
 def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDArray[np.float32]:
     """Return one unit vector per topic: the mean of the summary's vector and that of name and keywords.
 
-    A summary is a sentence or two in one speaker's words; the keywords cover the whole topic. A general name given
-    to a mixed topic is left out: it would make such topics a theme.
+    A summary is a sentence or two in one speaker's words; the keywords cover the whole topic.
     """
     keywords = topics.column("keywords").to_pylist()
-    labels = [
-        ", ".join(k) if n.name in GENERAL and k else f"{n.name}: {', '.join(k)}"
-        for n, k in zip(named, keywords, strict=True)
-    ]
+    labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
     total = embedder.embed([n.summary for n in named]).astype(np.float64) + embedder.embed(labels)
     return unit(total).astype(np.float32)
 
@@ -121,7 +109,7 @@ def _identity(resources: Any) -> Mapping[str, Any]:
 topic_summaries = FanOut(
     name="topic_summaries",
     tables=["topic_summaries", "topic_naming_audit"],
-    inputs=["firm_topics", "sentence_topics", "sentence_embeddings", "sentences", "transcripts"],
+    inputs=["firm_topics", "sentences", "transcripts"],
     config=TopicSummariesConfig,
     code_version=CODE_VERSION,
     work=summarise,

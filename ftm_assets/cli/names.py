@@ -18,7 +18,9 @@ from ftm_assets.cli.failing import CommandError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from ftm_assets.methods.naming.rules import Digest
     from ftm_resources.warehouse import Warehouse
@@ -74,7 +76,9 @@ def compare(
     shown = _digests(inputs)
     names = {way: _names(way, shown, inputs, warehouse, quarter) for way in (first, second)}
     console = screen.console()
-    console.print(screen.table(f"Names of {quarter}", ("naming", *_MEASURES), _measured(names, shown)))
+    console.print(
+        screen.table(f"Names of {quarter}", ("naming", *_MEASURES), _measured(names, shown, inputs))
+    )
     step = max(len(shown) // 10, 1)
     examples = [
         [", ".join(shown[i].keywords[:4]), *(found[i][0] for found in names.values())]
@@ -140,23 +144,16 @@ def _digests(inputs: Mapping[str, pa.Table]) -> list[Digest]:
     from ftm_assets.methods.text.firm_names import known_names
 
     names = known_names(inputs["transcripts"])
-    return topic_digests(
-        inputs["firm_topics"],
-        inputs["sentences"],
-        names,
-        members=inputs["sentence_topics"],
-        vectors=inputs["sentence_embeddings"],
-    )
+    return list(topic_digests(inputs["firm_topics"], inputs["sentences"], names))
 
 
-def _measured(names: Mapping[str, Sequence[tuple[str, str]]], shown: Sequence[Digest]) -> list[list[str]]:
-    import numpy as np
-
+def _measured(
+    names: Mapping[str, Sequence[tuple[str, str]]], shown: Sequence[Digest], inputs: Mapping[str, pa.Table]
+) -> list[list[str]]:
     from ftm_assets.methods.naming.evaluation import discrimination, form
     from ftm_resources.models.embedder import Embedder
 
-    embedder, groups = Embedder(), [d.group for d in shown]
-    topics = np.array([d.vector for d in shown])
+    embedder, topics, groups = Embedder(), _topic_vectors(shown, inputs), [d.group for d in shown]
     rows = []
     for way, found in names.items():
         told = discrimination(embedder.embed([name for name, _ in found]), topics, groups)
@@ -173,7 +170,6 @@ def _names(
     from ftm_assets.methods.naming.extractive import ExtractiveNamer
     from ftm_assets.orchestration.namer import build_namer
     from ftm_resources.endpoint.llm import LlmResource
-    from ftm_resources.models.embedder import Embedder
 
     if way == TABLE:
         rows = inputs[_NAMES].select(["topic_id", "name", "summary"]).to_pylist()
@@ -182,12 +178,31 @@ def _names(
             raise CommandError(f"topic_summaries has no row for {missing[0]}: materialize it first.")
         return [held[d.id] for d in shown]
     if way == EXTRACTIVE:
-        return [(n.name, n.summary) for n in ExtractiveNamer(Embedder().embed).name(shown)]
+        return [(n.name, n.summary) for n in ExtractiveNamer().name(shown)]
     llm = LlmResource(model=way)
     if not llm.is_configured():
         raise CommandError(f"{way} is a model: set LLM_BASE_URL to the endpoint that serves it.")
-    named = build_namer(llm, warehouse, _NAMES, quarter, embed=Embedder().embed).name(shown)
+    named = build_namer(llm, warehouse, _NAMES, quarter).name(shown)
     return [(n.name, n.summary) for n in named]
+
+
+def _topic_vectors(shown: Sequence[Digest], inputs: Mapping[str, pa.Table]) -> NDArray[np.float64]:
+    """Return the mean vector of each topic's sentences, scaled to unit length, (n, d)."""
+    import numpy as np
+
+    from ftm_assets.methods.vectors import as_matrix, unit
+
+    place = {d.id: i for i, d in enumerate(shown)}
+    vectors = inputs["sentence_embeddings"]
+    rows = {s: i for i, s in enumerate(vectors.column("sentence_id").to_pylist())}
+    matrix = as_matrix(vectors.column("embedding"))
+    totals = np.zeros((len(shown), matrix.shape[1]))
+    members = inputs["sentence_topics"]
+    pairs = zip(*(members.column(c).to_pylist() for c in ("sentence_id", "topic_id")), strict=True)
+    for sentence, topic in pairs:
+        if topic in place:
+            totals[place[topic]] += matrix[rows[sentence]]
+    return unit(totals)
 
 
 def _key(page: Path) -> Path:

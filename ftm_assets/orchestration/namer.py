@@ -1,26 +1,22 @@
 """The namer of a step, built once from the resources, and its cache of model replies."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 import dagster as dg
 
 from ftm_assets.methods.naming.by_model import Complete, LlmNamer
-from ftm_assets.methods.naming.extractive import RULES_VERSION, Embed, ExtractiveNamer, Proposal, proposal
+from ftm_assets.methods.naming.extractive import RULES_VERSION, Embed, ExtractiveNamer
 from ftm_assets.methods.naming.prompts import PROMPT_VERSION, prompt_tokens
-from ftm_assets.methods.naming.rules import Digest, Namer
+from ftm_assets.methods.naming.rules import Digest, Named, Namer, Progress
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_resources.endpoint.connection import EndpointUnavailableError
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.endpoint.reply_cache import ReplyCache
 from ftm_resources.warehouse import Warehouse
-
-BATCH = 50
-"""Digests for which a process looks for candidates at once."""
 
 REPLIES = "replies"
 """The warehouse's folder of model replies."""
@@ -37,14 +33,14 @@ def build_namer(
 ) -> Namer:
     """Return the namer of a table's quarter: a model's if an endpoint is configured, else the extractive one.
 
-    The extractive one, which also names what a model cannot, chooses by meaning if `embed` is given; it looks for
-    candidates in `processes` processes (0: one per CPU). A model's replies are cached
+    The extractive one, which also names what a model cannot, chooses themes' names by meaning if `embed` is given, and
+    names topics group by group in `processes` processes (0: one per CPU). A model's replies are cached
     and not requested again, except unusable ones from before the quarter was last committed: materializing it again
     requests its degraded names again. An endpoint that cannot be used raises a Failure that says what to fix, when
     the namer is built or when it names.
     """
     if not llm.is_configured():
-        return ExtractiveNamer(embed, partial(_proposals, processes))
+        return ExtractiveNamer(embed) if embed else _SideBySideNamer(processes)
     replies = reply_cache(llm, warehouse, table, quarter)
     committed = warehouse.provenance(table, quarter) if warehouse.exists() else {}
     stale_before = committed.get("committed_at_ms", 0) / 1000
@@ -92,14 +88,26 @@ class _CachingNamer(LlmNamer):
         self.replies = replies
 
 
-def _proposals(processes: int, digests: Sequence[Digest]) -> Iterator[Proposal]:
-    """Yield the proposals of each digest, made in several processes; in batches, because one takes milliseconds."""
-    batches = [digests[i : i + BATCH] for i in range(0, len(digests), BATCH)]
-    # Without their vectors, which the proposals do not need.
-    plain = [[replace(digest, vector=None) for digest in batch] for batch in batches]
-    for found in side_by_side(_proposed, plain, processes):
-        yield from found
+class _SideBySideNamer:
+    """The extractive namer in several processes: names differ within a group, so groups can run in parallel."""
+
+    def __init__(self, processes: int) -> None:
+        self._processes = processes
+
+    def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
+        """Return a name for each digest, in order."""
+        groups: defaultdict[str, list[int]] = defaultdict(list)
+        for i, digest in enumerate(digests):
+            groups[digest.group].append(i)
+        named: dict[int, Named] = {}
+        work = [[digests[i] for i in members] for members in groups.values()]
+        results = side_by_side(_named_extractively, work, self._processes)
+        for members, names in zip(groups.values(), results, strict=True):
+            named.update(zip(members, names, strict=True))
+            if progress:
+                progress(len(named), len(digests))
+        return [named[i] for i in range(len(digests))]
 
 
-def _proposed(digests: Sequence[Digest]) -> list[Proposal]:
-    return [proposal(digest) for digest in digests]
+def _named_extractively(digests: Sequence[Digest]) -> list[Named]:
+    return ExtractiveNamer().name(digests)

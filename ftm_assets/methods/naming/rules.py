@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from ftm_assets.methods.naming.word_classes import CURRENCIES
+from ftm_assets.methods.naming.heading_words import CURRENCIES
 from ftm_assets.methods.text.firm_names import holds_firm_name
+from ftm_assets.methods.text.tokens import normal, words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_NAME_WORDS = 8
 MAX_SUMMARY_CHARACTERS = 400
@@ -28,6 +33,7 @@ BANNED_WORDS = re.compile(
 )
 """Openings and phrases banned from names: they say that people talked, not what about."""
 
+_JOINTS = frozenset(map(normal, ("and", "of", "in", "for", "the", "on")))
 _INITIALISM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 # Characters that `plain_text` might have to change; most sentences contain none.
 _MARK = re.compile(r"[*`~|<>\\\[\]_#]")
@@ -54,11 +60,10 @@ class Digest:
     group: str = ""
     """The firm of a topic. Names are made distinct only within a group, so they do not depend on other firms."""
     evidence: tuple[tuple[str, str], ...] = ()
-    """What an extractive name must hold for: texts with their source. For a topic: its sentences, most central first,
-    with their speaker turns; for a theme: name, keywords and summary of each topic, with the firm. Empty: names and
-    sentences, each from a source of its own."""
-    vector: tuple[float, ...] | None = None
-    """The mean of the embeddings of a topic's sentences or a theme's topics: its meaning."""
+    """For a theme, what an extractive name must hold for: each topic's strongest keywords and summary, with its firm.
+    Empty: the sentences, each from a firm of its own."""
+    vector: NDArray[np.floating] | None = field(default=None, compare=False)
+    """For a theme, its embedding."""
 
 
 Outcome = Literal["named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive"]
@@ -190,3 +195,30 @@ def is_english(text: str) -> bool:
     letters = [c for c in text if c.isalpha()]
     latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
     return latin >= 0.8 * len(letters)
+
+
+def name_key(name: str) -> frozenset[str]:
+    """Return a key that is equal for names that a reader would take for the same."""
+    return frozenset(words(name)) - _JOINTS
+
+
+def is_allowed(name: str, exclude: Sequence[str], *, is_as_spoken: bool = False) -> bool:
+    """Return whether a name obeys the rules of length, wording and the firm's own names."""
+    fits = 0 < len(name.split()) <= MAX_NAME_WORDS and any(c.isalpha() for c in name)
+    return (
+        fits
+        and not BANNED_WORDS.search(name)
+        and not holds_firm_name(name, exclude, is_as_spoken=is_as_spoken)
+    )
+
+
+def capitalised(text: str) -> str:
+    """Return a phrase as plain text with a capital letter, unless it opens with an unusual one (eBay)."""
+    text = plain_text(text)
+    return text[:1].upper() + text[1:] if text[:2].islower() or len(text) == 1 else text
+
+
+def told_apart(name: str, digest: Digest, taken: Collection[frozenset[str]]) -> str:
+    """Return the name followed, in brackets, by the strongest keyword that makes it unique."""
+    longer = (f"{name} ({keyword})" for keyword in digest.keywords)
+    return next((t for t in longer if name_key(t) not in taken and is_allowed(t, digest.exclude)), name)

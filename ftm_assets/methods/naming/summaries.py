@@ -1,24 +1,36 @@
 """Summaries taken from the text itself: the central sentences that read best on their own.
 
-Belongs here: what makes a sentence quotable. Names are in `extractive`.
+Belongs here: the weight of a word in a digest, and what makes a sentence quotable. Names are in `extractive`.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from ftm_assets.methods.naming.phrases import without_lead_in
-from ftm_assets.methods.naming.rules import Digest, cut_at_sentence
+from ftm_assets.methods.naming.rules import Digest, cut_at_sentence, name_key
+from ftm_assets.methods.naming.word_classes import EMPTY
 from ftm_assets.methods.text.tokens import normal, words
 
-_JOINTS = frozenset(map(normal, ("and", "of", "in", "for", "the", "on")))
+_EMPTY = frozenset(map(normal, EMPTY))
 
 
-def name_key(name: str) -> frozenset[str]:
-    """Return a key that is equal for names that a reader would take for the same."""
-    return frozenset(words(name)) - _JOINTS
+def weigh(keywords: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
+    """Return a weight per stem, from its keyword's rank and the share of sentences that contain it."""
+    holding = Counter(s for text in sentences for s in set(words(text)))
+    n = max(1, len(sentences))
+    weights = {word: 0.8 * (count - 1) / n for word, count in holding.items()}
+    for rank, keyword in enumerate(keywords):
+        for word in dict.fromkeys(words(keyword)):
+            # A keyword found in only one sentence is an accident of that sentence.
+            spread = 0.3 + 0.7 * min(1.0, 3 * holding[word] / n)
+            weights[word] = max(
+                weights.get(word, 0.0), 0.8 * (holding[word] - 1) / n + spread / (1 + 0.25 * rank)
+            )
+    return {w: x * (0.1 if w in _EMPTY else 1.0) for w, x in weights.items()}
 
 
 def summarise(digest: Digest, sentences: Sequence[str], weights: dict[str, float], name: str) -> str:

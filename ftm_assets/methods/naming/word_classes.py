@@ -10,21 +10,15 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from ftm_assets.methods.text.capitals import PLACES_AND_PEOPLES
-from ftm_assets.methods.text.tokens import normal_form
-from ftm_assets.methods.text.word_lists import (
-    GENERIC_NAME_INFLECTED,
-    MONTHS_AND_DAYS,
-    NUMBERS,
-    WEAK_INFLECTED,
-)
+from ftm_assets.methods.text.word_lists import MONTHS_AND_DAYS, NUMBERS
 
 
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a list."""
     return frozenset(text.split())
 
 
-CLOSED = _words(
+CLOSED = words_of(
     """a an the this that these those my your his her its our their whose which what who whom where when why how
     i me we us you he him she it they them myself ourselves yourself itself themselves himself herself y'all one
     ones there here then than as if whether while because although though unless until since so such not no nor
@@ -45,25 +39,25 @@ CLOSED = _words(
 )
 """Words that end a noun phrase. `phrases` makes an exception for the links `of`, `in`, `for` and `and`."""
 
-DETERMINERS = _words(
+DETERMINERS = words_of(
     "a an the this these those my your his her its our their each every any some no such another both whose"
 )
 """A word after one of these is a noun or describes one, whatever else it can be."""
 
-SUBJECTS = _words("i we you he she they it who that there which people to let's") | _words(
+SUBJECTS = words_of("i we you he she they it who that there which people to let's") | words_of(
     "will would can could should may might must shall do does did don't doesn't didn't won't can't couldn't "
     "wouldn't shouldn't not also just really actually probably never always continue continues i'll we'll they'll "
     "you'll it'll gonna please"
 )
 """A word after one of these is a verb if it can be one."""
 
-VERB_PARTICLES = _words("at by to into forward out up down back through me us them you him it off over")
+VERB_PARTICLES = words_of("at by to into forward out up down back through me us them you him it off over")
 """Words that follow a verb rather than a noun: offset by, look at, drive it."""
 
-BEFORE_PARTICIPLES = _words("of for in with from on by as and or our")
+BEFORE_PARTICIPLES = words_of("of for in with from on by as and or our")
 """A participle between one of these and a noun describes the noun: of improving margins."""
 
-AUXILIARIES = _words(
+AUXILIARIES = words_of(
     """be is are was were been being am i'm we're you're they're he's she's it's that's there's what's isn't
     aren't wasn't weren't have has had having i've we've you've they've hasn't haven't hadn't do does did doing
     done will would can could should may might must shall cannot can't won't wouldn't couldn't shouldn't don't
@@ -71,7 +65,7 @@ AUXILIARIES = _words(
     """
 )
 
-_VERBS = _words(
+_VERBS = words_of(
     """accelerate accomplish achieve analyze acquire adapt add address adjust affect agree aim allow announce
     answer anticipate apologize appear apply appreciate approve argue arise arrive ask assess assume attempt
     attract avoid base become begin believe belong benefit bring broaden build bump buy call capture carry
@@ -100,29 +94,28 @@ _VERBS = _words(
     saw seen said told took taken gave given made knew known thought felt found kept led left lost meant met paid
     brought bought built caught chosen chose drew drawn driven drove fell fallen forgot grew grown heard held hit
     ran rose risen sat sent shown sold spoke spoken spent stood stuck taught threw thrown understood woke won
-    embrace combat outline overturn undergo overlap alter quantify clarify constrain
     wore wrote written began begun became dealt sought gotta thinks goes does
     """
 )
 
-_ALSO_NOUNS = _words(
+_ALSO_NOUNS = words_of(
     """address approach base benefit build bump call cause close concern cut deal decline decrease drive drop end
     estimate experience face fall figure fill fit fix focus gain guide help hit hold hope impact increase jump
-    lack land lead leverage look matter mention miss move need note offer offset pay perform pick play point
-    position present pull push raise ramp reach read rest result return rise roll run scale set shape shift show
-    sign slow sound spend stand start state stay step stop struggle support target tie touch track transition
+    lack land lead leverage look matter mention miss move need note offer offset pay perform pick play point position
+    present pull push raise ramp reach read rest result return rise roll run scale set shape shift show sign
+    slow sound spend stand start state stay step stop struggle support target tie touch track transition
     travel treat trend turn update use view wait walk watch welcome win work worry yield results returns gains
-    sales spread market markets price prices cost costs demand supply plan plans order orders fund funds stores
-    store volume volumes purchase rate rates charge charges risk risks share shares report reports ship shipments
-    trade test tests issue issues launch launches change changes forecast budget debt rent rents sale profit
-    profits capital finance service services place places process program project projects product products
-    release mix capture open hedge contract contracts lease leases license approach lift growth comment comments
-    question questions answer discount discounts model models value values balance practice interest account
-    accounts claim claims rebound recover swing
+    sales spread market markets price prices cost costs demand supply plan plans order orders fund funds
+    stores store volume volumes purchase rate rates charge charges risk risks share shares report reports
+    ship shipments trade test tests issue issues launch launches change changes forecast budget debt rent
+    rents sale profit profits capital finance service services place places process program project projects
+    product products release mix capture open hedge contract contracts lease leases license approach lift
+    growth comment comments question questions answer discount discounts model models value values balance
+    practice interest account accounts claim claims rebound recover swing
     """
 )
 
-_VERB_FORMS = _words(
+_VERB_FORMS = words_of(
     " ".join(
         form
         for verb in _VERBS
@@ -138,7 +131,7 @@ _VERB_FORMS = _words(
     )
 )
 
-NOUN_ING = _words(
+NOUN_ING = words_of(
     """marketing pricing manufacturing financing spending lending underwriting hiring staffing training building
     buildings holding holdings offering offerings savings saving earning earnings testing engineering
     advertising licensing sequencing drilling mining shipping processing funding operating housing clothing
@@ -155,7 +148,7 @@ NOUN_ING = _words(
 )
 """Words in -ing that name or describe a thing rather than an action."""
 
-ADJECTIVAL_ED = _words(
+ADJECTIVAL_ED = words_of(
     """adjusted fixed related limited diversified combined leveraged unlevered installed deferred estimated
     integrated advanced connected branded unbranded regulated deregulated unregulated controlled distributed
     automated accelerated increased reduced improved elevated expected projected planned proposed continued
@@ -166,7 +159,7 @@ ADJECTIVAL_ED = _words(
 )
 """Participles that always describe a following noun."""
 
-ADVERBS = _words(
+ADVERBS = words_of(
     """almost anyway anywhere elsewhere everywhere far further hopefully indeed instead likely mostly nearly
     nowhere obviously otherwise perhaps simply somehow somewhat somewhere soon therefore typically usually
     yet definitely essentially fairly frankly honestly literally particularly specifically whatsoever
@@ -174,7 +167,7 @@ ADVERBS = _words(
     """
 )
 
-_NOUN_LY = _words(
+_NOUN_LY = words_of(
     """family supply assembly monthly weekly daily quarterly yearly early assemblies supplies families ally anomaly
     monopoly reply poultry italy july likely friendly elderly costly fly ply only lilly hourly duopoly butterfly
     """
@@ -182,7 +175,7 @@ _NOUN_LY = _words(
 
 _ADJECTIVE_ENDINGS = ("al", "ive", "ous", "able", "ible", "ful", "less", "ish", "ic", "ary", "ant", "ent")
 
-_NOUNS_LIKE_ADJECTIVES = _words(
+_NOUNS_LIKE_ADJECTIVES = words_of(
     """capital approval proposal rental renewal material metal chemical chemicals principal arrival withdrawal
     total potential credential portal signal hospital deal goal meal coal steal retail mineral appeal proposals
     festival journal manual professional official referral removal trial terminal trials capitals individual
@@ -204,26 +197,26 @@ _NOUNS_LIKE_ADJECTIVES = _words(
     """
 )
 
-_ADJECTIVES = _words(
+_ADJECTIVES = words_of(
     """good great nice bad better best worse worst big bigger biggest small smaller smallest large larger largest
     high higher highest low lower lowest long longer longest short shorter new newer old older young strong
     stronger strongest weak weaker fast faster slow slower quick early earlier late full empty hard harder easy
-    easier tough tougher clear main major minor key core gross net real true false happy proud glad comfortable
-    able unable available different similar various further additional extra whole entire overall total broad
-    broader deep deeper heavy light flat stable steady solid robust healthy mature modest sharp tight loose rich
-    poor cheap safe secure smart stark fair favorable adverse direct indirect premium appropriate adequate
-    accurate correct moderate separate private corporate ultimate legitimate intermediate alive optimistic
-    extraordinary incremental historical remarkable positive negative aggressive american european asian african
-    canadian mexican brazilian chinese japanese australian indian german french british spanish italian colombian
-    korean russian portuguese swiss dutch domestic foreign global local regional rural urban digital organic
-    online due prepared pleased excited confident aware sure ready open closed busy free close near-term long-term
-    short-term year-to-date full-year double-digit single-digit mid-single-digit high-single-digit
-    low-single-digit
+    easier tough tougher clear main major minor key core gross net real true false happy proud glad
+    comfortable able unable available different similar various further additional extra whole entire overall
+    total broad broader deep deeper heavy light flat stable steady solid robust healthy mature modest sharp
+    tight loose rich poor cheap safe secure smart stark fair favorable adverse direct indirect
+    premium appropriate adequate accurate correct moderate separate private corporate ultimate legitimate intermediate
+    alive optimistic extraordinary incremental historical remarkable positive negative aggressive
+    american european asian african canadian mexican brazilian chinese japanese australian indian german french
+    british spanish italian colombian korean russian portuguese swiss dutch
+    domestic foreign global local regional rural urban digital organic online due prepared pleased
+    excited confident aware sure ready open closed busy free close near-term long-term short-term
+    year-to-date full-year double-digit single-digit mid-single-digit high-single-digit low-single-digit
     """
 )
 """Can describe a noun, but cannot be one."""
 
-EMPTY = _words(
+EMPTY = words_of(
     """thing things lot lots way ways kind kinds sort sorts bit guy guys people person folks time times year years
     quarter quarters month months week weeks day days today morning afternoon question questions answer answers
     point points part parts case cases place places fact example examples reason reasons sense idea ideas term
@@ -241,7 +234,7 @@ EMPTY = _words(
 )
 """Common in every call: they add little to a name and cannot be one alone."""
 
-ABSTRACT_HEADS = EMPTY & _words(
+ABSTRACT_HEADS = EMPTY & words_of(
     """thing things lot lots way ways kind kinds sort sorts bit guy guys people person folks time times year years
     quarter quarters month months week weeks day days today morning afternoon question questions answer answers
     point points part parts case cases place fact example examples reason reasons sense idea ideas term terms
@@ -249,13 +242,12 @@ ABSTRACT_HEADS = EMPTY & _words(
     call calls couple comment comments slide slides page remark remarks million billion thousand percent dollar
     dollars half percentage end front stuff moment period periods detail details word words standpoint
     everybody everyone minute minutes type types chairman ceo cfo president amount hand conversation discussion
-    level levels range name names area areas job lines line story situation situations progress opportunity
-    opportunities ability update updates business businesses world head company companies team teams issue issues
+    level levels range name names area areas job lines line story
     """
 )
 """A phrase that ends in one of these is too vague to be a name."""
 
-CALENDAR = MONTHS_AND_DAYS | _words("q1 q2 q3 q4 fy h1 h2")
+CALENDAR = MONTHS_AND_DAYS | words_of("q1 q2 q3 q4 fy h1 h2")
 
 _NUMBER = re.compile(r"[$€£]?[\d.,]+(?:%|st|nd|rd|th|s|x|k|m|bn)?", re.IGNORECASE)
 
@@ -291,32 +283,32 @@ _SHAPES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 
 
-GIVEN_NAMES = _words(
-    """aaron adam alan albert alex alexander alice alison amanda amy andrea andrew andy angela anna anne anthony
-    antonio arthur ashley barbara ben benjamin bernard bill blake bob bobby brad brandon brent brett brian bruce
-    bryan carl carlos carol caroline catherine charles charlie chris christian christine christopher christopher
-    cindy claire colin craig curt cynthia dale dan daniel danny darren dave david dawn dean deborah debra dennis
-    derek diane don donald donna doug douglas duane dustin ed eddie edward elizabeth ellen emily eric erik erin
-    ethan eugene evan frank fred gary geoff george gerald gerry glenn gordon greg gregory hans harold harry
-    heather helen henry howard ian jack jacob jaime james jamie jane janet jared jason javier jay jean jeff
-    jeffrey jen jennifer jeremy jerry jessica jill jim jimmy joan joe joel john johnny jon jonathan jordan jorge
-    jose joseph josh joshua juan judy julia julie justin karen kate katherine kathleen kathy katie keith kelly ken
-    kenneth kevin kim kimberly kurt kyle larry laura lauren laurie lee leonard leslie linda lisa liz lou louis
-    lucas luis luke lynn marc marcelo marco margaret maria mario marie mario marshall martha martin mary matt
-    matthew maureen melissa michael michelle miguel mike mitch monica nancy natalie nathan neil nicholas nick
-    nicole nigel olivia oscar pam pamela pat patricia patrick paul paula pedro peter phil philip rachel ralph
-    randall randy ray raymond rebecca ricardo rich richard rick rob robert roberto robin rod roger ron ronald ross
-    roy russ russell ruth ryan sam samantha samuel sandra sara sarah scott sean seth sharon shane shannon shawn
-    simon stacy stan stephanie stephen steve steven stuart sue susan suzanne sylvia tammy ted teresa terry theresa
-    thomas tim timothy tina todd tom tommy tony tracy travis trevor troy tyler vanessa victor victoria vikram
-    vince vincent walter warren wayne wendy will william zach zachary pete mick mick barry stew stu jose gustavo
-    eduardo fernando francisco juan javier alejandro
+GIVEN_NAMES = words_of(
+    """aaron adam alan albert alex alexander alice alison amanda amy andrea andrew andy angela anna anne anthony antonio
+    arthur ashley barbara ben benjamin bernard bill blake bob bobby brad brandon brent brett brian bruce bryan
+    carl carlos carol caroline catherine charles charlie chris christian christine christopher christopher
+    cindy claire colin craig curt cynthia dale dan daniel danny darren dave david dawn dean deborah debra
+    dennis derek diane don donald donna doug douglas duane dustin ed eddie edward elizabeth ellen emily eric erik
+    erin ethan eugene evan frank fred gary geoff george gerald gerry glenn gordon greg gregory hans harold
+    harry heather helen henry howard ian jack jacob jaime james jamie jane janet jared jason javier jay jean
+    jeff jeffrey jen jennifer jeremy jerry jessica jill jim jimmy joan joe joel john johnny jon jonathan jordan
+    jorge jose joseph josh joshua juan judy julia julie justin karen kate katherine kathleen kathy katie keith
+    kelly ken kenneth kevin kim kimberly kurt kyle larry laura lauren laurie lee leonard leslie linda lisa liz
+    lou louis lucas luis luke lynn marc marcelo marco margaret maria mario marie mario marshall martha martin
+    mary matt matthew maureen melissa michael michelle miguel mike mitch monica nancy natalie nathan neil
+    nicholas nick nicole nigel olivia oscar pam pamela pat patricia patrick paul paula pedro peter phil philip
+    rachel ralph randall randy ray raymond rebecca ricardo rich richard rick rob robert roberto robin rod roger
+    ron ronald ross roy russ russell ruth ryan sam samantha samuel sandra sara sarah scott sean seth sharon
+    shane shannon shawn simon stacy stan stephanie stephen steve steven stuart sue susan suzanne sylvia tammy
+    ted teresa terry theresa thomas tim timothy tina todd tom tommy tony tracy travis trevor troy tyler
+    vanessa victor victoria vikram vince vincent walter warren wayne wendy will william zach zachary
+    pete mick mick barry stew stu jose gustavo eduardo fernando francisco juan javier alejandro
     """
 )
 """If capitalised, alone or before another name, these are speakers, not subjects."""
 
 
-MEASURES = _words(
+MEASURES = words_of(
     """sales revenue revenues margin margins income cost costs expense expenses volume volumes price prices traffic
     order orders demand ebitda ebit earnings profit profits shipments comps backlog utilization occupancy
     production capex inventory inventories rates bookings deposits subscribers debt utilisation noi ffo opex
@@ -325,69 +317,20 @@ MEASURES = _words(
 )
 """Quantities that go up and down."""
 
-SIGNS = _words(
-    """headwind headwinds tailwind tailwinds growth decline declines increase increases decrease decreases gain gains
-    improvement improvements reduction reductions pressure pressures strength weakness softness acceleration
-    deceleration recovery rebound slowdown upside downside deterioration expansion contraction rise fall drop
-    uptick downturn momentum outperformance underperformance uplift shortfall resilience
-    """
-)
-"""Nouns that say which way something went: not in a name unless most of those who speak of it say so."""
-
-EVALUATIONS = _words(
-    """strong stronger strongest weak weaker good great better best bad worse worst high higher highest low lower
-    lowest big bigger biggest large larger largest small smaller smallest solid robust healthy tremendous
-    significant substantial positive negative favorable unfavorable favourable adverse improved improving
-    increased increasing reduced decreased declining growing record nice fantastic excellent incredible tough
-    difficult challenging modest meaningful exciting strategic important key main major certain specific
-    particular various additional further continued sustained expected projected planned proposed related similar
-    different unprecedented phenomenal terrific outstanding impressive remarkable extraordinary faster slower
-    accelerated depressed elevated incremental current recent upcoming ongoing existing remaining latest overall
-    total entire whole committed continuing available able sound confident comfortable pleased proud clear true
-    right possible responsible prudent disciplined short long potential likely fair considerable fewer reasonable
-    appropriate sharp sharper wonderful lucky happy interesting
-    """
-)
-"""Modifiers that judge, compare or point rather than say which: a heading goes without them."""
-
-TIMES = _words(
-    """time times year years quarter quarters month months week weeks day days today tomorrow yesterday tonight
-    morning afternoon evening fiscal period periods half decade decades moment date dates
-    """
-)
-"""Words of time: a phrase with one says when, not what."""
-
-CURRENCIES = _words(
-    """dollar dollars euro euros sterling yen yuan renminbi rmb peso pesos rupee rupees ruble rubles franc francs
-    krona krone zloty usd eur gbp jpy cny cad aud chf inr brl mxn cent cents
-    """
+UP = re.compile(r"(?:increas(?:ed|es)|gr[eo]w|grown|grows|rose|risen|(?:was|were|is|are|been) up|up \d+)")
+IMPROVED = re.compile(r"improv(?:ed|es)|expanded")
+DOWN = re.compile(
+    r"(?:decreas(?:ed|es)|declin(?:ed|es)|fell|fallen|dropped|(?:was|were|is|are|been) down|down \d+|contracted)"
 )
 
-ACTION_OPENERS = _words(
-    """address build bump call cause close cut drive drop end estimate face fall figure fill fit fix gain help hit
-    hold hope increase increases decrease decline jump lack look mention miss move need note offer offset perform
-    pick play point position present pull push raise reach read rise roll run set shift show slow spend stand
-    start stay step stop struggle tie touch treat turn view wait walk watch welcome win worry impact result
-    results left support supports benefits needs helps shows moves looks plan plans
-    """
+LISTED = (
+    _NEVER_IN_PHRASE
+    | _VERB_FORMS
+    | _ALSO_NOUNS
+    | NOUN_ING
+    | ADJECTIVAL_ED
+    | _NOUNS_LIKE_ADJECTIVES
+    | EMPTY
+    | _ADJECTIVES
 )
-"""Nouns that are verbs when they open a phrase more often than not: drive growth, offset costs."""
-
-PREDICATES = _words(
-    """be is are was were been being am very so more most too quite pretty really extremely becoming become became
-    remain remains remained feel felt it's that's we're they're i'm isn't not
-    """
-)
-"""Words before an adjective that stands alone: difficult to be precise."""
-
-_LISTED = (
-    _NEVER_IN_PHRASE | _VERB_FORMS | _ALSO_NOUNS | NOUN_ING | ADJECTIVAL_ED | _NOUNS_LIKE_ADJECTIVES | EMPTY
-)
-_COMMON = (_LISTED | MEASURES | SIGNS | EVALUATIONS | _ADJECTIVES) - PLACES_AND_PEOPLES
-_COMMON_FORMS = frozenset(map(normal_form, (WEAK_INFLECTED | GENERIC_NAME_INFLECTED) - PLACES_AND_PEOPLES))
-
-
-@cache
-def is_common(word: str) -> bool:
-    """Return whether a lower-case word is known to be an ordinary one, so that a capital does not make it a name."""
-    return word in _COMMON or normal_form(word) in _COMMON_FORMS
+"""Every word with a class of its own."""
