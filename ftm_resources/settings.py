@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         None, description="With `files`: a file of calls, or a folder of them"
     )
     ftm_sample_firms: int = Field(48, ge=1, description="With `sample`: how many firms to generate")
+    ftm_pinned_themes: Path | None = Field(
+        None, description="TOML or CSV file of themes to follow by hand: name, description, seed phrases"
+    )
     wrds_host: str = Field(
         "wrds-pgdata.wharton.upenn.edu", description="With `capital_iq`: WRDS's PostgreSQL server"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.tables import TABLES
+from ftm_resources.tables import QUARTERLY
 from ftm_resources.warehouse.damage import remedy, unusable_data
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class QuarterStatus:
 
     @property
     def missing(self) -> list[str]:
-        """The tables that were never written for this quarter."""
-        return [name for name in TABLES if name not in self.tables]
+        """The tables that a run of the quarter makes and that were never written for it."""
+        return [name for name in QUARTERLY if name not in self.tables]
 
     @property
     def is_complete(self) -> bool:
