@@ -47,10 +47,7 @@ def test_every_table_says_what_its_columns_are(name: str):
         ("sentence_kinds", {"sentences", "sentence_embeddings"}),
         ("sentence_sentiment", {"sentences", "sentence_kinds"}),
         ("firm_topics", {"transcripts", "sentences", "sentence_embeddings", "sentence_kinds"}),
-        (
-            "topic_summaries",
-            {"firm_topics", "sentence_topics", "sentence_embeddings", "sentences", "transcripts"},
-        ),
+        ("topic_summaries", {"firm_topics", "sentences", "transcripts"}),
         ("themes", {"topic_summaries", "firm_topics", "transcripts"}),
         (
             "sentiment_scores",

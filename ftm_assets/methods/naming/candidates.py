@@ -207,7 +207,7 @@ def may_be_name(phrase: Phrase, not_nouns: Collection[str] = ()) -> bool:
         or (opener in not_nouns and kind in "nv")
         or (kind in "dg" and opener not in ADJECTIVAL_ED)
         or (len(content) == 1 and kind not in "nv")
-        or any(_is_plural_modifier(a, b) for a, b in pairwise(map(str.lower, phrase.words)))
+        or any(_is_plural_modifier(a, b) for a, b in pairwise(phrase.words))
     )
     says_little = all(normal(w) in _WEAK or w in SIGNS for w in content)
     is_person = any(w[:1].isupper() and w.lower() in GIVEN_NAMES for w in phrase.words)
@@ -220,6 +220,7 @@ def _is_plural_modifier(word: str, after: str) -> bool:
         word.endswith("s")
         and after not in _LINKS
         and word not in _LINKS
+        and word.islower()
         and not word.endswith(("ss", "us", "is", "ous", "'s", "ics"))
         and word not in PLURAL_MODIFIERS
         and word_class(word) in "nv"
@@ -282,7 +283,14 @@ def _is_acronym(word: str) -> bool:
 
 def _pairs(candidates: Sequence[Candidate], evidence: Evidence) -> list[Candidate]:
     """Return pairs of short candidates that together cover more firms than either: "Prices and volumes"."""
-    short = [c for c in candidates if len(c.parts[0]) <= 2 and " and " not in c.text][:5]
+    short = [
+        c
+        for i, c in enumerate(candidates)
+        if len(c.parts[0]) <= 2
+        and " and " not in c.text
+        # "chain delays" is half of "supply chain delays"
+        and not any(b.parts[0][-len(c.parts[0]) :] == c.parts[0] for b in candidates[:i])
+    ][:5]
     pairs = []
     for a, b in combinations(short, 2):
         use = evidence.use(*a.parts, *b.parts)

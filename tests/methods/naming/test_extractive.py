@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftm_assets.methods.naming.extractive import RULES_VERSION, ExtractiveNamer, name_extractively
-from ftm_assets.methods.naming.rules import Digest, holds_firm_name
-from ftm_assets.methods.naming.summaries import name_key
+from ftm_assets.methods.naming.rules import Digest, holds_firm_name, name_key
 
 FREIGHT = Digest(
     id="2023Q1:1:000",
@@ -26,11 +25,16 @@ FREIGHT = Digest(
 )
 
 
-def test_the_name_is_the_noun_phrase_of_the_keywords_without_the_way_it_went():
+def test_the_name_is_the_noun_phrase_of_the_keywords_with_the_way_it_went():
     named = name_extractively(FREIGHT)
-    assert named.name == "Freight costs"
+    assert named.name == "Freight cost growth"
     assert named.naming_method == "extractive"
     assert named.prompt_version == RULES_VERSION
+
+
+def test_no_direction_is_claimed_when_sentences_disagree():
+    mixed = dataclasses.replace(FREIGHT, sentences=(*FREIGHT.sentences, "Freight costs declined in May."))
+    assert name_extractively(mixed).name == "Freight costs"
 
 
 def test_the_summary_is_a_cleaned_statement_rather_than_a_question():
@@ -65,7 +69,7 @@ def test_progress_is_told():
     ("keywords", "sentences", "name"),
     [
         ((), (), "Unnamed topic"),
-        (("copper", "zinc", "nickel"), (), "Copper and zinc"),
+        (("copper", "zinc", "nickel"), (), "Copper, zinc and nickel"),
         (("copper",), ("Yes.",), "Copper"),
         ((), ("Uh, 12, 13.",), "Unnamed topic"),
     ],
@@ -99,33 +103,54 @@ def embedded(**meanings: tuple[float, ...]):
     return embed
 
 
-def test_of_phrases_said_as_often_the_one_that_means_the_topic_is_its_name():
-    said = ("Tire prices and brake repairs went on.", "We look at tire prices and brake repairs.")
-    digest = Digest("t", "topic", ("tire prices", "brake repairs"), said, vector=(0.0, 1.0, 0.0))
+def theme(*said, vector=None, **fields):
+    """Return a theme of which each firm said one thing."""
+    evidence = tuple((text, str(firm)) for firm, text in enumerate(said))
+    vector = None if vector is None else np.array(vector)
+    return Digest("t", "theme", fields.pop("keywords", ()), (), evidence=evidence, vector=vector, **fields)
+
+
+TIRES = ["We look at tire prices, brake repairs and so on."] * 4
+
+
+def test_of_phrases_that_firms_say_as_often_the_one_that_means_the_theme_is_its_name():
     embed = embedded(tire_prices=(1.0, 0.0, 0.0), brake_repairs=(0.0, 1.0, 0.0))
-    assert name_extractively(digest).name == "Tire prices"
-    assert name_extractively(digest, embed).name == "Brake repairs"
+    assert name_extractively(theme(*TIRES, vector=(1.0, 0.0, 0.0)), embed).name == "Tire prices"
+    assert name_extractively(theme(*TIRES, vector=(0.0, 1.0, 0.0)), embed).name == "Brake repairs"
 
 
-def test_a_name_that_means_another_topic_of_the_firm_just_as_much_is_not_the_best():
-    said = ("Tire prices and brake repairs went on.", "We look at tire prices and brake repairs.")
+def test_a_name_that_means_another_theme_just_as_much_is_not_the_best():
     vectors = ((0.6, 0.8, 0.0), (1.0, 0.0, 0.0))
-    one, other = (Digest(str(v), "topic", ("tire prices", "brake repairs"), said, vector=v) for v in vectors)
     embed = embedded(tire_prices=(0.8, 0.6, 0.0), brake_repairs=(0.28, 0.96, 0.0))
+    one, other = (theme(*TIRES, vector=v) for v in vectors)
+    assert name_extractively(one, embed).name == "Tire prices"
     assert ExtractiveNamer(embed).name([one, other])[0].name == "Brake repairs"
 
 
-def test_a_topic_of_which_no_phrase_is_near_gets_a_general_name_rather_than_a_wrong_one():
-    said = ("The arm and the ball.", "An arm, a ball.", "That ball is in your arm.", "Our arm of the ball.")
-    digest = Digest("t", "topic", ("arm", "ball"), said, vector=(0.0, 1.0, 0.0))
-    named = name_extractively(digest, embedded(financial_outlook=(0.0, 1.0, 0.0)))
-    assert named.name == "Financial outlook"
+def test_a_theme_has_no_name_that_only_one_of_its_firms_would_use():
+    said = [*["Freight costs rose again."] * 3, "The Zorvex serology test and our Zorvex serology test."]
+    names = {name_extractively(theme(*said, keywords=(k,))).name for k in ("Zorvex serology test", "freight")}
+    assert names == {"Freight costs"}
+
+
+def test_a_theme_of_which_no_phrase_is_likely_enough_is_named_by_two_nouns():
+    said = [
+        f"We saw {what} there."
+        for what in ("copper", "zinc", "cotton", "wheat", "corn", "sugar", "wool", "coal")
+    ]
+    named = name_extractively(theme(*said, keywords=("copper", "zinc")))
+    assert named.name == "Copper and zinc"
+
+
+def test_themes_have_distinct_names():
+    names = [n.name for n in ExtractiveNamer().name([theme(*TIRES) for _ in range(3)])]
+    assert len({name_key(n) for n in names}) == 3
 
 
 def test_vectors_of_another_embedding_model_are_not_compared():
-    said = ("Tire prices and brake repairs went on.", "We look at tire prices and brake repairs.")
-    digest = Digest("t", "topic", ("tire prices", "brake repairs"), said, vector=(0.0, 1.0))
-    assert name_extractively(digest, embedded(brake_repairs=(0.0, 1.0, 0.0))).name == "Tire prices"
+    digest = theme(*TIRES, vector=(0.0, 1.0))
+    embed = embedded(brake_repairs=(0.0, 1.0, 0.0))
+    assert name_extractively(digest, embed).name == name_extractively(digest).name
 
 
 WORDS = """freight costs the of and Monro increased sales, 12% uh we Todd strong-. margin's COVID-19 £ …"""
@@ -167,5 +192,4 @@ def test_names_of_the_real_calls_are_short_and_clean(earnings21):
     names = [n.name for n in ExtractiveNamer().name([dataclasses.replace(d, group=d.id) for d in digests])]
     assert len(names) > 300
     assert not [n for n in names if re.search(r"\b(uh|um)\b|\w- |^\W|\b(of|and|the|in|for)$", n.lower())]
-    # Without keywords and vectors, a turn of which no phrase is used twice may have no name.
-    assert sum(n.startswith("Unnamed") for n in names) < 0.1 * len(names)
+    assert sum(n.startswith("Unnamed") for n in names) == 0
