@@ -46,4 +46,6 @@ SERIES_EVENTS = (*LINK_EVENTS, "ended")
 RELATIONS = ("split_from", "merged_into", "similar")
 """What a series is to a theme that resembles it and belongs to another."""
 SERIES_STATUSES = ("active", "dormant", "ended")
+PANEL_STATUSES = ("measured", "too_small", "failed", "not_modelled", "no_business")
+"""Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
 LABELS = ("positive", "neutral", "negative")

@@ -19,6 +19,8 @@ class Problems:
     count: int = 0
     unread: list[str] = field(default_factory=list)
     """Columns of the file that are not read, but whose names sound as if they should be."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Other columns that are not kept as attributes → why not."""
 
     def add(self, row: int | None, column: str | None, message: str) -> None:
         """Record a problem."""
