@@ -101,8 +101,10 @@ def topics() -> dict[str, Held]:
             topic = {"topic_id": f"{QUARTER}:{firm}:{i:03d}", "firm_id": str(firm)}
             name = subjects[subject]
             vector = direction(name) + 1.1 * direction(f"{firm} {i}")
+            # Topics of a theme are named alike, not the same: a description lists them.
+            called = f"{name} {('plans', 'prices', 'permits')[(firm + i) % 3]}" if subject else name
             summaries.append(
-                {**topic, "name": name.title(), "summary": f"They spoke of {name} at plant {firm}{i}.",
+                {**topic, "name": called.title(), "summary": f"They spoke of {name} at plant {firm}{i}.",
                  "embedding": vector / np.linalg.norm(vector)}
             )  # fmt: skip
             words = [*name.split(), f"plant{firm}{i}"]
