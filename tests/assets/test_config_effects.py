@@ -612,7 +612,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ),
     ("theme_links", "allow_other_models"): (linked_past_another_model, True, lambda a, b: (a, b) == (False, True)),
     ("theme_families", "join_similarity"): (
-        of_families, 0.95, lambda a, b: len(set(column(a, "family_id", "result"))) < len(
+        of_families, 0.999, lambda a, b: len(set(column(a, "family_id", "result"))) < len(
             set(column(b, "family_id", "result")))
     ),
     ("pinned_theme_links", "floor"): (
