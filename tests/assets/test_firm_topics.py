@@ -17,7 +17,8 @@ QUARTER = "2023Q1"
 MADE_BEFORE = ("transcripts", "transcript_audit", "sentences", "sentence_embeddings", "sentence_kinds")
 OF_FIRMS = ("firm_topics", "sentence_topics", "firm_status")
 OF_THEMES = ("themes", "theme_topics", "theme_naming_audit")
-MADE_AFTER = (*OF_FIRMS, "topic_summaries", "topic_naming_audit", *OF_THEMES, "topic_quality")
+OF_MEMBERS = ("theme_sentences", "topic_coherence", "theme_coherence")
+MADE_AFTER = (*OF_FIRMS, "topic_summaries", "topic_naming_audit", *OF_THEMES, *OF_MEMBERS, "topic_quality")
 PUBLISHED = {"method": "bertopic", "bertopic": {"stop_words": "english", "min_cluster_size": 5}}
 
 
