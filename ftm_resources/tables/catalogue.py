@@ -31,6 +31,7 @@ from ftm_resources.tables.contract import (
     Table,
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
+from ftm_resources.tables.returns_tables import RETURNS_TABLES
 from ftm_resources.tables.series_tables import SERIES_TABLES
 from ftm_resources.tables.theme_tables import LABEL_COUNTS, MEMBERSHIP_TABLES, SCORE_TABLES
 
@@ -219,6 +220,7 @@ _ALL = (
     *MEMBERSHIP_TABLES,
     *SCORE_TABLES,
     *SERIES_TABLES,
+    *RETURNS_TABLES,
     Table(
         "topic_quality",
         "One row per quality measure of the quarter's topics or themes: coherence, stability, warning shares",

@@ -37,8 +37,16 @@ class QuarterStatus:
 
     @property
     def missing(self) -> list[str]:
-        """The tables that were never written for this quarter."""
-        return [name for name in TABLES if name not in self.tables]
+        """The tables that were never written for this quarter, and that it cannot do without.
+
+        An optional table is missing only beside another one of its group.
+        """
+        groups = {TABLES[name].group for name in self.tables if TABLES[name].is_optional}
+        return [
+            name
+            for name, table in TABLES.items()
+            if name not in self.tables and (not table.is_optional or table.group in groups)
+        ]
 
     @property
     def is_complete(self) -> bool:
