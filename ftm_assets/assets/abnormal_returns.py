@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -49,8 +48,8 @@ def abnormal_returns(
     before, after = days_needed(params)
     first, last = reach(*quarters.bounds(quarter), before + 1, after + 2)
     # The factors have every day on which the market was open; the data of firms alone may have stray ones.
-    own = (factors if factors.num_rows else daily).column("date").to_numpy()
-    days = market_days(own, first - timedelta(days=1), last)
+    own = (factors if factors.num_rows else daily).column("date").to_pylist()
+    days = market_days(own, min([first, *own]), max([last, *own]))
     rows = build_abnormal_returns(_calls(transcripts), daily, factors, days, params, quarter=quarter)
     off = pc.sum(pc.invert(pc.is_in(daily.column("date"), pa.array(days.days)))).as_py() or 0
     described = {**_described(rows), "days_off_calendar": off, "seconds": time.perf_counter() - started}

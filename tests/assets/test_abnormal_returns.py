@@ -1,6 +1,5 @@
 """Market data and abnormal returns through Dagster and a real warehouse: skipped without a source, refused, checked."""
 
-import logging
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -109,13 +108,12 @@ def test_the_metadata_say_how_calls_came_to_day_0(sampled: tuple[Warehouse, dg.E
 
 
 def test_without_a_source_of_returns_they_are_skipped_and_the_quarter_lacks_nothing(
-    tmp_path: Path, own_calls: ConfiguredSource, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, own_calls: ConfiguredSource, capfd: pytest.CaptureFixture[str]
 ):
-    with caplog.at_level(logging.WARNING):
-        result = run(tmp_path / "warehouse", *ALL, source=own_calls)
+    result = run(tmp_path / "warehouse", *ALL, source=own_calls)
     assert why(result) == ""
     assert result.success
-    assert "FTM_RETURNS_SOURCE" in caplog.text
+    assert "set FTM_RETURNS_SOURCE" in capfd.readouterr().err
     assert not {e.asset_key.path[-1] for e in result.get_asset_materialization_events()} & RETURNS
     assert not {e.asset_key.path[-1] for e in result.get_asset_check_evaluations()} & RETURNS
     (quarter,) = status(Warehouse(path=str(tmp_path / "warehouse")))
@@ -140,23 +138,20 @@ def files_of_market(folder: Path) -> Path:
 
 
 def test_own_calls_with_own_returns(
-    tmp_path: Path, own_calls: ConfiguredSource, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, own_calls: ConfiguredSource, capfd: pytest.CaptureFixture[str]
 ):
     market = ConfiguredMarket(kind="files", path=str(files_of_market(tmp_path / "market")))
     root = tmp_path / "warehouse"
-    with caplog.at_level(logging.WARNING):
-        assert why(run(root, *ALL, source=own_calls, market=market)) == ""
-    assert "PERMNOs of 2023Q1 have no returns" in caplog.text
+    assert why(run(root, *ALL, source=own_calls, market=market)) == ""
+    assert "PERMNOs of 2023Q1 have no returns" in capfd.readouterr().err
     rows = Warehouse(path=str(root)).read("abnormal_returns", QUARTER).to_pylist()
     last = [r for r in rows if r["permno"] == 900_000 + FIRMS - 1]
     assert {r["reason"] for r in last} == {"no_returns"}
     assert {r["reason"] for r in rows if r["permno"] == 900_000} <= {None, "missing_returns"}
     # Without the source, what is stored stays; another source must be asked for.
     held = Warehouse(path=str(root)).quarter("daily_returns", QUARTER).content
-    caplog.clear()
-    with caplog.at_level(logging.WARNING):
-        assert why(run(root, daily_returns, source=own_calls)) == ""
-    assert "are kept as they are" in caplog.text
+    assert why(run(root, daily_returns, source=own_calls)) == ""
+    assert "are kept as they are" in capfd.readouterr().err
     assert Warehouse(path=str(root)).quarter("daily_returns", QUARTER).content == held
     assert "of the sample's firms only" in why(
         run(root, daily_returns, market=ConfiguredMarket(kind="sample"))

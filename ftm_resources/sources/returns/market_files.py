@@ -64,6 +64,8 @@ _MOST_FACTOR = 0.5
 """No factor has moved so far in a day; in percent, many have."""
 _MOST_USUAL = 0.2
 """Half of the firms' moves are smaller by far; in percent, larger."""
+_ENOUGH_MOVES = 50
+"""With fewer, it cannot be told whether returns are in percent."""
 _DATE = re.compile(r"([0-9]{4})[-/]?([0-9]{2})[-/]?([0-9]{2})(?:[ T]00:00:00(?:\.0+)?)?(?:\.0)?")
 
 
@@ -254,7 +256,7 @@ def _refuse_percent(rows: pa.Table, found: Sequence[Problems], mark: str) -> Non
         if mark == "permno":
             moves = np.abs(own.column("ret").drop_null().to_numpy())
             moves = moves[moves > 0]
-            if len(moves) and np.median(moves) > _MOST_USUAL:
+            if len(moves) >= _ENOUGH_MOVES and np.median(moves) > _MOST_USUAL:
                 problems.add(
                     None, "ret", "half of the moves are over 20% a day: returns must be decimals, not percent"
                 )
