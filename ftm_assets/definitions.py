@@ -9,23 +9,25 @@ from ftm_assets.assets.abnormal_returns import abnormal_returns
 from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
+from ftm_assets.assets.pinned_theme_links import pinned_theme_links
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
 from ftm_assets.assets.sentence_kinds import sentence_kinds
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
 from ftm_assets.assets.sentences import sentences
 from ftm_assets.assets.sentiment_scores import sentiment_scores
+from ftm_assets.assets.theme_families import theme_families
 from ftm_assets.assets.theme_links import theme_links
 from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
 from ftm_assets.assets.topic_quality import topic_quality
 from ftm_assets.assets.topic_summaries import topic_summaries
 from ftm_assets.assets.transcripts import transcripts
-from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
 from ftm_assets.assets.warehouse_maintenance import maintenance_schedule, warehouse_maintenance
 from ftm_assets.checks.build import build_checks
 from ftm_assets.orchestration.deployment import resources
 from ftm_assets.orchestration.execution import retries
 from ftm_assets.orchestration.execution.executors import ftm_executor
+from ftm_resources.tables import QUARTERLY
 
 QUARTER_JOB = "quarter"
 
@@ -34,7 +36,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
     """Return all definitions; tests and commands override resources here and nowhere else."""
     quarter = dg.define_asset_job(
         QUARTER_JOB,
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(MAINTENANCE),
+        selection=dg.AssetSelection.assets(*QUARTERLY),
         description="Every asset of one quarter, with its checks",
         tags=retries.TAGS,
     )
@@ -49,6 +51,8 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             themes,
             topic_quality,
             theme_links,
+            pinned_theme_links,
+            theme_families,
             theme_sentences,
             sentence_sentiment,
             sentiment_scores,

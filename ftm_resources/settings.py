@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     ftm_returns_path: str | None = Field(
         None, description="With `FTM_RETURNS_SOURCE=files`: a file or a folder with daily returns and factors"
     )
+    ftm_pinned_themes: Path | None = Field(
+        None, description="TOML or CSV file of themes to follow by hand: name, description, seed phrases"
+    )
     wrds_host: str = Field(
         "wrds-pgdata.wharton.upenn.edu", description="With `capital_iq`: WRDS's PostgreSQL server"
     )

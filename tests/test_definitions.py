@@ -9,7 +9,7 @@ from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import OWNER
 from ftm_resources.expected import is_plain
-from ftm_resources.tables import TABLES
+from ftm_resources.tables import QUARTERLY, TABLES
 
 DEFINITIONS = build_definitions()
 SPECS = {spec.key.path[-1]: spec for spec in DEFINITIONS.resolve_all_asset_specs()}
@@ -68,15 +68,18 @@ def test_every_table_says_what_its_columns_are(name: str):
             },
         ),
         ("theme_sentiment", {"sentiment_scores", "themes"}),
+        ("theme_links", {"themes", "theme_topics", "topic_summaries"}),
+        ("theme_series", {"themes", "theme_topics", "topic_summaries"}),
+        ("theme_families", {"theme_profiles", "theme_links"}),
     ],
 )
 def test_the_lineage_is_the_designs(name: str, upstream: set[str]):
     assert {d.asset_key.path[-1] for d in SPECS[name].deps} == upstream
 
 
-def test_the_job_of_a_quarter_holds_every_asset():
+def test_the_job_of_a_quarter_holds_every_asset_but_those_made_on_demand():
     job = DEFINITIONS.resolve_job_def(QUARTER_JOB)
-    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == set(TABLES)
+    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == set(QUARTERLY)
 
 
 @pytest.mark.parametrize("name", ["transcripts", "sentences", "firm_topics", "themes", "sentiment_scores"])

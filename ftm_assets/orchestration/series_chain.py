@@ -27,7 +27,7 @@ from ftm_resources import quarters
 from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, is_elsewhere, source_key, tagged, writer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -250,6 +250,19 @@ def _other_model(pinned: Pinned, quarter: str, model: Model, linked: list[str]) 
         f"{OTHER_MODELS}: true in the config of theme_links to open new series from {quarter} on.",
         allow_retries=False,
     )
+
+
+def require_one_model(pinned: Pinned, of: Sequence[str], table: str) -> None:
+    """Raise a Failure, which names the models, if the vectors of these quarters are not all of one embedding model."""
+    models = {quarter: model_of(pinned, CHAIN, quarter) for quarter in of}
+    last = models[of[-1]]
+    if others := [quarter for quarter, model in models.items() if not _agree(model, last)]:
+        raise dg.Failure(
+            f"{table} {of[-1]}: vectors of different embedding models cannot be clustered together: {of[-1]} is by "
+            f"{_called(last)}, but {', '.join(others[:4])}{', ...' if len(others) > 4 else ''} by "
+            f"{_called(models[others[0]])}. Materialize those quarters again with the newer model, oldest first.",
+            allow_retries=False,
+        )
 
 
 def _called(model: Model) -> str:

@@ -32,10 +32,19 @@ from ftm_resources.tables.contract import (
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 from ftm_resources.tables.returns_tables import RETURNS_TABLES
-from ftm_resources.tables.series_tables import SERIES_TABLES
+from ftm_resources.tables.series_tables import FAMILY_TABLES, PINNED_TABLES, SERIES_TABLES
 from ftm_resources.tables.theme_tables import LABEL_COUNTS, MEMBERSHIP_TABLES, SCORE_TABLES
 
-__all__ = ["NAMESPACE", "NAMING_AUDITS", "PARTITION", "TABLES", "Column", "ContractError", "Table"]
+__all__ = [
+    "NAMESPACE",
+    "NAMING_AUDITS",
+    "PARTITION",
+    "QUARTERLY",
+    "TABLES",
+    "Column",
+    "ContractError",
+    "Table",
+]
 
 _SHARE = (0.0, 1.0)
 
@@ -221,6 +230,8 @@ _ALL = (
     *SCORE_TABLES,
     *SERIES_TABLES,
     *RETURNS_TABLES,
+    *PINNED_TABLES,
+    *FAMILY_TABLES,
     Table(
         "topic_quality",
         "One row per quality measure of the quarter's topics or themes: coherence, stability, warning shares",
@@ -307,6 +318,9 @@ _ALL = (
 )
 
 TABLES: dict[str, Table] = {t.name: t for t in _ALL}
+
+QUARTERLY = tuple(name for name, contract in TABLES.items() if not contract.is_on_demand)
+"""The tables that make a quarter complete: those that its job makes."""
 
 NAMING_AUDITS = ("topic_naming_audit", "theme_naming_audit")
 """Each is written by the asset that names, together with the names; the DuckDB view `naming_audit` combines them."""

@@ -67,6 +67,8 @@ class Table:
     """A quarter may do without it, and without all optional tables of its group."""
     retired: tuple[Column, ...] = field(default=(), kw_only=True, repr=False)
     """Columns of earlier versions that tables may still hold; they are neither read nor written."""
+    is_on_demand: bool = field(default=False, kw_only=True)
+    """Whether a quarter is complete without it: the job of a quarter leaves it out."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

@@ -6,6 +6,7 @@ always a theme of the row's own quarter; themes and quarters of other partitions
 
 from __future__ import annotations
 
+from ftm_resources.tables.call_tables import FIRM, TOPIC
 from ftm_resources.tables.categories import LINK_EVENTS, RELATIONS, SERIES_EVENTS, SERIES_STATUSES
 from ftm_resources.tables.contract import BOOL, DOUBLE, FLOATS, INT, LONG, STRING, STRINGS, Column, Table
 from ftm_resources.tables.naming_columns import COUNT
@@ -196,5 +197,98 @@ SERIES_TABLES = (
             Column("name_vector", FLOATS, "Vector of the theme that gave it its name, float32"),
         ),
         group="series",
+    ),
+)
+
+_PINNED = Column("series_id", STRING, "The pinned theme: `pinned:` and its name in lower case, with hyphens")
+_PINNED_NAME = Column("series_name", STRING, "Name of the pinned theme, as the researcher wrote it")
+_PIN_SIMILARITY = Column(
+    "similarity",
+    DOUBLE,
+    "Similarity to the pinned theme, centred on the quarter (see `methods.time.pinning`)",
+    bounds=_COSINE,
+)
+_PIN_MARGIN = Column(
+    "margin",
+    DOUBLE,
+    "Similarity less the floor or that to the next most similar pinned theme, whichever is higher",
+    bounds=(0.0, 2.0),
+)
+
+PINNED_TABLES = (
+    Table(
+        "pinned_theme_links",
+        "One row per theme that links to a pinned theme, which a researcher defined (FTM_PINNED_THEMES)",
+        ("theme_id",),
+        (_THEME, _PINNED, _PINNED_NAME, _PIN_SIMILARITY, _PIN_MARGIN),
+        group="series",
+    ),
+    Table(
+        "pinned_topic_links",
+        "One row per firm's topic that links to a pinned theme, whether or not the topic is in a theme",
+        ("topic_id",),
+        (TOPIC, FIRM, _PINNED, _PINNED_NAME, _PIN_SIMILARITY, _PIN_MARGIN),
+        group="series",
+    ),
+    Table(
+        "pinned_coverage",
+        "One row per pinned theme: how much of what its seed phrases name ended in it",
+        ("series_id",),
+        (
+            _PINNED,
+            _PINNED_NAME,
+            Column("description", STRING, "As the researcher wrote it"),
+            Column("seed_phrases", STRINGS, "As the researcher wrote them"),
+            Column("n_themes", INT, "Themes linked to it", bounds=COUNT),
+            Column("n_topics", INT, "Topics linked to it", bounds=COUNT),
+            Column("n_firms", INT, "Firms with such a topic", bounds=COUNT),
+            Column(
+                "n_seed_sentences",
+                INT,
+                "Sentences about the business that contain a seed phrase as whole words, whatever its case",
+                bounds=COUNT,
+            ),
+            Column("n_in_topics", INT, "Those in a topic linked to it", bounds=COUNT),
+            Column("n_in_themes", INT, "Those in a topic of a theme linked to it", bounds=COUNT),
+            Column(
+                "topic_coverage",
+                DOUBLE,
+                "n_in_topics / n_seed_sentences; null without seed sentences",
+                nullable=True,
+                bounds=_SHARE,
+            ),
+            Column(
+                "theme_coverage",
+                DOUBLE,
+                "n_in_themes / n_seed_sentences; null without seed sentences",
+                nullable=True,
+                bounds=_SHARE,
+            ),
+        ),
+        group="series",
+    ),
+)
+
+FAMILY_TABLES = (
+    Table(
+        "theme_families",
+        "In hindsight: one row per theme of this and all earlier quarters, clustered together; not what was known then",
+        ("member_theme",),
+        (
+            Column("member_theme", STRING, "Theme, of the quarter `member_quarter`"),
+            Column("member_quarter", STRING, "The theme's quarter; `quarter` is the last one that was seen"),
+            Column("theme_name", STRING, "The theme's own name"),
+            Column("series_id", STRING, "Its series, as known then"),
+            Column(
+                "family_id",
+                STRING,
+                "The family, quarter:family:rank by number of themes; the quarter is the last seen",
+            ),
+            Column("family_name", STRING, "Name of the family's largest theme"),
+            Column("similarity", DOUBLE, "Similarity of the theme to the family's centroid", bounds=_COSINE),
+            Column("version", STRING, "Digest of the tables that all families were made from"),
+        ),
+        group="series",
+        is_on_demand=True,
     ),
 )

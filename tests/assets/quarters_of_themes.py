@@ -8,6 +8,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
+from ftm_assets.assets.theme_families import theme_families
 from ftm_assets.assets.theme_links import theme_links
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -99,3 +100,19 @@ def why(result: dg.ExecuteInProcessResult) -> str:
     """Return why a run failed; empty if it did not."""
     failed = [e.step_failure_data for e in result.all_events if e.is_step_failure]
     return " ".join(str(f.user_failure_data.description if f.user_failure_data else f.error) for f in failed)
+
+
+def families_of(warehouse: Warehouse, quarter: str, **config: Any) -> list[dict[str, Any]]:
+    """Materialize the families as seen from a quarter and return their rows."""
+    dg.materialize(
+        [
+            theme_families,
+            *(dg.AssetSpec(t, partitions_def=QUARTERS) for t in ("theme_profiles", "theme_links")),
+        ],
+        selection=[theme_families],
+        partition_key=quarter,
+        run_config={"ops": {"theme_families": {"config": config}}},
+        resources={"warehouse": warehouse, "io_manager": WarehouseIOManager(warehouse=warehouse)},
+    )
+    rows: list[dict[str, Any]] = warehouse.read("theme_families", quarter).to_pylist()
+    return rows

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.assets import firm_topics as firm_topics_asset
+from ftm_assets.assets import pinned_theme_links as pinned_asset
 from ftm_assets.assets import sentence_kinds as sentence_kinds_asset
 from ftm_assets.assets import topic_summaries as topic_summaries_asset
 from ftm_assets.assets import warehouse_maintenance as maintenance_asset
@@ -43,7 +45,7 @@ from ftm_resources.warehouse import Warehouse
 from tests.planted_lineages import quarter_of
 
 from .planted_quarter import FIRMS, QUARTER, direction, tables
-from .quarters_of_themes import link, why, write_themes
+from .quarters_of_themes import families_of, link, why, write_themes
 
 
 class Held:
@@ -439,6 +441,33 @@ def linked_past_another_model(**config: Any) -> bool:
         return not why(link(warehouse, "2020Q1")) and not why(link(warehouse, "2020Q2", **config))
 
 
+def of_families(**config: Any) -> dict[str, Any]:
+    """Cluster two quarters in which a series broke off and opened anew."""
+    with TemporaryDirectory() as folder:
+        warehouse = Warehouse(path=folder)
+        for quarter in ("2020Q1", "2020Q2"):
+            write_themes(warehouse, quarter, ("freight", "hiring"))
+            link(warehouse, quarter, floor=1.0)
+        return {"result": families_of(warehouse, "2020Q2", **config)}
+
+
+def of_pinned(**config: Any) -> dict[str, Any]:
+    """Pin the first theme, whose direction the embedder gives to every text."""
+    theme = described()["themes"].rows.to_pylist()[0]
+    vector = direction(theme["theme_id"])
+    embedder = SimpleNamespace(
+        embed=lambda texts: np.tile(vector, (len(texts), 1)), dimension=lambda: 64, describe=dict
+    )
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "pinned.csv"
+        path.write_text(f"name,description,seed_phrases\nOne,About it.,{theme['keywords'][0]}\n")
+        patch.setenv("FTM_PINNED_THEMES", str(path))
+        patch.setattr(pinned_asset, "refuse_other_dimension", lambda *_: None)
+        return body(
+            pinned_asset.pinned_theme_links, config, warehouse=Records(), embedder=embedder, **described()
+        )
+
+
 def column(made: Mapping[str, Any], name: str, table: str = "theme_links") -> list[Any]:
     return [row[name] for row in made[table]]
 
@@ -577,6 +606,20 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         linked_by, 0.99, lambda a, b: sum(column(b, "is_renamed")) > sum(column(a, "is_renamed"))
     ),
     ("theme_links", "allow_other_models"): (linked_past_another_model, True, lambda a, b: (a, b) == (False, True)),
+    ("theme_families", "join_similarity"): (
+        of_families, 0.95, lambda a, b: len(set(column(a, "family_id", "result"))) < len(
+            set(column(b, "family_id", "result")))
+    ),
+    ("pinned_theme_links", "floor"): (
+        of_pinned, 0.99, lambda a, b: len(b["pinned_theme_links"]) < len(a["pinned_theme_links"])
+    ),
+    ("pinned_theme_links", "topic_floor"): (
+        of_pinned, 0.99, lambda a, b: len(b["pinned_topic_links"]) < len(a["pinned_topic_links"])
+    ),
+    ("pinned_theme_links", "keyword_weight"): (
+        of_pinned, 0.5,
+        lambda a, b: column(a, "similarity", "pinned_topic_links") != column(b, "similarity", "pinned_topic_links"),
+    ),
     ("transcripts", "require_permno"): (
         of_transcripts, False, lambda a, b: None in {r["permno"] for r in b["transcripts"]} - {
             r["permno"] for r in a["transcripts"]}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftm_resources.quarters import preceding
-from ftm_resources.tables import TABLES
+from ftm_resources.tables import QUARTERLY
 from ftm_resources.warehouse.generations import last_sound, mixtures, to_materialize
 from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, Write, source_of
 
@@ -35,6 +35,10 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (
         ("theme_profiles", "theme_links", "theme_relatives", "series_events", "theme_series"),
         ("themes", "theme_topics", "topic_summaries"),
+    ),
+    (
+        ("pinned_theme_links", "pinned_topic_links", "pinned_coverage"),
+        ("themes", "theme_topics", "topic_summaries", "firm_topics", "sentence_topics", "sentences"),
     ),
     (("topic_quality",), ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics")),
     (("firm_theme_sentiment",), ("themes", "sentiment_scores")),
@@ -97,7 +101,7 @@ class Quarter:
 
 
 def test_a_run_of_the_whole_quarter_is_of_one_generation_after_each_of_its_steps():
-    assert {t for tables, _ in STEPS for t in tables} == set(TABLES)
+    assert {t for tables, _ in STEPS for t in tables} == set(QUARTERLY)
     quarter = Quarter()
     for tables, _ in STEPS:
         quarter.run("a", tables[0])
@@ -115,7 +119,14 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
     assert quarter.to_materialize("sentiment_scores") == scores, (
         "what the scores wait for, if all are selected"
     )
-    marts = ["theme_profiles", "topic_quality", "firm_theme_sentiment", "theme_sentiment", "coverage"]
+    marts = [
+        "theme_profiles",
+        "pinned_theme_links",
+        "topic_quality",
+        "firm_theme_sentiment",
+        "theme_sentiment",
+        "coverage",
+    ]
     assert quarter.to_materialize() == [*scores, *marts]
     assert quarter.mixed("firm_topics", "sentence_sentiment", "sentences") == set(), "upstream all is well"
 
@@ -222,7 +233,7 @@ def test_whatever_is_made_again_what_is_shown_is_whole_and_what_is_advised_mends
         quarter.run(f"b{i}", step)
     shown = last_sound(quarter.histories)
     assert shown is not None
-    assert set(shown) == set(TABLES)
+    assert set(shown) == set(QUARTERLY)
     assert_whole(shown)
     quarter.run("c", *quarter.to_materialize())
     assert_whole(quarter.now)
