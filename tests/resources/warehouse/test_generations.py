@@ -43,6 +43,8 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     (("topic_quality",), ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics")),
     (("firm_theme_sentiment",), ("themes", "sentiment_scores")),
     (("theme_sentiment",), ("themes", "sentiment_scores")),
+    (("daily_returns", "factor_returns"), ("transcripts",)),
+    (("abnormal_returns",), ("transcripts", "daily_returns", "factor_returns")),
     (
         ("coverage",),
         (
