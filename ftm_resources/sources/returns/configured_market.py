@@ -45,10 +45,18 @@ class ConfiguredMarket(ConfigurableResource):
                 )
             return SampleMarket(firms=int(calls["firms"]), seed=int(calls["seed"]))
         if kind == "files":
-            path = self.path or now.ftm_returns_path
-            if not path:
-                raise ValueError("FTM_RETURNS_SOURCE=files needs FTM_RETURNS_PATH: daily returns and factors")
-            return FilesMarket(path)
+            return self._files()
         if kind == "wrds":
             return WrdsMarket()
         raise ValueError(f"returns source {kind!r}: it must be {', '.join(get_args(settings.ReturnsSource))}")
+
+    def require_usable(self) -> None:
+        """Raise, before anything is computed, what a path without files of market data is refused with."""
+        if (self.kind or settings.current().ftm_returns_source) == "files":
+            self._files().files()
+
+    def _files(self) -> FilesMarket:
+        path = self.path or settings.current().ftm_returns_path
+        if not path:
+            raise ValueError("FTM_RETURNS_SOURCE=files needs FTM_RETURNS_PATH: daily returns and factors")
+        return FilesMarket(path)

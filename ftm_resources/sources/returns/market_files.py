@@ -81,7 +81,7 @@ class FilesMarket(MarketSource):
     def provenance(self) -> dict[str, Any]:
         """Return the path and the SHA-256 of the files' names and contents."""
         whole = hashlib.sha256()
-        for file in self._files():
+        for file in self.files():
             with file.open("rb") as content:
                 digest = hashlib.file_digest(content, "sha256").hexdigest()
             whole.update(f"{digest} {self._label(file)}\n".encode())
@@ -101,7 +101,7 @@ class FilesMarket(MarketSource):
     ) -> pa.Table:
         """Return the rows within the days of the files that have the column `mark`."""
         parts, found, sound = [], [], True
-        for file in self._files():
+        for file in self.files():
             problems = Problems(self._label(file), expected=EXPECTED)
             for raw in batches(file, problems):
                 if mark not in raw.column_names:
@@ -133,7 +133,8 @@ class FilesMarket(MarketSource):
             raise self._error(f"no file has {what}")
         return whole.select(schema.names).cast(schema)
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """Return the files to read, sorted; SourceError if there are none, or some cannot be read."""
         found = find(self._path)
         problems = list(found.problems)
         problems += [
