@@ -158,6 +158,26 @@ def test_own_calls_with_own_returns(
     )
 
 
+def test_days_that_the_factors_lack_are_named(
+    tmp_path: Path, own_calls: ConfiguredSource, capfd: pytest.CaptureFixture[str]
+):
+    folder = files_of_market(tmp_path / "market")
+    factors = pq.read_table(folder / "factors.parquet")
+    pq.write_table(
+        factors.filter(pa.compute.not_equal(factors.column("date"), date(2023, 2, 1))),
+        folder / "factors.parquet",
+    )
+    market = ConfiguredMarket(kind="files", path=str(folder))
+    assert why(run(tmp_path / "warehouse", *ALL, source=own_calls, market=market)) == ""
+    linked = len(
+        {
+            r["permno"]
+            for r in Warehouse(path=str(tmp_path / "warehouse")).read("daily_returns", QUARTER).to_pylist()
+        }
+    )
+    assert f"{linked} rows of daily_returns" in capfd.readouterr().err
+
+
 def test_market_data_of_another_source_are_not_replaced_unless_asked_for(tmp_path: Path):
     root = tmp_path / "warehouse"
     assert why(run(root, *ALL, **SAMPLE)) == ""
