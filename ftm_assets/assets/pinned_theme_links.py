@@ -14,7 +14,7 @@ from ftm_assets.methods.time.pinning import NONE, PinParams, Pins, centred, pin,
 from ftm_assets.methods.time.profiles import centred_centroids
 from ftm_assets.methods.vectors import as_matrix, unit
 from ftm_assets.orchestration.code_version import code_version
-from ftm_assets.orchestration.dimension import refuse_other_dimension
+from ftm_assets.orchestration.dimension import refuse_other_dimension, refuse_other_model
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
@@ -70,6 +70,7 @@ def pinned_theme_links(
     models: dict[str, Any] = {}
     if dictionary.themes:
         refuse_other_dimension(warehouse, context.partition_key, embedder.dimension())
+        refuse_other_model(warehouse, context.partition_key, embedder.model_name())
         models = {"embedder": embedder.describe()}
         rows = _linked(dictionary.themes, embedder, inputs, params)
     described: dict[str, dict[str, Any]] = {name: {"rows": rows[name].num_rows} for name in TABLES}

@@ -87,7 +87,7 @@ class Write:
 
     def provenance(self) -> dict[str, Any]:
         """Return the properties, decoded, with the snapshot's id and time."""
-        decoded = {k: json.loads(v) if v[:1] in "{[" else v for k, v in self.properties.items()}
+        decoded = {k: json.loads(v) if v.startswith(("{", "[")) else v for k, v in self.properties.items()}
         return {**decoded, "snapshot_id": self.snapshot_id, "committed_at_ms": self.timestamp_ms}
 
 

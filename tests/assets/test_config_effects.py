@@ -460,7 +460,10 @@ def of_pinned(**config: Any) -> dict[str, Any]:
     theme = described()["themes"].rows.to_pylist()[0]
     vector = direction(theme["theme_id"])
     embedder = SimpleNamespace(
-        embed=lambda texts: np.tile(vector, (len(texts), 1)), dimension=lambda: 64, describe=dict
+        embed=lambda texts: np.tile(vector, (len(texts), 1)),
+        dimension=lambda: 64,
+        describe=dict,
+        model_name=str,
     )
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         path = Path(folder) / "pinned.csv"

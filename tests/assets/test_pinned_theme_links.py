@@ -4,10 +4,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from ftm_assets.assets.pinned_theme_links import TABLES, pinned_theme_links
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.tables import TABLES as CONTRACTS
 from ftm_resources.warehouse import Warehouse
 from tests.small_topics import FIRMS, QUARTER
 
@@ -67,6 +69,17 @@ def test_without_a_dictionary_there_is_nothing_to_link(
     small_topics: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
     assert run(small_topics, monkeypatch, None) == {name: [] for name in TABLES}
+
+
+def test_topics_of_another_embedding_model_are_refused(
+    tmp_path: Path, dictionary: Path, monkeypatch: pytest.MonkeyPatch
+):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for name in INPUTS:
+        models = {"embedder": {"model": "another/model"}}
+        warehouse.replace(name, QUARTER, [CONTRACTS[name].empty()], provenance={"models": models})
+    with pytest.raises(dg.Failure, match="embedded by another/model, but the embedder is now"):
+        run(warehouse, monkeypatch, dictionary)
 
 
 def test_a_higher_floor_links_less(

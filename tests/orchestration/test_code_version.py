@@ -11,7 +11,14 @@ ASSETS = [
     for p in sorted((Path(__file__).resolve().parents[2] / "ftm_assets" / "assets").glob("*.py"))
     if p.stem not in {"__init__", "marts"}  # dbt versions each mart by its SQL
 ]
-EMBEDDING = {"sentence_embeddings", "sentence_kinds", "firm_topics", "topic_summaries", "themes"}
+EMBEDDING = {
+    "sentence_embeddings",
+    "sentence_kinds",
+    "firm_topics",
+    "topic_summaries",
+    "themes",
+    "pinned_theme_links",
+}
 A = "ftm_assets.assets.a"
 METHOD = "ftm_assets.methods.first"
 TREE = {
@@ -107,6 +114,9 @@ def mutated(module: str) -> Sources:
         ("ftm_assets.methods.topics.membership", {"theme_sentences"}),
         ("ftm_assets.methods.topics.theme_coherence", {"theme_sentences"}),
         ("ftm_assets.methods.topics.quality", {"topic_quality"}),
+        ("ftm_assets.methods.time.linking", {"theme_links", "theme_families"}),
+        ("ftm_assets.methods.time.pinning", {"pinned_theme_links"}),
+        ("ftm_assets.methods.time.families", {"theme_families"}),
         ("ftm_resources.models.lexicon", {"sentence_sentiment"}),
         ("ftm_resources.models.tone_classifier", {"sentence_sentiment"}),
         ("ftm_resources.models.encoders", {*EMBEDDING, "sentence_sentiment"}),

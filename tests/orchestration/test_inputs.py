@@ -362,3 +362,83 @@ def test_a_reader_outside_a_run_is_told_what_is_not_there(run: Callable[..., str
         consistent(warehouse, QUARTER, READ)
     with pytest.raises(WarehouseError, match=f"no quarter 2019Q4 in .*; it holds {QUARTER}"):
         consistent(warehouse, "2019Q4", READ)
+
+
+def _rebuild(warehouse: Warehouse, n: int) -> None:
+    """Replace the topics as a run of another quarter does that links this one again."""
+    provenance = {"run_id": "of another quarter", "rebuilt": "an earlier quarter has changed"}
+    rows = _topics(QUARTER, n)
+    warehouse.replace("firm_topics", QUARTER, [rows], provenance=provenance)
+
+
+def test_a_step_whose_input_was_rebuilt_meanwhile_reads_it_again(warehouse: Warehouse):
+    attempts = []
+    _rebuild(warehouse, 3)
+
+    @dg.asset(name="theme_topics", partitions_def=QUARTERS)
+    def slower(firm_topics: QuarterTable) -> Rows:
+        rows = firm_topics.read()
+        attempts.append(rows.num_rows)
+        if len(attempts) == 1:
+            _rebuild(warehouse, 5)
+        return Rows.of(_members(rows, "theme_id"), firm_topics)
+
+    result = dg.materialize(
+        [slower, dg.AssetSpec("firm_topics", partitions_def=QUARTERS)],
+        partition_key=QUARTER,
+        resources={"io_manager": WarehouseIOManager(warehouse=warehouse)},
+        raise_on_error=False,
+    )
+    assert result.success
+    assert attempts == [3, 5]
+    assert warehouse.read("theme_topics", QUARTER).num_rows == 5
+
+
+def test_rows_that_were_rebuilt_after_this_run_made_them_are_still_its_own(warehouse: Warehouse):
+    @dg.asset(name="firm_topics", partitions_def=QUARTERS)
+    def made(context: dg.AssetExecutionContext) -> Rows:
+        return Rows.of(_topics(context.partition_key, 3))
+
+    @dg.asset(name="theme_topics", partitions_def=QUARTERS, deps=[made])
+    def between() -> Rows:
+        _rebuild(warehouse, 5)
+        return Rows.of(_members(_topics(QUARTER, 3), "theme_id"))
+
+    @dg.asset(name="sentiment_scores", partitions_def=QUARTERS, deps=[between])
+    def after(firm_topics: QuarterTable) -> Rows:
+        assert firm_topics.read().num_rows == 5
+        return Rows.of(TABLES["sentiment_scores"].empty(), firm_topics)
+
+    resources = {"warehouse": warehouse, "io_manager": WarehouseIOManager(warehouse=warehouse)}
+    result = dg.materialize(
+        [made, between, after], partition_key=QUARTER, resources=resources, raise_on_error=False
+    )
+    assert result.success
+
+
+def test_an_input_of_another_quarter_is_recorded_by_its_quarter_and_compared(warehouse: Warehouse):
+    earlier, never = "2019Q4", "2019Q3"
+    warehouse.replace("firm_topics", earlier, [_topics(earlier, 2)])
+    warehouse.replace("firm_topics", QUARTER, [_topics(QUARTER, 3)])
+
+    @dg.asset(name="theme_topics", partitions_def=QUARTERS)
+    def over_time(firm_topics: QuarterTable) -> Rows:
+        others = [warehouse.quarter("firm_topics", q) for q in (earlier, never)]
+        return Rows.of(_members(firm_topics.read(), "theme_id"), firm_topics, *others)
+
+    dg.materialize(
+        [over_time, dg.AssetSpec("firm_topics", partitions_def=QUARTERS)],
+        partition_key=QUARTER,
+        resources={"io_manager": WarehouseIOManager(warehouse=warehouse)},
+    )
+    inputs = warehouse.provenance("theme_topics", QUARTER)["inputs"]
+    assert set(inputs) == {"firm_topics", "firm_topics@2019Q4", "firm_topics@2019Q3"}
+
+    def mixed() -> list[str]:
+        return [str(m) for m in warehouse.pin().mixtures(QUARTER, ["theme_topics"])]
+
+    assert mixed() == []
+    warehouse.replace("firm_topics", never, [_topics(never, 1)])
+    assert mixed() == ["theme_topics was made before firm_topics@2019Q3 existed"]
+    with pytest.warns(MixedGenerationsWarning, match="firm_topics@2019Q3 existed"):
+        warehouse.connect(quarter=QUARTER)

@@ -43,7 +43,8 @@ class LinkParams:
     """
 
     floor: Annotated[float, Ge(-1), Le(1)] = 0.5
-    """Minimum similarity of a theme to the series that it continues; it depends on the embedding model."""
+    """Minimum similarity of a theme to the series that it continues. It depends on the embedding model: this one was
+    measured on the sample's planted lineages with the bundled MiniLM, where 0.4 to 0.6 make little difference."""
     max_gap: Annotated[int, Ge(1)] = 8
     """Quarters after its newest theme within which a series can be continued; then it has ended."""
     newest_weight: Annotated[float, Gt(0), Le(1)] = 0.3
