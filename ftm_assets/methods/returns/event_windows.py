@@ -244,8 +244,8 @@ def _rows(
         reason = _reasons(
             market, firm, zero, window, taken.returns,
             is_linked=is_linked,
-            has_factors=np.isfinite(after_x).all(axis=(1, 2)),
-            has_model=np.isfinite(fitted.coefficients).all(axis=1),
+            has_factors=np.asarray(np.isfinite(after_x).all(axis=(1, 2))),
+            has_model=np.asarray(np.isfinite(fitted.coefficients).all(axis=1)),
         )  # fmt: skip
         is_made = reason == ""
         car = np.where(is_made, (taken.returns - usual).sum(axis=1), np.nan)

@@ -100,7 +100,9 @@ class FilesMarket(MarketSource):
         self, mark: str, schema: pa.Schema, first: date, last: date, permnos: pa.Array | None
     ) -> pa.Table:
         """Return the rows within the days of the files that have the column `mark`."""
-        parts, found, sound = [], [], True
+        parts: list[pa.Table] = []
+        found: list[Problems] = []
+        sound = True
         for file in self.files():
             problems = Problems(self._label(file), expected=EXPECTED)
             for raw in batches(file, problems):

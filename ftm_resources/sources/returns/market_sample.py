@@ -117,7 +117,8 @@ class SampleMarket(MarketSource):
             mean + sd * _normal(self.seed, 1 + i, _ordinals(days))
             for i, (mean, sd) in enumerate(_FACTORS.values())
         ]
-        return np.round(np.column_stack(drawn), 6)
+        exact: Floats = np.column_stack(drawn)
+        return exact.round(6)
 
     def _daily(
         self, permnos: Sequence[int], days: TradingDays, market: Floats, first: date, last: date
