@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.measure import markdown
+from ftm_assets.methods.tone_agreement import kappa
 from ftm_assets.methods.topics import membership
 from ftm_assets.methods.topics.membership import NONE, MembershipParams, Sentences
 from ftm_assets.methods.topics.theme_coherence import without_weak_themes
@@ -307,12 +308,11 @@ def precision(labels: Labelled, members: Bools, among: Bools) -> tuple[float, st
     return share(every), interval(share, labels.themes)
 
 
-def kappa(readings: Floats) -> tuple[float, float]:
-    """Return the agreement of the two readings, and Cohen's kappa."""
-    a, b = readings.T
-    agreed = float((a == b).mean())
-    chance = float(a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean()))
-    return agreed, (agreed - chance) / (1 - chance)
+def agreement(readings: Floats) -> tuple[float, float]:
+    """Return the share of pairs on which the two readings agree, and Cohen's kappa."""
+    table = np.zeros((2, 2))
+    np.add.at(table, tuple(readings.astype(np.int64).T), 1)
+    return float(np.trace(table) / table.sum()), float(kappa(table[None])[0])
 
 
 def by_strength(labels: Labelled, measured: Measured) -> list[dict[str, Any]]:
@@ -378,7 +378,7 @@ def main() -> None:
     quarter, labels = build(parser.parse_args().calls)
     params = MembershipParams()
     measured = measure(quarter, params)
-    agreed, chance_free = kappa(labels.readings)
+    agreed, chance_free = agreement(labels.readings)
     print(f"{len(labels.rows)} pairs of {len(np.unique(labels.themes))} themes; ", end="")
     print(f"the readings agree on {agreed:.1%} (kappa {chance_free:.2f})\n")
     print(markdown(by_strength(labels, measured)), "\n")

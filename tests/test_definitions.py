@@ -64,7 +64,7 @@ def test_every_table_says_what_its_columns_are(name: str):
             "topic_quality",
             {
                 *("sentences", "sentence_embeddings", "sentence_kinds", "firm_topics", "sentence_topics"),
-                *("firm_status", "themes", "theme_topics"),
+                *("firm_status", "themes", "theme_topics", "theme_coherence"),
             },
         ),
         ("theme_sentiment", {"sentiment_scores", "themes"}),

@@ -40,6 +40,21 @@ totals as (
     from scores
     group by quarter, theme_id, firm_id
 
+),
+
+turns as (
+
+    select
+        quarter,
+        theme_id,
+        firm_id,
+        count(*) as n_turns,
+        cast(sum(n_positive - n_negative) as integer) as net,
+        cast(sum(n) as integer) as n,
+        {{ cluster_sums('n', '(n_positive - n_negative)') }}
+    from {{ ref('turn_tone') }}
+    group by quarter, theme_id, firm_id
+
 )
 
 select
@@ -57,9 +72,17 @@ select
     cast(totals.n_negative as integer) as n_negative,
     cast(totals.n_sentences as integer) as n_sentences,
     cast(totals.n_positive - totals.n_negative as double) / totals.n_sentences as score,
+    {{ clustered_se('turns.n_turns', 'turns.n', 'turns.net') }} as score_se,
+    -- Left joins: scores whose turns are not found fail the tests instead of vanishing.
+    cast(turns.n_turns as integer) as n_turns,
     totals.quarter
 from totals
 inner join firms
     on totals.quarter = firms.quarter and totals.firm_id = firms.firm_id
+left join turns
+    on
+        totals.quarter = turns.quarter
+        and totals.theme_id = turns.theme_id
+        and totals.firm_id = turns.firm_id
 left join {{ source('ftm', 'themes') }} as themes
     on totals.quarter = themes.quarter and totals.theme_id = themes.theme_id

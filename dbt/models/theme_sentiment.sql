@@ -1,15 +1,32 @@
-with totals as (
+with firms as (
 
     select
         quarter,
         theme_id,
-        count(distinct firm_id) as n_firms,
+        firm_id,
         count(distinct transcript_id) as n_calls,
         sum(n_positive) as n_positive,
         sum(n_neutral) as n_neutral,
         sum(n_negative) as n_negative,
         sum(n_sentences) as n_sentences
     from {{ source('ftm', 'sentiment_scores') }}
+    group by quarter, theme_id, firm_id
+
+),
+
+totals as (
+
+    select
+        quarter,
+        theme_id,
+        count(*) as n_firms,
+        sum(n_calls) as n_calls,
+        sum(n_positive) as n_positive,
+        sum(n_neutral) as n_neutral,
+        sum(n_negative) as n_negative,
+        sum(n_sentences) as n_sentences,
+        {{ cluster_sums('n_sentences', '(n_positive - n_negative)') }}
+    from firms
     group by quarter, theme_id
 
 )
@@ -26,6 +43,7 @@ select
     cast(totals.n_negative as integer) as n_negative,
     cast(totals.n_sentences as integer) as n_sentences,
     cast(totals.n_positive - totals.n_negative as double) / totals.n_sentences as score,
+    {{ clustered_se('totals.n_firms', 'totals.n_sentences', '(totals.n_positive - totals.n_negative)') }} as score_se,
     totals.quarter
 from totals
 left join {{ source('ftm', 'themes') }} as themes

@@ -54,8 +54,8 @@ def abnormal_returns(
     off = pc.sum(pc.invert(pc.is_in(daily.column("date"), pa.array(days.days)))).as_py() or 0
     if off:
         context.log.warning(
-            f"{off} rows of daily_returns {quarter} are of days on which, by factor_returns, the market was shut; they do "
-            "not count. Look for days that the factors lack"
+            f"{off} rows of daily_returns {quarter} are of days on which, by factor_returns, the market was shut; they "
+            "do not count. Look for days that the factors lack"
         )
     described = {**_described(rows), "days_off_calendar": off, "seconds": time.perf_counter() - started}
     made = Rows.of(rows, transcripts, daily_returns, factor_returns, config=config.model_dump())

@@ -1,11 +1,15 @@
 """The marts as assets: the dbt models of `dbt/`, built and tested by dbt, then written like any other table."""
 
+import itertools
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
@@ -15,22 +19,31 @@ from dagster_dbt import (
 )
 
 from ftm_assets.orchestration import dbt_project
-from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, OfflineDbt
+from ftm_assets.orchestration.dbt_project import EARLIER, MARTS, SOURCES, OfflineDbt
 from ftm_assets.orchestration.execution.ecs import op_tags
-from ftm_assets.orchestration.inputs import pinned_inputs
+from ftm_assets.orchestration.inputs import allows_mixed, pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, preview
 from ftm_resources.duck import scratch_folder
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
+from ftm_resources.warehouse.generations import Mixture
+from ftm_resources.warehouse.pinned import Pinned
+from ftm_resources.warehouse.snapshots import is_elsewhere
 
 
 class ContractTranslator(DagsterDbtTranslator):
     """Asset keys are table names; descriptions, columns and groups come from the contracts."""
 
     def __init__(self) -> None:
-        super().__init__(DagsterDbtTranslatorSettings(enable_source_metadata=False))
+        super().__init__(
+            DagsterDbtTranslatorSettings(
+                # A table of this quarter, and of those before, is one asset.
+                enable_source_metadata=False,
+                enable_duplicate_source_asset_keys=True,
+            )
+        )
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Return the table's name, for models and sources alike."""
@@ -44,7 +57,9 @@ class ContractTranslator(DagsterDbtTranslator):
         if not unique_id.startswith("model."):
             return spec
         shared = asset_attributes(
-            spec.key.path[-1], code_version=spec.code_version or "", kinds={"dbt", "duckdb"}
+            spec.key.path[-1],
+            code_version=dbt_project.code_version(manifest, unique_id),
+            kinds={"dbt", "duckdb"},
         )
         # The contract says what the table holds; the model's own text and SQL say how it is made.
         description = f"{shared.pop('description')}\n\n{spec.description}"
@@ -73,14 +88,21 @@ class ContractTranslator(DagsterDbtTranslator):
         )
 
 
+ATTEMPTS = 5
+"""How often the marts are built before a run gives up on tables that runs of other quarters keep replacing."""
+
+
 def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
     """Return the marts of a dbt manifest (default: that of the current project files, parsed if needed).
 
     Resources: `dbt` (see `dbt_project.dbt_resource`) and `warehouse`.
     """
+    path = manifest or dbt_project.manifest()
+    parsed = json.loads(path.read_text(encoding="utf-8"))
+    with_earlier = frozenset(mart for mart in MARTS if dbt_project.reads_earlier(parsed, mart))
 
     @dbt_assets(
-        manifest=manifest or dbt_project.manifest(),
+        manifest=path,
         name="marts",
         partitions_def=QUARTERS,
         op_tags=op_tags("marts"),
@@ -88,32 +110,89 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
     )
     @plainly
     def marts(context: dg.AssetExecutionContext, dbt: OfflineDbt, warehouse: Warehouse) -> Iterator[Any]:
-        quarter, pinned = context.partition_key, warehouse.pin()
-        # The inputs of the selected models must exist; a test that runs alone reads its mart as stored.
-        deps = context.assets_def.asset_deps
-        read = {dep.path[-1] for key in context.selected_asset_keys for dep in deps[key]}
-        pinned_inputs(
-            warehouse,
-            pinned,
-            quarter,
-            [name for name in SOURCES if name in read],
-            run=context.run,
-            log=context.log,
-        )
-        tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in (*SOURCES, *MARTS)}
-        with tempfile.TemporaryDirectory(prefix="ftm-marts-", dir=scratch_folder()) as scratch:
-            folder = Path(scratch)
-            dbt_project.stage(folder, tables)
-            run = dbt.cli(["build"], context=context, target_path=folder, raise_on_error=False)
-            events = list(run.stream())
-            yield from (event for event in events if not isinstance(event, dg.Output))
-            if not run.is_successful():
-                raise _failure(quarter, run, tables)
-            for event in events:
-                if isinstance(event, dg.Output):
-                    yield _stored(context, warehouse, event, folder, tables)
+        for left in range(ATTEMPTS - 1, -1, -1):
+            with tempfile.TemporaryDirectory(prefix="ftm-marts-", dir=scratch_folder()) as scratch:
+                inputs = _inputs(context, warehouse, with_earlier)
+                dbt_project.stage(Path(scratch), inputs.tables, inputs.compared)
+                run = dbt.cli(["build"], context=context, target_path=Path(scratch), raise_on_error=False)
+                events = list(run.stream())
+                if left and (changed := inputs.changed(warehouse)):
+                    context.log.info(f"{', '.join(changed)} changed meanwhile: the marts are built again")
+                    continue
+                yield from (event for event in events if not isinstance(event, dg.Output))
+                if not run.is_successful():
+                    raise _failure(context.partition_key, run, inputs.tables)
+                for event in events:
+                    if isinstance(event, dg.Output):
+                        yield _stored(context, warehouse, event, Path(scratch), inputs, with_earlier)
+                return
 
     return marts
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What the marts of a quarter are made from."""
+
+    tables: dict[str, QuarterTable]
+    """Of the quarter: SOURCES, and MARTS that are read as stored; those that are built, once they are."""
+    earlier: list[QuarterTable]
+    """EARLIER of the quarters before, also those that were never written."""
+    compared: list[QuarterTable]
+    """Those of the quarters that have them all, made from each other."""
+    left_out: dict[str, str]
+    """Quarter before → why nothing is compared with it."""
+
+    def changed(self, warehouse: Warehouse) -> list[str]:
+        """Return what runs of other quarters, which do not exclude this one, have replaced since.
+
+        They make tables of their own quarters, and link again the later quarters that those make outdated.
+        """
+        linked = [table for name, table in self.tables.items() if name == "theme_links"]
+        return [
+            f"{table.name} of {table.quarter}"
+            for table in (*linked, *self.earlier)
+            if warehouse.quarter(table.name, table.quarter).content != table.content
+        ]
+
+
+def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlier: frozenset[str]) -> _Inputs:
+    """Return the inputs at fixed snapshots; raise a Failure if one is missing or they are of mixed generations.
+
+    The inputs of the selected models must exist; a test that runs alone reads its mart as stored. A quarter before that
+    lacks a table, or is of mixed generations itself, has no part in changes; once it is whole, the panel is outdated.
+    """
+    quarter, pinned = context.partition_key, warehouse.pin()
+    deps, selected = context.assets_def.asset_deps, {key.path[-1] for key in context.selected_asset_keys}
+    read = {dep.path[-1] for key in context.selected_asset_keys for dep in deps[key]} - selected
+    held = [name for name in (*SOURCES, *MARTS) if name in read]
+    pinned_inputs(warehouse, pinned, quarter, held, run=context.run, log=context.log, is_chain_judged=False)
+    if outdated := [m for m in pinned.mixtures(quarter, held) if is_elsewhere(m.source)]:
+        context.log.warning(f"{quarter} is linked to what has changed since: {'; '.join(map(str, outdated))}")
+    names = [*SOURCES, *(mart for mart in MARTS if mart not in selected)]
+    tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in names}
+    if not with_earlier & selected:
+        return _Inputs(tables, [], [], {})
+    earlier = dbt_project.earlier_tables(warehouse, quarter, pinned=pinned)
+    compared, left_out = [], dict[str, str]()
+    for before, of_quarter in itertools.groupby(earlier, lambda table: table.quarter):
+        found = list(of_quarter)
+        absent = [table.name for table in found if not table.is_written]
+        mixed = [] if absent or allows_mixed(context.run) else _mixed_within(pinned, before)
+        if not absent and not mixed:
+            compared += found
+        elif len(absent) < len(EARLIER):
+            left_out[before] = f"no {', '.join(absent)}" if absent else "; ".join(map(str, mixed))
+            context.log.warning(
+                f"{quarter} is not compared with {before}: {left_out[before]}. Materialize {before}, and then "
+                f"{', '.join(sorted(with_earlier))} of {quarter} again"
+            )
+    return _Inputs(tables, earlier, compared, left_out)
+
+
+def _mixed_within(pinned: Pinned, quarter: str) -> list[Mixture]:
+    """Return how EARLIER of a quarter do not belong together, whatever became of the quarters before it."""
+    return [m for m in pinned.mixtures(quarter, list(EARLIER)) if not is_elsewhere(m.source)]
 
 
 def _stored(
@@ -121,26 +200,36 @@ def _stored(
     warehouse: Warehouse,
     model: dg.Output[None],
     folder: Path,
-    tables: Mapping[str, QuarterTable],
+    inputs: _Inputs,
+    with_earlier: frozenset[str],
 ) -> dg.Output[None]:
     """Replace the mart's quarter with what dbt built; return the output with its metadata."""
     key = context.asset_key_for_output(model.output_name)
     mart, quarter = key.path[-1], context.partition_key
-    rows, deps = dbt_project.built(folder, mart), context.assets_def.asset_deps[key]
+    deps = {dep.path[-1] for dep in context.assets_def.asset_deps[key]}
+    made_from = [table for name, table in inputs.tables.items() if name in deps]
+    if mart in with_earlier:
+        made_from += inputs.earlier
+    batches = dbt_project.built(folder, mart)
+    first = pa.concat_tables(itertools.islice(batches, 2))
     written = write_quarter(
         warehouse,
         mart,
         quarter,
-        Rows.of(rows, *(tables[name] for name in SOURCES if dg.AssetKey(name) in deps)),
+        replace(Rows.of(first, *made_from), batches=itertools.chain([first], batches)),
         run=context.run,
         code_version=context.assets_def.code_versions_by_key[key] or "",
     )
+    inputs.tables[mart] = warehouse.quarter(mart, quarter)
+    if mart in with_earlier:
+        written["compared_with"] = sorted({table.quarter for table in inputs.compared})
+        written["not_compared_with"] = inputs.left_out
     metadata = {
         **model.metadata,
         **written,
         "quarter": quarter,
-        "snapshot_id": str(warehouse.quarter(mart, quarter).snapshot_id),
-        "preview": preview(rows, [c for c in rows.column_names if c != "quarter"]),
+        "snapshot_id": str(inputs.tables[mart].snapshot_id),
+        "preview": preview(first, [c for c in first.column_names if c != "quarter"]),
     }
     return dg.Output(None, output_name=model.output_name, metadata=metadata)
 

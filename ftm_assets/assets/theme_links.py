@@ -30,6 +30,7 @@ from ftm_assets.orchestration.series_chain import (
     model_of,
     settled,
 )
+from ftm_assets.orchestration.series_plot import series_picture
 from ftm_assets.orchestration.specs import preview
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
@@ -84,6 +85,8 @@ def theme_links(
             for name, (of, table) in rows.items()
         }
         made["theme_series"][1].update(_described_series(rows["theme_series"][1]))
+        shown = {name: rows[name][1] for name in ("theme_links", "theme_profiles")}
+        made["theme_series"][1]["longest_series"] = series_picture(warehouse, quarter, shown)
         yield from write_tables(op, warehouse, made, code_version=CODE_VERSION, config=config.model_dump())
         later = mend(op, warehouse, quarter, None, code_version=CODE_VERSION)
     _say(context, earlier, later)

@@ -82,6 +82,7 @@ def topic_quality(
     firm_status: QuarterTable,
     themes: QuarterTable,
     theme_topics: QuarterTable,
+    theme_coherence: QuarterTable,
 ) -> dg.Output[Rows]:
     """Measure the topics and themes of the quarter."""
     started = time.perf_counter()
@@ -90,6 +91,7 @@ def topic_quality(
     topics = firm_topics.read(["firm_id", "n_sentences", "keywords", "call_share"])
     members = theme_topics.read(["topic_id", "theme_id"])
     own_themes = themes.read(["keywords", "stability"])
+    classes = theme_coherence.read(["coherence_class"]).column("coherence_class").to_pylist()
     theme_keywords, stabilities = (own_themes.column(c).to_pylist() for c in ("keywords", "stability"))
     some = sampled_firms(status, config.coherence_firms, config.seed)
     again = sampled_firms(status, config.stability_firms, config.seed, at_least=LARGE_TOPIC_SENTENCES)
@@ -109,7 +111,7 @@ def topic_quality(
             "seed_stability": seed_stability(vectors, params),
         },
         "themes": {
-            **theme_measures(members, theme_keywords, stabilities),
+            **theme_measures(members, theme_keywords, stabilities, classes),
             **coherent[len(own_keywords) :].measures(),
             **_recovery(truth, sentences, sentence_topics, members),
         },
@@ -117,7 +119,7 @@ def topic_quality(
     measures = measures if status.num_rows else {}  # a quarter without calls has nothing to measure
     read = (
         *(sentences, sentence_embeddings, sentence_kinds, firm_topics, sentence_topics),
-        *(firm_status, themes, theme_topics),
+        *(firm_status, themes, theme_topics, theme_coherence),
     )
     return dg.Output(
         Rows.of(_rows(measures, quarter), *read, config=config.model_dump()),

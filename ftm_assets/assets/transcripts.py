@@ -1,4 +1,4 @@
-"""transcripts, transcript_audit: a quarter's calls from the configured source, in the best version of each.
+"""transcripts, transcript_audit, firm_attributes: the calls of a quarter, in the best version of each.
 
 Only this asset reads a source, so only it connects to WRDS: one quarter at a time, from the machine whose address
 the second factor approved. Downstream assets read the table.
@@ -16,6 +16,7 @@ import dagster as dg
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
+from ftm_assets.methods.calls.firm_attributes import FirmAttributes
 from ftm_assets.methods.calls.listings import Firms
 from ftm_assets.methods.calls.shared_texts import SAME_TEXT
 from ftm_assets.methods.calls.transcript_versions import OTHER_HEADLINE
@@ -35,7 +36,7 @@ from ftm_resources.sources.moments import MIDNIGHT_NOTE
 from ftm_resources.warehouse import Warehouse
 
 CODE_VERSION = code_version(__name__)
-TABLES = ("transcripts", "transcript_audit")
+TABLES = ("transcripts", "transcript_audit", "firm_attributes")
 
 PREVIEW = ("firm_name", "call_date", "section", "speaker_name", "text")
 
@@ -130,7 +131,7 @@ def transcripts(
         except SourceError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         described = _described(built) | {"is_subset_of_firms": config.choice().is_subset}
-        for warning in _warnings(described, quarter):
+        for warning in (*_warnings(described, quarter), *_of_attributes(built.attributes)):
             context.log.warning(warning)
         if not described["components"]:
             if int(held.get("rows", 0)) and not config.replace_by_nothing:
@@ -150,6 +151,10 @@ def transcripts(
             "transcript_audit": (
                 replace(Rows.of(built.audit), source=came_from),
                 {"statuses": described["audit"]},
+            ),
+            "firm_attributes": (
+                replace(Rows.of(built.attributes.rows), source=came_from),
+                _attributes(built.attributes),
             ),
         }
         yield from write_tables(
@@ -218,6 +223,33 @@ def _warnings(described: Mapping[str, Any], quarter: str) -> Iterator[str]:
         yield f"{n} calls are perhaps not earnings calls, by their headlines; see transcript_audit"
     if n := described["texts_of_several_firms"]:
         yield f"{n} calls have the text of another firm's call; see transcript_audit"
+
+
+def _attributes(found: FirmAttributes) -> dict[str, Any]:
+    """Return what the materialization of firm_attributes says."""
+    rows = found.rows
+    several = rows.filter(pc.greater(rows.column("n_values"), 1))
+    return {
+        "firms_by_attribute": dict(sorted(Counter(rows.column("name").to_pylist()).items())),
+        "firms_with_several_values": dict(sorted(Counter(several.column("name").to_pylist()).items())),
+        "calls_that_differ_within": found.differing,
+        "columns_left_out": found.left_out,
+        "preview": preview(rows, ["firm_id", "name", "value", "n_calls", "n_values"]),
+    }
+
+
+def _of_attributes(found: FirmAttributes) -> Iterator[str]:
+    """Yield a warning if columns of the input are not kept, or firms have several values."""
+    said = _attributes(found)
+    if several := said["firms_with_several_values"]:
+        shown = ", ".join(f"{name} ({n} firms)" for name, n in list(several.items())[:10])
+        yield f"firms whose calls have different values, of which firm_attributes keeps the last call's: {shown}"
+    if found.differing:
+        shown = ", ".join(f"{name} ({n} calls)" for name, n in list(found.differing.items())[:10])
+        yield f"calls whose own rows differ, so that they give firm_attributes no value: {shown}"
+    if found.left_out:
+        shown = ", ".join(f"{name} ({why})" for name, why in list(found.left_out.items())[:10])
+        yield f"columns of the input that firm_attributes does not keep: {shown}"
 
 
 def _described(built: QuarterOfCalls) -> dict[str, Any]:

@@ -26,6 +26,16 @@ def quarter_key(text: str | None) -> str | None:
         raise typer.BadParameter(str(error)) from error
 
 
+def quarter_span(text: str) -> str:
+    """Return a quarter or a range of quarters (2018Q1..2026Q4) in its stored form; a usage error for anything else."""
+    keys = [quarter_key(part) for part in text.replace("...", "..").split("..")]
+    if len(keys) > 2 or str(keys[0]) > str(keys[-1]):
+        raise typer.BadParameter(
+            f"{text!r} is not a range of quarters such as 2018Q1..2026Q4, from the first to the last"
+        )
+    return "..".join(str(key) for key in keys)
+
+
 def require_partition(quarter: str) -> None:
     """Raise CommandError if no run can be of this quarter."""
     from ftm_assets.orchestration.partitions import quarter_keys

@@ -53,7 +53,8 @@ def manifest(
     folder = settings.current().dbt_target_path or dbt_project.target_folder()
     warehouse = arguments.warehouse()
     names = (*dbt_project.SOURCES, *dbt_project.MARTS)
-    dbt_project.stage(folder, {name: warehouse.quarter(name, quarter) for name in names})
+    tables = {name: warehouse.quarter(name, quarter) for name in names}
+    dbt_project.stage(folder, tables, dbt_project.earlier_tables(warehouse, quarter))
     typer.echo(
         f"Copied {quarter} into {folder / dbt_project.DATABASE}. Now: cd {dbt_project.PROJECT} && dbt build"
     )

@@ -1,4 +1,4 @@
-"""`ftm export`: tables of a quarter as plain files, and calls from WRDS as a file."""
+"""`ftm export`: tables of a quarter as plain files, calls from WRDS as a file, and the panels (`panel_export`)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftm_assets.cli import arguments, screen
+from ftm_assets.cli import arguments, panel_export, screen
 from ftm_assets.cli.arguments import AsOf, Quarter
+from ftm_assets.cli.csv_cells import cell
 from ftm_assets.cli.failing import CommandError
 
 if TYPE_CHECKING:
@@ -20,13 +21,7 @@ commands = typer.Typer()
 
 group = typer.Typer(no_args_is_help=True, help="Write tables, or calls from WRDS, to files.")
 commands.add_typer(group, name="export", rich_help_panel="Read")
-
-
-_BEGINS = r"^([=+\-@\t\r\n''])"
-_AFTER_SEPARATOR = r"([;\t\r\n])([=+\-@''])"
-"""What a spreadsheet would run as a formula, or, with an apostrophe, what looks as if marked already: at the start of a
-text, and inside it after what separates cells where commas are decimal marks (a quotation mark inside a cell does not
-protect there). In SQL. To get the text back, remove one apostrophe from the start and one after each separator."""
+group.add_typer(panel_export.commands)
 
 
 class Format(StrEnum):
@@ -96,25 +91,13 @@ def _written_columns(table: str, format_: Format) -> list[str]:
     return [c.name for c in TABLES[table].columns if format_ is Format.parquet or c.name != "embedding"]
 
 
-def _cell(table: str, column: str, format_: Format) -> str:
-    """Return the SQL of a column as it is written."""
-    from pyarrow import types
-
-    from ftm_resources.tables import TABLES
-
-    kind = TABLES[table].arrow_schema.field(column).type
-    if format_ is Format.csv and (types.is_list(kind) or types.is_string(kind)):
-        text = f'to_json("{column}")::VARCHAR' if types.is_list(kind) else f'"{column}"'
-        begun = rf"regexp_replace({text}, '{_BEGINS}', '''\1')"
-        return rf"""regexp_replace({begun}, '{_AFTER_SEPARATOR}', '\1''\2', 'g') AS "{column}" """
-    return f'"{column}"'
-
-
 def _write(db: duckdb.DuckDBPyConnection, table: str, file: Path, format_: Format) -> None:
     """Write a table's rows in the order of its key; the file appears once it is complete."""
     from ftm_resources.tables import TABLES
 
-    columns = ", ".join(_cell(table, c, format_) for c in _written_columns(table, format_))
+    columns = ", ".join(
+        cell(table, c, as_csv=format_ is Format.csv) for c in _written_columns(table, format_)
+    )
     key = ", ".join(f'"{c}"' for c in TABLES[table].key)
     options = "FORMAT parquet, COMPRESSION zstd" if format_ is Format.parquet else "FORMAT csv, HEADER"
     partial = file.with_name(f".{file.name}.partial")

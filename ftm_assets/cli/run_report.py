@@ -145,6 +145,7 @@ def show(
                     ("Names", naming(db)),
                     ("Calls", calls(db)),
                     ("Sentences", sentences(db)),
+                    ("Coherence", coherence(db)),
                     *([("Other quarters", _others(held, quarter))] if len(held) > 1 else []),
                     ("Checks", _checks(warnings)),
                     ("Took", f"{_minutes(seconds)}; peak memory {screen.size(peak_memory())}"),
@@ -208,6 +209,18 @@ def sentiment(db: duckdb.DuckDBPyConnection) -> str:
         f"degraded: {', '.join(models)}. Word lists miss words such as raised and beat; for a paper, unset "
         "FTM_SENTIMENT_MODEL (the bundled classifier), or set it, e.g. to yiyanghkust/finbert-tone"
     )
+
+
+def coherence(db: duckdb.DuckDBPyConnection) -> str:
+    """Return how many themes are coherent, mixed and weak. Reads theme_coherence."""
+    from ftm_resources.tables.categories import COHERENCE_CLASSES
+
+    counts = dict(db.execute("SELECT coherence_class, count(*) FROM theme_coherence GROUP BY 1").fetchall())
+    if not counts:
+        return "no theme"
+    said = ", ".join(f"{counts.get(kind, 0):,} {kind}" for kind in COHERENCE_CLASSES)
+    weak = " (no sentence counts in a weak theme)" if counts.get("weak") else ""
+    return f"{said}{weak}; by theme in theme_coherence"
 
 
 def naming(db: duckdb.DuckDBPyConnection) -> str:

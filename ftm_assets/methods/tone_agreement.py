@@ -133,9 +133,9 @@ def _measures(sums: Sums) -> dict[str, NDArray[np.float64]]:
     with np.errstate(invalid="ignore", divide="ignore"):
         found: dict[str, NDArray[np.float64]] = {
             "accuracy": _observed(first),
-            "kappa_first": _kappa(first),
-            "kappa_second": _kappa(second),
-            "kappa_readers": _kappa(readers),
+            "kappa_first": kappa(first),
+            "kappa_second": kappa(second),
+            "kappa_readers": kappa(readers),
         }
         for i, label in enumerate(LABELS):
             hits = first[:, i, i]
@@ -161,10 +161,15 @@ def _observed(table: NDArray[np.float64]) -> NDArray[np.float64]:
     return share
 
 
-def _kappa(table: NDArray[np.float64]) -> NDArray[np.float64]:
+def kappa(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Cohen's kappa of each table of two readers' classes, (n,) from (n, classes, classes); NaN if undefined.
+
+    >>> kappa(np.array([[[2.0, 0.0], [0.0, 2.0]], [[1.0, 1.0], [1.0, 1.0]]])).tolist()
+    [1.0, 0.0]
+    """
     by_chance = (table.sum(axis=1) * table.sum(axis=2)).sum(axis=1) / table.sum(axis=(1, 2)) ** 2
-    kappa: NDArray[np.float64] = (_observed(table) - by_chance) / (1 - by_chance)
-    return kappa
+    found: NDArray[np.float64] = (_observed(table) - by_chance) / (1 - by_chance)
+    return found
 
 
 def _f1(table: NDArray[np.float64], i: int) -> NDArray[np.float64]:

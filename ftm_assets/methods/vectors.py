@@ -20,6 +20,9 @@ DIGITS = 6
 """Vectors and similarities are rounded to six decimals: BLAS threading changes only later ones."""
 SCALE = 10**DIGITS
 
+FEWEST_TO_CENTRE = 60
+"""With fewer topics their mean is not what all share but the themes themselves: vectors are compared as they are."""
+
 
 def finite_rows(x: ArrayLike) -> Floats:
     """Return the rows of `x` (n, d), n ≥ 0, in float64.

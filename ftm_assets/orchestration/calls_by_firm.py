@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ftm_assets.methods.calls.firm_attributes import FirmAttributes, firm_attributes
 from ftm_assets.methods.calls.listings import NOT_CHOSEN, Firms, Listing, firm_order, screen
 from ftm_assets.methods.calls.shared_texts import note_shared_texts, text_digests
 from ftm_assets.methods.calls.transcript_versions import build_transcripts, unknown_types
@@ -53,8 +54,9 @@ class QuarterOfCalls:
     file: Path
     """Rows of `transcripts`."""
     audit: pa.Table
+    attributes: FirmAttributes
     calls: pa.Table
-    """transcript_id, firm_id and permno of each call kept."""
+    """transcript_id, firm_id, permno and call_date of each call kept."""
     first: pa.Table
     """The first rows, at most SHOWN_ROWS."""
     n_repeated: int
@@ -111,6 +113,7 @@ def build_quarter(
     """
     file = folder / _COMPONENTS_FILE
     offered = _read(source, quarter, file)
+    said = source.attributes()
     groups, missing = _groups(file, offered, quarter, firms, duckdb)
     audits, calls = [TABLES["transcript_audit"].empty()], [_calls_of(TABLES["transcripts"].empty())]
     first, digests = TABLES["transcripts"].empty(), dict[tuple[str, str], str]()
@@ -134,10 +137,12 @@ def build_quarter(
                 unknown[column].update(counts)
             done += group.n_firms
             move(done, None)
+    kept_calls = pa.concat_tables(calls)
     return QuarterOfCalls(
         folder / _KEPT_FILE,
         audit=note_shared_texts(pa.concat_tables(audits), digests),
-        calls=pa.concat_tables(calls),
+        attributes=firm_attributes(said.rows, kept_calls, quarter=quarter, left_out=said.left_out),
+        calls=kept_calls,
         first=first,
         n_repeated=n_repeated,
         unknown={column: dict(unknown[column].most_common()) for column in TYPES},
@@ -228,8 +233,10 @@ def _of_group(
 
 
 def _calls_of(rows: pa.Table) -> pa.Table:
-    calls = rows.group_by(["transcript_id", "firm_id"], use_threads=False).aggregate([("permno", "max")])
-    return calls.rename_columns(["transcript_id", "firm_id", "permno"])
+    calls = rows.group_by(["transcript_id", "firm_id"], use_threads=False).aggregate(
+        [("permno", "max"), ("call_date", "min")]
+    )
+    return calls.rename_columns(["transcript_id", "firm_id", "permno", "call_date"])
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -20,22 +20,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from ftm_assets.orchestration.shipped import IN_WHEEL, shipped
+from ftm_resources import quarters
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    import pyarrow as pa
+    import duckdb
 
-    from ftm_resources.warehouse import QuarterTable
+    from ftm_resources.warehouse import QuarterTable, Warehouse
+    from ftm_resources.warehouse.pinned import Pinned
 
 PROJECT = shipped("dbt")
 """The folder of `dbt_project.yml` and `profiles.yml`."""
@@ -45,22 +48,64 @@ DATABASE = "marts.duckdb"
 
 SOURCES: dict[str, tuple[str, ...] | None] = {
     "transcript_audit": None,
-    "transcripts": ("transcript_id", "firm_id", "permno", "quarter"),
-    "sentences": ("sentence_id", "transcript_id", "firm_id", "quarter"),
+    "firm_attributes": None,
+    "transcripts": (
+        *(
+            "transcript_id",
+            "firm_id",
+            "firm_name",
+            "permno",
+            "gvkey",
+            "call_at",
+            "call_date",
+            "is_after_close",
+        ),
+        "quarter",
+    ),
+    "sentences": (
+        *("sentence_id", "transcript_id", "firm_id", "component_id", "section", "speaker_type"),
+        "quarter",
+    ),
     "sentence_kinds": ("sentence_id", "is_procedural", "quarter"),
+    "sentence_sentiment": ("sentence_id", "label", "quarter"),
     "sentence_topics": ("sentence_id", "topic_id", "quarter"),
-    "firm_status": ("firm_id", "status", "quarter"),
+    "firm_status": ("firm_id", "status", "n_sentences", "quarter"),
     "theme_topics": ("topic_id", "theme_id", "reason", "quarter"),
-    "theme_sentences": ("sentence_id", "is_member", "is_second", "reason", "quarter"),
+    "theme_sentences": ("theme_id", "sentence_id", "is_member", "is_second", "reason", "quarter"),
     "themes": None,
     "sentiment_scores": None,
+    "theme_links": (
+        *("theme_id", "series_id", "series_name", "event", "similarity", "linked_theme"),
+        "quarter",
+    ),
 }
 """The dbt sources: the warehouse tables that the models read, and which of their columns (None: all)."""
 
-MARTS = ("firm_theme_sentiment", "theme_sentiment", "coverage")
+EARLIER: dict[str, tuple[str, ...]] = {
+    "firm_status": ("firm_id", "status", "n_sentences", "quarter"),
+    "sentiment_scores": ("theme_id", "firm_id", "n_positive", "n_negative", "n_sentences", "quarter"),
+    "theme_links": ("theme_id", "series_id", "quarter"),
+}
+"""The sources that the models also read of the quarters before, to say what changed, and their columns."""
+
+LOOKBACK = 4
+"""How many calendar quarters before are read: a firm that calls once a year has changes too."""
+
+MARTS = (
+    "firm_theme_sentiment",
+    "theme_sentiment",
+    "firm_theme_panel",
+    "call_theme_panel",
+    "theme_panel",
+    "coverage",
+)
 """The dbt models, each named after the table that it makes."""
 
+BATCH_ROWS = 50_000
+"""Rows of a mart in memory at a time."""
+
 _TARGET = "duckdb"
+_EARLIER_SCHEMA = "earlier"
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
 
@@ -166,26 +211,74 @@ def _parse(project_dir: Path, folder: Path) -> None:
         (Path(scratch) / "parsed").rename(folder)
 
 
-def stage(folder: Path, tables: Mapping[str, QuarterTable]) -> None:
-    """Write a quarter of the sources and of the stored marts into the DuckDB file of `folder`.
+def code_version(manifest: Mapping[str, Any], unique_id: str) -> str:
+    """Return a hash of a model's SQL, and of that of the ephemeral models and the macros of ours that it contains."""
+    seen, queue = dict[str, str](), [unique_id]
+    while queue:
+        name = queue.pop()
+        node = manifest["nodes"].get(name) or manifest["macros"].get(name)
+        is_within = name == unique_id or name.startswith("macro.ftm.") or _is_ephemeral(node)
+        if node is None or name in seen or not is_within:
+            continue
+        seen[name] = node["raw_code"] if "raw_code" in node else node["macro_sql"]
+        queue += [*node["depends_on"].get("nodes", []), *node["depends_on"]["macros"]]
+    return hashlib.sha256("\0".join(f"{name}\0{seen[name]}" for name in sorted(seen)).encode()).hexdigest()
 
-    `tables` holds a quarter of each of SOURCES and MARTS. The marts are included so that a test that runs without
-    its model tests the stored rows; a model that runs replaces its mart.
+
+def _is_ephemeral(node: Mapping[str, Any] | None) -> bool:
+    return node is not None and node.get("config", {}).get("materialized") == "ephemeral"
+
+
+def reads_earlier(manifest: Mapping[str, Any], model: str) -> bool:
+    """Return whether a model reads EARLIER: what it is made from includes the quarters before."""
+    nodes = manifest["nodes"][f"model.ftm.{model}"]["depends_on"]["nodes"]
+    return any(node.startswith("source.ftm.earlier.") for node in nodes)
+
+
+def earlier_tables(warehouse: Warehouse, quarter: str, *, pinned: Pinned | None = None) -> list[QuarterTable]:
+    """Return EARLIER of each of the LOOKBACK quarters before, oldest first; some may never have been written."""
+    before = [quarters.shifted(quarter, -n) for n in range(LOOKBACK, 0, -1)]
+    return [warehouse.quarter(name, q, pinned=pinned) for q in before for name in EARLIER]
+
+
+def stage(folder: Path, tables: Mapping[str, QuarterTable], earlier: Iterable[QuarterTable] = ()) -> None:
+    """Write a quarter of the sources and of stored marts, and what is read of earlier quarters, into DuckDB's file.
+
+    `tables` holds a quarter of each of SOURCES, and of the MARTS that are read as stored: by a test that runs without
+    its model, or by another model. `earlier` holds EARLIER of quarters before (see `earlier_tables`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DATABASE).unlink(missing_ok=True)
+    parts: dict[str, list[pa.Table]] = {name: [] for name in EARLIER}
+    for table in earlier:
+        parts[table.name].append(table.read(EARLIER[table.name]))
     with ConfiguredDuckDB(database=str(folder / DATABASE)).get_connection() as connection:
-        connection.execute(f"CREATE SCHEMA {NAMESPACE}")
-        for name in (*SOURCES, *MARTS):
-            connection.register("staged", tables[name].read(SOURCES.get(name)))
-            relation = f"{NAMESPACE}.{name}" if name in SOURCES else name
+
+        def create(relation: str, rows: pa.Table) -> None:
+            connection.register("staged", rows)
             connection.execute(f"CREATE TABLE {relation} AS SELECT * FROM staged")  # noqa: S608 - fixed names
             connection.unregister("staged")
 
+        for schema in (NAMESPACE, _EARLIER_SCHEMA):
+            connection.execute(f"CREATE SCHEMA {schema}")
+        for name, table in tables.items():
+            create(f"{NAMESPACE}.{name}" if name in SOURCES else name, table.read(SOURCES.get(name)))
+        for name, found in parts.items():
+            empty = TABLES[name].empty().select(EARLIER[name])
+            create(f"{_EARLIER_SCHEMA}.{name}", pa.concat_tables([empty, *found]))
 
-def built(folder: Path, mart: str) -> pa.Table:
-    """Return the rows that dbt built for a mart in the DuckDB file of `folder`, sorted by the mart's key."""
-    return _query(folder, f"SELECT * FROM {mart} ORDER BY {', '.join(TABLES[mart].key)}")  # noqa: S608
+
+def built(folder: Path, mart: str) -> Iterator[pa.Table]:
+    """Yield the rows that dbt built for a mart in the DuckDB file of `folder`, sorted by the mart's key.
+
+    At least one table is yielded, of at most BATCH_ROWS rows.
+    """
+    key = ", ".join(TABLES[mart].key)
+    with contextlib.closing(_connect(folder)) as connection:
+        found = connection.execute(f"SELECT * FROM {mart} ORDER BY {key}").to_arrow_reader(BATCH_ROWS)  # noqa: S608
+        yield found.schema.empty_table()
+        for batch in found:
+            yield pa.Table.from_batches([batch])
 
 
 @dataclass(frozen=True)
@@ -214,7 +307,9 @@ def failed_nodes(folder: Path) -> list[FailedNode]:
 
 
 def _query(folder: Path, sql: str) -> pa.Table:
-    with contextlib.closing(
-        ConfiguredDuckDB(database=str(folder / DATABASE)).connect(read_only=True)
-    ) as connection:
+    with contextlib.closing(_connect(folder)) as connection:
         return connection.execute(sql).to_arrow_table()
+
+
+def _connect(folder: Path) -> duckdb.DuckDBPyConnection:
+    return ConfiguredDuckDB(database=str(folder / DATABASE)).connect(read_only=True)

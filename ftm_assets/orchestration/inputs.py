@@ -14,7 +14,7 @@ import dagster as dg
 
 from ftm_resources import settings
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
-from ftm_resources.warehouse.snapshots import quarter_key, source_of
+from ftm_resources.warehouse.snapshots import is_elsewhere, quarter_key, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -39,12 +39,15 @@ def pinned_inputs(
     *,
     run: dg.DagsterRun,
     log: Logger | dg.DagsterLogManager,
+    is_chain_judged: bool = True,
 ) -> dict[str, QuarterTable]:
     """Return a quarter of each table, as pinned.
 
     Raises a Failure that says what to materialize first if a table was never written for the quarter, if another run
     has replaced what this one made of it, or if the tables and their inputs are not of one generation.
-    FTM_ALLOW_MIXED_GENERATIONS, or the run's tag ALLOW_MIXED, turns the latter two into a warning.
+    FTM_ALLOW_MIXED_GENERATIONS, or the run's tag ALLOW_MIXED, turns the latter two into a warning. Without
+    `is_chain_judged`, it is no matter whether what they were made from in other quarters has changed since: links of a
+    tagged quarter stay as they are, and those after it go on from them.
     """
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if problem := _absent(found, quarter):
@@ -54,7 +57,9 @@ def pinned_inputs(
         run.parent_run_id,
         run.root_run_id,
     }  # a re-execution goes on with what its parent made
-    if problem := taken_over(pinned, found, runs) or _mixed(pinned, quarter, tables):
+    if problem := taken_over(pinned, found, runs) or _mixed(
+        pinned, quarter, tables, is_chain_judged=is_chain_judged
+    ):
         if not allows_mixed(run):
             raise dg.Failure(
                 f"{problem}. To compute from them anyway, set FTM_ALLOW_MIXED_GENERATIONS=true, or give the run the "
@@ -162,9 +167,9 @@ def _absent(found: Mapping[str, QuarterTable], quarter: str) -> str:
     )
 
 
-def _mixed(pinned: Pinned, quarter: str, tables: Collection[str]) -> str:
+def _mixed(pinned: Pinned, quarter: str, tables: Collection[str], *, is_chain_judged: bool = True) -> str:
     """Return how the tables are of mixed generations and what to materialize; empty if they are of one."""
-    mixtures = pinned.mixtures(quarter, tables)
+    mixtures = [m for m in pinned.mixtures(quarter, tables) if is_chain_judged or not is_elsewhere(m.source)]
     if not mixtures:
         return ""
     problems = "; ".join(map(str, mixtures))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.tables.components import AUDIT
+from ftm_resources.tables.components import AUDIT, Attributes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,6 +84,13 @@ class TranscriptSource(abc.ABC):
     def provenance(self) -> dict[str, Any]:
         """Return the provenance recorded with a quarter: the source's name, and what identifies its input."""
         return {"name": self.name}
+
+    def attributes(self) -> Attributes:
+        """Return what the source says of the calls of the last `components`, which must be exhausted, beside them.
+
+        None if the source has no columns but those of COMPONENTS, as WRDS's query and the sample have none.
+        """
+        return Attributes.none()
 
     def audit(self) -> pa.Table:
         """Return what the last `components`, which must be exhausted, did with transcripts (schema AUDIT).

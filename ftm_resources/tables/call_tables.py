@@ -6,7 +6,7 @@ Belongs here: transcripts, their audit, and sentences. `catalogue` lists all tab
 from __future__ import annotations
 
 from ftm_resources.tables.categories import AUDIT_STATUSES, SECTIONS, SPEAKER_TYPES
-from ftm_resources.tables.contract import BOOL, DATE, INT, LONG, STRING, TIMESTAMP, Column, Table
+from ftm_resources.tables.contract import BOOL, DATE, INT, LONG, STRING, STRINGS, TIMESTAMP, Column, Table
 from ftm_resources.tables.naming_columns import COUNT
 
 FIRM = Column("firm_id", STRING, "Capital IQ company id")
@@ -102,6 +102,22 @@ CALL_TABLES = (
                 "such as the choice between several links or turns left out as repeats",
                 nullable=True,
             ),
+        ),
+        group="calls",
+    ),
+    Table(
+        "firm_attributes",
+        "One row per firm and column of the input that FTM does not know, such as sector or country, with its value",
+        ("firm_id", "name"),
+        (
+            FIRM,
+            Column("name", STRING, "The column's name in the input, in lower case"),
+            Column(
+                "value", STRING, "Its value, as text, at the firm's last call of the quarter that has one"
+            ),
+            Column("n_calls", INT, "Calls of the firm that have a value", bounds=(1, float("inf"))),
+            Column("n_values", INT, "Different values that they have", bounds=(1, float("inf"))),
+            Column("other_values", STRINGS, "The values other than `value`, sorted; at most 20"),
         ),
         group="calls",
     ),

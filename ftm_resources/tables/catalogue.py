@@ -31,9 +31,17 @@ from ftm_resources.tables.contract import (
     Table,
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
+from ftm_resources.tables.panel_tables import PANEL_TABLES
 from ftm_resources.tables.returns_tables import RETURNS_TABLES
 from ftm_resources.tables.series_tables import FAMILY_TABLES, PINNED_TABLES, SERIES_TABLES
-from ftm_resources.tables.theme_tables import LABEL_COUNTS, MEMBERSHIP_TABLES, SCORE_TABLES
+from ftm_resources.tables.theme_tables import (
+    LABEL_COUNTS,
+    MEMBERSHIP_TABLES,
+    N_TURNS,
+    SCORE_SE,
+    SCORE_SE_BY_FIRM,
+    SCORE_TABLES,
+)
 
 __all__ = [
     "NAMESPACE",
@@ -260,6 +268,8 @@ _ALL = (
             *LABEL_COUNTS,
             Column("n_sentences", INT, "All sentences of the firm in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
+            SCORE_SE,
+            N_TURNS,
         ),
         group="marts",
     ),
@@ -276,9 +286,11 @@ _ALL = (
             *LABEL_COUNTS,
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
+            SCORE_SE_BY_FIRM,
         ),
         group="marts",
     ),
+    *PANEL_TABLES,
     Table(
         "coverage",
         "One row per pipeline step and outcome, from the source's transcripts to scores: calls and firms (dbt)",

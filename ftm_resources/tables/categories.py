@@ -61,4 +61,6 @@ WINDOW_REASONS = (
 """Why a call has no abnormal return in a window: no PERMNO; no return of its PERMNO at all; the returns begin within
 or after the window; the data end before the window does; the returns end before it does, though the data go on; some
 day's return, or a factor that the model needs, is missing; too few days to estimate the model."""
+PANEL_STATUSES = ("measured", "too_small", "failed", "not_modelled", "no_business")
+"""Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
 LABELS = ("positive", "neutral", "negative")

@@ -6,6 +6,7 @@ What belongs here: only what the sources that make these rows share with the met
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -66,6 +67,33 @@ AUDIT = pa.schema(
 
 A transcript that was yielded has a row only if there is something to note (`kept`, and the note).
 """
+
+
+ATTRIBUTES = pa.schema(
+    [
+        pa.field("transcriptid", pa.string(), nullable=False),
+        pa.field("companyid", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("value", pa.string()),
+    ]
+)
+"""What a source says of a call in columns that FTM does not know; `value` is null if the call's rows do not agree.
+
+(transcriptid, companyid, name) is unique.
+"""
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The attributes of calls (schema ATTRIBUTES), and the columns that are none, each with the reason."""
+
+    rows: pa.Table
+    left_out: dict[str, str]
+
+    @classmethod
+    def none(cls) -> Attributes:
+        """Return no attributes."""
+        return cls(ATTRIBUTES.empty_table(), {})
 
 
 COLLECTION_TYPES = ("Draft", "Spellchecked Copy", "Edited Copy", "Proofed Copy", "Audited Copy")

@@ -30,19 +30,29 @@ LABEL_COUNTS = (
     Column("n_neutral", INT, "Neutral sentences", bounds=COUNT),
     Column("n_negative", INT, "Negative sentences", bounds=COUNT),
 )
+SCORE_SE = Column(
+    "score_se",
+    DOUBLE,
+    "Standard error of the score, for sentences that are alike within a speaker turn: the cluster-robust (CR1) one "
+    "of a mean, sqrt(G / (G - 1) * sum of (sum of (x - score) in a turn)^2) / n_sentences, where x is +1, 0 or -1 "
+    "and G is n_turns (Cameron & Miller 2015, Journal of Human Resources 50, 317-372); compare with Student's t of "
+    "G - 1 degrees of freedom. Null if all sentences are of one turn; 0, too low, if all have one label",
+    nullable=True,
+    bounds=COUNT,
+)
+SCORE_SE_BY_FIRM = Column(
+    "score_se",
+    DOUBLE,
+    "Standard error of the score, for sentences that are alike within a firm: the formula of sentiment_scores, with "
+    "firms in the place of turns, so G is n_firms. Null if all sentences are of one firm; too low with few firms",
+    nullable=True,
+    bounds=COUNT,
+)
+N_TURNS = Column("n_turns", INT, "Speaker turns that the sentences are from", bounds=(1, float("inf")))
 _TONE = (
     Column("score", DOUBLE, SCORE, bounds=_COSINE),
-    Column(
-        "score_se",
-        DOUBLE,
-        "Standard error of the score, for sentences that are alike within a speaker turn: the cluster-robust (CR1) one "
-        "of a mean, sqrt(G / (G - 1) * sum of (sum of (x - score) in a turn)^2) / n_sentences, where x is +1, 0 or -1 "
-        "and G is n_turns (Cameron & Miller 2015, Journal of Human Resources 50, 317-372); compare with Student's t of "
-        "G - 1 degrees of freedom. Null if all sentences are of one turn; 0, too low, if all have one label",
-        nullable=True,
-        bounds=COUNT,
-    ),
-    Column("n_turns", INT, "Speaker turns that the sentences are from", bounds=(1, float("inf"))),
+    SCORE_SE,
+    N_TURNS,
     Column("expected_score", DOUBLE, f"Mean of {EXPECTED_SCORE}: the score by probabilities", bounds=_COSINE),
     Column("mean_p_positive", DOUBLE, "Mean probability that a sentence is positive", bounds=_SHARE),
     Column("mean_p_neutral", DOUBLE, "Mean probability that a sentence is neutral", bounds=_SHARE),

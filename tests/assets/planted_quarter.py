@@ -126,6 +126,18 @@ def tables(*, giant: bool = False, noise: float = 0.05) -> dict[str, list[dict[s
             }
             for theme in themes
         ],
+        "theme_coherence": [
+            {
+                "theme_id": theme,
+                "n_sentences": 1,
+                "n_members": i % 2,
+                "n_member_firms": i % 2,
+                "member_share": float(i % 2),
+                "coherence": 0.5 if i % 2 else 0.3,
+                "coherence_class": "coherent" if i % 2 else "weak",
+            }
+            for i, theme in enumerate(themes)
+        ],
         "theme_topics": [
             {
                 "topic_id": topic,

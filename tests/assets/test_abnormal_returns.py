@@ -63,7 +63,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Warehouse, dg.Exe
 @pytest.fixture
 def own_calls(tmp_path: Path) -> ConfiguredSource:
     """The sample's calls as files, which have no returns of their own."""
-    write(SampleSource(FIRMS), QUARTER, tmp_path / "sample")
+    write(SampleSource(FIRMS), [QUARTER], tmp_path / "sample")
     return ConfiguredSource(kind="files", path=str(tmp_path / "sample" / "calls"))
 
 

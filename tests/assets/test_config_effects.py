@@ -41,7 +41,8 @@ from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.quarters import shifted
 from ftm_resources.sources.base import TranscriptSource
-from ftm_resources.sources.returns.market_sample import FIRST_PERMNO, SampleMarket
+from ftm_resources.sources.returns.market_sample import SampleMarket
+from ftm_resources.sources.sample.firms import FIRST_PERMNO
 from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.components import COMPONENTS

@@ -1,87 +1,79 @@
 """The marts through Dagster, dbt and the warehouse: real dbt runs on small quarters counted by hand."""
 
+import copy
+import json
+import math
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.marts import build_marts
+from ftm_assets.methods.scores import COLUMNS, build_scores
+from ftm_assets.orchestration import dbt_project
 from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, dbt_resource
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.tables import LABELS, TABLES
 from ftm_resources.warehouse import Warehouse
 
+from .spoken_quarter import Call, Quarter, Turn, filled
+
 FIRST, SECOND = "2023Q1", "2023Q2"
-OF_SCORES = ("firm_theme_sentiment", "theme_sentiment")
+_SAID = {"theme_sentences", "sentences", "sentence_sentiment"}
+OF_SCORES = {
+    "firm_theme_sentiment": {"themes", "sentiment_scores", *_SAID},
+    "theme_sentiment": {"themes", "sentiment_scores"},
+}
+"""Marts of sentiment_scores, and their inputs."""
 
 
 def theme(quarter: str, number: int, name: str, n_topics: int) -> dict[str, Any]:
     return {
         "theme_id": f"{quarter}:theme:{number:03d}",
         "name": name,
-        "description": f"About {name}.",
-        "keywords": ["freight"],
         "n_topics": n_topics,
-        "n_firms": 2,
-        "n_sentences": 20,
-        "largest_firm_share": 0.4,
         "naming_method": "extractive",
-        "embedding": [1.0, 0.0],
-        "quarter": quarter,
     }
 
 
-def score(
-    quarter: str,
-    number: int,
-    call: str,
-    firm: str,
-    name: str,
-    day: date,
-    counts: tuple[int, int, int],
-    **other: Any,
-) -> dict[str, Any]:
-    positive, neutral, negative = counts
-    row = {
-        "theme_id": f"{quarter}:theme:{number:03d}",
-        "transcript_id": call,
-        "firm_id": firm,
-        "firm_name": name,
-        "permno": None,
-        "gvkey": None,
-        "call_date": day,
-        "n_positive": positive,
-        "n_neutral": neutral,
-        "n_negative": negative,
-        "n_sentences": sum(counts),
-        "score": (positive - negative) / sum(counts),
-        "n_turns": sum(counts),
-        **dict.fromkeys(("expected_score", "mean_strength"), 0.0),
-        **{f"mean_p_{label}": 0.0 for label in LABELS},
-        "quarter": quarter,
-    }
-    return row | other
+def call(
+    number: str, firm: str, name: str, day: date, said: dict[int, tuple[int, int, int]], **other: Any
+) -> Call:
+    """A call in which each sentence is a turn of its own, from counts of labels by theme."""
+    turns = [
+        Turn([(theme, label)])
+        for theme, counts in said.items()
+        for label, n in zip(LABELS, counts, strict=True)
+        for _ in range(n)
+    ]
+    return Call(number, firm, day, turns, firm_name=name, **other)
 
 
 def write(warehouse: Warehouse, quarter: str, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    warehouse.replace(table, quarter, [pa.Table.from_pylist(list(rows), schema=TABLES[table].arrow_schema)])
+    warehouse.replace(table, quarter, [filled(table, rows, quarter)])
 
 
 # Acme calls twice and is renamed and linked in between; Bolt calls once.
-FIRST_SCORES = [
-    score(FIRST, 0, "100", "1", "Acme", date(2023, 1, 20), (3, 2, 1)),
-    score(FIRST, 1, "100", "1", "Acme", date(2023, 1, 20), (0, 4, 0)),
-    score(FIRST, 0, "101", "1", "Acme Holdings", date(2023, 3, 1), (0, 1, 3), permno=14593, gvkey="001690"),
-    score(FIRST, 0, "200", "2", "Bolt", date(2023, 2, 10), (5, 0, 1), permno=20),
-]
-SECOND_SCORES = [score(SECOND, 0, "300", "1", "Acme Holdings", date(2023, 5, 2), (1, 0, 0))]
+IN_FIRST = Quarter(
+    FIRST,
+    [
+        call("100", "1", "Acme", date(2023, 1, 20), {0: (3, 2, 1), 1: (0, 4, 0)}),
+        call("101", "1", "Acme Holdings", date(2023, 3, 1), {0: (0, 1, 3)}, permno=14593, gvkey="001690"),
+        call("200", "2", "Bolt", date(2023, 2, 10), {0: (5, 0, 1)}, permno=20),
+    ],
+)
+IN_SECOND = Quarter(SECOND, [call("300", "1", "Acme Holdings", date(2023, 5, 2), {0: (1, 0, 0)})])
+FIRST_SCORES = IN_FIRST.tables()["sentiment_scores"].to_pylist()
 
 
 def run_marts(
@@ -120,13 +112,10 @@ def both_built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse in which two processes have made the marts of two quarters at the same time."""
     root = tmp_path_factory.mktemp("marts") / "warehouse"
     warehouse = Warehouse(path=str(root))
-    for quarter in (FIRST, SECOND):
-        for table in SOURCES:
-            write(warehouse, quarter, table, [])
+    IN_FIRST.write(warehouse, without=["themes"])
     write(warehouse, FIRST, "themes", [theme(FIRST, 0, "Freight", 7), theme(FIRST, 1, "Hiring", 3)])
-    write(warehouse, FIRST, "sentiment_scores", FIRST_SCORES)
+    IN_SECOND.write(warehouse, without=["themes"])
     write(warehouse, SECOND, "themes", [theme(SECOND, 0, "Pricing", 4), theme(SECOND, 1, "Unscored", 2)])
-    write(warehouse, SECOND, "sentiment_scores", SECOND_SCORES)
     runs = [
         subprocess.Popen([sys.executable, "-c", RUN, str(root), quarter], stderr=subprocess.PIPE, text=True)
         for quarter in (FIRST, SECOND)
@@ -172,7 +161,7 @@ def test_marts_are_assets_that_say_what_the_others_say():
     for spec in marts.specs:
         inputs = {dep.asset_key.to_user_string() for dep in spec.deps}
         if spec.key.path[-1] in OF_SCORES:
-            assert inputs == {"themes", "sentiment_scores"}
+            assert inputs == OF_SCORES[spec.key.path[-1]]
         assert (spec.group_name, spec.owners) == ("marts", ["team:research"])
         assert spec.kinds == {"dbt", "duckdb", "iceberg"}
         assert spec.code_version
@@ -201,22 +190,93 @@ def test_a_firms_calls_are_summed_and_its_last_call_names_it(warehouse: Warehous
     }
     freight = {"theme_id": "2023Q1:theme:000", "theme_name": "Freight"}
     hiring = {"theme_id": "2023Q1:theme:001", "theme_name": "Hiring"}
-    names = ("n_calls", "n_positive", "n_neutral", "n_negative", "n_sentences", "score")
-    assert rows == [
-        {**freight, **acme, **dict(zip(names, (2, 3, 3, 4, 10, -0.1), strict=True))},
-        {**freight, **bolt, **dict(zip(names, (1, 5, 0, 1, 6, 4 / 6), strict=True))},
-        {**hiring, **acme, **dict(zip(names, (1, 0, 4, 0, 4, 0.0), strict=True))},
+    names = ("n_calls", "n_positive", "n_neutral", "n_negative", "n_sentences", "score", "n_turns")
+    assert [{k: v for k, v in row.items() if k != "score_se"} for row in rows] == [
+        {**freight, **acme, **dict(zip(names, (2, 3, 3, 4, 10, -0.1, 10), strict=True))},
+        {**freight, **bolt, **dict(zip(names, (1, 5, 0, 1, 6, 4 / 6, 6), strict=True))},
+        {**hiring, **acme, **dict(zip(names, (1, 0, 4, 0, 4, 0.0, 4), strict=True))},
     ]
+    # Each sentence is a turn of its own: the textbook's standard error of a mean.
+    labels = [1] * 3 + [0] * 3 + [-1] * 4
+    assert rows[0]["score_se"] == pytest.approx(statistics.stdev(labels) / math.sqrt(10), rel=1e-12)
+    assert rows[2]["score_se"] == 0.0
 
 
 def test_a_theme_counts_every_sentence_of_its_firms_once(warehouse: Warehouse):
     names = ("theme_name", "n_topics", "n_firms", "n_calls")
-    counts = ("n_positive", "n_neutral", "n_negative", "n_sentences", "score")
+    counts = ("n_positive", "n_neutral", "n_negative", "n_sentences", "score", "score_se")
     rows = warehouse.read("theme_sentiment", FIRST, columns=names + counts).to_pylist()
+    off = (-1 - 10 * 3 / 16) ** 2 + (4 - 6 * 3 / 16) ** 2  # Acme's and Bolt's sums
     assert [tuple(row.values()) for row in rows] == [
-        ("Freight", 7, 2, 3, 8, 3, 5, 16, 3 / 16),
-        ("Hiring", 3, 1, 1, 0, 4, 0, 4, 0.0),
+        ("Freight", 7, 2, 3, 8, 3, 5, 16, 3 / 16, pytest.approx(math.sqrt(2 * off) / 16, rel=1e-12)),
+        ("Hiring", 3, 1, 1, 0, 4, 0, 4, 0.0, None),
     ]
+
+
+def test_standard_errors_are_those_of_the_method_at_every_grain(tmp_path: Path):
+    """A firm's calls as one call, and a theme's firms as turns of one call: what `build_scores` makes of them."""
+    random = Random(7)
+    calls = []
+    for number in range(24):
+        turns = [
+            Turn(
+                [
+                    (random.choice((0, 0, 1, None)), random.choice((*LABELS, LABELS[turn % 3])))
+                    for _ in range(random.randint(1, 6))
+                ]
+            )
+            for turn in range(random.randint(1, 8))
+        ]
+        calls.append(Call(f"{number:02d}", f"f{number % 9}", date(2023, 2, 1), turns))
+    quarter, warehouse = Quarter(FIRST, calls), Warehouse(path=str(tmp_path / "warehouse"))
+    quarter.write(warehouse)
+    assert run_marts(warehouse, FIRST, dg.AssetSelection.assets(*OF_SCORES)).success
+    tables = {name: table.to_pandas() for name, table in quarter.tables().items() if name in COLUMNS}
+
+    def scored(by: str, turn: str) -> dict[tuple[str, str], float]:
+        """Return the standard errors of the method if `by` were the call and `turn` the turn."""
+        changed = {name: table.copy() for name, table in tables.items()}
+        for name in ("sentences", "transcripts"):
+            keys = {"firm": changed[name]["firm_id"], "all": "all"}
+            changed[name]["transcript_id"] = keys[by]
+            if turn in keys:
+                changed[name]["component_id"] = keys[turn]
+        given = (
+            pa.Table.from_pandas(changed[name][list(columns)], preserve_index=False)
+            for name, columns in COLUMNS.items()
+        )
+        rows = build_scores(*given, quarter=FIRST, database=duckdb.connect()).sentiment_scores.to_pylist()
+        return {(row["theme_id"], row["transcript_id"]): row["score_se"] for row in rows}
+
+    firms = warehouse.read("firm_theme_sentiment", FIRST).to_pylist()
+    assert {(row["theme_id"], row["firm_id"]): row["score_se"] for row in firms} == scored("firm", "own")
+    assert len({row["score_se"] for row in firms}) > len(firms) / 2
+    themes = warehouse.read("theme_sentiment", FIRST).to_pylist()
+    assert {(row["theme_id"], "all"): row["score_se"] for row in themes} == scored("all", "firm")
+
+
+def test_scores_of_other_turns_than_the_sentences_are_refused(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    IN_FIRST.write(warehouse)
+    sentences = IN_FIRST.tables()["sentences"].to_pylist()
+    write(warehouse, FIRST, "sentences", [s | {"component_id": "one"} for s in sentences])
+    result = run_marts(warehouse, FIRST, dg.AssetSelection.assets("firm_theme_sentiment"))
+    failed = {e.check_name for e in result.get_asset_check_evaluations() if not e.passed}
+    assert failed == {"firm_theme_sentiment_equals_sentiment_scores"}
+
+
+def test_a_marts_code_version_follows_the_models_and_macros_that_it_contains():
+    found = json.loads(dbt_project.manifest().read_text())
+    name = "model.ftm.firm_theme_sentiment"
+    before = dbt_project.code_version(found, name)
+    for part in ("macro.ftm.clustered_se", "model.ftm.turn_tone", name):
+        changed = copy.deepcopy(found)
+        node = changed["macros" if part.startswith("macro") else "nodes"][part]
+        node["macro_sql" if part.startswith("macro") else "raw_code"] += "-- changed"
+        assert dbt_project.code_version(changed, name) != before
+        assert dbt_project.code_version(changed, "model.ftm.coverage") == dbt_project.code_version(
+            found, "model.ftm.coverage"
+        )
 
 
 def test_a_theme_without_scores_has_no_row(warehouse: Warehouse):
@@ -249,27 +309,30 @@ def test_a_second_run_leaves_the_same_rows_and_the_other_quarter(own_warehouse: 
     assert {mart: metadata[mart]["dagster/partition_row_count"].value for mart in MARTS} == {
         "firm_theme_sentiment": 3,
         "theme_sentiment": 2,
-        "coverage": 0,
+        "firm_theme_panel": 4,
+        "call_theme_panel": 6,
+        "theme_panel": 2,
+        "coverage": own_warehouse.read("coverage", FIRST).num_rows,
     }
     assert metadata["theme_sentiment"]["quarter"].value == FIRST
     assert all(e.passed for e in result.get_asset_check_evaluations())
 
 
 def test_a_quarter_that_became_empty_empties_the_marts(own_warehouse: Warehouse):
-    write(own_warehouse, SECOND, "themes", [])
-    write(own_warehouse, SECOND, "sentiment_scores", [])
+    for table in SOURCES:
+        write(own_warehouse, SECOND, table, [])
     result = run_marts(own_warehouse, SECOND)
     assert result.success
-    assert [own_warehouse.read(mart, SECOND).num_rows for mart in MARTS] == [0, 0, 0]
+    assert [own_warehouse.read(mart, SECOND).num_rows for mart in MARTS] == [0] * len(MARTS)
     assert own_warehouse.read("theme_sentiment", FIRST).num_rows == 2
 
 
 def test_broken_inputs_fail_loudly_and_leave_the_old_rows(own_warehouse: Warehouse):
     before = contents(own_warehouse, FIRST)
-    too_many = FIRST_SCORES[3] | {"n_positive": 50}
-    write(own_warehouse, FIRST, "sentiment_scores", [*FIRST_SCORES[:3], too_many])
+    too_many = FIRST_SCORES[2] | {"n_positive": 50}
+    write(own_warehouse, FIRST, "sentiment_scores", [*FIRST_SCORES[:2], too_many, FIRST_SCORES[3]])
     write(own_warehouse, FIRST, "themes", [theme(FIRST, 0, "Freight", 7)])
-    result = run_marts(own_warehouse, FIRST)
+    result = run_marts(own_warehouse, FIRST, dg.AssetSelection.assets(*OF_SCORES))
     assert not result.success
     assert contents(own_warehouse, FIRST) == before
     assert not result.get_asset_materialization_events()

@@ -241,3 +241,15 @@ def test_a_quarter_without_themes_has_no_links_and_breaks_no_series(tmp_path: Pa
         assert why(link(warehouse, quarter)) == ""
     assert warehouse.read("theme_links", "2020Q2").num_rows == 0
     assert series(warehouse, "2020Q3")["freight"] == ("2020Q1:series:000", "revived")
+
+
+def test_the_series_are_drawn_in_the_metadata(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q1", "2020Q2"])
+    for quarter in ("2020Q1", "2020Q2"):
+        run = link(warehouse, quarter)
+    (series,) = (
+        e.materialization.metadata
+        for e in run.get_asset_materialization_events()
+        if e.asset_key and e.asset_key.path == ["theme_series"]
+    )
+    assert series["longest_series"].value.startswith("![Longest series up to 2020Q2](data:image/png;base64,")

@@ -21,7 +21,7 @@ from .planted_quarter import FIRMS, QUARTER, tables
 
 READ = (
     *("sentences", "sentence_kinds", "sentence_embeddings", "firm_topics", "sentence_topics"),
-    *("firm_status", "themes", "theme_topics"),
+    *("firm_status", "themes", "theme_topics", "theme_coherence"),
 )
 """The tables that the asset reads."""
 
@@ -95,6 +95,9 @@ def test_shares_are_those_counted_in_the_tables(world: World):
     assert rows["themes", "placed_share"] == (pytest.approx(placed.total() / len(topics)), len(topics))
     largest = max(placed.values()) / placed.total()
     assert rows["themes", "largest_theme_share"] == (pytest.approx(largest), placed.total())
+    classes = [row["coherence_class"] for row in world.quarter["theme_coherence"]]
+    assert rows["themes", "weak_share"] == (pytest.approx(classes.count("weak") / len(classes)), len(classes))
+    assert rows["themes", "mixed_share"] == (0.0, len(classes))
 
 
 @pytest.mark.usefixtures("measured")

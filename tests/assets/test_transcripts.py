@@ -373,3 +373,34 @@ def test_a_language_that_cannot_be_detected_is_refused(tmp_path: Path):
         TranscriptsConfig(languages=["en", "jp"])
     result = materialize(tmp_path, config={"languages": ["xx"]}, kind="sample", sample_firms=1)
     assert not result.success
+
+
+def test_columns_that_nobody_knows_are_kept_by_firm_with_conflicts_in_the_metadata(tmp_path: Path):
+    own = {"companyid": 9, "companyname": "Bolt Corp"}
+    march = {"mostimportantdateutc": "2023-03-05 22:00:00", "transcriptid": 56, "sector": "Oil"}
+    path = write(
+        tmp_path / "calls.csv",
+        [
+            row(0, mostimportantdateutc="2023-02-05 22:00:00", sector="Energy", mood="calm"),
+            row(1, mostimportantdateutc="2023-02-05 22:00:00", sector="Energy", mood="tense"),
+            row(0, componenttext="A new quarter.", mood="calm", **march),
+            row(1, componenttext="Of other words.", mood="tense", **march),
+            row(
+                0,
+                componenttext="Bolt speaks.",
+                transcriptid=57,
+                mostimportantdateutc="2023-02-05 22:00:00",
+                sector="",
+                mood="",
+                **own,
+            ),
+        ],
+    )
+    result = materialize(tmp_path, kind="files", path=str(path))
+    found = Warehouse(path=str(tmp_path)).read("firm_attributes", QUARTER).to_pylist()
+    assert [(r["firm_id"], r["name"], r["value"], r["other_values"]) for r in found] == [
+        ("18749", "sector", "Oil", ["Energy"])
+    ]
+    said = metadata(result, "firm_attributes")
+    assert said["firms_with_several_values"] == {"sector": 1}
+    assert said["columns_left_out"] == {"mood": "it differs between the turns of 2 of 2 calls"}

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.membership import auc, interval, kappa, read
+from benchmarks.membership import agreement, auc, interval, read
 
 
 def test_every_labelled_sentence_is_of_the_theme_that_it_was_read_with():
@@ -41,8 +41,8 @@ def test_the_area_counts_pairs_in_the_right_order_and_ties_half():
 
 
 def test_kappa_is_agreement_beyond_chance():
-    assert kappa(np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])) == (0.5, 0.0)
-    assert kappa(np.array([[1.0, 1.0], [0.0, 0.0]])) == (1.0, 1.0)
+    assert agreement(np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])) == (0.5, 0.0)
+    assert agreement(np.array([[1.0, 1.0], [0.0, 0.0]])) == (1.0, 1.0)
 
 
 def test_the_interval_resamples_whole_themes():

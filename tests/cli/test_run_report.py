@@ -28,6 +28,8 @@ def db() -> duckdb.DuckDBPyConnection:
             ('a', NULL, 'dominated'), ('b', NULL, 'dominated'), ('c', NULL, 'few firms: 1'), ('d', 't', NULL)
         ) AS t (topic_id, theme_id, reason);
         CREATE TABLE themes AS SELECT 't' AS theme_id, 'Costs' AS name;
+        CREATE TABLE theme_coherence AS SELECT * FROM (VALUES ('t', 'mixed'), ('u', 'weak'), ('v', 'mixed'))
+            AS t (theme_id, coherence_class);
         CREATE TABLE theme_sentiment AS
             SELECT 't' AS theme_id, 1 AS n_firms, 1 AS n_topics, 2 AS n_sentences, 0.5 AS score;
         CREATE TABLE naming_audit AS SELECT * FROM (VALUES
@@ -62,6 +64,15 @@ def test_the_header_of_the_themes_counts_the_topics_in_none(db: duckdb.DuckDBPyC
     assert str(run_report.themes_table(db, "2020Q1", 5).title) == title
     db.execute("DELETE FROM theme_topics WHERE theme_id IS NULL")
     assert str(run_report.themes_table(db, "2020Q1", 5).title) == "Themes of 2020Q1: 1"
+
+
+def test_themes_are_counted_by_how_well_they_hold_together(db: duckdb.DuckDBPyConnection):
+    said = "0 coherent, 2 mixed, 1 weak (no sentence counts in a weak theme); by theme in theme_coherence"
+    assert run_report.coherence(db) == said
+    db.execute("DELETE FROM theme_coherence WHERE coherence_class = 'weak'")
+    assert run_report.coherence(db) == "0 coherent, 2 mixed, 0 weak; by theme in theme_coherence"
+    db.execute("DELETE FROM theme_coherence")
+    assert run_report.coherence(db) == "no theme"
 
 
 def test_substitute_names_are_counted_by_what_they_name(db: duckdb.DuckDBPyConnection):

@@ -100,6 +100,7 @@ def readme_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess
     done = {}
     for command in in_order():
         here = command.replace("--out tables", f"--out {folder}/tables")
+        here = here.replace("--out panel", f"--out {folder}/panel")
         here = here.replace("sheet.html", f"{folder}/sheet.html").replace(
             "answers.csv", f"{folder}/answers.csv"
         )

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ftm_assets.orchestration import dbt_project
-from ftm_assets.orchestration.dbt_project import MARTS, PROJECT, SOURCES, DbtProjectError
+from ftm_assets.orchestration.dbt_project import EARLIER, MARTS, PROJECT, SOURCES, DbtProjectError
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -38,6 +38,8 @@ def firm_rows(theme: str, firm: str) -> dict[str, object]:
         "n_negative": 0,
         "n_sentences": 1,
         "score": 1.0,
+        "score_se": None,
+        "n_turns": 1,
         "quarter": QUARTER,
     }
 
@@ -81,8 +83,10 @@ def test_one_of_several_callers_parses_the_project(tmp_path: Path, monkeypatch: 
     [path] = paths
     found = json.loads(path.read_text())
     assert len(commands) == 1
-    assert {n["name"] for n in found["nodes"].values() if n["resource_type"] == "model"} == set(MARTS)
-    assert {s["name"] for s in found["sources"].values()} == set(SOURCES)
+    models = [n for n in found["nodes"].values() if n["resource_type"] == "model"]
+    assert {n["name"] for n in models if n["config"]["materialized"] == "table"} == set(MARTS)
+    named = {(s["source_name"], s["name"]) for s in found["sources"].values()}
+    assert named == {("ftm", name) for name in SOURCES} | {("earlier", name) for name in EARLIER}
 
 
 def test_a_manifest_serves_until_a_file_of_the_project_changes(project: Path, parses: list[Path]):
@@ -151,7 +155,7 @@ def test_rows_come_back_as_they_went_in_sorted_by_key(warehouse: Warehouse, tmp_
     rows = [firm_rows("b", "1"), firm_rows("a", "2"), firm_rows("a", "1")]
     warehouse.replace(name, QUARTER, [pa.Table.from_pylist(rows, schema=TABLES[name].arrow_schema)])
     dbt_project.stage(tmp_path / "work", {t: warehouse.quarter(t, QUARTER) for t in (*SOURCES, *MARTS)})
-    read = dbt_project.built(tmp_path / "work", name)
+    read = pa.concat_tables(dbt_project.built(tmp_path / "work", name))
     assert read.to_pylist() == [rows[2], rows[1], rows[0]]
     assert read.schema.types == TABLES[name].arrow_schema.types
 
@@ -162,7 +166,23 @@ def test_staging_takes_the_quarter_as_it_was_when_it_was_opened(warehouse: Wareh
     opened = {t: warehouse.quarter(t, QUARTER) for t in (*SOURCES, *MARTS)}
     warehouse.replace(name, QUARTER, [pa.Table.from_pylist([firm_rows("b", "1")], schema=schema)])
     dbt_project.stage(tmp_path / "work", opened)
-    assert dbt_project.built(tmp_path / "work", name).column("theme_id").to_pylist() == ["a"]
+    read = pa.concat_tables(dbt_project.built(tmp_path / "work", name))
+    assert read.column("theme_id").to_pylist() == ["a"]
+
+
+def test_earlier_quarters_lie_together_in_a_schema_of_their_own(warehouse: Warehouse, tmp_path: Path):
+    for quarter in ("2021Q4", "2022Q1", "2022Q4", QUARTER):
+        row = {"firm_id": "1", "status": "ok", "n_sentences": 9, "n_topics": 1, "outlier_share": 0.0}
+        rows = [row | {"reason": None, "seconds": 0.0, "quarter": quarter}]
+        schema = TABLES["firm_status"].arrow_schema
+        warehouse.replace("firm_status", quarter, [pa.Table.from_pylist(rows, schema=schema)])
+    earlier = dbt_project.earlier_tables(warehouse, QUARTER)
+    assert len(earlier) == dbt_project.LOOKBACK * len(EARLIER)
+    dbt_project.stage(tmp_path / "work", {t: warehouse.quarter(t, QUARTER) for t in SOURCES}, earlier)
+    with duckdb.connect(str(tmp_path / "work" / dbt_project.DATABASE)) as connection:
+        found = connection.execute("SELECT quarter FROM earlier.firm_status ORDER BY ALL").fetchall()
+        assert found == [("2022Q1",), ("2022Q4",)]
+        assert connection.execute("SELECT DISTINCT quarter FROM ftm.firm_status").fetchall() == [(QUARTER,)]
 
 
 def test_what_failed_is_told_with_the_rows_that_a_test_found(tmp_path: Path):

@@ -16,7 +16,7 @@ import pyarrow as pa
 from annotated_types import Ge, Le
 
 from ftm_assets.methods.topics.theme_coherence import CORE, WEAK
-from ftm_assets.methods.vectors import DIGITS, finite_rows, products, unit
+from ftm_assets.methods.vectors import DIGITS, FEWEST_TO_CENTRE, finite_rows, products, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 NONE = -1
 """The index of no topic, or no theme."""
-
-FEWEST_TO_CENTRE = 60
-"""With fewer topics the quarter's mean is not a common part but the themes themselves: vectors stay as they are."""
 
 
 @dataclass(frozen=True)

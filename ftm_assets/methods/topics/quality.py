@@ -279,9 +279,15 @@ def firm_measures(
 
 
 def theme_measures(
-    theme_topics: pa.Table, keywords: Sequence[Sequence[str]], stabilities: Sequence[float | None] = ()
+    theme_topics: pa.Table,
+    keywords: Sequence[Sequence[str]],
+    stabilities: Sequence[float | None] = (),
+    classes: Sequence[str] = (),
 ) -> dict[str, Measure]:
-    """Return the measures of themes; `theme_topics` has theme_id, `keywords` and `stabilities` those of each theme.
+    """Return the measures of themes.
+
+    `theme_topics` has theme_id; `keywords`, `stabilities` and `classes` (of coherence: coherent, mixed or weak) have
+    one entry per theme.
 
     `stability` is the mean of the themes' own, as `theme_clustering` measures it; `seed_stability` is another measure,
     of firms' topics. `largest_theme_share` is a share of the topics that have a theme: close to 1 means one giant
@@ -295,6 +301,7 @@ def theme_measures(
         "largest_theme_share": Measure(largest / len(placed) if len(placed) else None, len(placed)),
         "diversity": Measure(diversity(keywords), len(keywords)),
         "stability": Measure.mean(s for s in stabilities if s is not None),
+        **{f"{kind}_share": Measure.mean(float(c == kind) for c in classes) for kind in ("mixed", "weak")},
     }
 
 

@@ -35,7 +35,7 @@ from ftm_assets.methods.topics.theme_groups import (
     unit_rows,
     without_small,
 )
-from ftm_assets.methods.vectors import DIGITS, products
+from ftm_assets.methods.vectors import DIGITS, FEWEST_TO_CENTRE, products
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,9 +52,6 @@ EXACT_NEIGHBORS_UP_TO = 25_000
 
 For 25,000 rows the exact search takes about as long as compiling NN-descent: half a minute."""
 
-FEWEST_FOR_GRAPH = 60
-"""Fewer rows are clustered by average linkage, because each would be a neighbour of most others."""
-
 LINKED_UP_TO = 4_000
 """Up to this many distinct rows a subsample is clustered by average linkage, with n² similarities in memory."""
 
@@ -63,9 +60,9 @@ REAPPEARS = 0.85
 
 _DRAWS_OF_MANY = 10
 """Subsamples of more rows than that, whose clustering takes longer and varies less."""
-_TOGETHER = 0.5
+_TOGETHER = 0.35
 """Topics are linked to a theme if on average this share of the subsamples that hold both clusters them together."""
-_LEAST = 0.52
+_LEAST = 0.51
 """Times the granularity and the cosine of near topics, the least mean cosine of smoothed topics in a group."""
 _MOST = 0.95
 """The least mean cosine is never higher."""
@@ -193,7 +190,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if len(points) < 2:
             labels = np.full(len(points), 0 if n > 1 else OUTLIER, dtype=np.int64)
             return labels, np.ones(len(points)), np.ones(int(labels.max(initial=OUTLIER)) + 1)
-        smallest = 2 if len(points) < FEWEST_FOR_GRAPH else self.smallest(n)
+        smallest = 2 if len(points) < FEWEST_TO_CENTRE else self.smallest(n)
         group = self._grouping(points, counts)
         if len(points) > LINKED_UP_TO:
             held = held[:_DRAWS_OF_MANY]
@@ -207,7 +204,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             near, close = nearest(points, recurring(found, REAPPEARS).astype(np.float32))
             groups = np.where(close >= self.join_similarity, near, OUTLIER)
             labels, similarity = self._assign(groups, points, counts, smallest=smallest, rounds=0)
-        elif len(points) < FEWEST_FOR_GRAPH:
+        elif len(points) < FEWEST_TO_CENTRE:
             labels, similarity = self._assign(
                 group(np.arange(len(points))), points, counts, smallest=smallest, rounds=_ROUNDS
             )
@@ -221,7 +218,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def _grouping(self, points: Floats, counts: Ints) -> Callable[[Ints], Ints]:
         """Return the clustering of a part of the points, before small groups are dissolved."""
-        if len(points) < FEWEST_FOR_GRAPH:
+        if len(points) < FEWEST_TO_CENTRE:  # each would be a neighbour of most others
             return lambda part: _linked(points[part], self.join_similarity)
         if len(points) > LINKED_UP_TO:
             return self._leiden(points, counts)
@@ -292,7 +289,7 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         too_large = np.flatnonzero(sizes > self.max_share * total)
         for label in too_large.tolist():
             members = np.flatnonzero(labels == label)
-            if len(members) < FEWEST_FOR_GRAPH:
+            if len(members) < FEWEST_TO_CENTRE:
                 continue
             # Centre again: what the members share made them one theme.
             own = _centred(points[members], counts[members])
@@ -335,7 +332,7 @@ def _distinct(unit: Floats) -> tuple[Floats, Ints, Ints]:
 
 def _centred(points: Floats, counts: Ints) -> Floats:
     """Subtract the mean and scale to unit length. A few rows stay unchanged: their mean is not a common part."""
-    if len(points) < FEWEST_FOR_GRAPH:
+    if len(points) < FEWEST_TO_CENTRE:
         return points
     mean = np.average(points.astype(np.float64), axis=0, weights=counts)
     return unit_rows(np.round(points - mean, DIGITS))

@@ -9,14 +9,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ftm_resources.sources.files import header
+from ftm_resources.sources.files.attributes import attribute_name, is_attribute
 from ftm_resources.sources.files.problems import Problems
 
 
 def read_parquet(file: Path, problems: Problems) -> Iterator[pa.Table]:
-    """Yield the known columns of a Parquet file and `row`."""
+    """Yield the known columns of a Parquet file, its attributes and `row`."""
     try:
-        with pq.ParquetFile(file) as parquet:
-            known = _known(parquet.schema_arrow, problems)
+        schema = pq.read_schema(file)
+        known = _known(schema, problems)
+        # Repeated texts of any length stay what they are in the file: a code per row.
+        others = [given for ours, given in (known or {}).items() if is_attribute(ours)]
+        texts = [n for n in others if pa.types.is_string(schema.field(n).type)]
+        with pq.ParquetFile(file, read_dictionary=texts) as parquet:
             if known:
                 batches = parquet.iter_batches(header.BATCH_ROWS, columns=list(known.values()))
                 yield from _numbered(batches, known)
@@ -25,7 +30,7 @@ def read_parquet(file: Path, problems: Problems) -> Iterator[pa.Table]:
 
 
 def read_feather(file: Path, problems: Problems) -> Iterator[pa.Table]:
-    """Yield the known columns of a Feather file (version 2) and `row`."""
+    """Yield the known columns of a Feather file (version 2), its attributes and `row`."""
     try:
         with pa.memory_map(str(file)) as content, pa.ipc.open_file(content) as arrow:
             known = _known(arrow.schema, problems)
@@ -45,13 +50,20 @@ def _sliced(arrow: pa.ipc.RecordBatchFileReader) -> Iterator[pa.RecordBatch]:
 
 def _known(schema: pa.Schema, problems: Problems) -> dict[str, str] | None:
     """Return the file's name of each known column; None, with a problem, if they are not one value per row."""
-    found = header.columns(schema.names, problems)
+    found = header.chosen(schema.names, problems)
     if found is None:
         return None
+    for name in [n for n, i in found.items() if is_attribute(n) and not _is_value(schema.types[i])]:
+        problems.left_out[attribute_name(name)] = f"it contains {schema.types[found.pop(name)]}"
     nested = {n: schema.types[i] for n, i in found.items() if pa.types.is_nested(schema.types[i])}
     for name, kind in nested.items():
         problems.add(None, name, f"contains {kind}, not one value per row")
     return None if nested else {n: schema.names[i] for n, i in found.items()}
+
+
+def _is_value(kind: pa.DataType) -> bool:
+    """Return whether a column of this type may be an attribute."""
+    return not (pa.types.is_nested(kind) or pa.types.is_null(kind))
 
 
 def _numbered(batches: Iterator[pa.RecordBatch], known: dict[str, str]) -> Iterator[pa.Table]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from ftm_resources import quarters
 from ftm_resources.sources import moments, values, vendor_codes
+from ftm_resources.sources.files.attributes import is_attribute
 from ftm_resources.sources.files.column_values import (
     MOMENT,
     NAIVE,
@@ -46,7 +47,7 @@ REQUIRED = (
 """Columns that every file must have: those of the old CSV export."""
 
 KNOWN = frozenset(KINDS)
-"""Columns read; all others are ignored."""
+"""Columns that FTM knows; others are attributes (see `files.attributes`)."""
 
 _ALIASES = {
     "transcriptcomponenttypename": "componenttypename",
@@ -89,13 +90,15 @@ def normalise(
 ) -> pa.Table:
     """Return a table of COMPONENTS, `transcriptcomponentid`, `row`, `is_midnight` and, for each of SPELLED, its zeros.
 
-    `raw` has the required columns, any other KNOWN ones, and `row`, in any types except nested ones. Values that
+    `raw` has the required columns, any other KNOWN ones, and `row`, in any types except nested ones. Attributes are
+    ignored here. Values that
     cannot be read are reported, and null; a null `componenttext` is a turn without text, which is not reported.
     `is_midnight` marks starts that were written as a time, midnight, and are read as a date only. The zeros (int32)
     are null where there is no id.
     """
     rows = raw.column("row")
-    raw = pa.table({n: readable(raw.column(n), n, rows, problems) for n in raw.column_names})
+    known = [n for n in raw.column_names if not is_attribute(n)]
+    raw = pa.table({n: readable(raw.column(n), n, rows, problems) for n in known})
     batch = _Batch(raw, rows, problems, conventions)
     columns: dict[str, pa.ChunkedArray] = {}
     columns["mostimportantdateutc"], columns["is_date_only"], midnight = batch.starts()

@@ -19,6 +19,7 @@ from typing import IO
 import pyarrow as pa
 
 from ftm_resources.sources.files import header
+from ftm_resources.sources.files.attributes import MAX_CHARACTERS, is_attribute
 from ftm_resources.sources.files.problems import Problems
 
 CSV_FIELD_BYTES = 16 * 1024 * 1024
@@ -49,7 +50,7 @@ class _UnreadableError(Exception):
 
 
 def read(file: Path, problems: Problems) -> Iterator[pa.Table]:
-    """Yield the known columns of a file, as strings, and `row`."""
+    """Yield the known columns of a file and its attributes, as strings, and `row`."""
     try:
         with _opened(file) as content:
             start = content.read(4)
@@ -113,7 +114,7 @@ def _records(text: io.TextIOWrapper, problems: Problems) -> Iterator[pa.Table]:
         if names is None:
             problems.add(None, None, "the file is empty")
             return
-        known = header.columns(names, problems)
+        known = header.chosen(names, problems)
         if known is None:
             return
         lines.of_record.clear()
@@ -191,9 +192,18 @@ def _delimiter(text: io.TextIOWrapper, problems: Problems) -> str:
 def _table(known: dict[str, int], numbered: list[tuple[int, list[str]]], problems: Problems) -> pa.Table:
     rows = [row for row, _ in numbered]
     columns = {
-        n: _strings([record[i] for _, record in numbered], n, rows, problems) for n, i in known.items()
+        n: _attribute([record[i] for _, record in numbered])
+        if is_attribute(n)
+        else _strings([record[i] for _, record in numbered], n, rows, problems)
+        for n, i in known.items()
     }
     return pa.table({**columns, "row": pa.array(rows, pa.int64())})
+
+
+def _attribute(values: list[str]) -> pa.Array:
+    """Return strings, cut shortly after the most characters of an attribute, with replacement characters."""
+    cut = [value[: MAX_CHARACTERS + 1].encode("utf-8", "surrogateescape") for value in values]
+    return pa.array([value.decode(errors="replace") for value in cut], pa.string())
 
 
 def _strings(values: list[str], name: str, rows: list[int], problems: Problems) -> pa.Array:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from ftm_resources.sources.base import SourceWarning
 from ftm_resources.sources.files import header
+from ftm_resources.sources.files.attributes import is_attribute
 from ftm_resources.sources.files.columns import REQUIRED
 from ftm_resources.sources.files.problems import Problems
 from ftm_resources.sources.values import EXCELS_DATE, KINDS
@@ -133,9 +134,10 @@ def _check_shape(sheet: ReadOnlyWorksheet, file: Path, problems: Problems) -> No
 
 def _rows(sheet: ReadOnlyWorksheet, problems: Problems) -> Iterator[pa.Table]:
     at, names = _header(sheet)
-    known = header.columns(names, problems)
+    known = header.chosen(names, problems)
     if known is None:
         return
+    forgiving = Problems(problems.file)
     values: dict[str, list[str | None]] = {name: [] for name in known}
     rows: list[int] = []
     for row, cells in enumerate(sheet.iter_rows(min_row=at + 1), start=1):
@@ -143,7 +145,8 @@ def _rows(sheet: ReadOnlyWorksheet, problems: Problems) -> Iterator[pa.Table]:
             continue
         rows.append(row)
         for name, i in known.items():
-            values[name].append(_text(cells[i], name, row, problems) if i < len(cells) else None)
+            told = forgiving if is_attribute(name) else problems
+            values[name].append(_text(cells[i], name, row, told) if i < len(cells) else None)
         if len(rows) == header.BATCH_ROWS:
             yield _table(values, rows)
             values, rows = {name: [] for name in known}, []
@@ -190,7 +193,7 @@ def _text(cell: Any, name: str, row: int, problems: Problems) -> str | None:
 def _dated(written: str, name: str, row: int, problems: Problems) -> str:
     """Return a date or time as it is written; report it in a name, while in speech it may be a remark."""
     if (
-        KINDS[name] in ("text", "code") and name != "componenttext"
+        KINDS.get(name) in ("text", "code") and name != "componenttext"
     ):  # those of ids are refused by `sources.values`
         problems.add(row, name, f'"{written}" {EXCELS_DATE}')
     return written

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
+from ftm_resources.sources.files.attributes import attribute, attribute_name
 from ftm_resources.sources.files.columns import KNOWN, REQUIRED, canonical
 from ftm_resources.sources.files.problems import Expected, Problems
 
 BATCH_ROWS = 20_000
 """Rows read at a time: about 20 MB of text."""
+
+MAX_ATTRIBUTES = 200
+"""Most columns of a file that are kept although FTM does not know them."""
 
 _SHOWN = 300
 """Most characters of a header that a message shows."""
@@ -57,6 +62,28 @@ def columns(names: list[str], problems: Problems) -> dict[str, int] | None:
     if twice or missing:
         return None
     return {name: i for i, name in enumerate(found) if name}
+
+
+def chosen(names: list[str], problems: Problems) -> dict[str, int] | None:
+    """Return the position of each known column and of each other one, an attribute, under the name of `attribute`.
+
+    None, with a problem, as `columns`. Only files of transcripts have attributes. Columns without a name, those whose
+    name occurs twice and those after the first MAX_ATTRIBUTES are not attributes; they are added to
+    `problems.left_out`.
+    """
+    found = columns(names, problems)
+    if found is None or problems.expected:
+        return found
+    others = {i: attribute(n) for i, n in enumerate(names) if known(n) is None and n.strip()}
+    counts = Counter(others.values())
+    for n in counts:
+        if counts[n] > 1:
+            problems.left_out[attribute_name(n)] = "the column occurs more than once"
+    once = {n: i for i, n in others.items() if counts[n] == 1}
+    for n in list(once)[MAX_ATTRIBUTES:]:
+        problems.left_out[attribute_name(n)] = f"the file has more than {MAX_ATTRIBUTES} other columns"
+        del once[n]
+    return found | once
 
 
 def has_all(names: list[str], expected: Expected | None = None) -> bool:

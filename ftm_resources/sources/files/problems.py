@@ -32,6 +32,8 @@ class Problems:
     """Columns of the file that are not read, but whose names sound as if they should be."""
     expected: Expected | None = None
     """The columns to look for; None for those of transcripts."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Other columns that are not kept as attributes → why not."""
 
     def add(self, row: int | None, column: str | None, message: str) -> None:
         """Record a problem."""

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from ftm_resources.sources.files import header
+from ftm_resources.sources.files.attributes import MAX_CHARACTERS, attribute_name, is_attribute
 from ftm_resources.sources.files.problems import Problems
 
 _EPOCH = np.datetime64("1960-01-01", "us")
@@ -59,6 +60,9 @@ _TIMESTAMP_BITS = {"dta": 41, "sas": 31}
 
 _KINDS = {".xpt": "SAS transport file", ".dta": "Stata file"}
 
+_MAX_UTF_8 = 4
+"""Most bytes of a character."""
+
 _MOST_READS = 16
 """Parts into which a Stata file with strLs is divided: each read loads all of its strLs."""
 
@@ -77,15 +81,21 @@ def read(file: Path, problems: Problems) -> Iterator[pa.Table]:
     kind = _KINDS.get(ending, "SAS file")
     try:
         _, about = reading(metadataonly=True)
-        known = header.columns(about.column_names, problems)
+        known = header.chosen(about.column_names, problems)
         if known is None:
             return
+        for name in [n for n, i in known.items() if is_attribute(n) and _is_long(about, i)]:
+            problems.left_out[attribute_name(name)] = (
+                f"its texts may have more than {MAX_CHARACTERS} characters"
+            )
+            del known[name]
         given = {ours: about.column_names[i] for ours, i in known.items()}
         converters = {
             ours: converter
             for ours, name in given.items()
-            if (converter := _converter(ours, name, about, ending, problems))
+            if (converter := _converter(ours, name, about, ending, _told(ours, problems)))
         }
+        given = {ours: name for ours, name in given.items() if ours in converters or not is_attribute(ours)}
         if len(converters) < len(given):
             return
         at_once = header.BATCH_ROWS
@@ -125,6 +135,19 @@ def read(file: Path, problems: Problems) -> Iterator[pa.Table]:
         pyreadstat.PyreadstatError,
     ) as error:
         problems.add(None, None, f"is not a readable {kind}: {error}")
+
+
+def _is_long(about: Any, i: int) -> bool:
+    """Return whether a column of texts is too wide for an attribute; a strL has width 0."""
+    name = about.column_names[i]
+    width = about.variable_storage_width[name]
+    is_text = about.readstat_variable_types[name] == "string"
+    return is_text and not 0 < width <= _MAX_UTF_8 * MAX_CHARACTERS
+
+
+def _told(ours: str, problems: Problems) -> Problems:
+    """Return where to report what is wrong with a column: of an attribute, nowhere."""
+    return Problems(problems.file) if is_attribute(ours) else problems
 
 
 Converter = Callable[[list[Any], range], pa.Array]

@@ -57,7 +57,7 @@ INSTEAD = {
 
 
 def batches(file: Path, problems: Problems) -> Iterator[pa.Table]:
-    """Yield the known columns of a file, in their own types, and `row`, at most 20,000 rows at a time.
+    """Yield the known columns of a file, its attributes and `row`, in their own types, at most 20,000 rows at a time.
 
     Problems are recorded. A bad line is skipped; if a column is missing or the rest cannot be read, the file ends
     there.

@@ -31,6 +31,7 @@ from ftm_resources.sources.base import (
     SourceWarning,
     TranscriptSource,
 )
+from ftm_resources.sources.files.attributes import AttributeTally
 from ftm_resources.sources.files.columns import normalise
 from ftm_resources.sources.files.file_conventions import (
     NO_FILE_CONVENTIONS,
@@ -43,7 +44,7 @@ from ftm_resources.sources.files.problems import Problems
 from ftm_resources.sources.files.row_checks import MEMORY_LIMIT, Listing, RowChecks
 from ftm_resources.sources.files.tabular import batches
 from ftm_resources.sources.moments import MIDNIGHT_NOTE
-from ftm_resources.tables.components import AUDIT, COMPONENTS, NEIGHBOUR_DAYS
+from ftm_resources.tables.components import AUDIT, COMPONENTS, NEIGHBOUR_DAYS, Attributes
 
 ADVICE = "Nothing was written. Correct or remove the files, and run again."
 
@@ -85,6 +86,7 @@ class FilesSource(TranscriptSource):
         """
         self._path = Path(path).expanduser()
         self._audit = AUDIT.empty_table()
+        self._attributes = Attributes.none()
         self._digests: dict[Path, str] = {}
 
     def files(self) -> list[Path]:
@@ -117,8 +119,8 @@ class FilesSource(TranscriptSource):
         SourceError, before the first batch, if any file is bad.
         """
         first, last = quarters.bounds(quarter)
-        self._audit = AUDIT.empty_table()
-        checked = self._check()
+        self._audit, self._attributes = AUDIT.empty_table(), Attributes.none()
+        checked, tally = self._check(), AttributeTally()
         span = first - timedelta(NEIGHBOUR_DAYS), last + timedelta(NEIGHBOUR_DAYS)
         totals: Counter[int] = Counter()
         for day, listing in checked.listings:
@@ -128,7 +130,7 @@ class FilesSource(TranscriptSource):
         for number, n in sorted(totals.items()):
             if not n:
                 continue
-            for rows in self._rows_of(checked, number, span):
+            for rows in self._rows_of(checked, number, span, tally):
                 done += rows.num_rows
                 if progress:
                     progress(done, totals.total())
@@ -138,14 +140,21 @@ class FilesSource(TranscriptSource):
         if changed or done != totals.total():
             names = ", ".join(self._label(file) for file in changed[:MAX_PROBLEMS])
             raise self._error(f"the files changed while they were read{f': {names}' if names else ''}")
+        self._attributes = tally.attributes()
         self._audit = _audit(e for e in checked.listings if first <= e[0] <= last)
 
     def audit(self) -> pa.Table:
         """Return the quarter's transcripts with empty, repeated or cut turns (schema AUDIT)."""
         return self._audit
 
-    def _rows_of(self, checked: _Checked, number: int, span: tuple[date, date]) -> Iterator[pa.Table]:
-        """Yield the rows of a file whose calls are in a span of days."""
+    def attributes(self) -> Attributes:
+        """Return what the files say of the calls in columns that FTM does not know."""
+        return self._attributes
+
+    def _rows_of(
+        self, checked: _Checked, number: int, span: tuple[date, date], tally: AttributeTally
+    ) -> Iterator[pa.Table]:
+        """Yield the rows of a file whose calls are in a span of days; tally their attributes."""
         file = checked.files[number]
         problems = Problems(self._label(file))
         repeats = checked.repeats.get(number, np.array([], np.int64))
@@ -155,12 +164,15 @@ class FilesSource(TranscriptSource):
                 raise SourceError(
                     problems.listed, problems.count, advice="The file changed while it was read."
                 )
-            is_first = pa.array(~np.isin(rows.column("row").to_numpy(), repeats))
-            rows = rows.filter(pc.and_(is_first, rows.column("componenttext").is_valid()))
-            rows = rows.select(COMPONENTS.names)
             days = quarters.call_date(rows.column("mostimportantdateutc"), rows.column("is_date_only"))
             is_within = pc.and_(pc.greater_equal(days, span[0]), pc.less_equal(days, span[1]))
-            yield rows.filter(is_within).cast(COMPONENTS)
+            tally.add(raw, rows.column("transcriptid"), rows.column("companyid"), is_within)
+            is_first = pa.array(~np.isin(rows.column("row").to_numpy(), repeats))
+            has_text = rows.column("componenttext").is_valid()
+            rows = rows.filter(pc.and_(is_within, pc.and_(is_first, has_text)))
+            yield rows.select(COMPONENTS.names).cast(COMPONENTS)
+        for name, why in problems.left_out.items():
+            tally.leave_out(name, why)
 
     def _find(self) -> Found:
         found = find(self._path)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ftm_resources import quarters
 from ftm_resources.sources.returns.market_source import MarketSource
-from ftm_resources.sources.sample.firms import FIRST_YEAR, Quarter, make_firm
+from ftm_resources.sources.sample.firms import FIRST_PERMNO, FIRST_YEAR, Quarter, holder, make_firm, place_of
 from ftm_resources.sources.sample.speech import make_transcripts
 from ftm_resources.tables.returns_tables import DAILY, FACTORS
 from ftm_resources.trading_days import TradingDays, exchange_days
@@ -44,8 +44,6 @@ PLANTED = {
 }
 """By the theme's id in the sample. Tone is (positive - negative) / sentences of the theme on the call."""
 
-FIRST_PERMNO = 900_000
-"""PERMNO of firm 0; see `firms.make_firm`."""
 FIRMS_AT_ONCE = 250
 
 _FINAL = "Proofed Copy"
@@ -77,7 +75,7 @@ class SampleMarket(MarketSource):
         # A call shortly before the span moves its first days.
         days = exchange_days(first - timedelta(days=10), last + timedelta(days=10))
         market = self._factors(days)
-        asked = [p for p in permnos if FIRST_PERMNO <= p < FIRST_PERMNO + self.firms]
+        asked = [p for p in permnos if p >= FIRST_PERMNO and place_of(p - FIRST_PERMNO)[0] < self.firms]
         for start in range(0, len(asked), FIRMS_AT_ONCE):
             yield self._daily(asked[start : start + FIRMS_AT_ONCE], days, market, first, last)
 
@@ -89,13 +87,18 @@ class SampleMarket(MarketSource):
             {"date": pa.array(days.days), **columns, "rf": np.full(len(days), _RF)}, schema=FACTORS
         )
 
-    def effects(self, index: int, days: TradingDays) -> Floats:
-        """Return (days,): what the calls of firm `index` within them, but for the last three, add to its returns."""
+    def effects(self, number: int, days: TradingDays) -> Floats:
+        """Return (days,): what the calls of the firm of this number within them, but for the last three, add to its returns."""
         moved = np.zeros(len(days))
+        place, generation = place_of(number)
         # A call's day 0 and the day after are within `days`.
         begin, end = days.days[0].astype(date), days.days[-4].astype(date)
         for key in quarters.between(max(quarters.of_date(begin), f"{FIRST_YEAR}Q1"), quarters.of_date(end)):
-            for call in make_transcripts(self.seed, Quarter.parse(key), make_firm(self.seed, index)):
+            if holder(self.seed, place, key) != generation:
+                continue  # another firm holds the calls
+            for call in make_transcripts(
+                self.seed, Quarter.parse(key), make_firm(self.seed, place, generation)
+            ):
                 held = call.at.astimezone(quarters.NEW_YORK).date()
                 if call.version != _FINAL or not begin <= held <= end:
                     continue

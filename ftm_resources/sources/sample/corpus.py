@@ -37,7 +37,11 @@ class Theme:
     aspects: tuple[Aspect, ...]
 
     def popularity(self, sector: str, at: float) -> float:
-        """Return the weight of the theme in a sector at a point in time (years), linear between points."""
+        """Return the weight of the theme in a sector at a point in time (years)."""
+        return float(self.interest_at(at) * self.weights.get(sector, self.weights["all"]))
+
+    def interest_at(self, at: float) -> float:
+        """Return the theme's popularity at a point in time (years), linear between points."""
         years, levels = zip(*self.interest, strict=True)
         level = levels[-1]
         if at <= years[0]:
@@ -48,7 +52,7 @@ class Theme:
                     part = (at - years[i - 1]) / (years[i] - years[i - 1])
                     level = levels[i - 1] + part * (levels[i] - levels[i - 1])
                     break
-        return float(level * self.weights.get(sector, self.weights["all"]))
+        return float(level)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ class Corpus:
     """Figures, connectives and pools that any phrase may use."""
 
 
-def _read(name: str) -> dict[str, Any]:
+def read(name: str) -> dict[str, Any]:
+    """Return a file of `text/`; FileNotFoundError if there is none of that name."""
     return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))
 
 
@@ -119,14 +124,14 @@ def _themes(name: str) -> list[Theme]:
             interest=tuple((int(year), level) for year, level in _pairs(entry["interest"])),
             aspects=tuple(_aspect(aspect) for aspect in entry["aspects"]),
         )
-        for theme_id, entry in _read(name).items()
+        for theme_id, entry in read(name).items()
     ]
 
 
 @cache
 def corpus() -> Corpus:
     """Return the texts, read and parsed once; ValueError or KeyError if a file is malformed."""
-    names, speech = _read("names.toml"), _read("speech.toml")
+    names, speech = read("names.toml"), read("speech.toml")
     pools = {name: tuple(p.strip() for p in text.split(";")) for name, text in names["pools"].items()}
     words: dict[str, Any] = dict(FIGURES)
     words |= {name: tuple((p,) for p in pool) for name, pool in pools.items()}
@@ -141,7 +146,7 @@ def corpus() -> Corpus:
                 parse_list(entry["names"]),
                 _aspect(entry),
             )
-            for kind, entry in _read("firm_topics.toml").items()
+            for kind, entry in read("firm_topics.toml").items()
         ),
         sectors=tuple(
             Sector(

@@ -1,7 +1,8 @@
 """The sample's firms, with their people and subjects, and its quarters and call times.
 
-A firm is a function of (seed, index) and is the same in every quarter; what it talks about in a quarter is a
-function of (seed, quarter, index).
+A sample of n firms has n places; a place is held by one firm after another, so that every quarter has n firms while
+some enter and others leave. A firm is a function of (seed, place, generation) and is the same in every quarter; what it
+talks about in a quarter is a function of (seed, quarter, place).
 """
 
 from __future__ import annotations
@@ -14,11 +15,26 @@ from ftm_resources import quarters
 from ftm_resources.quarters import NEW_YORK
 from ftm_resources.sources.sample.corpus import Aspect, Sector, SubjectKind, corpus
 from ftm_resources.sources.sample.grammar import MONTHS, Dice, Phrase, Scope, say
+from ftm_resources.sources.sample.lifecycle import ANCHOR
 
 _ORDINAL = ("first", "second", "third", "fourth")
 
 FIRST_YEAR = 2000
 """First year with calls in the sample."""
+
+MAX_FIRMS = 11_000
+"""Most firms of a quarter: ids of later and earlier holders of a place are multiples of this apart."""
+
+TILT = 0.35
+"""Standard deviation of firms' sentiment lean."""
+
+_TENURE = (24, 96)
+"""Fewest and most quarters between two changes of a place's holder."""
+FIRST_PERMNO = 900_000
+"""PERMNO of firm 0: outside the range in use, so that the sample never joins to real data."""
+
+_GENERATIONS = 4
+"""Most changes of a place's holder before and after 2023Q1; in about 2045 they end."""
 
 BLOCK = 48
 """Every 48 consecutive firms include each oddity."""
@@ -104,6 +120,7 @@ class Firm:
     """A firm of the sample."""
 
     index: int
+    """The place that it holds."""
     company_id: int
     name: str
     spoken_name: str
@@ -126,10 +143,43 @@ class Firm:
     """Factor by which the firm favors a theme."""
 
 
-def make_firm(seed: int, index: int) -> Firm:
-    """Return firm `index` (from 0) of a seed."""
+def holder(seed: int, index: int, quarter: str) -> int:
+    """Return which generation of firms holds a place in a quarter: 0 in 2023Q1, above zero later.
+
+    About 1.7% of the places change hands in a quarter, 7% in a year. From then on the place has another firm, with
+    another name and other ids.
+    """
+    dice = Dice(f"tenure:{seed}:{index}")
+    until, since = dice.integer(1, 60), -dice.integer(0, 59)
+    at = quarters.distance(ANCHOR, quarter)
+    generation = 0
+    while at >= until and generation < _GENERATIONS:
+        generation, until = generation + 1, until + dice.integer(*_TENURE)
+    while at < since and generation > -_GENERATIONS:
+        generation, since = generation - 1, since - dice.integer(*_TENURE)
+    return generation
+
+
+def firm_number(place: int, generation: int) -> int:
+    """Return the number of the firm that holds a place in a generation, on which its ids depend.
+
+    >>> [place_of(firm_number(7, generation)) for generation in (0, 1, -1, 4, -4)]
+    [(7, 0), (7, 1), (7, -1), (7, 4), (7, -4)]
+    """
+    return place + MAX_FIRMS * (2 * generation - 1 if generation > 0 else -2 * generation)
+
+
+def place_of(number: int) -> tuple[int, int]:
+    """Return the place and the generation of the firm of a number."""
+    turn, place = divmod(number, MAX_FIRMS)
+    return place, (turn + 1) // 2 if turn % 2 else -(turn // 2)
+
+
+def make_firm(seed: int, place: int, generation: int = 0) -> Firm:
+    """Return the firm of a seed that holds a place (from 0) in its generation."""
+    index = firm_number(place, generation)
     texts, dice = corpus(), Dice(f"firm:{seed}:{index}")
-    place_in_block = (index + seed) % BLOCK
+    place_in_block = (place + seed) % BLOCK
     oddities = frozenset(name for name, places in _ODDITIES.items() if place_in_block in places)
     (sector,) = dice.pick_several(texts.sectors, [s.weight for s in texts.sectors], 1)
     stem = _stem(seed, index)
@@ -141,14 +191,14 @@ def make_firm(seed: int, index: int) -> Firm:
     taste = {theme.theme_id: 2.0 ** dice.normal(1.0) for theme in texts.themes}
     is_linked = "unlinked" not in oddities
     return Firm(
-        index=index,
+        index=place,
         company_id=9_000_000 + index,
         name=name,
         spoken_name=re.sub(r",? (Inc|Corp)\.$", "", name),
         sector=sector,
         # Outside the ranges in use, so that the sample never joins to real data.
         gvkey=f"{900_000 + index}" if is_linked else None,
-        permno=900_000 + index if is_linked else None,
+        permno=FIRST_PERMNO + index if is_linked else None,
         ticker=re.sub(r"[^A-Z]", "", stem.upper())[:3] + _letters(index),
         chief_executive=chief_executive,
         chief_financial=chief_financial,
@@ -157,7 +207,7 @@ def make_firm(seed: int, index: int) -> Firm:
         places=places,
         subjects=_subjects(dice, index, sector, places),
         oddities=oddities,
-        tilt=dice.normal(0.35),
+        tilt=dice.normal(TILT),
         theme_taste=taste,
     )
 

@@ -1,18 +1,20 @@
 """The bundled sample: fictional earnings calls with planted themes, as a source and as files.
 
 `SampleSource` feeds a deployment; `ftm sample --firms 5000 --quarter 2023Q1 --out DIR` writes the same calls to
-`DIR/calls/*.parquet`, in Capital IQ's columns, for the `files` source, and what was planted to
-`DIR/truth/*.parquet`. Point `files` at `DIR/calls`. Firm i of (seed, quarter) does not depend on the number of
-firms. Every 48 consecutive firms include calls in two and in three versions, two calls of one firm, firms without
-a link, a tiny call, a very long one, a purely procedural one, calls after the close on the quarter's last day, and
-non-ASCII names.
+`DIR/calls/*.parquet`, in Capital IQ's columns, for the `files` source, and what was planted to `DIR/truth/sentences`
+and, by theme and quarter, `DIR/truth/series`. Point `files` at `DIR/calls`. Firm i of (seed, quarter) depends neither
+on the number of firms nor on which other quarters are generated. Every 48 consecutive firms include calls in two and in
+three versions, two calls of one firm, firms without a link, a tiny call, a very long one, a purely procedural one,
+calls after the close on the quarter's last day, and non-ASCII names. Over the quarters themes are born, drift, split,
+merge, pause and die (`lifecycle`), and firms enter and leave (`firms.holder`).
 
-The texts are in `text/` (read by `corpus`), their grammar is `grammar`, firms are `firms`, calls `speech`.
+The texts are in `text/` (read by `corpus`), their grammar is `grammar`, calls are `speech`, and `planted_series` counts
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from tqdm import tqdm
 
 from ftm_resources.quarters import NEW_YORK
 from ftm_resources.sources.base import Progress, TranscriptSource
-from ftm_resources.sources.sample.firms import Firm, Quarter, make_firm
+from ftm_resources.sources.sample.firms import MAX_FIRMS, Firm, Quarter, holder, make_firm
+from ftm_resources.sources.sample.planted_series import Lineage, Tally
 from ftm_resources.sources.sample.speech import Transcript, make_transcripts
 from ftm_resources.tables.components import COMPONENTS
 
@@ -60,6 +63,8 @@ class SampleSource(TranscriptSource):
     def __init__(self, firms: int = 48, seed: int = DEFAULT_SEED) -> None:
         if firms < 1:
             raise ValueError(f"the sample needs at least one firm, not {firms}")
+        if firms > MAX_FIRMS:
+            raise ValueError(f"the sample has at most {MAX_FIRMS} firms in a quarter, not {firms}")
         self.firms, self.seed = firms, seed
 
     def provenance(self) -> dict[str, Any]:
@@ -80,16 +85,32 @@ class SampleSource(TranscriptSource):
         for _, table in self.batches(quarter):
             yield table
 
-    def batches(self, quarter: str) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """Yield pairs (components, truth) for a quarter, generated once."""
+    def series(self, quarter: str) -> pa.Table:
+        """Return what was planted in each theme of a quarter (schema SERIES); ValueError if it is not a quarter."""
+        return self._tally(quarter).table(self.seed, quarter)
+
+    def lineages(self, quarter: str) -> dict[str, Lineage]:
+        """Return the share and the firms of each lineage in a quarter; ValueError if it is not a quarter."""
+        return self._tally(quarter).lineages(quarter)
+
+    def _tally(self, quarter: str) -> Tally:
+        tally = Tally()
+        for _ in self.batches(quarter, tally):
+            pass
+        return tally
+
+    def batches(self, quarter: str, tally: Tally | None = None) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Yield pairs (components, truth) for a quarter, generated once; count their themes in `tally`."""
         parsed = Quarter.parse(quarter)
         for start in range(0, self.firms, BATCH_FIRMS):
             components = _Columns(COMPONENTS)
             truth = _Columns(TRUTH)
             for index in range(start, min(start + BATCH_FIRMS, self.firms)):
-                firm = make_firm(self.seed, index)
+                firm = make_firm(self.seed, index, holder(self.seed, index, quarter))
                 for transcript in make_transcripts(self.seed, parsed, firm):
                     _add(firm, transcript, components, truth)
+                    if tally:
+                        tally.add(firm.company_id, transcript)
             yield components.table(), truth.table()
 
 
@@ -170,31 +191,38 @@ def capital_iq(components: pa.Table) -> pa.Table:
     return pa.table({**columns, "transcriptcomponentid": keys})
 
 
-def write(source: SampleSource, quarter: str, out: Path) -> int:
-    """Write calls and truth of a quarter to folders in `out`, a file per 500 firms; return the number of sentences.
+def write(source: SampleSource, quarters: Sequence[str], out: Path) -> int:
+    """Write calls and truth of quarters to folders in `out`; return the number of sentences.
 
-    Memory does not grow with the number of firms. FileExistsError if the folders are not empty, so that two samples
-    are never mixed.
+    Calls and sentences have a file per quarter and 500 firms, series a file per quarter. Memory grows neither with the
+    number of firms nor with that of quarters. FileExistsError if a folder is not empty, so that two samples are never
+    mixed.
     """
-    folders = {"calls": out / "calls", "truth": out / "truth"}
+    folders = {name: out / name for name in ("calls", "truth/sentences", "truth/series")}
     for folder in folders.values():
         if folder.exists() and any(folder.iterdir()):
             raise FileExistsError(f"{folder} is not empty: choose another --out or remove it first")
         folder.mkdir(parents=True, exist_ok=True)
-    writers: dict[str, pq.ParquetWriter] = {}
+    label = quarters[0] if len(quarters) == 1 else f"{quarters[0]}..{quarters[-1]}"
     n_sentences = 0
-    with tqdm(total=source.firms, unit="firm", desc=f"sample {quarter}") as bar:
-        for n, (components, truth) in enumerate(source.batches(quarter)):
-            if n % (FILE_FIRMS // BATCH_FIRMS) == 0:
-                _close(writers)
-            for name, table in (("calls", capital_iq(components)), ("truth", truth)):
-                if name not in writers:
-                    part = f"part-{n * BATCH_FIRMS // FILE_FIRMS:04d}.parquet"
-                    writers[name] = pq.ParquetWriter(folders[name] / part, table.schema, compression="zstd")
-                writers[name].write_table(table)
-            n_sentences += truth.num_rows
-            bar.update(min(BATCH_FIRMS, source.firms - n * BATCH_FIRMS))
-    _close(writers)
+    with tqdm(total=source.firms * len(quarters), unit="firm", desc=f"sample {label}") as bar:
+        for quarter in quarters:
+            tally = Tally()
+            writers: dict[str, pq.ParquetWriter] = {}
+            for n, (components, truth) in enumerate(source.batches(quarter, tally)):
+                if n % (FILE_FIRMS // BATCH_FIRMS) == 0:
+                    _close(writers)
+                for name, table in (("calls", capital_iq(components)), ("truth/sentences", truth)):
+                    if name not in writers:
+                        file = f"{quarter}-{n * BATCH_FIRMS // FILE_FIRMS:04d}.parquet"
+                        writers[name] = pq.ParquetWriter(
+                            folders[name] / file, table.schema, compression="zstd"
+                        )
+                    writers[name].write_table(table)
+                n_sentences += truth.num_rows
+                bar.update(min(BATCH_FIRMS, source.firms - n * BATCH_FIRMS))
+            _close(writers)
+            pq.write_table(tally.table(source.seed, quarter), folders["truth/series"] / f"{quarter}.parquet")
     return n_sentences
 
 

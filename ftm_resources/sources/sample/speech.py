@@ -7,11 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from statistics import NormalDist
 from typing import Literal
 
 from ftm_resources.sources.sample.corpus import SENTIMENTS, Aspect, Theme, corpus
-from ftm_resources.sources.sample.firms import Firm, Quarter, Subject, call_time
+from ftm_resources.sources.sample.firms import TILT, Firm, Quarter, Subject, call_time
 from ftm_resources.sources.sample.grammar import Dice, Phrase, Scope, Slot, say, sentence
+from ftm_resources.sources.sample.lifecycle import living, pick_aspect
 
 Kind = Literal["theme", "firm_topic", "procedural", "filler"]
 KINDS: tuple[Kind, ...] = ("theme", "firm_topic", "procedural", "filler")
@@ -25,6 +27,9 @@ _REDRAWS = 8
 """Attempts at a claim that is new in the event."""
 _PLACE_OR_MONTH = re.compile(r"\b(?:in|outside|around) (?:the )?[A-Z]")
 _VERSIONS = ("Spellchecked Copy", "Edited Copy", "Proofed Copy")
+
+_SHOCK, _MOOD, _STANCE, _PASSAGE = 0.3, 0.25, 0.3, 0.35
+"""Standard deviations of what moves sentiment: a theme's quarter, a firm's quarter, its topic, a paragraph."""
 
 _GARBLED_SHARE = 0.04
 """Share of an earlier version's sentences in which the transcriber missed a word."""
@@ -62,6 +67,11 @@ class Transcript:
     at: datetime
     turns: list[Turn]
 
+    @property
+    def is_final(self) -> bool:
+        """Whether no later version of the event exists."""
+        return self.version == _VERSIONS[-1]
+
 
 @dataclass(frozen=True)
 class _Topic:
@@ -71,6 +81,11 @@ class _Topic:
     subject: Subject | None
     aspects: tuple[Aspect, ...]
     tilt: float
+    emphasis: tuple[float, ...] | None = None
+    """Share of each aspect; None: all the same."""
+
+    def pick_aspect(self, dice: Dice) -> Aspect:
+        return pick_aspect(self.aspects, self.emphasis, dice)
 
 
 def make_transcripts(seed: int, quarter: Quarter, firm: Firm) -> list[Transcript]:
@@ -112,24 +127,47 @@ def _length(firm: Firm, dice: Dice) -> int:
 
 def _topics(seed: int, quarter: Quarter, firm: Firm, dice: Dice) -> list[_Topic]:
     """Draw the themes that the firm discusses this quarter; add its own subjects."""
-    themes = corpus().themes
     at = quarter.year + (quarter.number - 1) / 4
-    weights = [
-        t.popularity(firm.sector.name, at) * firm.theme_taste[t.theme_id] * 2.0 ** dice.normal(0.4)
-        for t in themes
-    ]
+    alive = {t.theme.theme_id: t for t in living(quarter.key)}
+    known = [theme.theme_id for theme in corpus().themes]
+    # A theme that is away takes its draw all the same, so that the rest of what the firm says stays as it is.
+    themes = [alive.pop(theme_id, None) for theme_id in known]
+    themes += alive.values()
+    weights = []
+    for t in themes:
+        chance = 2.0 ** dice.normal(0.4)
+        weights.append(
+            t.popularity(firm.sector.name, at) * firm.theme_taste[t.sources[0].theme_id] * chance if t else 0
+        )
     chosen = dice.pick_several(themes, weights, dice.integer(9, 13))
-    mood = firm.tilt + dice.normal(0.25)
+    mood = firm.tilt + dice.normal(_MOOD)
     topics = [
-        _Topic(t, None, t.aspects, t.tilt + _drift(seed, quarter, t) + mood + dice.normal(0.3))
+        _Topic(
+            t.theme,
+            None,
+            t.theme.aspects,
+            t.tilt + shock(seed, quarter.key, t.theme.theme_id) + mood + dice.normal(_STANCE),
+            t.emphasis,
+        )
         for t in chosen
+        if t
     ]
     return topics + [_Topic(None, s, (s.aspect,), mood + 0.1 + dice.normal(0.5)) for s in firm.subjects]
 
 
-def _drift(seed: int, quarter: Quarter, theme: Theme) -> float:
-    """Return the shift in sentiment on a theme that all firms share in this quarter."""
-    return Dice(f"drift:{seed}:{quarter.key}:{theme.theme_id}").normal(0.3)
+def shock(seed: int, quarter: str, theme_id: str) -> float:
+    """Return the shift in sentiment on a theme that all firms share in this quarter only."""
+    return Dice(f"drift:{seed}:{quarter}:{theme_id}").normal(_SHOCK)
+
+
+def expected_tone(lean: float) -> float:
+    """Return the mean of (positive - negative) over the statements about a theme of this lean.
+
+    The mean over what firms, their moods, topics and paragraphs add to the lean, at 99 quantiles of their sum.
+    """
+    spread = NormalDist(lean, math.hypot(TILT, _MOOD, _STANCE, _PASSAGE))
+    shares = [sentiment_shares(x) for x in spread.quantiles(100)]
+    return sum(s[0] - s[2] for s in shares) / len(shares)
 
 
 def _garbled(turns: list[Turn], dice: Dice) -> list[Turn]:
@@ -237,7 +275,7 @@ class _Speaker:
         turns = [Turn(_Q_OPERATOR, _OPERATOR, _OPERATOR, announced)]
         for follow_up in range(dice.integer(1, 3)):
             (topic,) = dice.pick_several(self.topics, self.weights, 1)
-            aspect = dice.pick(topic.aspects)
+            aspect = topic.pick_aspect(dice)
             question = Turn(_QUESTION, _ANALYSTS, analyst)
             if follow_up == 0:
                 question.sentences.append(self.one("procedural", "analyst_hello"))
@@ -283,15 +321,15 @@ class _Speaker:
     ) -> list[Sentence]:
         """Return a run of sentences about a topic, mostly about one aspect of it, in one mood."""
         dice, texts = self.dice, self.texts
-        main = aspect or dice.pick(topic.aspects)
-        shares = _sentiment_shares(topic.tilt + dice.normal(0.35))
+        main = aspect or topic.pick_aspect(dice)
+        shares = sentiment_shares(topic.tilt + dice.normal(_PASSAGE))
         said: list[Sentence] = []
         if has_opener and dice.chance(0.35 if is_spoken else 0.55):
             openers = texts.lines["openers"]["answer" if is_spoken else "prepared"]
             said.append(self.claim(topic, openers, self.topic_scope(topic, main)))
         last: Phrase | None = None
         while len(said) < length:
-            scope = self.topic_scope(topic, main if dice.chance(0.8) else dice.pick(topic.aspects))
+            scope = self.topic_scope(topic, main if dice.chance(0.8) else topic.pick_aspect(dice))
             sentiment = SENTIMENTS[_place(shares, dice.uniform())]
             frame = dice.pick(texts.claims[sentiment])
             if frame.phrase is last:
@@ -353,7 +391,7 @@ class _Speaker:
         return [self.one("filler", "remarks") for _ in range(self.dice.integer(0, count))]
 
 
-def _sentiment_shares(tilt: float) -> tuple[float, float, float]:
+def sentiment_shares(tilt: float) -> tuple[float, float, float]:
     """Return the probabilities of positive, neutral and negative at lean t: softmax of (1.2 t, 0.3, -1.2 t)."""
     weights = (math.exp(1.2 * tilt), math.exp(0.3), math.exp(-1.2 * tilt))
     total = sum(weights)

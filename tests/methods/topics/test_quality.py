@@ -201,6 +201,13 @@ def test_one_giant_theme_shows_in_the_largest_share_of_placed_topics():
     assert theme_measures(members([]), [])["largest_theme_share"] == (None, 0)
 
 
+def test_themes_that_hold_together_less_are_shares_of_all_themes():
+    placed = pa.table({"theme_id": ["a", "b", "c", "d"]})
+    found = theme_measures(placed, [["port"]] * 4, classes=["coherent", "weak", "mixed", "mixed"])
+    assert (found["weak_share"], found["mixed_share"]) == ((0.25, 4), (0.5, 4))
+    assert theme_measures(placed, [["port"]] * 4)["weak_share"] == (None, 0), "not measured, not none"
+
+
 def test_clear_clusters_are_stable_under_another_seed_and_noise_is_not():
     rng = np.random.default_rng(0)
     clear = np.repeat(np.eye(32)[:12], 20, axis=0) + 0.01 * rng.normal(size=(240, 32))

@@ -40,7 +40,10 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
         ("pinned_theme_links", "pinned_topic_links", "pinned_coverage"),
         ("themes", "theme_topics", "topic_summaries", "firm_topics", "sentence_topics", "sentences"),
     ),
-    (("topic_quality",), ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics")),
+    (
+        ("topic_quality",),
+        ("sentences", "firm_topics", "sentence_topics", "themes", "theme_topics", "theme_coherence"),
+    ),
     (("firm_theme_sentiment",), ("themes", "sentiment_scores")),
     (("theme_sentiment",), ("themes", "sentiment_scores")),
     (("daily_returns", "factor_returns"), ("transcripts",)),
@@ -129,7 +132,7 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
         "theme_sentiment",
         "coverage",
     ]
-    assert quarter.to_materialize() == [*scores, *marts]
+    assert quarter.to_materialize() == [*scores[:-1], "theme_coherence", scores[-1], *marts]
     assert quarter.mixed("firm_topics", "sentence_sentiment", "sentences") == set(), "upstream all is well"
 
 

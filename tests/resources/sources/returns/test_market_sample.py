@@ -8,8 +8,9 @@ import pytest
 
 from ftm_resources.quarters import NEW_YORK
 from ftm_resources.sources.returns import market_sample
-from ftm_resources.sources.returns.market_sample import FIRST_PERMNO, PLANTED, Effect, SampleMarket
+from ftm_resources.sources.returns.market_sample import PLANTED, Effect, SampleMarket
 from ftm_resources.sources.sample.corpus import corpus
+from ftm_resources.sources.sample.firms import FIRST_PERMNO, firm_number
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.tables.returns_tables import DAILY, FACTORS
 from ftm_resources.trading_days import exchange_days
@@ -29,7 +30,8 @@ def returns(
 
 def test_rows_have_the_schema_and_one_per_firm_and_trading_day():
     market = SampleMarket(FIRMS, 7)
-    rows = pa.concat_tables(market.daily([*PERMNOS, 1, FIRST_PERMNO + FIRMS], *SPAN))
+    asked = [*PERMNOS, 1, FIRST_PERMNO + FIRMS, FIRST_PERMNO + firm_number(FIRMS, 1)]
+    rows = pa.concat_tables(market.daily(asked, *SPAN))
     days = exchange_days(*SPAN)
     assert rows.schema.equals(DAILY)
     assert rows.num_rows == FIRMS * len(days)
@@ -105,3 +107,12 @@ def test_tone_moves_day_0_and_the_day_after_and_nothing_else(
 def test_what_is_planted_are_themes_of_the_sample():
     assert set(PLANTED) < {t.theme_id for t in corpus().themes}
     assert any(e.is_after_close_only for e in PLANTED.values())
+
+
+def test_a_firm_that_came_after_another_has_returns_of_its_own():
+    market, later = SampleMarket(FIRMS, 7), FIRST_PERMNO + firm_number(0, 1)
+    own, first = (
+        pa.concat_tables(market.daily([p], *SPAN)).column("ret").to_pylist() for p in (later, FIRST_PERMNO)
+    )
+    assert len(own) == len(first)
+    assert own != first

@@ -122,14 +122,17 @@ def test_another_seed_and_another_quarter_give_other_calls() -> None:
 
 
 def test_a_firm_stays_itself_across_quarters(components: list[dict]) -> None:
-    who = ("companyid", "companyname", "gvkey", "permno", "ticker")
-    now = {tuple(r[c] for c in who) for r in components}
-    before = {tuple(r[c] for c in who) for r in rows(SampleSource().components("2009Q4"))}
-    assert now == before
+    who = ("companyname", "gvkey", "permno", "ticker")
+    now, before = (
+        {r["companyid"]: tuple(r[c] for c in who) for r in said}
+        for said in (components, rows(SampleSource().components("2020Q4")))
+    )
+    stayed = now.keys() & before.keys()
+    assert {firm: now[firm] for firm in stayed} == {firm: before[firm] for firm in stayed}
     topics = [
         {r["firm_topic"] for r in rows(SampleSource(12).truth(q))} - {None} for q in ("2022Q4", QUARTER)
     ]
-    assert len(topics[0] & topics[1]) > 0.9 * len(topics[0])
+    assert len(topics[0] & topics[1]) > 0.8 * len(topics[0])
 
 
 def test_names_keys_and_tickers_of_5000_firms_are_unique() -> None:
@@ -315,21 +318,37 @@ def test_an_earlier_version_differs_a_little(components: list[dict]) -> None:
 
 def test_files_hold_the_same_calls_in_capital_iq_columns(tmp_path, components: list[dict]) -> None:
     source = SampleSource()
-    n_sentences = write(source, QUARTER, tmp_path)
+    n_sentences = write(source, [QUARTER], tmp_path)
     calls = pq.read_table(tmp_path / "calls")
     assert calls.column("componenttext").to_pylist() == [r["componenttext"] for r in components]
     assert calls.schema.field("companyid").type == pa.int64()
     assert calls.schema.field("mostimportantdateutc").type == pa.timestamp("us")
     keys = calls.column("transcriptcomponentid").to_pylist()
     assert len(set(keys)) == len(keys)
-    assert pq.read_table(tmp_path / "truth").num_rows == n_sentences
+    assert pq.read_table(tmp_path / "truth" / "sentences").num_rows == n_sentences
+    assert pq.read_table(tmp_path / "truth" / "series").equals(source.series(QUARTER))
 
 
 def test_several_files_of_500_firms_and_no_mixing_of_samples(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("ftm_resources.sources.sample.generated.FILE_FIRMS", 25)
-    write(SampleSource(60), QUARTER, tmp_path)
+    write(SampleSource(60), ["2022Q4", QUARTER], tmp_path)
     assert [p.name for p in sorted((tmp_path / "calls").iterdir())] == [
-        f"part-{i:04d}.parquet" for i in range(3)
+        f"{quarter}-{i:04d}.parquet" for quarter in ("2022Q4", QUARTER) for i in range(3)
     ]
     with pytest.raises(FileExistsError, match="not empty"):
-        write(SampleSource(60), QUARTER, tmp_path)
+        write(SampleSource(60), [QUARTER], tmp_path)
+
+
+def test_a_quarter_is_the_same_whichever_are_written_beside_it(tmp_path) -> None:
+    source = SampleSource(3)
+    write(source, ["2024Q1", "2024Q2"], tmp_path / "both")
+    write(source, ["2024Q2"], tmp_path / "one")
+    for folder in ("calls", "truth/sentences", "truth/series"):
+        both, one = (tmp_path / where / folder for where in ("both", "one"))
+        for file in one.iterdir():
+            assert file.read_bytes() == (both / file.name).read_bytes()
+
+
+def test_there_are_no_more_firms_than_ids() -> None:
+    with pytest.raises(ValueError, match="at most 11000 firms"):
+        SampleSource(11_001)

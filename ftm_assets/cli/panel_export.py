@@ -1,0 +1,266 @@
+"""`ftm export panel`: the panels of several quarters, one file each, with a codebook."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ftm_assets.cli import arguments, screen
+from ftm_assets.cli.arguments import AsOf
+from ftm_assets.cli.codebook import QUARTER_COLUMNS, label, write_codebook
+from ftm_assets.cli.csv_cells import cell
+from ftm_assets.cli.failing import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
+
+    from ftm_assets.cli.stata_files import Variable
+    from ftm_resources.warehouse import Warehouse
+
+    Write = Callable[[pa.Table], None]
+
+commands = typer.Typer()
+
+BATCH_ROWS = 50_000
+CODEBOOK = "codebook.md"
+
+
+class Format(StrEnum):
+    """File formats of statistical programs."""
+
+    parquet = "parquet"
+    csv = "csv"
+    dta = "dta"
+
+
+class Grain(StrEnum):
+    """What a row is, besides a series and a quarter."""
+
+    firm = "firm"
+    call = "call"
+    theme = "theme"
+
+
+_TABLES = {Grain.firm: "firm_theme_panel", Grain.call: "call_theme_panel", Grain.theme: "theme_panel"}
+
+
+@commands.command()
+def panel(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder to write to.")],
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            help="dta: Stata 14 or newer, with variable labels, dates as %td, times as %tc and quarters as %tq. CSV "
+            "puts an apostrophe before texts that a spreadsheet would run as a formula.",
+        ),
+    ] = Format.parquet,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="QUARTER",
+            help="First quarter. Default: the first that is stored.",
+            callback=arguments.quarter_key,
+        ),
+    ] = None,
+    last: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="QUARTER",
+            help="Last quarter. Default: the last that is stored.",
+            callback=arguments.quarter_key,
+        ),
+    ] = None,
+    of: Annotated[
+        list[Grain] | None,
+        typer.Option("--of", help="Which panels to write; may be given several times. Default: all."),
+    ] = None,
+    as_of: AsOf = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+) -> None:
+    """Write the panels of firms, calls and themes by quarter to a folder, one file each, with codebook.md.
+
+    Quarters are read and written one after the other, so memory does not grow with their number. A quarter whose panel
+    was never made stops the command: a panel with a quarter missing is a selection.
+    """
+    chosen = tuple(_TABLES[grain] for grain in dict.fromkeys(of or Grain))
+    files = {t: out / f"{t}.{format_.value}" for t in chosen}
+    taken = [str(f) for f in (*files.values(), out / CODEBOOK) if f.exists()]
+    if taken and not force:
+        raise CommandError(
+            f"already there: {', '.join(taken)}. Choose another folder, or replace files with --force."
+        )
+    warehouse = arguments.warehouse()
+    quarters = _quarters(warehouse, chosen, first, last, as_of)
+    out.mkdir(parents=True, exist_ok=True)
+    counts = dict.fromkeys(chosen, 0)
+    with ExitStack() as stack:
+        writers = {t: _writer(stack, warehouse, t, files[t], format_, quarters, as_of) for t in chosen}
+        for quarter in quarters:
+            for table, write in writers.items():
+                for rows in _rows(warehouse, table, quarter, format_, as_of):
+                    write(rows)
+                    counts[table] += rows.num_rows
+    write_codebook(chosen, out / CODEBOOK, quarters=quarters, is_stata=format_ is Format.dta)
+    for table, n in counts.items():
+        typer.echo(f"{n:>12,} rows  {files[table]}")
+    typer.echo(
+        f"{screen.count(len(quarters), 'quarter')}: {quarters[0]} to {quarters[-1]}. Every column is documented in "
+        f"{out / CODEBOOK}."
+    )
+
+
+def _quarters(
+    warehouse: Warehouse, chosen: tuple[str, ...], first: str | None, last: str | None, as_of: str | None
+) -> list[str]:
+    """Return the stored quarters from first to last; CommandError if a panel lacks one, or if there is none."""
+    stored = warehouse.quarters("transcripts")
+    wanted = [q for q in stored if (first or q) <= q <= (last or q)]
+    if not wanted:
+        raise CommandError(
+            f"no quarter from {first or 'the first'} to {last or 'the last'} in {warehouse.root}; it holds "
+            f"{', '.join(stored) or 'none'}."
+        )
+    for table in chosen:
+        held = set(warehouse.quarters(table))
+        if absent := [q for q in wanted if q not in held]:
+            raise CommandError(
+                f"{table} lacks {', '.join(absent)}: materialize it there (`dg launch --assets {table} --partition "
+                f"{absent[0]}`), or choose other quarters by --from and --to."
+            )
+    if as_of is None:
+        _require_current(warehouse, chosen, wanted)
+    for quarter in wanted:
+        arguments.require_state(warehouse, quarter, chosen, as_of)
+    return wanted
+
+
+def _require_current(warehouse: Warehouse, chosen: tuple[str, ...], quarters: list[str]) -> None:
+    """Raise CommandError if a panel was made from other rows than there are now, in its quarter or in one before.
+
+    A series may have another id in the quarters after one that was linked again, so such quarters do not go together.
+    """
+    from ftm_resources import settings
+
+    if settings.current().ftm_allow_mixed_generations:
+        return
+    pinned = warehouse.pin()
+    problems = {q: mixed for q in quarters if (mixed := pinned.mixtures(q, chosen))}
+    if not problems:
+        return
+    lines = [f"- {quarter}: {'; '.join(map(str, mixed))}" for quarter, mixed in problems.items()]
+    first = next(iter(problems))
+    again = ", ".join(pinned.to_materialize(first, list(chosen), problems[first], readers=chosen))
+    raise CommandError(
+        "\n".join(["panels of these quarters are outdated:", *lines])
+        + f"\nMaterialize {again} of {first} first, then the other quarters in order. To write them as they are, set "
+        "FTM_ALLOW_MIXED_GENERATIONS=true."
+    )
+
+
+def _rows(
+    warehouse: Warehouse, table: str, quarter: str, format_: Format, as_of: str | None
+) -> Iterator[pa.Table]:
+    """Yield a quarter's rows in the order of the key."""
+    import pyarrow as pa
+
+    from ftm_resources.tables import TABLES
+
+    columns = ", ".join(cell(table, c.name, as_csv=format_ is Format.csv) for c in TABLES[table].columns)
+    key = ", ".join(f'"{c}"' for c in TABLES[table].key)
+    with warehouse.connect(quarter=quarter, tables=[table], as_of=as_of) as db:
+        found = db.execute(f'SELECT {columns} FROM "{table}" ORDER BY {key}').to_arrow_reader(BATCH_ROWS)  # noqa: S608
+        for batch in found:
+            yield pa.Table.from_batches([batch])
+
+
+def _writer(
+    stack: ExitStack,
+    warehouse: Warehouse,
+    table: str,
+    file: Path,
+    format_: Format,
+    quarters: list[str],
+    as_of: str | None,
+) -> Write:
+    """Return what writes rows to a file, which appears once the stack ends without an error."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    from ftm_resources.tables import TABLES
+
+    partial = file.with_name(f".{file.name}.partial")
+    schema: pa.Schema = TABLES[table].arrow_schema
+
+    def done(kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            partial.replace(file)
+        partial.unlink(missing_ok=True)
+
+    stack.push(done)
+    if format_ is Format.parquet:
+        described = pa.schema(
+            [f.with_metadata({"doc": c.doc}) for f, c in zip(schema, TABLES[table].columns, strict=True)]
+        )
+        out = stack.enter_context(parquet.ParquetWriter(partial, described, compression="zstd"))
+        return lambda rows: out.write_table(rows.cast(described))
+    if format_ is Format.csv:
+        sheet = stack.enter_context(csv.CSVWriter(partial, schema))
+        return lambda rows: sheet.write_table(rows.cast(schema))
+    from ftm_assets.cli.stata_files import StataFile
+
+    variables, n_rows = _variables(warehouse, table, quarters, as_of)
+    title = f"FTM {table} {quarters[0]}-{quarters[-1]}"
+    stata = stack.enter_context(StataFile(partial, variables, n_rows, label=title))
+
+    def write(rows: pa.Table) -> None:
+        try:
+            stata.write(rows)
+        except ValueError as error:
+            raise CommandError(
+                f"{table} was replaced while it was read ({error}): run the command again."
+            ) from error
+
+    return write
+
+
+def _variables(
+    warehouse: Warehouse, table: str, quarters: list[str], as_of: str | None
+) -> tuple[list[Variable], int]:
+    """Return a table's variables, as wide as the rows of these quarters need, and the number of rows."""
+    import pyarrow as pa
+
+    from ftm_assets.cli.stata_files import quarter_variable, variable
+    from ftm_resources.tables import TABLES
+
+    schema = TABLES[table].arrow_schema
+    sizes = [
+        f'max(strlen("{f.name}"))'
+        if pa.types.is_string(f.type)
+        else f'max(abs("{f.name}"))'
+        if pa.types.is_integer(f.type)
+        else "0"
+        for f in schema
+    ]
+    most, n_rows = [0] * len(schema), 0
+    for quarter in quarters:
+        with warehouse.connect(quarter=quarter, tables=[table], as_of=as_of) as db:
+            n, *found = db.execute(f'SELECT count(*), {", ".join(sizes)} FROM "{table}"').fetchone() or (0,)  # noqa: S608
+        n_rows += n
+        most = [max(a, b or 0) for a, b in zip(most, found or most, strict=True)]
+    variables = [
+        quarter_variable(c.name, label(c.doc))
+        if c.name in QUARTER_COLUMNS
+        else variable(c.name, label(c.doc), c.type, longest=size, greatest=size)
+        for c, size in zip(TABLES[table].columns, most, strict=True)
+    ]
+    return variables, n_rows

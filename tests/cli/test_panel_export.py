@@ -1,0 +1,205 @@
+"""Panels of several quarters as files, read by programs that others wrote."""
+
+import csv
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pyreadstat
+import pytest
+
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import Warehouse
+from tests.assets.spoken_quarter import filled
+
+QUARTERS = ("2019Q4", "2020Q1", "2020Q3")
+CALLED = datetime(2020, 1, 30, 21, 30, tzinfo=UTC)
+
+
+def rows(quarter: str, table: str) -> list[dict[str, Any]]:
+    """Three firms (or calls, or series) of a quarter: a measured one, a zero, and one that was not measured."""
+    of = {"firm_theme_panel": "firm_id", "call_theme_panel": "transcript_id", "theme_panel": "series_id"}[
+        table
+    ]
+    common = {
+        "series_id": "2019Q4:series:000",
+        "series_name": "Zölle & Tariffs",
+        "theme_id": f"{quarter}:theme:000",
+        "firm_name": "=Société Générale",
+        "first_call_date": CALLED.date(),
+        "call_date": CALLED.date(),
+        "first_call_at": CALLED,
+        "call_at": CALLED,
+        "event": "born",
+    }
+    measured = {
+        "status": "measured",
+        "permno": 14593,
+        "is_after_close": True,
+        "n_business": 10,
+        "n_sentences": 4,
+        "attention": 0.4,
+        "score": -0.25,
+        "previous_quarter": "2019Q3",
+    }
+    zero = {"status": "measured", "n_business": 7, "n_sentences": 0, "attention": 0.0}
+    lost = {"status": "failed", "n_business": 3}
+    if table == "theme_panel":
+        return [common | measured | {of: f"s{i}"} for i in range(3)]
+    return [common | found | {of: f"{quarter}-{i}"} for i, found in enumerate((measured, zero, lost))]
+
+
+@pytest.fixture
+def stored(place: Path) -> Warehouse:
+    made = Warehouse(path=str(place / "warehouse"))
+    for quarter in QUARTERS:
+        turn = {"component_id": f"{quarter}:1:0"}
+        made.replace("transcripts", quarter, [filled("transcripts", [turn], quarter)])
+        for table in ("firm_theme_panel", "call_theme_panel", "theme_panel"):
+            made.replace(table, quarter, [filled(table, rows(quarter, table), quarter)])
+    return made
+
+
+def test_parquet_holds_the_rows_of_all_quarters_with_their_documents(stored: Warehouse, ftm, tmp_path: Path):
+    out = tmp_path / "out"
+    done = ftm("export", "panel", "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert {f.name for f in out.iterdir()} == {
+        *(f"{t}.parquet" for t in ("firm_theme_panel", "call_theme_panel", "theme_panel")),
+        "codebook.md",
+    }
+    for table in ("firm_theme_panel", "call_theme_panel", "theme_panel"):
+        read = pq.read_table(out / f"{table}.parquet")
+        assert read.to_pylist() == [row for q in QUARTERS for row in stored.read(table, q).to_pylist()]
+    assert (
+        read.schema.field("attention").metadata[b"doc"].decode()
+        == TABLES["theme_panel"].column("attention").doc
+    )
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_range_and_a_grain_can_be_chosen(ftm, tmp_path: Path):
+    done = ftm(
+        "export", "panel", "-o", str(tmp_path / "out"), "--of", "firm", "--from", "2020q1", "--to", "2020Q2"
+    )
+    assert done.exit_code == 0, done.output
+    assert {f.name for f in (tmp_path / "out").iterdir()} == {"firm_theme_panel.parquet", "codebook.md"}
+    assert set(pq.read_table(tmp_path / "out" / "firm_theme_panel.parquet")["quarter"].to_pylist()) == {
+        "2020Q1"
+    }
+
+
+@pytest.mark.usefixtures("stored")
+def test_csv_tells_zero_from_missing_and_runs_nothing(ftm, tmp_path: Path):
+    out = tmp_path / "out"
+    assert ftm("export", "panel", "-o", str(out), "-f", "csv", "--of", "firm").exit_code == 0
+    with (out / "firm_theme_panel.csv").open(encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert len(found) == 9
+    assert [row["attention"] for row in found[:3]] == ["0.4", "0", ""]
+    assert {row["firm_name"] for row in found} == {"'=Société Générale"}
+    assert found[0]["first_call_date"] == "2020-01-30"
+
+
+def test_stata_reads_what_is_stored(stored: Warehouse, ftm, tmp_path: Path):
+    out = tmp_path / "out"
+    done = ftm("export", "panel", "-o", str(out), "-f", "dta")
+    assert done.exit_code == 0, done.output
+    for table in ("firm_theme_panel", "call_theme_panel", "theme_panel"):
+        expected = [row for q in QUARTERS for row in stored.read(table, q).to_pylist()]
+        by_pandas = pd.read_stata(out / f"{table}.dta", convert_dates=False)
+        by_readstat, about = pyreadstat.read_dta(str(out / f"{table}.dta"))
+        assert list(by_pandas.columns) == list(by_readstat.columns) == list(expected[0])
+        assert len(by_pandas) == len(by_readstat) == len(expected)
+        for name in ("series_id", "series_name", "theme_id"):
+            assert list(by_pandas[name]) == list(by_readstat[name]) == [row[name] for row in expected]
+        for name in ("attention", "score", "n_sentences"):
+            given = [row[name] for row in expected]
+            for read in (by_pandas, by_readstat):
+                assert [None if pd.isna(v) else v for v in read[name]] == given
+        assert list(by_pandas["quarter"]) == [239] * 3 + [240] * 3 + [242] * 3  # 1960q1 is 0
+        assert about.original_variable_types["quarter"] == "%tq"
+        assert all(len(text) <= 80 for text in about.column_labels)
+        assert about.column_names_to_labels["n_business"].startswith("Business sentences")
+    dated = pd.read_stata(out / "firm_theme_panel.dta")
+    assert dated["first_call_date"][0].date() == date(2020, 1, 30)
+    assert dated["first_call_at"][0].to_pydatetime() == CALLED.replace(tzinfo=None)
+    assert list(dated["previous_quarter"][:2].isna()) == [False, True]
+    assert list(dated["permno"][:2].isna()) == [False, True]
+    assert [None if pd.isna(v) else v for v in dated["is_after_close"][:2]] == [1, None]
+
+
+@pytest.mark.usefixtures("stored")
+def test_the_codebook_has_every_column(ftm, tmp_path: Path):
+    assert ftm("export", "panel", "-o", str(tmp_path / "out"), "-f", "dta", "--of", "call").exit_code == 0
+    text = (tmp_path / "out" / "codebook.md").read_text(encoding="utf-8")
+    for column in TABLES["call_theme_panel"].columns:
+        (line,) = [x for x in text.splitlines() if x.startswith(f"| `{column.name}` |")]
+        assert line.count("|") == 6
+        assert column.doc in line
+    assert "2019Q4, 2020Q1, 2020Q3" in text
+
+
+def test_a_quarter_without_a_panel_stops_the_export(stored: Warehouse, ftm, tmp_path: Path):
+    turn = [{"component_id": "2020Q2:1:0"}]
+    stored.replace("transcripts", "2020Q2", [filled("transcripts", turn, "2020Q2")])
+    done = ftm("export", "panel", "-o", str(tmp_path / "out"))
+    assert done.exit_code == 1
+    assert "firm_theme_panel lacks 2020Q2" in done.output
+    assert not (tmp_path / "out").exists()
+    assert ftm("export", "panel", "-o", str(tmp_path / "out"), "--from", "2020Q3").exit_code == 0
+
+
+@pytest.mark.usefixtures("stored")
+def test_existing_files_are_kept_unless_told(ftm, tmp_path: Path):
+    line = ("export", "panel", "-o", str(tmp_path / "out"), "--of", "theme")
+    assert ftm(*line).exit_code == 0
+    again = ftm(*line)
+    assert again.exit_code == 1
+    assert "already there" in again.output
+    assert ftm(*line, "--force").exit_code == 0
+
+
+@pytest.mark.usefixtures("stored")
+def test_an_export_that_fails_leaves_no_file(ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from ftm_assets.cli import stata_files
+
+    def broken(*_: object) -> None:
+        raise ValueError("other rows")
+
+    monkeypatch.setattr(stata_files.StataFile, "write", broken)
+    done = ftm("export", "panel", "-o", str(tmp_path / "out"), "-f", "dta")
+    assert done.exit_code == 1
+    assert "run the command again" in done.output
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_panel_made_from_links_that_were_made_again_is_not_exported(
+    stored: Warehouse, ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    links = [{"theme_id": "2019Q4:theme:000", "series_id": "2019Q4:series:000", "event": "born"}]
+    stored.replace("theme_links", "2019Q4", [filled("theme_links", links, "2019Q4")])
+    read = stored.quarter("theme_links", "2019Q4").provenance()
+    panel = filled("firm_theme_panel", rows("2020Q1", "firm_theme_panel"), "2020Q1")
+    made_from = {"inputs": {"theme_links@2019Q4": read}}
+    stored.replace("firm_theme_panel", "2020Q1", [panel], provenance=made_from)
+    line = ("export", "panel", "--of", "firm", "-o")
+    assert ftm(*line, str(tmp_path / "before")).exit_code == 0
+    again = [row | {"series_id": "2018Q4:series:007"} for row in links]
+    stored.replace("theme_links", "2019Q4", [filled("theme_links", again, "2019Q4")])
+    done = ftm(*line, str(tmp_path / "after"))
+    assert done.exit_code == 1
+    assert "outdated" in done.output
+    assert "2020Q1: firm_theme_panel was made from other rows of theme_links" in done.output
+    assert not (tmp_path / "after").exists()
+    monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
+    assert ftm(*line, str(tmp_path / "after")).exit_code == 0
+
+
+def test_no_quarter_in_the_range_says_which_there_are(stored: Warehouse, ftm, tmp_path: Path):
+    done = ftm("export", "panel", "-o", str(tmp_path / "out"), "--to", "2018Q4")
+    assert done.exit_code == 1
+    assert stored.quarters("transcripts") == list(QUARTERS)
+    assert "2019Q4, 2020Q1, 2020Q3" in done.output
