@@ -88,7 +88,7 @@ class SampleMarket(MarketSource):
         )
 
     def effects(self, number: int, days: TradingDays) -> Floats:
-        """Return (days,): what the calls of the firm of this number within them, but for the last three, add to its returns."""
+        """Return (days,): what calls of the firm of this number add to its returns; none of the last three days."""
         moved = np.zeros(len(days))
         place, generation = place_of(number)
         # A call's day 0 and the day after are within `days`.
