@@ -192,7 +192,8 @@ def _texts(v: Variable, column: pa.ChunkedArray) -> np.ndarray:
     if (longest := pc.max(pc.binary_length(coded.dictionary)).as_py() or 0) > v.width:
         raise ValueError(f"{v.name} has a text of {longest} bytes, not at most {v.width}")
     known = np.array([text.encode() for text in coded.dictionary.to_pylist()] or [b""], v.dtype)
-    return known[coded.indices.to_numpy()]
+    cells: np.ndarray = known[coded.indices.to_numpy()]
+    return cells
 
 
 def _quarters(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -106,8 +106,10 @@ def topics() -> dict[str, Held]:
             topic = {"topic_id": f"{QUARTER}:{firm}:{i:03d}", "firm_id": str(firm)}
             name = subjects[subject]
             vector = direction(name) + 1.1 * direction(f"{firm} {i}")
+            # Topics of a theme are named alike, not the same: a description lists them.
+            called = f"{name} {('plans', 'prices', 'permits')[(firm + i) % 3]}" if subject else name
             summaries.append(
-                {**topic, "name": name.title(), "summary": f"They spoke of {name} at plant {firm}{i}.",
+                {**topic, "name": called.title(), "summary": f"They spoke of {name} at plant {firm}{i}.",
                  "embedding": vector / np.linalg.norm(vector)}
             )  # fmt: skip
             words = [*name.split(), f"plant{firm}{i}"]
@@ -697,7 +699,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ),
     ("theme_links", "allow_other_models"): (linked_past_another_model, True, lambda a, b: (a, b) == (False, True)),
     ("theme_families", "join_similarity"): (
-        of_families, 0.95, lambda a, b: len(set(column(a, "family_id", "result"))) < len(
+        of_families, 0.999, lambda a, b: len(set(column(a, "family_id", "result"))) < len(
             set(column(b, "family_id", "result")))
     ),
     ("pinned_theme_links", "floor"): (

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ftm_assets.methods.naming import prompts
-from ftm_assets.methods.naming.extractive import ExtractiveNamer
+from ftm_assets.methods.naming.extractive import Embed, ExtractiveNamer
 from ftm_assets.methods.naming.prompts import PROMPT_VERSION, Message
 from ftm_assets.methods.naming.replies import parse_reply
 from ftm_assets.methods.naming.rules import Audit, Digest, Named, Progress, plain_text
@@ -80,12 +80,17 @@ class LlmNamer:
     """Names digests with a model; digests without a usable reply get an extractive name, and are marked as such."""
 
     def __init__(
-        self, complete: Complete, *, model: str, prompt_tokens: int = prompts.DEFAULT_PROMPT_TOKENS
+        self,
+        complete: Complete,
+        *,
+        model: str,
+        prompt_tokens: int = prompts.DEFAULT_PROMPT_TOKENS,
+        embed: Embed | None = None,
     ) -> None:
         self._complete = complete
         self._model = model
         self._prompt_tokens = prompt_tokens
-        self._fallback = ExtractiveNamer()
+        self._fallback = ExtractiveNamer(embed)
 
     def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
         """Return a name for each digest, in order; `naming_method` records which namer produced it."""

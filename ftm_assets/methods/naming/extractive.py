@@ -1,55 +1,60 @@
-"""Names and summaries taken from the text itself: noun phrases of the central sentences, weighted by keywords.
+"""Names and summaries taken from the text itself: the phrase that best covers a topic or theme, and central sentences.
 
-This is the default namer, the baseline for language models, and the fallback when a model fails.
+This is the default namer, the baseline for language models, and the fallback when a model fails. A topic is named by
+the keywords and phrases of its own sentences (`topic_names`). A theme's name must hold for many firms: of its
+`candidates`, it is the one that is likeliest to be good by the `fitness` of its words and, if an embedding model is
+given, of its meaning.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
-from ftm_assets.methods.naming.phrases import Phrase, clean_speech, noun_phrases, without_lead_in
+import numpy as np
+from numpy.typing import NDArray
+
+from ftm_assets.methods.naming.candidates import Candidate, Evidence, keyword_names, propose
+from ftm_assets.methods.naming.fitness import Meaning, probability
+from ftm_assets.methods.naming.phrases import clean_speech
 from ftm_assets.methods.naming.rules import (
-    BANNED_WORDS,
-    MAX_NAME_WORDS,
     Digest,
     Named,
     Progress,
-    cut_at_sentence,
+    capitalised,
+    is_allowed,
+    name_key,
     plain_text,
+    told_apart,
 )
-from ftm_assets.methods.naming.word_classes import (
-    ABSTRACT_HEADS,
-    DOWN,
-    EMPTY,
-    GIVEN_NAMES,
-    IMPROVED,
-    MEASURES,
-    UP,
-    word_class,
-)
-from ftm_assets.methods.text.firm_names import holds_firm_name
-from ftm_assets.methods.text.tokens import normal, words
+from ftm_assets.methods.naming.summaries import summarise, weigh
+from ftm_assets.methods.naming.topic_names import topic_name
+from ftm_assets.methods.vectors import products, unit
 
-RULES_VERSION = "extractive-2"
+RULES_VERSION = "extractive-3"
 MODEL = "noun-phrases"
 
-# Sentences of a topic beyond these are too far from its centre to name it.
+Embed = Callable[[list[str]], NDArray[np.float32]]
+"""The embedding model: unit vectors (n, d) of n texts."""
+
 MAX_SENTENCES = 12
+"""Sentences of a topic beyond these are too far from its centre to name it."""
 
-# Candidates tried before a keyword is added to make a name unique; later ones are hardly about the topic.
-MAX_CANDIDATES = 25
+MAX_NOUNS = 6
+"""Keywords of which a theme's name is made if no phrase is good enough."""
 
-_JOINTS = frozenset(map(normal, ("and", "of", "in", "for", "the", "on")))
-_EMPTY_STEMS = frozenset(map(normal, EMPTY))
+LEAST_PROBABILITY = 0.4
+"""If no phrase is likelier than this to be good, the two strongest nouns are the name."""
 
 
 class ExtractiveNamer:
     """Names digests from their own text; digests of one group get distinct names if their text allows it.
+
+    Parameters
+    ----------
+    embed : callable, optional
+        The embedding model that made the themes' vectors. Without it they are named by the use of words alone.
 
     Examples
     --------
@@ -64,232 +69,102 @@ class ExtractiveNamer:
 
     """
 
+    def __init__(self, embed: Embed | None = None) -> None:
+        self._embed = embed
+
     def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
         """Return a name for each digest, in order; within a group, earlier digests choose first."""
+        digests = [_plain(digest) for digest in digests]
+        evidence = [Evidence.of(d) if d.kind == "theme" else None for d in digests]
+        found = [propose(d, e) if e else [] for d, e in zip(digests, evidence, strict=True)]
+        nouns = [keyword_names(d, e)[:MAX_NOUNS] if e else [] for d, e in zip(digests, evidence, strict=True)]
+        near = meanings(digests, [[c.text for c in own] for own in found], self._embed)
         taken: defaultdict[str, set[frozenset[str]]] = defaultdict(set)
         named = []
-        for done, digest in enumerate(digests, start=1):
-            named.append(name_extractively(digest, taken[digest.group]))
-            taken[digest.group].add(name_key(named[-1].name))
+        for done, digest in enumerate(digests):
+            own = taken[digest.group]
+            sentences = [clean_speech(plain_text(s)) for s in digest.sentences[:MAX_SENTENCES]]
+            weights = weigh(digest.keywords, [*digest.names[:MAX_SENTENCES], *sentences])
+            if digest.kind == "topic":
+                name = topic_name(digest, sentences, weights, own)
+            else:
+                name = _theme_name(digest, found[done], near[done], nouns[done], own)
+            own.add(name_key(name))
+            summary = summarise(digest, sentences, weights, name)
+            named.append(Named(name, summary, "extractive", MODEL, RULES_VERSION))
             if progress:
-                progress(done, len(digests))
+                progress(done + 1, len(digests))
         return named
 
 
-def name_extractively(digest: Digest, taken: Collection[frozenset[str]] = ()) -> Named:
-    """Return a name and a summary in the digest's own words; deterministic for the same digest.
+def name_extractively(digest: Digest, embed: Embed | None = None) -> Named:
+    """Return a name and a summary in the digest's own words; deterministic for the same digest."""
+    return ExtractiveNamer(embed).name([digest])[0]
 
-    The name is a noun phrase that covers strong keywords, is said often and occurs in a central sentence. If there is
-    none, the name lists the strongest keywords. `taken` holds the `name_key`s of names already in use, which are
-    avoided as long as there are others.
-    """
-    digest = replace(
+
+def _plain(digest: Digest) -> Digest:
+    return replace(
         digest,
         keywords=tuple(filter(None, map(plain_text, digest.keywords))),
         names=tuple(filter(None, map(plain_text, digest.names))),
     )
-    sentences = [clean_speech(plain_text(s)) for s in digest.sentences[:MAX_SENTENCES]]
-    sources = [*digest.names[:MAX_SENTENCES], *sentences]
-    weights = _weights(digest.keywords, sources)
-    texts = [
-        _capitalised(text) for text in _name_texts(_candidates(sources, weights, digest.exclude), sources)
-    ]
-    texts = [t for t in texts if _is_allowed(t, digest.exclude)] or [_from_keywords(digest)]
+
+
+def meanings(
+    digests: Sequence[Digest], texts: Sequence[Sequence[str]], embed: Embed | None
+) -> list[dict[str, Meaning] | None]:
+    """Return for each digest the meaning of its texts among its group; None without `embed` or a vector made by it."""
+    found: list[dict[str, Meaning] | None] = [None] * len(digests)
+    if embed is None:
+        return found
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for i, digest in enumerate(digests):
+        if digest.vector is not None and texts[i]:
+            groups[digest.group].append(i)
+    place = {
+        text: i
+        for i, text in enumerate(dict.fromkeys(t for g in groups.values() for i in g for t in texts[i]))
+    }
+    if not place:
+        return found
+    vectors = embed(list(place))
+    for members in groups.values():
+        centres = unit(np.array([digests[i].vector for i in members], dtype=np.float64))
+        if centres.shape[1] != vectors.shape[1]:
+            continue  # made by another embedding model: no comparison is possible
+        for at, i in enumerate(members):
+            cosines = products(vectors[[place[t] for t in texts[i]]], centres)
+            own = cosines[:, at].tolist()
+            cosines[:, at] = 0.0
+            other = cosines.max(axis=1).tolist()
+            found[i] = {t: Meaning(*pair) for t, *pair in zip(texts[i], own, other, strict=True)}
+    return found
+
+
+def _theme_name(
+    digest: Digest,
+    found: Sequence[Candidate],
+    near: dict[str, Meaning] | None,
+    nouns: Sequence[str],
+    taken: Collection[frozenset[str]],
+) -> str:
+    """Return the likeliest name that is not taken; two nouns joined if no candidate is likely enough."""
+    scored = [(round(probability(c.use, near[c.text] if near else None), 6), c.text) for c in found]
+    scored.sort(key=lambda pair: -pair[0])
+    texts = [t for p, t in scored if p >= LEAST_PROBABILITY]
+    texts += [*_joined(nouns), *(t for _, t in scored), *digest.keywords, *digest.names]
+    texts = [capitalised(t) for t in texts]
+    texts = [t for t in texts if is_allowed(t, digest.exclude)]
     free = [t for t in texts if name_key(t) not in taken]
-    name = free[0] if free else _told_apart(texts[0], digest, taken)
-    return Named(name, _summary(digest, sentences, weights, name), "extractive", MODEL, RULES_VERSION)
+    if free:
+        return free[0]
+    return told_apart(texts[0], digest, taken) if texts else f"Unnamed {digest.kind}"
 
 
-def name_key(name: str) -> frozenset[str]:
-    """Return a key that is equal for names that a reader would take for the same."""
-    return frozenset(words(name)) - _JOINTS
-
-
-@dataclass
-class _Candidate:
-    phrase: Phrase
-    first: int
-    """Rank of the most central sentence that contains it."""
-    n_sentences: int = 0
-    score: float = 0.0
-
-
-def _weights(keywords: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
-    """Return a weight per stem, from its keyword's rank and the share of sentences that contain it."""
-    holding = Counter(s for text in sentences for s in set(words(text)))
-    n = max(1, len(sentences))
-    weights = {word: 0.8 * (count - 1) / n for word, count in holding.items()}
-    for rank, keyword in enumerate(keywords):
-        for word in dict.fromkeys(words(keyword)):
-            # A keyword found in only one sentence is an accident of that sentence.
-            spread = 0.3 + 0.7 * min(1.0, 3 * holding[word] / n)
-            weights[word] = max(
-                weights.get(word, 0.0), 0.8 * (holding[word] - 1) / n + spread / (1 + 0.25 * rank)
-            )
-    return {w: x * (0.1 if w in _EMPTY_STEMS else 1.0) for w, x in weights.items()}
-
-
-def _candidates(
-    sentences: Sequence[str], weights: dict[str, float], exclude: Sequence[str]
-) -> list[_Candidate]:
-    """Return the phrases that may be a name, best first."""
-    found: dict[tuple[str, ...], _Candidate] = {}
-    for rank, sentence in enumerate(sentences):
-        seen = set()
-        for phrase in noun_phrases(sentence):
-            candidate = found.setdefault(phrase.stems, _Candidate(phrase, rank))
-            if phrase.stems not in seen:
-                candidate.n_sentences += 1
-                seen.add(phrase.stems)
-    for c in found.values():
-        c.score = _score(c, weights)
-    for c in found.values():
-        # "estate portfolio" is incomplete if nearly always said as "real estate portfolio".
-        shorter = found.get(c.phrase.stems[1:])
-        if shorter and not c.phrase.is_linked and 2 <= shorter.n_sentences <= 1.6 * c.n_sentences:
-            shorter.score = min(shorter.score, 0.95 * c.score)
-    ranked = sorted(found.values(), key=lambda c: (-c.score, c.first, c.phrase.words))
-    # Checked lazily: looking for firm names is the costly part.
-    return list(islice((c for c in ranked if _may_be_name(c.phrase, exclude)), MAX_CANDIDATES))
-
-
-def _may_be_name(phrase: Phrase, exclude: Sequence[str]) -> bool:
-    return (
-        len(set(phrase.stems)) == len(phrase.stems)
-        and phrase.head not in ABSTRACT_HEADS
-        and not any(w[:1].isupper() and w.lower() in GIVEN_NAMES for w in phrase.words)
-        and _is_allowed(" ".join(phrase.words), exclude, is_as_spoken=True)
-    )
-
-
-def _score(candidate: _Candidate, weights: dict[str, float]) -> float:
-    phrase = candidate.phrase
-    covered = sum(weights.get(s, 0.0) for s in phrase.stems)
-    # Dividing by a power of the length rewards a second good word but not a third weak one.
-    density = covered / (len(phrase.words) + 0.5) ** 0.6
-    often = 1 + 0.5 * math.log(candidate.n_sentences)
-    central = 1 / (1 + 0.06 * candidate.first)
-    shape = 0.5 if len(phrase.words) == 1 else 0.85 if phrase.is_linked else 1.0
-    generic = 0.75 if phrase.head in EMPTY else 1.0
-    return float(density * often * central * shape * generic)
-
-
-def _name_texts(candidates: Sequence[_Candidate], sentences: Sequence[str]) -> Iterator[str]:
-    """Yield names, best first; a single word is joined to the next best phrase."""
-    for i, best in enumerate(candidates):
-        text = " ".join(best.phrase.words)
-        if len(best.phrase.words) > 1:
-            yield _with_direction(best.phrase, sentences)
-            continue
-        for other in candidates[i + 1 : i + 8]:
-            apart = not set(other.phrase.stems) & set(best.phrase.stems)
-            apart &= len(other.phrase.words) > 1 or other.n_sentences > 1
-            if apart and not other.phrase.is_linked and other.score > 0.5 * best.score:
-                yield f"{text} and {' '.join(other.phrase.words)}"
-                break
-        else:
-            yield text
-
-
-def _with_direction(phrase: Phrase, sentences: Sequence[str]) -> str:
-    """Return the phrase; if it is a measure and the sentences agree on its direction, add the direction.
-
-    "equipment revenue" becomes "equipment revenue decline" if at least two sentences say that revenue fell and none
-    says that it rose.
-    """
-    text = " ".join(phrase.words)
-    if phrase.head not in MEASURES or phrase.is_linked or len(phrase.words) > 4:
-        return text
-    after = re.compile(
-        rf"\b{re.escape(phrase.head)}\b(?:\s[\w%.$]+){{0,3}}?\s(?:({UP.pattern})|({DOWN.pattern})|({IMPROVED.pattern}))\b"
-    )
-    ways = Counter(m.lastindex for s in sentences if (m := after.search(s.lower())))
-    if len(ways) != 1 or (way := ways.most_common(1)[0])[1] < 2:
-        return text
-    head = phrase.head if phrase.head in {"sales", "earnings"} else phrase.words[-1].removesuffix("s")
-    return " ".join((*phrase.words[:-1], head, ("growth", "decline", "improvement")[(way[0] or 1) - 1]))
-
-
-def _capitalised(text: str) -> str:
-    text = plain_text(text)
-    return text[:1].upper() + text[1:] if text[:2].islower() or len(text) == 1 else text
-
-
-def _is_allowed(name: str, exclude: Sequence[str], *, is_as_spoken: bool = False) -> bool:
-    fits = 0 < len(name.split()) <= MAX_NAME_WORDS and re.search(r"[^\W\d_]", name) is not None
-    return (
-        fits
-        and not BANNED_WORDS.search(name)
-        and not holds_firm_name(name, exclude, is_as_spoken=is_as_spoken)
-    )
-
-
-def _from_keywords(digest: Digest) -> str:
-    """Return the strongest keywords, nouns if possible, as readable text."""
-    words = [k for k in digest.keywords if _is_allowed(k, digest.exclude)]
-    words = [w for w in words if w.lower() not in GIVEN_NAMES]
-    words = [w for w in words if word_class(w.split()[-1].lower()) in "nv"] or words
-    for n in (3, 2, 1):
-        *first, last = words[:n] or [""]
-        text = _capitalised(f"{', '.join(first)} and {last}" if first else last)
-        if _is_allowed(text, digest.exclude):
-            return text
-    return f"Unnamed {digest.kind}"
-
-
-def _told_apart(name: str, digest: Digest, taken: Collection[frozenset[str]]) -> str:
-    """Return the name followed, in brackets, by the strongest keyword that makes it unique."""
-    longer = (f"{name} ({keyword})" for keyword in digest.keywords)
-    return next((t for t in longer if name_key(t) not in taken and _is_allowed(t, digest.exclude)), name)
-
-
-def _summary(digest: Digest, sentences: Sequence[str], weights: dict[str, float], name: str) -> str:
-    """Return the central sentence that reads best on its own, and a second one if the first is short.
-
-    A theme's summary opens with the names of its most central topics.
-    """
-    texts = [without_lead_in(s) for s in sentences]
-    ranked = sorted(
-        (i for i, text in enumerate(texts) if len(text.split()) >= 4),
-        key=lambda i: (-_readability(texts[i], weights, name_key(name)) / (1 + 0.25 * i), i),
-    )
-    if not ranked:
-        return f"{name}." if not digest.keywords else f"About {', '.join(digest.keywords[:3])}."
-    chosen = [ranked[0]]
-    if len(ranked) > 1 and len(texts[ranked[0]]) < 100 and len(texts[ranked[1]]) < 200:
-        chosen.append(ranked[1])
-    if digest.kind == "theme" and (covers := _covers(digest.names, name)):
-        return cut_at_sentence(f"{covers} {_closed(texts[chosen[0]])}")
-    return cut_at_sentence(" ".join(_closed(texts[i]) for i in sorted(chosen)))
-
-
-def _covers(names: Sequence[str], name: str) -> str:
-    """Return a sentence that lists up to three topics of a theme, except the one that gave it its name."""
-    distinct = {key: n for n in reversed(names) if (key := name_key(n)) != name_key(name)}
-    first = [n[:1].lower() + n[1:] if n[1:2].islower() else n for n in reversed(distinct.values())][:3]
-    if not first:
-        return ""
-    *others, last = first
-    return f"Covers {', '.join(others)} and {last}." if others else f"Covers {last}."
-
-
-def _readability(text: str, weights: dict[str, float], name: frozenset[str]) -> float:
-    """Return how well a sentence stands alone: about the name, not a question, no reference to what came before."""
-    stems = set(words(text))
-    n_words = len(text.split())
-    about = (
-        0.5
-        + sum(weights.get(s, 0.0) for s in stems) / math.sqrt(n_words)
-        + len(stems & name) / max(1, len(name))
-    )
-    length = min(1.0, n_words / 10) * min(1.0, 40 / n_words)
-    return about * length * (0.4 if text.endswith("?") else 1.0) * (0.6 if _POINTS_BACK.match(text) else 1.0)
-
-
-_POINTS_BACK = re.compile(
-    r"(?:It|That|This|Those|These|They|He|She|Which|There|Let me|I'll|I will|I'd)\b(?!\s+(?:year|quarter))"
-)
-
-
-def _closed(text: str) -> str:
-    return text if text[-1] in ".!?" else text.rstrip(",;:- ") + "."
+def _joined(nouns: Sequence[str]) -> list[str]:
+    """Return names made of keywords: two joined, or one alone."""
+    apart: list[str] = []
+    for word in nouns:
+        if not any(name_key(word) & name_key(other) for other in apart):
+            apart.append(word)
+    return [*(f"{apart[0]} and {other}" for other in apart[1:]), *apart]

@@ -80,6 +80,17 @@ class Phrase:
         """The last word, in lower case."""
         return self.words[-1].lower()
 
+    def without_head(self) -> Phrase:
+        """Return the phrase without its last word: cash flow, of cash flow headwinds."""
+        return Phrase(self.words[:-1], self.stems[:-1], self.is_linked)
+
+
+def spoken_words(sentence: str) -> Iterator[tuple[str, bool]]:
+    """Yield each word of a cleaned sentence, and whether it opens the sentence."""
+    for token in _tokens(sentence):
+        if token.word:
+            yield token.text, token.opens
+
 
 @dataclass(frozen=True)
 class _Token:

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from ftm_assets.methods.naming.heading_words import CURRENCIES
 from ftm_assets.methods.text.firm_names import holds_firm_name
+from ftm_assets.methods.text.tokens import normal, words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_NAME_WORDS = 8
 MAX_SUMMARY_CHARACTERS = 400
@@ -27,6 +33,7 @@ BANNED_WORDS = re.compile(
 )
 """Openings and phrases banned from names: they say that people talked, not what about."""
 
+_JOINTS = frozenset(map(normal, ("and", "of", "in", "for", "the", "on")))
 _INITIALISM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 # Characters that `plain_text` might have to change; most sentences contain none.
 _MARK = re.compile(r"[*`~|<>\\\[\]_#]")
@@ -46,10 +53,17 @@ class Digest:
     """Most central first: spoken sentences of a topic, summaries of a theme's topics."""
     names: tuple[str, ...] = ()
     """For a theme: its topics' names, most central first."""
+    n_firms: tuple[int, ...] = ()
+    """For a theme: for each of `names`, the number of firms with a topic of that name; empty if not counted."""
     exclude: tuple[str, ...] = ()
     """Firm names, tickers, brands and speakers that the name must not contain; see `text.firm_names`."""
     group: str = ""
     """The firm of a topic. Names are made distinct only within a group, so they do not depend on other firms."""
+    evidence: tuple[tuple[str, str], ...] = ()
+    """For a theme, what an extractive name must hold for: each topic's strongest keywords and summary, with its firm.
+    Empty: the sentences, each from a firm of its own."""
+    vector: NDArray[np.floating] | None = field(default=None, compare=False)
+    """For a theme, its embedding."""
 
 
 Outcome = Literal["named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive"]
@@ -155,6 +169,10 @@ def check_name(name: str, exclude: Sequence[str] = ()) -> str:
         raise NamingError("the name is not in English")
     if found := BANNED_WORDS.search(name):
         raise NamingError(f"the name must say what the business is about, without {found.group().strip()!r}")
+    if found_currency := next((w for w in words if w.lower() in CURRENCIES), None):
+        raise NamingError(
+            f"the name must say what the business is about, without the currency {found_currency!r}"
+        )
     if holds_firm_name(name, exclude):
         raise NamingError("the name must not contain the company's own name, ticker or brand")
     return name[0].upper() + name[1:] if name[0].islower() and name[1:2].islower() else name
@@ -177,3 +195,30 @@ def is_english(text: str) -> bool:
     letters = [c for c in text if c.isalpha()]
     latin = sum("LATIN" in unicodedata.name(c, "") for c in letters)
     return latin >= 0.8 * len(letters)
+
+
+def name_key(name: str) -> frozenset[str]:
+    """Return a key that is equal for names that a reader would take for the same."""
+    return frozenset(words(name)) - _JOINTS
+
+
+def is_allowed(name: str, exclude: Sequence[str], *, is_as_spoken: bool = False) -> bool:
+    """Return whether a name obeys the rules of length, wording and the firm's own names."""
+    fits = 0 < len(name.split()) <= MAX_NAME_WORDS and any(c.isalpha() for c in name)
+    return (
+        fits
+        and not BANNED_WORDS.search(name)
+        and not holds_firm_name(name, exclude, is_as_spoken=is_as_spoken)
+    )
+
+
+def capitalised(text: str) -> str:
+    """Return a phrase as plain text with a capital letter, unless it opens with an unusual one (eBay)."""
+    text = plain_text(text)
+    return text[:1].upper() + text[1:] if text[:2].islower() or len(text) == 1 else text
+
+
+def told_apart(name: str, digest: Digest, taken: Collection[frozenset[str]]) -> str:
+    """Return the name followed, in brackets, by the strongest keyword that makes it unique."""
+    longer = (f"{name} ({keyword})" for keyword in digest.keywords)
+    return next((t for t in longer if name_key(t) not in taken and is_allowed(t, digest.exclude)), name)

@@ -13,11 +13,12 @@ from functools import cache
 from ftm_assets.methods.text.word_lists import MONTHS_AND_DAYS, NUMBERS
 
 
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a list."""
     return frozenset(text.split())
 
 
-CLOSED = _words(
+CLOSED = words_of(
     """a an the this that these those my your his her its our their whose which what who whom where when why how
     i me we us you he him she it they them myself ourselves yourself itself themselves himself herself y'all one
     ones there here then than as if whether while because although though unless until since so such not no nor
@@ -38,25 +39,25 @@ CLOSED = _words(
 )
 """Words that end a noun phrase. `phrases` makes an exception for the links `of`, `in`, `for` and `and`."""
 
-DETERMINERS = _words(
+DETERMINERS = words_of(
     "a an the this these those my your his her its our their each every any some no such another both whose"
 )
 """A word after one of these is a noun or describes one, whatever else it can be."""
 
-SUBJECTS = _words("i we you he she they it who that there which people to let's") | _words(
+SUBJECTS = words_of("i we you he she they it who that there which people to let's") | words_of(
     "will would can could should may might must shall do does did don't doesn't didn't won't can't couldn't "
     "wouldn't shouldn't not also just really actually probably never always continue continues i'll we'll they'll "
     "you'll it'll gonna please"
 )
 """A word after one of these is a verb if it can be one."""
 
-VERB_PARTICLES = _words("at by to into forward out up down back through me us them you him it off over")
+VERB_PARTICLES = words_of("at by to into forward out up down back through me us them you him it off over")
 """Words that follow a verb rather than a noun: offset by, look at, drive it."""
 
-BEFORE_PARTICIPLES = _words("of for in with from on by as and or our")
+BEFORE_PARTICIPLES = words_of("of for in with from on by as and or our")
 """A participle between one of these and a noun describes the noun: of improving margins."""
 
-AUXILIARIES = _words(
+AUXILIARIES = words_of(
     """be is are was were been being am i'm we're you're they're he's she's it's that's there's what's isn't
     aren't wasn't weren't have has had having i've we've you've they've hasn't haven't hadn't do does did doing
     done will would can could should may might must shall cannot can't won't wouldn't couldn't shouldn't don't
@@ -64,7 +65,7 @@ AUXILIARIES = _words(
     """
 )
 
-_VERBS = _words(
+_VERBS = words_of(
     """accelerate accomplish achieve analyze acquire adapt add address adjust affect agree aim allow announce
     answer anticipate apologize appear apply appreciate approve argue arise arrive ask assess assume attempt
     attract avoid base become begin believe belong benefit bring broaden build bump buy call capture carry
@@ -97,7 +98,7 @@ _VERBS = _words(
     """
 )
 
-_ALSO_NOUNS = _words(
+_ALSO_NOUNS = words_of(
     """address approach base benefit build bump call cause close concern cut deal decline decrease drive drop end
     estimate experience face fall figure fill fit fix focus gain guide help hit hold hope impact increase jump
     lack land lead leverage look matter mention miss move need note offer offset pay perform pick play point position
@@ -114,7 +115,7 @@ _ALSO_NOUNS = _words(
     """
 )
 
-_VERB_FORMS = _words(
+_VERB_FORMS = words_of(
     " ".join(
         form
         for verb in _VERBS
@@ -130,7 +131,7 @@ _VERB_FORMS = _words(
     )
 )
 
-NOUN_ING = _words(
+NOUN_ING = words_of(
     """marketing pricing manufacturing financing spending lending underwriting hiring staffing training building
     buildings holding holdings offering offerings savings saving earning earnings testing engineering
     advertising licensing sequencing drilling mining shipping processing funding operating housing clothing
@@ -147,7 +148,7 @@ NOUN_ING = _words(
 )
 """Words in -ing that name or describe a thing rather than an action."""
 
-ADJECTIVAL_ED = _words(
+ADJECTIVAL_ED = words_of(
     """adjusted fixed related limited diversified combined leveraged unlevered installed deferred estimated
     integrated advanced connected branded unbranded regulated deregulated unregulated controlled distributed
     automated accelerated increased reduced improved elevated expected projected planned proposed continued
@@ -158,7 +159,7 @@ ADJECTIVAL_ED = _words(
 )
 """Participles that always describe a following noun."""
 
-ADVERBS = _words(
+ADVERBS = words_of(
     """almost anyway anywhere elsewhere everywhere far further hopefully indeed instead likely mostly nearly
     nowhere obviously otherwise perhaps simply somehow somewhat somewhere soon therefore typically usually
     yet definitely essentially fairly frankly honestly literally particularly specifically whatsoever
@@ -166,7 +167,7 @@ ADVERBS = _words(
     """
 )
 
-_NOUN_LY = _words(
+_NOUN_LY = words_of(
     """family supply assembly monthly weekly daily quarterly yearly early assemblies supplies families ally anomaly
     monopoly reply poultry italy july likely friendly elderly costly fly ply only lilly hourly duopoly butterfly
     """
@@ -174,7 +175,7 @@ _NOUN_LY = _words(
 
 _ADJECTIVE_ENDINGS = ("al", "ive", "ous", "able", "ible", "ful", "less", "ish", "ic", "ary", "ant", "ent")
 
-_NOUNS_LIKE_ADJECTIVES = _words(
+_NOUNS_LIKE_ADJECTIVES = words_of(
     """capital approval proposal rental renewal material metal chemical chemicals principal arrival withdrawal
     total potential credential portal signal hospital deal goal meal coal steal retail mineral appeal proposals
     festival journal manual professional official referral removal trial terminal trials capitals individual
@@ -196,7 +197,7 @@ _NOUNS_LIKE_ADJECTIVES = _words(
     """
 )
 
-_ADJECTIVES = _words(
+_ADJECTIVES = words_of(
     """good great nice bad better best worse worst big bigger biggest small smaller smallest large larger largest
     high higher highest low lower lowest long longer longest short shorter new newer old older young strong
     stronger strongest weak weaker fast faster slow slower quick early earlier late full empty hard harder easy
@@ -215,7 +216,7 @@ _ADJECTIVES = _words(
 )
 """Can describe a noun, but cannot be one."""
 
-EMPTY = _words(
+EMPTY = words_of(
     """thing things lot lots way ways kind kinds sort sorts bit guy guys people person folks time times year years
     quarter quarters month months week weeks day days today morning afternoon question questions answer answers
     point points part parts case cases place places fact example examples reason reasons sense idea ideas term
@@ -233,7 +234,7 @@ EMPTY = _words(
 )
 """Common in every call: they add little to a name and cannot be one alone."""
 
-ABSTRACT_HEADS = EMPTY & _words(
+ABSTRACT_HEADS = EMPTY & words_of(
     """thing things lot lots way ways kind kinds sort sorts bit guy guys people person folks time times year years
     quarter quarters month months week weeks day days today morning afternoon question questions answer answers
     point points part parts case cases place fact example examples reason reasons sense idea ideas term terms
@@ -246,7 +247,7 @@ ABSTRACT_HEADS = EMPTY & _words(
 )
 """A phrase that ends in one of these is too vague to be a name."""
 
-CALENDAR = MONTHS_AND_DAYS | _words("q1 q2 q3 q4 fy h1 h2")
+CALENDAR = MONTHS_AND_DAYS | words_of("q1 q2 q3 q4 fy h1 h2")
 
 _NUMBER = re.compile(r"[$€£]?[\d.,]+(?:%|st|nd|rd|th|s|x|k|m|bn)?", re.IGNORECASE)
 
@@ -282,7 +283,7 @@ _SHAPES: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 
 
-GIVEN_NAMES = _words(
+GIVEN_NAMES = words_of(
     """aaron adam alan albert alex alexander alice alison amanda amy andrea andrew andy angela anna anne anthony antonio
     arthur ashley barbara ben benjamin bernard bill blake bob bobby brad brandon brent brett brian bruce bryan
     carl carlos carol caroline catherine charles charlie chris christian christine christopher christopher
@@ -307,7 +308,7 @@ GIVEN_NAMES = _words(
 """If capitalised, alone or before another name, these are speakers, not subjects."""
 
 
-MEASURES = _words(
+MEASURES = words_of(
     """sales revenue revenues margin margins income cost costs expense expenses volume volumes price prices traffic
     order orders demand ebitda ebit earnings profit profits shipments comps backlog utilization occupancy
     production capex inventory inventories rates bookings deposits subscribers debt utilisation noi ffo opex
@@ -321,3 +322,15 @@ IMPROVED = re.compile(r"improv(?:ed|es)|expanded")
 DOWN = re.compile(
     r"(?:decreas(?:ed|es)|declin(?:ed|es)|fell|fallen|dropped|(?:was|were|is|are|been) down|down \d+|contracted)"
 )
+
+LISTED = (
+    _NEVER_IN_PHRASE
+    | _VERB_FORMS
+    | _ALSO_NOUNS
+    | NOUN_ING
+    | ADJECTIVAL_ED
+    | _NOUNS_LIKE_ADJECTIVES
+    | EMPTY
+    | _ADJECTIVES
+)
+"""Every word with a class of its own."""

@@ -109,10 +109,13 @@ _MONTHS = MONTHS_AND_DAYS - {"may", "march"}
 _UNSURE_NAMES = frozenset(
     {"us", "uk", "turkey", "jersey", "dean", "jay", "rod", "robin", "don", "polish", "victor"}
 )
+PLACES_AND_PEOPLES = PLACES | frozenset(_MORE_PLACES.split())
+"""Places and their inhabitants, in lower case: names of one word."""
+
 _PLAIN_NAMES = (
     _MONTHS
-    | PLACES
-    | frozenset(f"{_MORE_PLACES} {_FIRST_NAMES} christmas thanksgiving easter halloween".split())
+    | PLACES_AND_PEOPLES
+    | frozenset(f"{_FIRST_NAMES} christmas thanksgiving easter halloween".split())
 ) - _UNSURE_NAMES
 _COMMON_NAMES_TEXT = """
     art ball banks bell best bill bird black blue bob brook brooks brown bush call cash chance chase chip

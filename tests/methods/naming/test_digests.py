@@ -27,6 +27,32 @@ def test_a_topic_is_shown_by_its_most_central_sentences_and_told_apart_within_it
     assert (second.sentences, second.exclude, second.group) == (("D.",), (), "2")
 
 
+def test_the_evidence_of_a_theme_is_all_its_topics_and_its_names_are_counted_by_firm():
+    themes = pa.table({"theme_id": ["t0"], "keywords": [["costs"]], "embedding": [[0.6, 0.8]]})
+    topics = pa.table(
+        {
+            "topic_id": ["x", "y", "z"],
+            "firm_id": ["1", "2", "2"],
+            "name": ["Freight costs", "Freight costs", "Wages"],
+            "keywords": [["freight"], ["ocean"], ["wage"]],
+            "summary": ["Sx.", "Sy.", "Sz."],
+            "firm_name": ["Monro Inc", "Deere & Company", "Deere & Company"],
+        }
+    )
+    members = pa.table({"topic_id": ["x", "y", "z"], "theme_id": ["t0", "t0", "t0"]})
+    (digest,) = theme_digests(themes, [["x"]], topics, members)
+    assert digest.names == ("Freight costs",)
+    assert digest.n_firms == (2,)
+    assert digest.evidence == (
+        ("freight. Sx.", "1"),
+        ("ocean. Sy.", "2"),
+        ("wage. Sz.", "2"),
+    )
+    assert digest.vector is not None
+    assert digest.vector.tolist() == pytest.approx([0.6, 0.8])
+    assert "Deere" in digest.exclude
+
+
 def test_a_sentence_that_is_missing_is_an_error():
     with pytest.raises(KeyError, match="b"):
         topic_digests(TOPICS, SENTENCES.slice(2), {})

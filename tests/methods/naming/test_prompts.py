@@ -42,6 +42,14 @@ def test_the_budget_is_never_exceeded_and_central_sentences_come_first():
     assert "Tire sales rose." in build_messages(one_huge)[1]["content"]
 
 
+def test_a_theme_is_asked_for_with_the_firms_behind_each_name():
+    theme = dataclasses.replace(TIRES, kind="theme", names=("Tires", "Brakes", "Tires"), n_firms=(3, 1, 3))
+    user = build_messages(theme)[1]["content"]
+    assert user.count("<name>Tires (3 firms)</name>") == 1
+    assert "<name>Brakes (1 firm)</name>" in user
+    assert "(" not in build_messages(dataclasses.replace(theme, n_firms=()))[1]["content"].split("<data>")[1]
+
+
 @given(st.text())
 def test_tokens_are_not_underestimated_for_any_script(text):
     assert count_tokens(text) >= sum(not c.isascii() for c in text.replace(" ", "") if not c.isspace())
