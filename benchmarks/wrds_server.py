@@ -35,8 +35,18 @@ CREATE TABLE {ciq}.wrds_gvkey (companyid numeric, gvkey varchar(6), startdate da
 CREATE SCHEMA {crsp};
 CREATE TABLE {crsp}.ccmxpf_linktable (
     gvkey varchar(6), lpermno double precision, linkdt date, linkenddt date, linktype text, linkprim text);
-GRANT USAGE ON SCHEMA {ciq}, {crsp} TO {user};
-GRANT SELECT ON ALL TABLES IN SCHEMA {ciq}, {crsp} TO {user};
+CREATE TABLE {crsp}.dsf_v2 (
+    permno integer, dlycaldt date, dlyret double precision, dlyprc numeric, shrout integer, dlyvol double precision,
+    dlycap double precision, dlydelflg text);
+CREATE TABLE {crsp}.dsf (
+    permno double precision, date date, ret double precision, prc double precision, shrout double precision,
+    vol double precision);
+CREATE TABLE {crsp}.dsedelist (permno double precision, dlstdt date, dlret double precision, dlstcd integer);
+CREATE SCHEMA {ff};
+CREATE TABLE {ff}.factors_daily (
+    date date, mktrf numeric, smb numeric, hml numeric, rf numeric, umd double precision);
+GRANT USAGE ON SCHEMA {ciq}, {crsp}, {ff} TO {user};
+GRANT SELECT ON ALL TABLES IN SCHEMA {ciq}, {crsp}, {ff} TO {user};
 """
 # Types differ on purpose, as they do at WRDS: ids are numeric, double precision and integer.
 
@@ -131,7 +141,7 @@ class Library:
     name: str = ""
 
     def __post_init__(self) -> None:
-        self.server.run(_TABLES.format(ciq=self.ciq, crsp=self.crsp, user=USER))
+        self.server.run(_TABLES.format(ciq=self.ciq, crsp=self.crsp, ff=self.ff, user=USER))
 
     @property
     def ciq(self) -> str:
@@ -142,6 +152,11 @@ class Library:
     def crsp(self) -> str:
         """Schema of CRSP."""
         return f"{self.name}crsp"
+
+    @property
+    def ff(self) -> str:
+        """Schema of the factors."""
+        return f"{self.name}ff"
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that make the source read these tables."""
@@ -156,6 +171,9 @@ class Library:
             "WRDS_TRANSCRIPT_SCHEMA": self.ciq,
             "WRDS_GVKEY_TABLE": f"{self.ciq}.wrds_gvkey",
             "WRDS_LINK_TABLE": f"{self.crsp}.ccmxpf_linktable",
+            "WRDS_DAILY_TABLE": f"{self.crsp}.dsf_v2",
+            "WRDS_DELISTING_TABLE": f"{self.crsp}.dsedelist",
+            "WRDS_FACTOR_TABLE": f"{self.ff}.factors_daily",
         }
 
     def add_call(

@@ -5,6 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+from ftm_assets.assets.abnormal_returns import abnormal_returns
+from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.pinned_theme_links import pinned_theme_links
@@ -54,6 +56,8 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             theme_sentences,
             sentence_sentiment,
             sentiment_scores,
+            daily_returns,
+            abnormal_returns,
             build_marts(),
             warehouse_maintenance,
         ],

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Source = Literal["sample", "files", "capital_iq"]
 """Where transcripts come from."""
 
+ReturnsSource = Literal["sample", "files", "wrds"]
+"""Where market data come from."""
+
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 """Number format of a model that runs locally."""
 
@@ -59,6 +62,14 @@ class Settings(BaseSettings):
         None, description="With `files`: a file of calls, or a folder of them"
     )
     ftm_sample_firms: int = Field(48, ge=1, description="With `sample`: how many firms to generate")
+    ftm_returns_source: ReturnsSource | None = Field(
+        None,
+        description="Where daily returns and factors come from: `files`, `wrds` or `sample`; unset: the sample's for "
+        "the sample's calls, and for others no market data and no abnormal returns",
+    )
+    ftm_returns_path: str | None = Field(
+        None, description="With `FTM_RETURNS_SOURCE=files`: a file or a folder with daily returns and factors"
+    )
     ftm_pinned_themes: Path | None = Field(
         None, description="TOML or CSV file of themes to follow by hand: name, description, seed phrases"
     )
@@ -88,6 +99,14 @@ class Settings(BaseSettings):
         "crsp.ccmxpf_linktable",
         description="Table that links GVKEYs to PERMNOs, e.g. `crsp_a_ccm.ccmxpf_lnkhist`",
     )
+    wrds_daily_table: str = Field(
+        "crsp.dsf_v2",
+        description="CRSP's daily stock file: `crsp.dsf_v2` (CIZ), or the legacy `crsp.dsf`, which ends with 2024",
+    )
+    wrds_delisting_table: str = Field(
+        "crsp.dsedelist", description="CRSP's delisting returns; only the legacy daily file needs them"
+    )
+    wrds_factor_table: str = Field("ff.factors_daily", description="Daily Fama-French factors and momentum")
     wrds_statement_timeout: float = Field(
         900, gt=0, description="Seconds before a slow statement is cancelled and retried"
     )

@@ -28,6 +28,7 @@ FOLLOWED = (
     "ftm_resources.quarters",
     "ftm_resources.sources",
     "ftm_resources.tables.components",
+    "ftm_resources.trading_days",
 )
 """Modules whose code can change rows. How rows are stored and how steps run cannot."""
 

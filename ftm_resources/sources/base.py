@@ -41,12 +41,22 @@ class SourceWarning(UserWarning):
 class SourceError(ValueError):
     """The input cannot be used; the message lists what is wrong, where, and what to do."""
 
-    def __init__(self, problems: Sequence[Problem], n_problems: int | None = None, *, advice: str) -> None:
-        """Keep the first 20 of `problems`; `n_problems` is their number, if not all were collected."""
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        n_problems: int | None = None,
+        *,
+        advice: str,
+        of: str = "transcripts",
+    ) -> None:
+        """Keep the first 20 of `problems`; `n_problems` is their number, if not all were collected.
+
+        `of` is what was to be read.
+        """
         self.problems = tuple(problems[:MAX_PROBLEMS])
         self.n_problems = max(len(problems), n_problems or 0)
         self.advice = advice
-        lines = [f"transcripts: {self.n_problems} problem{'' if self.n_problems == 1 else 's'}"]
+        lines = [f"{of}: {self.n_problems} problem{'' if self.n_problems == 1 else 's'}"]
         lines += [f"  {problem}" for problem in self.problems]
         if more := self.n_problems - len(self.problems):
             lines.append(f"  and {more} more")

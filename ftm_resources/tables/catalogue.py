@@ -32,6 +32,7 @@ from ftm_resources.tables.contract import (
 )
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 from ftm_resources.tables.panel_tables import PANEL_TABLES
+from ftm_resources.tables.returns_tables import RETURNS_TABLES
 from ftm_resources.tables.series_tables import FAMILY_TABLES, PINNED_TABLES, SERIES_TABLES
 from ftm_resources.tables.theme_tables import (
     LABEL_COUNTS,
@@ -236,6 +237,7 @@ _ALL = (
     *MEMBERSHIP_TABLES,
     *SCORE_TABLES,
     *SERIES_TABLES,
+    *RETURNS_TABLES,
     *PINNED_TABLES,
     *FAMILY_TABLES,
     Table(

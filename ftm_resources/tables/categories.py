@@ -46,6 +46,21 @@ SERIES_EVENTS = (*LINK_EVENTS, "ended")
 RELATIONS = ("split_from", "merged_into", "similar")
 """What a series is to a theme that resembles it and belongs to another."""
 SERIES_STATUSES = ("active", "dormant", "ended")
+RETURN_MODELS = ("market_adjusted", "market_model", "ff3", "carhart")
+"""Models of expected returns (see `methods.returns.expected_returns`)."""
+WINDOW_REASONS = (
+    "no_permno",
+    "no_returns",
+    "not_listed",
+    "not_over",
+    "delisted",
+    "missing_returns",
+    "missing_factors",
+    "too_few_days",
+)
+"""Why a call has no abnormal return in a window: no PERMNO; no return of its PERMNO at all; the returns begin within
+or after the window; the data end before the window does; the returns end before it does, though the data go on; some
+day's return, or a factor that the model needs, is missing; too few days to estimate the model."""
 PANEL_STATUSES = ("measured", "too_small", "failed", "not_modelled", "no_business")
 """Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
 LABELS = ("positive", "neutral", "negative")

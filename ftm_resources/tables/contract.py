@@ -63,6 +63,8 @@ class Table:
     own: tuple[Column, ...] = field(repr=False)
     group: str = field(kw_only=True)
     """The group in the UI: the part of the pipeline that makes the table."""
+    is_optional: bool = field(default=False, kw_only=True)
+    """A quarter may do without it, and without all optional tables of its group."""
     retired: tuple[Column, ...] = field(default=(), kw_only=True, repr=False)
     """Columns of earlier versions that tables may still hold; they are neither read nor written."""
     is_on_demand: bool = field(default=False, kw_only=True)

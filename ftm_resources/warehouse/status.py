@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.tables import QUARTERLY
+from ftm_resources.tables import QUARTERLY, TABLES
 from ftm_resources.warehouse.damage import remedy, unusable_data
 
 if TYPE_CHECKING:
@@ -37,8 +37,16 @@ class QuarterStatus:
 
     @property
     def missing(self) -> list[str]:
-        """The tables that a run of the quarter makes and that were never written for it."""
-        return [name for name in QUARTERLY if name not in self.tables]
+        """The tables that a run of the quarter makes and that were never written for it.
+
+        An optional table is missing only beside another one of its group.
+        """
+        groups = {TABLES[name].group for name in self.tables if TABLES[name].is_optional}
+        return [
+            name
+            for name in QUARTERLY
+            if name not in self.tables and (not TABLES[name].is_optional or TABLES[name].group in groups)
+        ]
 
     @property
     def is_complete(self) -> bool:

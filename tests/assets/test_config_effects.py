@@ -6,6 +6,7 @@ A field without an example in EXAMPLES fails the first test: say there what a ch
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,8 @@ from ftm_assets.assets import pinned_theme_links as pinned_asset
 from ftm_assets.assets import sentence_kinds as sentence_kinds_asset
 from ftm_assets.assets import topic_summaries as topic_summaries_asset
 from ftm_assets.assets import warehouse_maintenance as maintenance_asset
+from ftm_assets.assets.abnormal_returns import abnormal_returns
+from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.theme_links import ThemeLinksConfig
 from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
@@ -38,6 +41,8 @@ from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.quarters import shifted
 from ftm_resources.sources.base import TranscriptSource
+from ftm_resources.sources.returns.market_sample import SampleMarket
+from ftm_resources.sources.sample.firms import FIRST_PERMNO
 from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.components import COMPONENTS
@@ -473,6 +478,71 @@ def of_pinned(**config: Any) -> dict[str, Any]:
         )
 
 
+MARKET = SampleMarket(2, DEFAULT_SEED)
+
+
+@cache
+def called() -> Held:
+    """Three calls of two firms of the sample's market, of one of which the time is unknown."""
+    at = [datetime(2023, 2, day, 15, tzinfo=UTC) for day in (1, 8, 2)]
+    rows = [
+        {"transcript_id": str(i), "firm_id": str(i % 2), "permno": FIRST_PERMNO + i % 2, "call_at": t,
+         "call_date": t.date(), "is_after_close": None if i == 1 else False}
+        for i, t in enumerate(at)
+    ]  # fmt: skip
+    schema = TABLES["transcripts"].arrow_schema
+    return Held("transcripts", pa.Table.from_pylist(rows, pa.schema([schema.field(c) for c in rows[0]])))
+
+
+def of_market(**config: Any) -> dict[str, Any]:
+    market = SimpleNamespace(open=lambda _calls: MARKET)
+    return body(daily_returns, config, market=market, warehouse=Records(), transcripts=called())
+
+
+def days_of(made: Mapping[str, Any]) -> tuple[Any, Any]:
+    days = [row["date"] for row in made["factor_returns"]]
+    assert {row["date"] for row in made["daily_returns"]} == set(days)
+    return min(days), max(days)
+
+
+def over_another_market(**config: Any) -> bool:
+    """Return whether the market data that are stored are kept."""
+    warehouse = Records()
+    warehouse.provenance = lambda *_: {"source": {"name": "wrds"}, "rows": "9"}  # type: ignore[method-assign]
+    market = SimpleNamespace(open=lambda _calls: MARKET)
+    try:
+        body(daily_returns, config, market=market, warehouse=warehouse, transcripts=called())
+    except dg.Failure:
+        return True
+    return False
+
+
+@cache
+def around_calls() -> dict[str, Held]:
+    first, last = date(2021, 12, 1), date(2023, 7, 31)
+    daily = pa.concat_tables(MARKET.daily([FIRST_PERMNO, FIRST_PERMNO + 1], first, last))
+    return {
+        "transcripts": called(),
+        "daily_returns": Held("daily_returns", daily),
+        "factor_returns": Held("factor_returns", MARKET.factors(first, last)),
+    }
+
+
+def of_windows(**config: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = body(abnormal_returns, config, warehouse=Records(), **around_calls())[
+        "result"
+    ]
+    return rows
+
+
+def of_short_windows(**config: Any) -> list[dict[str, Any]]:
+    return of_windows(estimation_first_day=-150, **config)
+
+
+def values(rows: Sequence[Mapping[str, Any]], name: str) -> set[Any]:
+    return {row[name] for row in rows}
+
+
 def column(made: Mapping[str, Any], name: str, table: str = "theme_links") -> list[Any]:
     return [row[name] for row in made[table]]
 
@@ -581,6 +651,23 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("theme_sentences", "turn_weight"): (of_theme_sentences, 0.0, lambda a, b: strengths(a) != strengths(b)),
     ("theme_sentences", "count_second"): (
         of_theme_sentences, True, lambda a, b: counted_second(b) > counted_second(a) == 0
+    ),
+    ("daily_returns", "days_before"): (of_market, 300, lambda a, b: days_of(b)[0] < days_of(a)[0]),
+    ("daily_returns", "days_after"): (of_market, 90, lambda a, b: days_of(b)[1] > days_of(a)[1]),
+    ("daily_returns", "replace_market"): (over_another_market, True, lambda a, b: a and not b),
+    ("abnormal_returns", "models"): (
+        of_windows, ["ff3"], lambda a, b: values(b, "model") == {"ff3"} and len(values(a, "model")) == 4
+    ),
+    ("abnormal_returns", "windows"): (of_windows, ["[-3,+3]"], lambda _, b: values(b, "window") == {"[-3,+3]"}),
+    ("abnormal_returns", "estimation_first_day"): (
+        of_windows, -150, lambda a, b: max(values(a, "n_estimation")) == 207 and max(values(b, "n_estimation")) == 105
+    ),
+    ("abnormal_returns", "estimation_last_day"): (
+        of_windows, -20, lambda _, b: max(values(b, "n_estimation")) == 233
+    ),
+    ("abnormal_returns", "min_estimation_days"): (
+        of_short_windows, 100,
+        lambda a, b: "too_few_days" in values(a, "reason") and "too_few_days" not in values(b, "reason"),
     ),
     ("theme_links", "floor"): (
         linked_by, 0.95, lambda a, b: column(b, "event").count("born") > column(a, "event").count("born")

@@ -228,6 +228,8 @@ def aws(moto: tuple[str, int], postgres: str, tmp_path_factory: pytest.TempPathF
         "FTM_WAREHOUSE": str(tmp_path_factory.mktemp("warehouse")),
         "FTM_SOURCE": "sample",
         "FTM_SOURCE_PATH": "",
+        "FTM_RETURNS_SOURCE": "",
+        "FTM_RETURNS_PATH": "",
         "FTM_EMBEDDING_MODEL": "",
         "FTM_SENTIMENT_MODEL": "",
         "LLM_BASE_URL": "",

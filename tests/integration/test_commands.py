@@ -36,6 +36,8 @@ ELSEWHERE = {
     "make test": "this suite",
     ". ./env.sh": "test_the_environment_file_names_where_things_are",
     "export FTM_SOURCE=capital_iq": "tests/integration/test_capital_iq.py",
+    "export FTM_RETURNS_SOURCE=wrds": "tests/resources/sources/returns/test_market_wrds.py",
+    "export FTM_RETURNS_SOURCE=files": "tests/assets/test_abnormal_returns.py",
     "ftm export transcripts": "tests/resources/sources/wrds/test_export.py",
     "ftm run --calls 2023Q1.parquet": "test_your_own_calls_run",
     "vllm serve": "a server that is not installed here",

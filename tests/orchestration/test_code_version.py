@@ -125,7 +125,10 @@ def mutated(module: str) -> Sources:
         ("ftm_resources.endpoint.llm", {"topic_summaries", "themes"}),
         ("ftm_resources.endpoint.chat", {"topic_summaries", "themes"}),
         ("ftm_resources.endpoint.connection", set()),
-        ("ftm_resources.sources.files.columns", {"transcripts"}),
+        ("ftm_resources.sources.files.columns", {"transcripts", "daily_returns"}),
+        ("ftm_resources.sources.returns.market_files", {"daily_returns"}),
+        ("ftm_assets.methods.returns.expected_returns", {"abnormal_returns"}),
+        ("ftm_resources.trading_days", {"daily_returns", "abnormal_returns"}),
         ("ftm_assets.orchestration.fan_out", set()),
     ],
 )

@@ -93,6 +93,8 @@ _STEPS: Mapping[str, Size] = {
     "topic_quality": LARGE,
     "theme_sentences": LARGE,
     "sentiment_scores": MEDIUM,
+    "daily_returns": MEDIUM,
+    "abnormal_returns": MEDIUM,
     "marts": MEDIUM,
 }
 

@@ -104,7 +104,7 @@ def _only_member(packed: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 def _records(text: io.TextIOWrapper, problems: Problems) -> Iterator[pa.Table]:
     csv.field_size_limit(CSV_FIELD_BYTES)
-    delimiter = _delimiter(text)
+    delimiter = _delimiter(text, problems)
     lines = _Lines(text)
     reader = csv.reader(lines, strict=True, delimiter=delimiter)
     row, known = 0, None
@@ -160,6 +160,8 @@ def _swallowed(lines: list[str], delimiter: str, n: int, known: dict[str, int]) 
     one closes it: the result has as many fields as any record. A quoted text of several lines may have delimiters too,
     but its first line and another are not both whole records, with an order and a date in their places.
     """
+    if not set(_PLACES) <= known.keys():  # no file of transcripts, which alone has texts
+        return 0
     first, *others = (_is_record(line.rstrip("\r\n").split(delimiter), n, known) for line in lines)
     return sum(others) if first else 0
 
@@ -174,7 +176,7 @@ _DATE_DIGITS = 5
 """Fewest digits of a date: 3 Feb 2021."""
 
 
-def _delimiter(text: io.TextIOWrapper) -> str:
+def _delimiter(text: io.TextIOWrapper, problems: Problems) -> str:
     """Return the delimiter that gives the header all required columns; the comma if none does."""
     for delimiter in DELIMITERS:
         try:
@@ -182,7 +184,7 @@ def _delimiter(text: io.TextIOWrapper) -> str:
         except csv.Error:
             names = []
         text.seek(0)
-        if header.has_all(names):
+        if header.has_all(names, problems.expected):
             return delimiter
     return ","
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 from ftm_resources.sources.files.attributes import attribute, attribute_name
 from ftm_resources.sources.files.columns import KNOWN, REQUIRED, canonical
-from ftm_resources.sources.files.problems import Problems
+from ftm_resources.sources.files.problems import Expected, Problems
 
 BATCH_ROWS = 20_000
 """Rows read at a time: about 20 MB of text."""
@@ -41,9 +41,10 @@ def columns(names: list[str], problems: Problems) -> dict[str, int] | None:
 
     Columns that are not read, but may be meant to be, are added to `problems.unread`.
     """
-    found = [known(n) for n in names]
+    expected = problems.expected
+    found = [_meant(n, expected) for n in names]
     twice = sorted({n for n in found if n and found.count(n) > 1})
-    missing = [n for n in REQUIRED if n not in found]
+    missing = _missing(found, expected)
     for name in twice:
         given = ", ".join(shown(n) for n, ours in zip(names, found, strict=True) if ours == name)
         problems.add(None, name, f"the column occurs more than once: {given}")
@@ -54,7 +55,9 @@ def columns(names: list[str], problems: Problems) -> dict[str, int] | None:
             None, None, f"the columns {', '.join(missing)} are missing; found: {shown(', '.join(names))}"
         )
     problems.unread = [
-        shown(n) for n, ours in zip(names, found, strict=True) if not ours and _is_meant(n, found)
+        shown(n)
+        for n, ours in zip(names, found, strict=True)
+        if not (ours or expected) and _is_meant(n, found)
     ]
     if twice or missing:
         return None
@@ -64,12 +67,13 @@ def columns(names: list[str], problems: Problems) -> dict[str, int] | None:
 def chosen(names: list[str], problems: Problems) -> dict[str, int] | None:
     """Return the position of each known column and of each other one, an attribute, under the name of `attribute`.
 
-    None, with a problem, as `columns`. Columns without a name, those whose name occurs twice and those after the first
-    MAX_ATTRIBUTES are not attributes; they are added to `problems.left_out`.
+    None, with a problem, as `columns`. Only files of transcripts have attributes. Columns without a name, those whose
+    name occurs twice and those after the first MAX_ATTRIBUTES are not attributes; they are added to
+    `problems.left_out`.
     """
     found = columns(names, problems)
-    if found is None:
-        return None
+    if found is None or problems.expected:
+        return found
     others = {i: attribute(n) for i, n in enumerate(names) if known(n) is None and n.strip()}
     counts = Counter(others.values())
     for n in counts:
@@ -82,9 +86,19 @@ def chosen(names: list[str], problems: Problems) -> dict[str, int] | None:
     return found | once
 
 
-def has_all(names: list[str]) -> bool:
-    """Return whether a header has every required column."""
-    return set(REQUIRED) <= {known(n) for n in names}
+def has_all(names: list[str], expected: Expected | None = None) -> bool:
+    """Return whether a header has every required column, of transcripts or of what is expected instead."""
+    return not _missing([_meant(n, expected) for n in names], expected)
+
+
+def _meant(name: str, expected: Expected | None) -> str | None:
+    return expected.names.get(_squeezed(name)) if expected else known(name)
+
+
+def _missing(found: list[str | None], expected: Expected | None) -> list[str]:
+    """Return the required columns that are not there; of several sets, those of the one that lacks the fewest."""
+    sets = expected.required if expected else (REQUIRED,)
+    return min(([n for n in required if n not in found] for required in sets), key=len)
 
 
 def shown(text: str) -> str:

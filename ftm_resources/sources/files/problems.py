@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ftm_resources.sources.base import MAX_PROBLEMS, Problem
 
 _SHOWN = 60
 """Most bytes of a text that a message shows."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The columns of a file of something other than transcripts."""
+
+    names: Mapping[str, str]
+    """A column's possible names, in lower case and without other characters than letters and digits → its name."""
+    required: tuple[tuple[str, ...], ...]
+    """Sets of columns; a file has all those of at least one."""
 
 
 @dataclass
@@ -19,6 +30,8 @@ class Problems:
     count: int = 0
     unread: list[str] = field(default_factory=list)
     """Columns of the file that are not read, but whose names sound as if they should be."""
+    expected: Expected | None = None
+    """The columns to look for; None for those of transcripts."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Other columns that are not kept as attributes → why not."""
 

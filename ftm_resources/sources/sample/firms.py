@@ -30,6 +30,9 @@ TILT = 0.35
 
 _TENURE = (24, 96)
 """Fewest and most quarters between two changes of a place's holder."""
+FIRST_PERMNO = 900_000
+"""PERMNO of firm 0: outside the range in use, so that the sample never joins to real data."""
+
 _GENERATIONS = 4
 """Most changes of a place's holder before and after 2023Q1; in about 2045 they end."""
 
@@ -157,11 +160,24 @@ def holder(seed: int, index: int, quarter: str) -> int:
     return generation
 
 
+def firm_number(place: int, generation: int) -> int:
+    """Return the number of the firm that holds a place in a generation, on which its ids depend.
+
+    >>> [place_of(firm_number(7, generation)) for generation in (0, 1, -1, 4, -4)]
+    [(7, 0), (7, 1), (7, -1), (7, 4), (7, -4)]
+    """
+    return place + MAX_FIRMS * (2 * generation - 1 if generation > 0 else -2 * generation)
+
+
+def place_of(number: int) -> tuple[int, int]:
+    """Return the place and the generation of the firm of a number."""
+    turn, place = divmod(number, MAX_FIRMS)
+    return place, (turn + 1) // 2 if turn % 2 else -(turn // 2)
+
+
 def make_firm(seed: int, place: int, generation: int = 0) -> Firm:
     """Return the firm of a seed that holds a place (from 0) in its generation."""
-    index = place
-    if generation:
-        index += MAX_FIRMS * (2 * generation - 1 if generation > 0 else -2 * generation)
+    index = firm_number(place, generation)
     texts, dice = corpus(), Dice(f"firm:{seed}:{index}")
     place_in_block = (place + seed) % BLOCK
     oddities = frozenset(name for name, places in _ODDITIES.items() if place_in_block in places)
@@ -182,7 +198,7 @@ def make_firm(seed: int, place: int, generation: int = 0) -> Firm:
         sector=sector,
         # Outside the ranges in use, so that the sample never joins to real data.
         gvkey=f"{900_000 + index}" if is_linked else None,
-        permno=900_000 + index if is_linked else None,
+        permno=FIRST_PERMNO + index if is_linked else None,
         ticker=re.sub(r"[^A-Z]", "", stem.upper())[:3] + _letters(index),
         chief_executive=chief_executive,
         chief_financial=chief_financial,

@@ -13,7 +13,7 @@ from ftm_resources.warehouse.generations import last_sound, mixtures, to_materia
 from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, Write, source_of
 
 STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
-    (("transcripts", "transcript_audit"), ()),
+    (("transcripts", "transcript_audit", "firm_attributes"), ()),
     (("sentences",), ("transcripts",)),
     (("sentence_embeddings",), ("sentences",)),
     (("sentence_kinds",), ("sentences", "sentence_embeddings")),
@@ -46,6 +46,19 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     ),
     (("firm_theme_sentiment",), ("themes", "sentiment_scores")),
     (("theme_sentiment",), ("themes", "sentiment_scores")),
+    *(
+        (
+            (panel,),
+            (
+                *("firm_status", "sentence_kinds", "sentence_sentiment", "sentences", "theme_links"),
+                *("theme_sentences", "transcripts", *scores),
+            ),
+        )
+        for panel, scores in (("firm_theme_panel", ("sentiment_scores",)), ("call_theme_panel", ()))
+    ),
+    (("theme_panel",), ("firm_theme_panel", "theme_links")),
+    (("daily_returns", "factor_returns"), ("transcripts",)),
+    (("abnormal_returns",), ("transcripts", "daily_returns", "factor_returns")),
     (
         ("coverage",),
         (
@@ -123,11 +136,14 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
         "what the scores wait for, if all are selected"
     )
     marts = [
-        "theme_profiles",
+        "theme_links",
         "pinned_theme_links",
         "topic_quality",
         "firm_theme_sentiment",
         "theme_sentiment",
+        "firm_theme_panel",
+        "call_theme_panel",
+        "theme_panel",
         "coverage",
     ]
     assert quarter.to_materialize() == [*scores[:-1], "theme_coherence", scores[-1], *marts]

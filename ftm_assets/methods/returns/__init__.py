@@ -1,0 +1,1 @@
+"""Returns around calls: models of expected returns, event windows, abnormal returns."""

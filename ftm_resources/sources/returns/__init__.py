@@ -1,0 +1,1 @@
+"""Market data: daily returns and factors, from files, WRDS or the sample."""
