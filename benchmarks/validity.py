@@ -8,12 +8,15 @@ what each printed, and writes the page; `--only NAME ...` runs some again. The t
 from __future__ import annotations
 
 import argparse
+import csv
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 PAGE = Path("docs") / "validity.md"
+NAMES = Path(__file__).parent / "labels" / "names.csv"
 RESULTS = Path(".benchmarks") / "validity"
 """What each measurement printed last; not part of the project."""
 
@@ -49,7 +52,13 @@ SECTIONS = {
         ("benchmarks.stability",),
         "Before: adding a firm moved 14% of the cells (ARI 0.86), leaving out a tenth gave ARI 0.70-0.80. *One "
         "clustering* is how themes were made then. What remains weak: with 44 firms a third of the topics is in no "
-        "theme, and the planted themes of the sample are recovered no better than before.",
+        "theme, and a firm less still moves one cell in twenty ([stability.md](stability.md)).",
+    ),
+    "names": (
+        "What topics and themes are called",
+        (),
+        "Names that no language model wrote. Before: `extractive-2`. What remains weak: the names of themes of several "
+        "subjects, and of topics named by one odd sentence ([labelling.md](labelling.md)).",
     ),
 }
 """Section → title, module and options that measure it, what to know when reading the table."""
@@ -57,8 +66,8 @@ SECTIONS = {
 
 def measure(name: str, calls: Path) -> str:
     """Run a section's measurement and return the tables that it printed."""
-    if name == "tone":
-        return _tone()
+    if name in READ:
+        return READ[name]()
     module, *options = SECTIONS[name][1]
     command = [sys.executable, "-W", "ignore", "-m", module, "--calls", str(calls), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own modules
@@ -80,7 +89,7 @@ def page(results: dict[str, str]) -> str:
     """Return the page; a section that was not measured says so."""
     parts = ["# How far to trust the numbers", INTRODUCTION]
     for name, (title, command, text) in SECTIONS.items():
-        how = f"`python -m {command[0]}`" if command else "`python -m benchmarks.train_tone`"
+        how = f"`python -m {command[0]}`" if command else COUNTED[name]
         parts += [f"## {title}", f"{text} Measured by {how}.", results.get(name, "(not measured)")]
     return "\n\n".join(parts) + "\n"
 
@@ -90,6 +99,24 @@ def _tone() -> str:
     from ftm_resources.models import tone_classifier  # noqa: PLC0415
 
     return markdown(tone_classifier.left_out()["table"])
+
+
+def _names() -> str:
+    """Return the readers' verdicts on names as a table."""
+    with NAMES.open(newline="") as file:
+        verdicts = Counter((r["level"], r["rules"], r["round"], r["reader1"]) for r in csv.DictReader(file))
+    lines = ["| names of | rules | reading | good | vague | wrong |", "| --- | --- | --- | --- | --- | --- |"]
+    for level, rules, reading in sorted({key[:3] for key in verdicts}):
+        of = [verdicts[level, rules, reading, verdict] for verdict in ("good", "vague", "wrong")]
+        lines.append(f"| {' | '.join([level, rules, reading, *(f'{n / sum(of):.0%}' for n in of)])} |")
+    return "\n".join(lines)
+
+
+READ = {"tone": _tone, "names": _names}
+"""Sections whose table is read from what is in the project."""
+
+COUNTED = {"tone": "`python -m benchmarks.train_tone`", "names": "counting `benchmarks/labels/names.csv`"}
+"""How these were measured."""
 
 
 def main() -> None:

@@ -19,3 +19,7 @@ def test_the_tones_table_is_the_one_beside_the_weights(tmp_path):
     made = measure("tone", tmp_path)
     assert "| kappa second |" in made
     assert "q_and_a" in made
+
+
+def test_the_verdicts_on_names_are_counted(tmp_path):
+    assert "| theme | extractive-3 | 2 | 53% | 23% | 23% |" in measure("names", tmp_path)
