@@ -78,7 +78,8 @@ class Mended:
 def settled(warehouse: Warehouse) -> Pinned:
     """Return a view of the warehouse in which no quarter's links are half written, if that comes about in a minute.
 
-    Only on S3 is there anything to wait for, as writers elsewhere take turns.
+    Only on S3 is there anything to wait for, as writers elsewhere take turns. What a killed run left stays half
+    written: whoever reads links from the view calls `require_whole` for them first.
     """
     for _ in range(WAITS if warehouse.location.is_s3 else 1):
         pinned = warehouse.pin()
@@ -95,6 +96,23 @@ def _is_whole(pinned: Pinned, quarter: str) -> bool:
     return len(writes) == len(LINK_TABLES) and len({(w.made_by, str(w.inputs)) for w in writes}) == 1
 
 
+class HalfWrittenFailure(dg.Failure):
+    """Links that are to be read were only written in part."""
+
+
+def require_whole(pinned: Pinned, of: Sequence[str], reader: str) -> None:
+    """Raise a HalfWrittenFailure, which names the quarters and what to materialize, if links of these are not whole.
+
+    `reader` is what wants to read them, a table and its quarter.
+    """
+    if halves := [quarter for quarter in of if not _is_whole(pinned, quarter)]:
+        raise HalfWrittenFailure(
+            f"{reader}: the links of {', '.join(halves)} were only written in part, by a run that was killed. "
+            f"Materialize theme_links of {halves[0]} first",
+            allow_retries=False,
+        )
+
+
 def model_of(pinned: Pinned, table: str, quarter: str) -> Model:
     """Return the embedding model that the current write of a quarter recorded; empty if none."""
     write = pinned.present(quarter)(table)
@@ -109,12 +127,7 @@ def before(warehouse: Warehouse, pinned: Pinned, quarter: str, model: Model, *, 
     and `others` is false; otherwise quarters of other models are passed over.
     """
     linked = [q for q in pinned.quarters([CHAIN]) if q < quarter]
-    if halves := [q for q in linked if not _is_whole(pinned, q)]:
-        raise dg.Failure(
-            f"theme_links {quarter}: the links of {', '.join(halves)} were only written in part, by a run that was "
-            f"killed. Materialize theme_links of {halves[0]} first",
-            allow_retries=False,
-        )
+    require_whole(pinned, linked, f"theme_links {quarter}")
     same = [q for q in linked if _agree(model, model_of(pinned, CHAIN, q))]
     if linked and not others and (not same or same[-1] != linked[-1]):
         raise _other_model(pinned, quarter, model, linked)
@@ -140,7 +153,8 @@ def mend(
     """Link again the quarters that no longer follow from those before them, oldest first; return what was done.
 
     Only quarters later than `after`, and earlier than `up_to` if given, are looked at. One that a tag marks, or that
-    another embedding model made, is left as it is: what follows it still follows from it.
+    another embedding model made, is left as it is: what follows it still follows from it. So is one that was only
+    written in part: its profiles may be of other themes than its inputs record, and linked again it would look whole.
     """
     found = Mended()
     for _ in range(ROUNDS):
@@ -162,7 +176,13 @@ def _mend_once(
     for quarter in pinned.quarters([CHAIN]):
         if quarter <= after or (up_to is not None and quarter >= up_to) or quarter in found.kept:
             continue
-        if not (why := outdated(pinned, quarter)):
+        why = outdated(pinned, quarter)
+        if not _is_whole(pinned, quarter):
+            found.kept[quarter] = (
+                f"{why or 'its tables differ'}, but only written in part, by a run that was killed"
+            )
+            continue
+        if not why:
             continue
         if marks := tags_on(pinned, quarter):
             found.kept[quarter] = f"{why}, but tagged {', '.join(marks)}"
@@ -171,6 +191,9 @@ def _mend_once(
             _link_again(context, warehouse, pinned, quarter, why, code_version=code_version)
         except OtherModelFailure:
             found.kept[quarter] = f"{why}, but embedded by another model"
+            continue
+        except HalfWrittenFailure:
+            found.kept[quarter] = f"{why}, but follows links that were only written in part"
             continue
         found.rebuilt[quarter] = why
         has_changed, pinned = True, settled(warehouse)

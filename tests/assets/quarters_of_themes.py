@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from ftm_assets.assets.theme_families import theme_families
 from ftm_assets.assets.theme_links import theme_links
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.series_chain import LINK_TABLES
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
@@ -93,6 +95,27 @@ def link(warehouse: Warehouse, quarter: str, **config: Any) -> dg.ExecuteInProce
         partition_key=quarter,
         run_config={"ops": {"theme_links": {"config": config}}},
         raise_on_error=False,
+    )
+
+
+def killed_after_profiles(
+    warehouse: Warehouse, quarter: str, subjects: Sequence[str], elsewhere: Path
+) -> None:
+    """Give a quarter other themes, and the first table of their links: as a run that was killed after it leaves it.
+
+    The links are made in a second warehouse, at `elsewhere`.
+    """
+    other = Warehouse(path=str(elsewhere))
+    write_themes(other, quarter, subjects)
+    link(other, quarter)
+    write_themes(warehouse, quarter, subjects, run="other themes")
+    inputs = {
+        f"{name}@{quarter}": {"content": warehouse.quarter(name, quarter).content}
+        for name in ("themes", "theme_topics", "topic_summaries")
+    }
+    provenance = {"run_id": "killed", "together": list(LINK_TABLES), "inputs": inputs}
+    warehouse.replace(
+        "theme_profiles", quarter, [other.read("theme_profiles", quarter)], provenance=provenance
     )
 
 

@@ -14,7 +14,7 @@ from ftm_assets.orchestration.series_chain import LINK_TABLES
 from ftm_resources.warehouse import Warehouse, tags
 from ftm_resources.warehouse.status import status
 
-from .quarters_of_themes import MODEL, link, why, write_themes
+from .quarters_of_themes import MODEL, killed_after_profiles, link, why, write_themes
 
 SUBJECTS = {
     "2020Q1": ("freight", "hiring", "rates"),
@@ -232,6 +232,37 @@ def test_a_run_that_was_killed_between_its_tables_stops_the_next_quarter(tmp_pat
     assert "links of 2020Q1 were only written in part" in why(link(warehouse, "2020Q2"))
     link(warehouse, "2020Q1")
     assert why(link(warehouse, "2020Q2")) == ""
+
+
+def test_a_quarter_written_in_part_is_never_linked_again_from_profiles_of_other_themes(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q2"])
+    link(warehouse, "2020Q2")
+    killed_after_profiles(warehouse, "2020Q2", ("vaccines", "shipping", "oil"), tmp_path / "other")
+    write_themes(warehouse, "2020Q2", SUBJECTS["2020Q2"], run="back")  # as they were when the links were made
+    write_themes(warehouse, "2020Q1", SUBJECTS["2020Q1"])
+    links = warehouse.quarter("theme_links", "2020Q2").content
+    result = link(warehouse, "2020Q1")
+    assert why(result) == ""
+    assert not [e for e in events(result) if "rebuilt" in e.metadata]
+    assert warehouse.quarter("theme_links", "2020Q2").content == links
+    (second,) = [q for q in status(warehouse) if q.quarter == "2020Q2"]
+    assert any("theme_profiles" in str(m) for m in second.mixtures), "and it is still said to be mixed"
+    assert why(link(warehouse, "2020Q2")) == ""
+    assert [q.mixtures for q in status(warehouse)] == [[]] * 2
+    assert series(warehouse, "2020Q2")["freight"] == ("2020Q1:series:000", "continued")
+
+
+def test_what_follows_a_quarter_written_in_part_waits_and_the_run_goes_on(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    for quarter in ("2020Q2", "2020Q3"):
+        link(warehouse, quarter)
+    killed_after_profiles(warehouse, "2020Q2", ("oil",), tmp_path / "other")
+    rows = warehouse.read("theme_series", "2020Q2").slice(1)
+    warehouse.replace("theme_series", "2020Q2", [rows], provenance={"run_id": "killed"})
+    before = contents(warehouse, ["2020Q3"])
+    assert why(link(warehouse, "2020Q1")) == "", "2020Q3 is outdated, but cannot be linked to 2020Q2 as it is"
+    assert contents(warehouse, ["2020Q3"]) == before
+    assert "links of 2020Q2 were only written in part" in why(link(warehouse, "2020Q3"))
 
 
 def test_a_quarter_without_themes_has_no_links_and_breaks_no_series(tmp_path: Path):
