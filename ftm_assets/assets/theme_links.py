@@ -24,6 +24,7 @@ from ftm_assets.orchestration.series_chain import (
     LINK_TABLES,
     Before,
     Mended,
+    Model,
     before,
     linked_rows,
     mend,
@@ -73,11 +74,11 @@ def theme_links(
     with warehouse.lock("theme_links"):
         earlier = mend(op, warehouse, "", quarter, code_version=CODE_VERSION)
         pinned = settled(warehouse)
-        model = model_of(pinned, "topic_summaries", quarter)
+        model = _as_measured(model_of(pinned, "topic_summaries", quarter), profiles)
         at = before(warehouse, pinned, quarter, model, others=config.allow_other_models)
         links = link_quarter(profiles, at.series, params)
         own = {f"{i.name}@{i.quarter}": i.provenance() for i in inputs}
-        rows = linked_rows(links, {**own, **at.inputs}, model)
+        rows = linked_rows(links, own, model, at)
         described = _described(rows["theme_links"][1], at)
         described["seconds"] = time.perf_counter() - started
         made = {
@@ -118,6 +119,12 @@ def _profiles(
         names=tuple(named.column("name").to_pylist()),
         n_sentences=tuple(named.column("n_sentences").to_pylist()),
     )
+
+
+def _as_measured(model: Model, themes: QuarterThemes) -> Model:
+    """Return what is known of a model with the dimension of the vectors themselves, whatever was recorded."""
+    dimension = themes.vectors.shape[1]
+    return {**model, "dimension": dimension} if dimension else model
 
 
 def _described(rows: pa.Table, at: Before) -> dict[str, Any]:

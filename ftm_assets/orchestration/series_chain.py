@@ -63,6 +63,8 @@ class Before:
     """What a write records: the quarter that was read, and those that were looked for and not found."""
     newest: str | None
     """The newest earlier quarter that was read."""
+    model: Model = field(default_factory=dict)
+    """What is known of the model that embedded the series."""
 
 
 @dataclass
@@ -135,12 +137,21 @@ def before(warehouse: Warehouse, pinned: Pinned, quarter: str, model: Model, *, 
     looked_for = quarters.between(FIRST_QUARTER if newest is None else newest, quarters.preceding(quarter))
     read = [warehouse.quarter(CHAIN, q, pinned=pinned) for q in looked_for]
     inputs = {source_key(t.name, t.quarter, within=""): t.provenance() for t in read}
-    return Before(() if newest is None else read_series(read[0].read()), inputs, newest)
+    if newest is None:
+        return Before((), inputs, None)
+    return Before(read_series(read[0].read()), inputs, newest, model_of(pinned, CHAIN, newest))
 
 
-def linked_rows(links: Links, inputs: Mapping[str, Any], model: Model) -> dict[str, tuple[Rows, pa.Table]]:
-    """Return the rows of a quarter's links to write, by table, made from these inputs; and the rows as a table."""
-    models = {"embedder": model} if model else {}
+def linked_rows(
+    links: Links, own: Mapping[str, Any], model: Model, at: Before
+) -> dict[str, tuple[Rows, pa.Table]]:
+    """Return the rows of a quarter's links to write, by table; and the rows as a table.
+
+    `own` is what they were made from in their own quarter, `model` what is known of its embedding model. What is not is
+    taken from the quarter that it was linked to: its series are compared with the next quarter's themes too.
+    """
+    inputs, known = {**own, **at.inputs}, {key: value for key, value in model.items() if value is not None}
+    models = {"embedder": made} if (made := {**at.model, **known}) else {}
     return {
         name: (replace(Rows.of(rows), inputs=inputs, models=models), rows)
         for name, rows in link_tables(links).items()
@@ -250,7 +261,7 @@ def _link_again(
     at = before(warehouse, pinned, quarter, model, others=config.get(OTHER_MODELS, False))
     links = link_quarter(read_profiles(profiles.read(), quarter), at.series, params)
     own = {key: read for key, read in made.get("inputs", {}).items() if not is_elsewhere(key)}
-    for name, (rows, _) in linked_rows(links, {**own, **at.inputs}, model).items():
+    for name, (rows, _) in linked_rows(links, own, model, at).items():
         kept = replace(rows, config=config, together=LINK_TABLES, attempt=context.retry_number, rebuilt=why)
         written = write_quarter(warehouse, name, quarter, kept, run=context.run, code_version=code_version)
         metadata = {**written, "rebuilt": f"Linked again, because {why}"}

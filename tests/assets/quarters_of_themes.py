@@ -21,10 +21,10 @@ DIMENSION = 16
 MODEL = {"model": "small", "dimension": DIMENSION}
 
 
-def about(subject: str) -> np.ndarray:
+def about(subject: str, dimension: int = DIMENSION) -> np.ndarray:
     """A direction per subject."""
     digest = hashlib.blake2b(subject.encode(), digest_size=4).digest()
-    vector = np.random.default_rng(int.from_bytes(digest)).normal(size=DIMENSION)
+    vector = np.random.default_rng(int.from_bytes(digest)).normal(size=dimension)
     return vector / np.linalg.norm(vector)
 
 
@@ -36,26 +36,29 @@ def write_themes(
     run: str = "made",
     model: Mapping[str, Any] | None = None,
     topics_per_theme: int = 4,
+    topics_without_theme: int = 1,
+    dimension: int = DIMENSION,
 ) -> None:
-    """Write a quarter with a theme per subject, of topics near its direction, and a topic of no theme."""
+    """Write a quarter with a theme per subject, of topics near its direction, and topics of no theme."""
     summaries, placed, themes = [], [], []
     for rank, subject in enumerate(subjects):
         theme = f"{quarter}:theme:{rank:03d}"
         for k in range(topics_per_theme):
             topic, firm = f"{quarter}:{k}:{rank:03d}", str(k)
-            vector = about(subject) + 0.2 * about(f"{quarter} {subject} {k}")
+            vector = about(subject, dimension) + 0.2 * about(f"{quarter} {subject} {k}", dimension)
             summaries.append(_summary(topic, firm, subject, vector))
             placed.append({"topic_id": topic, "theme_id": theme, "firm_id": firm})
         themes.append(
             {
                 "theme_id": theme, "name": f"{subject} in {quarter}", "description": "", "keywords": [subject, "cost"],
                 "n_topics": topics_per_theme, "n_firms": topics_per_theme, "n_sentences": 40 - rank,
-                "largest_firm_share": 0.3, "naming_method": "extractive", "embedding": about(subject),
+                "largest_firm_share": 0.3, "naming_method": "extractive", "embedding": about(subject, dimension),
             }
         )  # fmt: skip
-    nobody = f"{quarter}:9:000"
-    summaries.append(_summary(nobody, "9", "weather", about(f"{quarter} weather")))
-    placed.append({"topic_id": nobody, "firm_id": "9", "reason": "outlier"})
+    for k in range(topics_without_theme):
+        nobody = f"{quarter}:9:{k:03d}"
+        summaries.append(_summary(nobody, "9", "weather", about(f"{quarter} weather{k or ''}", dimension)))
+        placed.append({"topic_id": nobody, "firm_id": "9", "reason": "outlier"})
     models = {"embedder": MODEL if model is None else dict(model)}
     _write(warehouse, quarter, "topic_summaries", summaries, run_id=run, models=models)
     _write(warehouse, quarter, "themes", themes, run_id=run)

@@ -1,6 +1,7 @@
 """Links through Dagster and a real warehouse: what a quarter added, made again or tagged does to the others."""
 
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -198,6 +199,30 @@ def test_another_embedding_model_is_refused_by_name_with_what_to_do(tmp_path: Pa
     assert not warehouse.quarter("theme_links", "2020Q2").is_written
     assert why(link(warehouse, "2020Q2", allow_other_models=True)) == ""
     assert {event for _, event in series(warehouse, "2020Q2").values()} == {"born"}
+
+
+@pytest.mark.parametrize("recorded", [{}, {"model": "small"}, MODEL], ids=["nothing", "the name", "wrongly"])
+def test_vectors_of_another_dimension_are_refused_whatever_was_recorded(
+    recorded: dict[str, Any], tmp_path: Path
+):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    write_themes(warehouse, "2020Q1", SUBJECTS["2020Q1"], model=recorded)
+    write_themes(warehouse, "2020Q2", (), model={}, topics_without_theme=0)
+    write_themes(warehouse, "2020Q3", SUBJECTS["2020Q3"], model=recorded, dimension=24)
+    for quarter in ("2020Q1", "2020Q2"):
+        assert why(link(warehouse, quarter)) == ""
+    assert re.search(r"24 dimensions\), those of 2020Q2.* \(16 dimensions", why(link(warehouse, "2020Q3")))
+    assert why(link(warehouse, "2020Q3", allow_other_models=True)) == ""
+    assert {event for _, event in series(warehouse, "2020Q3").values()} == {"born"}
+
+
+def test_a_quarter_without_topics_does_not_let_another_model_pass(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q1"])
+    write_themes(warehouse, "2020Q2", (), model={}, topics_without_theme=0)
+    write_themes(warehouse, "2020Q3", SUBJECTS["2020Q3"], model={**MODEL, "model": "large"})
+    for quarter in ("2020Q1", "2020Q2"):
+        assert why(link(warehouse, quarter)) == ""
+    assert "large (16 dimensions), those of 2020Q2" in why(link(warehouse, "2020Q3"))
 
 
 def test_quarters_of_another_model_are_not_linked_again_to_a_new_one(tmp_path: Path):
