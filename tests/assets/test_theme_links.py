@@ -299,6 +299,26 @@ def test_a_quarter_without_themes_has_no_links_and_breaks_no_series(tmp_path: Pa
     assert series(warehouse, "2020Q3")["freight"] == ("2020Q1:series:000", "revived")
 
 
+def test_themes_beside_too_few_others_open_series_and_it_is_said(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter, subjects in (("2020Q1", ("freight", "hiring")), ("2020Q2", ("freight", "oil"))):
+        write_themes(warehouse, quarter, subjects, topics_without_theme=0)
+        result = link(warehouse, quarter)
+        assert why(result) == ""
+    assert {event for _, event in series(warehouse, "2020Q2").values()} == {"born"}
+    (said,) = [e.metadata for e in events(result) if e.asset_key.path == ["theme_links"]]
+    assert said["not_comparable"].value == 2
+    assert all(
+        "too few other themes" in e["evidence"] for e in warehouse.read("series_events", "2020Q2").to_pylist()
+    )
+
+
+def test_weights_that_add_up_to_more_than_one_are_refused_plainly(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q1"])
+    result = link(warehouse, "2020Q1", firm_weight=0.7, keyword_weight=0.7)
+    assert why(result).startswith("firm_weight 0.7 and keyword_weight 0.7 add up to 1.4: at most 1")
+
+
 def test_the_series_are_drawn_in_the_metadata(tmp_path: Path):
     warehouse = written(tmp_path / "warehouse", ["2020Q1", "2020Q2"])
     for quarter in ("2020Q1", "2020Q2"):
