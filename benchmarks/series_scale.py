@@ -18,13 +18,12 @@ from benchmarks.measure import markdown, peak_mib
 from ftm_assets.methods.time.linking import link_quarter
 from ftm_assets.methods.time.profiles import QuarterThemes
 from ftm_assets.methods.vectors import unit
-from ftm_assets.orchestration.series_chain import LINK_TABLES, before, linked_rows, settled
+from ftm_assets.orchestration.series_chain import LINK_TABLES, Before, before, linked_rows, settled
 from ftm_resources.quarters import shifted
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
 
     from ftm_assets.methods.time.linking import Links
 
@@ -70,7 +69,7 @@ def link_and_store(warehouse: Warehouse, themes: QuarterThemes) -> dict[str, flo
     read = time.process_time()
     links = link_quarter(themes, at.series)
     linked = time.process_time()
-    store(warehouse, links, at.inputs)
+    store(warehouse, links, at)
     written = time.process_time()
     return {
         "read": read - started,
@@ -80,9 +79,9 @@ def link_and_store(warehouse: Warehouse, themes: QuarterThemes) -> dict[str, flo
     }
 
 
-def store(warehouse: Warehouse, links: Links, inputs: Mapping[str, Any]) -> None:
+def store(warehouse: Warehouse, links: Links, at: Before) -> None:
     """Write the tables of a quarter's links."""
-    rows = linked_rows(links, inputs, MODEL)
+    rows = linked_rows(links, {}, MODEL, at)
     for name in LINK_TABLES:
         made, _ = rows[name]
         provenance = {"run_id": "benchmark", "inputs": made.inputs, "models": made.models}
@@ -111,7 +110,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ftm-series-") as folder:
         warehouse = Warehouse(path=folder)
         if links is not None:
-            store(warehouse, links, {})
+            store(warehouse, links, Before((), {}, None))
         rows = []
         for n, themes in enumerate(quarters, start=options.quarters - options.stored + 1):
             rows.append({"quarter": n, **link_and_store(warehouse, themes), "peak MiB": peak_mib()})
