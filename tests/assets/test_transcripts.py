@@ -313,6 +313,18 @@ def test_a_quarter_remembers_its_source_and_is_not_replaced_from_another(tmp_pat
     assert "set FTM_SOURCE=sample and run without --calls" in problem(refused)
 
 
+def test_the_sample_is_not_put_beside_real_calls(tmp_path: Path, real_calls: Path):
+    root = tmp_path / "w"
+    assert materialize(root, kind="files", path=str(real_calls)).success
+    asked = {"kind": "sample", "sample_firms": 2}
+    refused = materialize(root, **asked, quarter="2022Q4")
+    assert f"the sample's invented firms would be put beside real ones ({QUARTER} came from files)" in problem(refused)
+    assert Warehouse(path=str(root)).quarters("transcripts") == [QUARTER]
+    assert materialize(root, **asked, quarter="2022Q4", config={"replace_source": True}).success
+    assert materialize(tmp_path / "other", **asked, quarter="2022Q4").success
+    assert materialize(tmp_path / "other", **asked).success, "beside itself"
+
+
 def test_another_file_may_replace_a_file_and_is_recorded(tmp_path: Path, real_calls: Path):
     root, warehouse = tmp_path / "w", Warehouse(path=str(tmp_path / "w"))
     assert materialize(root, kind="files", path=str(real_calls)).success
