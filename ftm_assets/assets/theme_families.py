@@ -22,7 +22,7 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.series_chain import CHAIN, require_one_model, settled
+from ftm_assets.orchestration.series_chain import CHAIN, require_one_model, require_whole, settled
 from ftm_assets.orchestration.specs import asset_attributes, preview, readable
 from ftm_resources.expected import plainly
 from ftm_resources.tables import TABLES
@@ -57,6 +57,7 @@ def theme_families(
     started, last = time.perf_counter(), context.partition_key
     pinned = settled(warehouse)
     seen = [q for q in pinned.quarters([CHAIN]) if q < last]
+    require_whole(pinned, [*seen, last], f"{NAME} {last}")
     require_one_model(pinned, [*seen, last], NAME)
     profiles = [*(warehouse.quarter("theme_profiles", q, pinned=pinned) for q in seen), theme_profiles]
     links = [*(warehouse.quarter("theme_links", q, pinned=pinned) for q in seen), theme_links]

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.methods.time.linking import LinkParams, link_quarter
-from ftm_assets.methods.time.profiles import QuarterThemes, centred_centroids
+from ftm_assets.methods.time.profiles import QuarterThemes, centred_centroids, told_apart
 from ftm_assets.methods.vectors import as_matrix
+from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
@@ -24,6 +25,7 @@ from ftm_assets.orchestration.series_chain import (
     LINK_TABLES,
     Before,
     Mended,
+    Model,
     before,
     linked_rows,
     mend,
@@ -73,12 +75,14 @@ def theme_links(
     with warehouse.lock("theme_links"):
         earlier = mend(op, warehouse, "", quarter, code_version=CODE_VERSION)
         pinned = settled(warehouse)
-        model = model_of(pinned, "topic_summaries", quarter)
+        model = _as_measured(model_of(pinned, "topic_summaries", quarter), profiles)
         at = before(warehouse, pinned, quarter, model, others=config.allow_other_models)
         links = link_quarter(profiles, at.series, params)
         own = {f"{i.name}@{i.quarter}": i.provenance() for i in inputs}
-        rows = linked_rows(links, {**own, **at.inputs}, model)
+        rows = linked_rows(links, own, model, at)
         described = _described(rows["theme_links"][1], at)
+        alone = [t for t, v in zip(profiles.theme_ids, profiles.vectors, strict=True) if not v.any()]
+        described["not_comparable"] = len(alone)
         described["seconds"] = time.perf_counter() - started
         made = {
             name: (of, described if name == "theme_links" else {"rows": table.num_rows})
@@ -89,6 +93,12 @@ def theme_links(
         made["theme_series"][1]["longest_series"] = series_picture(warehouse, quarter, shown)
         yield from write_tables(op, warehouse, made, code_version=CODE_VERSION, config=config.model_dump())
         later = mend(op, warehouse, quarter, None, code_version=CODE_VERSION)
+    if alone:
+        context.log.warning(
+            f"theme_links {quarter}: {counted(len(alone), 'theme')} of {profiles.n} cannot be compared with those of "
+            f"other quarters and opens a series of its own: {', '.join(alone[:4])}{', ...' if len(alone) > 4 else ''}. "
+            "Too few other themes and topics are beside it to know what all topics of the quarter share"
+        )
     _say(context, earlier, later)
 
 
@@ -106,18 +116,27 @@ def _profiles(
     for i, firm in zip(theme_of_topic, placed.column("firm_id").to_pylist(), strict=True):
         if i >= 0:
             firms[i].add(firm)
-    vectors = as_matrix(described.column("embedding").take(place))
+    topics, placed_in = (
+        as_matrix(described.column("embedding").take(place)),
+        np.array(theme_of_topic, np.int64),
+    )
+    vectors = centred_centroids(topics, placed_in, len(ids))
+    vectors[~told_apart(placed_in, len(ids))] = 0
     return QuarterThemes(
         quarter=themes.quarter,
         theme_ids=tuple(ids),
-        vectors=centred_centroids(vectors, np.array(theme_of_topic, dtype=np.int64), len(ids)).astype(
-            np.float32
-        ),
+        vectors=vectors.astype(np.float32),
         firms=tuple(map(frozenset, firms)),
         keywords=tuple(map(tuple, named.column("keywords").to_pylist())),
         names=tuple(named.column("name").to_pylist()),
         n_sentences=tuple(named.column("n_sentences").to_pylist()),
     )
+
+
+def _as_measured(model: Model, themes: QuarterThemes) -> Model:
+    """Return what is known of a model with the dimension of the vectors themselves, whatever was recorded."""
+    dimension = themes.vectors.shape[1]
+    return {**model, "dimension": dimension} if dimension else model
 
 
 def _described(rows: pa.Table, at: Before) -> dict[str, Any]:

@@ -32,8 +32,8 @@ from ftm_resources.duck import ConfiguredDuckDB, scratch_folder
 from ftm_resources.expected import plainly
 from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
-from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.sources.moments import MIDNIGHT_NOTE
+from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.warehouse import Warehouse
 
 CODE_VERSION = code_version(__name__)

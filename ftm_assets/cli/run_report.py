@@ -133,7 +133,8 @@ def show(
 ) -> None:
     """Print the themes that a run made of a quarter and what a reader must know before using them.
 
-    `own_calls`: not the sample's. `linked_again`: see the function of that name. Raises CommandError if another run has replaced the themes.
+    `own_calls`: not the sample's. `linked_again`: see the function of that name. Raises CommandError if another run has
+    replaced the themes.
     """
     console = screen.console()
     with warehouse.connect(quarter=quarter) as db:

@@ -70,6 +70,8 @@ class Before:
     """What a write records: the quarter that was read, and those that were looked for and not found."""
     newest: str | None
     """The newest earlier quarter that was read."""
+    model: Model = field(default_factory=dict)
+    """What is known of the model that embedded the series."""
 
 
 @dataclass
@@ -85,7 +87,8 @@ class Mended:
 def settled(warehouse: Warehouse) -> Pinned:
     """Return a view of the warehouse in which no quarter's links are half written, if that comes about in a minute.
 
-    Only on S3 is there anything to wait for, as writers elsewhere take turns.
+    Only on S3 is there anything to wait for, as writers elsewhere take turns. What a killed run left stays half
+    written: whoever reads links from the view calls `require_whole` for them first.
     """
     for _ in range(WAITS if warehouse.location.is_s3 else 1):
         pinned = warehouse.pin()
@@ -102,6 +105,23 @@ def _is_whole(pinned: Pinned, quarter: str) -> bool:
     return len(writes) == len(LINK_TABLES) and len({(w.made_by, str(w.inputs)) for w in writes}) == 1
 
 
+class HalfWrittenFailure(dg.Failure):
+    """Links that are to be read were only written in part."""
+
+
+def require_whole(pinned: Pinned, of: Sequence[str], reader: str) -> None:
+    """Raise a HalfWrittenFailure, which names the quarters and what to materialize, if links of these are not whole.
+
+    `reader` is what wants to read them, a table and its quarter.
+    """
+    if halves := [quarter for quarter in of if not _is_whole(pinned, quarter)]:
+        raise HalfWrittenFailure(
+            f"{reader}: the links of {', '.join(halves)} were only written in part, by a run that was killed. "
+            f"Materialize theme_links of {halves[0]} first",
+            allow_retries=False,
+        )
+
+
 def model_of(pinned: Pinned, table: str, quarter: str) -> Model:
     """Return the embedding model that the current write of a quarter recorded; empty if none."""
     write = pinned.present(quarter)(table)
@@ -116,12 +136,7 @@ def before(warehouse: Warehouse, pinned: Pinned, quarter: str, model: Model, *, 
     and `others` is false; otherwise quarters of other models are passed over.
     """
     linked = [q for q in pinned.quarters([CHAIN]) if q < quarter]
-    if halves := [q for q in linked if not _is_whole(pinned, q)]:
-        raise dg.Failure(
-            f"theme_links {quarter}: the links of {', '.join(halves)} were only written in part, by a run that was "
-            f"killed. Materialize theme_links of {halves[0]} first",
-            allow_retries=False,
-        )
+    require_whole(pinned, linked, f"theme_links {quarter}")
     same = [q for q in linked if _agree(model, model_of(pinned, CHAIN, q))]
     if linked and not others and (not same or same[-1] != linked[-1]):
         raise _other_model(pinned, quarter, model, linked)
@@ -129,12 +144,21 @@ def before(warehouse: Warehouse, pinned: Pinned, quarter: str, model: Model, *, 
     looked_for = quarters.between(FIRST_QUARTER if newest is None else newest, quarters.preceding(quarter))
     read = [warehouse.quarter(CHAIN, q, pinned=pinned) for q in looked_for]
     inputs = {source_key(t.name, t.quarter, within=""): t.provenance() for t in read}
-    return Before(() if newest is None else read_series(read[0].read()), inputs, newest)
+    if newest is None:
+        return Before((), inputs, None)
+    return Before(read_series(read[0].read()), inputs, newest, model_of(pinned, CHAIN, newest))
 
 
-def linked_rows(links: Links, inputs: Mapping[str, Any], model: Model) -> dict[str, tuple[Rows, pa.Table]]:
-    """Return the rows of a quarter's links to write, by table, made from these inputs; and the rows as a table."""
-    models = {"embedder": model} if model else {}
+def linked_rows(
+    links: Links, own: Mapping[str, Any], model: Model, at: Before
+) -> dict[str, tuple[Rows, pa.Table]]:
+    """Return the rows of a quarter's links to write, by table; and the rows as a table.
+
+    `own` is what they were made from in their own quarter, `model` what is known of its embedding model. What is not is
+    taken from the quarter that it was linked to: its series are compared with the next quarter's themes too.
+    """
+    inputs, known = {**own, **at.inputs}, {key: value for key, value in model.items() if value is not None}
+    models = {"embedder": made} if (made := {**at.model, **known}) else {}
     return {
         name: (replace(Rows.of(rows), inputs=inputs, models=models), rows)
         for name, rows in link_tables(links).items()
@@ -147,7 +171,8 @@ def mend(
     """Link again the quarters that no longer follow from those before them, oldest first; return what was done.
 
     Only quarters later than `after`, and earlier than `up_to` if given, are looked at. One that a tag marks, or that
-    another embedding model made, is left as it is: what follows it still follows from it.
+    another embedding model made, is left as it is: what follows it still follows from it. So is one that was only
+    written in part: its profiles may be of other themes than its inputs record, and linked again it would look whole.
     """
     found = Mended()
     for _ in range(ROUNDS):
@@ -169,7 +194,13 @@ def _mend_once(
     for quarter in pinned.quarters([CHAIN]):
         if quarter <= after or (up_to is not None and quarter >= up_to) or quarter in found.kept:
             continue
-        if not (why := outdated(pinned, quarter)):
+        why = outdated(pinned, quarter)
+        if not _is_whole(pinned, quarter):
+            found.kept[quarter] = (
+                f"{why or 'its tables differ'}, but only written in part, by a run that was killed"
+            )
+            continue
+        if not why:
             continue
         if marks := tags_on(pinned, quarter):
             found.kept[quarter] = f"{why}, but tagged {', '.join(marks)}"
@@ -178,6 +209,9 @@ def _mend_once(
             _link_again(context, warehouse, pinned, quarter, why, code_version=code_version)
         except OtherModelFailure:
             found.kept[quarter] = f"{why}, but embedded by another model"
+            continue
+        except HalfWrittenFailure:
+            found.kept[quarter] = f"{why}, but follows links that were only written in part"
             continue
         found.rebuilt[quarter] = why
         has_changed, pinned = True, settled(warehouse)
@@ -253,7 +287,7 @@ def _link_again(
     at = before(warehouse, pinned, quarter, model, others=config.get(OTHER_MODELS, False))
     links = link_quarter(read_profiles(profiles.read(), quarter), at.series, params)
     own = {key: read for key, read in made.get("inputs", {}).items() if not is_elsewhere(key)}
-    for name, (rows, _) in linked_rows(links, {**own, **at.inputs}, model).items():
+    for name, (rows, _) in linked_rows(links, own, model, at).items():
         kept = replace(rows, config=config, together=LINK_TABLES, attempt=context.retry_number, rebuilt=why)
         written = write_quarter(warehouse, name, quarter, kept, run=context.run, code_version=code_version)
         metadata = {**written, "rebuilt": f"Linked again, because {why}"}

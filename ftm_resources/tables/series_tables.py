@@ -37,7 +37,8 @@ SERIES_TABLES = (
                 "vector",
                 FLOATS,
                 "Unit-length mean of the theme's topic embeddings, each less the mean of all the quarter's topics, "
-                "float32",
+                "float32. Zero if too few other themes and topics are beside it to know what all share: such a theme "
+                "opens a series, which nothing continues",
             ),
         ),
         group="series",
@@ -62,7 +63,7 @@ SERIES_TABLES = (
                 "similarity",
                 DOUBLE,
                 "Similarity to the series that it continues, else to the most similar earlier series (see "
-                "`methods.time.linking`); null if there is no earlier series",
+                "`methods.time.linking`); null if there is none that can be compared with it",
                 nullable=True,
                 bounds=_COSINE,
             ),
@@ -192,7 +193,8 @@ SERIES_TABLES = (
             Column(
                 "centroid",
                 FLOATS,
-                "Unit-length mean of its themes' vectors, exponentially weighted towards the newest, float32",
+                "Unit-length mean of its themes' vectors, exponentially weighted towards the newest, float32. Zero if "
+                "its theme's is",
             ),
             Column("name_vector", FLOATS, "Vector of the theme that gave it its name, float32"),
         ),

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from ftm_assets.assets.theme_families import theme_families
 from ftm_assets.assets.theme_links import theme_links
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.series_chain import LINK_TABLES
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
@@ -19,10 +21,10 @@ DIMENSION = 16
 MODEL = {"model": "small", "dimension": DIMENSION}
 
 
-def about(subject: str) -> np.ndarray:
+def about(subject: str, dimension: int = DIMENSION) -> np.ndarray:
     """A direction per subject."""
     digest = hashlib.blake2b(subject.encode(), digest_size=4).digest()
-    vector = np.random.default_rng(int.from_bytes(digest)).normal(size=DIMENSION)
+    vector = np.random.default_rng(int.from_bytes(digest)).normal(size=dimension)
     return vector / np.linalg.norm(vector)
 
 
@@ -34,26 +36,29 @@ def write_themes(
     run: str = "made",
     model: Mapping[str, Any] | None = None,
     topics_per_theme: int = 4,
+    topics_without_theme: int = 1,
+    dimension: int = DIMENSION,
 ) -> None:
-    """Write a quarter with a theme per subject, of topics near its direction, and a topic of no theme."""
+    """Write a quarter with a theme per subject, of topics near its direction, and topics of no theme."""
     summaries, placed, themes = [], [], []
     for rank, subject in enumerate(subjects):
         theme = f"{quarter}:theme:{rank:03d}"
         for k in range(topics_per_theme):
             topic, firm = f"{quarter}:{k}:{rank:03d}", str(k)
-            vector = about(subject) + 0.2 * about(f"{quarter} {subject} {k}")
+            vector = about(subject, dimension) + 0.2 * about(f"{quarter} {subject} {k}", dimension)
             summaries.append(_summary(topic, firm, subject, vector))
             placed.append({"topic_id": topic, "theme_id": theme, "firm_id": firm})
         themes.append(
             {
                 "theme_id": theme, "name": f"{subject} in {quarter}", "description": "", "keywords": [subject, "cost"],
                 "n_topics": topics_per_theme, "n_firms": topics_per_theme, "n_sentences": 40 - rank,
-                "largest_firm_share": 0.3, "naming_method": "extractive", "embedding": about(subject),
+                "largest_firm_share": 0.3, "naming_method": "extractive", "embedding": about(subject, dimension),
             }
         )  # fmt: skip
-    nobody = f"{quarter}:9:000"
-    summaries.append(_summary(nobody, "9", "weather", about(f"{quarter} weather")))
-    placed.append({"topic_id": nobody, "firm_id": "9", "reason": "outlier"})
+    for k in range(topics_without_theme):
+        nobody = f"{quarter}:9:{k:03d}"
+        summaries.append(_summary(nobody, "9", "weather", about(f"{quarter} weather{k or ''}", dimension)))
+        placed.append({"topic_id": nobody, "firm_id": "9", "reason": "outlier"})
     models = {"embedder": MODEL if model is None else dict(model)}
     _write(warehouse, quarter, "topic_summaries", summaries, run_id=run, models=models)
     _write(warehouse, quarter, "themes", themes, run_id=run)
@@ -93,6 +98,27 @@ def link(warehouse: Warehouse, quarter: str, **config: Any) -> dg.ExecuteInProce
         partition_key=quarter,
         run_config={"ops": {"theme_links": {"config": config}}},
         raise_on_error=False,
+    )
+
+
+def killed_after_profiles(
+    warehouse: Warehouse, quarter: str, subjects: Sequence[str], elsewhere: Path
+) -> None:
+    """Give a quarter other themes, and the first table of their links: as a run that was killed after it leaves it.
+
+    The links are made in a second warehouse, at `elsewhere`.
+    """
+    other = Warehouse(path=str(elsewhere))
+    write_themes(other, quarter, subjects)
+    link(other, quarter)
+    write_themes(warehouse, quarter, subjects, run="other themes")
+    inputs = {
+        f"{name}@{quarter}": {"content": warehouse.quarter(name, quarter).content}
+        for name in ("themes", "theme_topics", "topic_summaries")
+    }
+    provenance = {"run_id": "killed", "together": list(LINK_TABLES), "inputs": inputs}
+    warehouse.replace(
+        "theme_profiles", quarter, [other.read("theme_profiles", quarter)], provenance=provenance
     )
 
 

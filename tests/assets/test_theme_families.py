@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
 
-from .quarters_of_themes import families_of, link, write_themes
+from .quarters_of_themes import families_of, killed_after_profiles, link, write_themes
 
 
 def test_families_join_what_opened_anew_and_change_nothing_that_was_known(tmp_path: Path):
@@ -36,3 +38,18 @@ def test_families_join_what_opened_anew_and_change_nothing_that_was_known(tmp_pa
     (last,) = [q for q in status(warehouse) if q.quarter == "2020Q2"]
     assert any(m.table == "theme_families" for m in last.mixtures), "outdated, and said so"
     assert version not in {r["version"] for r in families_of(warehouse, "2020Q2")}
+
+
+def test_an_earlier_quarter_written_in_part_is_refused_by_name(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter in ("2020Q1", "2020Q2"):
+        write_themes(warehouse, quarter, ("freight", "hiring"))
+        link(warehouse, quarter)
+    killed_after_profiles(warehouse, "2020Q1", ("vaccines", "shipping"), tmp_path / "other")
+    with pytest.raises(
+        Exception, match="theme_families 2020Q2: the links of 2020Q1 were only written in part"
+    ):
+        families_of(warehouse, "2020Q2")
+    assert not warehouse.quarter("theme_families", "2020Q2").is_written
+    link(warehouse, "2020Q1")
+    assert families_of(warehouse, "2020Q2")

@@ -1,6 +1,7 @@
 """Links through Dagster and a real warehouse: what a quarter added, made again or tagged does to the others."""
 
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from ftm_assets.orchestration.series_chain import LINK_TABLES
 from ftm_resources.warehouse import Warehouse, tags
 from ftm_resources.warehouse.status import status
 
-from .quarters_of_themes import MODEL, link, why, write_themes
+from .quarters_of_themes import MODEL, killed_after_profiles, link, why, write_themes
 
 SUBJECTS = {
     "2020Q1": ("freight", "hiring", "rates"),
@@ -200,6 +201,30 @@ def test_another_embedding_model_is_refused_by_name_with_what_to_do(tmp_path: Pa
     assert {event for _, event in series(warehouse, "2020Q2").values()} == {"born"}
 
 
+@pytest.mark.parametrize("recorded", [{}, {"model": "small"}, MODEL], ids=["nothing", "the name", "wrongly"])
+def test_vectors_of_another_dimension_are_refused_whatever_was_recorded(
+    recorded: dict[str, Any], tmp_path: Path
+):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    write_themes(warehouse, "2020Q1", SUBJECTS["2020Q1"], model=recorded)
+    write_themes(warehouse, "2020Q2", (), model={}, topics_without_theme=0)
+    write_themes(warehouse, "2020Q3", SUBJECTS["2020Q3"], model=recorded, dimension=24)
+    for quarter in ("2020Q1", "2020Q2"):
+        assert why(link(warehouse, quarter)) == ""
+    assert re.search(r"24 dimensions\), those of 2020Q2.* \(16 dimensions", why(link(warehouse, "2020Q3")))
+    assert why(link(warehouse, "2020Q3", allow_other_models=True)) == ""
+    assert {event for _, event in series(warehouse, "2020Q3").values()} == {"born"}
+
+
+def test_a_quarter_without_topics_does_not_let_another_model_pass(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q1"])
+    write_themes(warehouse, "2020Q2", (), model={}, topics_without_theme=0)
+    write_themes(warehouse, "2020Q3", SUBJECTS["2020Q3"], model={**MODEL, "model": "large"})
+    for quarter in ("2020Q1", "2020Q2"):
+        assert why(link(warehouse, quarter)) == ""
+    assert "large (16 dimensions), those of 2020Q2" in why(link(warehouse, "2020Q3"))
+
+
 def test_quarters_of_another_model_are_not_linked_again_to_a_new_one(tmp_path: Path):
     warehouse = written(tmp_path / "warehouse")
     for quarter in SUBJECTS:
@@ -234,6 +259,37 @@ def test_a_run_that_was_killed_between_its_tables_stops_the_next_quarter(tmp_pat
     assert why(link(warehouse, "2020Q2")) == ""
 
 
+def test_a_quarter_written_in_part_is_never_linked_again_from_profiles_of_other_themes(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q2"])
+    link(warehouse, "2020Q2")
+    killed_after_profiles(warehouse, "2020Q2", ("vaccines", "shipping", "oil"), tmp_path / "other")
+    write_themes(warehouse, "2020Q2", SUBJECTS["2020Q2"], run="back")  # as they were when the links were made
+    write_themes(warehouse, "2020Q1", SUBJECTS["2020Q1"])
+    links = warehouse.quarter("theme_links", "2020Q2").content
+    result = link(warehouse, "2020Q1")
+    assert why(result) == ""
+    assert not [e for e in events(result) if "rebuilt" in e.metadata]
+    assert warehouse.quarter("theme_links", "2020Q2").content == links
+    (second,) = [q for q in status(warehouse) if q.quarter == "2020Q2"]
+    assert any("theme_profiles" in str(m) for m in second.mixtures), "and it is still said to be mixed"
+    assert why(link(warehouse, "2020Q2")) == ""
+    assert [q.mixtures for q in status(warehouse)] == [[]] * 2
+    assert series(warehouse, "2020Q2")["freight"] == ("2020Q1:series:000", "continued")
+
+
+def test_what_follows_a_quarter_written_in_part_waits_and_the_run_goes_on(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse")
+    for quarter in ("2020Q2", "2020Q3"):
+        link(warehouse, quarter)
+    killed_after_profiles(warehouse, "2020Q2", ("oil",), tmp_path / "other")
+    rows = warehouse.read("theme_series", "2020Q2").slice(1)
+    warehouse.replace("theme_series", "2020Q2", [rows], provenance={"run_id": "killed"})
+    before = contents(warehouse, ["2020Q3"])
+    assert why(link(warehouse, "2020Q1")) == "", "2020Q3 is outdated, but cannot be linked to 2020Q2 as it is"
+    assert contents(warehouse, ["2020Q3"]) == before
+    assert "links of 2020Q2 were only written in part" in why(link(warehouse, "2020Q3"))
+
+
 def test_a_quarter_without_themes_has_no_links_and_breaks_no_series(tmp_path: Path):
     warehouse = written(tmp_path / "warehouse", ["2020Q1", "2020Q3"])
     write_themes(warehouse, "2020Q2", ())
@@ -241,6 +297,26 @@ def test_a_quarter_without_themes_has_no_links_and_breaks_no_series(tmp_path: Pa
         assert why(link(warehouse, quarter)) == ""
     assert warehouse.read("theme_links", "2020Q2").num_rows == 0
     assert series(warehouse, "2020Q3")["freight"] == ("2020Q1:series:000", "revived")
+
+
+def test_themes_beside_too_few_others_open_series_and_it_is_said(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter, subjects in (("2020Q1", ("freight", "hiring")), ("2020Q2", ("freight", "oil"))):
+        write_themes(warehouse, quarter, subjects, topics_without_theme=0)
+        result = link(warehouse, quarter)
+        assert why(result) == ""
+    assert {event for _, event in series(warehouse, "2020Q2").values()} == {"born"}
+    (said,) = [e.metadata for e in events(result) if e.asset_key.path == ["theme_links"]]
+    assert said["not_comparable"].value == 2
+    assert all(
+        "too few other themes" in e["evidence"] for e in warehouse.read("series_events", "2020Q2").to_pylist()
+    )
+
+
+def test_weights_that_add_up_to_more_than_one_are_refused_plainly(tmp_path: Path):
+    warehouse = written(tmp_path / "warehouse", ["2020Q1"])
+    result = link(warehouse, "2020Q1", firm_weight=0.7, keyword_weight=0.7)
+    assert why(result).startswith("firm_weight 0.7 and keyword_weight 0.7 add up to 1.4: at most 1")
 
 
 def test_the_series_are_drawn_in_the_metadata(tmp_path: Path):

@@ -1,5 +1,8 @@
 """What `ftm run` shows at its end: what this run made, and every loss counted, with its reason."""
 
+from types import SimpleNamespace
+
+import dagster as dg
 import duckdb
 import pytest
 

@@ -75,6 +75,7 @@ def families(
     labels = _joined(_centroids(vectors, of), params.join_similarity)[of]
     for _ in range(_ROUNDS):
         nearest = products(vectors, _centroids(vectors, labels)).argmax(axis=1)
+        nearest = np.where(vectors.any(axis=1), nearest, labels)  # a zero vector is nearest to none
         _, nearest = np.unique(nearest, return_inverse=True)
         if np.array_equal(nearest, labels):
             break

@@ -5,7 +5,9 @@ quarter, and the events of the quarter, are in `series`.
 
 A theme is compared with every series that has a theme in the last `max_gap` quarters: by the series' centroid, which
 averages its past with most weight on recent quarters, and by the content, firms and keywords of its newest theme. All
-of that is in the series as known at the end of the quarter before, so each quarter follows from the one before it.
+of that is in the series as known at the end of the quarter before, so each quarter follows from the one before it. A
+theme that its quarter does not tell apart from what all its topics share has a zero vector: it opens a series, and
+nothing continues that.
 Pairs at or above the floor are matched one to one, so that the sum of what they exceed the floor by is largest; opening
 a series is always an alternative, worth nothing. A theme that finds the series it is most like taken opens a series of
 its own beside it, rather than moving into one that it is clearly less like.
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 NONE = -1
 """Index of no series."""
+
+NOT_COMPARABLE = -np.inf
+"""Similarity if the vector of the theme or of the series is zero (see `profiles.told_apart`): below every floor."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,14 @@ class LinkParams:
     rename_below: Annotated[float, Ge(-1), Le(1)] = 0.5
     """A series takes its newest theme's name if its centroid is less similar than this to what it was named for."""
 
+    def __post_init__(self) -> None:
+        """Reject weights that leave content less than nothing: it would then speak against a link."""
+        if (given := self.firm_weight + self.keyword_weight) > 1 + 0.1**DIGITS:
+            raise ValueError(
+                f"firm_weight {self.firm_weight:g} and keyword_weight {self.keyword_weight:g} add up to {given:g}: at "
+                "most 1, since content has the rest"
+            )
+
 
 @dataclass(frozen=True)
 class Links:
@@ -70,7 +83,7 @@ class Links:
     themes: QuarterThemes
     series_ids: tuple[str, ...]
     similarity: Floats
-    """To the series that it continues, else to the most similar earlier one; NaN if there is none."""
+    """To the series that it continues, else to the most similar earlier one; NaN if none can be compared with it."""
     margin: Floats
     """See `theme_links`; NaN without a similarity."""
     before: tuple[Series | None, ...]
@@ -164,8 +177,10 @@ def _compare(themes: QuarterThemes, known: Sequence[Series], params: LinkParams)
     content = params.centroid_weight * by_centroid + (1 - params.centroid_weight) * by_newest
     firms = _overlaps(themes.firms, [s.last_firms for s in known])
     keywords = _jaccards(themes.keywords, [s.keywords for s in known])
-    rest = 1 - params.firm_weight - params.keyword_weight
+    rest = max(0.0, 1 - params.firm_weight - params.keyword_weight)
     similarity = rest * content + params.firm_weight * firms + params.keyword_weight * keywords
+    comparable = np.logical_and.outer(themes.vectors.any(axis=1), [s.centroid.any() for s in known])
+    similarity = np.where(comparable, similarity, NOT_COMPARABLE)
     return _Likeness(np.round(similarity, DIGITS), firms, keywords)
 
 
@@ -257,7 +272,9 @@ def _margins(similarity: Floats, chosen: NDArray[np.int64], floor: float) -> tup
     others[linked, chosen[linked]] = -np.inf
     next_best = np.maximum(others.max(axis=1), floor)
     margin = np.where(chosen == NONE, floor - best, own - next_best)
-    return np.where(chosen == NONE, best, own), np.round(margin, DIGITS)
+    is_compared = best > NOT_COMPARABLE
+    found = np.where(is_compared, np.where(chosen == NONE, best, own), np.nan)
+    return found, np.where(is_compared, np.round(margin, DIGITS), np.nan)
 
 
 def _relatives(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+MOST_CONCENTRATED = 0.7
+"""See `told_apart`: at it the cosine of one theme is still 0.59, and that of two themes 0.41."""
+
 
 @dataclass(frozen=True)
 class QuarterThemes:
@@ -28,7 +31,7 @@ class QuarterThemes:
     theme_ids: tuple[str, ...]
     """Ids, quarter:theme:rank."""
     vectors: NDArray[np.floating]
-    """(n, d), unit length: centred centroids (see `centred_centroids`)."""
+    """(n, d), unit length: centred centroids (see `centred_centroids`); zero where they mean nothing (`told_apart`)."""
     firms: tuple[frozenset[str], ...]
     """Ids of the firms with a topic in the theme."""
     keywords: tuple[tuple[str, ...], ...]
@@ -73,6 +76,40 @@ def centred_centroids(
     placed = np.flatnonzero(theme_of_topic >= 0)
     np.add.at(sums, theme_of_topic[placed], centred[placed])
     return np.asarray(unit(sums))
+
+
+def told_apart(theme_of_topic: NDArray[np.int64], n_themes: int) -> NDArray[np.bool_]:
+    """Return the themes whose centred centroid can be compared with those of other quarters: bool (n_themes,).
+
+    A centred centroid has the direction from the mean of the quarter's other topics to the theme. That mean is what
+    all topics share only if the others are of several subjects. Of a quarter with one theme it is not known, and with
+    two themes each one's vector says as much about the other: the same theme beside another one is as similar as
+    another theme beside the same one, 0.5 if subjects are at right angles.
+
+    The others' concentration H is the probability that two of their topics are of one theme; topics without a theme
+    are each a subject of its own. The cosine of a theme with itself, all others replaced, is then 1 / (1 + H), and that
+    of two themes beside the same others is H / (1 + H). Themes are told apart if H is at most `MOST_CONCENTRATED`.
+
+    Parameters
+    ----------
+    theme_of_topic : numpy.ndarray
+        int64 (n,): index of each topic's theme, or -1.
+    n_themes : int
+        Number of themes.
+
+    Examples
+    --------
+    >>> told_apart(np.array([0, 0, 1, 1]), 2).tolist()
+    [False, False]
+    >>> told_apart(np.array([0, 0, 1, 1, 2, 2]), 3).tolist()
+    [True, True, True]
+
+    """
+    sizes = np.bincount(theme_of_topic + 1, minlength=n_themes + 1).astype(np.float64)
+    alone, sizes = sizes[0], sizes[1:]
+    others = alone + sizes.sum() - sizes
+    pairs = alone + (sizes**2).sum() - sizes**2
+    return np.asarray((sizes > 0) & (others > 0) & (pairs <= MOST_CONCENTRATED * others**2))
 
 
 def shared(rows: Sequence[Collection[str]], columns: Sequence[Collection[str]]) -> NDArray[np.int64]:

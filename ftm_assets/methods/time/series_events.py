@@ -43,7 +43,7 @@ def _of_themes(links: Links) -> Iterator[_Event]:
         before, similarity = links.before[i], float(links.similarity[i])
         if before is None:
             why = (
-                "no earlier series"
+                _unlinked(links, i)
                 if math.isnan(similarity)
                 else f"similarity to the nearest earlier series {similarity:.2f}, margin {links.margin[i]:+.2f}"
             )
@@ -56,6 +56,13 @@ def _of_themes(links: Links) -> Iterator[_Event]:
             f"firms {links.firm_overlap[i]:.0%}, keywords {links.keyword_overlap[i]:.0%} in common"
         )
         yield series, "revived" if before.n_missed else "continued", series, theme, similarity, evidence
+
+
+def _unlinked(links: Links, i: int) -> str:
+    """Return why a theme was compared with no series."""
+    if not links.themes.vectors[i].any():
+        return "beside too few other themes and topics to be compared with earlier series"
+    return "no earlier series that it can be compared with"
 
 
 def _of_relatives(links: Links) -> Iterator[_Event]:

@@ -32,3 +32,10 @@ def test_nothing_and_one_theme_have_families_too():
     assert len(families(np.zeros((0, 3)), []).labels) == 0
     assert families(np.eye(3)[:1], ["a"]).labels.tolist() == [0]
     assert len(set(families(np.eye(3), ["a", "b", "c"], FamilyParams(join_similarity=1.0)).labels)) == 3
+
+
+def test_a_vector_of_zero_is_a_family_of_its_own():
+    vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    found = families(vectors, ["a", "b", "c", "d"])
+    assert found.labels.tolist() == [0, 0, 1, 2]
+    assert found.similarity.tolist() == [1, 1, 0, 0]

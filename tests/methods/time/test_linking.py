@@ -209,3 +209,31 @@ def test_margins_say_how_near_the_other_choice_was():
         )
         assert links.similarity[0] == pytest.approx(similarity, abs=1e-3)
         assert links.margin[0] == pytest.approx(margin, abs=1e-3)
+
+
+def test_a_theme_without_a_direction_continues_nothing_and_nothing_continues_it():
+    lax = LinkParams(floor=-1, max_regret=2, firm_weight=0.5)
+    first = quarter_of("2020Q1", {"freight": EYE[0], "alone": 0 * EYE[0]})
+    second = quarter_of("2020Q2", {"freight": EYE[0], "alone": 0 * EYE[0], "hiring": EYE[1]})
+    links = link_quarters([first, second], lax)[-1]
+    assert links.series_ids == ("2020Q1:series:000", "2020Q2:series:001", "2020Q2:series:002")
+    assert np.isnan(links.similarity[1])
+    assert np.isnan(links.margin[1])
+    assert not [r for r in links.relatives if r.theme == 1 or r.series_id == "2020Q1:series:001"]
+    born = [r for r in link_tables(links)["series_events"].to_pylist() if r["theme_id"] == "2020Q2:theme:001"]
+    assert ["too few other themes" in r["evidence"] for r in born] == [True]
+    only = link_quarters([quarter_of("2020Q1", {"alone": 0 * EYE[0]}), second], lax)[-1]
+    assert np.isnan(only.similarity).all()
+    assert {e["event"] for e in link_tables(only)["series_events"].to_pylist()} == {"born"}
+
+
+def test_weights_that_leave_content_less_than_nothing_are_refused():
+    with pytest.raises(
+        ValueError, match=r"firm_weight 0\.7 and keyword_weight 0\.7 add up to 1\.4: at most 1"
+    ):
+        LinkParams(firm_weight=0.7, keyword_weight=0.7)
+    for tenths in range(11):
+        LinkParams(firm_weight=tenths / 10, keyword_weight=1 - tenths / 10)
+    by_sets = LinkParams(firm_weight=0.9, keyword_weight=0.1)
+    links = link_quarters([quarter_of(q, {"freight": EYE[0]}) for q in ("2020Q1", "2020Q2")], by_sets)
+    assert links[1].similarity.tolist() == [1.0]
