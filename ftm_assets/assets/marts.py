@@ -24,13 +24,13 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.inputs import allows_mixed, pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.series_chain import rests_on_others
 from ftm_assets.orchestration.specs import asset_attributes, preview
 from ftm_resources.duck import scratch_folder
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
-from ftm_resources.warehouse.generations import Mixture
 from ftm_resources.warehouse.pinned import Pinned
-from ftm_resources.warehouse.snapshots import is_elsewhere
+from ftm_resources.warehouse.snapshots import NOT_COMPARED, is_elsewhere
 
 
 class ContractTranslator(DagsterDbtTranslator):
@@ -143,6 +143,19 @@ class _Inputs:
     left_out: dict[str, str]
     """Quarter before → why nothing is compared with it."""
 
+    def made_from_earlier(self) -> dict[str, Any]:
+        """Return what is recorded of the quarters before, by table@quarter.
+
+        Rows that are left out although they are there did not go with each other or with this quarter's. Once they do,
+        they may be the same rows; so they are recorded as what no rows equal.
+        """
+        absent = {table.quarter for table in self.earlier if not table.is_written}
+        return {
+            f"{table.name}@{table.quarter}": table.provenance()
+            | ({"content": NOT_COMPARED} if table.quarter in self.left_out.keys() - absent else {})
+            for table in self.earlier
+        }
+
     def changed(self, warehouse: Warehouse) -> list[str]:
         """Return what runs of other quarters, which do not exclude this one, have replaced since.
 
@@ -160,7 +173,8 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
     """Return the inputs at fixed snapshots; raise a Failure if one is missing or they are of mixed generations.
 
     The inputs of the selected models must exist; a test that runs alone reads its mart as stored. A quarter before that
-    lacks a table, or is of mixed generations itself, has no part in changes; once it is whole, the panel is outdated.
+    lacks a table has no part in changes; once it is whole, the panel is outdated. Nor has one of mixed generations, or
+    one whose series are not those that this one's links go on from: the panel is then outdated until it is made again.
     """
     quarter, pinned = context.partition_key, warehouse.pin()
     deps, selected = context.assets_def.asset_deps, {key.path[-1] for key in context.selected_asset_keys}
@@ -178,21 +192,23 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
     for before, of_quarter in itertools.groupby(earlier, lambda table: table.quarter):
         found = list(of_quarter)
         absent = [table.name for table in found if not table.is_written]
-        mixed = [] if absent or allows_mixed(context.run) else _mixed_within(pinned, before)
+        mixed = [] if absent or allows_mixed(context.run) else _mixed_with(pinned, before, quarter)
         if not absent and not mixed:
             compared += found
         elif len(absent) < len(EARLIER):
-            left_out[before] = f"no {', '.join(absent)}" if absent else "; ".join(map(str, mixed))
+            left_out[before] = f"no {', '.join(absent)}" if absent else "; ".join(mixed)
             context.log.warning(
-                f"{quarter} is not compared with {before}: {left_out[before]}. Materialize {before}, and then "
-                f"{', '.join(sorted(with_earlier))} of {quarter} again"
+                f"{quarter} is not compared with {before}: {left_out[before]}. Materialize what is missing or "
+                f"outdated (see `ftm quarters`), and then {', '.join(sorted(with_earlier))} of {quarter} again"
             )
     return _Inputs(tables, earlier, compared, left_out)
 
 
-def _mixed_within(pinned: Pinned, quarter: str) -> list[Mixture]:
-    """Return how EARLIER of a quarter do not belong together, whatever became of the quarters before it."""
-    return [m for m in pinned.mixtures(quarter, list(EARLIER)) if not is_elsewhere(m.source)]
+def _mixed_with(pinned: Pinned, before: str, quarter: str) -> list[str]:
+    """Return how EARLIER of a quarter before do not belong together, or their series not with this quarter's."""
+    within = [str(m) for m in pinned.mixtures(before, list(EARLIER)) if not is_elsewhere(m.source)]
+    others = rests_on_others(pinned, quarter, before)
+    return [*within, *([f"{others} (in {quarter})"] if others else [])]
 
 
 def _stored(
@@ -208,15 +224,14 @@ def _stored(
     mart, quarter = key.path[-1], context.partition_key
     deps = {dep.path[-1] for dep in context.assets_def.asset_deps[key]}
     made_from = [table for name, table in inputs.tables.items() if name in deps]
-    if mart in with_earlier:
-        made_from += inputs.earlier
     batches = dbt_project.built(folder, mart)
     first = pa.concat_tables(itertools.islice(batches, 2))
+    rows, earlier = Rows.of(first, *made_from), inputs.made_from_earlier() if mart in with_earlier else {}
     written = write_quarter(
         warehouse,
         mart,
         quarter,
-        replace(Rows.of(first, *made_from), batches=itertools.chain([first], batches)),
+        replace(rows, inputs={**rows.inputs, **earlier}, batches=itertools.chain([first], batches)),
         run=context.run,
         code_version=context.assets_def.code_versions_by_key[key] or "",
     )

@@ -9,10 +9,12 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from ftm_assets.methods.time.pinning import NONE, PinParams, Pins, centred, pin, seed_sentences
 from ftm_assets.methods.time.profiles import centred_centroids
 from ftm_assets.methods.vectors import as_matrix, unit
+from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.dimension import refuse_other_dimension, refuse_other_model
 from ftm_assets.orchestration.execution.ecs import op_tags
@@ -39,6 +41,11 @@ TABLES = ("pinned_theme_links", "pinned_topic_links", "pinned_coverage")
 @offering(PinParams)
 class PinnedThemeLinksConfig(dg.Config):
     """Parameters of links to pinned themes."""
+
+    remove: bool = Field(
+        default=False,
+        description="Without FTM_PINNED_THEMES, remove the links that the quarter has instead of failing",
+    )
 
 
 @dg.multi_asset(
@@ -68,6 +75,8 @@ def pinned_theme_links(
     dictionary = read(path) if path else Dictionary((), {})
     rows = {name: CONTRACTS[name].empty() for name in TABLES}
     models: dict[str, Any] = {}
+    if not dictionary.themes and not config.remove:
+        _refuse_to_remove(warehouse, context.partition_key)
     if dictionary.themes:
         refuse_other_dimension(warehouse, context.partition_key, embedder.dimension())
         refuse_other_model(warehouse, context.partition_key, embedder.model_name())
@@ -103,6 +112,20 @@ def pinned_theme_links(
         code_version=CODE_VERSION,
         config=config.model_dump(),
     )
+
+
+def _refuse_to_remove(warehouse: Warehouse, quarter: str) -> None:
+    """Raise a Failure if the quarter has links of a dictionary, which a run without one would replace by nothing."""
+    stored = warehouse.quarter("pinned_coverage", quarter)
+    n = stored.read(["series_id"]).num_rows if stored.is_written else 0
+    if n:
+        path = warehouse.provenance("pinned_coverage", quarter).get("source", {}).get("path", "a dictionary")
+        raise dg.Failure(
+            f"pinned_theme_links {quarter}: FTM_PINNED_THEMES is not set, but the quarter has links to "
+            f"{counted(n, 'pinned theme')} of {path}. Set it; or, to remove them, set remove: true in the config of "
+            "pinned_theme_links",
+            allow_retries=False,
+        )
 
 
 def _linked(

@@ -33,6 +33,7 @@ from ftm_resources.expected import plainly
 from ftm_resources.sources.base import SourceError, TranscriptSource
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.moments import MIDNIGHT_NOTE
+from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.warehouse import Warehouse
 
 CODE_VERSION = code_version(__name__)
@@ -116,6 +117,7 @@ def transcripts(
     held = warehouse.provenance("transcripts", quarter) if warehouse.exists() else {}
     if not config.replace_source:
         _refuse_other_source(held, opened, quarter)
+        _refuse_invented(warehouse, opened, quarter)
     if config.choice().is_subset and not config.replace_by_subset:
         _refuse_subset(held, quarter)
     with tempfile.TemporaryDirectory(prefix="ftm-transcripts-", dir=scratch_folder()) as folder:
@@ -180,6 +182,22 @@ def _refuse_other_source(held: Mapping[str, Any], source: TranscriptSource, quar
         "command, or set replace_source in the config of transcripts.",
         allow_retries=False,
     )
+
+
+def _refuse_invented(warehouse: Warehouse, source: TranscriptSource, quarter: str) -> None:
+    """Raise a Failure if the sample would be put beside real calls, whose themes would then be linked to its."""
+    if source.name != SampleSource.name or not warehouse.exists():
+        return
+    for other in reversed(warehouse.quarters("transcripts")):
+        before = warehouse.provenance("transcripts", other).get("source", {})
+        if before.get("name", source.name) != source.name:
+            raise dg.Failure(
+                f"transcripts of {quarter}: no calls were given, so the sample's invented firms would be put beside "
+                f"real ones ({other} came from {before['name']}), and themes linked to theirs. Give the calls "
+                "(`ftm run --calls`, or FTM_SOURCE), or set FTM_WAREHOUSE to another folder; --replace-source puts "
+                "the sample there all the same.",
+                allow_retries=False,
+            )
 
 
 def _refuse_subset(held: Mapping[str, Any], quarter: str) -> None:

@@ -56,8 +56,13 @@ def unit(column: Column) -> str:
     return f"{low:g} to {high:g}" if high < float("inf") else f"{low:g} or more"
 
 
-def write_codebook(tables: Sequence[str], file: Path, *, quarters: Sequence[str], is_stata: bool) -> None:
-    """Write every column of the tables: name, type, unit, whether it may be missing, and what it means."""
+def write_codebook(
+    tables: Sequence[str], file: Path, *, quarters: Sequence[str], is_stata: bool, state: Sequence[str]
+) -> None:
+    """Write every column of the tables: name, type, unit, whether it may be missing, and what it means.
+
+    `state` is Markdown that says which rows of the warehouse the files hold.
+    """
     from importlib.metadata import version
 
     from ftm_resources.tables import TABLES
@@ -75,4 +80,4 @@ def write_codebook(tables: Sequence[str], file: Path, *, quarters: Sequence[str]
             lines.append(
                 f"| `{c.name}` | {c.type} | {unit(c)} | {missing} | {meaning.replace('|', '&#124;')} |"
             )
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    file.write_text("\n".join([*lines, "", *state]) + "\n", encoding="utf-8")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from ftm_assets.cli.exported_state import ExportedState
     from ftm_assets.cli.stata_files import Variable
     from ftm_resources.warehouse import Warehouse
 
@@ -90,8 +91,11 @@ def panel(
     """Write the panels of firms, calls and themes by quarter to a folder, one file each, with codebook.md.
 
     Quarters are read and written one after the other, so memory does not grow with their number. A quarter whose panel
-    was never made stops the command: a panel with a quarter missing is a selection.
+    was never made stops the command: a panel with a quarter missing is a selection. So does one that was made from
+    other rows of the quarters before than there are, or were as of the tag or day.
     """
+    from ftm_assets.cli.exported_state import ExportedState
+
     chosen = tuple(_TABLES[grain] for grain in dict.fromkeys(of or Grain))
     files = {t: out / f"{t}.{format_.value}" for t in chosen}
     taken = [str(f) for f in (*files.values(), out / CODEBOOK) if f.exists()]
@@ -100,7 +104,8 @@ def panel(
             f"already there: {', '.join(taken)}. Choose another folder, or replace files with --force."
         )
     warehouse = arguments.warehouse()
-    quarters = _quarters(warehouse, chosen, first, last, as_of)
+    state = ExportedState(warehouse, as_of)
+    quarters = _quarters(warehouse, chosen, first, last, state)
     out.mkdir(parents=True, exist_ok=True)
     counts = dict.fromkeys(chosen, 0)
     with ExitStack() as stack:
@@ -110,7 +115,9 @@ def panel(
                 for rows in _rows(warehouse, table, quarter, format_, as_of):
                     write(rows)
                     counts[table] += rows.num_rows
-    write_codebook(chosen, out / CODEBOOK, quarters=quarters, is_stata=format_ is Format.dta)
+        state.require_unchanged(quarters, chosen)
+    described = state.described(quarters, chosen)
+    write_codebook(chosen, out / CODEBOOK, quarters=quarters, is_stata=format_ is Format.dta, state=described)
     for table, n in counts.items():
         typer.echo(f"{n:>12,} rows  {files[table]}")
     typer.echo(
@@ -120,50 +127,41 @@ def panel(
 
 
 def _quarters(
-    warehouse: Warehouse, chosen: tuple[str, ...], first: str | None, last: str | None, as_of: str | None
+    warehouse: Warehouse, chosen: tuple[str, ...], first: str | None, last: str | None, state: ExportedState
 ) -> list[str]:
     """Return the stored quarters from first to last; CommandError if a panel lacks one, or if there is none."""
-    stored = warehouse.quarters("transcripts")
+    stored = state.quarters()
     wanted = [q for q in stored if (first or q) <= q <= (last or q)]
     if not wanted:
         raise CommandError(
             f"no quarter from {first or 'the first'} to {last or 'the last'} in {warehouse.root}; it holds "
             f"{', '.join(stored) or 'none'}."
         )
-    for table in chosen:
-        held = set(warehouse.quarters(table))
-        if absent := [q for q in wanted if q not in held]:
-            raise CommandError(
-                f"{table} lacks {', '.join(absent)}: materialize it there (`dg launch --assets {table} --partition "
-                f"{absent[0]}`), or choose other quarters by --from and --to."
-            )
-    if as_of is None:
-        _require_current(warehouse, chosen, wanted)
-    for quarter in wanted:
-        arguments.require_state(warehouse, quarter, chosen, as_of)
+    state.require(wanted, chosen)
+    _require_current(state, chosen, wanted)
     return wanted
 
 
-def _require_current(warehouse: Warehouse, chosen: tuple[str, ...], quarters: list[str]) -> None:
-    """Raise CommandError if a panel was made from other rows than there are now, in its quarter or in one before.
+def _require_current(state: ExportedState, chosen: tuple[str, ...], quarters: list[str]) -> None:
+    """Raise CommandError if a panel was made from other rows than the state has, in its quarter or in one before.
 
     A series may have another id in the quarters after one that was linked again, so such quarters do not go together.
     """
     from ftm_resources import settings
 
-    if settings.current().ftm_allow_mixed_generations:
-        return
-    pinned = warehouse.pin()
-    problems = {q: mixed for q in quarters if (mixed := pinned.mixtures(q, chosen))}
-    if not problems:
+    problems = state.mixtures(quarters, chosen)
+    if not problems or settings.current().ftm_allow_mixed_generations:
         return
     lines = [f"- {quarter}: {'; '.join(map(str, mixed))}" for quarter, mixed in problems.items()]
     first = next(iter(problems))
-    again = ", ".join(pinned.to_materialize(first, list(chosen), problems[first], readers=chosen))
+    if state.as_of is None:
+        again = ", ".join(state.to_materialize(first, chosen, problems[first]))
+        title, advice = "", f"Materialize {again} of {first} first, then the other quarters in order"
+    else:
+        title, advice = f" as of {state.as_of}", "Choose a tag or a time at which they go together"
     raise CommandError(
-        "\n".join(["panels of these quarters are outdated:", *lines])
-        + f"\nMaterialize {again} of {first} first, then the other quarters in order. To write them as they are, set "
-        "FTM_ALLOW_MIXED_GENERATIONS=true."
+        "\n".join([f"panels of these quarters are outdated{title}:", *lines])
+        + f"\n{advice}. To write them as they are, set FTM_ALLOW_MIXED_GENERATIONS=true."
     )
 
 
@@ -177,7 +175,7 @@ def _rows(
 
     columns = ", ".join(cell(table, c.name, as_csv=format_ is Format.csv) for c in TABLES[table].columns)
     key = ", ".join(f'"{c}"' for c in TABLES[table].key)
-    with warehouse.connect(quarter=quarter, tables=[table], as_of=as_of) as db:
+    with warehouse.connect(quarter=quarter, tables=[table], as_of=as_of, newest=True) as db:
         found = db.execute(f'SELECT {columns} FROM "{table}" ORDER BY {key}').to_arrow_reader(BATCH_ROWS)  # noqa: S608
         for batch in found:
             yield pa.Table.from_batches([batch])
@@ -253,7 +251,7 @@ def _variables(
     ]
     most, n_rows = [0] * len(schema), 0
     for quarter in quarters:
-        with warehouse.connect(quarter=quarter, tables=[table], as_of=as_of) as db:
+        with warehouse.connect(quarter=quarter, tables=[table], as_of=as_of, newest=True) as db:
             n, *found = db.execute(f'SELECT count(*), {", ".join(sizes)} FROM "{table}"').fetchone() or (0,)  # noqa: S608
         n_rows += n
         most = [max(a, b or 0) for a, b in zip(most, found or most, strict=True)]

@@ -114,6 +114,7 @@ def run(
                 failing.tell(run_report.tracebacks(result))
             raise CommandError(run_report.failures(result))
         warnings, run_id = run_report.warnings(result), result.run_id
+        again = run_report.linked_again(result, chosen)
     run_report.show(
         Warehouse(),
         chosen,
@@ -122,6 +123,7 @@ def run(
         held=held,
         seconds=time.perf_counter() - started,
         own_calls=settings.current().ftm_source != "sample",
+        linked_again=again,
     )
 
 

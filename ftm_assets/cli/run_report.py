@@ -129,10 +129,12 @@ def show(
     held: Mapping[str, int],
     seconds: float,
     own_calls: bool,
+    linked_again: Sequence[str] = (),
 ) -> None:
     """Print the themes that a run made of a quarter and what a reader must know before using them.
 
-    `own_calls`: not the sample's. Raises CommandError if another run has replaced the themes.
+    `own_calls`: not the sample's. `linked_again`: see the function of that name. Raises CommandError if another run has
+    replaced the themes.
     """
     console = screen.console()
     with warehouse.connect(quarter=quarter) as db:
@@ -146,6 +148,9 @@ def show(
                     ("Calls", calls(db)),
                     ("Sentences", sentences(db)),
                     ("Coherence", coherence(db)),
+                    ("Series", series(db)),
+                    *([("Linked again", _outdated(linked_again))] if linked_again else []),
+                    ("Returns", returns(db)),
                     *([("Other quarters", _others(held, quarter))] if len(held) > 1 else []),
                     ("Checks", _checks(warnings)),
                     ("Took", f"{_minutes(seconds)}; peak memory {screen.size(peak_memory())}"),
@@ -221,6 +226,41 @@ def coherence(db: duckdb.DuckDBPyConnection) -> str:
     said = ", ".join(f"{counts.get(kind, 0):,} {kind}" for kind in COHERENCE_CLASSES)
     weak = " (no sentence counts in a weak theme)" if counts.get("weak") else ""
     return f"{said}{weak}; by theme in theme_coherence"
+
+
+def series(db: duckdb.DuckDBPyConnection) -> str:
+    """Return how the quarter's themes came to their series. Reads theme_links."""
+    from ftm_resources.tables.categories import LINK_EVENTS
+
+    counts = dict(db.execute("SELECT event, count(*) FROM theme_links GROUP BY 1").fetchall())
+    said = ", ".join(f"{counts[event]:,} {event}" for event in LINK_EVENTS if event in counts)
+    return f"{said}; by theme in theme_links" if said else "no theme"
+
+
+def returns(db: duckdb.DuckDBPyConnection) -> str:
+    """Return how many calls have abnormal returns. Reads abnormal_returns."""
+    n, n_with = db.execute(
+        "SELECT count(DISTINCT transcript_id), count(DISTINCT transcript_id) FILTER (reason IS NULL) "
+        "FROM abnormal_returns"
+    ).fetchone() or (0, 0)
+    if not n:
+        return "none: no source of market data (FTM_RETURNS_SOURCE)"
+    return f"{n_with:,} of {screen.count(n, 'call')} with abnormal returns; why not, in abnormal_returns"
+
+
+def linked_again(result: JobExecutionResult, quarter: str) -> list[str]:
+    """Return the other quarters whose themes the run linked again, because it changed what they follow from."""
+    made = (e for e in result.all_events if e.event_type_value == "ASSET_MATERIALIZATION")
+    others = {e.partition for e in made if e.asset_key and e.asset_key.path[-1] == "theme_links"}
+    return sorted(q for q in others if q and q != quarter)
+
+
+def _outdated(quarters: Sequence[str]) -> str:
+    listed = ", ".join(quarters)
+    return (
+        f"the themes of {listed}, as they follow this quarter: their series may have other ids. Their panels are "
+        "outdated until you materialize firm_theme_panel, call_theme_panel and theme_panel of each, oldest first"
+    )
 
 
 def naming(db: duckdb.DuckDBPyConnection) -> str:

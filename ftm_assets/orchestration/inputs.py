@@ -14,7 +14,7 @@ import dagster as dg
 
 from ftm_resources import settings
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
-from ftm_resources.warehouse.snapshots import is_elsewhere, quarter_key, source_of
+from ftm_resources.warehouse.snapshots import NOT_COMPARED, is_elsewhere, quarter_key, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -112,7 +112,7 @@ def refuse_replaced(
     for key, read in inputs.items():
         name, of_quarter = source_of(key, quarter)
         now = warehouse.quarter(name, of_quarter)
-        if now.content == read["content"]:
+        if read["content"] in {now.content, NOT_COMPARED}:
             continue
         made = warehouse.provenance(name, of_quarter)
         if made.get("rebuilt"):

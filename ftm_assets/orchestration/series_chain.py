@@ -24,7 +24,14 @@ from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.params_config import recorded
 from ftm_assets.orchestration.partitions import FIRST_QUARTER
 from ftm_resources import quarters
-from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, is_elsewhere, source_key, tagged, writer_of
+from ftm_resources.warehouse.snapshots import (
+    NEVER_WRITTEN,
+    is_elsewhere,
+    source_key,
+    source_of,
+    tagged,
+    writer_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -221,6 +228,25 @@ def outdated(pinned: Pinned, quarter: str) -> str:
         there = present(source) if is_elsewhere(source) else None
         if is_elsewhere(source) and content != (NEVER_WRITTEN if there is None else there.content):
             return f"{source} has changed"
+    return ""
+
+
+def rests_on_others(pinned: Pinned, quarter: str, before: str) -> str:
+    """Return why an id of a series may mean another one in a quarter before than in this one; empty if it may not.
+
+    A quarter's links go on from `theme_series` of one before, which went on from one before that. If one of these has
+    been replaced, what it and all before it call a series need no longer be what this quarter's links call so. One that
+    was written since takes no part in the chain, and breaks none.
+    """
+    present = pinned.present(quarter)
+    for mixture in pinned.mixtures(quarter, ["theme_links"]):
+        table, replaced = source_of(mixture.source, quarter)
+        if table != CHAIN or replaced == quarter:
+            continue
+        write = present(mixture.table)
+        is_new = write is not None and write.inputs.get(mixture.source) == NEVER_WRITTEN
+        if before == replaced or (before < replaced and not is_new):
+            return str(mixture)
     return ""
 
 

@@ -183,7 +183,7 @@ def series_figure(quarters: Sequence[str], curves: Sequence[Curve], title: str, 
         if curve.planted is not None:
             axes.plot(at, _floats(curve.planted), color=_PLANTED, linestyle="--", marker="|", label="planted")
         axes.plot(at, _floats(curve.found), color=_FOUND, marker=".", label="found")
-        axes.set_title(curve.name, fontsize=9)
+        axes.set_title(curve.name, fontsize=9, parse_math=False)  # "$" in a name is a dollar
         axes.set_xticks(list(at)[::step], list(quarters)[::step], fontsize=7, rotation=45)
         axes.tick_params(axis="y", labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)

@@ -4,8 +4,8 @@ A server with free places answers twice as many requests in flight at twice the 
 each waits longer and none is served sooner. So the limit starts low, rises while the rate of replies rises with it,
 and stops where it does not. By Little's law the rate is the requests in flight divided by their mean time to a reply.
 A time-out for want of places, or a refusal (429, 503), halves the limit (additive increase, multiplicative decrease:
-Chiu and Jain, 1989); time-outs while nothing is answered take it back to its start, as TCP does (RFC 5681). A request
-that waits for its place has not been sent: it cannot time out.
+Chiu and Jain, 1989); time-outs while nothing is answered take it back to its start or below, as TCP does (RFC 5681). A
+request that waits for its place has not been sent: it cannot time out.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class Pace:
             # It may not notice that clients hung up: let it finish what nobody waits for any more.
             self._pause(place.seconds())
         self._recent.append(place.seconds())
-        self._fall(place, 3, self.limit // 2 if others else START)
+        self._fall(place, 3, self.limit // 2 if others else min(START, self.limit // 2))
         return others > 0
 
     def heard(self) -> None:

@@ -5,10 +5,11 @@ of its inputs and the tables that its step wrote together, its siblings. A quart
 still has the recorded fingerprint and the same run wrote all siblings.
 
 An input from another quarter is recorded as `themes@2019Q3` (see `snapshots.source_key`), also if that quarter had not
-been written: a table that found nothing there is outdated once there is something. Whether another quarter's tables
-match those of its own quarter is judged there and not here: while 2019Q3 is made again, 2020Q1 stays what it is until
-an input of it is replaced. What that input was itself made from in further quarters is followed, so that a chain of
-quarters that was only partly rebuilt is found from its end.
+been written: a table that found nothing there is outdated once there is something. One that was left out, because it
+did not go with the rest, is recorded as NOT_COMPARED: the table is outdated until it is made again, even if the same
+rows then do. Whether another quarter's tables match those of its own quarter is judged there and not here: while 2019Q3
+is made again, 2020Q1 stays what it is until an input of it is replaced. What that input was itself made from in further
+quarters is followed, so that a chain of quarters that was only partly rebuilt is found from its end.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import TABLES
-from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, is_elsewhere, source_of
+from ftm_resources.warehouse.snapshots import NEVER_WRITTEN, NOT_COMPARED, is_elsewhere, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -59,7 +60,9 @@ def mixtures(of: Iterable[str], present: Present) -> list[Mixture]:
             there = present(source)
             if (NEVER_WRITTEN if there is None else there.content) == content:
                 continue
-            if there is None:
+            if content == NOT_COMPARED:
+                what = f"leaves out {source}, which did not go with it when it was made"
+            elif there is None:
                 what = f"was made from {source}, which no longer exists"
             elif content == NEVER_WRITTEN:
                 what = f"was made before {source} existed"

@@ -31,6 +31,9 @@ ARCHIVE = "ftm.expired."
 NEVER_WRITTEN = "empty"
 """Content of a quarter that was never written; one that was written without rows has a fingerprint."""
 
+NOT_COMPARED = "not compared"
+"""Content of another quarter's input that was left out, because it did not go with the rest: it equals none."""
+
 COMMIT_ATTEMPTS = 20
 """Attempts to commit a tag or an expiry that conflicts with other commits."""
 

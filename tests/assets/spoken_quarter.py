@@ -181,4 +181,4 @@ def _least(column: Column) -> Any:
     if column.values:
         return column.values[0]
     at_least = max(0, column.bounds[0]) if column.bounds else 0
-    return at_least if column.type == pa.int32() else _OF_A_TYPE[column.type]
+    return at_least if pa.types.is_integer(column.type) else _OF_A_TYPE[column.type]

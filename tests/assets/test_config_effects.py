@@ -478,6 +478,26 @@ def of_pinned(**config: Any) -> dict[str, Any]:
         )
 
 
+class Pinned(Records):
+    """A warehouse whose quarter is linked to a pinned theme."""
+
+    def quarter(self, _table: str, _quarter: str) -> Any:
+        rows = pa.table({"series_id": ["pinned:one"]})
+        return SimpleNamespace(is_written=True, read=lambda _columns: rows)
+
+
+def removes_pins(**config: Any) -> bool:
+    """Whether links are removed by a run that has no dictionary."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("FTM_PINNED_THEMES", raising=False)
+        given = {"warehouse": Pinned(), "embedder": None, **described()}
+        try:
+            made = body(pinned_asset.pinned_theme_links, config, **given)
+        except dg.Failure:
+            return False
+        return made["pinned_coverage"] == []
+
+
 MARKET = SampleMarket(2, DEFAULT_SEED)
 
 
@@ -708,6 +728,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("pinned_theme_links", "topic_floor"): (
         of_pinned, 0.99, lambda a, b: len(b["pinned_topic_links"]) < len(a["pinned_topic_links"])
     ),
+    ("pinned_theme_links", "remove"): (removes_pins, True, lambda a, b: (a, b) == (False, True)),
     ("pinned_theme_links", "keyword_weight"): (
         of_pinned, 0.5,
         lambda a, b: column(a, "similarity", "pinned_topic_links") != column(b, "similarity", "pinned_topic_links"),

@@ -1,6 +1,7 @@
 """The panels through Dagster, dbt and the warehouse: two quarters counted by hand, and one against the method."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from itertools import product
 from pathlib import Path
@@ -330,16 +331,97 @@ def test_a_quarter_before_of_mixed_generations_is_not_compared_with(tmp_path: Pa
     assert "theme_links was made from other rows of themes" in metadata["not_compared_with"].value[FIRST]
 
 
-def test_links_to_what_has_changed_since_are_gone_on_with(tmp_path: Path):
-    """The links of a tagged quarter stay as they are, and so do those after it."""
-    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    for quarter, before in ((IN_FIRST, EARLIER), (IN_SECOND, FIRST)):
-        quarter.write(warehouse)
-        changed = {"inputs": {f"theme_series@{before}": {"snapshot_id": "1", "content": "others"}}}
-        links = quarter.tables()["theme_links"]
-        warehouse.replace("theme_links", quarter.quarter, [links], provenance=changed)
-    assert run(warehouse, SECOND).success
+def test_a_quarter_that_was_mixed_and_ends_with_the_same_rows_makes_the_panel_outdated(tmp_path: Path):
+    """Its rows were not compared, so that they have not changed says nothing."""
+    warehouse, links = Warehouse(path=str(tmp_path / "warehouse")), IN_FIRST.tables()["theme_links"]
+    IN_FIRST.write(warehouse)
+    IN_SECOND.write(warehouse)
+
+    def link(content: str) -> None:
+        made_from = {"inputs": {"themes": {"snapshot_id": "1", "content": content}}}
+        warehouse.replace("theme_links", FIRST, [links], provenance=made_from)
+
+    def outdated() -> list[str]:
+        return [m.source for m in warehouse.pin().mixtures(SECOND, ["firm_theme_panel"])]
+
+    link("others")
+    assert run(warehouse, SECOND, ("firm_theme_panel",)).success
+    left_out = [f"{table}@{FIRST}" for table in ("theme_links", "firm_status", "sentiment_scores")]
+    link(warehouse.quarter("themes", FIRST).content)
+    assert sorted(outdated()) == sorted(left_out)
+    assert {row["previous_quarter"] for row in rows(warehouse, "firm_theme_panel", SECOND).values()} == {None}
+    assert run(warehouse, SECOND, ("firm_theme_panel",)).success
+    assert outdated() == []
     assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["attention_change"] == -0.25
+
+
+def chained(
+    warehouse: Warehouse, quarter: Quarter, rests_on: str, content: str | None = None, *, chain: str = "x"
+) -> None:
+    """Write a quarter whose links were made from `theme_series` of one before: as it is, or as it was once."""
+    read = warehouse.quarter("theme_series", rests_on).provenance() if warehouse.exists() else {}
+    made_from = {"inputs": {f"theme_series@{rests_on}": read | ({"content": content} if content else {})}}
+    tables = quarter.tables()
+    series = [{"series_id": chain, "theme_id": quarter.theme(0)}]
+    tables["theme_series"] = filled("theme_series", series, quarter.quarter)
+    for name, found in tables.items():
+        of_links = name in {"theme_links", "theme_series"}
+        warehouse.replace(name, quarter.quarter, [found], provenance=made_from if of_links else {})
+
+
+def test_a_quarter_is_not_compared_with_other_series_than_its_links_go_on_from(tmp_path: Path):
+    """A tagged quarter keeps its links; the one before was made again, and an id there means another series."""
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    chained(warehouse, IN_FIRST, EARLIER, "empty")
+    chained(warehouse, IN_SECOND, FIRST)
+    assert run(warehouse, SECOND, ("firm_theme_panel",)).success
+    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["attention_change"] == -0.25
+    chained(warehouse, replace(IN_FIRST, themes=("Hiring", "Freight")), EARLIER, "empty", chain="y")
+    result = run(warehouse, SECOND, ("firm_theme_panel",))
+    assert result.success
+    for row in rows(warehouse, "firm_theme_panel", SECOND).values():
+        assert [row[k] for k in ("previous_quarter", "attention_change", "score_change")] == [None] * 3
+    (event,) = result.get_asset_materialization_events()
+    why = event.materialization.metadata["not_compared_with"].value[FIRST]
+    assert f"theme_links was made from other rows of theme_series@{FIRST}" in why
+    made = warehouse.provenance("firm_theme_panel", SECOND)["inputs"]
+    assert made[f"sentiment_scores@{FIRST}"]["content"] == "not compared"
+    chained(warehouse, IN_SECOND, FIRST)
+    assert run(warehouse, SECOND, ("firm_theme_panel",)).success
+    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["previous_quarter"] == FIRST
+
+
+def test_a_break_of_the_chain_further_back_ends_the_comparison_there(tmp_path: Path):
+    """The links of a tagged quarter stay as they are, and those after it go on from them, but not from those before."""
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    chained(warehouse, replace(IN_FIRST, quarter=EARLIER), "2022Q3", "empty")
+    chained(warehouse, IN_FIRST, EARLIER, "others")
+    chained(warehouse, IN_SECOND, FIRST)
+    result = run(warehouse, SECOND)
+    assert result.success
+    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["attention_change"] == -0.25
+    made = warehouse.provenance("firm_theme_panel", SECOND)["inputs"]
+    assert made[f"theme_links@{EARLIER}"]["content"] == "not compared"
+    assert made[f"theme_links@{FIRST}"]["content"] == warehouse.quarter("theme_links", FIRST).content
+
+
+def test_a_quarter_written_since_is_not_compared_with_and_breaks_no_chain(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    chained(warehouse, replace(IN_FIRST, quarter=EARLIER), "2022Q3", "empty")
+    chained(warehouse, IN_FIRST, EARLIER)
+    chained(warehouse, IN_SECOND, EARLIER)
+    of_links = {
+        "inputs": {
+            f"theme_series@{EARLIER}": warehouse.quarter("theme_series", EARLIER).provenance(),
+            f"theme_series@{FIRST}": {"snapshot_id": "None", "content": "empty"},
+        }
+    }
+    warehouse.replace("theme_links", SECOND, [IN_SECOND.tables()["theme_links"]], provenance=of_links)
+    result = run(warehouse, SECOND, ("firm_theme_panel",))
+    assert result.success
+    (event,) = result.get_asset_materialization_events()
+    assert event.materialization.metadata["compared_with"].value == [EARLIER]
+    assert list(event.materialization.metadata["not_compared_with"].value) == [FIRST]
 
 
 def test_a_quarter_before_that_another_run_writes_meanwhile_is_read_again(

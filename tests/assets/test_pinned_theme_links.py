@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.pinned_theme_links import TABLES, pinned_theme_links
@@ -88,3 +89,26 @@ def test_a_higher_floor_links_less(
     made = run(small_topics, monkeypatch, dictionary, floor=1.0, topic_floor=1.0)
     assert made["pinned_theme_links"] == made["pinned_topic_links"] == []
     assert len(made["pinned_coverage"]) == 3
+
+
+def test_links_are_not_removed_because_the_dictionary_is_not_named(
+    small_topics: Warehouse, dictionary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made = run(small_topics, monkeypatch, dictionary)
+    held = Warehouse(path=str(tmp_path / "held"))
+    for name in INPUTS:
+        held.replace(name, QUARTER, [small_topics.read(name, QUARTER)])
+    rows = pa.Table.from_pylist(
+        [{**row, "quarter": QUARTER} for row in made["pinned_coverage"]],
+        schema=CONTRACTS["pinned_coverage"].arrow_schema,
+    )
+    source = {"source": {"path": str(dictionary)}}
+    held.replace("pinned_coverage", QUARTER, [rows], provenance=source)
+    with pytest.raises(
+        dg.Failure, match=r"links to 3 pinned themes of .*pinned.csv. Set it; or, to remove them"
+    ):
+        run(held, monkeypatch, None)
+    assert run(held, monkeypatch, None, remove=True) == {name: [] for name in TABLES}
+    assert len(run(held, monkeypatch, dictionary)["pinned_coverage"]) == 3, (
+        "another dictionary may replace them"
+    )

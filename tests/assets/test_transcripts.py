@@ -58,11 +58,15 @@ def quarter(library: "Library") -> "Library":
 
 
 def materialize(
-    root: Path, *others: dg.AssetsDefinition, config: dict[str, Any] | None = None, **source: Any
+    root: Path,
+    *others: dg.AssetsDefinition,
+    config: dict[str, Any] | None = None,
+    quarter: str = QUARTER,
+    **source: Any,
 ) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [transcripts, *others],
-        partition_key=QUARTER,
+        partition_key=quarter,
         resources=resources_under(root, source=ConfiguredSource(**source)),
         run_config={"ops": {"transcripts": {"config": config or {}}}},
         raise_on_error=False,
@@ -311,6 +315,21 @@ def test_a_quarter_remembers_its_source_and_is_not_replaced_from_another(tmp_pat
     refused = materialize(root, kind="files", path=str(real_calls))
     assert "came from sample, but the source is now files" in problem(refused), "nor the other way round"
     assert "set FTM_SOURCE=sample and run without --calls" in problem(refused)
+
+
+def test_the_sample_is_not_put_beside_real_calls(tmp_path: Path, real_calls: Path):
+    root = tmp_path / "w"
+    assert materialize(root, kind="files", path=str(real_calls)).success
+    asked: dict[str, Any] = {"kind": "sample", "sample_firms": 2}
+    refused = materialize(root, **asked, quarter="2022Q4")
+    assert (
+        f"the sample's invented firms would be put beside real ones ({QUARTER} came from files)"
+        in problem(refused)
+    )
+    assert Warehouse(path=str(root)).quarters("transcripts") == [QUARTER]
+    assert materialize(root, **asked, quarter="2022Q4", config={"replace_source": True}).success
+    assert materialize(tmp_path / "other", **asked, quarter="2022Q4").success
+    assert materialize(tmp_path / "other", **asked).success, "beside itself"
 
 
 def test_another_file_may_replace_a_file_and_is_recorded(tmp_path: Path, real_calls: Path):

@@ -3,6 +3,7 @@
 import csv
 from datetime import UTC, date, datetime
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pandas as pd
@@ -10,8 +11,10 @@ import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 
+from ftm_assets.cli import panel_export
 from ftm_resources.tables import TABLES
-from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse import Warehouse, tags
+from ftm_resources.warehouse.snapshots import NOT_COMPARED
 from tests.assets.spoken_quarter import filled
 
 QUARTERS = ("2019Q4", "2020Q1", "2020Q3")
@@ -203,3 +206,175 @@ def test_no_quarter_in_the_range_says_which_there_are(stored: Warehouse, ftm, tm
     assert done.exit_code == 1
     assert stored.quarters("transcripts") == list(QUARTERS)
     assert "2019Q4, 2020Q1, 2020Q3" in done.output
+
+
+TOGETHER, APART = "together", "apart"
+
+
+def linked_again(stored: Warehouse, *, tag_both: bool) -> datetime:
+    """Panels of firms that belong together, tagged; then 2019Q4 linked again, its panel too. Return a time between."""
+    line = {"theme_id": "2019Q4:theme:000", "series_id": "2019Q4:series:000", "event": "born"}
+
+    def make(series: str, quarter: str, *read: str) -> None:
+        inputs = {f"theme_links@{q}" if q != quarter else "theme_links": provenance(q) for q in read}
+        panel = [row | {"series_id": series} for row in rows(quarter, "firm_theme_panel")]
+        table = filled("firm_theme_panel", panel, quarter)
+        stored.replace("firm_theme_panel", quarter, [table], provenance={"inputs": inputs})
+
+    def provenance(quarter: str) -> dict[str, Any]:
+        return stored.quarter("theme_links", quarter).provenance()
+
+    stored.replace("theme_links", "2019Q4", [filled("theme_links", [line], "2019Q4")])
+    make("2019Q4:series:000", "2019Q4", "2019Q4")
+    make("2019Q4:series:000", "2020Q1", "2019Q4")
+    for quarter in ("2019Q4", "2020Q1"):
+        tags.tag(stored, quarter, TOGETHER)
+    tags.tag(stored, "2020Q1", APART)
+    sleep(0.01)
+    between = datetime.now(UTC)
+    sleep(0.01)
+    again = line | {"series_id": "2018Q4:series:007"}
+    stored.replace("theme_links", "2019Q4", [filled("theme_links", [again], "2019Q4")])
+    make("2018Q4:series:007", "2019Q4", "2019Q4")
+    if tag_both:
+        tags.tag(stored, "2019Q4", APART)
+    return between
+
+
+def test_a_state_in_which_panels_do_not_go_together_is_not_exported(stored: Warehouse, ftm, tmp_path: Path):
+    """One file would hold a series under two ids, whichever way its state is chosen."""
+    between = linked_again(stored, tag_both=True)
+    line = ("export", "panel", "--of", "firm", "--to", "2020Q1", "-o")
+    today = datetime.now(UTC).date().isoformat()
+    for number, of in enumerate(((), ("--as-of", today), ("--as-of", APART))):
+        done = ftm(*line, str(tmp_path / str(number)), *of)
+        assert done.exit_code == 1, of
+        assert "2020Q1: firm_theme_panel was made from other rows of theme_links@2019Q4" in done.output
+        assert not (tmp_path / str(number)).exists()
+    for of in (between.isoformat(), TOGETHER):
+        done = ftm(*line, str(tmp_path / of[:8]), "--as-of", of)
+        assert done.exit_code == 0, done.output
+        written = pq.read_table(tmp_path / of[:8] / "firm_theme_panel.parquet")
+        assert set(written["series_id"].to_pylist()) == {"2019Q4:series:000"}
+
+
+def test_a_quarter_that_lacks_the_tag_is_named(stored: Warehouse, ftm, tmp_path: Path):
+    linked_again(stored, tag_both=False)
+    line = ("export", "panel", "--of", "firm", "-o", str(tmp_path / "out"), "--as-of", APART)
+    done = ftm(*line, "--to", "2020Q1")
+    assert done.exit_code == 1
+    assert "no tag 'apart' of 2019Q4" in done.output
+    assert ftm(*line, "--from", "2020Q1", "--to", "2020Q1").exit_code == 0
+
+
+def test_a_panel_that_was_made_after_the_day_is_not_exported_as_of_it(stored: Warehouse, ftm, tmp_path: Path):
+    turn = [{"component_id": "2020Q2:1:0"}]
+    stored.replace("transcripts", "2020Q2", [filled("transcripts", turn, "2020Q2")])
+    stored.replace("theme_panel", "2020Q2", [filled("theme_panel", rows("2020Q2", "theme_panel"), "2020Q2")])
+    sleep(0.01)
+    moment = datetime.now(UTC)
+    sleep(0.01)
+    panel = filled("firm_theme_panel", rows("2020Q2", "firm_theme_panel"), "2020Q2")
+    stored.replace("firm_theme_panel", "2020Q2", [panel])
+    stored.replace("transcripts", "2020Q4", [filled("transcripts", turn, "2020Q4")])
+    line = ("export", "panel", "--as-of", moment.isoformat())
+    done = ftm(*line, "-o", str(tmp_path / "out"), "--of", "firm", "--of", "theme")
+    assert done.exit_code == 1
+    assert "firm_theme_panel lacks 2020Q2 as of" in done.output
+    assert ftm(*line, "-o", str(tmp_path / "of-themes"), "--of", "theme").exit_code == 0  # no 2020Q4 yet
+    written = pq.read_table(tmp_path / "of-themes" / "theme_panel.parquet")
+    assert sorted(set(written["quarter"].to_pylist())) == ["2019Q4", "2020Q1", "2020Q2", "2020Q3"]
+
+
+def test_the_codebook_says_which_state_was_exported(
+    stored: Warehouse, ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    between = linked_again(stored, tag_both=True)
+
+    def state(name: str, *of: str) -> str:
+        line = ("export", "panel", "--of", "firm", "--to", "2020Q1", "-o", str(tmp_path / name))
+        assert ftm(*line, *of).exit_code == 0
+        return (tmp_path / name / "codebook.md").read_text(encoding="utf-8").partition("## State")[2]
+
+    for text, named in (
+        (state("tag", "--as-of", TOGETHER), f"as tagged {TOGETHER}:"),
+        (state("time", "--as-of", between.isoformat()), f"as of {between:%Y-%m-%d %H:%M:%S} UTC"),
+    ):
+        assert named in text
+        for quarter in ("2019Q4", "2020Q1"):
+            moment = between.isoformat()
+            (shown,) = stored.table("firm_theme_panel").snapshots()[-1:]
+            content = stored.together(quarter, ["firm_theme_panel"], as_of=moment)["firm_theme_panel"].content
+            (line,) = [x for x in text.splitlines() if x.startswith(f"| firm_theme_panel | {quarter} |")]
+            assert content in line
+            assert str(shown.snapshot_id) not in line
+    monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
+    text = state("newest")
+    assert "the newest on" in text
+    assert str(stored.provenance("firm_theme_panel", "2019Q4")["snapshot_id"]) in text
+    assert "- 2020Q1: firm_theme_panel was made from other rows of theme_links@2019Q4" in text
+
+
+def test_a_panel_that_is_replaced_while_it_is_read_leaves_no_file(
+    stored: Warehouse, ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    read = panel_export._rows
+
+    def and_meanwhile(*given: Any) -> Any:
+        yield from read(*given)
+        stored.replace(
+            "theme_panel", "2020Q1", [filled("theme_panel", rows("2020Q1", "theme_panel"), "2020Q1")]
+        )
+
+    monkeypatch.setattr(panel_export, "_rows", and_meanwhile)
+    done = ftm("export", "panel", "-o", str(tmp_path / "out"), "--of", "theme")
+    assert done.exit_code == 1
+    assert "theme_panel of 2020Q1 was replaced while it was read" in done.output
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_quarter_without_a_theme_is_exported_without_rows(stored: Warehouse, ftm, tmp_path: Path):
+    turn = [{"component_id": "2020Q2:1:0"}]
+    stored.replace("transcripts", "2020Q2", [filled("transcripts", turn, "2020Q2")])
+    for table in ("firm_theme_panel", "call_theme_panel", "theme_panel"):
+        stored.replace(table, "2020Q2", [filled(table, [], "2020Q2")])
+    for format_ in ("parquet", "dta"):
+        done = ftm("export", "panel", "-o", str(tmp_path / format_), "-f", format_)
+        assert done.exit_code == 0, done.output
+    assert set(pq.read_table(tmp_path / "parquet" / "theme_panel.parquet")["quarter"].to_pylist()) == {
+        *QUARTERS
+    }
+    assert "2020Q1, 2020Q2, 2020Q3" in (tmp_path / "dta" / "codebook.md").read_text(encoding="utf-8")
+
+
+def test_a_panel_that_leaves_out_a_quarter_is_not_exported(stored: Warehouse, ftm, tmp_path: Path):
+    """Even if the rows that it leaves out are still there."""
+    line = {"theme_id": "2019Q4:theme:000", "series_id": "2019Q4:series:000", "event": "born"}
+    stored.replace("theme_links", "2019Q4", [filled("theme_links", [line], "2019Q4")])
+    read = stored.quarter("theme_links", "2019Q4").provenance() | {"content": NOT_COMPARED}
+    panel = filled("firm_theme_panel", rows("2020Q1", "firm_theme_panel"), "2020Q1")
+    made_from = {"inputs": {"theme_links@2019Q4": read}}
+    stored.replace("firm_theme_panel", "2020Q1", [panel], provenance=made_from)
+    done = ftm("export", "panel", "--of", "firm", "-o", str(tmp_path / "out"))
+    assert done.exit_code == 1
+    assert "2020Q1: firm_theme_panel leaves out theme_links@2019Q4" in done.output
+
+
+def test_mixed_panels_that_are_allowed_are_written_as_they_are(
+    stored: Warehouse, ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The newest rows, as the codebook says, and not those of the last generation that was complete."""
+    stored.replace("theme_links", "2019Q4", [filled("theme_links", [], "2019Q4")])
+    for series, content in (("old", stored.quarter("theme_links", "2019Q4").content), ("new", "others")):
+        panel = [row | {"series_id": series} for row in rows("2019Q4", "firm_theme_panel")]
+        made_from = {"inputs": {"theme_links": {"snapshot_id": "1", "content": content}}}
+        table = filled("firm_theme_panel", panel, "2019Q4")
+        stored.replace("firm_theme_panel", "2019Q4", [table], provenance=made_from)
+    monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
+    done = ftm("export", "panel", "--of", "firm", "--to", "2019Q4", "-o", str(tmp_path / "out"))
+    assert done.exit_code == 0, done.output
+    assert set(pq.read_table(tmp_path / "out" / "firm_theme_panel.parquet")["series_id"].to_pylist()) == {
+        "new"
+    }
+    content = stored.quarter("firm_theme_panel", "2019Q4").content
+    assert content in (tmp_path / "out" / "codebook.md").read_text(encoding="utf-8")

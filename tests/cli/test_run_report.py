@@ -1,5 +1,8 @@
 """What `ftm run` shows at its end: what this run made, and every loss counted, with its reason."""
 
+from types import SimpleNamespace
+
+import dagster as dg
 import duckdb
 import pytest
 
@@ -103,3 +106,32 @@ def test_the_same_rows_made_by_another_run_are_shown(warehouse, topics, capsys):
         warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 4)], provenance={"run_id": run_id})
     _show(warehouse, "a")
     assert "Themes of 2020Q1" in capsys.readouterr().out
+
+
+def test_the_series_of_the_themes_are_counted() -> None:
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE theme_links AS SELECT unnest(['born', 'continued', 'born']) AS event")
+        assert run_report.series(db) == "2 born, 1 continued; by theme in theme_links"
+        db.execute("DELETE FROM theme_links")
+        assert run_report.series(db) == "no theme"
+
+
+def test_calls_with_returns_are_counted_and_a_missing_source_is_said() -> None:
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE abnormal_returns (transcript_id VARCHAR, reason VARCHAR)")
+        assert "FTM_RETURNS_SOURCE" in run_report.returns(db)
+        db.execute("INSERT INTO abnormal_returns VALUES ('1', NULL), ('1', 'delisted'), ('2', 'no_permno')")
+        assert run_report.returns(db).startswith("1 of 2 calls with abnormal returns")
+
+
+def test_quarters_that_were_linked_again_are_told_with_what_to_do() -> None:
+    def made(table: str, quarter: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            event_type_value="ASSET_MATERIALIZATION", asset_key=dg.AssetKey(table), partition=quarter
+        )
+
+    events = [made("theme_links", q) for q in ("2020Q1", "2020Q3", "2020Q2")] + [made("themes", "2019Q1")]
+    again = run_report.linked_again(SimpleNamespace(all_events=events), "2020Q1")  # type: ignore[arg-type]
+    assert again == ["2020Q2", "2020Q3"]
+    assert "2020Q2, 2020Q3" in run_report._outdated(again)
+    assert "firm_theme_panel" in run_report._outdated(again)

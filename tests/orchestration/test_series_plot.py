@@ -31,6 +31,12 @@ def test_the_picture_is_in_the_markdown_and_the_same_for_the_same_values() -> No
     assert png == series_png(QUARTERS, curves, "Series", "share")
 
 
+@pytest.mark.parametrize("name", ["5% at $1 #1 $2", "$x_{ cost$", r"\\frac{$a$", "价格", ""])
+def test_any_name_is_drawn(name: str) -> None:
+    """A dollar is no mathematics: a name that cannot be parsed must not fail the links."""
+    assert size(series_png(QUARTERS, [Curve(name, [0.1, 0.2, 0.3])], "Series", "share"))[0] > 200
+
+
 def test_what_is_planted_is_drawn_and_a_missing_quarter_is_not_zero() -> None:
     found = Curve("Freight", [0.1, None, 0.3])
     pictures = {

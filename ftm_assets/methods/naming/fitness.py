@@ -3,9 +3,9 @@
 Belongs here: what is measured of a possible name, and the weights. Which names are possible is in `candidates`.
 
 The weights are fitted (logistic regression, L2 with inverse strength 0.1; Cox 1958, JRSS B 20) to verdicts on 93 names
-that two earlier namers gave to themes of 44 real calls (the first reading in docs/labelling.md): good 1, vague 0.5, wrong
-0. The reader was a blind language model, not a person. Cross-validated by theme (6 parts, 5 draws), a good name gets a higher probability than a wrong one
-in 76% of pairs with meaning, in 72% without.
+that two earlier namers gave to themes of 44 real calls (docs/labelling.md, first reading): good 1, vague 0.5, wrong 0.
+The reader was a blind language model, not a person. Cross-validated by theme (6 parts, 5 draws), a good name gets a
+higher probability than a wrong one in 76% of pairs with meaning, in 72% without.
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Ge, Le
 
+from ftm_assets.methods.text.normalising import normalised
 from ftm_assets.methods.time.profiles import shared
 from ftm_assets.methods.vectors import DIGITS, products, unit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,8 +93,9 @@ def pin(
     n, m = len(vectors), len(pinned)
     if not n or not m:
         return Pins(np.full(n, NONE), np.full(n, np.nan), np.full(n, np.nan))
-    common = shared([_folded(k) for k in keywords], [_folded(s) for s in seeds])
-    covered = common / np.maximum([len(_folded(s)) for s in seeds], 1)
+    wanted = [_folded(map(normalised, s)) for s in seeds]
+    common = shared([_folded(k) for k in keywords], wanted)
+    covered = common / np.maximum([len(w) for w in wanted], 1)
     similarity = (1 - keyword_weight) * products(vectors, pinned) + keyword_weight * covered
     similarity = np.round(similarity, DIGITS)
     best = similarity.argmax(axis=1)
@@ -107,15 +109,18 @@ def pin(
 def seed_sentences(texts: Sequence[str], phrases: Sequence[str]) -> NDArray[np.bool_]:
     """Return which texts contain one of the phrases as whole words, whatever their case: bool (n,).
 
-    >>> seed_sentences(["Tariffs rose.", "We hired."], ["tariffs"]).tolist()
+    Phrases are normalised as the texts of calls were: an editor may have written typographic quotes or hyphens.
+
+    >>> seed_sentences(["China's tariffs rose.", "We hired."], ["China’s tariffs"]).tolist()
     [True, False]
     """
-    if not phrases:
+    plain = sorted(filter(None, map(normalised, phrases)), key=len, reverse=True)
+    if not plain:
         return np.zeros(len(texts), dtype=bool)
-    words = "|".join(r"\s+".join(map(re.escape, p.split())) for p in sorted(phrases, key=len, reverse=True))
+    words = "|".join(r"\s+".join(map(re.escape, p.split())) for p in plain)
     pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
     return np.fromiter((pattern.search(t) is not None for t in texts), dtype=bool, count=len(texts))
 
 
-def _folded(words: Collection[str]) -> frozenset[str]:
+def _folded(words: Iterable[str]) -> frozenset[str]:
     return frozenset(w.casefold() for w in words)

@@ -100,6 +100,10 @@ def _read(given: pa.ChunkedArray) -> pa.ChunkedArray:
         return each(
             given.cast(pa.large_binary()), lambda v: v and _meant(v.decode(errors="replace")), pa.string()
         )[0]
+    if pa.types.is_timestamp(given.type) and given.equals(
+        given.cast(pa.date32(), safe=False).cast(given.type)
+    ):
+        given = given.cast(pa.date32())  # as pandas and Excel hold dates; a CSV file has no midnight in them
     return each(as_text(given).cast(pa.string()), _meant, pa.string())[0]
 
 

@@ -35,3 +35,17 @@ def test_seed_phrases_are_whole_words_in_any_case_across_any_blanks():
     assert seed_sentences(texts, ["net zero", "tariff"]).tolist() == [True, False, False, True, False, False]
     assert seed_sentences(["C++ (code)", "C"], ["c++"]).tolist() == [True, False], "marks are not patterns"
     assert not seed_sentences(["anything"], []).any()
+
+
+def test_seed_phrases_are_found_however_an_editor_wrote_them():
+    """The texts of calls are normalised: straight quotes, plain hyphens, composed letters."""
+    for written in (
+        "China’s tariffs",
+        "China´s  tariffs",
+        "China&#39;s tariffs",
+        "China\u2019s\u00a0tariffs",
+    ):
+        assert seed_sentences(["On China's tariffs."], [written]).all(), written
+    assert seed_sentences(["A café-style office"], ["cafe\u0301‑style"]).all()
+    found = pin(EYE[:1], [["café"]], EYE[[0, 0]], [["wages"], ["cafe\u0301"]], floor=0.5, keyword_weight=0.1)
+    assert found.pinned.tolist() == [1]

@@ -1,6 +1,6 @@
 """Columns that FTM does not know, in every format: what the calls say in them is kept."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,26 @@ def test_values_of_any_type_are_texts_and_nested_ones_are_left_out(tmp_path: Pat
     kept = {r["name"]: r["value"] for r in found.rows.to_pylist()}
     assert kept == {name: text for name, (_, _, text) in types.items() if text is not None}
     assert set(found.left_out) == {"null", "list"}
+
+
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_days_that_a_program_holds_as_moments_are_days(tmp_path: Path, unit: str):
+    def said_of(*moments: str) -> set[str | None]:
+        given = [
+            {**r, "listed": datetime.fromisoformat(m) if m else None}
+            for r, m in zip(rows(), moments, strict=True)
+        ]
+        table = pa.Table.from_pylist(given)
+        table = table.set_column(
+            table.column_names.index("listed"), "listed", table.column("listed").cast(pa.timestamp(unit))
+        )
+        pq.write_table(table, tmp_path / "calls.parquet")
+        return set(said(tmp_path / "calls.parquet").values())
+
+    assert said_of("2020-01-05", "", "2020-01-05") == {"2020-01-05"}
+    (moment,) = said_of("2020-01-05T09:30", "", "")
+    assert moment is not None
+    assert moment.startswith("2020-01-05 09:30")
 
 
 def test_a_value_on_some_rows_counts_and_rows_that_disagree_do_not(tmp_path: Path):
