@@ -91,11 +91,12 @@ def rows_of(table: str, generation: str, n: int) -> pa.Table:
     return pa.table(columns)
 
 
-def marker(table: str) -> str:
-    """Return the column in which the rows of a table carry their generation."""
+def marker(table: str) -> str | None:
+    """Return the column in which the rows of a table carry their generation; None for a table of numbers alone."""
     from ftm_resources.tables import TABLES  # noqa: PLC0415
 
-    return next(c.name for c in TABLES[table].own if pa.types.is_string(c.type) and not c.values)
+    texts = (c.name for c in TABLES[table].own if pa.types.is_string(c.type) and not c.values)
+    return next(texts, None)
 
 
 def write(warehouse: Warehouse, stop: Path) -> None:
@@ -242,8 +243,8 @@ def marked(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
 
     found: dict[str, set[str]] = {}
     for name in _relations(connection):
-        if name in TABLES:
-            sql = f"SELECT DISTINCT {marker(name)} FROM {name}"  # noqa: S608 - names of tables and columns
+        if name in TABLES and (column := marker(name)):
+            sql = f"SELECT DISTINCT {column} FROM {name}"  # noqa: S608 - names of tables and columns
             found[name] = {row[0] for row in connection.execute(sql).fetchall()}
     seen = set().union(*found.values())
     mixed = len(seen) > 1 or (len(found) > 1 and any(not g for g in found.values()))
