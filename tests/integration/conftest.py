@@ -11,11 +11,15 @@ from ftm_assets.definitions import QUARTER_JOB, build_definitions
 from ftm_assets.orchestration.deployment import test_resources as resources_under
 from ftm_resources.models.sentiment import SentimentScorer
 from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.tables import QUARTERLY
 from ftm_resources.warehouse import Warehouse
 
 SAMPLE_QUARTER = "2023Q1"
 QUICK = SentimentScorer(model="word-lists")
 """The scorer of a quarter whose tone no test looks at."""
+
+MAY_BE_EMPTY = {"theme_relatives", "firm_attributes", *(t for t in QUARTERLY if t.startswith("pinned_"))}
+"""The sample has no columns of its own; a first quarter resembles nothing, and nothing is pinned."""
 
 SAMPLE_FIRMS = 12
 """As few as still make themes across firms and keep every check; a run takes time in proportion."""

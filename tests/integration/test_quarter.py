@@ -13,7 +13,7 @@ from ftm_resources.tables import QUARTERLY, TABLES
 from ftm_resources.tables.categories import SCORE
 from ftm_resources.warehouse.fingerprint import fingerprint
 
-from .conftest import SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, failures
+from .conftest import MAY_BE_EMPTY, SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, failures
 
 pytestmark = pytest.mark.integration
 Sample = tuple[Deployment, dg.ExecuteInProcessResult]
@@ -26,10 +26,6 @@ def db(sample: Sample) -> duckdb.DuckDBPyConnection:
 
 def one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
     return db.execute(sql).fetchone()[0]
-
-
-MAY_BE_EMPTY = {"theme_relatives", "firm_attributes", *(t for t in QUARTERLY if t.startswith("pinned_"))}
-"""A first quarter has nothing to resemble, nothing is pinned, and the sample has no columns of its own."""
 
 
 @pytest.mark.parametrize("table", QUARTERLY)
