@@ -142,8 +142,8 @@ def test_a_second_run_leaves_the_same_rows(sample: Sample):
 def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
     """Adjusted Rand index, over topics mostly about one planted theme, of found against planted themes.
 
-    Twelve firms merge subjects that more firms tell apart: with seeds 0 to 3 they reach 0.40 to 0.41, and 48 firms 0.80
-    (docs/stability.md, where the constants were chosen that gave up 0.05 here for 0.04 and steadier themes there).
+    With other seeds of the clustering these firms reach 0.54 to 0.59 (8 seeds), and other draws of twelve firms
+    0.49 to 0.60; twenty reach 0.62 to 0.65.
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -160,7 +160,7 @@ def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
         WHERE part > 0.5 AND planted IS NOT NULL AND m.theme_id IS NOT NULL""").fetchall()
     planted, found = zip(*rows, strict=True)
     assert len(rows) > 100, "topics whose theme does not recur among other firms are in none"
-    assert adjusted_rand_score(planted, found) > 0.38, adjusted_rand_score(planted, found)
+    assert adjusted_rand_score(planted, found) > 0.5, adjusted_rand_score(planted, found)
 
 
 def test_metadata_answers_whether_it_went_well(sample: Sample):

@@ -60,9 +60,9 @@ REAPPEARS = 0.85
 
 _DRAWS_OF_MANY = 10
 """Subsamples of more rows than that, whose clustering takes longer and varies less."""
-_TOGETHER = 0.35
+_TOGETHER = 0.5
 """Topics are linked to a theme if on average this share of the subsamples that hold both clusters them together."""
-_LEAST = 0.51
+_LEAST = 0.52
 """Times the granularity and the cosine of near topics, the least mean cosine of smoothed topics in a group."""
 _MOST = 0.95
 """The least mean cosine is never higher."""
