@@ -188,8 +188,10 @@ def _refuse_invented(warehouse: Warehouse, source: TranscriptSource, quarter: st
     """Raise a Failure if the sample would be put beside real calls, whose themes would then be linked to its."""
     if source.name != SampleSource.name or not warehouse.exists():
         return
-    for other in reversed(warehouse.quarters("transcripts")):
-        before = warehouse.provenance("transcripts", other).get("source", {})
+    pinned = warehouse.pin()
+    for other in reversed(pinned.quarters(["transcripts"])):
+        write = pinned.present(other)("transcripts")
+        before = write.provenance().get("source", {}) if write else {}
         if before.get("name", source.name) != source.name:
             raise dg.Failure(
                 f"transcripts of {quarter}: no calls were given, so the sample's invented firms would be put beside "

@@ -281,8 +281,8 @@ def _link_again(
     profiles = warehouse.quarter("theme_profiles", quarter, pinned=pinned)
     if write is None:
         return
-    made = write.provenance()
-    config, model = made.get("config", {}), made.get("models", {}).get("embedder", {})
+    made, model = write.provenance(), model_of(pinned, CHAIN, quarter)
+    config = made.get("config", {})
     params = recorded(LinkParams, config)
     at = before(warehouse, pinned, quarter, model, others=config.get(OTHER_MODELS, False))
     links = link_quarter(read_profiles(profiles.read(), quarter), at.series, params)
