@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table as IcebergTable
 
-    from ftm_resources.warehouse.pointers import CloudCatalog, FolderCatalog
+    from ftm_resources.warehouse.glue_pointers import CloudCatalog
+    from ftm_resources.warehouse.pointers import FolderCatalog
 
 _TABLE_PROPERTIES = {
     "format-version": "2",
@@ -259,7 +260,7 @@ def place(location: Location, name: str) -> str:
 def _glue(location: Location) -> CloudCatalog:
     from botocore.exceptions import NoRegionError  # noqa: PLC0415
 
-    from ftm_resources.warehouse.pointers import CloudCatalog  # noqa: PLC0415 - boto3 is loaded with it
+    from ftm_resources.warehouse.glue_pointers import CloudCatalog  # noqa: PLC0415 - boto3 is loaded with it
 
     try:
         return CloudCatalog(location)

@@ -1,8 +1,8 @@
 """PyIceberg's catalogs as FTM uses them: confined to the root, and leaving a trace of each commit beside the table.
 
-What belongs here: the two classes of catalog. A catalog only says which metadata file of a table is current. Each
-commit is also noted in the table's folder (see `history`), so that a catalog that was lost or replaced by an older
-one is noticed, and can be rebuilt.
+What belongs here: what all catalogs share, and that of a folder; that of AWS, which needs its packages, is in
+`glue_pointers`. A catalog only says which metadata file of a table is current. Each commit is also noted in the table's
+folder (see `history`), so that a catalog that was lost or replaced by an older one is noticed, and can be rebuilt.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog import MetastoreCatalog
-from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io import FileIO, load_file_io
-from pyiceberg.serializers import FromInputFile
 from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 from sqlalchemy import insert, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.location import Location
 
 
-class _Noting(MetastoreCatalog):
+class NotingCatalog(MetastoreCatalog):
     """Notes each commit in the table's folder."""
 
     place: Location
@@ -101,7 +99,7 @@ class _Noting(MetastoreCatalog):
         return load_file_io({**properties, **self.properties}, location)
 
 
-class FolderCatalog(_Noting, SqlCatalog):
+class FolderCatalog(NotingCatalog, SqlCatalog):
     """The SQLite catalog of a folder."""
 
     def __init__(self, place: Location, **properties: str) -> None:
@@ -149,36 +147,3 @@ class FolderCatalog(_Noting, SqlCatalog):
         with Session(self.engine) as session:
             found = session.get(IcebergTables, (self.name, NAMESPACE, name))
             return None if found is None else found.metadata_location
-
-
-class CloudCatalog(_Noting, GlueCatalog):
-    """AWS Glue's catalog."""
-
-    def __init__(self, place: Location, **properties: str) -> None:
-        self.place, self._written = place, {}
-        super().__init__("ftm", warehouse=place.root, **place.file_options, **properties)
-
-    def point(self, name: str, new: str, old: str | None) -> None:
-        """Make a metadata file current; `old` is the one that is, None to register the table.
-
-        Raises CommitFailedException if another one is current.
-        """
-        if old is None:
-            self.register_table((NAMESPACE, name), new)
-        else:
-            found = self.glue.get_table(DatabaseName=NAMESPACE, Name=name)["Table"]
-            if found["Parameters"]["metadata_location"] != old:
-                raise CommitFailedException(f"{name} was changed by another process; try again")
-            metadata = FromInputFile.table_metadata(self._load_file_io(location=new).new_input(new))
-            given = _construct_table_input(name, new, metadata.properties, metadata, found, old)
-            self._update_glue_table(NAMESPACE, name, given, found["VersionId"])
-        note_commit(self.place, name, new)
-
-    def pointer(self, name: str) -> str | None:
-        """Return the URI of a table's current metadata file, as recorded; None if there is no such table."""
-        try:
-            found = self.glue.get_table(DatabaseName=NAMESPACE, Name=name)
-        except self.glue.exceptions.EntityNotFoundException:
-            return None
-        recorded: str = found["Table"]["Parameters"]["metadata_location"]
-        return recorded

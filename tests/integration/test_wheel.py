@@ -42,6 +42,9 @@ def names(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
+OF_EXTRAS = ("boto3", "botocore", "dagster_aws", "dagster_postgres", "bertopic", "hdbscan", "umap", "gensim")
+
+
 @pytest.fixture(scope="module")
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the wheel in it; its dependencies are those of the running interpreter.
@@ -66,6 +69,8 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
     lent = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     (site / "lent.pth").write_text("\n".join(sorted(lent)) + "\n")
+    # What only the extras install is not there for a user who installs none.
+    (site / "sitecustomize.py").write_text(f"import sys\nsys.modules.update(dict.fromkeys({OF_EXTRAS!r}))\n")
     (folder / "bin" / "dbt").symlink_to(Path(sysconfig.get_path("scripts")) / "dbt")
     return folder
 
