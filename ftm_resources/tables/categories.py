@@ -61,6 +61,9 @@ WINDOW_REASONS = (
 """Why a call has no abnormal return in a window: no PERMNO; no return of its PERMNO at all; the returns begin within
 or after the window; the data end before the window does; the returns end before it does, though the data go on; some
 day's return, or a factor that the model needs, is missing; too few days to estimate the model."""
-PANEL_STATUSES = ("measured", "too_small", "failed", "not_modelled", "no_business")
+PANEL_STATUSES = ("measured", "no_members", "too_small", "failed", "not_modelled", "no_business")
 """Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
+FEWEST_FIRMS = 5
+"""Fewest firms of which a theme's standard error and spread across firms are given. The median 95% interval of a score
+is ±1.68 wide with two firms, ±0.69 with three, ±0.36 with five (docs/series.md). dbt_project.yml has it too."""
 LABELS = ("positive", "neutral", "negative")
