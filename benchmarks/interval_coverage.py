@@ -237,7 +237,8 @@ def coverage_of_themes(firms: int, n_draws: int, mood: float = 0.35, seed: int =
                 of[row["companyid"]] = of.get(row["companyid"], 0) + 1
     rng, rows = np.random.default_rng(seed), []
     for n_firms in FIRMS:
-        themes = [theme for theme, of in sizes.items() if len(of) >= n_firms]
+        if not (themes := [theme for theme, of in sizes.items() if len(of) >= n_firms]):
+            break
         leans = [lean_of[theme] for theme in themes]
         truth = np.array([expected(lean, mood) for lean in leans])
         parts, at, wide = [], list[int](), list[tuple[float, float]]()
