@@ -1,13 +1,13 @@
 """Do 95% intervals of scores hold the true tone in 95% of draws? By speaker turn, against ignoring turns.
 
 `python -m benchmarks.interval_coverage` takes the themes, calls and turns of the sample as they are and draws the
-labels of their sentences many times: each turn has a mood of its own around the theme's planted lean, and its sentences
-are drawn from that. The truth is the expected tone over moods. `score_se` and `score_df` come from `methods.scores`, the
-interval is score ± t(score_df) x score_se. Beside it: t of turns - 1 instead, 1.96 instead of t, CR1 and the jackknife
+labels of their sentences many times: each turn has a mood of its own around the theme's planted lean, and its
+sentences are drawn from that. The truth is the expected tone over moods. `score_se` and `score_df` are those of
+`methods.scores`, the interval is score ± t(score_df) x score_se. Beside it: t of turns - 1 instead, 1.96 instead of t, CR1 and the jackknife
 (CR3), both with t of turns - 1, and `naive`, which takes the sentences as independent. An interval of no width, or
 none, holds no truth.
 
-Then the same of themes, whose firms take the place of turns: some of the firms of each theme are drawn, each with a mood.
+Then the same of themes, whose firms take the place of turns: some of each theme's firms are drawn, each with a mood.
 """
 
 from __future__ import annotations
@@ -263,7 +263,11 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     options = parser.parse_args()
     print(markdown(coverage(options.firms, options.draws)), flush=True)
-    print("\nThemes, by number of firms:\n", markdown(coverage_of_themes(options.firms, options.draws)), sep="\n")
+    print(
+        "\nThemes, by number of firms:\n",
+        markdown(coverage_of_themes(options.firms, options.draws)),
+        sep="\n",
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""At which floors do themes and topics find the pinned theme that they are about? And families: which similarity joins?
+"""Floors at which themes and topics find the pinned theme that they are about, and similarities that join families.
 
 `python -m benchmarks.pinned_floors [--quarters 2017Q1..2018Q4]` takes the sample's planted themes as given (see
-`links`): a topic is a firm's sentences in a planted theme, or in a subject of its own, which belongs to no pinned theme;
-a theme is of all firms' topics. The dictionary is what a researcher who knows the subjects would write: each planted
+`links`): a topic is a firm's sentences in a planted theme, or in a subject of its own, which belongs to no pinned
+theme; a theme is of all firms' topics. The dictionary is what a researcher who knows the subjects would write: each planted
 theme's name, its subjects as description, and these as seed phrases. Links are made as `pinned_theme_links` makes them.
 Families are of the series of all these quarters, against their planted lineages.
 """
@@ -66,7 +66,9 @@ def counted(found: NDArray[np.int64], truth: NDArray[np.int64]) -> Counts:
     return Counts(right, int((found != NONE).sum()), right, int((truth != NONE).sum()))
 
 
-def pinned_rows(firms: int, keys: Sequence[str], cache: Path, *, only: Sequence[str] | None) -> list[dict[str, Any]]:
+def pinned_rows(
+    firms: int, keys: Sequence[str], cache: Path, *, only: Sequence[str] | None
+) -> list[dict[str, Any]]:
     """Return precision and recall of links to pinned themes, of topics and of themes, by floor."""
     from ftm_resources.models.embedder import Embedder  # noqa: PLC0415 - loads torch
 
@@ -83,8 +85,10 @@ def pinned_rows(firms: int, keys: Sequence[str], cache: Path, *, only: Sequence[
             planted = np.array([t["theme"] or "" for t in topics])
             at = centred(described, vectors)
             of_topics += counted(linked(centred(vectors, vectors), at, middle.topic_floor + step), truth)
-            names = [n for n in np.unique(planted) if n and (planted == n).sum() >= 3]  # noqa: PLR2004
-            themes = np.asarray(unit(np.array([vectors[planted == n].mean(axis=0) for n in names]) - vectors.mean(axis=0)))
+            names = [n for n in np.unique(planted) if n and (planted == n).sum() >= 3]
+            themes = np.asarray(
+                unit(np.array([vectors[planted == n].mean(axis=0) for n in names]) - vectors.mean(axis=0))
+            )
             of_theme = np.array([number.get(str(n), NONE) for n in names])
             of_themes += counted(linked(themes, at, middle.floor + step), of_theme)
         row: dict[str, Any] = {"floor": middle.floor + step}
@@ -125,7 +129,11 @@ def main() -> None:
     keys = calendar.between(first, last or first)
     found = given(options.firms, keys, options.cache)
     every = dictionary()
-    print("All planted themes pinned:\n", markdown(pinned_rows(options.firms, keys, options.cache, only=None)), sep="\n")
+    print(
+        "All planted themes pinned:\n",
+        markdown(pinned_rows(options.firms, keys, options.cache, only=None)),
+        sep="\n",
+    )
     few = [t.series_id for t in every[::6]]
     print(f"\nOnly {', '.join(few)} pinned:\n", flush=True)
     print(markdown(pinned_rows(options.firms, keys, options.cache, only=few)))

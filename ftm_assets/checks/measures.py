@@ -144,8 +144,8 @@ LIMITS = (
         "largest_theme", "themes", "largest_theme_share", MAX_LARGEST_THEME_SHARE, True,
         "One theme holds {:.0%} of the placed topics (expected of so many: at most {limit:.0%})",
         f"No theme holds more of the placed topics than chance gives the largest of so many themes, and "
-        f"{MAX_LARGEST_THEME_SHARE:.0%} (a warning below {SMALL_QUARTER_TOPICS} topics). If not, unrelated subjects may "
-        "have been merged: read the theme's topics; if they have little in common, raise join_similarity or lower "
+        f"{MAX_LARGEST_THEME_SHARE:.0%} (a warning below {SMALL_QUARTER_TOPICS} topics). If not, unrelated subjects "
+        "may have been merged: read the theme's topics; if they have little in common, raise join_similarity or lower "
         "min_topics of themes, and check the summaries' embeddings",
         ("join_similarity", "min_topics"),
         error_from=SMALL_QUARTER_TOPICS,

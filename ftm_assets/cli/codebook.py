@@ -26,8 +26,8 @@ _UNITS = {
 
 _IN_STATA = (
     "In Stata, dates are %td, times %tc (UTC) and quarters %tq; a missing text is empty. For the panel of one series: "
-    '`keep if series_id == "…"`, `egen firm = group(firm_id)`, `xtset firm quarter`. A label that ends in … is cut; `notes` '
-    "shows the whole text."
+    '`keep if series_id == "…"`, `egen firm = group(firm_id)`, `xtset firm quarter`. A label that ends in … is cut; '
+    "`notes` shows the whole text."
 )
 
 

@@ -273,7 +273,13 @@ def market() -> Iterator[Finding]:
     except (ValueError, SourceError) as error:
         yield Finding("fail", "Returns", str(error), "Correct the setting.")
         return
-    where = settings.current().ftm_returns_path if kind == "files" else "not tested" if kind == "wrds" else "bundled"
+    where = (
+        settings.current().ftm_returns_path
+        if kind == "files"
+        else "not tested"
+        if kind == "wrds"
+        else "bundled"
+    )
     yield Finding("ok", "Returns", f"{kind}: {where}")
 
 

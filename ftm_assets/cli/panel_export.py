@@ -104,7 +104,8 @@ def panel(
     skip_missing: Annotated[
         bool,
         typer.Option(
-            "--skip-missing", help="Write what there is, though quarters between --from and --to are not stored."
+            "--skip-missing",
+            help="Write what there is, though quarters between --from and --to are not stored.",
         ),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
@@ -134,7 +135,8 @@ def panel(
     counts = dict.fromkeys(chosen, 0)
     with ExitStack() as stack:
         writers = {
-            t: _writer(stack, warehouse, t, files[t], format_, quarters, as_of, mixed.get(t, ())) for t in chosen
+            t: _writer(stack, warehouse, t, files[t], format_, quarters, as_of, mixed.get(t, ()))
+            for t in chosen
         }
         for quarter in quarters:
             for table, write in writers.items():
@@ -211,7 +213,9 @@ def _mixed(state: ExportedState, chosen: tuple[str, ...], quarters: list[str]) -
         told: dict[str, list[str]] = {}
         for quarter, found in problems.items():
             for mixture in found:
-                told.setdefault(mixture.table, []).append(f"MIXED GENERATIONS, allowed: {quarter}: {mixture}.")
+                told.setdefault(mixture.table, []).append(
+                    f"MIXED GENERATIONS, allowed: {quarter}: {mixture}."
+                )
         return told
     lines = [f"- {quarter}: {'; '.join(map(str, mixed))}" for quarter, mixed in problems.items()]
     first = next(iter(problems))

@@ -192,9 +192,7 @@ def _made_again(quarters: Sequence[str], home: Path) -> list[str]:
 def _ref(home: Path) -> InstanceRef:
     from dagster._core.instance.ref import InstanceRef
 
-    return InstanceRef.from_dir(
-        str(home), overrides={"compute_logs": _NO_CAPTURE, "python_logs": _NO_DEBUG}
-    )
+    return InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE, "python_logs": _NO_DEBUG})
 
 
 @contextlib.contextmanager

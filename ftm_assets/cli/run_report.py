@@ -261,7 +261,9 @@ def linked_again(result: JobExecutionResult, quarter: str) -> list[str]:
 
 
 def _linked(quarters: Sequence[str]) -> str:
-    return f"the themes of {', '.join(quarters)}, as they follow this quarter: their series may have other ids"
+    return (
+        f"the themes of {', '.join(quarters)}, as they follow this quarter: their series may have other ids"
+    )
 
 
 def panels(again: Sequence[str], outdated: Sequence[str]) -> str:
@@ -269,8 +271,8 @@ def panels(again: Sequence[str], outdated: Sequence[str]) -> str:
     said = [f"those of {', '.join(again)} were made again, as they follow this quarter"] if again else []
     if outdated:
         said.append(
-            f"those of {', '.join(outdated)} are outdated: exports refuse them until you materialize {', '.join(PANELS)} "
-            "of each, oldest first"
+            f"those of {', '.join(outdated)} are outdated: exports refuse them until you materialize "
+            f"{', '.join(PANELS)} of each, oldest first"
         )
     return "; ".join(said)
 

@@ -203,7 +203,8 @@ PANEL_TABLES = (
     ),
     Table(
         "firm_pinned_panel",
-        "One row per pinned theme, which a researcher defined, and firm with a call in the quarter, zeros included (dbt)",
+        "One row per pinned theme, which a researcher defined, and firm with a call in the quarter, zeros included "
+        "(dbt)",
         ("series_id", "firm_id"),
         (*_PINNED_THEME, *_FIRM, *_measures("the firm"), *_of_topics("the firm")),
         group="marts",

@@ -35,10 +35,10 @@ SCORE_SE = Column(
     "score_se",
     DOUBLE,
     "Standard error of the score, for sentences that are alike within a speaker turn: the cluster-robust one (CR2), "
-    "sqrt(sum over turns of (sum of (x - score) in the turn)^2 / (1 - n / n_sentences)) / n_sentences, where x is +1, 0 "
-    "or -1 and n the turn's sentences (Bell & McCaffrey 2002, Survey Methodology 28, 169-181). The interval is score ± t "
-    "of score_df degrees of freedom * score_se. Null if all sentences are of one turn, or all turns have the same mean, "
-    "which would make it 0",
+    "sqrt(sum over turns of (sum of (x - score) in the turn)^2 / (1 - n / n_sentences)) / n_sentences, where x is +1, "
+    "0 or -1 and n the turn's sentences (Bell & McCaffrey 2002, Survey Methodology 28, 169-181). The interval is score "
+    "± t of score_df degrees of freedom * score_se. Null if all sentences are of one turn, or all turns have the same "
+    "mean, which would make it 0",
     nullable=True,
     bounds=COUNT,
 )
@@ -46,8 +46,8 @@ SCORE_DF = Column(
     "score_df",
     DOUBLE,
     "Degrees of freedom of score_se (Satterthwaite's, as Bell & McCaffrey have them), 1 to n_turns - 1; fewer the more "
-    "the turns differ in length: N^2 / (sum of n^2 + (sum of b)^2 - sum of b^2), where b = n^2 / (N - n), n is a turn's "
-    "sentences and N n_sentences. Null where score_se is",
+    "the turns differ in length: N^2 / (sum of n^2 + (sum of b)^2 - sum of b^2), where b = n^2 / (N - n), n is a "
+    "turn's sentences and N n_sentences. Null where score_se is",
     nullable=True,
     bounds=(0.0, float("inf")),
 )
@@ -55,8 +55,8 @@ SCORE_SE_BY_FIRM = Column(
     "score_se",
     DOUBLE,
     "Standard error of the score, for sentences that are alike within a firm: the formula of sentiment_scores, with "
-    f"firms in the place of turns. Null for fewer than {FEWEST_FIRMS} firms with a member sentence, of which it would say "
-    "little, and if all firms have the same score",
+    f"firms in the place of turns. Null for fewer than {FEWEST_FIRMS} firms with a member sentence, of which it would "
+    "say little, and if all firms have the same score",
     nullable=True,
     bounds=COUNT,
 )

@@ -134,7 +134,10 @@ class Quarter:
         return found | scores._asdict()
 
     def _pin(
-        self, topics: Sequence[tuple[str, str]], themed: Mapping[str, str], made: dict[str, list[dict[str, Any]]]
+        self,
+        topics: Sequence[tuple[str, str]],
+        themed: Mapping[str, str],
+        made: dict[str, list[dict[str, Any]]],
     ) -> None:
         for name, numbers in self.pinned.items():
             own = {"series_id": f"pinned:{name.lower()}", "series_name": name}

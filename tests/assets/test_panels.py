@@ -51,8 +51,8 @@ def rows(warehouse: Warehouse, table: str, quarter: str) -> dict[tuple[str, ...]
     return {tuple(row[k] for k in key): row for row in warehouse.read(table, quarter).to_pylist()}
 
 
-# Acme calls twice and is renamed in between; Bolt speaks of no theme but Vague, which is weak; Chip is too small to have
-# topics; Dune only greets; Echo's modelling failed.
+# Acme calls twice and is renamed in between; Bolt speaks of no theme but Vague, which is weak; Chip is too small to
+# have topics; Dune only greets; Echo's modelling failed.
 IN_FIRST = Quarter(
     FIRST,
     [
@@ -85,8 +85,8 @@ IN_FIRST = Quarter(
     weak=[2],
     pinned={"Labour": [0, 1], "Loose": []},
 )
-# Freight goes on as theme 1, Vague as theme 2, no longer weak; Hiring has no theme; Pricing is new. Chip is measured now,
-# Bolt is away.
+# Freight goes on as theme 1, Vague as theme 2, no longer weak; Hiring has no theme; Pricing is new. Chip is measured
+# now, Bolt is away.
 IN_SECOND = Quarter(
     SECOND,
     [
@@ -175,7 +175,15 @@ def test_a_weak_theme_was_not_measured_and_is_said_to_be_weak(built: Warehouse):
     assert rows(built, "firm_theme_panel", FIRST)[FREIGHT, "1"]["coherence_class"] == "coherent"
     of_theme = rows(built, "theme_panel", FIRST)[VAGUE,]
     assert (of_theme["coherence_class"], of_theme["n_firms_measured"]) == ("weak", 2)
-    for name in ("n_firms", "firm_share", "attention", "mean_attention", "attention_sd", "score", "concentration"):
+    for name in (
+        "n_firms",
+        "firm_share",
+        "attention",
+        "mean_attention",
+        "attention_sd",
+        "score",
+        "concentration",
+    ):
         assert of_theme[name] is None
     later = rows(built, "firm_theme_panel", SECOND)[VAGUE, "1"]
     assert (later["previous_quarter"], later["attention"]) == (FIRST, 0.25)
@@ -202,7 +210,12 @@ def test_a_pinned_theme_has_the_sentences_of_all_its_themes(built: Warehouse):
 def test_a_pinned_theme_without_a_theme_is_measured_by_topics_alone(built: Warehouse):
     panel = rows(built, "firm_pinned_panel", FIRST)
     acme, bolt = panel[LOOSE, "1"], panel[LOOSE, "2"]
-    assert (acme["n_themes"], acme["status"], acme["attention"], acme["score"]) == (0, "no_members", None, None)
+    assert (acme["n_themes"], acme["status"], acme["attention"], acme["score"]) == (
+        0,
+        "no_members",
+        None,
+        None,
+    )
     assert (acme["n_topic_sentences"], acme["topic_attention"]) == (3, 3 / 8)
     assert (bolt["n_topic_sentences"], bolt["topic_attention"]) == (2, 2 / 3)
 
@@ -309,11 +322,7 @@ def test_the_panels_equal_the_scores_of_the_method_on_a_quarter_of_chance(chance
         if row["status"] != "measured":
             continue
         score = scores.get((row["theme_id"], transcript))
-        expected = (
-            {k: score[k] for k in names}
-            if score
-            else dict.fromkeys(names, 0) | dict.fromkeys(TONE)
-        )
+        expected = {k: score[k] for k in names} if score else dict.fromkeys(names, 0) | dict.fromkeys(TONE)
         assert {k: row[k] for k in names} == expected
         assert row["attention"] == expected["n_sentences"] / spoken[transcript]
     # Analysts alone: what the method makes of their sentences.
@@ -402,7 +411,9 @@ def said_twice(quarter: Quarter, *, is_second: bool) -> dict[str, pa.Table]:
     return given | scores._asdict()
 
 
-def test_a_sentence_may_be_a_member_of_a_second_theme_and_counts_once_in_a_pinned_theme_of_both(tmp_path: Path):
+def test_a_sentence_may_be_a_member_of_a_second_theme_and_counts_once_in_a_pinned_theme_of_both(
+    tmp_path: Path,
+):
     warehouse = Warehouse(path=str(tmp_path / "warehouse"))
     for name, table in said_twice(replace(IN_SECOND, pinned={"Both": [0, 1]}), is_second=True).items():
         warehouse.replace(name, SECOND, [table])

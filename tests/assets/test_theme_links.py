@@ -154,7 +154,9 @@ def test_quarters_in_parallel_end_in_the_same_tables(linked: Warehouse, tmp_path
     assert contents(warehouse) == contents(linked)
 
 
-def test_an_earlier_quarter_made_again_rebuilds_what_follows_and_says_so(linked: Warehouse, relinked: Warehouse):
+def test_an_earlier_quarter_made_again_rebuilds_what_follows_and_says_so(
+    linked: Warehouse, relinked: Warehouse
+):
     warehouse = relinked
     write_themes(warehouse, "2020Q2", ("vaccines", "shipping"), run="again")
     result = link(warehouse, "2020Q2")

@@ -60,13 +60,17 @@ def test_a_giant_theme_of_a_small_quarter_is_a_warning(warehouse: Warehouse, eva
     assert found.description == (
         "One theme holds 90% of the placed topics (expected of so many: at most 25%)"
     )
-    assert found.metadata["limit"].value == pytest.approx(largest_by_chance(SMALL_QUARTER_TOPICS - 1), abs=1e-4)
+    assert found.metadata["limit"].value == pytest.approx(
+        largest_by_chance(SMALL_QUARTER_TOPICS - 1), abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(
     ("n_topics", "share", "passes"),
-    [(7, 1.0, True), (8, 1.0, False), (28, 0.5, True), (28, 0.9, False), (150, 0.16, True), (150, 0.35, False)]
-    + [(2000, 0.15, True), (2000, 0.16, False)],
+    [
+        *((7, 1.0, True), (8, 1.0, False), (28, 0.5, True), (28, 0.9, False)),
+        *((150, 0.16, True), (150, 0.35, False), (2000, 0.15, True), (2000, 0.16, False)),
+    ],
 )
 def test_the_largest_theme_is_held_to_what_is_usual_of_so_many_topics(
     warehouse: Warehouse, evaluate, n_topics: int, share: float, passes: bool

@@ -68,7 +68,9 @@ def test_pinned_themes_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert found("Pinned themes").status == "fail"
     with pytest.raises(PinnedThemesError, match="No such file"):
         preflight.require_ready({})
-    file.write_text("name,description,seed_phrases\nTariffs,Duties on imports,tariffs;duties\n", encoding="utf-8")
+    file.write_text(
+        "name,description,seed_phrases\nTariffs,Duties on imports,tariffs;duties\n", encoding="utf-8"
+    )
     assert (found("Pinned themes").status, found("Pinned themes").found) == ("ok", f"{file}: 1 theme")
     preflight.require_ready({})
 

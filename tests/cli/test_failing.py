@@ -92,7 +92,9 @@ def test_a_failed_step_says_the_outermost_of_ours(
     assert message_of_step(error) == (said, is_expected)
 
 
-def test_a_warning_of_ours_is_shown_once_in_a_command_and_others_as_python_does(capsys: pytest.CaptureFixture[str]):
+def test_a_warning_of_ours_is_shown_once_in_a_command_and_others_as_python_does(
+    capsys: pytest.CaptureFixture[str],
+):
     for _ in range(2):
         show = failing.warnings_shown_once()
         for _ in range(2):

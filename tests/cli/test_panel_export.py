@@ -450,8 +450,8 @@ def test_mixed_panels_that_are_allowed_are_written_as_they_are(
     monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
     done = ftm("export", "panel", "--of", "firm", "--to", "2019Q4", "-o", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
-    assert set(pq.read_table(tmp_path / "out" / "firm_theme_panel_mixed.parquet")["series_id"].to_pylist()) == {
-        "new"
-    }
+    assert set(
+        pq.read_table(tmp_path / "out" / "firm_theme_panel_mixed.parquet")["series_id"].to_pylist()
+    ) == {"new"}
     content = stored.quarter("firm_theme_panel", "2019Q4").content
     assert content in (tmp_path / "out" / "codebook.md").read_text(encoding="utf-8")

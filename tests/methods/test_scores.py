@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import t as student
 
 from ftm_assets.methods import scores as method
 from ftm_resources.tables import TABLES
@@ -233,6 +232,8 @@ def test_the_interval_covers_the_true_score_of_calls_whose_turns_differ() -> Non
     calls = {f"c{i:03d}": f"f{i:03d}" for i in range(300)}
     rows = build_scores(**inputs(said, calls, turns=turns), quarter=QUARTER).sentiment_scores.to_pylist()
     error = np.array([r["score"] - 0.2 for r in rows])  # 0.6 - 0.2 less 0.2
+    from scipy.stats import t as student
+
     quantile = student.ppf(0.975, [r["score_df"] for r in rows])
     share = np.mean(np.abs(error) <= quantile * np.array([r["score_se"] for r in rows]))
     assert 0.92 <= share <= 0.98

@@ -49,7 +49,9 @@ def outdated(warehouse: Warehouse) -> list[str]:
     return sorted(m.source for m in warehouse.pin().mixtures(SECOND, ["firm_theme_panel"]))
 
 
-def test_a_quarter_that_lacks_links_is_left_out_and_makes_the_panel_outdated_once_it_has_them(warehouse: Warehouse):
+def test_a_quarter_that_lacks_links_is_left_out_and_makes_the_panel_outdated_once_it_has_them(
+    warehouse: Warehouse,
+):
     write(warehouse, IN_FIRST, without=("theme_links",))
     found = compared(warehouse)
     assert (used(found), found.left_out) == (set(), {FIRST: "no theme_links"})
