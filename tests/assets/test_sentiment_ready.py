@@ -7,6 +7,7 @@ import pytest
 from ftm_assets.assets.sentiment_ready import sentiment_ready
 from ftm_resources.tables.joined_views import JOINED_VIEWS
 from ftm_resources.warehouse import Warehouse
+from tests.member_sentences import write
 
 
 def test_the_file_holds_the_views_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
