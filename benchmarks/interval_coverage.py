@@ -4,8 +4,8 @@
 labels of their sentences many times: each turn has a mood of its own around the theme's planted lean, and its
 sentences are drawn from that. The truth is the expected tone over moods. `score_se` and `score_df` are those of
 `methods.scores`, the interval is score ± t(score_df) x score_se. Beside it: t of turns - 1 instead, 1.96 instead of t,
-CR1 and the jackknife (CR3), both with t of turns - 1, and `naive`, which takes the sentences as independent. An interval
-of no width, or none, holds no truth.
+CR1 and the jackknife (CR3), both with t of turns - 1, and `naive`, which takes the sentences as independent. An
+interval of no width, or none, holds no truth.
 
 Then the same of themes, whose firms take the place of turns: some of each theme's firms are drawn, each with a mood.
 """

@@ -3,8 +3,8 @@
 `python -m benchmarks.pinned_floors [--quarters 2017Q1..2018Q4]` takes the sample's planted themes as given (see
 `links`): a topic is a firm's sentences in a planted theme, or in a subject of its own, which belongs to no pinned
 theme; a theme is of all firms' topics. The dictionary is what a researcher who knows the subjects would write: each
-planted theme's name, its subjects as description, and these as seed phrases. Links are made as `pinned_theme_links` makes them.
-Families are of the series of all these quarters, against their planted lineages.
+planted theme's name, its subjects as description, and these as seed phrases. Links are made as `pinned_theme_links`
+makes them. Families are of the series of all these quarters, against their planted lineages.
 """
 
 from __future__ import annotations

@@ -170,8 +170,8 @@ def _say(context: dg.AssetExecutionContext, earlier: Mended, later: Mended) -> N
     if rebuilt := sorted({**earlier.rebuilt, **later.rebuilt}):
         context.log.warning(
             f"The panels of {', '.join(rebuilt)} are outdated, if they have any: exports refuse them until "
-            "firm_theme_panel, call_theme_panel and theme_panel of each are materialized, oldest first (`ftm run` does so "
-            "by itself)"
+            "firm_theme_panel, call_theme_panel and theme_panel of each are materialized, oldest first (`ftm run` does "
+            "so by itself)"
         )
     for quarter, why in {**earlier.kept, **later.kept}.items():
         context.log.warning(
