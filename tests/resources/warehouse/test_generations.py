@@ -154,14 +154,16 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
     marts = [
         "theme_links",
         "pinned_theme_links",
+        "pinned_topic_links",
+        "pinned_coverage",
         "topic_quality",
         "firm_theme_sentiment",
         "theme_sentiment",
         "firm_theme_panel",
         "call_theme_panel",
-        "theme_panel",
         "firm_pinned_panel",
         "call_pinned_panel",
+        "theme_panel",
         "coverage",
     ]
     assert quarter.to_materialize() == [*scores[:-1], "theme_coherence", scores[-1], *marts]
