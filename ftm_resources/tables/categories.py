@@ -65,5 +65,5 @@ PANEL_STATUSES = ("measured", "no_members", "too_small", "failed", "not_modelled
 """Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
 FEWEST_FIRMS = 5
 """Fewest firms of which a theme's standard error and spread across firms are given. The median 95% interval of a score
-is ±1.68 wide with two firms, ±0.69 with three, ±0.36 with five (docs/series.md). dbt_project.yml has it too."""
+is ±1.63 wide with two firms, ±0.68 with three, ±0.36 with five (docs/series.md). dbt_project.yml has it too."""
 LABELS = ("positive", "neutral", "negative")
