@@ -10,6 +10,7 @@ from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.pinned_theme_links import pinned_theme_links
+from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
 from ftm_assets.assets.sentence_kinds import sentence_kinds
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
@@ -58,6 +59,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             sentiment_scores,
             daily_returns,
             abnormal_returns,
+            portfolio_sorts,
             build_marts(),
             warehouse_maintenance,
         ],
