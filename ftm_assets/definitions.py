@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from ftm_assets.assets.abnormal_returns import abnormal_returns
+from ftm_assets.assets.controls import controls
 from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
@@ -59,6 +60,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             sentiment_scores,
             daily_returns,
             abnormal_returns,
+            controls,
             portfolio_sorts,
             build_marts(),
             warehouse_maintenance,

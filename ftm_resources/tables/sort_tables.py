@@ -64,6 +64,11 @@ FUNDAMENTALS_COLUMNS = (
         _NOT_NEGATIVE,
     ),
     _maybe("book_equity", DOUBLE, "Book value of common equity, in dollars (Compustat has millions)"),
+    _maybe(
+        "sue",
+        DOUBLE,
+        "Unexpected earnings that the source has ready, e.g. less analysts' forecast; if null, made from eps",
+    ),
 )
 FUNDAMENTALS = pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in FUNDAMENTALS_COLUMNS])
 """What a source of fundamentals yields: a row per PERMNO and fiscal quarter, as in `fundamentals`."""
@@ -223,7 +228,7 @@ CONTROL_TABLES = (
     Table(
         "fundamentals",
         "One row per PERMNO of the quarter's calls and fiscal quarter: earnings and book equity, with the day on which "
-        "they were reported. Without rows if no source of them is set (FTM_CONTROLS_SOURCE)",
+        "they were reported. Without rows if no source of them is set (FTM_FUNDAMENTALS_SOURCE)",
         ("permno", "fiscal_date"),
         FUNDAMENTALS_COLUMNS,
         group="returns",

@@ -36,8 +36,8 @@ class MarketGrid:
     """(firms,), ascending."""
     returns: Floats
     """(firms, days): total returns, delisting included; NaN where there is none."""
-    caps_before: Floats
-    """(firms, days): market value at the close of the trading day before, in dollars; NaN if it is unknown."""
+    caps: Floats
+    """(firms, days): market value at the close of the day, in dollars; NaN if it is unknown."""
     factors: Floats
     """(days, 4): in the order of FACTOR_COLUMNS; NaN where there are none."""
     rf: Floats
@@ -49,6 +49,14 @@ class MarketGrid:
             pc.index_in(pa.array(permnos, pa.int64()), pa.array(self.permnos)), -1
         ).to_numpy(zero_copy_only=False)
         return found.astype(np.int64)
+
+    def caps_before(self, firms: Ints, span: slice) -> Floats:
+        """Return (firms, days of the span): market value at the close of the trading day before each."""
+        before = np.full((len(firms), span.stop - span.start), np.nan)
+        start = max(span.start - 1, 0)
+        known = self.caps[firms, start : max(span.stop - 1, 0)]
+        before[:, before.shape[1] - known.shape[1] :] = known
+        return before
 
 
 def market_grid(daily: Sequence[pa.Table], factors: Sequence[pa.Table]) -> MarketGrid:
@@ -76,9 +84,7 @@ def market_grid(daily: Sequence[pa.Table], factors: Sequence[pa.Table]) -> Marke
         firm, day = np.searchsorted(permnos, own_ids[is_day]), at[is_day]
         returns[firm, day] = table.column("ret").to_numpy()[is_day]
         caps[firm, day] = table.column("market_cap").to_numpy()[is_day]
-    before = np.full_like(caps, np.nan)
-    before[:, 1:] = caps[:, :-1]
-    return MarketGrid(days, permnos, returns, before, of_days[:, :-1], of_days[:, -1])
+    return MarketGrid(days, permnos, returns, caps, of_days[:, :-1], of_days[:, -1])
 
 
 def _days(table: pa.Table) -> NDArray[np.datetime64]:

@@ -141,7 +141,7 @@ def _portfolios(found: Sorted, market: MarketGrid, params: SortParams) -> list[_
         found.portfolio[use],
         stop - begin,
     )
-    returns, caps = market.returns[firms, span], market.caps_before[firms, span]
+    returns, caps = market.returns[firms, span], market.caps_before(firms, span)
     made = []
     for weighting in params.weightings:
         legs = [

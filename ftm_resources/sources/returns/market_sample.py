@@ -117,7 +117,7 @@ class SampleMarket(MarketSource):
     def _factors(self, days: TradingDays) -> Floats:
         """Return (days, 4), with the six decimals of Ken French's files."""
         drawn = [
-            mean + sd * _normal(self.seed, 1 + i, _ordinals(days))
+            mean + sd * normal(self.seed, 1 + i, _ordinals(days))
             for i, (mean, sd) in enumerate(_FACTORS.values())
         ]
         exact: Floats = np.column_stack(drawn)
@@ -129,14 +129,13 @@ class SampleMarket(MarketSource):
         within = (days.days >= np.datetime64(first, "D")) & (days.days <= np.datetime64(last, "D"))
         parts = []
         for permno in permnos:
-            own = self.seed * 1_000_003 + permno
-            traits = _normal(own, 20, np.arange(8, dtype=np.uint64))
+            own, traits = firm_key(self.seed, permno), _traits(self.seed, permno)
             loadings = np.array([mean + sd * traits[i] for i, (mean, sd) in enumerate(_LOADINGS)])
-            ret = _RF + market @ loadings + _OWN_SD * _normal(own, 21, _ordinals(days))
+            ret = _RF + market @ loadings + _OWN_SD * normal(own, 21, _ordinals(days))
             ret = np.round(ret + self.effects(permno - FIRST_PERMNO, days), 6)[within]
-            price = np.round(np.exp(3.5 + 0.5 * traits[4]) * np.cumprod(1 + ret), 2)
-            shares = np.full(len(ret), np.round(np.exp(18 + traits[5])))
-            volume = np.round(shares * 0.005 * np.exp(0.4 * _normal(own, 22, _ordinals(days)[within])))
+            price = np.round(first_price(self.seed, permno) * np.cumprod(1 + ret), 2)
+            shares = np.full(len(ret), shares_of(self.seed, permno))
+            volume = np.round(shares * 0.005 * np.exp(0.4 * normal(own, 22, _ordinals(days)[within])))
             is_missing = _uniform(own, 23, _ordinals(days)[within]) < _MISSING
             parts.append(
                 pa.table(
@@ -153,6 +152,25 @@ class SampleMarket(MarketSource):
                 )
             )
         return pa.concat_tables(parts)
+
+
+def firm_key(seed: int, permno: int) -> int:
+    """Return what all draws of a firm depend on."""
+    return seed * 1_000_003 + permno
+
+
+def first_price(seed: int, permno: int) -> float:
+    """Return the price in dollars at which each span of a firm's days starts."""
+    return float(np.exp(3.5 + 0.5 * _traits(seed, permno)[4]))
+
+
+def shares_of(seed: int, permno: int) -> float:
+    """Return a firm's shares outstanding, which never change."""
+    return float(np.round(np.exp(18 + _traits(seed, permno)[5])))
+
+
+def _traits(seed: int, permno: int) -> Floats:
+    return normal(firm_key(seed, permno), 20, np.arange(8, dtype=np.uint64))
 
 
 def _ordinals(days: TradingDays) -> NDArray[np.uint64]:
@@ -174,7 +192,7 @@ def _uniform(key: int, stream: int, counters: NDArray[np.uint64]) -> Floats:
     return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
 
 
-def _normal(key: int, stream: int, counters: NDArray[np.uint64]) -> Floats:
+def normal(key: int, stream: int, counters: NDArray[np.uint64]) -> Floats:
     """Return standard normal draws, two uniform ones each (Box & Muller 1958)."""
     radius = np.sqrt(-2 * np.log(_uniform(key, 2 * stream, counters)))
     drawn: Floats = radius * np.cos(2 * np.pi * _uniform(key, 2 * stream + 1, counters))
