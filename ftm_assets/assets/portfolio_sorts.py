@@ -27,7 +27,6 @@ from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.quarters_before import quarters_before
-from ftm_assets.orchestration.series_chain import settled
 from ftm_assets.orchestration.specs import page_table
 from ftm_resources import quarters
 from ftm_resources.expected import plainly
@@ -80,9 +79,7 @@ def portfolio_sorts(
     params = params_of(config, SortParams).checked()
     first = "" if config.first_quarter is None else quarters.of_date(bounds(config.first_quarter)[0])
     own = (sentiment_scores, theme_links, abnormal_returns, daily_returns, factor_returns)
-    before = quarters_before(
-        warehouse, settled(warehouse), quarter, READ, first=first, is_mixing=allows_mixed(context.run)
-    )
+    before = quarters_before(warehouse, quarter, READ, first=first, is_mixing=allows_mixed(context.run))
     read = {**before.tables, quarter: {t.name: t for t in own}}
     for of_quarter in read:
         _refuse_too_few_days(params, warehouse.provenance("daily_returns", of_quarter), of_quarter, quarter)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_assets.orchestration.series_chain import rests_on_others
+from ftm_assets.orchestration.series_chain import rests_on_others, settled
 from ftm_resources.warehouse.snapshots import NOT_COMPARED, is_elsewhere, source_key
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ class QuartersBefore:
 
 def quarters_before(
     warehouse: Warehouse,
-    pinned: Pinned,
     quarter: str,
     names: Sequence[str],
     *,
@@ -45,6 +44,7 @@ def quarters_before(
     A quarter is left out if it lacks one, or if, unless `is_mixing`, they are of mixed generations or its series are
     not those that this quarter's links go on from.
     """
+    pinned = settled(warehouse)
     tables: dict[str, Mapping[str, QuarterTable]] = {}
     left_out: dict[str, str] = {}
     inputs: dict[str, Any] = {}

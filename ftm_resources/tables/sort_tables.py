@@ -176,6 +176,13 @@ SORT_TABLES = (
                 "Two-sided, by Student's t with n_days less coefficients degrees of freedom",
                 _SHARE,
             ),
+            _maybe(
+                "q_value",
+                DOUBLE,
+                "p_value corrected for the number of series with this weighting, portfolio and model (Benjamini & "
+                "Hochberg 1995); null for pooled",
+                _SHARE,
+            ),
             _maybe("n_lags", INT, "Lags of the standard error", COUNT),
             _maybe("beta_mkt", DOUBLE, _LOADING.format("the market")),
             _maybe("beta_smb", DOUBLE, _LOADING.format("SMB")),

@@ -1,74 +1,35 @@
 """Portfolio sorts through Dagster and a real warehouse: quarters up to its own, provenance across them, refusals."""
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.portfolio_sorts import READ, portfolio_sorts
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_resources import quarters
 from ftm_resources.tables import TABLES
-from ftm_resources.trading_days import exchange_days, reach
+from ftm_resources.trading_days import exchange_days
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
 
 from .quarters_of_themes import why
+from .sorted_quarters import FIRMS, SERIES, quarter_tables
 
 MADE = ("portfolio_members", "portfolio_returns", "portfolio_sorts")
-FIRMS = 24
-SERIES = "2022Q3:series:000"
 
 
-def write(warehouse: Warehouse, quarter: str, table: str, rows: Any, **provenance: Any) -> None:
-    if isinstance(rows, list):
-        rows = pa.Table.from_pylist(
-            [{**r, "quarter": quarter} for r in rows], schema=TABLES[table].arrow_schema
-        )
+def write(warehouse: Warehouse, quarter: str, table: str, rows: pa.Table, **provenance: Any) -> None:
     warehouse.replace(table, quarter, [rows], provenance={"run_id": f"{table} {quarter}", **provenance})
 
 
 def write_quarter(warehouse: Warehouse, quarter: str, *, seed: int = 0, days_after: int = 65) -> None:
-    """Write a quarter in which every firm has one call, about one theme."""
-    rng = np.random.default_rng([int(quarter[:4]), int(quarter[-1]), seed])
-    first, last = quarters.bounds(quarter)
-    days = exchange_days(*reach(first, last, 20, days_after)).days.tolist()
-    calls = [first + timedelta(10 + int(d)) for d in rng.integers(0, 60, FIRMS)]
-    events = [next(d for d in days if d >= c) for c in calls]
-    scores, returns = [], []
-    for i, (call, event) in enumerate(zip(calls, events, strict=True)):
-        named = {"transcript_id": f"{quarter}{i}", "firm_id": str(i), "permno": 10_000 + i, "call_date": call}
-        n, m = (int(v) for v in rng.integers(0, 6, 2))
-        tone = {"n_positive": n, "n_neutral": 2, "n_negative": m, "n_sentences": n + m + 2}
-        scores.append(
-            {**named, **tone, "theme_id": f"{quarter}:theme:000", "firm_name": "F", "n_turns": 1}
-            | dict.fromkeys(("score", "expected_score", "mean_p_positive", "mean_p_neutral"), 0.1)
-            | {"mean_p_negative": 0.1, "mean_strength": 0.1}
-        )  # fmt: skip
-        window = {"model": "ff3", "window": "[0,+1]", "first_day": 0, "last_day": 1, "n_days": 2}
-        returns.append({**named, **window, "event_date": event, "event_rule": "same_day", "n_estimation": 0})
-    write(warehouse, quarter, "sentiment_scores", scores)
-    name = {"theme_id": f"{quarter}:theme:000", "series_id": SERIES, "series_name": f"named in {quarter}"}
-    write(warehouse, quarter, "theme_links", [{**name, "event": "continued", "is_renamed": False}])
     config = {"days_before": 260, "days_after": days_after}
-    daily = [
-        {"permno": 10_000 + i, "date": d, "ret": float(r), "market_cap": 1e9}
-        for i in range(FIRMS)
-        for d, r in zip(days, rng.normal(0, 0.02, len(days)), strict=True)
-    ]
-    write(warehouse, quarter, "daily_returns", daily, config=config)
-    names = ("mkt_rf", "smb", "hml", "umd")
-    drawn = [
-        {"date": d, "rf": 0.0001, **dict(zip(names, f, strict=True))}
-        for d, f in zip(days, rng.normal(0, 0.01, (len(days), 4)).tolist(), strict=True)
-    ]
-    write(warehouse, quarter, "factor_returns", drawn)
-    write(warehouse, quarter, "abnormal_returns", returns)
+    for name, rows in quarter_tables(quarter, seed=seed, days_after=days_after).items():
+        write(warehouse, quarter, name, rows, **({"config": config} if name == "daily_returns" else {}))
 
 
 def sort(warehouse: Warehouse, quarter: str, **config: Any) -> dg.ExecuteInProcessResult:
@@ -144,7 +105,7 @@ def test_a_quarter_before_that_lacks_a_table_is_left_out_and_named(
 ):
     warehouse = Warehouse(path=str(tmp_path / "warehouse"))
     write_quarter(warehouse, "2023Q1")
-    write(warehouse, "2022Q4", "sentiment_scores", [])
+    write(warehouse, "2022Q4", "sentiment_scores", TABLES["sentiment_scores"].empty())
     result = sort(warehouse, "2023Q1")
     assert why(result) == ""
     assert "has no calls of 2022Q4: no theme_links" in capfd.readouterr().err

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS
+from ftm_resources.tables.returns_tables import FACTORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+
+
+FACTOR_NAMES = tuple(name for name in FACTORS.names if name not in {"date", "rf"})
+"""The factors in the order of the table's columns: market, size, value, momentum. A model has the first of them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class MarketGrid:
     caps: Floats
     """(firms, days): market value at the close of the day, in dollars; NaN if it is unknown."""
     factors: Floats
-    """(days, 4): in the order of FACTOR_COLUMNS; NaN where there are none."""
+    """(days, 4): in the order of FACTOR_NAMES; NaN where there are none."""
     rf: Floats
     """(days,)."""
 
@@ -69,10 +73,10 @@ def market_grid(daily: Sequence[pa.Table], factors: Sequence[pa.Table]) -> Marke
     days = np.unique(np.concatenate([np.empty(0, "datetime64[D]"), *dates]))
     ids = [t.column("permno").to_numpy() for t in daily]
     permnos = np.unique(np.concatenate([np.empty(0, np.int64), *ids]))
-    of_days = np.full((len(days), len(FACTOR_COLUMNS) + 1), np.nan)
+    of_days = np.full((len(days), len(FACTOR_NAMES) + 1), np.nan)
     for table, own in zip(factors, dates, strict=True):
         at = np.searchsorted(days, own)
-        for i, name in enumerate((*FACTOR_COLUMNS, "rf")):
+        for i, name in enumerate((*FACTOR_NAMES, "rf")):
             of_days[at, i] = table.column(name).to_numpy()
     returns = np.full((len(permnos), len(days)), np.nan)
     caps = np.full((len(permnos), len(days)), np.nan)

@@ -6,6 +6,7 @@ portfolio and model has a row whatever happens.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,7 @@ def build_portfolio_sorts(
         rows += [
             {**shared, **_estimated(p, model, market, params)} for p in portfolios for model in params.models
         ]
+    _add_q_values(rows)
     contract = TABLES["portfolio_sorts"]
     schema = pa.schema([f for f in contract.arrow_schema if f.name != "quarter"])
     return PortfolioTables(
@@ -88,6 +90,19 @@ def build_portfolio_sorts(
         _conformed("portfolio_returns", daily, quarter),
         _conformed("portfolio_sorts", [pa.Table.from_pylist(rows, schema=schema)] if rows else [], quarter),
     )
+
+
+def _add_q_values(rows: list[dict[str, Any]]) -> None:
+    """Add the q-value of each series' row, among those of the same weighting, portfolio and model."""
+    from scipy.stats import false_discovery_control
+
+    cells: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if row["series_id"] != POOLED and row.get("p_value") is not None:
+            cells[row["weighting"], row["portfolio"], row["model"]].append(row)
+    for own in cells.values():
+        for row, q in zip(own, false_discovery_control([r["p_value"] for r in own]), strict=True):
+            row["q_value"] = float(q)
 
 
 def _conformed(table: str, parts: list[pa.Table], quarter: str) -> pa.Table:

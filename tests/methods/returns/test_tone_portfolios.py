@@ -383,6 +383,22 @@ def test_missing_momentum_spares_the_other_models():
     assert found["s", "equal", "low", "ff3"]["beta_umd"] is None
 
 
+def test_q_values_are_over_the_series_and_not_over_the_pooled_portfolios(market: MarketGrid):
+    parts = [calls(crowd(seed=i), f"s{i}") for i in range(4)]
+    made = build_portfolio_sorts(
+        pa.concat_tables(parts), {}, market, SortParams(min_stocks=1), quarter="2023Q1"
+    )
+    cell = [
+        r
+        for r in made.sorts.to_pylist()
+        if (r["portfolio"], r["weighting"], r["model"]) == ("low", "equal", "ff3")
+    ]
+    assert {r["q_value"] for r in cell if r["series_id"] == "pooled"} == {None}
+    ordered = sorted((r["p_value"], r["q_value"]) for r in cell if r["series_id"] != "pooled")
+    wanted = [min(4 / (k + 1) * ordered[k][0] for k in range(i, 4)) for i in range(4)]
+    assert [q for _, q in ordered] == pytest.approx(wanted, abs=1e-12)
+
+
 def test_only_the_quarters_own_calls_are_members_and_all_calls_are_held(market: MarketGrid):
     rows = crowd()
     made = build_portfolio_sorts(calls(rows), {}, market, SortParams(), quarter="2023Q3")
