@@ -290,6 +290,12 @@ class Warehouse(ConfigurableResource):
         write = snapshots.writer_of(table, table.current_snapshot(), quarter_key(quarter))
         return {} if write is None else write.provenance()
 
+    def provenances(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return the provenance of each quarter for which a table holds rows, sorted; the table is opened once."""
+        pinned = self.pin()
+        held = {q: write.provenance() for q in pinned.quarters([name]) if (write := pinned.present(q)(name))}
+        return {quarter: of for quarter, of in held.items() if int(of.get("rows", 0))}
+
     def quarters(self, name: str) -> list[str]:
         """Return the quarters for which a table holds rows, sorted."""
         table = self._load(name)
