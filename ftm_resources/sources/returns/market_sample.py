@@ -22,7 +22,7 @@ from ftm_resources.sources.returns.market_source import MarketSource
 from ftm_resources.sources.sample.firms import FIRST_PERMNO, FIRST_YEAR, Quarter, holder, make_firm, place_of
 from ftm_resources.sources.sample.speech import make_transcripts
 from ftm_resources.tables.returns_tables import DAILY, FACTORS
-from ftm_resources.trading_days import TradingDays, exchange_days
+from ftm_resources.trading_days import TradingDays, exchange_days, reach
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,13 @@ class Effect:
 
     day_0: float = 0.0
     day_1: float = 0.0
+    drift: float = 0.0
+    """Of each of DRIFT_DAYS: what portfolios that are formed after the call can earn."""
     is_after_close_only: bool = False
+
+
+DRIFT_DAYS = (2, 61)
+"""First and last day of a drift, from day 0."""
 
 
 PLANTED = {
@@ -41,10 +47,14 @@ PLANTED = {
     "pricing": Effect(day_0=0.02, day_1=0.01),
     "input_costs": Effect(day_1=0.02),
     "labor": Effect(day_0=0.03, is_after_close_only=True),
+    "debt": Effect(drift=0.0015),
 }
 """By the theme's id in the sample. Tone is (positive - negative) / sentences of the theme on the call."""
 
 FIRMS_AT_ONCE = 250
+
+_SPARE = 5
+"""Trading days more than a drift lasts: calls on days without trading come before their day 0."""
 
 _FINAL = "Proofed Copy"
 _RF = 0.00008
@@ -72,8 +82,8 @@ class SampleMarket(MarketSource):
 
     def daily(self, permnos: Sequence[int], first: date, last: date) -> Iterator[pa.Table]:
         """Yield the returns, 250 firms per table."""
-        # A call shortly before the span moves its first days.
-        days = exchange_days(first - timedelta(days=10), last + timedelta(days=10))
+        # A call before the span moves its first days, for as long as its drift lasts.
+        days = exchange_days(reach(first, last, DRIFT_DAYS[1] + _SPARE, 0)[0], last + timedelta(days=10))
         market = self._factors(days)
         asked = [p for p in permnos if p >= FIRST_PERMNO and place_of(p - FIRST_PERMNO)[0] < self.firms]
         for start in range(0, len(asked), FIRMS_AT_ONCE):
@@ -112,6 +122,9 @@ class SampleMarket(MarketSource):
                         tone = sum(said[theme]) / len(said[theme])
                         moved[event.index] += effect.day_0 * tone
                         moved[event.index + 1] += effect.day_1 * tone
+                        moved[event.index + DRIFT_DAYS[0] : event.index + DRIFT_DAYS[1] + 1] += (
+                            effect.drift * tone
+                        )
         return moved
 
     def _factors(self, days: TradingDays) -> Floats:
