@@ -2,8 +2,8 @@
 
 `python -m benchmarks.portfolio_truth --seeds 1000 --out results.json` simulates calls and returns with a planted
 drift, and without, and says how often the long-short alpha lies within two standard errors of the planted one, and how
-often there is an alpha where there is none. `--sample-firms 150` does the same once for the sample's own market, whose PLANTED
-says which themes drift. What is planted is measured by the portfolios of the planted component alone.
+often there is an alpha where there is none. `--sample-firms 150` does the same once for the sample's own market, whose
+PLANTED says which themes drift. What is planted is measured by the portfolios of the planted component alone.
 """
 
 from __future__ import annotations
