@@ -197,3 +197,9 @@ def test_old_reports_are_stale():
     assert row["book_to_market_reason"] == "stale"
     with pytest.raises(ValueError, match="first_day"):
         made(first_day=-10, last_day=-20)
+
+
+def test_without_market_data_the_reports_still_count():
+    row = made(NOW, YEAR_BEFORE, market=market_grid([DAILY.empty_table()], [FACTORS.empty_table()]))
+    assert row["sue"] == pytest.approx(0.01)
+    assert row["log_size_reason"] == row["momentum_reason"] == row["book_to_market_reason"] == "no_returns"

@@ -430,3 +430,11 @@ def test_a_later_table_of_market_data_counts_where_both_have_a_row():
 def test_unknown_choices_are_refused(market: MarketGrid, params: dict[str, Any], said: str):
     with pytest.raises(ValueError, match=said):
         build_portfolio_sorts(calls([]), {}, market, SortParams(**params), quarter="2023Q1")
+
+
+def test_without_market_data_every_call_says_so():
+    nothing = market_grid([DAILY.empty_table()], [FACTORS.empty_table()])
+    made = build_portfolio_sorts(calls([(1, day(3), 1, 0)]), {}, nothing, SortParams(), quarter="2023Q1")
+    assert {m["reason"] for m in made.members.to_pylist()} == {"no_returns"}
+    assert {r["reason"] for r in made.sorts.to_pylist()} == {"no_calls"}
+    assert market_grid([], []).permnos.tolist() == []
