@@ -92,7 +92,8 @@ def market_grid(daily: Sequence[pa.Table], factors: Sequence[pa.Table]) -> Marke
 
 
 def _days(table: pa.Table) -> NDArray[np.datetime64]:
-    return table.column("date").to_numpy().astype("datetime64[D]")
+    days: NDArray[np.datetime64] = table.column("date").to_numpy().astype("datetime64[D]")
+    return days
 
 
 def holdings(

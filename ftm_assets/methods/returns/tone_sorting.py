@@ -171,7 +171,7 @@ def sort_calls(calls: pa.Table, market: MarketGrid, params: SortParams) -> Sorte
             breakpoints[of_month] = np.quantile(known, shares)
     permnos = calls.column("permno").to_pylist()
     firm = market.rows_of(permnos)
-    has_returns = np.isfinite(market.returns).any(axis=1)
+    has_returns = np.asarray(np.isfinite(market.returns).any(axis=1))
     conditions = {
         "too_few_sentences": ~has_tone,
         "no_permno": np.array([p is None for p in permnos], dtype=bool),

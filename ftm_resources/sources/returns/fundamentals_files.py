@@ -70,7 +70,8 @@ class FilesFundamentals(FundamentalsSource):
 
     def rows(self, permnos: Sequence[int], first: date, last: date) -> pa.Table:
         """Return the rows asked for, once all files are found sound."""
-        parts, found = [], []
+        parts: list[pa.Table] = []
+        found: list[Problems] = []
         asked = pa.array(permnos, pa.int64())
         for file in self.files():
             problems = Problems(self._files.label(file), expected=EXPECTED)
