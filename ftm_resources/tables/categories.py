@@ -61,6 +61,16 @@ WINDOW_REASONS = (
 """Why a call has no abnormal return in a window: no PERMNO; no return of its PERMNO at all; the returns begin within
 or after the window; the data end before the window does; the returns end before it does, though the data go on; some
 day's return, or a factor that the model needs, is missing; too few days to estimate the model."""
+THEME_DEFINITIONS = ("quarter", "known_before")
+"""What a theme that is tested is made from: its whole quarter, or earlier quarters alone (see `event_study`)."""
+EVENT_SAMPLES = ("event", "pre_event", "placebo")
+TONES = ("score", "expected_score")
+"""Measures of tone, by their columns in `sentiment_scores`."""
+TERCILES = ("all", "low", "middle", "high", "high_less_low")
+FIXED_EFFECTS = ("none", "firm", "quarter", "firm and quarter")
+TEST_REASONS = ("too_few_events", "too_few_clusters", "no_variation", "no_variance")
+"""Why there is no test: fewer events than the config asks for; fewer than three firms or three dates; all events have
+the same tone, or the fixed effects explain it; the clustered variance is not positive, or is that of a perfect fit."""
 PANEL_STATUSES = ("measured", "too_small", "failed", "not_modelled", "no_business")
 """Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
 LABELS = ("positive", "neutral", "negative")
