@@ -7,6 +7,7 @@ import dagster as dg
 
 from ftm_assets.assets.abnormal_returns import abnormal_returns
 from ftm_assets.assets.daily_returns import daily_returns
+from ftm_assets.assets.event_study import event_study
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.pinned_theme_links import pinned_theme_links
@@ -58,6 +59,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             sentiment_scores,
             daily_returns,
             abnormal_returns,
+            event_study,
             build_marts(),
             warehouse_maintenance,
         ],

@@ -95,6 +95,7 @@ _STEPS: Mapping[str, Size] = {
     "sentiment_scores": MEDIUM,
     "daily_returns": MEDIUM,
     "abnormal_returns": MEDIUM,
+    "event_study": LARGE,
     "marts": MEDIUM,
 }
 
