@@ -276,8 +276,7 @@ def _pictures(
         one = known[row["series_id"]]
         span = {"first_day": PATH_FIRST_DAY, "last_day": params.picture_last_day}
         curves = [
-            tercile_curves(events, of, of.paths[model], one.at, one.tone[tone], **span)
-            for of in (events.calls, events.placebo)
+            tercile_curves(events, of, model, one, tone, **span) for of in (events.calls, events.placebo)
         ]
         adjusted = "" if row["q_value"] is None else (
             f", q = {row['q_value']:.3f}, Romano-Wolf p = {row['p_romano_wolf']:.3f}"

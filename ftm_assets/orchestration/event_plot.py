@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ftm_assets.methods.returns.event_curves import Curves
 
-_COLOURS = ("#c2410c", "#71717a", "#1d4ed8")
+_COLOURS = ("#c2410c", "#0f766e", "#1d4ed8")
 """Low, middle and high tone; told apart in grey and by those who see no red, by their lines too."""
 _LINES = ("--", ":", "-")
 _NAMES = ("low tone", "middle", "high tone")
@@ -47,7 +47,7 @@ def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figur
     left, right = figure.subplots(1, 2, sharey=True)
     for k in range(3):
         left.plot(placebo.days, 100 * placebo.mean[k], color=_PLACEBO, linestyle=_LINES[k], linewidth=0.9)
-    for k in (1, 0, 2):
+    for k in range(3):
         label = f"{_NAMES[k]} (n = {found.n_events[k]:,})"
         _curve(left, found, k, _COLOURS[k], _LINES[k], label)
     left.plot([], [], color=_PLACEBO, linewidth=0.9, label="placebo, each tercile")
@@ -71,7 +71,7 @@ def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figur
             frameon=False,
             loc="upper left",
         )
-    left.set_ylabel("mean cumulative abnormal return, %", fontsize=8)
+    left.set_ylabel(f"mean abnormal return, cumulated from day {found.days[0]}, %", fontsize=8)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
     figure.supxlabel(said, fontsize=7.5, x=0.01, ha="left", parse_math=False)
     return figure

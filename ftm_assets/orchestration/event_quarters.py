@@ -168,15 +168,13 @@ class Reader:
         earlier = [q for q in self.pinned.quarters([CHAIN]) if q < made.quarter]
         made.tones["known_before"] = call_tones(_NOTHING_SAID)
         if not earlier:
-            made.notes.append(
-                f"{made.quarter} has no earlier quarter, so none of its themes is known before"
-            )
+            made.notes.append(f"{made.quarter} has no earlier quarter, so none of its themes is known before")
             return
         try:
             require_one_model(self.pinned, [earlier[-1], made.quarter], "event_study")
         except dg.Failure:
             made.notes.append(
-                f"{made.quarter} is of another embedding model than {earlier[-1]}: none of its themes is known before it"
+                f"{made.quarter} is of another embedding model than {earlier[-1]}: no theme is known before it"
             )
             return
         series = self.warehouse.quarter(CHAIN, earlier[-1], pinned=self.pinned)

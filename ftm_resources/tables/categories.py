@@ -64,8 +64,9 @@ day's return, or a factor that the model needs, is missing; too few days to esti
 THEME_DEFINITIONS = ("quarter", "known_before")
 """What a theme that is tested is made from: its whole quarter, or earlier quarters alone (see `event_study`)."""
 EVENT_SAMPLES = ("event", "pre_event", "placebo")
-TONES = ("score", "expected_score")
-"""Measures of tone, by their columns in `sentiment_scores`."""
+TONES = ("score", "expected_score", "score_given_call")
+"""Measures of tone: by their columns in `sentiment_scores`; last, the score with that of the call about all its other
+themes held constant."""
 TERCILES = ("all", "low", "middle", "high", "high_less_low")
 FIXED_EFFECTS = ("none", "firm", "quarter", "firm and quarter")
 TEST_REASONS = ("too_few_events", "too_few_clusters", "no_variation", "no_variance")

@@ -32,7 +32,14 @@ _TEST = (
     Column("definition", STRING, f"What the theme is made from. {_LOOK_AHEAD}", values=THEME_DEFINITIONS),
     Column("model", STRING, "Model of expected returns", values=RETURN_MODELS),
     Column("window", STRING, "Event window in trading days from day 0, e.g. [0,+1]"),
-    Column("tone", STRING, "Measure of tone, of the call about the theme", values=TONES),
+    Column(
+        "tone",
+        STRING,
+        "Measure of the call's tone about the theme, as in sentiment_scores. score_given_call is the score with the "
+        "call's score about all its other themes held constant: a call that is upbeat is so about most themes, so that "
+        "any of them may seem to move returns that one of them moves. Terciles are then by the difference of the two",
+        values=TONES,
+    ),
     Column(
         "sample",
         STRING,

@@ -48,8 +48,16 @@ def require_linearmodels() -> None:
         raise MissingExtraError(_EXTRA)
 
 
-def regress(y: Floats, x: Floats, firm: Ints, date: Ints, effects: Sequence[Ints] = ()) -> Regression:
-    """Return the slope of `y` on `x`, with an intercept, clustered by firm and by date.
+def regress(
+    y: Floats,
+    x: Floats,
+    firm: Ints,
+    date: Ints,
+    *,
+    controls: Sequence[Floats] = (),
+    effects: Sequence[Ints] = (),
+) -> Regression:
+    """Return the slope of `y` on `x`, with an intercept and controls, clustered by firm and by date.
 
     `linearmodels` estimates it: by least squares, or with `effects` taken out (`AbsorbingLS`; `r_squared` is then of
     what they leave). The covariance is that of firms, plus that of dates, less that of both together, each with its
@@ -62,6 +70,8 @@ def regress(y: Floats, x: Floats, firm: Ints, date: Ints, effects: Sequence[Ints
         float64 (n,): CARs, in decimals, and tone.
     firm, date : numpy.ndarray
         int64 (n,): the firm and the date of each event.
+    controls : sequence of numpy.ndarray
+        float64 (n,) each: what is held constant.
     effects : sequence of numpy.ndarray
         int64 (n,) each: the groups whose effects are taken out.
 
@@ -77,14 +87,14 @@ def regress(y: Floats, x: Floats, firm: Ints, date: Ints, effects: Sequence[Ints
     if not effects:
         from linearmodels.iv import IV2SLS
 
-        found = IV2SLS(y, np.column_stack([np.ones(len(x)), x]), None, None).fit(**fit)
+        found = IV2SLS(y, np.column_stack([np.ones(len(x)), x, *controls]), None, None).fit(**fit)
         slope, r_squared = 1, float(found.rsquared)
     else:
         import pandas as pd  # noqa: PLC0415 - heavy, and only needed here
         from linearmodels.iv.absorbing import AbsorbingLS
 
         absorb = pd.DataFrame({str(i): pd.Categorical(e) for i, e in enumerate(effects)})
-        found = AbsorbingLS(y, x[:, None], absorb=absorb).fit(**fit)
+        found = AbsorbingLS(y, np.column_stack([x, *controls]), absorb=absorb).fit(**fit)
         slope, r_squared = 0, float(found.absorbed_rsquared)
     variance = float(found.cov.to_numpy()[slope, slope])
     coefficient = float(found.params.to_numpy()[slope])
@@ -144,8 +154,12 @@ def p_value(t: float, clusters: int) -> float:
     return float(2 * student.sf(abs(t), max(clusters - 1, 1)))
 
 
-def within(values: Floats, effects: Sequence[Ints], *, rounds: int = 100) -> Floats:
-    """Return `values` (n,) less the effects of groups, by alternating projections; less their mean without any.
+def within(
+    values: Floats, effects: Sequence[Ints] = (), controls: Sequence[Floats] = (), *, rounds: int = 100
+) -> Floats:
+    """Return `values` (n,) less the effects of groups and what controls explain; less their mean without any.
+
+    Effects are taken out by alternating projections, and controls by least squares on what effects leave of them.
 
     >>> within(np.array([1.0, 3.0, 5.0, 9.0]), [np.array([0, 0, 1, 1])]).tolist()
     [-1.0, 1.0, -2.0, 2.0]
@@ -158,4 +172,7 @@ def within(values: Floats, effects: Sequence[Ints], *, rounds: int = 100) -> Flo
             left = left - (np.bincount(at, weights=left) / np.bincount(at))[at]
         if np.abs(left - before).max(initial=0.0) < 1e-12:
             break
+    if controls:
+        held = np.column_stack([within(c, effects, rounds=rounds) for c in controls])
+        left = left - held @ np.linalg.lstsq(held, left, rcond=None)[0]
     return left

@@ -20,8 +20,9 @@ class EventStudyParams:
 
     models: list[str] = field(default_factory=list)
     """Models of expected returns to test, of those that abnormal_returns was made with; empty: all of them"""
-    tones: list[str] = field(default_factory=lambda: ["score"])
-    """Measures of tone to test: score, expected_score"""
+    tones: list[str] = field(default_factory=lambda: ["score", "score_given_call"])
+    """Measures of tone to test: score, expected_score, score_given_call (with the call's tone about its other themes
+    held constant)"""
     definitions: list[str] = field(default_factory=lambda: list(THEME_DEFINITIONS))
     """What themes are made from: quarter (the call's own quarter), known_before (earlier quarters alone)"""
     fixed_effects: list[str] = field(default_factory=list)

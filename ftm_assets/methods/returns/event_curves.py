@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ftm_assets.methods.returns.clustered_errors import group_means
-from ftm_assets.methods.returns.event_tests import FEWEST_CLUSTERS, terciles
+from ftm_assets.methods.returns.event_tests import FEWEST_CLUSTERS, sorted_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ftm_assets.methods.returns.event_paths import Paths
-    from ftm_assets.methods.returns.event_tests import Events, Sample
+    from ftm_assets.methods.returns.event_tests import Events, Sample, Toned
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -37,19 +36,22 @@ class Curves:
 
 
 def tercile_curves(
-    events: Events, of: Sample, paths: Paths, at: Ints, tone: Floats, *, first_day: int, last_day: int
+    events: Events, of: Sample, model: str, one: Toned, tone: str, *, first_day: int, last_day: int
 ) -> Curves:
-    """Return the curves of some events, from `first_day` to `last_day`.
+    """Return the curves of the calls of a series by a measure of tone, from `first_day` to `last_day`.
 
-    `at` and `tone` are those of a `Toned`; events without a return on each of the days do not count. Each curve starts
-    from zero before its first day.
+    Events without a return on each of the days do not count. Each curve starts from zero before its first day.
     """
     from scipy.stats import t as student
 
     days = np.arange(first_day, last_day + 1)
-    inside = paths.around[at, first_day - paths.first_day : last_day - paths.first_day + 1].astype(np.float64)
-    known = np.isfinite(inside).all(axis=1)
-    group, kept = terciles(tone)[known], at[known]
+    paths = of.paths[model]
+    inside = paths.around[one.at, first_day - paths.first_day : last_day - paths.first_day + 1].astype(
+        np.float64
+    )
+    group, has_tone = sorted_by(one, tone)
+    known = np.isfinite(inside).all(axis=1) & has_tone
+    group, kept = group[known], one.at[known]
     grown = np.cumsum(inside[known], axis=1)
     firm, date = events.firm[kept], of.zero[kept]
     mean, half = np.full((4, len(days)), np.nan), np.full((4, len(days)), np.nan)

@@ -39,10 +39,15 @@ if TYPE_CHECKING:
 POOLED = "pooled"
 """`series_id` of all themes of a call taken together."""
 
+GIVEN_CALL = "_given_call"
+"""Ending of the measures of tone with which the call's tone about its other series is held constant."""
+
 FEWEST_CLUSTERS = 3
 """Fewer firms or dates have no clustered variance worth the name."""
 
 _GROUPS = TERCILES[1:4]
+_NOTHING = 1e-9
+"""Share of the squares of tone below which what is left of them is rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ class Toned:
     """(m,): positions among the events, each once."""
     tone: Mapping[str, Floats]
     """Measure → (m,)."""
+    others: Floats
+    """(m,): score of the call about all its other series; NaN if it speaks of no other."""
 
 
 def terciles(tone: Floats) -> Ints:
@@ -93,6 +100,16 @@ def terciles(tone: Floats) -> Ints:
     _, at, counts = np.unique(tone, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - counts / 2  # of the ranks of equal values
     return np.asarray(np.minimum(3 * middle[at] / len(tone), 2).astype(np.int64))
+
+
+def sorted_by(one: Toned, tone: str) -> tuple[Ints, NDArray[np.bool_]]:
+    """Return the tercile of each call of a series by a measure of tone, and whether it has that measure."""
+    is_given = tone.endswith(GIVEN_CALL)
+    x = one.tone[tone] - one.others if is_given else one.tone[tone]
+    known = np.isfinite(x)
+    found = np.zeros(len(x), dtype=np.int64)
+    found[known] = terciles(x[known])
+    return found, known
 
 
 def build_event_study(
@@ -187,18 +204,16 @@ def _family(
     """Return the rows of all series that are tested together, and those of their groups."""
     rows, split, tested, scores = [], [], [], []
     for one in series:
-        has_car = np.isfinite(measured.car[one.at])
-        at, x = one.at[has_car], one.tone[tone][has_car]
-        tercile = terciles(one.tone[tone])[has_car]
+        drawn = _Drawn.of(events, of, measured, one, tone, params)
+        if drawn is None:
+            continue
         named = {"series_id": one.series_id, "series_name": one.name}
-        row = (
-            named | _tested(events, of, measured, at, x, params) | {"n_without_return": int((~has_car).sum())}
-        )
+        row = named | _tested(drawn, params)
         rows.append(row)
-        split += [named | group for group in _split(events, of, measured, at, x, tercile, params)]
+        split += [named | group for group in _split(drawn, params)]
         if row["reason"] is None and one.series_id != POOLED:
             tested.append(row)
-            scores.append(_scores(events, of, measured, at, x, params))
+            scores.append(_scores(drawn))
     if tested:
         days, place = np.unique(np.concatenate([d for d, _ in scores]), return_inverse=True)
         matrix, start = np.zeros((len(days), len(tested))), 0
@@ -212,43 +227,86 @@ def _family(
     return rows, split
 
 
-def _counts(events: Events, of: Sample, at: Ints) -> dict[str, int]:
-    return {
-        "n_events": len(at),
-        "n_firms": len(np.unique(events.firm[at])),
-        "n_dates": len(np.unique(of.zero[at])),
-    }
+@dataclass(frozen=True)
+class _Drawn:
+    """The events of a series that have a CAR in a window; arrays are in parallel."""
+
+    measured: _Measured
+    at: Ints
+    """Positions among all events."""
+    y: Floats
+    x: Floats
+    tercile: Ints
+    firm: Ints
+    date: Ints
+    quarter: Ints
+    controls: tuple[Floats, ...]
+    effects: tuple[Ints, ...]
+    n_without: int
+
+    @classmethod
+    def of(
+        cls,
+        events: Events,
+        of: Sample,
+        measured: _Measured,
+        one: Toned,
+        tone: str,
+        params: EventStudyParams,
+    ) -> _Drawn | None:
+        """Return the events; None if the measure of tone has no meaning for the series."""
+        is_given = tone.endswith(GIVEN_CALL)
+        if is_given and one.series_id == POOLED:
+            return None
+        x, others = one.tone[tone], one.others
+        # Terciles are those of all calls, whether or not they have a return.
+        tercile, has_tone = sorted_by(one, tone)
+        kept = np.isfinite(measured.car[one.at]) & has_tone
+        at = one.at[kept]
+        known = {"firm": events.firm[at], "quarter": events.quarter[at]}
+        return cls(
+            measured=measured,
+            at=at,
+            y=measured.car[at],
+            x=x[kept],
+            tercile=tercile[kept],
+            firm=events.firm[at],
+            date=of.zero[at],
+            quarter=events.quarter[at],
+            controls=(others[kept],) if is_given else (),
+            effects=tuple(known[name] for name in params.fixed_effects),
+            n_without=int((~kept).sum()),
+        )
+
+    def counts(self, kept: NDArray[np.bool_] | None = None) -> dict[str, int]:
+        """Return the numbers of events, firms and dates, of all or of those that are kept."""
+        firm, date = (self.firm, self.date) if kept is None else (self.firm[kept], self.date[kept])
+        return {"n_events": len(firm), "n_firms": len(np.unique(firm)), "n_dates": len(np.unique(date))}
 
 
 def _clusters(counts: Mapping[str, int]) -> int:
     return min(counts["n_firms"], counts["n_dates"])
 
 
-def _effects(events: Events, at: Ints, params: EventStudyParams) -> list[Ints]:
-    known = {"firm": events.firm, "quarter": events.quarter}
-    return [known[name][at] for name in params.fixed_effects]
-
-
-def _tested(
-    events: Events, of: Sample, measured: _Measured, at: Ints, x: Floats, params: EventStudyParams
-) -> dict[str, Any]:
-    counts, effects = _counts(events, of, at), _effects(events, at, params)
-    y = measured.car[at]
+def _tested(drawn: _Drawn, params: EventStudyParams) -> dict[str, Any]:
+    """Return the columns of the regression, or the reason why there is none."""
+    counts = drawn.counts()
     row: dict[str, Any] = {
         **counts,
-        "n_quarters": len(np.unique(events.quarter[at])),
+        "n_without_return": drawn.n_without,
+        "n_quarters": len(np.unique(drawn.quarter)),
         "fixed_effects": params.effects,
-        "mean_car": float(y.mean()) if len(y) else None,
+        "mean_car": float(drawn.y.mean()) if len(drawn.y) else None,
         "reason": None,
     }
-    if len(at) < params.min_events:
+    if len(drawn.y) < params.min_events:
         return row | {"reason": "too_few_events"}
     if _clusters(counts) < FEWEST_CLUSTERS:
         return row | {"reason": "too_few_clusters"}
-    own = within(x, effects)
-    if np.square(own).sum() <= 1e-9 * max(1.0, np.square(x).sum()):
+    own = within(drawn.x, drawn.effects, drawn.controls)
+    if np.square(own).sum() <= _NOTHING * max(1.0, np.square(drawn.x).sum()):
         return row | {"reason": "no_variation"}
-    found = regress(y, x, events.firm[at], of.zero[at], effects)
+    found = regress(drawn.y, drawn.x, drawn.firm, drawn.date, controls=drawn.controls, effects=drawn.effects)
     if not np.isfinite(found.std_error):
         return row | {"reason": "no_variance"}
     t = found.coefficient / found.std_error
@@ -261,57 +319,37 @@ def _tested(
     }
 
 
-def _scores(
-    events: Events, of: Sample, measured: _Measured, at: Ints, x: Floats, params: EventStudyParams
-) -> tuple[Ints, Floats]:
+def _scores(drawn: _Drawn) -> tuple[Ints, Floats]:
     """Return the event dates, and the sum of the scores of each under the null (see `romano_wolf`)."""
-    effects = _effects(events, at, params)
-    days, place = np.unique(of.zero[at], return_inverse=True)
-    products = within(x, effects) * within(measured.car[at], effects)
-    return days, np.bincount(place, weights=products)
+    days, place = np.unique(drawn.date, return_inverse=True)
+    x, y = (within(v, drawn.effects, drawn.controls) for v in (drawn.x, drawn.y))
+    return days, np.bincount(place, weights=x * y)
 
 
-def _split(
-    events: Events,
-    of: Sample,
-    measured: _Measured,
-    at: Ints,
-    x: Floats,
-    tercile: Ints,
-    params: EventStudyParams,
-) -> list[dict[str, Any]]:
-    """Return the rows of all events and of each tercile."""
-    if len(at) < params.min_events:
-        groups = {"all": at, **{name: at[tercile == k] for k, name in enumerate(_GROUPS)}}
-        rows: list[dict[str, Any]] = [
-            {"tercile": name, **_counts(events, of, own), "reason": "too_few_events"}
-            for name, own in groups.items()
-        ]
-        both = np.concatenate([groups["low"], groups["high"]])
+def _split(drawn: _Drawn, params: EventStudyParams) -> list[dict[str, Any]]:
+    """Return the rows of all events, of each tercile, and of high less low."""
+    every = np.ones(len(drawn.y), dtype=bool)
+    groups = {"all": every, **{name: drawn.tercile == k for k, name in enumerate(_GROUPS)}}
+    outer = drawn.tercile != 1
+    if len(drawn.y) < params.min_events:
         return [
-            *rows,
-            {"tercile": TERCILES[-1], **_counts(events, of, both), "reason": "too_few_events"},
+            {"tercile": name, **drawn.counts(kept), "reason": "too_few_events"}
+            for name, kept in (groups | {TERCILES[-1]: outer}).items()
         ]
-    y, firm, date = measured.car[at], events.firm[at], of.zero[at]
-    whole, whole_spread = group_means(y, np.zeros(len(at), dtype=np.int64), 1, firm, date)
-    means, spread = group_means(y, tercile, 3, firm, date)
-    every = np.ones(len(at), dtype=bool)
+    together = np.zeros(len(drawn.y), dtype=np.int64)
+    whole, whole_spread = group_means(drawn.y, together, 1, drawn.firm, drawn.date)
+    means, spread = group_means(drawn.y, drawn.tercile, 3, drawn.firm, drawn.date)
+    found = [(whole[0], whole_spread[0, 0]), *((means[k], spread[k, k]) for k in range(3))]
     rows = [
-        _group(events, of, measured, "all", at, x, every, whole[0], whole_spread[0, 0]),
-        *(
-            _group(events, of, measured, name, at, x, tercile == k, means[k], spread[k, k])
-            for k, name in enumerate(_GROUPS)
-        ),
+        _group(drawn, name, kept, float(mean), float(variance))
+        for (name, kept), (mean, variance) in zip(groups.items(), found, strict=True)
     ]
-    outer = tercile != 1
-    variance = spread[2, 2] + spread[0, 0] - 2 * spread[0, 2]
-    tones = [x[tercile == k].mean() if (tercile == k).any() else np.nan for k in (0, 2)]
-    counts = _counts(events, of, at[outer])
-    rows.append(
-        {"tercile": TERCILES[-1], **counts, "mean_tone": float(tones[1] - tones[0])}
-        | _mean(float(means[2] - means[0]), float(variance), counts)
-    )
-    return rows
+    counts, low, high = drawn.counts(outer), groups["low"], groups["high"]
+    has_both = bool(low.any() and high.any())
+    tone = float(drawn.x[high].mean() - drawn.x[low].mean()) if has_both else None
+    variance = float(spread[2, 2] + spread[0, 0] - 2 * spread[0, 2])
+    difference = _mean(float(means[2] - means[0]), variance, counts)
+    return [*rows, {"tercile": TERCILES[-1], **counts, "mean_tone": tone} | difference]
 
 
 def _mean(mean: float, variance: float, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -331,27 +369,18 @@ def _mean(mean: float, variance: float, counts: Mapping[str, int]) -> dict[str, 
     }
 
 
-def _group(
-    events: Events,
-    of: Sample,
-    measured: _Measured,
-    name: str,
-    at: Ints,
-    x: Floats,
-    is_in: NDArray[np.bool_],
-    mean: float,
-    variance: float,
-) -> dict[str, Any]:
-    own = at[is_in]
-    counts = _counts(events, of, own)
-    row = {"tercile": name, **counts, "mean_tone": float(x[is_in].mean()) if len(own) else None}
-    row |= _mean(float(mean), float(variance), counts)
+def _group(drawn: _Drawn, name: str, kept: NDArray[np.bool_], mean: float, variance: float) -> dict[str, Any]:
+    """Return the row of a group of events, with its statistics."""
+    measured, own, counts = drawn.measured, drawn.at[kept], drawn.counts(kept)
+    row = {"tercile": name, **counts, "mean_tone": float(drawn.x[kept].mean()) if len(own) else None}
+    row |= _mean(mean, variance, counts)
     if row["reason"] is not None:
         return row
     # A residual of zero in every day has no standardised CAR.
     usable = own[np.isfinite(measured.scar[own])]
     scar, n = measured.scar[usable], len(usable)
-    (overlap,) = statistics.overlaps(measured.residuals[usable], of.zero[usable], [measured.length])
+    date = drawn.date[kept][np.isfinite(measured.scar[own])]
+    (overlap,) = statistics.overlaps(measured.residuals[usable], date, [measured.length])
     standard = statistics.bmp(scar)
     ratio = float(scar.var(ddof=1)) if n > 2 else float("nan")
     return row | {

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.returns.event_tests import POOLED, Toned
+from ftm_assets.methods.returns.event_tests import GIVEN_CALL, POOLED, Toned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def call_tones(scores: pa.Table) -> pa.Table:
     """Return the tone of each call about each series, and about all series together (`POOLED`), sorted by both ids.
 
     `scores` has series_id and COLUMNS, a row or more per call and series; a call's sentences are added up. The result
-    has series_id, transcript_id, n_sentences, score and expected_score.
+    has series_id, transcript_id, n_sentences, net (positive less negative sentences), score and expected_score.
     """
     weighted = pc.multiply(
         scores.column("expected_score"), pc.cast(scores.column("n_sentences"), pa.float64())
@@ -45,6 +45,7 @@ def call_tones(scores: pa.Table) -> pa.Table:
             "series_id": sums.column("series_id"),
             "transcript_id": sums.column("transcript_id"),
             "n_sentences": sums.column("n_sentences_sum"),
+            "net": net,
             "score": pc.divide(pc.cast(net, pa.float64()), n),
             "expected_score": pc.divide(sums.column("weighted_sum"), n),
         }
@@ -77,6 +78,7 @@ def toned_series(
     """
     parts, start = [], 0
     for rows, ids in zip(tones, calls, strict=True):
+        rows = _with_others(rows)  # noqa: PLW2901
         kept = rows.filter(pc.greater_equal(rows.column("n_sentences"), min_sentences))
         place = pc.index_in(kept.column("transcript_id"), pa.array(ids, pa.string()))
         part = kept.append_column("at", pc.add(pc.cast(place, pa.int64()), start))
@@ -87,7 +89,8 @@ def toned_series(
     every = pa.concat_tables(parts).sort_by([("series_id", "ascending"), ("at", "ascending")])
     series = np.asarray(every.column("series_id").to_pylist(), dtype=object)
     at = every.column("at").to_numpy()
-    values = {name: every.column(name).to_numpy() for name in measures}
+    values = {name: every.column(name.removesuffix(GIVEN_CALL)).to_numpy() for name in measures}
+    others = every.column("others").to_numpy()
     bounds = [0, *(np.flatnonzero(series[1:] != series[:-1]) + 1).tolist(), len(series)]
     found = [
         Toned(
@@ -95,8 +98,19 @@ def toned_series(
             "All themes" if series[first] == POOLED else names.get(series[first], series[first]),
             at[first:last],
             {name: of[first:last] for name, of in values.items()},
+            others[first:last],
         )
         for first, last in pairwise(bounds)
         if first < last
     ]
     return sorted(found, key=lambda t: (t.series_id != POOLED, t.series_id))
+
+
+def _with_others(rows: pa.Table) -> pa.Table:
+    """Return the rows with the score of the call about all its other series; null if it speaks of no other."""
+    pooled = rows.filter(pc.equal(rows.column("series_id"), POOLED))
+    place = pc.index_in(rows.column("transcript_id"), pooled.column("transcript_id").combine_chunks())
+    left = {c: pc.subtract(pooled.column(c).take(place), rows.column(c)) for c in ("net", "n_sentences")}
+    n = pc.cast(left["n_sentences"], pa.float64())
+    others = pc.if_else(pc.greater(n, 0), pc.divide(pc.cast(left["net"], pa.float64()), n), pa.scalar(np.nan))
+    return rows.append_column("others", others)
