@@ -344,13 +344,14 @@ def main() -> None:
     parser.add_argument("--firms", type=int, default=300, help="firms of the sample, four quarters each")
     parser.add_argument("--page", type=Path, help="page whose tables are replaced, docs/returns.md")
     parser.add_argument("--out", type=Path, help="file for the results, JSON")
+    parser.add_argument("--read", type=Path, help="file of an earlier run's results, instead of simulating")
     options = parser.parse_args()
     parts: dict[str, Callable[[], Any]] = {
         "size": lambda: [sizes(s, options.draws) for s in SCENARIOS],
         "recovery": lambda: recovered(options.firms, options.recoveries),
     }
-    results = {}
-    for name, run in parts.items():
+    results = json.loads(options.read.read_text()) if options.read else {}
+    for name, run in ({} if options.read else parts).items():
         started = time.perf_counter()
         results[name] = run()
         print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)

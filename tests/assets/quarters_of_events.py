@@ -1,7 +1,6 @@
 """Small quarters of calls with tone, topics and returns, written straight into a warehouse, and their event study."""
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -40,7 +39,7 @@ SPAN = exchange_days(date(2018, 1, 2), date(2021, 12, 31)).days.tolist()
 def call_of(quarter: str, firm: int) -> tuple[str, datetime]:
     """The id and the start of a firm's call: the firms call on twenty days, one or a few a day."""
     first = bounds(quarter)[0] + timedelta(days=21)
-    day = exchange_days(first, first + timedelta(days=60)).days[firm % 20].astype(date)
+    day = [d for d in SPAN if d >= first][firm % 20]
     return f"{quarter}-{firm}", datetime(day.year, day.month, day.day, 15, tzinfo=UTC)
 
 
@@ -154,8 +153,7 @@ def _write_returns(warehouse: Warehouse, quarter: str, tone: np.ndarray, params:
     abnormal = build_abnormal_returns(events, daily, factors, calendar, params, quarter=quarter)
     for name, rows in (("daily_returns", daily), ("factor_returns", factors)):
         warehouse.replace(name, quarter, [TABLES[name].conform(rows, quarter=quarter)], provenance={})
-    config = {name: getattr(params, name) for name in vars(params)}
-    warehouse.replace("abnormal_returns", quarter, [abnormal], provenance={"config": config})
+    warehouse.replace("abnormal_returns", quarter, [abnormal], provenance={"config": vars(params)})
 
 
 def study(warehouse: Warehouse, quarter: str, **config: Any) -> dg.ExecuteInProcessResult:
@@ -183,8 +181,10 @@ def rows_of(warehouse: Warehouse, table: str, quarter: str, **where: Any) -> lis
     return [r for r in rows if all(r[k] == v for k, v in where.items())]
 
 
-def written(root: Path, quarters: tuple[str, ...]) -> Warehouse:
-    warehouse = Warehouse(path=str(root))
-    for quarter in quarters:
-        write_events(warehouse, quarter)
-    return warehouse
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """Return the metadata of the event study's materialization."""
+    (made,) = result.asset_materializations_for_node("event_study")[:1]
+    return {
+        name: [r.data for r in value.records] if isinstance(value, dg.TableMetadataValue) else value.value
+        for name, value in made.metadata.items()
+    }
