@@ -33,7 +33,7 @@ RETURNS = ReturnsParams(
     min_estimation_days=60,
 )
 """Also of how far the written market data reach."""
-SPAN = exchange_days(date(2018, 1, 2), date(2021, 12, 31)).days.tolist()
+SPAN = exchange_days(date(2019, 1, 2), date(2023, 12, 29)).days.tolist()
 
 
 def call_of(quarter: str, firm: int) -> tuple[str, datetime]:
