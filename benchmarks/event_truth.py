@@ -125,7 +125,7 @@ def p_values(paths: Paths, zero: Ints, firm: Ints, tone: Floats, length: int) ->
     scar = car / paths.sd[:, 0]
     ranked = statistics.ranks(paths.residuals, paths.around)
     standard = statistics.bmp(scar)
-    (overlap,) = statistics.overlaps(paths.residuals, zero, [length])
+    (overlap,) = statistics.overlaps(statistics.standardised(paths.residuals), zero, [length])
     everyone = _mean_correlation(paths.residuals, zero)
     clusters = min(len(np.unique(zero)), len(np.unique(firm)))
     mean, spread = group_means(car, np.zeros(n, dtype=np.int64), 1, firm, zero)

@@ -24,7 +24,13 @@ from ftm_assets.methods.returns.event_windows import ReturnsParams, Window
 from ftm_assets.methods.returns.many_tests import LEVEL
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.event_plot import event_picture
-from ftm_assets.orchestration.event_quarters import PATH_FIRST_DAY, READ, QuarterEvents, Reader
+from ftm_assets.orchestration.event_quarters import (
+    PATH_FIRST_DAY,
+    READ,
+    READ_FOR_KNOWN,
+    QuarterEvents,
+    Reader,
+)
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.inputs import allows_mixed
 from ftm_assets.orchestration.io_manager import Rows
@@ -54,7 +60,7 @@ class EventStudyConfig(dg.Config):
     can_subset=True,
     partitions_def=QUARTERS,
     # Read from the warehouse for each quarter; where they are skipped, so is this.
-    deps=["abnormal_returns", "daily_returns", "factor_returns", "sentiment_scores", "theme_links"],
+    deps=[*READ, *READ_FOR_KNOWN],
     pool="cpu",
     op_tags=op_tags(NAME),
 )
@@ -154,7 +160,9 @@ def _same_returns(
             "abnormal_returns. Choose another one",
             allow_retries=False,
         )
-    chosen = {name: getattr(returns, name) for name in SAME} | {"models": params.models or returns.models}
+    chosen = {name: getattr(returns, name) for name in SAME} | {
+        "models": params.models or returns.models[-1:]
+    }
     return ReturnsParams(**chosen), [*windows, before]
 
 

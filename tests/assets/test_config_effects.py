@@ -597,7 +597,7 @@ def of_known_themes(**config: Any) -> list[dict[str, Any]]:
     return of_study(definitions=["known_before"], **config)
 
 
-def of_all_models(**config: Any) -> list[dict[str, Any]]:
+def of_chosen_models(**config: Any) -> list[dict[str, Any]]:
     return of_study(**{"models": [], **config})
 
 
@@ -741,8 +741,8 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         lambda a, b: "too_few_days" in values(a, "reason") and "too_few_days" not in values(b, "reason"),
     ),
     ("event_study", "models"): (
-        of_all_models, ["market_adjusted"],
-        lambda a, b: values(a, "model") == {"market_adjusted", "carhart"} and values(b, "model") == {"market_adjusted"},
+        of_chosen_models, ["market_adjusted"],
+        lambda a, b: values(a, "model") == {"carhart"} and values(b, "model") == {"market_adjusted"},
     ),
     ("event_study", "tones"): (of_study, ["expected_score"], lambda _, b: values(b, "tone") == {"expected_score"}),
     ("event_study", "definitions"): (

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from ftm_assets.cli import event_report
 from ftm_assets.methods.returns import clustered_errors
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -36,7 +37,7 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Studied:
     assert why(study(warehouse, FIRST, **SMALL)) == ""
     alone = {table: rows_of(warehouse, table, FIRST) for table in ("event_study", "event_terciles")}
     write_events(warehouse, LAST)
-    result = study(warehouse, LAST, pictures=2)
+    result = study(warehouse, LAST, pictures=2, models=RETURNS.models)
     assert why(result) == ""
     return warehouse, result, alone
 
@@ -147,6 +148,21 @@ def test_a_model_that_was_not_estimated_is_refused_not_replaced(
 def test_a_missing_package_is_said_before_anything_is_read(studied: Studied, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(clustered_errors, "find_spec", lambda _: None)
     assert "pip install 'ftm[returns]'" in why(study(studied[0], LAST))
+
+
+def test_a_run_of_the_quarter_tells_what_the_study_found(studied: Studied, tmp_path: Path):
+    warehouse = studied[0]
+    said = event_report.event_study(warehouse, LAST)
+    assert said.startswith(
+        "1 of 4 series significant at 5% (0.2 by chance, 0 of the placebo), 1 by Romano-Wolf: "
+    )
+    assert event_report.event_study(warehouse, "2019Q1") == "", "no returns"
+    root = tmp_path / "warehouse"
+    shutil.copytree(warehouse.path, root)
+    moved = Warehouse(path=str(root))
+    scores = moved.read("sentiment_scores", LAST)
+    moved.replace("sentiment_scores", LAST, [scores.slice(1)], provenance={})
+    assert event_report.event_study(moved, LAST).startswith("outdated; make it again with dagster asset")
 
 
 def test_quarters_of_other_windows_are_refused(studied: Studied, tmp_path: Path):

@@ -19,7 +19,7 @@ class EventStudyParams:
     """Parameters of the event study."""
 
     models: list[str] = field(default_factory=list)
-    """Models of expected returns to test, of those that abnormal_returns was made with; empty: all of them"""
+    """Models of expected returns to test, of those that abnormal_returns was made with; empty: the last of them"""
     tones: list[str] = field(default_factory=lambda: ["score", "score_given_call"])
     """Measures of tone to test: score, expected_score, score_given_call (with the call's tone about its other themes
     held constant)"""

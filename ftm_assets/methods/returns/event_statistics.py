@@ -79,16 +79,16 @@ class Overlap:
     """Share of the pairs that overlap."""
 
 
-def overlaps(residuals: NDArray[np.floating], zero: NDArray[np.int64], lengths: list[int]) -> list[Overlap]:
+def overlaps(standard: NDArray[np.floating], zero: NDArray[np.int64], lengths: list[int]) -> list[Overlap]:
     """Return, for windows of each of these lengths in days, how events overlap.
 
     The correlation of two events is that of their abnormal returns on the days that both estimation windows have.
 
     Parameters
     ----------
-    residuals : numpy.ndarray
-        (n, days): abnormal returns of the estimation window, NaN where there is none. Its days are trading days in
-        order, at the same distance from day 0 for every event.
+    standard : numpy.ndarray
+        (n, days): abnormal returns of the estimation window as `standardised` returns them. Its days are trading days
+        in order, at the same distance from day 0 for every event.
     zero : numpy.ndarray
         int64 (n,): the trading day, counted from any start, of each event's day 0.
     lengths : list of int
@@ -100,7 +100,7 @@ def overlaps(residuals: NDArray[np.floating], zero: NDArray[np.int64], lengths: 
         return [Overlap(0.0, 0.0)] * len(lengths)
     order = np.argsort(zero, kind="stable")
     days, starts = np.unique(zero[order], return_index=True)
-    unit = _standardised(residuals[order])
+    unit = standard[order]
     sums = np.add.reduceat(unit, starts, axis=0)
     counts = np.diff([*starts, n]).astype(np.float64)
     # Days in a row, so that a lag is an offset; gaps longer than every window are closed.
@@ -129,8 +129,12 @@ def overlaps(residuals: NDArray[np.floating], zero: NDArray[np.int64], lengths: 
     return found
 
 
-def _standardised(residuals: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return residuals less their mean, each event of length 1, 0 where there is none."""
+def standardised(residuals: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return residuals (n, days) less their mean and of length 1, for each event; 0 where there is none.
+
+    >>> standardised(np.array([[1.0, 3.0, np.nan]])).round(3).tolist()
+    [[-0.707, 0.707, 0.0]]
+    """
     is_known = np.isfinite(residuals)
     n = np.maximum(is_known.sum(axis=1, keepdims=True), 1)
     filled = np.where(is_known, residuals, 0)

@@ -128,8 +128,9 @@ def build_event_study(
         ("placebo", events.placebo, events.windows[:-1]),
     ):
         for model, paths in of.paths.items():
+            standard = statistics.standardised(paths.residuals)
             for window in windows:
-                measured = _Measured.of(paths, events.windows.index(window), window)
+                measured = _Measured.of(paths, standard, events.windows.index(window), window)
                 for definition, series in toned.items():
                     for tone in params.tones:
                         shared = {
@@ -174,12 +175,13 @@ class _Measured:
     car: Floats
     scar: Floats
     spare: Ints
-    residuals: NDArray[np.float32]
+    standard: NDArray[np.float32]
+    """Abnormal returns of the estimation window (see `event_statistics.standardised`)."""
     ranks: NDArray[np.float32]
     length: int
 
     @classmethod
-    def of(cls, paths: Paths, column: int, window: Window) -> _Measured:
+    def of(cls, paths: Paths, standard: NDArray[np.float32], column: int, window: Window) -> _Measured:
         length = window.last - window.first + 1
         inside = paths.around[:, window.first - paths.first_day : window.last - paths.first_day + 1]
         car, sd = paths.car[:, column], paths.sd[:, column]
@@ -187,7 +189,7 @@ class _Measured:
             car,
             np.divide(car, sd, out=np.full_like(car, np.nan), where=sd > 0),
             paths.spare,
-            paths.residuals,
+            standard,
             statistics.ranks(paths.residuals, inside),
             length,
         )
@@ -380,7 +382,7 @@ def _group(drawn: _Drawn, name: str, kept: NDArray[np.bool_], mean: float, varia
     usable = own[np.isfinite(measured.scar[own])]
     scar, n = measured.scar[usable], len(usable)
     date = drawn.date[kept][np.isfinite(measured.scar[own])]
-    (overlap,) = statistics.overlaps(measured.residuals[usable], date, [measured.length])
+    (overlap,) = statistics.overlaps(measured.standard[usable], date, [measured.length])
     standard = statistics.bmp(scar)
     ratio = float(scar.var(ddof=1)) if n > 2 else float("nan")
     return row | {

@@ -17,6 +17,7 @@ from ftm_assets.methods.returns.event_statistics import (
     ranks,
     size_of_bmp,
     size_of_patell,
+    standardised,
 )
 from ftm_assets.methods.returns.event_windows import ReturnsParams, Window, build_abnormal_returns
 from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS, MODELS
@@ -130,7 +131,7 @@ def test_the_statistics_of_twelve_events_agree_with_exact_arithmetic(twelve: dic
         mean = sum(scar) / 12
         variance = sum((s - mean) ** 2 for s in scar) / 11
         assert bmp(found) == pytest.approx(mean / (variance / 12) ** 0.5, abs=1e-10)
-        (overlap,) = overlaps(paths.residuals, twelve["zero"], [window.last - window.first + 1])
+        (overlap,) = overlaps(standardised(paths.residuals), twelve["zero"], [window.last - window.first + 1])
         r, share = correlation_by_hand(sheets, window.last - window.first + 1)
         assert overlap.correlation == pytest.approx(r, abs=1e-7), "single precision"
         assert overlap.share == pytest.approx(share, abs=1e-12)
@@ -182,19 +183,20 @@ def test_overlap_weighs_pairs_by_their_days_in_common():
         return long[zero - 210 : zero - 10]
 
     zero = np.array([250, 251, 290])
-    short, wide = overlaps(np.stack([around(z) for z in zero]), zero, [2, 100])
+    short, wide = overlaps(standardised(np.stack([around(z) for z in zero])), zero, [2, 100])
     assert short.share == pytest.approx(2 / 6)
     assert short.correlation == pytest.approx(2 * 0.5 / 6, abs=0.01)
     assert wide.share == 1.0
     assert wide.correlation == pytest.approx(2 * (0.99 + 0.6 + 0.61) / 6, abs=0.08)
-    assert overlaps(np.stack([around(250)]), np.array([250]), [2])[0].correlation == 0.0
+    assert overlaps(standardised(np.stack([around(250)])), np.array([250]), [2])[0].correlation == 0.0
 
 
 def test_the_order_of_events_does_not_matter():
     rng = np.random.default_rng(1)
     residuals, zero = rng.normal(size=(30, 60)), rng.integers(0, 10, 30)
     order = rng.permutation(30)
-    one, other = overlaps(residuals, zero, [3, 8]), overlaps(residuals[order], zero[order], [3, 8])
+    own = standardised(residuals)
+    one, other = overlaps(own, zero, [3, 8]), overlaps(own[order], zero[order], [3, 8])
     assert [o.share for o in one] == [o.share for o in other]
     assert [o.correlation for o in one] == pytest.approx([o.correlation for o in other], abs=1e-6)
 
