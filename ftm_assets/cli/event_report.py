@@ -27,10 +27,10 @@ def event_study(warehouse: Warehouse, quarter: str) -> str:
     columns = ["definition", "model", "window", "tone", "sample", "p", "q_value", "p_romano_wolf"]
     rows = warehouse.quarter(NAME, quarter, pinned=pinned).read(columns).to_pylist()
     tests = [r for r in rows if r["q_value"] is not None]
-    families = {tuple(r[c] for c in columns[:4]) for r in tests}
+    families = {tuple(r[c] for c in columns[:4]) for r in tests if r["sample"] == "event"}
     if not families:
         return "no series has enough events to be tested; see reason in event_study"
-    # The plainest: themes of the quarter, the score; of several models and windows, the first.
+    # The plainest: themes of the quarter, the score; of several models and windows, the first by name.
     chosen = min(families, key=lambda f: (THEME_DEFINITIONS.index(f[0]), TONES.index(f[3]), f))
     own = {
         sample: [r for r in tests if tuple(r[c] for c in columns[:4]) == chosen and r["sample"] == sample]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -83,18 +83,20 @@ def regress(
     """
     require_linearmodels()
     clusters = np.column_stack([firm, date])
-    fit = {"cov_type": "clustered", "clusters": clusters, "debiased": True}
+    found: Any
     if not effects:
         from linearmodels.iv import IV2SLS
 
-        found = IV2SLS(y, np.column_stack([np.ones(len(x)), x, *controls]), None, None).fit(**fit)
+        model = IV2SLS(y, np.column_stack([np.ones(len(x)), x, *controls]), None, None)
+        found = model.fit(cov_type="clustered", clusters=clusters, debiased=True)
         slope, r_squared = 1, float(found.rsquared)
     else:
-        import pandas as pd  # noqa: PLC0415 - heavy, and only needed here
+        import pandas as pd  # type: ignore[import-untyped]  # noqa: PLC0415 - heavy, and only needed here
         from linearmodels.iv.absorbing import AbsorbingLS
 
         absorb = pd.DataFrame({str(i): pd.Categorical(e) for i, e in enumerate(effects)})
-        found = AbsorbingLS(y, np.column_stack([x, *controls]), absorb=absorb).fit(**fit)
+        absorbing = AbsorbingLS(y, np.column_stack([x, *controls]), absorb=absorb)
+        found = absorbing.fit(cov_type="clustered", clusters=clusters, debiased=True)
         slope, r_squared = 0, float(found.absorbed_rsquared)
     variance = float(found.cov.to_numpy()[slope, slope])
     coefficient = float(found.params.to_numpy()[slope])

@@ -140,7 +140,8 @@ def standardised(residuals: NDArray[np.floating]) -> NDArray[np.float32]:
     filled = np.where(is_known, residuals, 0)
     centred = np.where(is_known, filled - filled.sum(axis=1, keepdims=True) / n, 0)
     norms = np.sqrt(np.einsum("ij,ij->i", centred, centred))[:, None]
-    return np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0).astype(np.float32)
+    found: NDArray[np.float64] = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0)
+    return found.astype(np.float32)
 
 
 def ranks(residuals: NDArray[np.floating], window: NDArray[np.floating]) -> NDArray[np.float32]:

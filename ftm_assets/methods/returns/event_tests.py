@@ -325,7 +325,7 @@ def _scores(drawn: _Drawn) -> tuple[Ints, Floats]:
     """Return the event dates, and the sum of the scores of each under the null (see `romano_wolf`)."""
     days, place = np.unique(drawn.date, return_inverse=True)
     x, y = (within(v, drawn.effects, drawn.controls) for v in (drawn.x, drawn.y))
-    return days, np.bincount(place, weights=x * y)
+    return days, np.bincount(place, weights=x * y).astype(np.float64)
 
 
 def _split(drawn: _Drawn, params: EventStudyParams) -> list[dict[str, Any]]:
