@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         False,
         description="Compute from tables that were not built from each other, with a warning instead of an error",
     )
+    ftm_duckdb_file: Path | None = Field(
+        None,
+        description="DuckDB file with copies of all tables, refreshed after each quarter; unset: none is written",
+    )
+    ftm_exports: Path = Field(Path("exports"), description="Folder of files that assets export, by asset")
     ftm_duckdb_memory_limit: str = Field(
         "4GB",
         description="Memory limit of one DuckDB connection; the rest spills to its temporary folder",

@@ -188,10 +188,8 @@ def _refuse_invented(warehouse: Warehouse, source: TranscriptSource, quarter: st
     """Raise a Failure if the sample would be put beside real calls, whose themes would then be linked to its."""
     if source.name != SampleSource.name or not warehouse.exists():
         return
-    pinned = warehouse.pin()
-    for other in reversed(pinned.quarters(["transcripts"])):
-        write = pinned.present(other)("transcripts")
-        before = write.provenance().get("source", {}) if write else {}
+    for other, held in reversed(warehouse.provenances("transcripts").items()):
+        before = held.get("source", {})
         if before.get("name", source.name) != source.name:
             raise dg.Failure(
                 f"transcripts of {quarter}: no calls were given, so the sample's invented firms would be put beside "

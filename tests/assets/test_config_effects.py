@@ -137,6 +137,9 @@ class Records:
     def provenance(self, table: str, _quarter: str) -> dict[str, Any]:
         return {"source": self.source, "rows": "9", "config": self.config} if table == "transcripts" else {}
 
+    def provenances(self, table: str) -> dict[str, dict[str, Any]]:
+        return {QUARTER: self.provenance(table, QUARTER)}
+
     def connect(self, **_: Any) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()
         connection.register("topic_quality", TABLES["topic_quality"].empty())

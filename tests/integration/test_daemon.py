@@ -16,7 +16,8 @@ import pytest
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
-from ftm_assets.definitions import MAINTENANCE, defs
+from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
+from ftm_assets.definitions import defs
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
