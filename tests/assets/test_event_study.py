@@ -152,9 +152,16 @@ def test_a_missing_package_is_said_before_anything_is_read(studied: Studied, mon
 
 def test_a_run_of_the_quarter_tells_what_the_study_found(studied: Studied, tmp_path: Path):
     warehouse = studied[0]
-    said = event_report.event_study(warehouse, LAST)
-    assert said.startswith(
-        "1 of 4 series significant at 5% (0.2 by chance, 0 of the placebo), 1 by Romano-Wolf: "
+    chosen = {"definition": "quarter", "model": "carhart", "window": "[0,+1]", "tone": "score"}
+    tests = [r for r in rows_of(warehouse, "event_study", LAST, **chosen) if r["series_id"] != "pooled"]
+    found, placebo = (
+        sum(r["p"] < 0.05 for r in tests if r["sample"] == sample) for sample in ("event", "placebo")
+    )
+    strict = sum(r["p_romano_wolf"] < 0.05 for r in tests if r["sample"] == "event")
+    assert found > 0
+    assert event_report.event_study(warehouse, LAST) == (
+        f"{found} of 4 series significant at 5% (0.2 by chance, {placebo} of the placebo), {strict} by Romano-Wolf: "
+        "carhart [0,+1], score; more in event_study"
     )
     assert event_report.event_study(warehouse, "2019Q1") == "", "no returns"
     root = tmp_path / "warehouse"
