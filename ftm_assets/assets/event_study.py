@@ -287,7 +287,7 @@ def _pictures(
             tercile_curves(events, of, model, one, tone, **span) for of in (events.calls, events.placebo)
         ]
         adjusted = "" if row["q_value"] is None else (
-            f", q = {row['q_value']:.3f}, Romano-Wolf p = {row['p_romano_wolf']:.3f}"
+            f", q {_small(row['q_value'])}, Romano-Wolf p {_small(row['p_romano_wolf'])}"
         )  # fmt: skip
         said = (
             f"CAR{window} on {tone}, {model}: {100 * row['coefficient']:.2f}% per unit of tone (s.e. "
@@ -297,3 +297,7 @@ def _pictures(
         title = f"{one.name}: abnormal returns around calls"
         pictures[f"picture {place}: {one.series_id}"] = event_picture(title, said, *curves)
     return pictures
+
+
+def _small(p: float) -> str:
+    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"

@@ -57,7 +57,7 @@ def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figur
     right.set_title("Difference, with 95% band", fontsize=9, loc="left")
     for axes in (left, right):
         axes.axhline(0, color="black", linewidth=0.6)
-        axes.axvline(0, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.axvline(0, ymax=0.78, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
         axes.set_xlabel("trading days from the call (day 0)", fontsize=8)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -71,6 +71,9 @@ def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figur
             frameon=False,
             loc="upper left",
         )
+    # Room for the legends above the curves of both panels, which share the axis.
+    low, high = left.get_ylim()
+    left.set_ylim(low, high + 0.28 * (high - low))
     left.set_ylabel(f"mean abnormal return, cumulated from day {found.days[0]}, %", fontsize=8)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
     figure.supxlabel(said, fontsize=7.5, x=0.01, ha="left", parse_math=False)

@@ -1,7 +1,8 @@
 """The events of one quarter as an event study over several quarters reads them: returns, pseudo-events and tone.
 
 What belongs here: reading a quarter's tables at fixed snapshots, and why a quarter is left out. What is kept of a
-quarter is its abnormal returns day by day, in single precision: for 5,000 calls and four models about 90 MB.
+quarter is its abnormal returns day by day, in single precision: about 11 MB per model for 5,000 calls and as many
+pseudo-events.
 """
 
 from __future__ import annotations
