@@ -136,8 +136,12 @@ def show(
     `own_calls`: not the sample's. `linked_again`: see the function of that name. Raises CommandError if another run has
     replaced the themes.
     """
-    console = screen.console()
-    with warehouse.connect(quarter=quarter) as db:
+    from ftm_assets.cli.event_report import event_study
+    from ftm_resources.tables import QUARTERLY
+
+    console, study = screen.console(), event_study(warehouse, quarter)
+    # Without what is made on demand, which would show the run's own tables as they were when it was last made.
+    with warehouse.connect(quarter=quarter, tables=QUARTERLY) as db:
         _require_own(warehouse, quarter, run_id)  # what is replaced from here on, `db` does not show
         console.print(themes_table(db, quarter, SHOWN_THEMES))
         console.print(
@@ -152,6 +156,7 @@ def show(
                     *([("Linked again", _outdated(linked_again))] if linked_again else []),
                     ("Returns", returns(db)),
                     *([("Portfolios", said)] if (said := portfolios(db)) else []),
+                    *([("Event study", study)] if study else []),
                     *([("Other quarters", _others(held, quarter))] if len(held) > 1 else []),
                     ("Checks", _checks(warnings)),
                     ("Took", f"{_minutes(seconds)}; peak memory {screen.size(peak_memory())}"),
@@ -172,10 +177,11 @@ def _require_own(warehouse: Warehouse, quarter: str, run_id: str) -> None:
     """Raise CommandError unless a reader of the quarter is shown what this run made."""
     from ftm_assets.orchestration.inputs import taken_over
     from ftm_resources import settings
+    from ftm_resources.tables import QUARTERLY
 
     if settings.current().ftm_allow_mixed_generations:
         return
-    shown = warehouse.together(quarter, warehouse.pin().names)
+    shown = warehouse.together(quarter, [n for n in warehouse.pin().names if n in QUARTERLY])
     if problem := taken_over(warehouse.pin(), shown, {run_id}):
         raise failing.CommandError(f"This run's themes are not shown: {problem}.")
 

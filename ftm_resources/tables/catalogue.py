@@ -30,6 +30,7 @@ from ftm_resources.tables.contract import (
     ContractError,
     Table,
 )
+from ftm_resources.tables.event_tables import EVENT_TABLES
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 from ftm_resources.tables.panel_tables import PANEL_TABLES
 from ftm_resources.tables.returns_tables import RETURNS_TABLES
@@ -241,6 +242,7 @@ _ALL = (
     *RETURNS_TABLES,
     *CONTROL_TABLES,
     *SORT_TABLES,
+    *EVENT_TABLES,
     *PINNED_TABLES,
     *FAMILY_TABLES,
     Table(

@@ -114,7 +114,7 @@ def mutated(module: str) -> Sources:
         ("ftm_assets.methods.topics.membership", {"theme_sentences"}),
         ("ftm_assets.methods.topics.theme_coherence", {"theme_sentences"}),
         ("ftm_assets.methods.topics.quality", {"topic_quality"}),
-        ("ftm_assets.methods.time.linking", {"theme_links", "theme_families"}),
+        ("ftm_assets.methods.time.linking", {"theme_links", "theme_families", "event_study"}),
         ("ftm_assets.methods.time.pinning", {"pinned_theme_links"}),
         ("ftm_assets.methods.time.families", {"theme_families"}),
         ("ftm_resources.models.lexicon", {"sentence_sentiment"}),
@@ -131,6 +131,9 @@ def mutated(module: str) -> Sources:
         ("ftm_assets.methods.returns.tone_sorting", {"portfolio_sorts"}),
         ("ftm_resources.sources.returns.fundamentals_files", {"controls"}),
         ("ftm_resources.trading_days", {"daily_returns", "abnormal_returns", "controls"}),
+        ("ftm_assets.methods.returns.expected_returns", {"abnormal_returns", "event_study"}),
+        ("ftm_assets.methods.returns.event_statistics", {"event_study"}),
+        ("ftm_resources.trading_days", {"daily_returns", "abnormal_returns", "event_study"}),
         ("ftm_assets.orchestration.fan_out", set()),
     ],
 )
