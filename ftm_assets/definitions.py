@@ -10,6 +10,7 @@ from ftm_assets.assets.controls import controls
 from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.duckdb_file import NAME as DUCKDB_FILE
 from ftm_assets.assets.duckdb_file import duckdb_file
+from ftm_assets.assets.event_study import event_study
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.pinned_theme_links import pinned_theme_links
@@ -65,6 +66,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             abnormal_returns,
             controls,
             portfolio_sorts,
+            event_study,
             build_marts(),
             duckdb_file,
             sentiment_ready,

@@ -27,6 +27,7 @@ from ftm_assets.assets import warehouse_maintenance as maintenance_asset
 from ftm_assets.assets.abnormal_returns import abnormal_returns
 from ftm_assets.assets.controls import controls
 from ftm_assets.assets.daily_returns import daily_returns
+from ftm_assets.assets.event_study import event_study
 from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.theme_links import ThemeLinksConfig
 from ftm_assets.assets.theme_sentences import theme_sentences
@@ -41,7 +42,7 @@ from ftm_assets.orchestration.params_config import params_of
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.quarters import shifted
+from ftm_resources.quarters import preceding, shifted
 from ftm_resources.sources.base import TranscriptSource
 from ftm_resources.sources.returns.fundamentals_sample import SampleFundamentals
 from ftm_resources.sources.returns.market_sample import SampleMarket
@@ -53,6 +54,7 @@ from ftm_resources.warehouse import Warehouse
 from tests.planted_lineages import quarter_of
 
 from .planted_quarter import FIRMS, QUARTER, direction, tables
+from .quarters_of_events import write_events
 from .quarters_of_themes import families_of, link, why, write_themes
 from .sorted_quarters import quarter_tables
 
@@ -176,18 +178,21 @@ class Calls(TranscriptSource):
 
 def body(asset: dg.AssetsDefinition, config: Mapping[str, Any], **given: Any) -> dict[str, Any]:
     """Run an asset's own function, without Dagster: its output tables or policies by name."""
+    made = outputs(asset, config, **given)
+    return {o.output_name: [row for batch in o.value.batches for row in batch.to_pylist()] for o in made}
+
+
+def outputs(asset: dg.AssetsDefinition, config: Mapping[str, Any], **given: Any) -> Iterator[dg.Output[Any]]:
     function: Any = asset.op.compute_fn.decorated_fn
     parameters = inspect.signature(function).parameters
     context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES), retry_number=0)
-    context.log = SimpleNamespace(warning=str)
+    context.log = SimpleNamespace(warning=str, info=str)
     context.op_execution_context = context
-    context.run = SimpleNamespace(tags={})
+    context.run = SimpleNamespace(run_id="r", parent_run_id=None, root_run_id=None, tags={})
     arguments = {"context": context, "config": parameters["config"].annotation(**config), **given}
     made = function(**{k: v for k, v in arguments.items() if k in parameters})
-    outputs = (
-        [made] if isinstance(made, dg.Output) else made
-    )  # one by one: rows may be read as they are yielded
-    return {o.output_name: [row for batch in o.value.batches for row in batch.to_pylist()] for o in outputs}
+    # One by one: rows may be read as they are yielded.
+    yield from [made] if isinstance(made, dg.Output) else made
 
 
 def of_firms(**config: Any) -> dict[str, Any]:
@@ -641,6 +646,50 @@ def waits_for_the_month(made: Mapping[str, Any]) -> bool:
     return all(r["first_date"].month > r["event_date"].month for r in bought)
 
 
+def quarters_of_events() -> tuple[Warehouse, TemporaryDirectory]:
+    """A quarter before this one and this one, with calls, tone and returns; and the folder, which must be held."""
+    folder = TemporaryDirectory()
+    warehouse = Warehouse(path=str(Path(folder.name) / "warehouse"))
+    for key in (preceding(QUARTER), QUARTER):
+        write_events(warehouse, key)
+    return warehouse, folder
+
+
+def study_of(**config: Any) -> list[dg.Output[Any]]:
+    warehouse, _ = quarters_of_events()
+    asked = {
+        "definitions": ["quarter"],
+        "tones": ["score"],
+        "models": ["carhart"],
+        "pictures": 0,
+        "draws": 99,
+    }
+    series = warehouse.quarter("theme_series", QUARTER)
+    given = {"warehouse": warehouse, "duckdb": ConfiguredDuckDB(), "theme_series": series}
+    return list(outputs(event_study, asked | config, **given))
+
+
+def of_study(**config: Any) -> list[dict[str, Any]]:
+    return [row for batch in study_of(**config)[0].value.batches for row in batch.to_pylist()]
+
+
+def of_known_themes(**config: Any) -> list[dict[str, Any]]:
+    return of_study(definitions=["known_before"], **config)
+
+
+def of_chosen_models(**config: Any) -> list[dict[str, Any]]:
+    return of_study(**{"models": [], **config})
+
+
+def pictures_of(**config: Any) -> list[str]:
+    metadata = study_of(**{"pictures": 1, **config})[0].metadata
+    return [value.value for name, value in metadata.items() if name.startswith("picture")]
+
+
+def lost(rows: Sequence[Mapping[str, Any]]) -> int:
+    return sum(r["n_without_return"] for r in rows if r["sample"] == "placebo")
+
+
 def values(rows: Sequence[Mapping[str, Any]], name: str) -> set[Any]:
     return {row[name] for row in rows}
 
@@ -820,6 +869,44 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("portfolio_sorts", "first_quarter"): (
         of_sorts, QUARTER, lambda a, b: ({*sorts(a, "n_quarters")}, {*sorts(b, "n_quarters")}) == ({2}, {1})
     ),
+    ("event_study", "models"): (
+        of_chosen_models, ["market_adjusted"],
+        lambda a, b: values(a, "model") == {"carhart"} and values(b, "model") == {"market_adjusted"},
+    ),
+    ("event_study", "tones"): (of_study, ["expected_score"], lambda _, b: values(b, "tone") == {"expected_score"}),
+    ("event_study", "definitions"): (
+        of_study, ["known_before"], lambda _, b: values(b, "definition") == {"known_before"}
+    ),
+    ("event_study", "fixed_effects"): (
+        of_study, ["quarter"],
+        lambda a, b: values(b, "fixed_effects") == {"quarter"} and values(a, "coefficient") != values(b, "coefficient"),
+    ),
+    ("event_study", "min_events"): (
+        of_study, 1000, lambda a, b: values(a, "reason") == {None} and values(b, "reason") == {"too_few_events"}
+    ),
+    ("event_study", "min_sentences"): (
+        of_study, 6, lambda a, b: len(values(a, "series_id")) == 5 and values(b, "series_id") == {"pooled"}
+    ),
+    ("event_study", "pre_event_window"): (
+        of_study, "[-5,-2]", lambda _, b: values(b, "window") == {"[0,+1]", "[-5,-2]"}
+    ),
+    ("event_study", "placebo_distance"): (of_study, 25, lambda a, b: lost(b) > lost(a)),
+    ("event_study", "known_floor"): (
+        of_known_themes, 1.0, lambda a, b: len(values(a, "series_id")) == 5 and not values(b, "series_id")
+    ),
+    ("event_study", "draws"): (
+        of_study, 499,
+        lambda a, b: all(
+            round(r["p_romano_wolf"] * n, 6).is_integer()
+            for rows, n in ((a, 100), (b, 500)) for r in rows if r["p_romano_wolf"] is not None
+        ),
+    ),
+    ("event_study", "seed"): (
+        of_study, 1, lambda a, b: [r["t"] for r in a if r["sample"] == "event"] == [
+            r["t"] for r in b if r["sample"] == "event"] and values(a, "t") != values(b, "t")
+    ),
+    ("event_study", "pictures"): (pictures_of, 2, lambda a, b: (len(a), len(b)) == (1, 2)),
+    ("event_study", "picture_last_day"): (pictures_of, 5, lambda a, b: a != b),
     ("theme_links", "floor"): (
         linked_by, 0.95, lambda a, b: column(b, "event").count("born") > column(a, "event").count("born")
     ),

@@ -97,6 +97,7 @@ _STEPS: Mapping[str, Size] = {
     "abnormal_returns": MEDIUM,
     "controls": MEDIUM,
     "portfolio_sorts": LARGE,
+    "event_study": LARGE,
     "marts": MEDIUM,
 }
 

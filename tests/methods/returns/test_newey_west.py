@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
 
 from ftm_assets.methods.returns.newey_west import lags_for, regress
 
@@ -10,6 +9,8 @@ from ftm_assets.methods.returns.newey_west import lags_for, regress
 @pytest.mark.parametrize("k", [0, 1, 3, 4])
 @pytest.mark.parametrize("lags", [0, 5, None])
 def test_it_agrees_with_statsmodels(k: int, lags: int | None):
+    import statsmodels.api as sm
+
     rng = np.random.default_rng(k)
     factors = rng.normal(0, 0.01, (180, k)) * np.array([1, 100, 1e-3, 5])[:k]
     noise = rng.normal(0, 0.01, 181)
