@@ -102,6 +102,7 @@ def _topics(transcripts: list[pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
             "name": pa.array([n.name for n in named], pa.string()),
             "summary": pa.array([n.summary for n in named], pa.string()),
             "embedding": as_lists(unit(total).astype(np.float32)),
+            "sentence_embedding": found.column("embedding"),
         }
     )
     return table, sentences, pa.concat_tables(of_sentences)

@@ -112,15 +112,20 @@ def single(vectors: NDArray[np.floating]) -> Labels:
 def rows_of(name: str, topics: pa.Table, truth: Labels | None, n_one: int) -> list[dict[str, Any]]:
     """Return the rows of a quarter's topics: one clustering, consensus, and after the filters."""
     from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415
-    from ftm_assets.methods.topics.theme_model import model_themes  # noqa: PLC0415
+    from ftm_assets.methods.topics.theme_model import ThemeParams, model_themes  # noqa: PLC0415
+    from ftm_assets.methods.topics.topic_vectors import topic_vectors  # noqa: PLC0415
 
     topics = topics.sort_by("topic_id") if truth is None else topics
-    vectors = as_matrix(topics.column("embedding"))
+    vectors, spoken = as_matrix(topics.column("embedding")).astype(np.float64), None
+    if "sentence_embedding" in topics.column_names:
+        spoken = as_matrix(topics.column("sentence_embedding")).astype(np.float64)
     firms = np.array(topics.column("firm_id").to_pylist())
     place = {t: i for i, t in enumerate(topics.column("topic_id").to_pylist())}
 
     def consensus(rows: NDArray[np.int64]) -> Labels:
-        return ThemeClusterer().fit(vectors[rows], firms=firms[rows].tolist()).labels_
+        said = None if spoken is None else spoken[rows]
+        both = topic_vectors(vectors[rows], said, ThemeParams().sentence_weight)
+        return ThemeClusterer().fit(both, firms=firms[rows].tolist()).labels_
 
     def filtered(rows: NDArray[np.int64]) -> Labels:
         found = model_themes(topics.take(pa.array(rows)), quarter_topics.QUARTER).theme_topics
