@@ -651,7 +651,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         of_themes, 1.0,
         lambda a, b: reasons(b, "unstable") > reasons(a, "unstable") and min(stabilities(b), default=1.0) == 1.0,
     ),
-    ("themes", "sentence_weight"): (of_themes, 1.0, lambda a, b: len(b["themes"]) > len(a["themes"])),
+    ("themes", "sentence_weight"): (of_themes, 1.0, lambda a, b: a["theme_topics"] != b["theme_topics"]),
     ("themes", "seed"): (of_themes, 3, lambda a, b: stabilities(a) != stabilities(b)),
     ("themes", "method"): (
         of_themes, "bertopic", lambda a, b: a["theme_topics"] != b["theme_topics"] and len(b["themes"]) > 1

@@ -37,7 +37,7 @@ class MembershipParams:
     The asset's config takes its defaults, bounds and descriptions from these fields.
     """
 
-    min_strength: Annotated[float, Ge(-1), Le(1)] = 0.24
+    min_strength: Annotated[float, Ge(-1), Le(1)] = 0.28
     """Minimum strength of a member: its similarity to the theme. Higher: fewer sentences, more of which speak of the
     theme."""
     min_margin: Annotated[float, Ge(-2), Le(0)] = -0.15
