@@ -109,6 +109,13 @@ _ALL = (
                 nullable=True,
                 bounds=_SHARE,
             ),
+            Column(
+                "embedding",
+                FLOATS,
+                "Unit-length mean of its sentences' embeddings, each blended with its neighbours in the turn, "
+                "float32; null if made before it was kept",
+                nullable=True,
+            ),
         ),
         group="topics",
     ),
