@@ -155,6 +155,7 @@ def show(
                     ("Series", series(db)),
                     *([("Linked again", _outdated(linked_again))] if linked_again else []),
                     ("Returns", returns(db)),
+                    *([("Portfolios", said)] if (said := portfolios(db)) else []),
                     *([("Event study", study)] if study else []),
                     *([("Other quarters", _others(held, quarter))] if len(held) > 1 else []),
                     ("Checks", _checks(warnings)),
@@ -252,6 +253,26 @@ def returns(db: duckdb.DuckDBPyConnection) -> str:
     if not n:
         return "none: no source of market data (FTM_RETURNS_SOURCE)"
     return f"{n_with:,} of {screen.count(n, 'call')} with abnormal returns; why not, in abnormal_returns"
+
+
+def portfolios(db: duckdb.DuckDBPyConnection) -> str:
+    """Return what the pooled portfolios earned, high less low; empty without any. Reads portfolio_sorts, _members."""
+    found = db.execute(
+        "SELECT alpha, t, n_days, reason FROM portfolio_sorts WHERE series_id = 'pooled' AND portfolio = 'long_short' "
+        "AND weighting = 'value' AND model = 'ff3'"
+    ).fetchone()
+    n, n_sorted = db.execute(
+        "SELECT count(*), count(portfolio) FROM portfolio_members WHERE series_id = 'pooled'"
+    ).fetchone() or (0, 0)
+    if not n:
+        return ""
+    said = f"{n_sorted:,} of {screen.count(n, 'call')} sorted by tone"
+    if found is None:
+        return said
+    alpha, t, n_days, reason = found
+    if alpha is None:
+        return f"{said}; no alpha of high less low yet: {reason}"
+    return f"{said}; high less low: {100 * alpha:+.3f}% a day (t = {t:.1f}, {n_days:,} days; ff3, by value)"
 
 
 def linked_again(result: JobExecutionResult, quarter: str) -> list[str]:

@@ -35,6 +35,7 @@ from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 from ftm_resources.tables.panel_tables import PANEL_TABLES
 from ftm_resources.tables.returns_tables import RETURNS_TABLES
 from ftm_resources.tables.series_tables import FAMILY_TABLES, PINNED_TABLES, SERIES_TABLES
+from ftm_resources.tables.sort_tables import CONTROL_TABLES, SORT_TABLES
 from ftm_resources.tables.theme_tables import (
     LABEL_COUNTS,
     MEMBERSHIP_TABLES,
@@ -239,6 +240,8 @@ _ALL = (
     *SCORE_TABLES,
     *SERIES_TABLES,
     *RETURNS_TABLES,
+    *CONTROL_TABLES,
+    *SORT_TABLES,
     *EVENT_TABLES,
     *PINNED_TABLES,
     *FAMILY_TABLES,

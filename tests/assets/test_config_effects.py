@@ -25,8 +25,10 @@ from ftm_assets.assets import sentence_kinds as sentence_kinds_asset
 from ftm_assets.assets import topic_summaries as topic_summaries_asset
 from ftm_assets.assets import warehouse_maintenance as maintenance_asset
 from ftm_assets.assets.abnormal_returns import abnormal_returns
+from ftm_assets.assets.controls import controls
 from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.event_study import event_study
+from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.theme_links import ThemeLinksConfig
 from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
@@ -42,6 +44,7 @@ from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.quarters import preceding, shifted
 from ftm_resources.sources.base import TranscriptSource
+from ftm_resources.sources.returns.fundamentals_sample import SampleFundamentals
 from ftm_resources.sources.returns.market_sample import SampleMarket
 from ftm_resources.sources.sample.firms import FIRST_PERMNO
 from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource
@@ -53,6 +56,7 @@ from tests.planted_lineages import quarter_of
 from .planted_quarter import FIRMS, QUARTER, direction, tables
 from .quarters_of_events import write_events
 from .quarters_of_themes import families_of, link, why, write_themes
+from .sorted_quarters import quarter_tables
 
 
 class Held:
@@ -569,6 +573,79 @@ def of_short_windows(**config: Any) -> list[dict[str, Any]]:
 
 
 @cache
+def of_controls_inputs() -> dict[str, Any]:
+    rows = of_windows()
+    schema = TABLES["abnormal_returns"].arrow_schema
+    calls = Held("abnormal_returns", pa.Table.from_pylist(rows, schema=schema))
+    accounts = SimpleNamespace(open=lambda _calls: SampleFundamentals(2, DEFAULT_SEED))
+    return {**around_calls(), "abnormal_returns": calls, "accounts": accounts}
+
+
+def of_controls(**config: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = body(controls, config, warehouse=Records(), **of_controls_inputs())[
+        "controls"
+    ]
+    return rows
+
+
+def over_other_fundamentals(**config: Any) -> bool:
+    """Return whether the fundamentals that are stored are kept."""
+    warehouse = Records()
+    warehouse.provenance = lambda *_: {"source": {"name": "wrds"}, "rows": "9"}  # type: ignore[method-assign]
+    try:
+        body(controls, config, warehouse=warehouse, **of_controls_inputs())
+    except dg.Failure:
+        return True
+    return False
+
+
+@cache
+def two_quarters() -> dict[str, dict[str, Held]]:
+    made: dict[str, dict[str, Held]] = {}
+    for of_quarter in ("2022Q4", QUARTER):
+        made[of_quarter] = {}
+        for name, rows in quarter_tables(of_quarter, days_after=90).items():
+            table = Held(name, rows)
+            table.quarter, table.is_written = of_quarter, True  # type: ignore[attr-defined]
+            made[of_quarter][name] = table
+    return made
+
+
+def of_sorts(**config: Any) -> dict[str, Any]:
+    """Sort the calls of two quarters; days with two stocks count."""
+    held = two_quarters()
+    pinned = SimpleNamespace(
+        quarters=lambda names: ["2022Q4"] if tuple(names) == ("sentiment_scores",) else [],
+        mixtures=lambda *_: [],
+        present=lambda _: lambda _: None,
+    )
+    warehouse = SimpleNamespace(
+        location=SimpleNamespace(is_s3=False),
+        pin=lambda: pinned,
+        quarter=lambda name, of, pinned: held[of][name],  # noqa: ARG005
+        provenance=lambda *_: {},
+    )
+    return body(portfolio_sorts, {"min_stocks": 2, **config}, warehouse=warehouse, **held[QUARTER])
+
+
+def of_daily_sorts(**config: Any) -> dict[str, Any]:
+    return of_sorts(min_breakpoint_calls=4, **config)
+
+
+def sorts(made: Mapping[str, Any], name: str, **where: Any) -> list[Any]:
+    rows = (r for r in made["portfolio_sorts"] if r["series_id"] == "pooled")
+    return [r[name] for r in rows if all(r[k] == v for k, v in where.items())]
+
+
+def n_sorted(made: Mapping[str, Any]) -> int:
+    return sum(r["reason"] is None for r in made["portfolio_members"])
+
+
+def waits_for_the_month(made: Mapping[str, Any]) -> bool:
+    bought = [r for r in made["portfolio_members"] if r["first_date"]]
+    return all(r["first_date"].month > r["event_date"].month for r in bought)
+
+
 def quarters_of_events() -> tuple[Warehouse, TemporaryDirectory]:
     """A quarter before this one and this one, with calls, tone and returns; and the folder, which must be held."""
     folder = TemporaryDirectory()
@@ -742,6 +819,55 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("abnormal_returns", "min_estimation_days"): (
         of_short_windows, 100,
         lambda a, b: "too_few_days" in values(a, "reason") and "too_few_days" not in values(b, "reason"),
+    ),
+    ("controls", "first_day"): (
+        of_controls, -200, lambda a, b: values(a, "momentum") != values(b, "momentum")
+    ),
+    ("controls", "last_day"): (
+        of_controls, -2, lambda a, b: max(values(b, "momentum_known_date")) > max(values(a, "momentum_known_date"))
+    ),
+    ("controls", "min_days"): (of_controls, 250, lambda _, b: values(b, "volatility_reason") == {"too_few_days"}),
+    ("controls", "size_day"): (
+        of_controls, -6, lambda a, b: max(values(b, "log_size_known_date")) < max(values(a, "log_size_known_date"))
+    ),
+    ("controls", "max_sue_age"): (of_controls, 0, lambda a, b: (values(a, "sue_reason"), values(b, "sue_reason")) == (
+        {None}, {"stale"})),
+    ("controls", "max_book_age"): (
+        of_controls, 0, lambda a, b: (values(a, "book_to_market_reason"), values(b, "book_to_market_reason")) == (
+            {None}, {"stale"})
+    ),
+    ("controls", "replace_fundamentals"): (over_other_fundamentals, True, lambda a, b: a and not b),
+    ("portfolio_sorts", "quantiles"): (
+        of_sorts, 5, lambda _, b: {*sorts(b, "portfolio")} == {"low", "2", "3", "4", "high", "long_short"}
+    ),
+    ("portfolio_sorts", "breakpoints"): (
+        of_daily_sorts, "within_month", lambda a, b: not waits_for_the_month(a) and waits_for_the_month(b)
+    ),
+    ("portfolio_sorts", "breakpoint_months"): (of_daily_sorts, 1, lambda a, b: column(
+        a, "n_breakpoint_calls", "portfolio_members") > column(b, "n_breakpoint_calls", "portfolio_members")),
+    ("portfolio_sorts", "min_breakpoint_calls"): (of_sorts, 100, lambda a, b: n_sorted(a) > n_sorted(b) == 0),
+    ("portfolio_sorts", "min_sentences"): (
+        of_sorts, 9, lambda a, b: "too_few_sentences" in column(b, "reason", "portfolio_members") and
+        "too_few_sentences" not in column(a, "reason", "portfolio_members"),
+    ),
+    ("portfolio_sorts", "first_day"): (
+        of_sorts, 4, lambda a, b: sorts(b, "first_date", portfolio="low") > sorts(a, "first_date", portfolio="low")
+    ),
+    ("portfolio_sorts", "holding_days"): (
+        of_sorts, 30, lambda a, b: sorts(b, "mean_stocks", portfolio="low") < sorts(a, "mean_stocks", portfolio="low")
+    ),
+    ("portfolio_sorts", "weightings"): (of_sorts, ["value"], lambda _, b: {*sorts(b, "weighting")} == {"value"}),
+    ("portfolio_sorts", "models"): (of_sorts, ["ff3"], lambda _, b: {*sorts(b, "model")} == {"ff3"}),
+    ("portfolio_sorts", "min_stocks"): (
+        of_sorts, 8, lambda a, b: sorts(b, "n_days", portfolio="low") < sorts(a, "n_days", portfolio="low")
+    ),
+    ("portfolio_sorts", "min_days"): (
+        of_sorts, 500, lambda a, b: set(sorts(a, "reason")) == {None} and set(sorts(b, "reason")) == {"too_few_days"}
+    ),
+    ("portfolio_sorts", "newey_west_lags"): (of_sorts, 12, lambda a, b: set(sorts(b, "n_lags")) == {12} and sorts(
+        a, "alpha") == sorts(b, "alpha") and sorts(a, "se") != sorts(b, "se")),
+    ("portfolio_sorts", "first_quarter"): (
+        of_sorts, QUARTER, lambda a, b: ({*sorts(a, "n_quarters")}, {*sorts(b, "n_quarters")}) == ({2}, {1})
     ),
     ("event_study", "models"): (
         of_chosen_models, ["market_adjusted"],
