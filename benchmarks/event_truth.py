@@ -47,6 +47,8 @@ OWN_SD = 0.02
 """Standard deviation of a firm's own daily return."""
 FACTOR_SD = (0.010, 0.005, 0.005, 0.007)
 SEED = 7
+EFFECTS = {theme: effect for theme, effect in PLANTED.items() if effect.day_0 or effect.day_1}
+"""The sample's themes that move returns within the window [0,+1]."""
 MARK = "<!-- event_truth: {} -->"
 
 
@@ -202,7 +204,7 @@ class Calls:
             totals[1, of] += own_n
         left = totals[:, at] - np.stack([net, n])
         others = np.divide(left[0], left[1], out=np.full(len(at), np.nan), where=left[1] > 0)
-        is_late = restricted and theme in PLANTED and PLANTED[theme].is_after_close_only
+        is_late = restricted and theme in EFFECTS and EFFECTS[theme].is_after_close_only
         kept = self.is_after_close[at] if is_late else np.ones(len(at), dtype=bool)
         score = (net / n)[kept]
         return Toned(theme, theme, at[kept], {"score": score, "score_given_call": score}, others[kept])
@@ -242,7 +244,7 @@ def returns_of(calls: Calls, themes: list[str], rng: np.random.Generator) -> tup
     loadings = rng.normal((1.0, 0.4, 0.1, 0.0), (0.3, 0.4, 0.4, 0.2), (n, 4))
     returns = 0.0001 + loadings @ factors.T + rng.normal(0, OWN_SD, (n, days))
     for theme in themes:
-        effect, one = PLANTED[theme], calls.toned(theme)
+        effect, one = EFFECTS[theme], calls.toned(theme)
         where, tone = (calls.firm[one.at], calls.zero[one.at]), one.tone["score"]
         np.add.at(returns, where, effect.day_0 * tone)
         np.add.at(returns, (where[0], where[1] + 1), effect.day_1 * tone)
@@ -281,20 +283,20 @@ def recovered(firms: int, draws: int) -> tuple[list[dict[str, Any]], list[dict[s
     estimates: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     still: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
     for draw in range(draws):
-        for k, theme in enumerate(PLANTED):
+        for k, theme in enumerate(EFFECTS):
             for row in tested(calls, [theme], [theme], study, np.random.default_rng([SEED, k, draw])):
                 estimates[theme, "alone", row["tone"]].append(row)
-        rows = tested(calls, list(PLANTED), list(calls.said), study, np.random.default_rng([SEED, 9, draw]))
+        rows = tested(calls, list(EFFECTS), list(calls.said), study, np.random.default_rng([SEED, 9, draw]))
         for tone in tones:
             own = [r for r in rows if r["tone"] == tone]
-            for row in (r for r in own if r["series_id"] in PLANTED):
+            for row in (r for r in own if r["series_id"] in EFFECTS):
                 estimates[row["series_id"], "with the others", tone].append(row)
-            still[tone].append([r for r in own if r["series_id"] not in PLANTED])
+            still[tone].append([r for r in own if r["series_id"] not in EFFECTS])
     table = []
     for (theme, how, tone), found in sorted(estimates.items()):
         b, error = (np.array([r[c] for r in found]) for c in ("coefficient", "std_error"))
-        truth = PLANTED[theme].day_0 + PLANTED[theme].day_1
-        late = ", calls after the close" if PLANTED[theme].is_after_close_only else ""
+        truth = EFFECTS[theme].day_0 + EFFECTS[theme].day_1
+        late = ", calls after the close" if EFFECTS[theme].is_after_close_only else ""
         table.append(
             {
                 "theme": theme + late,

@@ -140,7 +140,12 @@ EVENT_TABLES = (
                 "Mean cumulative abnormal return; null without events",
                 nullable=True,
             ),
-            _estimate("std_error", "Its standard error, clustered by firm and by date", bounds=COUNT),
+            _estimate(
+                "std_error",
+                "Its standard error, clustered by firm and by date. Windows of different dates that overlap count as "
+                "independent, so that it is too small for long windows: see kolari_pynnonen",
+                bounds=COUNT,
+            ),
             _estimate("p", "Two-sided p-value of mean_car / std_error, as in event_study", bounds=_SHARE),
             _estimate(
                 "patell",

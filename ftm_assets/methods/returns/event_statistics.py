@@ -132,8 +132,8 @@ def overlaps(standard: NDArray[np.floating], zero: NDArray[np.int64], lengths: l
 def standardised(residuals: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return residuals (n, days) less their mean and of length 1, for each event; 0 where there is none.
 
-    >>> standardised(np.array([[1.0, 3.0, np.nan]])).round(3).tolist()
-    [[-0.707, 0.707, 0.0]]
+    >>> (standardised(np.array([[1.0, 3.0, np.nan]])) * 2**0.5).round().tolist()
+    [[-1.0, 1.0, 0.0]]
     """
     is_known = np.isfinite(residuals)
     n = np.maximum(is_known.sum(axis=1, keepdims=True), 1)
