@@ -6,12 +6,15 @@ from typing import Any
 import dagster as dg
 
 from ftm_assets.assets.abnormal_returns import abnormal_returns
+from ftm_assets.assets.controls import controls
 from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.duckdb_file import NAME as DUCKDB_FILE
 from ftm_assets.assets.duckdb_file import duckdb_file
+from ftm_assets.assets.event_study import event_study
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.pinned_theme_links import pinned_theme_links
+from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
 from ftm_assets.assets.sentence_kinds import sentence_kinds
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
@@ -61,6 +64,9 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             sentiment_scores,
             daily_returns,
             abnormal_returns,
+            controls,
+            portfolio_sorts,
+            event_study,
             build_marts(),
             duckdb_file,
             sentiment_ready,

@@ -73,6 +73,13 @@ def test_every_table_says_what_its_columns_are(name: str):
         ("theme_links", {"themes", "theme_topics", "topic_summaries"}),
         ("theme_series", {"themes", "theme_topics", "topic_summaries"}),
         ("theme_families", {"theme_profiles", "theme_links"}),
+        (
+            "event_study",
+            {
+                *("abnormal_returns", "daily_returns", "factor_returns", "sentiment_scores", "theme_links"),
+                *("theme_series", "sentence_sentiment", "sentence_topics", "sentences", "topic_summaries"),
+            },
+        ),
     ],
 )
 def test_the_lineage_is_the_designs(name: str, upstream: set[str]):

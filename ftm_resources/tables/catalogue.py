@@ -30,10 +30,12 @@ from ftm_resources.tables.contract import (
     ContractError,
     Table,
 )
+from ftm_resources.tables.event_tables import EVENT_TABLES
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 from ftm_resources.tables.panel_tables import PANEL_TABLES
 from ftm_resources.tables.returns_tables import RETURNS_TABLES
 from ftm_resources.tables.series_tables import FAMILY_TABLES, PINNED_TABLES, SERIES_TABLES
+from ftm_resources.tables.sort_tables import CONTROL_TABLES, SORT_TABLES
 from ftm_resources.tables.theme_tables import (
     LABEL_COUNTS,
     MEMBERSHIP_TABLES,
@@ -106,6 +108,13 @@ _ALL = (
                 "sentence_kinds",
                 nullable=True,
                 bounds=_SHARE,
+            ),
+            Column(
+                "embedding",
+                FLOATS,
+                "Unit-length mean of its sentences' embeddings, each blended with its neighbours in the turn, "
+                "float32; null if made before it was kept",
+                nullable=True,
             ),
         ),
         group="topics",
@@ -240,6 +249,9 @@ _ALL = (
     *SCORE_TABLES,
     *SERIES_TABLES,
     *RETURNS_TABLES,
+    *CONTROL_TABLES,
+    *SORT_TABLES,
+    *EVENT_TABLES,
     *PINNED_TABLES,
     *FAMILY_TABLES,
     Table(

@@ -124,6 +124,24 @@ def test_calls_with_returns_are_counted_and_a_missing_source_is_said() -> None:
         assert run_report.returns(db).startswith("1 of 2 calls with abnormal returns")
 
 
+def test_the_pooled_portfolios_are_said_with_their_reason() -> None:
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE portfolio_members (series_id VARCHAR, portfolio VARCHAR)")
+        columns = (
+            "series_id VARCHAR, portfolio VARCHAR, weighting VARCHAR, model VARCHAR, alpha DOUBLE, t DOUBLE"
+        )
+        db.execute(f"CREATE TABLE portfolio_sorts ({columns}, n_days INTEGER, reason VARCHAR)")
+        assert run_report.portfolios(db) == ""
+        db.execute("INSERT INTO portfolio_members VALUES ('pooled', 'low'), ('pooled', NULL), ('s', 'low')")
+        cell = "('pooled', 'long_short', 'value', 'ff3'"
+        db.execute(f"INSERT INTO portfolio_sorts VALUES {cell}, NULL, NULL, 3, 'too_few_days')")
+        assert run_report.portfolios(db).endswith(
+            "1 of 2 calls sorted by tone; no alpha of high less low yet: too_few_days"
+        )
+        db.execute("UPDATE portfolio_sorts SET alpha = 0.00051, t = 2.34, n_days = 120, reason = NULL")
+        assert "high less low: +0.051% a day (t = 2.3, 120 days" in run_report.portfolios(db)
+
+
 def test_quarters_that_were_linked_again_are_told_with_what_to_do() -> None:
     def made(table: str, quarter: str) -> SimpleNamespace:
         return SimpleNamespace(

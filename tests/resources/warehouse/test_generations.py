@@ -75,6 +75,11 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
     ),
     (("daily_returns", "factor_returns"), ("transcripts",)),
     (("abnormal_returns",), ("transcripts", "daily_returns", "factor_returns")),
+    (("fundamentals", "controls"), ("transcripts", "abnormal_returns", "daily_returns", "factor_returns")),
+    (
+        ("portfolio_members", "portfolio_returns", "portfolio_sorts"),
+        ("sentiment_scores", "theme_links", "abnormal_returns", "daily_returns", "factor_returns"),
+    ),
     (
         ("coverage",),
         (
@@ -153,6 +158,7 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
     )
     marts = [
         "theme_links",
+        "portfolio_members",
         "pinned_theme_links",
         "pinned_topic_links",
         "pinned_coverage",
