@@ -5,6 +5,7 @@ Calls of several quarters in one file are treated as one quarter, which `stabili
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,12 +28,32 @@ from ftm_resources.sources.sample.generated import SampleSource
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 QUARTER = "2023Q1"
 """The quarter that all calls are said to be of."""
 
 
+@dataclass(frozen=True)
+class Quarter:
+    """The topics of a quarter and what they were made from."""
+
+    topics: pa.Table
+    """As `theme_model.model_themes` takes them."""
+    sentences: pa.Table
+    """All sentences."""
+    sentence_topics: pa.Table
+    vectors: NDArray[np.floating]
+    """(rows of sentence_topics, d): the embedding of each."""
+
+
 def of_file(path: Path) -> pa.Table:
-    """Return the topics of all calls of a transcript file, as `_topics` describes them."""
+    """Return the topics of all calls of a transcript file, as `model_themes` takes them."""
+    return quarter_of_file(path).topics
+
+
+def quarter_of_file(path: Path) -> Quarter:
+    """Return the calls of a transcript file as one quarter."""
     source = FilesSource(path)
     transcripts = [
         build_transcripts(pa.concat_tables(parts), quarter, database=ConfiguredDuckDB().connect())[0]
@@ -41,7 +62,7 @@ def of_file(path: Path) -> pa.Table:
     ]
     if not transcripts:
         raise ValueError(f"{path}: no calls")
-    return _topics(transcripts)[0]
+    return _quarter(transcripts)
 
 
 def of_sample(firms: int) -> pa.Table:
@@ -49,14 +70,13 @@ def of_sample(firms: int) -> pa.Table:
     source = SampleSource(firms)
     components = pa.concat_tables(source.components(QUARTER))
     transcripts = build_transcripts(components, QUARTER, database=ConfiguredDuckDB().connect())[0]
-    topics, sentences, sentence_topics = _topics([transcripts])
-    planted = planted_themes(pa.concat_tables(source.truth(QUARTER)), sentences, sentence_topics)
-    found = [planted.get(t) for t in topics.column("topic_id").to_pylist()]
-    return topics.append_column("planted", pa.array(found, pa.string()))
+    made = _quarter([transcripts])
+    planted = planted_themes(pa.concat_tables(source.truth(QUARTER)), made.sentences, made.sentence_topics)
+    found = [planted.get(t) for t in made.topics.column("topic_id").to_pylist()]
+    return made.topics.append_column("planted", pa.array(found, pa.string()))
 
 
-def _topics(transcripts: list[pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Return the topics as `theme_model.model_themes` takes them, the sentences, and each sentence's topic."""
+def _quarter(transcripts: list[pa.Table]) -> Quarter:
     from ftm_resources.models.embedder import Embedder  # noqa: PLC0415 - loads torch
 
     embedder, said = Embedder(), pa.concat_tables(transcripts)
@@ -102,6 +122,10 @@ def _topics(transcripts: list[pa.Table]) -> tuple[pa.Table, pa.Table, pa.Table]:
             "name": pa.array([n.name for n in named], pa.string()),
             "summary": pa.array([n.summary for n in named], pa.string()),
             "embedding": as_lists(unit(total).astype(np.float32)),
+            "sentence_embedding": found.column("embedding"),
         }
     )
-    return table, sentences, pa.concat_tables(of_sentences)
+    placed = pa.concat_tables(of_sentences)
+    row_of = {s: i for i, s in enumerate(spoken.column("sentence_id").to_pylist())}
+    rows = [row_of[s] for s in placed.column("sentence_id").to_pylist()]
+    return Quarter(table, sentences, placed, vectors[rows])

@@ -1,11 +1,12 @@
 """Would the themes be there again? What one firm less and a tenth of the firms less move, before and after.
 
 `python -m benchmarks.stability --calls FILE` clusters the topics of the file's calls (as of one quarter) and of the
-sample: *one clustering* is Leiden on all topics, as themes were made before; *consensus* is `ThemeClusterer`; *after
-the filters* is `model_themes`. `--generated 1000 5000` adds quarters of that many generated firms with 20 topics each,
-planted as in `theme_stage`. ARI is of the theme of each topic over the topics of the firms that both runs have, where
-a topic without theme is a cluster of its own; *of the placed* leaves out topics that either run leaves without theme.
-*Cells* is the share of (theme, firm) pairs that are there again, themes matched one to one by their topics in common.
+sample: *one clustering* is Leiden on all topics, as themes were made first; *by descriptions alone* is `model_themes`
+without topics' sentences; *shipped* is as it is. `--generated 1000 5000` adds quarters of that many generated firms
+with 20 topics each, planted as in `theme_stage`, by `ThemeClusterer`. ARI is of the theme of each topic over the topics
+of the firms that both runs have, where a topic without theme is a cluster of its own; *of the placed* leaves out topics
+that either run leaves without theme. *Cells* is the share of (theme, firm) pairs that are there again, themes matched
+one to one by their topics in common. Intervals: 95%, by resampling what is left out.
 """
 
 from __future__ import annotations
@@ -79,10 +80,10 @@ def row(name: str, cluster: Cluster, firms: NDArray[Any], truth: Labels | None, 
         rows = np.flatnonzero(~np.isin(firms, some))
         return agreement(whole[rows], cluster(rows), firms[rows])
 
-    one = np.mean([without(np.array([f])) for f in rng.permutation(unique)[:n_one]], axis=0)
+    one = _with_intervals([without(np.array([f])) for f in rng.permutation(unique)[:n_one]])
     n_ten = DRAWS if n_one >= DRAWS else n_one
     tenth = [rng.choice(unique, max(1, round(len(unique) / 10)), replace=False) for _ in range(n_ten)]
-    ten = np.mean([without(some) for some in tenth], axis=0)
+    ten = _with_intervals([without(some) for some in tenth])
     placed = whole != OUTLIER
     found = {
         "clustering": name, "topics": len(firms), "themes": int(whole.max() + 1), "placed": float(placed.mean()),
@@ -94,6 +95,14 @@ def row(name: str, cluster: Cluster, firms: NDArray[Any], truth: Labels | None, 
         known = placed & (truth != OUTLIER)
         found["planted ARI"] = float(adjusted_rand_score(truth[known], whole[known]))
     return found
+
+
+def _with_intervals(found: Sequence[tuple[float, float, float]]) -> list[str]:
+    """Return the mean of each figure over what was left out, with the 95% interval by resampling that."""
+    values, rng = np.array(found), np.random.default_rng(7)
+    drawn = values[rng.integers(len(values), size=(1_000, len(values)))].mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    return [f"{m:.3f} ({a:.3f}-{b:.3f})" for m, a, b in zip(values.mean(axis=0), low, high, strict=True)]
 
 
 def single(vectors: NDArray[np.floating]) -> Labels:
@@ -112,18 +121,23 @@ def single(vectors: NDArray[np.floating]) -> Labels:
 def rows_of(name: str, topics: pa.Table, truth: Labels | None, n_one: int) -> list[dict[str, Any]]:
     """Return the rows of a quarter's topics: one clustering, consensus, and after the filters."""
     from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415
-    from ftm_assets.methods.topics.theme_model import model_themes  # noqa: PLC0415
+    from ftm_assets.methods.topics.theme_model import ThemeParams, model_themes  # noqa: PLC0415
+    from ftm_assets.methods.topics.topic_vectors import topic_vectors  # noqa: PLC0415
 
     topics = topics.sort_by("topic_id") if truth is None else topics
-    vectors = as_matrix(topics.column("embedding"))
+    vectors, spoken = as_matrix(topics.column("embedding")).astype(np.float64), None
+    if "sentence_embedding" in topics.column_names:
+        spoken = as_matrix(topics.column("sentence_embedding")).astype(np.float64)
     firms = np.array(topics.column("firm_id").to_pylist())
     place = {t: i for i, t in enumerate(topics.column("topic_id").to_pylist())}
 
     def consensus(rows: NDArray[np.int64]) -> Labels:
-        return ThemeClusterer().fit(vectors[rows], firms=firms[rows].tolist()).labels_
+        said = None if spoken is None else spoken[rows]
+        both = topic_vectors(vectors[rows], said, ThemeParams().sentence_weight)
+        return ThemeClusterer().fit(both, firms=firms[rows].tolist()).labels_
 
-    def filtered(rows: NDArray[np.int64]) -> Labels:
-        found = model_themes(topics.take(pa.array(rows)), quarter_topics.QUARTER).theme_topics
+    def filtered(rows: NDArray[np.int64], params: ThemeParams | None = None) -> Labels:
+        found = model_themes(topics.take(pa.array(rows)), quarter_topics.QUARTER, params).theme_topics
         labels = np.full(len(place), OUTLIER, dtype=np.int64)
         for topic, theme in zip(
             *(found.column(c).to_pylist() for c in ("topic_id", "theme_id")), strict=True
@@ -132,13 +146,13 @@ def rows_of(name: str, topics: pa.Table, truth: Labels | None, n_one: int) -> li
                 labels[place[topic]] = int(theme.rpartition(":")[2])
         return labels[rows]
 
-    made: dict[str, Cluster] = {
-        "one clustering": lambda rows: single(vectors[rows]),
-        "consensus": consensus,
-        "consensus, after the filters": filtered,
-    }
+    made: dict[str, Cluster] = {"one clustering": lambda rows: single(vectors[rows])}
     if "keywords" not in topics.column_names:
-        del made["consensus, after the filters"]
+        made["consensus"] = consensus
+    else:
+        by_descriptions = ThemeParams(sentence_weight=0.0)
+        made["consensus by descriptions alone"] = lambda rows: filtered(rows, by_descriptions)
+        made["shipped"] = filtered
     return [row(f"{name}: {how}", cluster, firms, truth, n_one) for how, cluster in made.items()]
 
 

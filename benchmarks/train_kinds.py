@@ -23,6 +23,7 @@ from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.methods.text import kinds
 from ftm_assets.methods.text.sentence_features import Places, form, gram_rows
 from ftm_assets.methods.text.sentence_splitting import build_sentences
+from ftm_assets.methods.tone_agreement import kappa
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.sources.files.transcript_files import FilesSource
@@ -47,6 +48,8 @@ FOLDS = 5
 FORM_SCALE = 0.3
 REGULARISATION = 1.0
 """scikit-learn's C, of every part of the probe."""
+RESAMPLED = 1_000
+"""Draws of calls for an interval."""
 
 
 @dataclass(frozen=True)
@@ -226,16 +229,23 @@ def left_out(given: Features, data: Labelled) -> dict[str, Floats]:
     return found
 
 
-def agreement(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Return precision, recall and Cohen's kappa."""
-    from sklearn.metrics import cohen_kappa_score
-
-    both = (found & true).sum()
-    return (
-        float(both / max(found.sum(), 1)),
-        float(both / max(true.sum(), 1)),
-        float(cohen_kappa_score(found, true)),
+def agreement(found: NDArray[np.bool_], true: NDArray[np.bool_], call: Ints) -> list[str]:
+    """Return precision, recall and Cohen's kappa, each with its 95% interval by resampling calls."""
+    calls, place = np.unique(call, return_inverse=True)
+    tables = np.zeros((len(calls), 2, 2))
+    np.add.at(tables, (place, found.astype(np.int64), true.astype(np.int64)), 1)
+    rng = np.random.default_rng(7)
+    drawn = [tables[rng.integers(len(calls), size=len(calls))].sum(axis=0) for _ in range(RESAMPLED)]
+    whole = np.array([tables.sum(axis=0), *drawn])
+    figures = (
+        whole[:, 1, 1] / whole[:, 1].sum(axis=1),
+        whole[:, 1, 1] / whole[:, :, 1].sum(axis=1),
+        kappa(whole),
     )
+    return [
+        f"{of[0]:.3f} ({low:.3f}-{high:.3f})"
+        for of, (low, high) in ((f, np.quantile(f[1:], [0.025, 0.975])) for f in figures)
+    ]
 
 
 def table(data: Labelled, found: dict[str, Floats]) -> list[str]:
@@ -251,11 +261,11 @@ def table(data: Labelled, found: dict[str, Floats]) -> list[str]:
         kind = np.array([SENTENCE_KINDS.index(k) for k in kinds.kinds_of(p)])
         for name, label in readers:
             known = label >= 0
-            figures = [f"{f:.3f}" for f in agreement(kind[known] > 0, label[known] > 0)]
+            figures = agreement(kind[known] > 0, label[known] > 0, data.call[known])
             three = cohen_kappa_score(kind[known], label[known])
             lines.append(f"| {method} | {name} | {known.sum():,} | {' | '.join(figures)} | {three:.3f} |")
     both = (data.first >= 0) & (data.second >= 0)
-    figures = [f"{f:.3f}" for f in agreement(data.first[both] > 0, data.second[both] > 0)]
+    figures = agreement(data.first[both] > 0, data.second[both] > 0, data.call[both])
     three = cohen_kappa_score(data.first[both], data.second[both])
     lines.append(f"| the first reader | second | {both.sum():,} | {' | '.join(figures)} | {three:.3f} |")
     return lines

@@ -151,6 +151,7 @@ def topics() -> Callable[[str, int], pa.Table]:
                 "keywords": [["price", "mix"]] * n,
                 "representative_sentence_ids": [["s"]] * n,
                 "call_share": [0.1] * n,
+                "embedding": [[0.6, 0.8]] * n,
             }
         )
 

@@ -55,6 +55,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
                 "keywords": [subject],
                 "representative_sentence_ids": [],
                 "call_share": 0.1,
+                "text": f"We expect {subject} to improve.",
             }
             made["firm_topics"].append({**topic, **own})
             name = {"name": subject.capitalize(), "summary": f"{subject} in areas.", "text": subject}

@@ -93,9 +93,9 @@ def themes(
 
 
 def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterTable) -> pa.Table:
-    """Return every topic with its firm's name, size, keywords, call_share, name, summary and embedding."""
+    """Return every topic with its firm's name, size, keywords, call_share, name, summary and embeddings."""
     named = summaries.read(["topic_id", "firm_id", "name", "summary", "embedding"])
-    sizes = topics.read(["topic_id", "n_sentences", "keywords", "call_share"])
+    sizes = topics.read(["topic_id", "n_sentences", "keywords", "call_share", "embedding"])
     firms = transcripts.read(["firm_id", "firm_name"]).group_by("firm_id").aggregate([("firm_name", "min")])
     # Arrow cannot join tables with list columns: take the lists by position.
     position = pc.index_in(named.column("topic_id"), sizes.column("topic_id"))
@@ -104,6 +104,7 @@ def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterT
         named.append_column("n_sentences", sizes.column("n_sentences").take(position))
         .append_column("keywords", sizes.column("keywords").take(position))
         .append_column("call_share", sizes.column("call_share").take(position))
+        .append_column("sentence_embedding", sizes.column("embedding").take(position))
         .append_column("firm_name", firms.column("firm_name_min").take(names))
     )
 

@@ -48,6 +48,8 @@ def examine(*, online: bool = False) -> list[Finding]:
         warehouse,
         disk,
         lambda: source(online=online),
+        market,
+        pinned_themes,
         models,
         lambda: endpoint("LLM", "names", online=online),
         lambda: endpoint("FTM_EMBEDDING", "embeddings", online=online),
@@ -244,6 +246,57 @@ def _logged_in(access: Access) -> Finding:
     except SourceError as error:
         return Finding("fail", "WRDS", str(error))
     return Finding("ok", "WRDS", f"{access}: logged in")
+
+
+def market() -> Iterator[Finding]:
+    """Check the source of daily returns and factors, without reading them."""
+    from ftm_resources.sources.base import SourceError
+    from ftm_resources.sources.returns.configured_market import ConfiguredMarket
+    from ftm_resources.sources.wrds.postgres import Access
+
+    kind, is_sample = settings.current().ftm_returns_source, settings.current().ftm_source == "sample"
+    if kind is None:
+        yield Finding(
+            "ok",
+            "Returns",
+            "the sample's own (FTM_RETURNS_SOURCE is not set)"
+            if is_sample
+            else "none: calls get no abnormal returns; for them, set FTM_RETURNS_SOURCE",
+        )
+        return
+    try:
+        if kind == "sample" and not is_sample:
+            raise ValueError("FTM_RETURNS_SOURCE=sample has the returns of the sample's firms only")
+        if kind == "wrds":
+            Access.from_settings()
+        ConfiguredMarket().require_usable()
+    except (ValueError, SourceError) as error:
+        yield Finding("fail", "Returns", str(error), "Correct the setting.")
+        return
+    where = (
+        settings.current().ftm_returns_path
+        if kind == "files"
+        else "not tested"
+        if kind == "wrds"
+        else "bundled"
+    )
+    yield Finding("ok", "Returns", f"{kind}: {where}")
+
+
+def pinned_themes() -> Iterator[Finding]:
+    """Check the researcher's own themes."""
+    from ftm_resources.sources import pinned_dictionary
+
+    path = settings.current().ftm_pinned_themes
+    if not path:
+        yield Finding("ok", "Pinned themes", "none; to follow themes of your own, set FTM_PINNED_THEMES")
+        return
+    try:
+        themes = pinned_dictionary.read(path).themes
+    except pinned_dictionary.PinnedThemesError as error:
+        yield Finding("fail", "Pinned themes", str(error))
+        return
+    yield Finding("ok", "Pinned themes", f"{path}: {screen.count(len(themes), 'theme')}")
 
 
 def models() -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftm_assets.cli import failing, screen
+from ftm_assets.cli.later_panels import PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -130,10 +131,13 @@ def show(
     seconds: float,
     own_calls: bool,
     linked_again: Sequence[str] = (),
+    panels_again: Sequence[str] = (),
+    panels_outdated: Sequence[str] = (),
 ) -> None:
     """Print the themes that a run made of a quarter and what a reader must know before using them.
 
-    `own_calls`: not the sample's. `linked_again`: see the function of that name. Raises CommandError if another run has
+    `own_calls`: not the sample's. `linked_again`: see the function of that name; `panels_again` and `panels_outdated`:
+    later quarters whose panels were made again, and that are outdated still. Raises CommandError if another run has
     replaced the themes.
     """
     from ftm_assets.cli.event_report import event_study
@@ -153,7 +157,8 @@ def show(
                     ("Sentences", sentences(db)),
                     ("Coherence", coherence(db)),
                     ("Series", series(db)),
-                    *([("Linked again", _outdated(linked_again))] if linked_again else []),
+                    *([("Linked again", _linked(linked_again))] if linked_again else []),
+                    *([("Panels", said)] if (said := panels(panels_again, panels_outdated)) else []),
                     ("Returns", returns(db)),
                     *([("Portfolios", said)] if (said := portfolios(db)) else []),
                     *([("Event study", study)] if study else []),
@@ -282,12 +287,21 @@ def linked_again(result: JobExecutionResult, quarter: str) -> list[str]:
     return sorted(q for q in others if q and q != quarter)
 
 
-def _outdated(quarters: Sequence[str]) -> str:
-    listed = ", ".join(quarters)
+def _linked(quarters: Sequence[str]) -> str:
     return (
-        f"the themes of {listed}, as they follow this quarter: their series may have other ids. Their panels are "
-        "outdated until you materialize firm_theme_panel, call_theme_panel and theme_panel of each, oldest first"
+        f"the themes of {', '.join(quarters)}, as they follow this quarter: their series may have other ids"
     )
+
+
+def panels(again: Sequence[str], outdated: Sequence[str]) -> str:
+    """Return what became of later quarters' panels that the run made outdated; empty if it made none so."""
+    said = [f"those of {', '.join(again)} were made again, as they follow this quarter"] if again else []
+    if outdated:
+        said.append(
+            f"those of {', '.join(outdated)} are outdated: exports refuse them until you materialize "
+            f"{', '.join(PANELS)} of each, oldest first"
+        )
+    return "; ".join(said)
 
 
 def naming(db: duckdb.DuckDBPyConnection) -> str:

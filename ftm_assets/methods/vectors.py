@@ -56,6 +56,18 @@ def unit(rows: Floats) -> Floats:
     return directions
 
 
+def centred(rows: ArrayLike) -> Floats:
+    """Return the rows (n, d) less their mean, at unit length: float64 (n, d). What all share says nothing of each.
+
+    Of fewer than `FEWEST_TO_CENTRE` rows the directions themselves are returned. Raises ValueError if a row is not
+    finite.
+    """
+    directions = unit(finite_rows(rows))
+    if len(directions) < FEWEST_TO_CENTRE:
+        return directions
+    return unit(np.round(directions - directions.mean(axis=0), DIGITS))
+
+
 def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
     """Return the inner products of the rows of `a` (n, d) and `b` (m, d), to six decimals: float64 (n, m).
 

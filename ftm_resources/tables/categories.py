@@ -96,6 +96,9 @@ FIXED_EFFECTS = ("none", "firm", "quarter", "firm and quarter")
 TEST_REASONS = ("too_few_events", "too_few_clusters", "no_variation", "no_variance")
 """Why there is no test: fewer events than the config asks for; fewer than three firms or three dates; all events have
 the same tone, or the fixed effects explain it; the clustered variance is not positive, or is that of a perfect fit."""
-PANEL_STATUSES = ("measured", "too_small", "failed", "not_modelled", "no_business")
+PANEL_STATUSES = ("measured", "no_members", "too_small", "failed", "not_modelled", "no_business")
 """Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
+FEWEST_FIRMS = 5
+"""Fewest firms of which a theme's standard error and spread across firms are given. The median 95% interval of a score
+is ±1.68 wide with two firms, ±0.69 with three, ±0.36 with five (docs/series.md). dbt_project.yml has it too."""
 LABELS = ("positive", "neutral", "negative")

@@ -98,6 +98,7 @@ def tables(*, giant: bool = False, noise: float = 0.05) -> dict[str, list[dict[s
                 "keywords": names[topic].split(),
                 "representative_sentence_ids": [],
                 "call_share": 0.1,
+                "embedding": direction(topic),
             }
             for i, ((topic, firm), n) in enumerate(sorted(sizes.items()))
         ],

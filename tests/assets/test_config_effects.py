@@ -120,7 +120,12 @@ def topics() -> dict[str, Held]:
             )  # fmt: skip
             words = [*name.split(), f"plant{firm}{i}"]
             share = 0.1 if subject else 0.4
-            sizes.append({**topic, "n_sentences": 10 + i, "keywords": words, "call_share": share})
+            # What is called alike is said in two ways.
+            spoken = direction(f"{name} {firm % 2}") + 0.9 * direction(f"said {firm} {i}")
+            sizes.append(
+                {**topic, "n_sentences": 10 + i, "keywords": words, "call_share": share,
+                 "embedding": spoken / np.linalg.norm(spoken)}
+            )  # fmt: skip
     return {
         "topic_summaries": Held("topic_summaries", pa.Table.from_pylist(summaries)),
         "firm_topics": Held("firm_topics", pa.Table.from_pylist(sizes)),
@@ -774,6 +779,7 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         of_themes, 1.0,
         lambda a, b: reasons(b, "unstable") > reasons(a, "unstable") and min(stabilities(b), default=1.0) == 1.0,
     ),
+    ("themes", "sentence_weight"): (of_themes, 1.0, lambda a, b: a["theme_topics"] != b["theme_topics"]),
     ("themes", "seed"): (of_themes, 3, lambda a, b: stabilities(a) != stabilities(b)),
     ("themes", "method"): (
         of_themes, "bertopic", lambda a, b: a["theme_topics"] != b["theme_topics"] and len(b["themes"]) > 1

@@ -29,7 +29,7 @@ def test_the_pairs_of_a_theme_stand_for_all_its_sentences():
 
 
 def test_the_labels_hold_no_text():
-    for name in ("theme_partition.csv", "theme_sentences.csv", "themes.csv"):
+    for name in ("theme_members.csv", "theme_partition.csv", "theme_sentences.csv", "themes.csv"):
         assert all(" " not in value for row in read(name) for value in row.values())
 
 

@@ -151,5 +151,12 @@ def test_quarters_that_were_linked_again_are_told_with_what_to_do() -> None:
     events = [made("theme_links", q) for q in ("2020Q1", "2020Q3", "2020Q2")] + [made("themes", "2019Q1")]
     again = run_report.linked_again(SimpleNamespace(all_events=events), "2020Q1")  # type: ignore[arg-type]
     assert again == ["2020Q2", "2020Q3"]
-    assert "2020Q2, 2020Q3" in run_report._outdated(again)
-    assert "firm_theme_panel" in run_report._outdated(again)
+    assert "2020Q2, 2020Q3" in run_report._linked(again)
+
+
+def test_what_became_of_later_panels_is_told() -> None:
+    assert run_report.panels([], []) == ""
+    assert run_report.panels(["2020Q2"], []).startswith("those of 2020Q2 were made again")
+    both = run_report.panels(["2020Q2"], ["2020Q3", "2020Q4"])
+    assert "those of 2020Q3, 2020Q4 are outdated" in both
+    assert "firm_theme_panel, call_theme_panel, theme_panel" in both

@@ -36,6 +36,7 @@ def _topics(quarter: str, n: int) -> pa.Table:
         "keywords": [["price"]] * n,
         "representative_sentence_ids": [["s"]] * n,
         "call_share": [0.0] * n,
+        "embedding": [[0.6, 0.8]] * n,
     }
     return pa.table(columns)
 

@@ -19,7 +19,7 @@ from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.topics.published import BertopicParams
-from ftm_assets.methods.vectors import finite_rows, unit
+from ftm_assets.methods.vectors import SCALE, as_lists, finite_rows, unit
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class FirmParams:
     """Nearest neighbours of each sentence in the graph."""
     turn_weight: Annotated[float, Ge(0), Le(1)] = 0.25
     """Before clustering, the vectors of the sentences before and after in the same speaker turn are added to a
-    sentence's vector with this weight (see `in_context`). 0: each sentence by itself."""
+    sentence's vector with this weight (see `in_context`). 0: each sentence by itself. With `bertopic` this applies
+    only to a topic's `embedding`."""
     seed: Annotated[int, Ge(0)] = 42
     """Seed of the clustering."""
     min_sentences: Annotated[int, Ge(1)] = 5
@@ -158,11 +159,15 @@ def cluster(
     if params.method == "bertopic":
         return published.cluster(embeddings, params.bertopic, seed=params.seed)
     embeddings = finite_rows(embeddings)  # before a bad row is blended into its neighbours
-    spoken = np.array(sorted(range(len(turns)), key=lambda i: (turns[i], positions[i])), dtype=np.int64)
+    spoken = _spoken_order(turns, positions)
     labels = np.empty(len(spoken), dtype=np.int64)
     context = in_context(embeddings[spoken], [turns[i] for i in spoken], params.turn_weight)
     labels[spoken] = params.clusterer().fit(context).labels_
     return labels
+
+
+def _spoken_order(turns: Sequence[str], positions: Sequence[int]) -> NDArray[np.int64]:
+    return np.array(sorted(range(len(turns)), key=lambda i: (turns[i], positions[i])), dtype=np.int64)
 
 
 def model_firm(
@@ -269,6 +274,7 @@ def model_firm(
         "keywords": keywords,
         "representative_sentence_ids": [[ids[i] for i in rows] for rows in representatives],
         "call_share": [round(fsum(doubt[ids[i]] for i in rows) / len(rows), 6) for rows in members],
+        "embedding": as_lists(_means(embeddings, turns, positions, labels, params.turn_weight)),
         "quarter": [quarter] * len(topic_ids),
     }
     sentence_topics = {
@@ -283,6 +289,22 @@ def model_firm(
         pa.table(sentence_topics, schema=TABLES["sentence_topics"].arrow_schema),
         _status(firm_id, quarter, labels, params),
     )
+
+
+def _means(
+    embeddings: NDArray[np.floating],
+    turns: Sequence[str],
+    positions: Sequence[int],
+    labels: NDArray[np.int64],
+    weight: float,
+) -> NDArray[np.float32]:
+    """Return the mean of each topic's sentences in context (see `in_context`) at unit length, float32 (topics, d)."""
+    spoken = _spoken_order(turns, positions)
+    context = np.rint(in_context(embeddings[spoken], [turns[i] for i in spoken], weight) * SCALE)
+    sums = np.zeros((int(labels.max(initial=OUTLIER)) + 1, context.shape[1]))
+    inside = labels[spoken] != OUTLIER
+    np.add.at(sums, labels[spoken[inside]], context[inside])  # whole numbers: the same sum in any order
+    return unit(sums).astype(np.float32)
 
 
 def _sorted(

@@ -16,7 +16,7 @@ import pyarrow as pa
 from annotated_types import Ge, Le
 
 from ftm_assets.methods.topics.theme_coherence import CORE, WEAK
-from ftm_assets.methods.vectors import DIGITS, FEWEST_TO_CENTRE, finite_rows, products, unit
+from ftm_assets.methods.vectors import DIGITS, FEWEST_TO_CENTRE, centred, finite_rows, products, unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ class MembershipParams:
     The asset's config takes its defaults, bounds and descriptions from these fields.
     """
 
-    min_strength: Annotated[float, Ge(-1), Le(1)] = 0.24
+    min_strength: Annotated[float, Ge(-1), Le(1)] = 0.28
     """Minimum strength of a member: its similarity to the theme. Higher: fewer sentences, more of which speak of the
     theme."""
     min_margin: Annotated[float, Ge(-2), Le(0)] = -0.15
@@ -156,9 +156,7 @@ def build_profiles(
         Weight of the descriptions in a theme, from 0 to 1.
 
     """
-    spoken, described = means.centred(), unit(finite_rows(descriptions))
-    if len(described) >= FEWEST_TO_CENTRE:
-        described = unit(np.round(described - described.mean(axis=0), DIGITS))
+    spoken, described = means.centred(), centred(descriptions)
     n_themes, inside = int(theme_of_topic.max(initial=NONE)) + 1, theme_of_topic != NONE
     both = []
     for vectors in (spoken, described):

@@ -18,6 +18,7 @@ from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.graph import OUTLIER
 from ftm_assets.methods.topics.keywords import class_keywords
 from ftm_assets.methods.topics.published import BertopicParams
+from ftm_assets.methods.topics.topic_vectors import topic_vectors
 from ftm_assets.methods.vectors import as_matrix, products, unit
 from ftm_assets.methods.wording import counted
 from ftm_resources.tables import TABLES
@@ -60,6 +61,9 @@ class ThemeParams:
     """Share of firms in a subsample. A firm is in or out with all its topics, whichever other firms there are."""
     min_stability: Annotated[float, Ge(0), Le(1)] = 0.5
     """Minimum stability of a theme: the share of subsamples in which it comes again (see `theme_clustering`)."""
+    sentence_weight: Annotated[float, Ge(0), Le(1)] = 0.35
+    """Weight of a topic's sentences, by their mean, in the vector by which it is clustered; the rest is the weight of
+    its name, keywords and summary. 0: these alone. Only for `graph`."""
     seed: Annotated[int, Ge(0)] = 42
     """Seed of the subsamples and of the clustering."""
     bertopic: BertopicParams = field(default_factory=BertopicParams)
@@ -87,6 +91,9 @@ class _Topics:
     keywords: list[list[str]]
     names: list[str]
     vectors: NDArray[np.float64]
+    """Of the descriptions."""
+    spoken: NDArray[np.float64] | None
+    """Of the sentences; None if not given."""
     call_share: NDArray[np.float64]
 
     def at(self, rows: list[int]) -> _Topics:
@@ -99,6 +106,7 @@ class _Topics:
             keywords=[self.keywords[i] for i in rows],
             names=[self.names[i] for i in rows],
             vectors=self.vectors[rows],
+            spoken=None if self.spoken is None else self.spoken[rows],
             call_share=self.call_share[rows],
         )
 
@@ -117,7 +125,8 @@ def model_themes(
     ----------
     topics : pyarrow.Table
         topic_id, firm_id, firm_name, n_sentences, keywords, name and embedding (float lists of equal length) of
-        every topic of the quarter, in any order; and call_share, without which no topic is procedural.
+        every topic of the quarter, in any order; call_share, without which no topic is procedural; and
+        sentence_embedding, the mean of its sentences, without which topics are clustered by `embedding` alone.
     quarter : str
         The quarter; used in theme ids.
     params : ThemeParams, optional
@@ -134,6 +143,8 @@ def model_themes(
     ------
     ImportError
         If the method is `bertopic` and its extra is not installed.
+    ValueError
+        If the mean of a topic's sentences is null, but has a weight.
 
     Examples
     --------
@@ -157,7 +168,7 @@ def model_themes(
 
     """
     params = params or ThemeParams()
-    given = _read(topics)
+    given = _read(topics, params)
     labels, similarity, stability, reasons = _cluster_business(given, params)
     kept: list[list[int]] = []
     stability_of: dict[int, float] = {}
@@ -226,7 +237,7 @@ def _cluster(
         n_subsamples=params.n_subsamples,
         subsample_share=params.subsample_share,
         random_state=params.seed,
-    ).fit(topics.vectors, firms=topics.firms)
+    ).fit(topic_vectors(topics.vectors, topics.spoken, params.sentence_weight), firms=topics.firms)
     reasons: Reasons = {}
     for i in np.flatnonzero(clusterer.labels_ == OUTLIER).tolist():
         near = clusterer.similarity_[i]
@@ -235,7 +246,7 @@ def _cluster(
     return clusterer.labels_, clusterer.similarity_, clusterer.stability_, reasons
 
 
-def _read(topics: pa.Table) -> _Topics:
+def _read(topics: pa.Table, params: ThemeParams) -> _Topics:
     topics = topics.sort_by("topic_id")
     return _Topics(
         ids=topics.column("topic_id").to_pylist(),
@@ -245,8 +256,22 @@ def _read(topics: pa.Table) -> _Topics:
         keywords=topics.column("keywords").to_pylist(),
         names=topics.column("name").to_pylist(),
         vectors=as_matrix(topics.column("embedding")).astype(np.float64),
+        spoken=_spoken(topics) if params.sentence_weight else None,
         call_share=_call_share(topics),
     )
+
+
+def _spoken(topics: pa.Table) -> NDArray[np.float64] | None:
+    """Return the means of the topics' sentences; None without them."""
+    if "sentence_embedding" not in topics.column_names:
+        return None
+    means = topics.column("sentence_embedding")
+    if means.null_count:
+        raise ValueError(
+            f"firm_topics has no embedding of {means.null_count} of {len(means)} topics: an earlier version made it. "
+            "Materialize firm_topics again with everything downstream, or set sentence_weight of themes to 0"
+        )
+    return as_matrix(means).astype(np.float64)
 
 
 def _call_share(topics: pa.Table) -> NDArray[np.float64]:

@@ -134,7 +134,8 @@ def test_a_tiny_firm_is_too_small_and_keeps_its_sentences(n: int) -> None:
 
 
 def test_a_short_firm_has_one_topic() -> None:
-    result = model(*firm(7))
+    ids, texts, x = firm(7)
+    result = model(ids, texts, x)
     assert (result.status["status"], result.status["n_topics"]) == ("ok", 1)
 
 

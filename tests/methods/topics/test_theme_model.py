@@ -55,6 +55,14 @@ def test_topics_of_several_firms_about_one_subject_are_a_theme():
     assert model.theme_topics.column("theme_id").null_count == 0
 
 
+def test_the_means_of_sentences_must_be_there_if_they_have_a_weight():
+    given = topics([(f, s) for f in "abcde" for s in ("freight", "dividend")])
+    unknown = given.append_column("sentence_embedding", pa.nulls(10, pa.list_(pa.float32())))
+    with pytest.raises(ValueError, match="no embedding of 10 of 10 topics"):
+        model_themes(unknown, QUARTER)
+    assert model_themes(unknown, QUARTER, ThemeParams(sentence_weight=0)).themes.num_rows == 2
+
+
 def test_themes_are_ordered_by_their_topics():
     plan = [(f, "freight") for f in "abcde"] + [(f, "dividend") for f in "abcdefgh"]
     model = model_themes(topics(plan), QUARTER)

@@ -60,6 +60,7 @@ def test_a_number_that_does_not_fit_is_refused():
             "keywords": [["a"]],
             "representative_sentence_ids": [["s"]],
             "call_share": [0.0],
+            "embedding": [[0.6, 0.8]],
         }
     )
     with pytest.raises(ContractError, match="column 'local_topic'"):

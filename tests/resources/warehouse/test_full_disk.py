@@ -30,7 +30,7 @@ def topics(quarter, n):
         "topic_id": [f"{quarter}:1:{i:05d}" for i in range(n)], "firm_id": ["1"] * n,
         "local_topic": pa.array(range(n), pa.int32()), "n_sentences": pa.array([3] * n, pa.int32()),
         "keywords": [[x] for x in noise], "representative_sentence_ids": [["s"]] * n,
-        "call_share": [0.0] * n})
+        "call_share": [0.0] * n, "embedding": [[0.6, 0.8]] * n})
 
 def leave(kib):
     "Fill the disk but for so many KiB."

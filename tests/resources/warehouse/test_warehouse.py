@@ -21,6 +21,7 @@ def topics(quarter: str, n: int, *, firm: str = "1") -> pa.Table:
             "keywords": [["price", "mix"]] * n,
             "representative_sentence_ids": [["s"]] * n,
             "call_share": [0.0] * n,
+            "embedding": [[0.6, 0.8]] * n,
         }
     )
 

@@ -1,0 +1,67 @@
+"""The vector by which a topic is clustered into themes: what it is called, and what was said in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ftm_assets.methods.vectors import FEWEST_TO_CENTRE, centred, products, unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_DAMPING = 0.25
+"""Exponent by which directions of more than the mean variance are damped; a half would make them all alike."""
+_EXACT = 10**5
+"""Covariances are added up in whole numbers of this part, so that any processor adds up the same."""
+_DIGITS = 4
+"""Decimals of the factors; what processors disagree on is far beyond."""
+
+
+def topic_vectors(
+    described: NDArray[np.floating], spoken: NDArray[np.floating] | None, weight: float
+) -> Floats:
+    """Return the vectors by which topics are clustered into themes, float64 (n, d), unit length.
+
+    A description is a name, some keywords and a sentence or two: typical, but with the chance of few words. The mean of
+    a topic's sentences has less chance in it, but also the manner of speaking, by which topics of vague sentences are
+    alike. So its most common directions are damped (see `damped`), and it weighs less.
+
+    Parameters
+    ----------
+    described : ndarray of shape (n, d)
+        Embeddings of the topics' descriptions.
+    spoken : ndarray of shape (n, d) or None
+        The mean of each topic's sentences. None: the descriptions alone.
+    weight : float
+        Weight of `spoken`, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If a row is not finite.
+
+    """
+    if spoken is None or not weight:
+        return np.asarray(described, dtype=np.float64)
+    return unit((1 - weight) * centred(described) + weight * damped(centred(spoken)))
+
+
+def damped(rows: Floats) -> Floats:
+    """Return centred unit rows (n, d) with their commonest directions damped, at unit length.
+
+    A soft whitening: along each principal direction of more variance v than the mean m, rows are multiplied by
+    (m / v)^(1/4). Whitening in full would be (m / v)^(1/2) (Su et al. 2021, arXiv:2103.15316). Leaving out the first
+    directions (Mu & Viswanath 2018, "All-but-the-top", ICLR) changes abruptly when a row is added; this does not. Few
+    rows (`FEWEST_TO_CENTRE`) are returned as they are.
+    """
+    if len(rows) < FEWEST_TO_CENTRE:
+        return rows
+    whole = np.rint(rows * _EXACT)
+    variance, directions = np.linalg.eigh(whole.T @ whole / (len(rows) * float(_EXACT) ** 2))
+    mean = variance.mean()
+    factors = (mean / np.maximum(variance, mean)) ** _DAMPING
+    return unit(products(rows, np.round((directions * factors) @ directions.T, _DIGITS)))
