@@ -12,6 +12,7 @@ NAME = "event_study"
 
 def event_study(warehouse: Warehouse, quarter: str) -> str:
     """Return how many series are significant, or how to have them tested; empty without abnormal returns."""
+    from ftm_assets.methods.returns.event_windows import Window
     from ftm_assets.methods.returns.many_tests import LEVEL
     from ftm_resources.tables.categories import THEME_DEFINITIONS, TONES
 
@@ -30,8 +31,11 @@ def event_study(warehouse: Warehouse, quarter: str) -> str:
     families = {tuple(r[c] for c in columns[:4]) for r in tests if r["sample"] == "event"}
     if not families:
         return "no series has enough events to be tested; see reason in event_study"
-    # The plainest: themes of the quarter, the score; of several models and windows, the first by name.
-    chosen = min(families, key=lambda f: (THEME_DEFINITIONS.index(f[0]), TONES.index(f[3]), f))
+    # The plainest: themes of the quarter, the score, the shortest window; of several models, the first by name.
+    chosen = min(
+        families,
+        key=lambda f: (THEME_DEFINITIONS.index(f[0]), TONES.index(f[3]), Window.parse(f[2]).length, f),
+    )
     own = {
         sample: [r for r in tests if tuple(r[c] for c in columns[:4]) == chosen and r["sample"] == sample]
         for sample in ("event", "placebo")

@@ -169,7 +169,7 @@ class Reader:
         earlier = [q for q in self.pinned.quarters([CHAIN]) if q < made.quarter]
         made.tones["known_before"] = call_tones(_NOTHING_SAID)
         if not earlier:
-            made.notes.append(f"{made.quarter} has no earlier quarter, so none of its themes is known before")
+            made.notes.append(f"{made.quarter} has no earlier quarter, so no theme is known before it")
             return
         try:
             require_one_model(self.pinned, [earlier[-1], made.quarter], "event_study")

@@ -182,7 +182,6 @@ class _Measured:
 
     @classmethod
     def of(cls, paths: Paths, standard: NDArray[np.float32], column: int, window: Window) -> _Measured:
-        length = window.last - window.first + 1
         inside = paths.around[:, window.first - paths.first_day : window.last - paths.first_day + 1]
         car, sd = paths.car[:, column], paths.sd[:, column]
         return cls(
@@ -191,7 +190,7 @@ class _Measured:
             paths.spare,
             standard,
             statistics.ranks(paths.residuals, inside),
-            length,
+            window.length,
         )
 
 

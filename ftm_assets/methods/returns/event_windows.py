@@ -50,6 +50,11 @@ class Window:
     def __str__(self) -> str:
         return f"[{self._day(self.first)},{self._day(self.last)}]"
 
+    @property
+    def length(self) -> int:
+        """Days of the window."""
+        return self.last - self.first + 1
+
     @staticmethod
     def _day(day: int) -> str:
         return f"{day:+d}" if day else "0"
