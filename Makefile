@@ -28,8 +28,8 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	# Two processes, because tests mostly wait. PASSIVE makes waiting threads sleep instead of using the other's cores.
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n 2 --dist worksteal
+	# Three processes, because tests often wait. PASSIVE makes waiting threads sleep instead of using the other's cores.
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -45,8 +45,14 @@ CREATE TABLE {crsp}.dsedelist (permno double precision, dlstdt date, dlret doubl
 CREATE SCHEMA {ff};
 CREATE TABLE {ff}.factors_daily (
     date date, mktrf numeric, smb numeric, hml numeric, rf numeric, umd double precision);
-GRANT USAGE ON SCHEMA {ciq}, {crsp}, {ff} TO {user};
-GRANT SELECT ON ALL TABLES IN SCHEMA {ciq}, {crsp}, {ff} TO {user};
+CREATE SCHEMA {comp};
+CREATE TABLE {comp}.fundq (
+    gvkey varchar(6), datadate date, rdq date, indfmt varchar(12), datafmt varchar(12), popsrc varchar(1),
+    consol varchar(2), epspxq double precision, prccq double precision, ajexq numeric, seqq double precision,
+    ceqq double precision, pstkq double precision, atq double precision, ltq double precision,
+    txditcq double precision);
+GRANT USAGE ON SCHEMA {ciq}, {crsp}, {ff}, {comp} TO {user};
+GRANT SELECT ON ALL TABLES IN SCHEMA {ciq}, {crsp}, {ff}, {comp} TO {user};
 """
 # Types differ on purpose, as they do at WRDS: ids are numeric, double precision and integer.
 
@@ -141,7 +147,7 @@ class Library:
     name: str = ""
 
     def __post_init__(self) -> None:
-        self.server.run(_TABLES.format(ciq=self.ciq, crsp=self.crsp, ff=self.ff, user=USER))
+        self.server.run(_TABLES.format(ciq=self.ciq, crsp=self.crsp, ff=self.ff, comp=self.comp, user=USER))
 
     @property
     def ciq(self) -> str:
@@ -157,6 +163,11 @@ class Library:
     def ff(self) -> str:
         """Schema of the factors."""
         return f"{self.name}ff"
+
+    @property
+    def comp(self) -> str:
+        """Schema of Compustat."""
+        return f"{self.name}comp"
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that make the source read these tables."""
@@ -174,6 +185,7 @@ class Library:
             "WRDS_DAILY_TABLE": f"{self.crsp}.dsf_v2",
             "WRDS_DELISTING_TABLE": f"{self.crsp}.dsedelist",
             "WRDS_FACTOR_TABLE": f"{self.ff}.factors_daily",
+            "WRDS_FUNDAMENTALS_TABLE": f"{self.comp}.fundq",
         }
 
     def add_call(

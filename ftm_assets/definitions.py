@@ -6,14 +6,20 @@ from typing import Any
 import dagster as dg
 
 from ftm_assets.assets.abnormal_returns import abnormal_returns
+from ftm_assets.assets.controls import controls
 from ftm_assets.assets.daily_returns import daily_returns
+from ftm_assets.assets.duckdb_file import NAME as DUCKDB_FILE
+from ftm_assets.assets.duckdb_file import duckdb_file
+from ftm_assets.assets.event_study import event_study
 from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.pinned_theme_links import pinned_theme_links
+from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
 from ftm_assets.assets.sentence_kinds import sentence_kinds
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
 from ftm_assets.assets.sentences import sentences
+from ftm_assets.assets.sentiment_ready import sentiment_ready
 from ftm_assets.assets.sentiment_scores import sentiment_scores
 from ftm_assets.assets.theme_families import theme_families
 from ftm_assets.assets.theme_links import theme_links
@@ -36,7 +42,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
     """Return all definitions; tests and commands override resources here and nowhere else."""
     quarter = dg.define_asset_job(
         QUARTER_JOB,
-        selection=dg.AssetSelection.assets(*QUARTERLY),
+        selection=dg.AssetSelection.assets(*QUARTERLY, DUCKDB_FILE),
         description="Every asset of one quarter, with its checks",
         tags=retries.TAGS,
     )
@@ -58,7 +64,12 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             sentiment_scores,
             daily_returns,
             abnormal_returns,
+            controls,
+            portfolio_sorts,
+            event_study,
             build_marts(),
+            duckdb_file,
+            sentiment_ready,
             warehouse_maintenance,
         ],
         asset_checks=build_checks(),

@@ -70,6 +70,16 @@ class Settings(BaseSettings):
     ftm_returns_path: str | None = Field(
         None, description="With `FTM_RETURNS_SOURCE=files`: a file or a folder with daily returns and factors"
     )
+    ftm_fundamentals_source: ReturnsSource | None = Field(
+        None,
+        description="Where earnings and book equity for `controls` come from: `files`, `wrds` or `sample`; unset: the "
+        "sample's for the sample's calls, and for others none, so that controls have no surprise and no "
+        "book-to-market",
+    )
+    ftm_fundamentals_path: str | None = Field(
+        None,
+        description="With `FTM_FUNDAMENTALS_SOURCE=files`: a file or a folder with quarterly fundamentals",
+    )
     ftm_pinned_themes: Path | None = Field(
         None, description="TOML or CSV file of themes to follow by hand: name, description, seed phrases"
     )
@@ -107,6 +117,7 @@ class Settings(BaseSettings):
         "crsp.dsedelist", description="CRSP's delisting returns; only the legacy daily file needs them"
     )
     wrds_factor_table: str = Field("ff.factors_daily", description="Daily Fama-French factors and momentum")
+    wrds_fundamentals_table: str = Field("comp.fundq", description="Compustat's quarterly fundamentals")
     wrds_statement_timeout: float = Field(
         900, gt=0, description="Seconds before a slow statement is cancelled and retried"
     )
@@ -140,6 +151,11 @@ class Settings(BaseSettings):
         False,
         description="Compute from tables that were not built from each other, with a warning instead of an error",
     )
+    ftm_duckdb_file: Path | None = Field(
+        None,
+        description="DuckDB file with copies of all tables, refreshed after each quarter; unset: none is written",
+    )
+    ftm_exports: Path = Field(Path("exports"), description="Folder of files that assets export, by asset")
     ftm_duckdb_memory_limit: str = Field(
         "4GB",
         description="Memory limit of one DuckDB connection; the rest spills to its temporary folder",

@@ -2,18 +2,20 @@
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import pyarrow as pa
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine, event
 
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library, Server
@@ -29,6 +31,14 @@ os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 # A job in the background of a script ignores SIGINT; Dagster then makes SIGTERM the same, and children inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@event.listens_for(Engine, "connect")
+def _without_waiting_for_the_disk(connection: Any, _record: object) -> None:
+    """Let SQLite not wait until the disk has written: Dagster commits for each event, and no test cuts the power."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
+
 
 # How long an example takes is the machine's affair.
 settings.register_profile("untimed", deadline=None)

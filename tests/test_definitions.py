@@ -3,6 +3,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from ftm_assets.assets.duckdb_file import NAME as DUCKDB_FILE
+from ftm_assets.assets.sentiment_ready import NAME as SENTIMENT_READY
 from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
 from ftm_assets.definitions import QUARTER_JOB, build_definitions
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
@@ -15,8 +17,8 @@ DEFINITIONS = build_definitions()
 SPECS = {spec.key.path[-1]: spec for spec in DEFINITIONS.resolve_all_asset_specs()}
 
 
-def test_the_assets_are_the_tables_and_their_maintenance():
-    assert set(SPECS) == {*TABLES, MAINTENANCE}
+def test_the_assets_are_the_tables_their_maintenance_and_what_is_written_for_others():
+    assert set(SPECS) == {*TABLES, MAINTENANCE, DUCKDB_FILE, SENTIMENT_READY}
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
@@ -71,6 +73,13 @@ def test_every_table_says_what_its_columns_are(name: str):
         ("theme_links", {"themes", "theme_topics", "topic_summaries"}),
         ("theme_series", {"themes", "theme_topics", "topic_summaries"}),
         ("theme_families", {"theme_profiles", "theme_links"}),
+        (
+            "event_study",
+            {
+                *("abnormal_returns", "daily_returns", "factor_returns", "sentiment_scores", "theme_links"),
+                *("theme_series", "sentence_sentiment", "sentence_topics", "sentences", "topic_summaries"),
+            },
+        ),
     ],
 )
 def test_the_lineage_is_the_designs(name: str, upstream: set[str]):
@@ -79,7 +88,7 @@ def test_the_lineage_is_the_designs(name: str, upstream: set[str]):
 
 def test_the_job_of_a_quarter_holds_every_asset_but_those_made_on_demand():
     job = DEFINITIONS.resolve_job_def(QUARTER_JOB)
-    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == set(QUARTERLY)
+    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == {*QUARTERLY, DUCKDB_FILE}
 
 
 @pytest.mark.parametrize("name", ["transcripts", "sentences", "firm_topics", "themes", "sentiment_scores"])

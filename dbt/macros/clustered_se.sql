@@ -1,25 +1,44 @@
-{% macro cluster_sums(n, net, suffix='', condition='true') -%}
-{#- The sums over clusters (speaker turns, firms) of which a standard error is made; integers, so that they are exact.
-    `n`: sentences of a cluster; `net`: its positive less its negative sentences; `condition`: which clusters count. -#}
-cast(coalesce(sum({{ net }} * {{ net }}) filter ({{ condition }}), 0) as hugeint) as net_net{{ suffix }},
-        cast(coalesce(sum({{ net }} * {{ n }}) filter ({{ condition }}), 0) as hugeint) as net_n{{ suffix }},
-        cast(coalesce(sum({{ n }} * {{ n }}) filter ({{ condition }}), 0) as hugeint) as n_n{{ suffix }}
+{# The standard error of a score whose sentences are alike within clusters (speaker turns, firms): CR2, with degrees of
+   freedom by Bell and McCaffrey, as the contract of sentiment_scores gives them and methods/scores.py computes them.
+
+   A cluster is a row of `n` sentences and `net`, the positive less the negative ones. `sized` gives each row the totals
+   of its cell, `cluster_sums` sums the rows of a cell, `score_se` and `score_df` make the columns of the sums. #}
+
+{% macro sized(parts=[('', 'true')]) -%}
+{#- The totals of a row's cell, over a window named `cell`; `parts`: suffix and condition of each part of the cell. -#}
+{%- for suffix, condition in parts %}
+sum(n) filter ({{ condition }}) over cell as size{{ suffix }},
+        sum(net) filter ({{ condition }}) over cell as total{{ suffix }}{{ ',' if not loop.last }}
+{%- endfor %}
 {%- endmacro %}
 
-{% macro clustered_se(n_clusters, n, net, suffix='') -%}
-{#- The standard error of a score of `n` sentences that are alike within `n_clusters` clusters, as the contract of
-    sentiment_scores gives it (CR1) and methods/scores.py computes it: the sum over clusters of
-    (net - score * n)^2, multiplied out and times n^2. Null for one cluster. The sums are those of `cluster_sums`. -#}
+{% macro cluster_sums(order, suffix='', condition='true') -%}
+{#- Sums over the clusters of a cell. Sums of floating-point numbers are taken in an order, so that the same input gives
+    the same bytes. A cell of one cluster has size = n, and null sums. -#}
+{%- set share = 'n * n / nullif(size' ~ suffix ~ ' - n, 0)::double' %}
+{%- set off = '(net * size' ~ suffix ~ ' - total' ~ suffix ~ ' * n)::double' -%}
+sum({{ off }} * {{ off }} / nullif(size{{ suffix }} - n, 0) order by {{ order }}) filter ({{ condition }}) as off{{ suffix }},
+        sum(n * n) filter ({{ condition }}) as n_n{{ suffix }},
+        sum({{ share }} order by {{ order }}) filter ({{ condition }}) as spread{{ suffix }},
+        sum({{ share }} * ({{ share }}) order by {{ order }}) filter ({{ condition }}) as spread_2{{ suffix }}
+{%- endmacro %}
+
+{% macro score_se(cell, suffix='', condition='true') -%}
+{#- Null for one cluster, for clusters whose means do not differ, and where the condition does not hold. -#}
 case
-        when {{ n_clusters }} > 1
+        when {{ condition }} and {{ cell }}.off{{ suffix }} > 0
+            then sqrt({{ cell }}.off{{ suffix }} / {{ cell }}.n{{ suffix }}) / {{ cell }}.n{{ suffix }}
+    end
+{%- endmacro %}
+
+{% macro score_df(cell, suffix='', condition='true') -%}
+case
+        when {{ condition }} and {{ cell }}.off{{ suffix }} > 0
             then
-                sqrt(
-                    cast(
-                        cast({{ n }} as hugeint) * {{ n }} * net_net{{ suffix }}
-                        - 2 * cast({{ n }} as hugeint) * {{ net }} * net_n{{ suffix }}
-                        + cast({{ net }} as hugeint) * {{ net }} * n_n{{ suffix }}
-                        as double
-                    ) * {{ n_clusters }} / ({{ n_clusters }} - 1)
-                ) / cast(cast({{ n }} as hugeint) * {{ n }} as double)
+                cast({{ cell }}.n{{ suffix }} as double) * {{ cell }}.n{{ suffix }}
+                / (
+                    {{ cell }}.n_n{{ suffix }} + {{ cell }}.spread{{ suffix }} * {{ cell }}.spread{{ suffix }}
+                    - {{ cell }}.spread_2{{ suffix }}
+                )
     end
 {%- endmacro %}

@@ -1,38 +1,10 @@
-with firms as (
+with units as (
 
-    -- A name or a link may change between two calls: the last call speaks for the quarter. A firm is measured if one of
-    -- its calls is.
-    select
-        quarter,
-        firm_id,
-        last(firm_name order by call_date, transcript_id) as firm_name,
-        last(permno order by call_date, transcript_id) as permno,
-        last(gvkey order by call_date, transcript_id) as gvkey,
-        min(call_date) as first_call_date,
-        first(call_at order by call_date, call_at, transcript_id) as first_call_at,
-        first(is_after_close order by call_date, call_at, transcript_id) as is_after_close,
-        count(*) as n_calls,
-        coalesce(max(status) filter (status <> 'no_business'), 'no_business') as status,
-        sum(n_business) as n_business
-        {%- for part, _ in parts() %},
-        sum(n_business_{{ part }}) as n_business_{{ part }}
-        {%- endfor %}
-    from {{ ref('heard_calls') }}
-    group by quarter, firm_id
+    {{ firm_units() }}
 
 ),
 
-tone as (
-
-    select
-        quarter,
-        theme_id,
-        firm_id,
-        {{ tone_counts() }}
-    from {{ ref('turn_tone') }}
-    group by quarter, theme_id, firm_id
-
-),
+{{ panel_ctes('series', 'firm_id') }},
 
 previous as (
 
@@ -64,45 +36,29 @@ tone_then as (
 
 series_then as (
 
-    select distinct quarter, series_id from {{ source('earlier', 'theme_links') }}
+    -- Those with a member sentence: the others were not measured.
+    select distinct quarter, series_id from tone_then
 
 ),
 
 measured as (
 
     select
-        links.series_id,
-        links.series_name,
-        links.theme_id,
-        firms.firm_id,
-        firms.firm_name,
-        firms.permno,
-        firms.gvkey,
-        firms.first_call_date,
-        firms.first_call_at,
-        firms.is_after_close,
-        cast(firms.n_calls as integer) as n_calls,
-        {{ measures('firms', 'tone') }},
-        -- Joined by equality alone: another condition in an outer join would compare each row with each firm.
-        case when firms.status = 'measured' then previous.quarter end as previous_quarter,
+        {{ theme_columns('series') }},
+        {{ firm_columns() }},
+        {{ measures('series') }},
+        case when cells.status = 'measured' then previous.quarter end as previous_quarter,
         previous.n_business as n_business_then,
-        firms.quarter
-    from firms
+        cells.quarter
+    from {{ joined_cells('series', 'firm_id') }}
     left join previous
-        on firms.firm_id = previous.firm_id
-    inner join {{ source('ftm', 'theme_links') }} as links
-        on firms.quarter = links.quarter
-    left join tone
-        on
-            firms.quarter = tone.quarter
-            and links.theme_id = tone.theme_id
-            and firms.firm_id = tone.firm_id
+        on cells.firm_id = previous.firm_id
 
 )
 
 select
     measured.* exclude (quarter, n_business_then),
-    -- A series without a theme in the previous quarter was not measured then: no change.
+    -- A series that was not measured in the previous quarter has no change.
     case
         when series_then.series_id is not null
             then measured.attention - coalesce(cast(tone_then.n as double), 0) / measured.n_business_then

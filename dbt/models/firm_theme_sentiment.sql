@@ -42,6 +42,16 @@ totals as (
 
 ),
 
+sized as (
+
+    select
+        *,
+        {{ sized() }}
+    from {{ ref('turn_tone') }}
+    window cell as (partition by quarter, theme_id, firm_id)
+
+),
+
 turns as (
 
     select
@@ -49,10 +59,9 @@ turns as (
         theme_id,
         firm_id,
         count(*) as n_turns,
-        cast(sum(n_positive - n_negative) as integer) as net,
-        cast(sum(n) as integer) as n,
-        {{ cluster_sums('n', '(n_positive - n_negative)') }}
-    from {{ ref('turn_tone') }}
+        sum(n) as n,
+        {{ cluster_sums('component_id') }}
+    from sized
     group by quarter, theme_id, firm_id
 
 )
@@ -72,7 +81,8 @@ select
     cast(totals.n_negative as integer) as n_negative,
     cast(totals.n_sentences as integer) as n_sentences,
     cast(totals.n_positive - totals.n_negative as double) / totals.n_sentences as score,
-    {{ clustered_se('turns.n_turns', 'turns.n', 'turns.net') }} as score_se,
+    {{ score_se('turns') }} as score_se,
+    {{ score_df('turns') }} as score_df,
     -- Left joins: scores whose turns are not found fail the tests instead of vanishing.
     cast(turns.n_turns as integer) as n_turns,
     totals.quarter

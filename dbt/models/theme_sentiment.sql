@@ -1,3 +1,4 @@
+{% set enough_firms = 'totals.n_firms >= ' ~ var('min_firms') -%}
 with firms as (
 
     select
@@ -8,9 +9,20 @@ with firms as (
         sum(n_positive) as n_positive,
         sum(n_neutral) as n_neutral,
         sum(n_negative) as n_negative,
-        sum(n_sentences) as n_sentences
+        sum(n_sentences) as n,
+        sum(n_positive) - sum(n_negative) as net
     from {{ source('ftm', 'sentiment_scores') }}
     group by quarter, theme_id, firm_id
+
+),
+
+sized as (
+
+    select
+        *,
+        {{ sized() }}
+    from firms
+    window cell as (partition by quarter, theme_id)
 
 ),
 
@@ -24,9 +36,9 @@ totals as (
         sum(n_positive) as n_positive,
         sum(n_neutral) as n_neutral,
         sum(n_negative) as n_negative,
-        sum(n_sentences) as n_sentences,
-        {{ cluster_sums('n_sentences', '(n_positive - n_negative)') }}
-    from firms
+        sum(n) as n,
+        {{ cluster_sums('firm_id') }}
+    from sized
     group by quarter, theme_id
 
 )
@@ -41,9 +53,10 @@ select
     cast(totals.n_positive as integer) as n_positive,
     cast(totals.n_neutral as integer) as n_neutral,
     cast(totals.n_negative as integer) as n_negative,
-    cast(totals.n_sentences as integer) as n_sentences,
-    cast(totals.n_positive - totals.n_negative as double) / totals.n_sentences as score,
-    {{ clustered_se('totals.n_firms', 'totals.n_sentences', '(totals.n_positive - totals.n_negative)') }} as score_se,
+    cast(totals.n as integer) as n_sentences,
+    cast(totals.n_positive - totals.n_negative as double) / totals.n as score,
+    {{ score_se('totals', condition=enough_firms) }} as score_se,
+    {{ score_df('totals', condition=enough_firms) }} as score_df,
     totals.quarter
 from totals
 left join {{ source('ftm', 'themes') }} as themes

@@ -9,15 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.returns.event_windows import ReturnsParams, build_abnormal_returns, days_needed
+from ftm_assets.methods.returns.market_arrays import calendar_of
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, page_table, preview, readable
-from ftm_resources import quarters
 from ftm_resources.expected import plainly
-from ftm_resources.trading_days import market_days, reach
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 
@@ -46,10 +45,7 @@ def abnormal_returns(
     _refuse_too_few_days(params, warehouse.provenance("daily_returns", quarter).get("config", {}), quarter)
     daily, factors = daily_returns.read(["permno", "date", "ret"]), factor_returns.read()
     before, after = days_needed(params)
-    first, last = reach(*quarters.bounds(quarter), before + 1, after + 2)
-    # The factors have every day on which the market was open; the data of firms alone may have stray ones.
-    own = (factors if factors.num_rows else daily).column("date").to_pylist()
-    days = market_days(own, min([first, *own]), max([last, *own]))
+    days = calendar_of(daily, factors, quarter, before, after)
     rows = build_abnormal_returns(_calls(transcripts), daily, factors, days, params, quarter=quarter)
     off = pc.sum(pc.invert(pc.is_in(daily.column("date"), pa.array(days.days)))).as_py() or 0
     if off:

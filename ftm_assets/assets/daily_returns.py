@@ -73,9 +73,9 @@ def daily_returns(
             f"; those stored from {held['source']['name']} are kept as they are" if held.get("source") else ""
         )
         context.log.warning(
-            f"no source of market data is set, so {quarter} has no new daily_returns, factor_returns and "
-            f"abnormal_returns{kept}. To have them, set FTM_RETURNS_SOURCE to files or wrds and materialize "
-            "daily_returns and abnormal_returns"
+            f"no source of market data is set, so {quarter} has no new {', '.join(TABLES)}, nor what is made of "
+            f"them: abnormal_returns, controls and portfolio_sorts{kept}. To have them, set FTM_RETURNS_SOURCE to "
+            "files or wrds and materialize daily_returns and everything downstream"
         )
         return
     _refuse_other_market(held, opened.name, quarter, replacing=config.replace_market)

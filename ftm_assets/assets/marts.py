@@ -19,18 +19,17 @@ from dagster_dbt import (
 )
 
 from ftm_assets.orchestration import dbt_project
-from ftm_assets.orchestration.dbt_project import EARLIER, MARTS, SOURCES, OfflineDbt
+from ftm_assets.orchestration.compared_quarters import Compared, compared_quarters
+from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, OfflineDbt
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.inputs import allows_mixed, pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.series_chain import rests_on_others
 from ftm_assets.orchestration.specs import asset_attributes, preview
 from ftm_resources.duck import scratch_folder
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
-from ftm_resources.warehouse.pinned import Pinned
-from ftm_resources.warehouse.snapshots import NOT_COMPARED, is_elsewhere
+from ftm_resources.warehouse.snapshots import is_elsewhere
 
 
 class ContractTranslator(DagsterDbtTranslator):
@@ -113,7 +112,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
         for left in range(ATTEMPTS - 1, -1, -1):
             with tempfile.TemporaryDirectory(prefix="ftm-marts-", dir=scratch_folder()) as scratch:
                 inputs = _inputs(context, warehouse, with_earlier)
-                dbt_project.stage(Path(scratch), inputs.tables, inputs.compared)
+                dbt_project.stage(Path(scratch), inputs.tables, inputs.compared.used)
                 run = dbt.cli(["build"], context=context, target_path=Path(scratch), raise_on_error=False)
                 events = list(run.stream())
                 if left and (changed := inputs.changed(warehouse)):
@@ -136,25 +135,8 @@ class _Inputs:
 
     tables: dict[str, QuarterTable]
     """Of the quarter: SOURCES, and MARTS that are read as stored; those that are built, once they are."""
-    earlier: list[QuarterTable]
-    """EARLIER of the quarters before, also those that were never written."""
-    compared: list[QuarterTable]
-    """Those of the quarters that have them all, made from each other."""
-    left_out: dict[str, str]
-    """Quarter before → why nothing is compared with it."""
-
-    def made_from_earlier(self) -> dict[str, Any]:
-        """Return what is recorded of the quarters before, by table@quarter.
-
-        Rows that are left out although they are there did not go with each other or with this quarter's. Once they do,
-        they may be the same rows; so they are recorded as what no rows equal.
-        """
-        absent = {table.quarter for table in self.earlier if not table.is_written}
-        return {
-            f"{table.name}@{table.quarter}": table.provenance()
-            | ({"content": NOT_COMPARED} if table.quarter in self.left_out.keys() - absent else {})
-            for table in self.earlier
-        }
+    compared: Compared
+    """The quarters before that changes are from."""
 
     def changed(self, warehouse: Warehouse) -> list[str]:
         """Return what runs of other quarters, which do not exclude this one, have replaced since.
@@ -164,7 +146,7 @@ class _Inputs:
         linked = [table for name, table in self.tables.items() if name == "theme_links"]
         return [
             f"{table.name} of {table.quarter}"
-            for table in (*linked, *self.earlier)
+            for table in (*linked, *self.compared.tables)
             if warehouse.quarter(table.name, table.quarter).content != table.content
         ]
 
@@ -172,9 +154,7 @@ class _Inputs:
 def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlier: frozenset[str]) -> _Inputs:
     """Return the inputs at fixed snapshots; raise a Failure if one is missing or they are of mixed generations.
 
-    The inputs of the selected models must exist; a test that runs alone reads its mart as stored. A quarter before that
-    lacks a table has no part in changes; once it is whole, the panel is outdated. Nor has one of mixed generations, or
-    one whose series are not those that this one's links go on from: the panel is then outdated until it is made again.
+    The inputs of the selected models must exist; a test that runs alone reads its mart as stored.
     """
     quarter, pinned = context.partition_key, warehouse.pin()
     deps, selected = context.assets_def.asset_deps, {key.path[-1] for key in context.selected_asset_keys}
@@ -186,29 +166,14 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
     names = [*SOURCES, *(mart for mart in MARTS if mart not in selected)]
     tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in names}
     if not with_earlier & selected:
-        return _Inputs(tables, [], [], {})
-    earlier = dbt_project.earlier_tables(warehouse, quarter, pinned=pinned)
-    compared, left_out = [], dict[str, str]()
-    for before, of_quarter in itertools.groupby(earlier, lambda table: table.quarter):
-        found = list(of_quarter)
-        absent = [table.name for table in found if not table.is_written]
-        mixed = [] if absent or allows_mixed(context.run) else _mixed_with(pinned, before, quarter)
-        if not absent and not mixed:
-            compared += found
-        elif len(absent) < len(EARLIER):
-            left_out[before] = f"no {', '.join(absent)}" if absent else "; ".join(mixed)
-            context.log.warning(
-                f"{quarter} is not compared with {before}: {left_out[before]}. Materialize what is missing or "
-                f"outdated (see `ftm quarters`), and then {', '.join(sorted(with_earlier))} of {quarter} again"
-            )
-    return _Inputs(tables, earlier, compared, left_out)
-
-
-def _mixed_with(pinned: Pinned, before: str, quarter: str) -> list[str]:
-    """Return how EARLIER of a quarter before do not belong together, or their series not with this quarter's."""
-    within = [str(m) for m in pinned.mixtures(before, list(EARLIER)) if not is_elsewhere(m.source)]
-    others = rests_on_others(pinned, quarter, before)
-    return [*within, *([f"{others} (in {quarter})"] if others else [])]
+        return _Inputs(tables, Compared())
+    compared = compared_quarters(warehouse, pinned, quarter, mixed_allowed=allows_mixed(context.run))
+    for before, why in compared.left_out.items():
+        context.log.warning(
+            f"{quarter} is not compared with {before}: {why}. Materialize what is missing or outdated (see `ftm "
+            f"quarters`), and then {', '.join(sorted(with_earlier))} of {quarter} again"
+        )
+    return _Inputs(tables, compared)
 
 
 def _stored(
@@ -226,7 +191,7 @@ def _stored(
     made_from = [table for name, table in inputs.tables.items() if name in deps]
     batches = dbt_project.built(folder, mart)
     first = pa.concat_tables(itertools.islice(batches, 2))
-    rows, earlier = Rows.of(first, *made_from), inputs.made_from_earlier() if mart in with_earlier else {}
+    rows, earlier = Rows.of(first, *made_from), inputs.compared.made_from() if mart in with_earlier else {}
     written = write_quarter(
         warehouse,
         mart,
@@ -237,8 +202,8 @@ def _stored(
     )
     inputs.tables[mart] = warehouse.quarter(mart, quarter)
     if mart in with_earlier:
-        written["compared_with"] = sorted({table.quarter for table in inputs.compared})
-        written["not_compared_with"] = inputs.left_out
+        written["compared_with"] = sorted({table.quarter for table in inputs.compared.used})
+        written["not_compared_with"] = inputs.compared.left_out
     metadata = {
         **model.metadata,
         **written,

@@ -167,6 +167,12 @@ def _say(context: dg.AssetExecutionContext, earlier: Mended, later: Mended) -> N
     """Say which other quarters were linked again, and which ought to be and were not."""
     for quarter, why in {**earlier.rebuilt, **later.rebuilt}.items():
         context.log.info(f"theme_links {quarter}: linked again, because {why}")
+    if rebuilt := sorted({**earlier.rebuilt, **later.rebuilt}):
+        context.log.warning(
+            f"The panels of {', '.join(rebuilt)} are outdated, if they have any: exports refuse them until "
+            "firm_theme_panel, call_theme_panel and theme_panel of each are materialized, oldest first (`ftm run` does "
+            "so by itself)"
+        )
     for quarter, why in {**earlier.kept, **later.kept}.items():
         context.log.warning(
             f"theme_links {quarter}: left as it is: {why}. To link it again all the same, materialize theme_links of "

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
 
@@ -23,10 +23,11 @@ MIN_SEED_STABILITY = 0.6
 Pure noise (120 to 400 vectors of 384 dimensions) reaches 0.36 to 0.48, the sample's firms 0.87."""
 
 MAX_LARGEST_THEME_SHARE = 0.15
-"""Share of placed topics in one theme; guards against one giant cluster."""
+"""Share of placed topics in one theme that is never too much; guards, with `largest_by_chance`, against one giant
+cluster."""
 
-FEWEST_PLACED_TOPICS = math.ceil(1 / MAX_LARGEST_THEME_SHARE) * ThemeParams().min_topics
-"""Fewer placed topics cannot make so many themes that equal ones keep to `MAX_LARGEST_THEME_SHARE`."""
+FEWEST_PLACED_TOPICS = 2 * ThemeParams().min_topics
+"""Fewer placed topics cannot make two themes."""
 
 SMALL_QUARTER_TOPICS = 200
 """With fewer placed topics, and so few themes, one theme may well be larger: only a warning."""
@@ -60,6 +61,25 @@ BY_REASON = {
 """Reason for which a topic is in no theme → what to do if it is the commonest."""
 
 
+def largest_by_chance(n_topics: int) -> float:
+    """Return the share of the topics that the largest theme exceeds in 5% of quarters if sizes are chance.
+
+    The themes are as many as the default granularity aims at, and sizes are those of a stick that is broken at random:
+    the largest of k pieces exceeds x with a probability of at most k (1 - x)^(k - 1) (Feller 1971, An Introduction to
+    Probability Theory and Its Applications II, section I.9).
+
+    >>> [round(largest_by_chance(n), 2) for n in (20, 150, 500, 5000)]
+    [0.66, 0.28, 0.17, 0.07]
+    """
+    params = ThemeParams()
+    n = max(2.0, min(params.granularity * math.sqrt(n_topics), n_topics / params.min_topics))
+    return float(1 - (0.05 / n) ** (1 / (n - 1)))
+
+
+def _largest_theme(n_topics: int) -> float:
+    return max(MAX_LARGEST_THEME_SHARE, largest_by_chance(n_topics))
+
+
 @dataclass(frozen=True)
 class Limit:
     """A limit on a measure of `topic_quality`; crossing it does not stop a run."""
@@ -70,17 +90,23 @@ class Limit:
     limit: float
     is_upper: bool
     said: str
-    """What is said when it is crossed, with a place for the value."""
+    """What is said when it is crossed, with a place for the value and, named, for the limit."""
     doc: str
     """The limit, then what to do when it is crossed."""
     parameters: tuple[str, ...] = ()
     """Fields of the level's config that affect the measure; their values are reported when the limit is crossed."""
     error_from: float = float("inf")
     """If the measure covers at least this many topics or firms, crossing the limit is an error, not a warning."""
+    by_n: Callable[[int], float] | None = None
+    """The limit of a measure of so many topics or firms, where it depends on their number."""
 
-    def keeps(self, value: float | None) -> bool:
-        """Return whether a value is within the limit; a missing value is."""
-        return value is None or (value <= self.limit if self.is_upper else value >= self.limit)
+    def at(self, n: int) -> float:
+        """Return the limit of a measure of n topics or firms."""
+        return self.limit if self.by_n is None else self.by_n(n)
+
+    def keeps(self, value: float | None, n: int) -> bool:
+        """Return whether a value, of n topics or firms, is within the limit; a missing value is."""
+        return value is None or (value <= self.at(n) if self.is_upper else value >= self.at(n))
 
 
 LIMITS = (
@@ -116,12 +142,14 @@ LIMITS = (
     ),
     Limit(
         "largest_theme", "themes", "largest_theme_share", MAX_LARGEST_THEME_SHARE, True,
-        f"One theme holds {{:.0%}} of the placed topics (expected: at most {MAX_LARGEST_THEME_SHARE:.0%})",
-        f"No theme holds more than {MAX_LARGEST_THEME_SHARE:.0%} of the placed topics (a warning below "
-        f"{SMALL_QUARTER_TOPICS} of them). If not, unrelated subjects were merged: do not use the quarter's "
-        "themes; raise join_similarity or lower min_topics of themes, and check the summaries' embeddings",
+        "One theme holds {:.0%} of the placed topics (expected of so many: at most {limit:.0%})",
+        f"No theme holds more of the placed topics than chance gives the largest of so many themes, and "
+        f"{MAX_LARGEST_THEME_SHARE:.0%} (a warning below {SMALL_QUARTER_TOPICS} topics). If not, unrelated subjects "
+        "may have been merged: read the theme's topics; if they have little in common, raise join_similarity or lower "
+        "min_topics of themes, and check the summaries' embeddings",
         ("join_similarity", "min_topics"),
         error_from=SMALL_QUARTER_TOPICS,
+        by_n=_largest_theme,
     ),
     Limit(
         "placed_share", "themes", "placed_share", MIN_PLACED_SHARE, False,
@@ -172,8 +200,8 @@ def quality_limits() -> dg.AssetChecksDefinition:
             value, n = now.get((limit.level, limit.metric), (None, 0))
             if limit.name == "largest_theme" and n < FEWEST_PLACED_TOPICS:
                 value = None
-            if limit.keeps(value):
-                yield _passed(limit.name, value, n, limit.limit)
+            if limit.keeps(value, n):
+                yield _passed(limit.name, value, n, limit.at(n))
                 continue
             advice = [limit.doc.partition("If not, ")[2]]
             if limit.name == "placed_share":
@@ -183,11 +211,11 @@ def quality_limits() -> dg.AssetChecksDefinition:
                 asset_key="topic_quality",
                 passed=False,
                 severity=dg.AssetCheckSeverity.ERROR if n >= limit.error_from else dg.AssetCheckSeverity.WARN,
-                description=limit.said.format(value),
+                description=limit.said.format(value, limit=limit.at(n)),
                 metadata=readable(
                     {
                         "advice": "; ".join(advice + _made_with(warehouse, quarter, limit)),
-                        **_numbers(value, n, limit.limit),
+                        **_numbers(value, n, limit.at(n)),
                     }
                 ),
             )

@@ -26,21 +26,28 @@ _UNITS = {
 
 _IN_STATA = (
     "In Stata, dates are %td, times %tc (UTC) and quarters %tq; a missing text is empty. For the panel of one series: "
-    '`keep if series_id == "…"`, `egen firm = group(firm_id)`, `xtset firm quarter`.'
+    '`keep if series_id == "…"`, `egen firm = group(firm_id)`, `xtset firm quarter`. A label that ends in … is cut; '
+    "`notes` shows the whole text."
 )
 
 
 def label(doc: str) -> str:
     """Return a column's document as a label of at most 80 characters: its first clause, or what fits of it.
 
+    What is left out is an ellipsis at the end; the whole document is in the variable's notes and in the codebook.
+
     >>> label("Attention, analysts only: n_sentences_analyst / n_business_analyst; null if there are none")
-    'Attention, analysts only: n_sentences_analyst / n_business_analyst'
-    >>> len(label("word " * 40))
-    80
+    'Attention, analysts only: n_sentences_analyst / n_business_analyst…'
+    >>> label("Business sentences of the firm")
+    'Business sentences of the firm'
+    >>> len(label("words " * 40)) <= 80
+    True
     """
     clause = doc.split("; ", maxsplit=1)[0].split(". ", maxsplit=1)[0].strip()
-    if len(clause) <= MAX_LABEL:
+    if clause == doc.strip() and len(clause) <= MAX_LABEL:
         return clause
+    if len(clause) < MAX_LABEL:
+        return clause + "…"
     return clause[:MAX_LABEL].rpartition(" ")[0].rstrip(",:(") + "…"
 
 
@@ -57,17 +64,24 @@ def unit(column: Column) -> str:
 
 
 def write_codebook(
-    tables: Sequence[str], file: Path, *, quarters: Sequence[str], is_stata: bool, state: Sequence[str]
+    tables: Sequence[str],
+    file: Path,
+    *,
+    quarters: Sequence[str],
+    is_stata: bool,
+    state: Sequence[str],
+    warnings: Sequence[str] = (),
 ) -> None:
     """Write every column of the tables: name, type, unit, whether it may be missing, and what it means.
 
-    `state` is Markdown that says which rows of the warehouse the files hold.
+    `state` is Markdown that says which rows of the warehouse the files hold; `warnings` are shown above all else.
     """
     from importlib.metadata import version
 
     from ftm_resources.tables import TABLES
 
     lines = ["# Codebook", "", f"FTM {version('ftm')}, quarters {', '.join(quarters)}."]
+    lines += [line for warning in warnings for line in ("", f"**{warning}**")]
     if is_stata:
         lines += ["", _IN_STATA]
     for table in tables:

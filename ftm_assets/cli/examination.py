@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftm_assets.cli import failing, screen
+from ftm_assets.cli.examined_sources import market, pinned_themes, source
 from ftm_assets.cli.finding import Finding, Status
 from ftm_assets.cli.installed import packages
 from ftm_resources import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from ftm_resources.sources.wrds.postgres import Access
 
 SPARE_BYTES = 5 * 1024**3
 """Free disk space below which a full-size quarter may not fit."""
@@ -48,6 +47,8 @@ def examine(*, online: bool = False) -> list[Finding]:
         warehouse,
         disk,
         lambda: source(online=online),
+        market,
+        pinned_themes,
         models,
         lambda: endpoint("LLM", "names", online=online),
         lambda: endpoint("FTM_EMBEDDING", "embeddings", online=online),
@@ -194,56 +195,6 @@ def disk() -> Iterator[Finding]:
         "" if status == "ok" else "Make space, e.g. with `ftm cleanup`; a full quarter takes several GiB."
     )
     yield Finding(status, "Disk", f"{screen.size(free)} free at {folder}", advice)
-
-
-def source(*, online: bool) -> Iterator[Finding]:
-    """Check the source of the calls."""
-    if settings.current().ftm_source == "capital_iq":
-        yield from _wrds(online=online)
-        return
-    try:
-        from ftm_resources.sources.configured import ConfiguredSource
-        from ftm_resources.sources.files.transcript_files import FilesSource
-
-        opened = ConfiguredSource().open()
-        files = len(opened.files()) if isinstance(opened, FilesSource) else None
-    except ValueError as error:
-        yield Finding("fail", "Calls", str(error), "Correct the setting.")
-        return
-    path = settings.current().ftm_source_path
-    found = (
-        "the bundled sample (FTM_SOURCE is not files)"
-        if files is None
-        else f"{path}: {screen.count(files, 'file')}"
-    )
-    yield Finding("ok", "Calls", found)
-
-
-def _wrds(*, online: bool) -> Iterator[Finding]:
-    from ftm_resources.sources.base import SourceError
-    from ftm_resources.sources.wrds.postgres import Access
-
-    try:
-        access = Access.from_settings()
-    except SourceError as error:
-        yield Finding("fail", "WRDS", str(error))
-        return
-    if not online:
-        yield Finding("ok", "WRDS", f"{access}; not tested (ftm doctor --online logs in)")
-        return
-    yield _logged_in(access)
-
-
-def _logged_in(access: Access) -> Finding:
-    from ftm_resources.sources.base import SourceError
-    from ftm_resources.sources.wrds.postgres import Wrds
-
-    try:
-        with Wrds(access, pauses=()) as wrds:
-            wrds.rows("SELECT 1", {}, "login")
-    except SourceError as error:
-        return Finding("fail", "WRDS", str(error))
-    return Finding("ok", "WRDS", f"{access}: logged in")
 
 
 def models() -> Iterator[Finding]:

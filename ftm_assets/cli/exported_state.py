@@ -136,9 +136,6 @@ class ExportedState:
                     else f"{write.snapshot_id} | {_time(write.at)} | {write.content}"
                 )
                 lines.append(f"| {table} | {quarter} | {made} |")
-        if mixed := self.mixtures(quarters, tables):
-            lines += ["", "Mixed generations were allowed:", ""]
-            lines += [f"- {quarter}: {'; '.join(map(str, found))}" for quarter, found in mixed.items()]
         return lines
 
 

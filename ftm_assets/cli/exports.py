@@ -1,4 +1,4 @@
-"""`ftm export`: tables of a quarter as plain files, calls from WRDS as a file, and the panels (`panel_export`)."""
+"""`ftm export`: tables of a quarter, calls from WRDS, panels (`panel_export`) as files; `ftm duckdb`: all in one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ftm_assets.cli.csv_cells import cell
 from ftm_assets.cli.failing import CommandError
 
 if TYPE_CHECKING:
-    import duckdb
+    from duckdb import DuckDBPyConnection
 
 commands = typer.Typer()
 
@@ -91,7 +91,7 @@ def _written_columns(table: str, format_: Format) -> list[str]:
     return [c.name for c in TABLES[table].columns if format_ is Format.parquet or c.name != "embedding"]
 
 
-def _write(db: duckdb.DuckDBPyConnection, table: str, file: Path, format_: Format) -> None:
+def _write(db: DuckDBPyConnection, table: str, file: Path, format_: Format) -> None:
     """Write a table's rows in the order of its key; the file appears once it is complete."""
     from ftm_resources.tables import TABLES
 
@@ -123,6 +123,38 @@ def _write_columns(tables: tuple[str, ...], file: Path, format_: Format) -> None
                 if c.name in written:
                     kind = TABLES[t].arrow_schema.field(c.name).type
                     writer.writerow([t, c.name, kind, str(c.nullable).lower(), c.doc])
+
+
+@commands.command(rich_help_panel="Read")
+def duckdb(
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="File to write, or to bring up to date.")
+    ] = Path("ftm.duckdb"),
+    with_embeddings: Annotated[
+        bool, typer.Option("--with-embeddings", help="Copy embeddings too; the file is ten times as large.")
+    ] = False,
+) -> None:
+    """Write all tables of all quarters to one DuckDB file, with the views topics, theme_evidence and sentiment_ready.
+
+    DuckDB's own shell, DBeaver, R, Tableau and Stata (by ODBC) open it without FTM. It refers to nothing outside
+    itself. The same command again copies only what changed; programs that have the file open keep what they see until
+    they open it again. FTM_DUCKDB_FILE refreshes a file after each quarter.
+    """
+    from ftm_resources.warehouse.duckdb_copy import write_duckdb
+
+    done = write_duckdb(
+        arguments.warehouse(),
+        to,
+        with_embeddings=with_embeddings,
+        progress=lambda name: typer.echo(name, err=True),
+    )
+    rows = sum(c.rows for c in done)
+    copied = sum(c.quarters_copied for c in done)
+    changed = f"{screen.count(copied, 'quarter')} of tables copied" if copied else "nothing had changed"
+    typer.echo(
+        f"{to}: {screen.count(rows, 'row')} in {screen.count(len(done), 'table')}, "
+        f"{screen.size(to.expanduser().stat().st_size)}; {changed}."
+    )
 
 
 @group.command()

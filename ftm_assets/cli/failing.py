@@ -10,12 +10,12 @@ import contextlib
 import sys
 import traceback
 import warnings
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dagster_shared.error import SerializableErrorInfo
 
@@ -59,6 +59,25 @@ def tell(message: str) -> None:
     sys.stderr.flush()
 
 
+def warnings_shown_once() -> Callable[..., None]:
+    """Return a function for `warnings.showwarning` that shows each warning of ours once in a command.
+
+    A command may open the source twice: to know its quarters, and to read it.
+    """
+    shown: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **other: Any) -> None:
+        if str(message) not in shown or not _is_ours(category):
+            shown.add(str(message))
+            show_warning(message, category, *place, **other)
+
+    return show
+
+
+def _is_ours(category: type[Warning]) -> bool:
+    return category.__module__.partition(".")[0] in {"ftm_assets", "ftm_resources"}
+
+
 def show_warning(
     message: Warning | str,
     category: type[Warning],
@@ -68,7 +87,7 @@ def show_warning(
     line: str | None = None,
 ) -> None:
     """Show a warning of ours as its message alone, any other as Python does."""
-    if category.__module__.partition(".")[0] in {"ftm_assets", "ftm_resources"}:
+    if _is_ours(category):
         tell(f"Warning: {message}")
     else:
         (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))

@@ -86,7 +86,7 @@ class FrontDoor(Group):
     def invoke(self, ctx: Context) -> Any:
         """Run the command; turn what it raises into a message and an exit code."""
         with warnings.catch_warnings(), failing.told(debug=bool(ctx.params.get("debug"))):
-            warnings.showwarning = failing.show_warning
+            warnings.showwarning = failing.warnings_shown_once()
             return super().invoke(ctx)
 
 

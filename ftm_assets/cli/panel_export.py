@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ftm_assets.cli import arguments, screen
+from ftm_assets.cli import arguments, failing, screen
 from ftm_assets.cli.arguments import AsOf
 from ftm_assets.cli.codebook import QUARTER_COLUMNS, label, write_codebook
 from ftm_assets.cli.csv_cells import cell
 from ftm_assets.cli.failing import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -46,9 +46,20 @@ class Grain(StrEnum):
     firm = "firm"
     call = "call"
     theme = "theme"
+    pinned_firm = "pinned-firm"
+    pinned_call = "pinned-call"
 
 
-_TABLES = {Grain.firm: "firm_theme_panel", Grain.call: "call_theme_panel", Grain.theme: "theme_panel"}
+_TABLES = {
+    Grain.firm: "firm_theme_panel",
+    Grain.call: "call_theme_panel",
+    Grain.theme: "theme_panel",
+    Grain.pinned_firm: "firm_pinned_panel",
+    Grain.pinned_call: "call_pinned_panel",
+}
+_DEFAULT = (Grain.firm, Grain.call, Grain.theme)
+MIXED = "mixed"
+"""What the name of a file ends in whose rows are of mixed generations."""
 
 
 @commands.command()
@@ -83,53 +94,93 @@ def panel(
     ] = None,
     of: Annotated[
         list[Grain] | None,
-        typer.Option("--of", help="Which panels to write; may be given several times. Default: all."),
+        typer.Option(
+            "--of",
+            help="Which panels to write; may be given several times. Default: firm, call and theme. pinned-firm and "
+            "pinned-call are those of FTM_PINNED_THEMES.",
+        ),
     ] = None,
     as_of: AsOf = None,
+    skip_missing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-missing",
+            help="Write what there is, though quarters between --from and --to are not stored.",
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
     """Write the panels of firms, calls and themes by quarter to a folder, one file each, with codebook.md.
 
     Quarters are read and written one after the other, so memory does not grow with their number. A quarter whose panel
-    was never made stops the command: a panel with a quarter missing is a selection. So does one that was made from
-    other rows of the quarters before than there are, or were as of the tag or day.
+    was never made stops the command: a panel with a quarter missing is a selection. So does a quarter of the range
+    that is not stored at all, and one whose panel was made from other rows of the quarters before than there are, or
+    were as of the tag or day.
     """
     from ftm_assets.cli.exported_state import ExportedState
 
-    chosen = tuple(_TABLES[grain] for grain in dict.fromkeys(of or Grain))
-    files = {t: out / f"{t}.{format_.value}" for t in chosen}
-    taken = [str(f) for f in (*files.values(), out / CODEBOOK) if f.exists()]
-    if taken and not force:
+    chosen = tuple(_TABLES[grain] for grain in dict.fromkeys(of or _DEFAULT))
+    taken = [f for t in chosen for f in _names(out, t, format_) if f.exists()]
+    if (found := [str(f) for f in (*taken, out / CODEBOOK) if f.exists()]) and not force:
         raise CommandError(
-            f"already there: {', '.join(taken)}. Choose another folder, or replace files with --force."
+            f"already there: {', '.join(found)}. Choose another folder, or replace files with --force."
         )
     warehouse = arguments.warehouse()
     state = ExportedState(warehouse, as_of)
-    quarters = _quarters(warehouse, chosen, first, last, state)
+    quarters, absent = _quarters(warehouse, first, last, state, skip_missing=skip_missing)
+    state.require(quarters, chosen)
+    mixed = _mixed(state, chosen, quarters)
+    files = {t: _names(out, t, format_)[t in mixed] for t in chosen}
     out.mkdir(parents=True, exist_ok=True)
     counts = dict.fromkeys(chosen, 0)
     with ExitStack() as stack:
-        writers = {t: _writer(stack, warehouse, t, files[t], format_, quarters, as_of) for t in chosen}
+        writers = {
+            t: _writer(stack, warehouse, t, files[t], format_, quarters, as_of, mixed.get(t, ()))
+            for t in chosen
+        }
         for quarter in quarters:
             for table, write in writers.items():
                 for rows in _rows(warehouse, table, quarter, format_, as_of):
                     write(rows)
                     counts[table] += rows.num_rows
         state.require_unchanged(quarters, chosen)
+    for file in set(taken) - set(files.values()):
+        file.unlink()
     described = state.described(quarters, chosen)
-    write_codebook(chosen, out / CODEBOOK, quarters=quarters, is_stata=format_ is Format.dta, state=described)
+    warnings = [line for table in chosen for line in mixed.get(table, ())]
+    warnings += [_absent(absent)] if absent else []
+    write_codebook(
+        chosen,
+        out / CODEBOOK,
+        quarters=quarters,
+        is_stata=format_ is Format.dta,
+        state=described,
+        warnings=warnings,
+    )
     for table, n in counts.items():
         typer.echo(f"{n:>12,} rows  {files[table]}")
     typer.echo(
         f"{screen.count(len(quarters), 'quarter')}: {quarters[0]} to {quarters[-1]}. Every column is documented in "
         f"{out / CODEBOOK}."
     )
+    for warning in warnings:
+        failing.tell(warning)
+
+
+def _names(out: Path, table: str, format_: Format) -> tuple[Path, Path]:
+    """Return the file of a table, and the one whose rows are of mixed generations."""
+    return out / f"{table}.{format_.value}", out / f"{table}_{MIXED}.{format_.value}"
 
 
 def _quarters(
-    warehouse: Warehouse, chosen: tuple[str, ...], first: str | None, last: str | None, state: ExportedState
-) -> list[str]:
-    """Return the stored quarters from first to last; CommandError if a panel lacks one, or if there is none."""
+    warehouse: Warehouse, first: str | None, last: str | None, state: ExportedState, *, skip_missing: bool
+) -> tuple[list[str], list[str]]:
+    """Return the stored quarters from first to last, and those between that are not stored.
+
+    CommandError if there is none, or if one of the range that was asked for is not stored and may not be skipped.
+    """
+    from ftm_resources.quarters import between
+
     stored = state.quarters()
     wanted = [q for q in stored if (first or q) <= q <= (last or q)]
     if not wanted:
@@ -137,21 +188,35 @@ def _quarters(
             f"no quarter from {first or 'the first'} to {last or 'the last'} in {warehouse.root}; it holds "
             f"{', '.join(stored) or 'none'}."
         )
-    state.require(wanted, chosen)
-    _require_current(state, chosen, wanted)
-    return wanted
+    absent = [q for q in between(first or wanted[0], last or wanted[-1]) if q not in wanted]
+    if absent and (first or last) and not skip_missing:
+        raise CommandError(f"{_absent(absent)} To write the others, add --skip-missing.")
+    return wanted, absent
 
 
-def _require_current(state: ExportedState, chosen: tuple[str, ...], quarters: list[str]) -> None:
-    """Raise CommandError if a panel was made from other rows than the state has, in its quarter or in one before.
+def _absent(quarters: list[str]) -> str:
+    return f"Not stored, so not in these panels: {', '.join(quarters)}."
 
-    A series may have another id in the quarters after one that was linked again, so such quarters do not go together.
+
+def _mixed(state: ExportedState, chosen: tuple[str, ...], quarters: list[str]) -> dict[str, list[str]]:
+    """Return, of each panel that was made from other rows than the state has, what a reader must be told.
+
+    A series may have another id in the quarters after one that was linked again, so such quarters do not go together:
+    CommandError, unless mixed generations are allowed.
     """
     from ftm_resources import settings
 
     problems = state.mixtures(quarters, chosen)
-    if not problems or settings.current().ftm_allow_mixed_generations:
-        return
+    if not problems:
+        return {}
+    if settings.current().ftm_allow_mixed_generations:
+        told: dict[str, list[str]] = {}
+        for quarter, found in problems.items():
+            for mixture in found:
+                told.setdefault(mixture.table, []).append(
+                    f"MIXED GENERATIONS, allowed: {quarter}: {mixture}."
+                )
+        return told
     lines = [f"- {quarter}: {'; '.join(map(str, mixed))}" for quarter, mixed in problems.items()]
     first = next(iter(problems))
     if state.as_of is None:
@@ -161,7 +226,8 @@ def _require_current(state: ExportedState, chosen: tuple[str, ...], quarters: li
         title, advice = f" as of {state.as_of}", "Choose a tag or a time at which they go together"
     raise CommandError(
         "\n".join([f"panels of these quarters are outdated{title}:", *lines])
-        + f"\n{advice}. To write them as they are, set FTM_ALLOW_MIXED_GENERATIONS=true."
+        + f"\n{advice}. To write them as they are, in files whose names end in _{MIXED}, set "
+        "FTM_ALLOW_MIXED_GENERATIONS=true."
     )
 
 
@@ -189,8 +255,12 @@ def _writer(
     format_: Format,
     quarters: list[str],
     as_of: str | None,
+    mixed: Sequence[str],
 ) -> Write:
-    """Return what writes rows to a file, which appears once the stack ends without an error."""
+    """Return what writes rows to a file, which appears once the stack ends without an error.
+
+    `mixed` is what the file says of its rows, where its format can: of CSV, the name alone does.
+    """
     import pyarrow as pa
     from pyarrow import csv, parquet
 
@@ -207,7 +277,8 @@ def _writer(
     stack.push(done)
     if format_ is Format.parquet:
         described = pa.schema(
-            [f.with_metadata({"doc": c.doc}) for f, c in zip(schema, TABLES[table].columns, strict=True)]
+            [f.with_metadata({"doc": c.doc}) for f, c in zip(schema, TABLES[table].columns, strict=True)],
+            metadata={"mixed_generations": "\n".join(mixed)} if mixed else None,
         )
         out = stack.enter_context(parquet.ParquetWriter(partial, described, compression="zstd"))
         return lambda rows: out.write_table(rows.cast(described))
@@ -217,8 +288,8 @@ def _writer(
     from ftm_assets.cli.stata_files import StataFile
 
     variables, n_rows = _variables(warehouse, table, quarters, as_of)
-    title = f"FTM {table} {quarters[0]}-{quarters[-1]}"
-    stata = stack.enter_context(StataFile(partial, variables, n_rows, label=title))
+    title = f"{'MIXED GENERATIONS: ' if mixed else ''}FTM {table} {quarters[0]}-{quarters[-1]}"
+    stata = stack.enter_context(StataFile(partial, variables, n_rows, label=title, notes=mixed))
 
     def write(rows: pa.Table) -> None:
         try:
@@ -256,9 +327,9 @@ def _variables(
         n_rows += n
         most = [max(a, b or 0) for a, b in zip(most, found or most, strict=True)]
     variables = [
-        quarter_variable(c.name, label(c.doc))
+        quarter_variable(c.name, label(c.doc), note=c.doc)
         if c.name in QUARTER_COLUMNS
-        else variable(c.name, label(c.doc), c.type, longest=size, greatest=size)
+        else variable(c.name, label(c.doc), c.type, longest=size, greatest=size, note=c.doc)
         for c, size in zip(TABLES[table].columns, most, strict=True)
     ]
     return variables, n_rows

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def require_ready(config: Mapping[str, Any]) -> None:
-    """Raise what a model or an endpoint of this run config is refused with, or CommandError for the machine.
+    """Raise what a model, an endpoint or a file that settings name is refused with, or CommandError for the machine.
 
     An endpoint that does not answer yet is only warned about: it may still be starting.
     """
@@ -24,15 +24,20 @@ def require_ready(config: Mapping[str, Any]) -> None:
     from ftm_resources.endpoint.llm import LlmResource
     from ftm_resources.models.embedder import Embedder
     from ftm_resources.models.sentiment import SentimentScorer
+    from ftm_resources.sources import pinned_dictionary
+    from ftm_resources.sources.returns.configured_fundamentals import ConfiguredFundamentals
     from ftm_resources.sources.returns.configured_market import ConfiguredMarket
 
     checks = (installed.packages, examination.dagster_home, examination.warehouse, examination.disk)
     found = [f for check in checks for f in check() if f.status == "fail"]
     if found:
         raise CommandError("\n".join(f"{f.what}: {f.found}. {f.advice}".strip() for f in found))
-    market = config.get("resources", {}).get("market", {}).get("config", {})
-    if not any(isinstance(value, dict) for value in market.values()):
-        ConfiguredMarket(**market).require_usable()
+    for key, source in (("market", ConfiguredMarket), ("accounts", ConfiguredFundamentals)):
+        given = config.get("resources", {}).get(key, {}).get("config", {})
+        if not any(isinstance(value, dict) for value in given.values()):
+            source(**given).require_usable()
+    if path := settings.current().ftm_pinned_themes:
+        pinned_dictionary.read(path)
     if settings.current().ftm_executor == "in_process":
         return
     for key, made in (("sentiment", SentimentScorer), ("embedder", Embedder), ("llm", LlmResource)):

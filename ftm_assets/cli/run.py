@@ -19,13 +19,15 @@ import typer
 from ftm_assets.cli import failing, home, preflight, run_config
 from ftm_assets.cli.arguments import known_quarters, quarter_key, require_partition
 from ftm_assets.cli.failing import CommandError
+from ftm_assets.cli.later_panels import make_again, outdated_panels
 from ftm_assets.cli.screen import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import dagster as dg
     from dagster import JobExecutionResult
+    from dagster._core.instance.ref import InstanceRef
 
 commands = typer.Typer()
 
@@ -83,6 +85,13 @@ def run(
             help="Replace a quarter that was made from another source, e.g. the sample with your own calls.",
         ),
     ] = False,
+    later_panels: Annotated[
+        bool,
+        typer.Option(
+            "--later-panels/--no-later-panels",
+            help="Also make again the panels of later quarters that this run makes outdated.",
+        ),
+    ] = True,
 ) -> None:
     """Materialize every asset of one quarter on this machine and print its top themes.
 
@@ -106,7 +115,8 @@ def run(
     if replace_source:
         asked = run_config.replacing_source(asked)
     preflight.require_ready(asked)
-    with _executed(chosen, asked, home.prepare()) as result:
+    folder = home.prepare()
+    with _executed(chosen, asked, folder) as result:
         if not result.success:
             if run_report.was_interrupted(result):
                 raise KeyboardInterrupt
@@ -115,6 +125,8 @@ def run(
             raise CommandError(run_report.failures(result))
         warnings, run_id = run_report.warnings(result), result.run_id
         again = run_report.linked_again(result, chosen)
+    outdated = outdated_panels(Warehouse(), chosen)
+    made = _made_again(outdated, folder) if later_panels else []
     run_report.show(
         Warehouse(),
         chosen,
@@ -124,6 +136,8 @@ def run(
         seconds=time.perf_counter() - started,
         own_calls=settings.current().ftm_source != "sample",
         linked_again=again,
+        panels_again=made,
+        panels_outdated=[q for q in outdated if q not in made],
     )
 
 
@@ -159,18 +173,38 @@ def quarter_job() -> dg.JobDefinition:
     return build_definitions().resolve_job_def(QUARTER_JOB)
 
 
+def _made_again(quarters: Sequence[str], home: Path) -> list[str]:
+    """Make the panels of these quarters again, oldest first; return those of which it succeeded."""
+    import dagster as dg
+
+    if not quarters:
+        return []
+    failing.tell(f"Making the panels of {', '.join(quarters)} again, which this run made outdated…")
+    with (
+        dg.DagsterInstance.from_ref(_ref(home)) as instance,
+        _interrupts_told(),
+        _no_standard_output(),
+    ):
+        job = quarter_job()
+        return [quarter for quarter in quarters if make_again(job, instance, quarter)]
+
+
+def _ref(home: Path) -> InstanceRef:
+    from dagster._core.instance.ref import InstanceRef
+
+    return InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE, "python_logs": _NO_DEBUG})
+
+
 @contextlib.contextmanager
 def _executed(quarter: str, config: dict[str, Any], home: Path) -> Iterator[JobExecutionResult]:
     """Execute the job under the executor of FTM_EXECUTOR, on the instance in `home`."""
     import dagster as dg
-    from dagster._core.instance.ref import InstanceRef
 
     # Progress bars show how far it is; the complete event log is in the UI.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = dg.reconstructable(quarter_job)
     tags = {"dagster/partition": quarter}
-    ref = InstanceRef.from_dir(str(home), overrides={"compute_logs": _NO_CAPTURE, "python_logs": _NO_DEBUG})
-    with dg.DagsterInstance.from_ref(ref) as instance:
+    with dg.DagsterInstance.from_ref(_ref(home)) as instance:
         try:
             with (
                 _interrupts_told(),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftm_assets.cli import failing, screen
+from ftm_assets.cli.later_panels import PANELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -130,14 +131,21 @@ def show(
     seconds: float,
     own_calls: bool,
     linked_again: Sequence[str] = (),
+    panels_again: Sequence[str] = (),
+    panels_outdated: Sequence[str] = (),
 ) -> None:
     """Print the themes that a run made of a quarter and what a reader must know before using them.
 
-    `own_calls`: not the sample's. `linked_again`: see the function of that name. Raises CommandError if another run has
+    `own_calls`: not the sample's. `linked_again`: see the function of that name; `panels_again` and `panels_outdated`:
+    later quarters whose panels were made again, and that are outdated still. Raises CommandError if another run has
     replaced the themes.
     """
-    console = screen.console()
-    with warehouse.connect(quarter=quarter) as db:
+    from ftm_assets.cli.event_report import event_study
+    from ftm_resources.tables import QUARTERLY
+
+    console, study = screen.console(), event_study(warehouse, quarter)
+    # Without what is made on demand, which would show the run's own tables as they were when it was last made.
+    with warehouse.connect(quarter=quarter, tables=QUARTERLY) as db:
         _require_own(warehouse, quarter, run_id)  # what is replaced from here on, `db` does not show
         console.print(themes_table(db, quarter, SHOWN_THEMES))
         console.print(
@@ -149,8 +157,11 @@ def show(
                     ("Sentences", sentences(db)),
                     ("Coherence", coherence(db)),
                     ("Series", series(db)),
-                    *([("Linked again", _outdated(linked_again))] if linked_again else []),
+                    *([("Linked again", _linked(linked_again))] if linked_again else []),
+                    *([("Panels", said)] if (said := panels(panels_again, panels_outdated)) else []),
                     ("Returns", returns(db)),
+                    *([("Portfolios", said)] if (said := portfolios(db)) else []),
+                    *([("Event study", study)] if study else []),
                     *([("Other quarters", _others(held, quarter))] if len(held) > 1 else []),
                     ("Checks", _checks(warnings)),
                     ("Took", f"{_minutes(seconds)}; peak memory {screen.size(peak_memory())}"),
@@ -171,10 +182,11 @@ def _require_own(warehouse: Warehouse, quarter: str, run_id: str) -> None:
     """Raise CommandError unless a reader of the quarter is shown what this run made."""
     from ftm_assets.orchestration.inputs import taken_over
     from ftm_resources import settings
+    from ftm_resources.tables import QUARTERLY
 
     if settings.current().ftm_allow_mixed_generations:
         return
-    shown = warehouse.together(quarter, warehouse.pin().names)
+    shown = warehouse.together(quarter, [n for n in warehouse.pin().names if n in QUARTERLY])
     if problem := taken_over(warehouse.pin(), shown, {run_id}):
         raise failing.CommandError(f"This run's themes are not shown: {problem}.")
 
@@ -248,6 +260,26 @@ def returns(db: duckdb.DuckDBPyConnection) -> str:
     return f"{n_with:,} of {screen.count(n, 'call')} with abnormal returns; why not, in abnormal_returns"
 
 
+def portfolios(db: duckdb.DuckDBPyConnection) -> str:
+    """Return what the pooled portfolios earned, high less low; empty without any. Reads portfolio_sorts, _members."""
+    found = db.execute(
+        "SELECT alpha, t, n_days, reason FROM portfolio_sorts WHERE series_id = 'pooled' AND portfolio = 'long_short' "
+        "AND weighting = 'value' AND model = 'ff3'"
+    ).fetchone()
+    n, n_sorted = db.execute(
+        "SELECT count(*), count(portfolio) FROM portfolio_members WHERE series_id = 'pooled'"
+    ).fetchone() or (0, 0)
+    if not n:
+        return ""
+    said = f"{n_sorted:,} of {screen.count(n, 'call')} sorted by tone"
+    if found is None:
+        return said
+    alpha, t, n_days, reason = found
+    if alpha is None:
+        return f"{said}; no alpha of high less low yet: {reason}"
+    return f"{said}; high less low: {100 * alpha:+.3f}% a day (t = {t:.1f}, {n_days:,} days; ff3, by value)"
+
+
 def linked_again(result: JobExecutionResult, quarter: str) -> list[str]:
     """Return the other quarters whose themes the run linked again, because it changed what they follow from."""
     made = (e for e in result.all_events if e.event_type_value == "ASSET_MATERIALIZATION")
@@ -255,12 +287,21 @@ def linked_again(result: JobExecutionResult, quarter: str) -> list[str]:
     return sorted(q for q in others if q and q != quarter)
 
 
-def _outdated(quarters: Sequence[str]) -> str:
-    listed = ", ".join(quarters)
+def _linked(quarters: Sequence[str]) -> str:
     return (
-        f"the themes of {listed}, as they follow this quarter: their series may have other ids. Their panels are "
-        "outdated until you materialize firm_theme_panel, call_theme_panel and theme_panel of each, oldest first"
+        f"the themes of {', '.join(quarters)}, as they follow this quarter: their series may have other ids"
     )
+
+
+def panels(again: Sequence[str], outdated: Sequence[str]) -> str:
+    """Return what became of later quarters' panels that the run made outdated; empty if it made none so."""
+    said = [f"those of {', '.join(again)} were made again, as they follow this quarter"] if again else []
+    if outdated:
+        said.append(
+            f"those of {', '.join(outdated)} are outdated: exports refuse them until you materialize "
+            f"{', '.join(PANELS)} of each, oldest first"
+        )
+    return "; ".join(said)
 
 
 def naming(db: duckdb.DuckDBPyConnection) -> str:

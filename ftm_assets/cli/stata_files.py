@@ -46,6 +46,8 @@ class Variable:
     format: str
     width: int = _TEXT
     """Bytes of the longest text of a str."""
+    note: str = ""
+    """What `notes` shows of it: the whole text of which the label is a part."""
 
     def __post_init__(self) -> None:
         if len(self.name) > MAX_NAME or len(self.label) > MAX_LABEL:
@@ -66,7 +68,9 @@ class Variable:
         return self.width if self.type == "str" else _CODES[self.type]
 
 
-def variable(name: str, label: str, kind: pa.DataType, *, longest: int = 0, greatest: int = 0) -> Variable:
+def variable(
+    name: str, label: str, kind: pa.DataType, *, longest: int = 0, greatest: int = 0, note: str = ""
+) -> Variable:
     """Return the variable that holds an Arrow column without loss.
 
     Dates become %td and times %tc. `longest` is the greatest number of bytes of its texts, `greatest` the greatest
@@ -74,23 +78,23 @@ def variable(name: str, label: str, kind: pa.DataType, *, longest: int = 0, grea
     """
     if pa.types.is_string(kind):
         width = max(longest, 1)
-        return Variable(name, label, "str", f"%{width}s", width)
+        return Variable(name, label, "str", f"%{width}s", width, note=note)
     if pa.types.is_boolean(kind):
-        return Variable(name, label, "byte", "%8.0g")
+        return Variable(name, label, "byte", "%8.0g", note=note)
     if pa.types.is_date(kind):
-        return Variable(name, label, "long", "%td")
+        return Variable(name, label, "long", "%td", note=note)
     if pa.types.is_timestamp(kind):
-        return Variable(name, label, "double", "%tc")
+        return Variable(name, label, "double", "%tc", note=note)
     if pa.types.is_integer(kind):
-        return Variable(name, label, "long" if greatest <= MAX_LONG else "double", "%12.0g")
+        return Variable(name, label, "long" if greatest <= MAX_LONG else "double", "%12.0g", note=note)
     if pa.types.is_floating(kind):
-        return Variable(name, label, "double", "%10.0g")
+        return Variable(name, label, "double", "%10.0g", note=note)
     raise ValueError(f"{name}: Stata has no type for {kind}")
 
 
-def quarter_variable(name: str, label: str) -> Variable:
+def quarter_variable(name: str, label: str, *, note: str = "") -> Variable:
     """Return the variable of a column of quarters such as 2023Q1: %tq, quarters since 1960q1, for `xtset`."""
-    return Variable(name, label, "long", "%tq")
+    return Variable(name, label, "long", "%tq", note=note)
 
 
 class StataFile:
@@ -99,13 +103,21 @@ class StataFile:
     Every row that was announced must be written, else the file is not complete and closing raises ValueError.
     """
 
-    def __init__(self, path: Path, variables: Sequence[Variable], n_rows: int, *, label: str = "") -> None:
-        """Write what comes before the data."""
+    def __init__(
+        self,
+        path: Path,
+        variables: Sequence[Variable],
+        n_rows: int,
+        *,
+        label: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Write what comes before the data; `notes` are of the whole file."""
         self._variables, self._announced, self._written = tuple(variables), n_rows, 0
         self._dtype = np.dtype([(v.name, v.dtype) for v in variables])
         self._file = path.open("wb")
         self._offsets = [0]
-        self._head(label)
+        self._head(label, notes)
 
     def __enter__(self) -> Self:
         """Return the file."""
@@ -125,7 +137,7 @@ class StataFile:
         self._file.write(cells.tobytes())
         self._written += rows.num_rows
 
-    def _head(self, label: str) -> None:
+    def _head(self, label: str, notes: Sequence[str]) -> None:
         k = len(self._variables)
         said = label[:MAX_LABEL].encode()
         header = (
@@ -141,7 +153,10 @@ class StataFile:
         self._element("formats", _padded([v.format for v in self._variables], 57))
         self._element("value_label_names", bytes(129 * k))
         self._element("variable_labels", _padded([v.label for v in self._variables], 321))
-        self._element("characteristics", b"")
+        of_file = _notes("_dta", notes)
+        self._element(
+            "characteristics", of_file + b"".join(_notes(v.name, [v.note]) for v in self._variables if v.note)
+        )
         self._mark()
         self._file.write(b"<data>")
 
@@ -168,6 +183,15 @@ class StataFile:
 
 def _padded(texts: Sequence[str], width: int) -> bytes:
     return b"".join(text.encode().ljust(width, b"\0") for text in texts)
+
+
+def _notes(of: str, texts: Sequence[str]) -> bytes:
+    """Return the characteristics that Stata keeps notes in: note0 is their number, note1 the first."""
+    if not texts:
+        return b""
+    found = {"note0": str(len(texts)), **{f"note{n}": text for n, text in enumerate(texts, start=1)}}
+    named = [(_padded([of, name], 129) + text.encode() + b"\0") for name, text in found.items()]
+    return b"".join(b"<ch>" + struct.pack("<I", len(content)) + content + b"</ch>" for content in named)
 
 
 def _cells(v: Variable, column: pa.ChunkedArray) -> Any:

@@ -43,7 +43,9 @@ FROM transcripts GROUP BY transcript_id
 """
 
 # Sums of floating-point numbers are taken in the order of sentences, so that the same input gives the same bytes.
-# A turn is of one section and speaker, so the turns of the cells add up to those of the call.
+# A turn is of one section and speaker, so the turns of the cells add up to those of the call. The contract gives the
+# formulas of score_se and score_df; here they are multiplied out: `off` is the sum of a turn's squared residual, times
+# size^2, over size - n, and `spread` sums n^2 / (size - n). Both are null for one turn.
 _TONE = """
 WITH turns AS (
     SELECT {by}, component_id, count(*) AS n, sum(x) AS net,
@@ -54,24 +56,28 @@ WITH turns AS (
         sum(p_negative ORDER BY sentence_id) AS negative, sum(strength ORDER BY sentence_id) AS strength,
         sum({expected} ORDER BY sentence_id) AS expected
     FROM members GROUP BY {by}, component_id
+), sized AS (
+    SELECT *, sum(n) OVER cell AS size, sum(net) OVER cell AS total FROM turns WINDOW cell AS (PARTITION BY {by})
 ), sums AS (
     SELECT {by}, sum(n)::INT AS n_sentences, sum(n_positive)::INT AS n_positive, sum(n_neutral)::INT AS n_neutral,
-        sum(n_negative)::INT AS n_negative, count(*)::INT AS n_turns,
-        sum(net)::HUGEINT AS total, sum(n)::HUGEINT AS size,
-        sum(net * net)::HUGEINT AS net_net, sum(net * n)::HUGEINT AS net_n, sum(n * n)::HUGEINT AS n_n,
+        sum(n_negative)::INT AS n_negative, count(*)::INT AS n_turns, sum(n * n) AS n_n,
+        sum((net * size - total * n)::DOUBLE * (net * size - total * n)::DOUBLE / nullif(size - n, 0)
+            ORDER BY component_id) AS off,
+        sum(n * n / nullif(size - n, 0)::DOUBLE ORDER BY component_id) AS spread,
+        sum(n * n / nullif(size - n, 0)::DOUBLE * (n * n / nullif(size - n, 0)::DOUBLE)
+            ORDER BY component_id) AS spread_2,
         sum(positive ORDER BY component_id) AS positive, sum(neutral ORDER BY component_id) AS neutral,
         sum(negative ORDER BY component_id) AS negative, sum(strength ORDER BY component_id) AS strength,
         sum(expected ORDER BY component_id) AS expected
-    FROM turns GROUP BY {by}
+    FROM sized GROUP BY {by}
 ), scored AS (
     SELECT *, {score} AS score FROM sums
 )
 SELECT {columns}, n_positive, n_neutral, n_negative, n_sentences, score,
-    -- The sum over turns of (net - score * n)^2, multiplied out and times size^2: integers, so exact.
-    CASE WHEN n_turns > 1 THEN
-        sqrt((size * size * net_net - 2 * size * total * net_n + total * total * n_n)::DOUBLE * n_turns / (n_turns - 1))
-            / (size * size)::DOUBLE
-    END AS score_se,
+    CASE WHEN off > 0 THEN sqrt(off / n_sentences) / n_sentences END AS score_se,
+    CASE WHEN off > 0 THEN
+        n_sentences::DOUBLE * n_sentences / (n_n + spread * spread - spread_2)
+    END AS score_df,
     n_turns, expected / n_sentences AS expected_score, positive / n_sentences AS mean_p_positive,
     neutral / n_sentences AS mean_p_neutral, negative / n_sentences AS mean_p_negative,
     strength / n_sentences AS mean_strength

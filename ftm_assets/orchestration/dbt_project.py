@@ -72,12 +72,16 @@ SOURCES: dict[str, tuple[str, ...] | None] = {
     "firm_status": ("firm_id", "status", "n_sentences", "quarter"),
     "theme_topics": ("topic_id", "theme_id", "reason", "quarter"),
     "theme_sentences": ("theme_id", "sentence_id", "is_member", "is_second", "reason", "quarter"),
+    "theme_coherence": ("theme_id", "coherence", "coherence_class", "quarter"),
     "themes": None,
     "sentiment_scores": None,
     "theme_links": (
         *("theme_id", "series_id", "series_name", "event", "similarity", "linked_theme"),
         "quarter",
     ),
+    "pinned_theme_links": ("theme_id", "series_id", "quarter"),
+    "pinned_topic_links": ("topic_id", "series_id", "quarter"),
+    "pinned_coverage": ("series_id", "series_name", "n_themes", "quarter"),
 }
 """The dbt sources: the warehouse tables that the models read, and which of their columns (None: all)."""
 
@@ -97,6 +101,8 @@ MARTS = (
     "firm_theme_panel",
     "call_theme_panel",
     "theme_panel",
+    "firm_pinned_panel",
+    "call_pinned_panel",
     "coverage",
 )
 """The dbt models, each named after the table that it makes."""

@@ -11,6 +11,7 @@ from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.models.sentiment import SentimentScorer
 from ftm_resources.sources.configured import ConfiguredSource
+from ftm_resources.sources.returns.configured_fundamentals import ConfiguredFundamentals
 from ftm_resources.sources.returns.configured_market import ConfiguredMarket
 from ftm_resources.warehouse import Warehouse
 
@@ -34,6 +35,7 @@ def _over(warehouse: Warehouse) -> dict[str, Any]:
         "io_manager": WarehouseIOManager(warehouse=warehouse),
         "source": ConfiguredSource(),
         "market": ConfiguredMarket(),
+        "accounts": ConfiguredFundamentals(),
         "embedder": Embedder(),
         "sentiment": SentimentScorer(),
         "llm": LlmResource(),

@@ -30,14 +30,18 @@ from ftm_resources.tables.contract import (
     ContractError,
     Table,
 )
+from ftm_resources.tables.event_tables import EVENT_TABLES
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 from ftm_resources.tables.panel_tables import PANEL_TABLES
 from ftm_resources.tables.returns_tables import RETURNS_TABLES
 from ftm_resources.tables.series_tables import FAMILY_TABLES, PINNED_TABLES, SERIES_TABLES
+from ftm_resources.tables.sort_tables import CONTROL_TABLES, SORT_TABLES
 from ftm_resources.tables.theme_tables import (
     LABEL_COUNTS,
     MEMBERSHIP_TABLES,
     N_TURNS,
+    SCORE_DF,
+    SCORE_DF_BY_FIRM,
     SCORE_SE,
     SCORE_SE_BY_FIRM,
     SCORE_TABLES,
@@ -245,6 +249,9 @@ _ALL = (
     *SCORE_TABLES,
     *SERIES_TABLES,
     *RETURNS_TABLES,
+    *CONTROL_TABLES,
+    *SORT_TABLES,
+    *EVENT_TABLES,
     *PINNED_TABLES,
     *FAMILY_TABLES,
     Table(
@@ -276,6 +283,7 @@ _ALL = (
             Column("n_sentences", INT, "All sentences of the firm in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
             SCORE_SE,
+            SCORE_DF,
             N_TURNS,
         ),
         group="marts",
@@ -294,6 +302,7 @@ _ALL = (
             Column("n_sentences", INT, "All sentences in the theme", bounds=(1, float("inf"))),
             Column("score", DOUBLE, SCORE, bounds=(-1.0, 1.0)),
             SCORE_SE_BY_FIRM,
+            SCORE_DF_BY_FIRM,
         ),
         group="marts",
     ),

@@ -61,6 +61,44 @@ WINDOW_REASONS = (
 """Why a call has no abnormal return in a window: no PERMNO; no return of its PERMNO at all; the returns begin within
 or after the window; the data end before the window does; the returns end before it does, though the data go on; some
 day's return, or a factor that the model needs, is missing; too few days to estimate the model."""
-PANEL_STATUSES = ("measured", "too_small", "failed", "not_modelled", "no_business")
+WEIGHTINGS = ("equal", "value")
+SORT_MODELS = ("mean", "market", "ff3", "carhart")
+"""What a portfolio's return is explained by (see `methods.returns.newey_west`)."""
+MEMBER_REASONS = ("no_permno", "no_returns", "too_few_sentences", "too_few_breakpoint_calls")
+"""Why a call is in no portfolio: no PERMNO; no return of its PERMNO at all; too few sentences to have a tone; too few
+calls whose tone was known before."""
+SORT_REASONS = ("no_calls", "too_few_stocks", "too_few_days", "missing_factors")
+"""Why a portfolio has no alpha: no call was sorted into it; it never held enough stocks; it did on too few days; the
+model's factors are missing, or depend on each other, on the days on which it did."""
+CONTROL_REASONS = (
+    "no_permno",
+    "no_source",
+    "no_returns",
+    "too_few_days",
+    "no_market_value",
+    "not_known",
+    "stale",
+    "no_value",
+    "no_year_before",
+    "no_price",
+)
+"""Why a control of a call is unknown: no PERMNO; no source of fundamentals is set; no return of its PERMNO at all; too
+few days with returns; no market value; nothing reported up to the call; the newest report is too old; the report lacks
+the figure; that of the year before lacks it or is not there; no price to scale by."""
+THEME_DEFINITIONS = ("quarter", "known_before")
+"""What a theme that is tested is made from: its whole quarter, or earlier quarters alone (see `event_study`)."""
+EVENT_SAMPLES = ("event", "pre_event", "placebo")
+TONES = ("score", "expected_score", "score_given_call")
+"""Measures of tone: by their columns in `sentiment_scores`; last, the score with that of the call about all its other
+themes held constant."""
+TERCILES = ("all", "low", "middle", "high", "high_less_low")
+FIXED_EFFECTS = ("none", "firm", "quarter", "firm and quarter")
+TEST_REASONS = ("too_few_events", "too_few_clusters", "no_variation", "no_variance")
+"""Why there is no test: fewer events than the config asks for; fewer than three firms or three dates; all events have
+the same tone, or the fixed effects explain it; the clustered variance is not positive, or is that of a perfect fit."""
+PANEL_STATUSES = ("measured", "no_members", "too_small", "failed", "not_modelled", "no_business")
 """Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
+FEWEST_FIRMS = 5
+"""Fewest firms of which a theme's standard error and spread across firms are given. The median 95% interval of a score
+is ±1.63 wide with two firms, ±0.68 with three, ±0.36 with five (docs/series.md). dbt_project.yml has it too."""
 LABELS = ("positive", "neutral", "negative")

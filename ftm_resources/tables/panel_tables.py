@@ -1,7 +1,7 @@
 """The contracts of the panels: series of themes by quarter, by firm and by call, zeros included.
 
-Belongs here: what the marts `call_theme_panel`, `firm_theme_panel` and `theme_panel` hold, in words that a codebook can
-print: each column's document says its formula and unit.
+Belongs here: what the marts `call_theme_panel`, `firm_theme_panel`, `theme_panel` and those of pinned themes hold, in
+words that a codebook can print: each column's document says its formula and unit.
 """
 
 from __future__ import annotations
@@ -9,29 +9,92 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables.call_tables import AFTER_CLOSE, CALL_DATE, FIRM, GVKEY, PERMNO, TRANSCRIPT
-from ftm_resources.tables.categories import LINK_EVENTS, PANEL_STATUSES, SCORE
+from ftm_resources.tables.categories import (
+    COHERENCE_CLASSES,
+    FEWEST_FIRMS,
+    LINK_EVENTS,
+    PANEL_STATUSES,
+    SCORE,
+)
 from ftm_resources.tables.contract import DATE, DOUBLE, INT, STRING, TIMESTAMP, Column, Table
 from ftm_resources.tables.naming_columns import COUNT
-from ftm_resources.tables.series_tables import SERIES, SERIES_NAME
-from ftm_resources.tables.theme_tables import SCORE_SE, SCORE_SE_BY_FIRM
+from ftm_resources.tables.series_tables import PINNED, PINNED_NAME, SERIES, SERIES_NAME
+from ftm_resources.tables.theme_tables import SCORE_DF, SCORE_DF_BY_FIRM, SCORE_SE, SCORE_SE_BY_FIRM
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHARE, _COSINE, _CHANGE = (0.0, 1.0), (-1.0, 1.0), (-2.0, 2.0)
 _POSITIVE = (1, float("inf"))
-_THEME = Column("theme_id", STRING, "The series' theme of the quarter", references=("themes", "theme_id"))
-_STATUS = Column(
-    "status",
-    STRING,
-    "measured, or why counts and attention are null: the firm said too little for topics (too_small), its topic "
-    "modelling failed (failed) or did not run (not_modelled), or nothing was said about the business (no_business)",
-    values=PANEL_STATUSES,
-)
 
 
 def _maybe(name: str, type_: pa.DataType, doc: str, bounds: tuple[float, float] | None = None) -> Column:
     return Column(name, type_, doc, nullable=True, bounds=bounds)
+
+
+_THEME = Column("theme_id", STRING, "The series' theme of the quarter", references=("themes", "theme_id"))
+_STATUS = Column(
+    "status",
+    STRING,
+    "measured, or why counts and attention are null: no sentence of the quarter counts in the theme, as in a weak one "
+    "(no_members), the firm said too little for topics (too_small), its topic modelling failed (failed) or did not run "
+    "(not_modelled), or nothing was said about the business (no_business)",
+    values=PANEL_STATUSES,
+)
+_COHERENCE = (
+    _maybe(
+        "coherence",
+        DOUBLE,
+        "How well the theme holds together (see theme_coherence); null without core sentences",
+        _COSINE,
+    ),
+    Column(
+        "coherence_class",
+        STRING,
+        "coherent, mixed or weak (see theme_coherence): leave out weak themes, and perhaps mixed ones; null if "
+        "theme_coherence lacks the theme",
+        nullable=True,
+        values=COHERENCE_CLASSES,
+    ),
+)
+_FIRM = (
+    FIRM,
+    Column("firm_name", STRING, "Company name, at the firm's last call of the quarter"),
+    PERMNO,
+    GVKEY,
+    Column("first_call_date", DATE, "Date of the firm's first call in the quarter, in New York"),
+    Column(
+        "first_call_at",
+        TIMESTAMP,
+        "Start of that call, UTC; midnight in New York if the source has only a date",
+    ),
+    AFTER_CLOSE,
+    Column("n_calls", INT, "Calls of the firm in the quarter", bounds=_POSITIVE),
+)
+_CALL = (
+    TRANSCRIPT,
+    FIRM,
+    Column("firm_name", STRING, "Company name"),
+    PERMNO,
+    GVKEY,
+    CALL_DATE,
+    Column(
+        "call_at",
+        TIMESTAMP,
+        "Start of the call, UTC; midnight in New York if the source has only a date",
+    ),
+    AFTER_CLOSE,
+)
+_PINNED_THEME = (
+    PINNED,
+    PINNED_NAME,
+    Column(
+        "n_themes",
+        INT,
+        "Themes of the quarter that link to it, whose member sentences count; if 0, the status is no_members",
+        bounds=COUNT,
+    ),
+)
 
 
 def _measures(whose: str) -> tuple[Column, ...]:
@@ -56,6 +119,7 @@ def _measures(whose: str) -> tuple[Column, ...]:
             ),
             _maybe(f"score_{part}", DOUBLE, f"Score, {words} only; null if none is a member", _COSINE),
             _maybe(f"score_se_{part}", DOUBLE, f"Standard error of score_{part}, as score_se", COUNT),
+            _maybe(f"score_df_{part}", DOUBLE, f"Degrees of freedom of score_se_{part}, as score_df", COUNT),
         )
     ]
     return (
@@ -70,8 +134,28 @@ def _measures(whose: str) -> tuple[Column, ...]:
         _maybe("n_negative", INT, "Negative member sentences", COUNT),
         _maybe("score", DOUBLE, f"{SCORE}; null without a member sentence", _COSINE),
         SCORE_SE,
+        SCORE_DF,
         _maybe("n_turns", INT, "Speaker turns that the member sentences are from", COUNT),
         *split,
+    )
+
+
+def _of_topics(whose: str) -> tuple[Column, ...]:
+    """Return the columns of what is said in topics that link to a pinned theme."""
+    return (
+        _maybe(
+            "n_topic_sentences",
+            INT,
+            f"Sentences of {whose} in topics that link to the pinned theme (see pinned_topic_links), in a theme or not",
+            COUNT,
+        ),
+        _maybe(
+            "topic_attention",
+            DOUBLE,
+            "n_topic_sentences / n_business: attention by firms' own topics, measured also in quarters without a theme "
+            "about it, but of every sentence of a topic; null if the firm's topics were not modelled",
+            _SHARE,
+        ),
     )
 
 
@@ -85,18 +169,8 @@ PANEL_TABLES = (
             SERIES,
             SERIES_NAME,
             _THEME,
-            FIRM,
-            Column("firm_name", STRING, "Company name, at the firm's last call of the quarter"),
-            PERMNO,
-            GVKEY,
-            Column("first_call_date", DATE, "Date of the firm's first call in the quarter, in New York"),
-            Column(
-                "first_call_at",
-                TIMESTAMP,
-                "Start of that call, UTC; midnight in New York if the source has only a date",
-            ),
-            AFTER_CLOSE,
-            Column("n_calls", INT, "Calls of the firm in the quarter", bounds=_POSITIVE),
+            *_COHERENCE,
+            *_FIRM,
             *_measures("the firm"),
             _maybe(
                 "previous_quarter",
@@ -107,7 +181,7 @@ PANEL_TABLES = (
             _maybe(
                 "attention_change",
                 DOUBLE,
-                "attention less that of previous_quarter; null if the series had no theme then",
+                "attention less that of previous_quarter; null if the series was not measured then",
                 _COSINE,
             ),
             _maybe(
@@ -124,24 +198,22 @@ PANEL_TABLES = (
         "One row per series and call of the quarter, also where the call has no sentence in the theme: attention 0, "
         "score null (dbt)",
         ("series_id", "transcript_id"),
-        (
-            SERIES,
-            SERIES_NAME,
-            _THEME,
-            TRANSCRIPT,
-            FIRM,
-            Column("firm_name", STRING, "Company name"),
-            PERMNO,
-            GVKEY,
-            CALL_DATE,
-            Column(
-                "call_at",
-                TIMESTAMP,
-                "Start of the call, UTC; midnight in New York if the source has only a date",
-            ),
-            AFTER_CLOSE,
-            *_measures("the call"),
-        ),
+        (SERIES, SERIES_NAME, _THEME, *_COHERENCE, *_CALL, *_measures("the call")),
+        group="marts",
+    ),
+    Table(
+        "firm_pinned_panel",
+        "One row per pinned theme, which a researcher defined, and firm with a call in the quarter, zeros included "
+        "(dbt)",
+        ("series_id", "firm_id"),
+        (*_PINNED_THEME, *_FIRM, *_measures("the firm"), *_of_topics("the firm")),
+        group="marts",
+    ),
+    Table(
+        "call_pinned_panel",
+        "One row per pinned theme and call of the quarter, zeros included (dbt)",
+        ("series_id", "transcript_id"),
+        (*_PINNED_THEME, *_CALL, *_measures("the call"), *_of_topics("the call")),
         group="marts",
     ),
     Table(
@@ -152,32 +224,44 @@ PANEL_TABLES = (
             SERIES,
             SERIES_NAME,
             _THEME,
+            *_COHERENCE,
             Column("event", STRING, "How the theme came to its series (see theme_links)", values=LINK_EVENTS),
-            Column("n_firms_measured", INT, "Firms whose attention was measured", bounds=_POSITIVE),
-            Column("n_firms", INT, "Those with a member sentence of the theme", bounds=COUNT),
-            Column("firm_share", DOUBLE, "n_firms / n_firms_measured", bounds=_SHARE),
-            Column("n_business", INT, "Business sentences of the firms measured", bounds=_POSITIVE),
-            Column("n_sentences", INT, "Member sentences of the theme", bounds=COUNT),
-            Column("attention", DOUBLE, "n_sentences / n_business: sentences weigh alike", bounds=_SHARE),
             Column(
-                "mean_attention", DOUBLE, "Mean of the firms' attention: firms weigh alike", bounds=_SHARE
+                "n_firms_measured",
+                INT,
+                "Firms with topics that spoke of the business: those whose attention was measured, if the theme's was",
+                bounds=_POSITIVE,
             ),
+            _maybe(
+                "n_firms",
+                INT,
+                "Those with a member sentence of the theme; this, counts and attention are null if no sentence counts "
+                "in the theme, as in a weak one",
+                COUNT,
+            ),
+            _maybe("firm_share", DOUBLE, "n_firms / n_firms_measured", _SHARE),
+            Column("n_business", INT, "Business sentences of the n_firms_measured", bounds=_POSITIVE),
+            _maybe("n_sentences", INT, "Member sentences of the theme", COUNT),
+            _maybe("attention", DOUBLE, "n_sentences / n_business: sentences weigh alike", _SHARE),
+            _maybe("mean_attention", DOUBLE, "Mean of the firms' attention: firms weigh alike", _SHARE),
             _maybe(
                 "attention_sd",
                 DOUBLE,
-                "Standard deviation (n - 1) of attention across firms measured, zeros included; null for one firm",
+                "Standard deviation (n - 1) of attention across firms measured, zeros included; null for fewer than "
+                f"{FEWEST_FIRMS}",
                 COUNT,
             ),
-            Column("n_positive", INT, "Positive member sentences", bounds=COUNT),
-            Column("n_neutral", INT, "Neutral member sentences", bounds=COUNT),
-            Column("n_negative", INT, "Negative member sentences", bounds=COUNT),
+            _maybe("n_positive", INT, "Positive member sentences", COUNT),
+            _maybe("n_neutral", INT, "Neutral member sentences", COUNT),
+            _maybe("n_negative", INT, "Negative member sentences", COUNT),
             _maybe("score", DOUBLE, f"{SCORE}; null without a member sentence", _COSINE),
             SCORE_SE_BY_FIRM,
+            SCORE_DF_BY_FIRM,
             _maybe("mean_score", DOUBLE, "Mean of the scores of the n_firms: firms weigh alike", _COSINE),
             _maybe(
                 "score_sd",
                 DOUBLE,
-                "Standard deviation (n - 1) of the score across the n_firms; null for fewer than two",
+                f"Standard deviation (n - 1) of the score across the n_firms; null for fewer than {FEWEST_FIRMS}",
                 COUNT,
             ),
             _maybe(

@@ -202,8 +202,8 @@ SERIES_TABLES = (
     ),
 )
 
-_PINNED = Column("series_id", STRING, "The pinned theme: `pinned:` and its name in lower case, with hyphens")
-_PINNED_NAME = Column("series_name", STRING, "Name of the pinned theme, as the researcher wrote it")
+PINNED = Column("series_id", STRING, "The pinned theme: `pinned:` and its name in lower case, with hyphens")
+PINNED_NAME = Column("series_name", STRING, "Name of the pinned theme, as the researcher wrote it")
 _PIN_SIMILARITY = Column(
     "similarity",
     DOUBLE,
@@ -222,14 +222,14 @@ PINNED_TABLES = (
         "pinned_theme_links",
         "One row per theme that links to a pinned theme, which a researcher defined (FTM_PINNED_THEMES)",
         ("theme_id",),
-        (_THEME, _PINNED, _PINNED_NAME, _PIN_SIMILARITY, _PIN_MARGIN),
+        (_THEME, PINNED, PINNED_NAME, _PIN_SIMILARITY, _PIN_MARGIN),
         group="series",
     ),
     Table(
         "pinned_topic_links",
         "One row per firm's topic that links to a pinned theme, whether or not the topic is in a theme",
         ("topic_id",),
-        (TOPIC, FIRM, _PINNED, _PINNED_NAME, _PIN_SIMILARITY, _PIN_MARGIN),
+        (TOPIC, FIRM, PINNED, PINNED_NAME, _PIN_SIMILARITY, _PIN_MARGIN),
         group="series",
     ),
     Table(
@@ -237,8 +237,8 @@ PINNED_TABLES = (
         "One row per pinned theme: how much of what its seed phrases name ended in it",
         ("series_id",),
         (
-            _PINNED,
-            _PINNED_NAME,
+            PINNED,
+            PINNED_NAME,
             Column("description", STRING, "As the researcher wrote it"),
             Column("seed_phrases", STRINGS, "As the researcher wrote them"),
             Column("n_themes", INT, "Themes linked to it", bounds=COUNT),

@@ -15,6 +15,7 @@ from ftm_resources.tables.call_tables import (
 from ftm_resources.tables.categories import (
     COHERENCE_CLASSES,
     EXPECTED_SCORE,
+    FEWEST_FIRMS,
     MEMBERSHIP_REASONS,
     SCORE,
     SECTIONS,
@@ -33,25 +34,44 @@ LABEL_COUNTS = (
 SCORE_SE = Column(
     "score_se",
     DOUBLE,
-    "Standard error of the score, for sentences that are alike within a speaker turn: the cluster-robust (CR1) one "
-    "of a mean, sqrt(G / (G - 1) * sum of (sum of (x - score) in a turn)^2) / n_sentences, where x is +1, 0 or -1 "
-    "and G is n_turns (Cameron & Miller 2015, Journal of Human Resources 50, 317-372); compare with Student's t of "
-    "G - 1 degrees of freedom. Null if all sentences are of one turn; 0, too low, if all have one label",
+    "Standard error of the score, for sentences that are alike within a speaker turn: the cluster-robust one (CR2), "
+    "sqrt(sum over turns of (sum of (x - score) in the turn)^2 / (1 - n / n_sentences)) / n_sentences, where x is +1, "
+    "0 or -1 and n the turn's sentences (Bell & McCaffrey 2002, Survey Methodology 28, 169-181). The interval is score "
+    "± t of score_df degrees of freedom * score_se. Null if all sentences are of one turn, or all turns have the same "
+    "mean, which would make it 0",
     nullable=True,
     bounds=COUNT,
+)
+SCORE_DF = Column(
+    "score_df",
+    DOUBLE,
+    "Degrees of freedom of score_se (Satterthwaite's, as Bell & McCaffrey have them), 1 to n_turns - 1; fewer the more "
+    "the turns differ in length: N^2 / (sum of n^2 + (sum of b)^2 - sum of b^2), where b = n^2 / (N - n), n is a "
+    "turn's sentences and N n_sentences. Null where score_se is",
+    nullable=True,
+    bounds=(0.0, float("inf")),
 )
 SCORE_SE_BY_FIRM = Column(
     "score_se",
     DOUBLE,
     "Standard error of the score, for sentences that are alike within a firm: the formula of sentiment_scores, with "
-    "firms in the place of turns, so G is n_firms. Null if all sentences are of one firm; too low with few firms",
+    f"firms in the place of turns. Null for fewer than {FEWEST_FIRMS} firms with a member sentence, of which it would "
+    "say little, and if all firms have the same score",
     nullable=True,
     bounds=COUNT,
+)
+SCORE_DF_BY_FIRM = Column(
+    "score_df",
+    DOUBLE,
+    "Degrees of freedom of score_se, as in sentiment_scores, with firms in the place of turns; null where score_se is",
+    nullable=True,
+    bounds=(0.0, float("inf")),
 )
 N_TURNS = Column("n_turns", INT, "Speaker turns that the sentences are from", bounds=(1, float("inf")))
 _TONE = (
     Column("score", DOUBLE, SCORE, bounds=_COSINE),
     SCORE_SE,
+    SCORE_DF,
     N_TURNS,
     Column("expected_score", DOUBLE, f"Mean of {EXPECTED_SCORE}: the score by probabilities", bounds=_COSINE),
     Column("mean_p_positive", DOUBLE, "Mean probability that a sentence is positive", bounds=_SHARE),

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
+from ftm_resources.tables.joined_views import JOINED_VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -48,7 +49,8 @@ def create_views(
 ) -> None:
     """Create a view per table over the URIs of its data files; without files it has no rows.
 
-    The view `naming_audit` combines both audit tables: topic_id is null for a theme, theme_id for a topic.
+    The view `naming_audit` combines both audit tables: topic_id is null for a theme, theme_id for a topic. The
+    joined views are there if all their tables are.
     """
     for name, uris in files.items():
         select = _select(TABLES[name], [_path(uri) for uri in uris], has_grown=name in grown)
@@ -56,6 +58,9 @@ def create_views(
     if set(NAMING_AUDITS) <= set(files):
         selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
         connection.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
+    for view in JOINED_VIEWS.values():
+        if set(view.tables) <= set(files):
+            connection.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
 
 
 def _select(contract: Table, files: list[str], *, has_grown: bool) -> str:

@@ -331,9 +331,16 @@ class Warehouse(ConfigurableResource):
         quarter = None if quarter is None else quarter_key(quarter)
         shown = self._shown(quarter, names, as_of=as_of, newest=newest, strict=False)
         files = {name: shown.files(name, quarter) for name in names}
-        held = {name: table for name in names if (table := shown.pinned.table(name)) is not None}
-        grown = {name for name, table in held.items() if has_grown(table, contract_of(name))}
-        return open_connection(files, grown=grown, on_s3=self.location.is_s3)
+        return open_connection(files, grown=_grown(shown, names), on_s3=self.location.is_s3)
+
+    def shown_files(self, tables: Iterable[str]) -> tuple[dict[str, list[str]], set[str]]:
+        """Return the URIs of each table's data files that `connect` reads, and the tables whose files may lack columns.
+
+        Warns and raises as `connect` does.
+        """
+        names = [contract_of(name).name for name in tables]
+        shown = self._shown(None, names, as_of=None, newest=False, strict=False)
+        return {name: shown.files(name, None) for name in names}, _grown(shown, names)
 
     def together(
         self, quarter: str, tables: Iterable[str], *, as_of: AsOf | None = None, newest: bool = False
@@ -386,6 +393,12 @@ class Warehouse(ConfigurableResource):
             f"{name} in {self.root} does not hold {quarter}; it holds {', '.join(held) or 'no quarter'}. Materialize "
             f"{name} for {quarter} first"
         )
+
+
+def _grown(shown: Shown, names: Iterable[str]) -> set[str]:
+    """Return the tables that have columns which older files lack."""
+    held = {name: table for name in names if (table := shown.pinned.table(name)) is not None}
+    return {name for name, table in held.items() if has_grown(table, contract_of(name))}
 
 
 def _commit(

@@ -1,7 +1,7 @@
 """A quarter of calls in memory, turn by turn, as every table that the marts read; scores are made by the method."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -60,6 +60,11 @@ class Quarter:
     status: dict[str, str] = field(default_factory=dict)
     continues: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     """Theme's number → series that it continues, its theme before, similarity; another theme opens a series."""
+    weak: Sequence[int] = ()
+    """Themes none of whose sentences counts."""
+    pinned: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Name of a pinned theme → the themes that link to it; all their topics do, and so do those of theme 100, which are
+    in no theme, if its name is `Loose`."""
 
     def theme(self, number: int) -> str:
         """Return a theme's id."""
@@ -82,8 +87,12 @@ class Quarter:
                     "firm_status",
                     "theme_topics",
                     "theme_sentences",
+                    "theme_coherence",
                     "themes",
                     "theme_links",
+                    "pinned_theme_links",
+                    "pinned_topic_links",
+                    "pinned_coverage",
                 ),
             )
         }
@@ -107,6 +116,12 @@ class Quarter:
             }
             for topic, firm in topics
         ]
+        made["theme_coherence"] = [
+            {"theme_id": self.theme(i), "coherence": 0.1 if i in self.weak else 0.5}
+            | {"coherence_class": "weak" if i in self.weak else "coherent"}
+            for i in range(len(self.themes))
+        ]
+        self._pin(topics, themed, made)
         made["theme_links"] = [self._link(i, name) for i, name in enumerate(self.themes)]
         spoken = {row["sentence_id"] for row in made["sentence_sentiment"]}
         firms = Counter(row["firm_id"] for row in made["sentences"] if row["sentence_id"] in spoken)
@@ -117,6 +132,23 @@ class Quarter:
         found = {name: filled(name, rows, self.quarter) for name, rows in made.items()}
         scores = build_scores(*(found[t] for t in COLUMNS), quarter=self.quarter, database=duckdb.connect())
         return found | scores._asdict()
+
+    def _pin(
+        self,
+        topics: Sequence[tuple[str, str]],
+        themed: Mapping[str, str],
+        made: dict[str, list[dict[str, Any]]],
+    ) -> None:
+        for name, numbers in self.pinned.items():
+            own = {"series_id": f"pinned:{name.lower()}", "series_name": name}
+            themes = [self.theme(i) for i in numbers]
+            made["pinned_coverage"].append(own | {"n_themes": len(themes)})
+            made["pinned_theme_links"] += [own | {"theme_id": t, "similarity": 0.9} for t in themes]
+            made["pinned_topic_links"] += [
+                own | {"topic_id": topic, "firm_id": firm, "similarity": 0.9}
+                for topic, firm in topics
+                if themed.get(topic) in themes or (name == "Loose" and topic not in themed)
+            ]
 
     def _link(self, number: int, name: str) -> dict[str, Any]:
         own = {"theme_id": self.theme(number), "series_name": name}
@@ -163,8 +195,9 @@ class Quarter:
                             "theme_id": self.theme(theme),
                             "topic_id": topic,
                             "strength": 0.5,
-                            "is_member": True,
+                            "is_member": theme not in self.weak,
                         }
+                        | ({"reason": "weak theme"} if theme in self.weak else {})
                     )
 
 

@@ -25,7 +25,10 @@ from ftm_assets.assets import sentence_kinds as sentence_kinds_asset
 from ftm_assets.assets import topic_summaries as topic_summaries_asset
 from ftm_assets.assets import warehouse_maintenance as maintenance_asset
 from ftm_assets.assets.abnormal_returns import abnormal_returns
+from ftm_assets.assets.controls import controls
 from ftm_assets.assets.daily_returns import daily_returns
+from ftm_assets.assets.event_study import event_study
+from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.theme_links import ThemeLinksConfig
 from ftm_assets.assets.theme_sentences import theme_sentences
 from ftm_assets.assets.themes import themes
@@ -39,8 +42,9 @@ from ftm_assets.orchestration.params_config import params_of
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.quarters import shifted
+from ftm_resources.quarters import preceding, shifted
 from ftm_resources.sources.base import TranscriptSource
+from ftm_resources.sources.returns.fundamentals_sample import SampleFundamentals
 from ftm_resources.sources.returns.market_sample import SampleMarket
 from ftm_resources.sources.sample.firms import FIRST_PERMNO
 from ftm_resources.sources.sample.generated import DEFAULT_SEED, SampleSource
@@ -50,7 +54,9 @@ from ftm_resources.warehouse import Warehouse
 from tests.planted_lineages import quarter_of
 
 from .planted_quarter import FIRMS, QUARTER, direction, tables
+from .quarters_of_events import write_events
 from .quarters_of_themes import families_of, link, why, write_themes
+from .sorted_quarters import quarter_tables
 
 
 class Held:
@@ -177,17 +183,21 @@ class Calls(TranscriptSource):
 
 def body(asset: dg.AssetsDefinition, config: Mapping[str, Any], **given: Any) -> dict[str, Any]:
     """Run an asset's own function, without Dagster: its output tables or policies by name."""
+    made = outputs(asset, config, **given)
+    return {o.output_name: [row for batch in o.value.batches for row in batch.to_pylist()] for o in made}
+
+
+def outputs(asset: dg.AssetsDefinition, config: Mapping[str, Any], **given: Any) -> Iterator[dg.Output[Any]]:
     function: Any = asset.op.compute_fn.decorated_fn
     parameters = inspect.signature(function).parameters
     context = SimpleNamespace(partition_key=QUARTER, selected_output_names=set(TABLES), retry_number=0)
-    context.log = SimpleNamespace(warning=str)
+    context.log = SimpleNamespace(warning=str, info=str)
     context.op_execution_context = context
+    context.run = SimpleNamespace(run_id="r", parent_run_id=None, root_run_id=None, tags={})
     arguments = {"context": context, "config": parameters["config"].annotation(**config), **given}
     made = function(**{k: v for k, v in arguments.items() if k in parameters})
-    outputs = (
-        [made] if isinstance(made, dg.Output) else made
-    )  # one by one: rows may be read as they are yielded
-    return {o.output_name: [row for batch in o.value.batches for row in batch.to_pylist()] for o in outputs}
+    # One by one: rows may be read as they are yielded.
+    yield from [made] if isinstance(made, dg.Output) else made
 
 
 def of_firms(**config: Any) -> dict[str, Any]:
@@ -567,6 +577,124 @@ def of_short_windows(**config: Any) -> list[dict[str, Any]]:
     return of_windows(estimation_first_day=-150, **config)
 
 
+@cache
+def of_controls_inputs() -> dict[str, Any]:
+    rows = of_windows()
+    schema = TABLES["abnormal_returns"].arrow_schema
+    calls = Held("abnormal_returns", pa.Table.from_pylist(rows, schema=schema))
+    accounts = SimpleNamespace(open=lambda _calls: SampleFundamentals(2, DEFAULT_SEED))
+    return {**around_calls(), "abnormal_returns": calls, "accounts": accounts}
+
+
+def of_controls(**config: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = body(controls, config, warehouse=Records(), **of_controls_inputs())[
+        "controls"
+    ]
+    return rows
+
+
+def over_other_fundamentals(**config: Any) -> bool:
+    """Return whether the fundamentals that are stored are kept."""
+    warehouse = Records()
+    warehouse.provenance = lambda *_: {"source": {"name": "wrds"}, "rows": "9"}  # type: ignore[method-assign]
+    try:
+        body(controls, config, warehouse=warehouse, **of_controls_inputs())
+    except dg.Failure:
+        return True
+    return False
+
+
+@cache
+def two_quarters() -> dict[str, dict[str, Held]]:
+    made: dict[str, dict[str, Held]] = {}
+    for of_quarter in ("2022Q4", QUARTER):
+        made[of_quarter] = {}
+        for name, rows in quarter_tables(of_quarter, days_after=90).items():
+            table = Held(name, rows)
+            table.quarter, table.is_written = of_quarter, True  # type: ignore[attr-defined]
+            made[of_quarter][name] = table
+    return made
+
+
+def of_sorts(**config: Any) -> dict[str, Any]:
+    """Sort the calls of two quarters; days with two stocks count."""
+    held = two_quarters()
+    pinned = SimpleNamespace(
+        quarters=lambda names: ["2022Q4"] if tuple(names) == ("sentiment_scores",) else [],
+        mixtures=lambda *_: [],
+        present=lambda _: lambda _: None,
+    )
+    warehouse = SimpleNamespace(
+        location=SimpleNamespace(is_s3=False),
+        pin=lambda: pinned,
+        quarter=lambda name, of, pinned: held[of][name],  # noqa: ARG005
+        provenance=lambda *_: {},
+    )
+    return body(portfolio_sorts, {"min_stocks": 2, **config}, warehouse=warehouse, **held[QUARTER])
+
+
+def of_daily_sorts(**config: Any) -> dict[str, Any]:
+    return of_sorts(min_breakpoint_calls=4, **config)
+
+
+def sorts(made: Mapping[str, Any], name: str, **where: Any) -> list[Any]:
+    rows = (r for r in made["portfolio_sorts"] if r["series_id"] == "pooled")
+    return [r[name] for r in rows if all(r[k] == v for k, v in where.items())]
+
+
+def n_sorted(made: Mapping[str, Any]) -> int:
+    return sum(r["reason"] is None for r in made["portfolio_members"])
+
+
+def waits_for_the_month(made: Mapping[str, Any]) -> bool:
+    bought = [r for r in made["portfolio_members"] if r["first_date"]]
+    return all(r["first_date"].month > r["event_date"].month for r in bought)
+
+
+def quarters_of_events() -> tuple[Warehouse, TemporaryDirectory]:
+    """A quarter before this one and this one, with calls, tone and returns; and the folder, which must be held."""
+    folder = TemporaryDirectory()
+    warehouse = Warehouse(path=str(Path(folder.name) / "warehouse"))
+    for key in (preceding(QUARTER), QUARTER):
+        write_events(warehouse, key)
+    return warehouse, folder
+
+
+def study_of(**config: Any) -> list[dg.Output[Any]]:
+    warehouse, _ = quarters_of_events()
+    asked = {
+        "definitions": ["quarter"],
+        "tones": ["score"],
+        "models": ["carhart"],
+        "pictures": 0,
+        "draws": 99,
+    }
+    series = warehouse.quarter("theme_series", QUARTER)
+    given = {"warehouse": warehouse, "duckdb": ConfiguredDuckDB(), "theme_series": series}
+    return list(outputs(event_study, asked | config, **given))
+
+
+def of_study(**config: Any) -> list[dict[str, Any]]:
+    return [row for batch in study_of(**config)[0].value.batches for row in batch.to_pylist()]
+
+
+def of_known_themes(**config: Any) -> list[dict[str, Any]]:
+    return of_study(definitions=["known_before"], **config)
+
+
+def of_chosen_models(**config: Any) -> list[dict[str, Any]]:
+    return of_study(**{"models": [], **config})
+
+
+def pictures_of(**config: Any) -> list[str]:
+    metadata = study_of(**{"pictures": 1, **config})[0].metadata
+    return [value.value for name, value in metadata.items() if name.startswith("picture")]
+
+
+def lost(rows: Sequence[Mapping[str, Any]]) -> int:
+    return sum(r["n_without_return"] for r in rows if r["sample"] == "placebo")
+
+
 def values(rows: Sequence[Mapping[str, Any]], name: str) -> set[Any]:
     return {row[name] for row in rows}
 
@@ -698,6 +826,93 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
         of_short_windows, 100,
         lambda a, b: "too_few_days" in values(a, "reason") and "too_few_days" not in values(b, "reason"),
     ),
+    ("controls", "first_day"): (
+        of_controls, -200, lambda a, b: values(a, "momentum") != values(b, "momentum")
+    ),
+    ("controls", "last_day"): (
+        of_controls, -2, lambda a, b: max(values(b, "momentum_known_date")) > max(values(a, "momentum_known_date"))
+    ),
+    ("controls", "min_days"): (of_controls, 250, lambda _, b: values(b, "volatility_reason") == {"too_few_days"}),
+    ("controls", "size_day"): (
+        of_controls, -6, lambda a, b: max(values(b, "log_size_known_date")) < max(values(a, "log_size_known_date"))
+    ),
+    ("controls", "max_sue_age"): (of_controls, 0, lambda a, b: (values(a, "sue_reason"), values(b, "sue_reason")) == (
+        {None}, {"stale"})),
+    ("controls", "max_book_age"): (
+        of_controls, 0, lambda a, b: (values(a, "book_to_market_reason"), values(b, "book_to_market_reason")) == (
+            {None}, {"stale"})
+    ),
+    ("controls", "replace_fundamentals"): (over_other_fundamentals, True, lambda a, b: a and not b),
+    ("portfolio_sorts", "quantiles"): (
+        of_sorts, 5, lambda _, b: {*sorts(b, "portfolio")} == {"low", "2", "3", "4", "high", "long_short"}
+    ),
+    ("portfolio_sorts", "breakpoints"): (
+        of_daily_sorts, "within_month", lambda a, b: not waits_for_the_month(a) and waits_for_the_month(b)
+    ),
+    ("portfolio_sorts", "breakpoint_months"): (of_daily_sorts, 1, lambda a, b: column(
+        a, "n_breakpoint_calls", "portfolio_members") > column(b, "n_breakpoint_calls", "portfolio_members")),
+    ("portfolio_sorts", "min_breakpoint_calls"): (of_sorts, 100, lambda a, b: n_sorted(a) > n_sorted(b) == 0),
+    ("portfolio_sorts", "min_sentences"): (
+        of_sorts, 9, lambda a, b: "too_few_sentences" in column(b, "reason", "portfolio_members") and
+        "too_few_sentences" not in column(a, "reason", "portfolio_members"),
+    ),
+    ("portfolio_sorts", "first_day"): (
+        of_sorts, 4, lambda a, b: sorts(b, "first_date", portfolio="low") > sorts(a, "first_date", portfolio="low")
+    ),
+    ("portfolio_sorts", "holding_days"): (
+        of_sorts, 30, lambda a, b: sorts(b, "mean_stocks", portfolio="low") < sorts(a, "mean_stocks", portfolio="low")
+    ),
+    ("portfolio_sorts", "weightings"): (of_sorts, ["value"], lambda _, b: {*sorts(b, "weighting")} == {"value"}),
+    ("portfolio_sorts", "models"): (of_sorts, ["ff3"], lambda _, b: {*sorts(b, "model")} == {"ff3"}),
+    ("portfolio_sorts", "min_stocks"): (
+        of_sorts, 8, lambda a, b: sorts(b, "n_days", portfolio="low") < sorts(a, "n_days", portfolio="low")
+    ),
+    ("portfolio_sorts", "min_days"): (
+        of_sorts, 500, lambda a, b: set(sorts(a, "reason")) == {None} and set(sorts(b, "reason")) == {"too_few_days"}
+    ),
+    ("portfolio_sorts", "newey_west_lags"): (of_sorts, 12, lambda a, b: set(sorts(b, "n_lags")) == {12} and sorts(
+        a, "alpha") == sorts(b, "alpha") and sorts(a, "se") != sorts(b, "se")),
+    ("portfolio_sorts", "first_quarter"): (
+        of_sorts, QUARTER, lambda a, b: ({*sorts(a, "n_quarters")}, {*sorts(b, "n_quarters")}) == ({2}, {1})
+    ),
+    ("event_study", "models"): (
+        of_chosen_models, ["market_adjusted"],
+        lambda a, b: values(a, "model") == {"carhart"} and values(b, "model") == {"market_adjusted"},
+    ),
+    ("event_study", "tones"): (of_study, ["expected_score"], lambda _, b: values(b, "tone") == {"expected_score"}),
+    ("event_study", "definitions"): (
+        of_study, ["known_before"], lambda _, b: values(b, "definition") == {"known_before"}
+    ),
+    ("event_study", "fixed_effects"): (
+        of_study, ["quarter"],
+        lambda a, b: values(b, "fixed_effects") == {"quarter"} and values(a, "coefficient") != values(b, "coefficient"),
+    ),
+    ("event_study", "min_events"): (
+        of_study, 1000, lambda a, b: values(a, "reason") == {None} and values(b, "reason") == {"too_few_events"}
+    ),
+    ("event_study", "min_sentences"): (
+        of_study, 6, lambda a, b: len(values(a, "series_id")) == 5 and values(b, "series_id") == {"pooled"}
+    ),
+    ("event_study", "pre_event_window"): (
+        of_study, "[-5,-2]", lambda _, b: values(b, "window") == {"[0,+1]", "[-5,-2]"}
+    ),
+    ("event_study", "placebo_distance"): (of_study, 25, lambda a, b: lost(b) > lost(a)),
+    ("event_study", "known_floor"): (
+        of_known_themes, 1.0, lambda a, b: len(values(a, "series_id")) == 5 and not values(b, "series_id")
+    ),
+    ("event_study", "draws"): (
+        of_study, 499,
+        lambda a, b: all(
+            round(r["p_romano_wolf"] * n, 6).is_integer()
+            for rows, n in ((a, 100), (b, 500)) for r in rows if r["p_romano_wolf"] is not None
+        ),
+    ),
+    ("event_study", "seed"): (
+        of_study, 1, lambda a, b: [r["t"] for r in a if r["sample"] == "event"] == [
+            r["t"] for r in b if r["sample"] == "event"] and values(a, "t") != values(b, "t")
+    ),
+    ("event_study", "pictures"): (pictures_of, 2, lambda a, b: (len(a), len(b)) == (1, 2)),
+    ("event_study", "picture_last_day"): (pictures_of, 5, lambda a, b: a != b),
     ("theme_links", "floor"): (
         linked_by, 0.95, lambda a, b: column(b, "event").count("born") > column(a, "event").count("born")
     ),

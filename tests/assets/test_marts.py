@@ -191,7 +191,7 @@ def test_a_firms_calls_are_summed_and_its_last_call_names_it(warehouse: Warehous
     freight = {"theme_id": "2023Q1:theme:000", "theme_name": "Freight"}
     hiring = {"theme_id": "2023Q1:theme:001", "theme_name": "Hiring"}
     names = ("n_calls", "n_positive", "n_neutral", "n_negative", "n_sentences", "score", "n_turns")
-    assert [{k: v for k, v in row.items() if k != "score_se"} for row in rows] == [
+    assert [{k: v for k, v in row.items() if k not in {"score_se", "score_df"}} for row in rows] == [
         {**freight, **acme, **dict(zip(names, (2, 3, 3, 4, 10, -0.1, 10), strict=True))},
         {**freight, **bolt, **dict(zip(names, (1, 5, 0, 1, 6, 4 / 6, 6), strict=True))},
         {**hiring, **acme, **dict(zip(names, (1, 0, 4, 0, 4, 0.0, 4), strict=True))},
@@ -199,17 +199,17 @@ def test_a_firms_calls_are_summed_and_its_last_call_names_it(warehouse: Warehous
     # Each sentence is a turn of its own: the textbook's standard error of a mean.
     labels = [1] * 3 + [0] * 3 + [-1] * 4
     assert rows[0]["score_se"] == pytest.approx(statistics.stdev(labels) / math.sqrt(10), rel=1e-12)
-    assert rows[2]["score_se"] == 0.0
+    assert rows[0]["score_df"] == pytest.approx(9)
+    assert (rows[2]["score_se"], rows[2]["score_df"]) == (None, None), "its turns do not differ"
 
 
 def test_a_theme_counts_every_sentence_of_its_firms_once(warehouse: Warehouse):
     names = ("theme_name", "n_topics", "n_firms", "n_calls")
-    counts = ("n_positive", "n_neutral", "n_negative", "n_sentences", "score", "score_se")
+    counts = ("n_positive", "n_neutral", "n_negative", "n_sentences", "score", "score_se", "score_df")
     rows = warehouse.read("theme_sentiment", FIRST, columns=names + counts).to_pylist()
-    off = (-1 - 10 * 3 / 16) ** 2 + (4 - 6 * 3 / 16) ** 2  # Acme's and Bolt's sums
     assert [tuple(row.values()) for row in rows] == [
-        ("Freight", 7, 2, 3, 8, 3, 5, 16, 3 / 16, pytest.approx(math.sqrt(2 * off) / 16, rel=1e-12)),
-        ("Hiring", 3, 1, 1, 0, 4, 0, 4, 0.0, None),
+        ("Freight", 7, 2, 3, 8, 3, 5, 16, 3 / 16, None, None),
+        ("Hiring", 3, 1, 1, 0, 4, 0, 4, 0.0, None, None),
     ]
 
 
@@ -233,8 +233,8 @@ def test_standard_errors_are_those_of_the_method_at_every_grain(tmp_path: Path):
     assert run_marts(warehouse, FIRST, dg.AssetSelection.assets(*OF_SCORES)).success
     tables = {name: table.to_pandas() for name, table in quarter.tables().items() if name in COLUMNS}
 
-    def scored(by: str, turn: str) -> dict[tuple[str, str], float]:
-        """Return the standard errors of the method if `by` were the call and `turn` the turn."""
+    def scored(by: str, turn: str) -> dict[tuple[str, str], tuple[float, float]]:
+        """Return standard errors and degrees of freedom of the method if `by` were the call and `turn` the turn."""
         changed = {name: table.copy() for name, table in tables.items()}
         for name in ("sentences", "transcripts"):
             keys = {"firm": changed[name]["firm_id"], "all": "all"}
@@ -246,13 +246,16 @@ def test_standard_errors_are_those_of_the_method_at_every_grain(tmp_path: Path):
             for name, columns in COLUMNS.items()
         )
         rows = build_scores(*given, quarter=FIRST, database=duckdb.connect()).sentiment_scores.to_pylist()
-        return {(row["theme_id"], row["transcript_id"]): row["score_se"] for row in rows}
+        return {(row["theme_id"], row["transcript_id"]): tone(row) for row in rows}
+
+    def tone(row: dict[str, Any]) -> tuple[float, float]:
+        return row["score_se"], row["score_df"]
 
     firms = warehouse.read("firm_theme_sentiment", FIRST).to_pylist()
-    assert {(row["theme_id"], row["firm_id"]): row["score_se"] for row in firms} == scored("firm", "own")
+    assert {(row["theme_id"], row["firm_id"]): tone(row) for row in firms} == scored("firm", "own")
     assert len({row["score_se"] for row in firms}) > len(firms) / 2
     themes = warehouse.read("theme_sentiment", FIRST).to_pylist()
-    assert {(row["theme_id"], "all"): row["score_se"] for row in themes} == scored("all", "firm")
+    assert {(row["theme_id"], "all"): tone(row) for row in themes} == scored("all", "firm")
 
 
 def test_scores_of_other_turns_than_the_sentences_are_refused(tmp_path: Path):
@@ -269,7 +272,7 @@ def test_a_marts_code_version_follows_the_models_and_macros_that_it_contains():
     found = json.loads(dbt_project.manifest().read_text())
     name = "model.ftm.firm_theme_sentiment"
     before = dbt_project.code_version(found, name)
-    for part in ("macro.ftm.clustered_se", "model.ftm.turn_tone", name):
+    for part in ("macro.ftm.cluster_sums", "model.ftm.turn_tone", name):
         changed = copy.deepcopy(found)
         node = changed["macros" if part.startswith("macro") else "nodes"][part]
         node["macro_sql" if part.startswith("macro") else "raw_code"] += "-- changed"
@@ -312,6 +315,8 @@ def test_a_second_run_leaves_the_same_rows_and_the_other_quarter(own_warehouse: 
         "firm_theme_panel": 4,
         "call_theme_panel": 6,
         "theme_panel": 2,
+        "firm_pinned_panel": 0,
+        "call_pinned_panel": 0,
         "coverage": own_warehouse.read("coverage", FIRST).num_rows,
     }
     assert metadata["theme_sentiment"]["quarter"].value == FIRST
@@ -369,7 +374,7 @@ def test_marts_of_themes_and_scores_that_do_not_belong_together_are_refused(own_
     assert "sentiment_scores was made from other rows of themes" in problem
     assert "Materialize sentiment_scores of 2023Q1 first" in problem
     assert contents(own_warehouse, FIRST) == before
-    assert run_marts(own_warehouse, SECOND).success
+    assert run_marts(own_warehouse, SECOND, dg.AssetSelection.assets("theme_sentiment")).success
 
 
 def test_a_mart_whose_input_was_never_written_is_refused(tmp_path: Path):

@@ -10,19 +10,23 @@ from typing import Any
 
 import dagster as dg
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.methods.scores import COLUMNS, build_scores
 from ftm_assets.orchestration.dbt_project import dbt_resource
-from ftm_resources.tables import LABELS
+from ftm_resources.tables import LABELS, TABLES
 from ftm_resources.warehouse import Warehouse
 
 from .spoken_quarter import Call, Quarter, Turn, filled
 
 EARLIER, FIRST, SECOND = "2022Q4", "2023Q1", "2023Q2"
-PANELS = ("firm_theme_panel", "call_theme_panel", "theme_panel")
-FREIGHT, HIRING = f"{FIRST}:series:000", f"{FIRST}:series:001"
+PANELS = ("firm_theme_panel", "call_theme_panel", "theme_panel", "firm_pinned_panel", "call_pinned_panel")
+FREIGHT, HIRING, VAGUE = (f"{FIRST}:series:{i:03d}" for i in range(3))
+LABOUR, LOOSE = "pinned:labour", "pinned:loose"
+TONE = ("score", "score_se", "score_df")
 PLUS, ZERO, MINUS, PROCEDURAL = "positive", "neutral", "negative", "procedural"
 
 
@@ -43,14 +47,12 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 
 
 def rows(warehouse: Warehouse, table: str, quarter: str) -> dict[tuple[str, ...], dict[str, Any]]:
-    key = {"firm_theme_panel": ("firm_id",), "call_theme_panel": ("transcript_id",), "theme_panel": ()}[table]
-    return {
-        (row["series_id"], *(row[k] for k in key)): row for row in warehouse.read(table, quarter).to_pylist()
-    }
+    key = TABLES[table].key
+    return {tuple(row[k] for k in key): row for row in warehouse.read(table, quarter).to_pylist()}
 
 
-# Acme calls twice and is renamed in between; Bolt speaks of no theme; Chip is too small to have topics; Dune only
-# greets; Echo's modelling failed.
+# Acme calls twice and is renamed in between; Bolt speaks of no theme but Vague, which is weak; Chip is too small to
+# have topics; Dune only greets; Echo's modelling failed.
 IN_FIRST = Quarter(
     FIRST,
     [
@@ -68,22 +70,31 @@ IN_FIRST = Quarter(
         Call(
             "101", "1", date(2023, 3, 1), [Turn([(0, ZERO), (None, PLUS)])], "Acme Holdings", 14593, "001690"
         ),
-        Call("200", "2", date(2023, 2, 10), [Turn([(None, ZERO)] * 3)], "Bolt", 20, is_after_close=False),
+        Call(
+            *("200", "2", date(2023, 2, 10)),
+            [Turn([(None, ZERO), (None, ZERO), (2, ZERO)])],
+            *("Bolt", 20),
+            is_after_close=False,
+        ),
         Call("300", "3", date(2023, 2, 10), [Turn([(None, ZERO)])], "Chip"),
         Call("400", "4", date(2023, 2, 10), [Turn([(None, PROCEDURAL)])], "Dune"),
         Call("500", "5", date(2023, 2, 10), [Turn([(None, ZERO)] * 4)], "Echo"),
     ],
+    themes=("Freight", "Hiring", "Vague"),
     status={"3": "too_small", "5": "failed"},
+    weak=[2],
+    pinned={"Labour": [0, 1], "Loose": []},
 )
-# Freight goes on as theme 1; Hiring has no theme; Pricing is new. Chip is measured now, Bolt is away.
+# Freight goes on as theme 1, Vague as theme 2, no longer weak; Hiring has no theme; Pricing is new. Chip is measured
+# now, Bolt is away.
 IN_SECOND = Quarter(
     SECOND,
     [
-        Call("110", "1", date(2023, 5, 2), [Turn([(1, PLUS), (0, ZERO), (None, ZERO), (None, ZERO)])]),
+        Call("110", "1", date(2023, 5, 2), [Turn([(1, PLUS), (0, ZERO), (2, ZERO), (None, ZERO)])]),
         Call("310", "3", date(2023, 5, 3), [Turn([(1, MINUS), (1, MINUS)])]),
     ],
-    themes=("Pricing", "Freight"),
-    continues={1: (FREIGHT, f"{FIRST}:theme:000", 0.75)},
+    themes=("Pricing", "Freight", "Vague"),
+    continues={1: (FREIGHT, f"{FIRST}:theme:000", 0.75), 2: (VAGUE, f"{FIRST}:theme:002", 0.8)},
 )
 
 
@@ -98,7 +109,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 def test_every_firm_that_was_read_has_a_row_for_every_theme(built: Warehouse):
     panel = rows(built, "firm_theme_panel", FIRST)
-    assert set(panel) == set(product((FREIGHT, HIRING), "12345"))
+    assert set(panel) == set(product((FREIGHT, HIRING, VAGUE), "12345"))
     acme = panel[FREIGHT, "1"]
     assert (acme["firm_name"], acme["permno"], acme["gvkey"]) == ("Acme Holdings", 14593, "001690")
     assert (acme["first_call_date"], acme["is_after_close"], acme["n_calls"]) == (date(2023, 1, 20), True, 2)
@@ -145,9 +156,68 @@ def test_attention_and_score_are_split_by_section_and_speaker(built: Warehouse):
         "analyst": (1, 1, 1.0, -1.0),
     }
     # Two turns of 2 and 1 sentences, with sums of 2 and 0.
-    off = (2 - 2 * 2 / 3) ** 2 + (0 - 2 / 3) ** 2
-    assert acme["score_se_presentation"] == pytest.approx((2 * off) ** 0.5 / 3, rel=1e-12)
-    assert acme["score_se_analyst"] is None
+    off = (2 - 2 * 2 / 3) ** 2 / (1 - 2 / 3) + (0 - 2 / 3) ** 2 / (1 - 1 / 3)
+    assert acme["score_se_presentation"] == pytest.approx(off**0.5 / 3, rel=1e-12)
+    assert acme["score_df_presentation"] == pytest.approx(1)
+    assert (acme["score_se_analyst"], acme["score_df_analyst"]) == (None, None)
+
+
+def test_a_weak_theme_was_not_measured_and_is_said_to_be_weak(built: Warehouse):
+    """Its zeros would say that nobody spoke of it; none of its sentences counts."""
+    for panel, keys in (("firm_theme_panel", "12"), ("call_theme_panel", ("100", "200"))):
+        found = rows(built, panel, FIRST)
+        for key in keys:
+            row = found[VAGUE, key]
+            assert (row["status"], row["coherence_class"], row["coherence"]) == ("no_members", "weak", 0.1)
+            assert [row[k] for k in ("n_sentences", "attention", "attention_q_and_a", "score")] == [None] * 4
+            assert row["n_business"] > 0
+    assert rows(built, "firm_theme_panel", FIRST)[VAGUE, "3"]["status"] == "too_small"
+    assert rows(built, "firm_theme_panel", FIRST)[FREIGHT, "1"]["coherence_class"] == "coherent"
+    of_theme = rows(built, "theme_panel", FIRST)[VAGUE,]
+    assert (of_theme["coherence_class"], of_theme["n_firms_measured"]) == ("weak", 2)
+    for name in (
+        "n_firms",
+        "firm_share",
+        "attention",
+        "mean_attention",
+        "attention_sd",
+        "score",
+        "concentration",
+    ):
+        assert of_theme[name] is None
+    later = rows(built, "firm_theme_panel", SECOND)[VAGUE, "1"]
+    assert (later["previous_quarter"], later["attention"]) == (FIRST, 0.25)
+    assert later["attention_change"] is None, "it was not measured then"
+
+
+def test_a_pinned_theme_has_the_sentences_of_all_its_themes(built: Warehouse):
+    panel = rows(built, "firm_pinned_panel", FIRST)
+    assert set(panel) == set(product((LABOUR, LOOSE), "12345"))
+    acme = panel[LABOUR, "1"]
+    assert (acme["series_name"], acme["n_themes"], acme["status"]) == ("Labour", 2, "measured")
+    assert (acme["n_business"], acme["n_sentences"], acme["attention"], acme["n_turns"]) == (8, 5, 0.625, 4)
+    assert (acme["n_positive"], acme["n_neutral"], acme["n_negative"], acme["score"]) == (2, 2, 1, 0.2)
+    assert (acme["n_sentences_q_and_a"], acme["attention_q_and_a"]) == (2, 2 / 3)
+    assert (acme["n_topic_sentences"], acme["topic_attention"]) == (5, 0.625)
+    bolt = panel[LABOUR, "2"]
+    assert (bolt["attention"], bolt["score"], bolt["topic_attention"]) == (0.0, None, 0.0)
+    assert (panel[LABOUR, "5"]["attention"], panel[LABOUR, "5"]["topic_attention"]) == (None, None)
+    of_call = rows(built, "call_pinned_panel", FIRST)
+    assert [of_call[LABOUR, c]["n_sentences"] for c in ("100", "101", "200")] == [4, 1, 0]
+    assert rows(built, "firm_pinned_panel", SECOND) == {}
+
+
+def test_a_pinned_theme_without_a_theme_is_measured_by_topics_alone(built: Warehouse):
+    panel = rows(built, "firm_pinned_panel", FIRST)
+    acme, bolt = panel[LOOSE, "1"], panel[LOOSE, "2"]
+    assert (acme["n_themes"], acme["status"], acme["attention"], acme["score"]) == (
+        0,
+        "no_members",
+        None,
+        None,
+    )
+    assert (acme["n_topic_sentences"], acme["topic_attention"]) == (3, 3 / 8)
+    assert (bolt["n_topic_sentences"], bolt["topic_attention"]) == (2, 2 / 3)
 
 
 def test_changes_are_from_the_last_quarter_in_which_the_firm_was_measured(built: Warehouse):
@@ -169,14 +239,14 @@ def test_changes_are_from_the_last_quarter_in_which_the_firm_was_measured(built:
 
 def test_a_series_without_a_theme_in_the_quarter_has_no_row(built: Warehouse):
     assert {series for series, _ in rows(built, "firm_theme_panel", SECOND)} == {
-        FREIGHT,
+        *(FREIGHT, VAGUE),
         f"{SECOND}:series:000",
     }
 
 
 def test_a_call_has_its_own_row(built: Warehouse):
     panel = rows(built, "call_theme_panel", FIRST)
-    assert set(panel) == set(product((FREIGHT, HIRING), ("100", "101", "200", "300", "400", "500")))
+    assert set(panel) == set(product((FREIGHT, HIRING, VAGUE), ("100", "101", "200", "300", "400", "500")))
     first, second = panel[FREIGHT, "100"], panel[FREIGHT, "101"]
     assert (first["n_business"], first["n_sentences"], first["attention"]) == (6, 3, 0.5)
     assert (first["call_date"], first["is_after_close"], first["permno"]) == (date(2023, 1, 20), True, None)
@@ -189,20 +259,19 @@ def test_a_theme_is_over_the_firms_that_were_measured(built: Warehouse):
     freight = panel[FREIGHT,]
     assert (freight["n_firms_measured"], freight["n_firms"], freight["firm_share"]) == (2, 1, 0.5)
     assert (freight["n_business"], freight["attention"], freight["mean_attention"]) == (11, 4 / 11, 0.25)
-    assert freight["attention_sd"] == pytest.approx(0.5 / 2**0.5)
+    assert freight["attention_sd"] is None, "of two firms it would say nothing"
     assert (freight["score"], freight["score_se"], freight["score_sd"]) == (0.25, None, None)
     assert (freight["concentration"], freight["novelty"], freight["event"]) == (1.0, None, "born")
     later = rows(built, "theme_panel", SECOND)[FREIGHT,]
     assert (later["novelty"], later["event"], later["n_firms"]) == (0.25, "continued", 2)
     assert later["concentration"] == pytest.approx(5 / 9)
     assert later["score"] == pytest.approx(-1 / 3)
-    off = (1 + 1 / 3) ** 2 + (-2 + 2 / 3) ** 2
-    assert later["score_se"] == pytest.approx((2 * off) ** 0.5 / 3, rel=1e-12)
-    assert later["mean_score"] == 0.0
+    assert (later["mean_score"], later["score_se"], later["score_df"]) == (0.0, None, None)
 
 
-def test_the_panels_equal_the_scores_of_the_method_on_a_quarter_of_chance(tmp_path: Path):
-    random, calls = Random(3), []
+def of_chance(quarter: str, day: date, seed: int) -> Quarter:
+    """20 calls of eight firms that say anything about two themes, which go on."""
+    random, calls = Random(seed), []
     for number in range(20):
         turns = [
             Turn(
@@ -221,15 +290,29 @@ def test_the_panels_equal_the_scores_of_the_method_on_a_quarter_of_chance(tmp_pa
             )
             for _ in range(random.randint(1, 9))
         ]
-        calls.append(Call(f"{number:02d}", f"f{number % 8}", date(2023, 2, 1 + number), turns))
-    quarter, warehouse = Quarter(FIRST, calls), Warehouse(path=str(tmp_path / "warehouse"))
-    quarter.write(warehouse)
-    result = run(warehouse, FIRST)
-    assert result.success
-    found = rows(warehouse, "call_theme_panel", FIRST)
+        calls.append(Call(f"{quarter}-{number:02d}", f"f{number % 8}", day, turns))
+    series = {i: (f"{FIRST}:series:{i:03d}", f"{FIRST}:theme:{i:03d}", 0.9) for i in (0, 1)}
+    return Quarter(quarter, calls, continues=series)
+
+
+@pytest.fixture(scope="module")
+def chance(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    warehouse = Warehouse(path=str(tmp_path_factory.mktemp("chance") / "warehouse"))
+    for quarter, day, panels in (
+        (FIRST, date(2023, 2, 1), PANELS),
+        (SECOND, date(2023, 5, 1), ("firm_theme_panel",)),
+    ):
+        of_chance(quarter, day, int(quarter[-1])).write(warehouse)
+        assert run(warehouse, quarter, panels).success
+    return warehouse
+
+
+def test_the_panels_equal_the_scores_of_the_method_on_a_quarter_of_chance(chance: Warehouse):
+    quarter = of_chance(FIRST, date(2023, 2, 1), 1)
+    found = rows(chance, "call_theme_panel", FIRST)
     tables = quarter.tables()
     scores = {(r["theme_id"], r["transcript_id"]): r for r in tables["sentiment_scores"].to_pylist()}
-    names = ("n_positive", "n_neutral", "n_negative", "n_sentences", "score", "score_se", "n_turns")
+    names = ("n_positive", "n_neutral", "n_negative", "n_sentences", "n_turns", *TONE)
     spoken = Counter(r["transcript_id"] for r in tables["sentences"].to_pylist())
     for row in tables["sentence_kinds"].to_pylist():
         spoken[row["sentence_id"].split(":")[1]] -= row["is_procedural"]
@@ -239,15 +322,7 @@ def test_the_panels_equal_the_scores_of_the_method_on_a_quarter_of_chance(tmp_pa
         if row["status"] != "measured":
             continue
         score = scores.get((row["theme_id"], transcript))
-        expected = (
-            {k: score[k] for k in names}
-            if score
-            else dict.fromkeys(names, 0)
-            | {
-                "score": None,
-                "score_se": None,
-            }
-        )
+        expected = {k: score[k] for k in names} if score else dict.fromkeys(names, 0) | dict.fromkeys(TONE)
         assert {k: row[k] for k in names} == expected
         assert row["attention"] == expected["n_sentences"] / spoken[transcript]
     # Analysts alone: what the method makes of their sentences.
@@ -259,30 +334,26 @@ def test_the_panels_equal_the_scores_of_the_method_on_a_quarter_of_chance(tmp_pa
     assert len(of_analysts) > 10
     for score in of_analysts:
         row = found[score["theme_id"].replace("theme", "series"), score["transcript_id"]]
-        assert (row["score_analyst"], row["score_se_analyst"]) == (score["score"], score["score_se"])
+        assert [row[f"{k}_analyst"] for k in TONE] == [score[k] for k in TONE]
 
 
-def test_the_change_of_attention_is_the_difference_of_two_quarters_panels(tmp_path: Path):
+def test_the_panel_of_themes_has_the_standard_error_of_firms_as_turns(chance: Warehouse):
+    of_firms = rows(chance, "firm_theme_panel", FIRST)
+    for (series,), row in rows(chance, "theme_panel", FIRST).items():
+        firms = [r for (s, _), r in of_firms.items() if s == series and r["n_sentences"]]
+        n = np.array([r["n_sentences"] for r in firms], float)
+        net = np.array([r["n_positive"] - r["n_negative"] for r in firms], float)
+        off = ((net - row["score"] * n) ** 2 / (1 - n / n.sum())).sum()
+        assert len(firms) == row["n_firms"] == 8
+        assert row["score_se"] == pytest.approx(off**0.5 / n.sum(), rel=1e-9)
+        assert 4 < row["score_df"] < 7
+        assert row["score_sd"] == pytest.approx(np.std(net / n, ddof=1))
+
+
+def test_the_change_of_attention_is_the_difference_of_two_quarters_panels(chance: Warehouse):
     """What is made of an earlier quarter's tables equals what that quarter's own panel says."""
-    random, warehouse = Random(5), Warehouse(path=str(tmp_path / "warehouse"))
-    for quarter, day in ((FIRST, date(2023, 2, 1)), (SECOND, date(2023, 5, 1))):
-        calls = [
-            Call(
-                f"{quarter}-{n}",
-                f"f{n % 7}",
-                day,
-                [
-                    Turn([(random.choice((0, 1, None)), random.choice(LABELS)) for _ in range(4)])
-                    for _ in range(5)
-                ],
-            )
-            for n in range(10)
-        ]
-        series = {i: (f"{FIRST}:series:{i:03d}", f"{FIRST}:theme:{i:03d}", 0.9) for i in (0, 1)}
-        Quarter(quarter, calls, continues=series).write(warehouse)
-        assert run(warehouse, quarter, ("firm_theme_panel",)).success
-    before, after = (rows(warehouse, "firm_theme_panel", q) for q in (FIRST, SECOND))
-    assert len(after) == 14
+    before, after = (rows(chance, "firm_theme_panel", q) for q in (FIRST, SECOND))
+    assert len(after) == 16
     for key, row in after.items():
         assert row["attention_change"] == row["attention"] - before[key]["attention"]
         assert row["score_change"] == row["score"] - before[key]["score"]
@@ -301,129 +372,6 @@ def test_the_panel_of_firms_records_the_quarters_before_and_the_others_do_not(bu
     assert of_theme["firm_theme_panel"]["content"] == built.quarter("firm_theme_panel", SECOND).content
 
 
-def test_a_quarter_before_that_lacks_links_is_not_compared_with(tmp_path: Path):
-    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    IN_FIRST.write(warehouse, without=["theme_links"])
-    IN_SECOND.write(warehouse)
-    result = run(warehouse, SECOND, ("firm_theme_panel",))
-    assert result.success
-    panel = rows(warehouse, "firm_theme_panel", SECOND)
-    assert {row["previous_quarter"] for row in panel.values()} == {None}
-    IN_FIRST.write(warehouse)
-    stale = [str(m) for m in warehouse.pin().mixtures(SECOND, ["firm_theme_panel"])]
-    assert any(f"theme_links@{FIRST}" in m or FIRST in m for m in stale)
-
-
-def test_a_quarter_before_of_mixed_generations_is_not_compared_with(tmp_path: Path):
-    """Its links are of other themes than its scores: ranks would be taken for each other."""
-    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    IN_FIRST.write(warehouse)
-    IN_SECOND.write(warehouse)
-    of_old = {"inputs": {"themes": {"snapshot_id": "1", "content": "others"}}}
-    warehouse.replace("theme_links", FIRST, [IN_FIRST.tables()["theme_links"]], provenance=of_old)
-    result = run(warehouse, SECOND, ("firm_theme_panel",))
-    assert result.success
-    panel = rows(warehouse, "firm_theme_panel", SECOND)
-    assert {row["previous_quarter"] for row in panel.values()} == {None}
-    (event,) = result.get_asset_materialization_events()
-    metadata = event.materialization.metadata
-    assert metadata["compared_with"].value == []
-    assert "theme_links was made from other rows of themes" in metadata["not_compared_with"].value[FIRST]
-
-
-def test_a_quarter_that_was_mixed_and_ends_with_the_same_rows_makes_the_panel_outdated(tmp_path: Path):
-    """Its rows were not compared, so that they have not changed says nothing."""
-    warehouse, links = Warehouse(path=str(tmp_path / "warehouse")), IN_FIRST.tables()["theme_links"]
-    IN_FIRST.write(warehouse)
-    IN_SECOND.write(warehouse)
-
-    def link(content: str) -> None:
-        made_from = {"inputs": {"themes": {"snapshot_id": "1", "content": content}}}
-        warehouse.replace("theme_links", FIRST, [links], provenance=made_from)
-
-    def outdated() -> list[str]:
-        return [m.source for m in warehouse.pin().mixtures(SECOND, ["firm_theme_panel"])]
-
-    link("others")
-    assert run(warehouse, SECOND, ("firm_theme_panel",)).success
-    left_out = [f"{table}@{FIRST}" for table in ("theme_links", "firm_status", "sentiment_scores")]
-    link(warehouse.quarter("themes", FIRST).content)
-    assert sorted(outdated()) == sorted(left_out)
-    assert {row["previous_quarter"] for row in rows(warehouse, "firm_theme_panel", SECOND).values()} == {None}
-    assert run(warehouse, SECOND, ("firm_theme_panel",)).success
-    assert outdated() == []
-    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["attention_change"] == -0.25
-
-
-def chained(
-    warehouse: Warehouse, quarter: Quarter, rests_on: str, content: str | None = None, *, chain: str = "x"
-) -> None:
-    """Write a quarter whose links were made from `theme_series` of one before: as it is, or as it was once."""
-    read = warehouse.quarter("theme_series", rests_on).provenance() if warehouse.exists() else {}
-    made_from = {"inputs": {f"theme_series@{rests_on}": read | ({"content": content} if content else {})}}
-    tables = quarter.tables()
-    series = [{"series_id": chain, "theme_id": quarter.theme(0)}]
-    tables["theme_series"] = filled("theme_series", series, quarter.quarter)
-    for name, found in tables.items():
-        of_links = name in {"theme_links", "theme_series"}
-        warehouse.replace(name, quarter.quarter, [found], provenance=made_from if of_links else {})
-
-
-def test_a_quarter_is_not_compared_with_other_series_than_its_links_go_on_from(tmp_path: Path):
-    """A tagged quarter keeps its links; the one before was made again, and an id there means another series."""
-    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    chained(warehouse, IN_FIRST, EARLIER, "empty")
-    chained(warehouse, IN_SECOND, FIRST)
-    assert run(warehouse, SECOND, ("firm_theme_panel",)).success
-    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["attention_change"] == -0.25
-    chained(warehouse, replace(IN_FIRST, themes=("Hiring", "Freight")), EARLIER, "empty", chain="y")
-    result = run(warehouse, SECOND, ("firm_theme_panel",))
-    assert result.success
-    for row in rows(warehouse, "firm_theme_panel", SECOND).values():
-        assert [row[k] for k in ("previous_quarter", "attention_change", "score_change")] == [None] * 3
-    (event,) = result.get_asset_materialization_events()
-    why = event.materialization.metadata["not_compared_with"].value[FIRST]
-    assert f"theme_links was made from other rows of theme_series@{FIRST}" in why
-    made = warehouse.provenance("firm_theme_panel", SECOND)["inputs"]
-    assert made[f"sentiment_scores@{FIRST}"]["content"] == "not compared"
-    chained(warehouse, IN_SECOND, FIRST)
-    assert run(warehouse, SECOND, ("firm_theme_panel",)).success
-    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["previous_quarter"] == FIRST
-
-
-def test_a_break_of_the_chain_further_back_ends_the_comparison_there(tmp_path: Path):
-    """The links of a tagged quarter stay as they are, and those after it go on from them, but not from those before."""
-    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    chained(warehouse, replace(IN_FIRST, quarter=EARLIER), "2022Q3", "empty")
-    chained(warehouse, IN_FIRST, EARLIER, "others")
-    chained(warehouse, IN_SECOND, FIRST)
-    result = run(warehouse, SECOND)
-    assert result.success
-    assert rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]["attention_change"] == -0.25
-    made = warehouse.provenance("firm_theme_panel", SECOND)["inputs"]
-    assert made[f"theme_links@{EARLIER}"]["content"] == "not compared"
-    assert made[f"theme_links@{FIRST}"]["content"] == warehouse.quarter("theme_links", FIRST).content
-
-
-def test_a_quarter_written_since_is_not_compared_with_and_breaks_no_chain(tmp_path: Path):
-    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    chained(warehouse, replace(IN_FIRST, quarter=EARLIER), "2022Q3", "empty")
-    chained(warehouse, IN_FIRST, EARLIER)
-    chained(warehouse, IN_SECOND, EARLIER)
-    of_links = {
-        "inputs": {
-            f"theme_series@{EARLIER}": warehouse.quarter("theme_series", EARLIER).provenance(),
-            f"theme_series@{FIRST}": {"snapshot_id": "None", "content": "empty"},
-        }
-    }
-    warehouse.replace("theme_links", SECOND, [IN_SECOND.tables()["theme_links"]], provenance=of_links)
-    result = run(warehouse, SECOND, ("firm_theme_panel",))
-    assert result.success
-    (event,) = result.get_asset_materialization_events()
-    assert event.materialization.metadata["compared_with"].value == [EARLIER]
-    assert list(event.materialization.metadata["not_compared_with"].value) == [FIRST]
-
-
 def test_a_quarter_before_that_another_run_writes_meanwhile_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -437,23 +385,21 @@ def test_a_quarter_before_that_another_run_writes_meanwhile_is_read_again(
         stage(*given)
         staged.append(given)
         if len(staged) == 1:
-            IN_FIRST.write(warehouse)
-        if len(staged) == 2:  # a run of an earlier quarter links this one again
+            IN_FIRST.write(warehouse)  # a run of an earlier quarter, which also links this one again
             links = IN_SECOND.tables()["theme_links"].to_pylist()
             again = [link | {"series_name": "Shipping"} for link in links]
             warehouse.replace("theme_links", SECOND, [filled("theme_links", again, SECOND)])
 
     monkeypatch.setattr(dbt_project, "stage", and_meanwhile)
     assert run(warehouse, SECOND, ("firm_theme_panel",)).success
-    assert len(staged) == 3
+    assert len(staged) == 2
     acme = rows(warehouse, "firm_theme_panel", SECOND)[FREIGHT, "1"]
     assert (acme["attention_change"], acme["series_name"]) == (-0.25, "Shipping")
 
 
-@pytest.mark.parametrize("is_second", [True, False])
-def test_a_sentence_counts_twice_only_as_a_member_of_a_second_theme(tmp_path: Path, is_second: bool):
-    """Chip's two sentences are all that it says, and are members of both themes."""
-    warehouse, tables = Warehouse(path=str(tmp_path / "warehouse")), IN_SECOND.tables()
+def said_twice(quarter: Quarter, *, is_second: bool) -> dict[str, pa.Table]:
+    """Return the tables of the second quarter in which Chip's two sentences, all it says, are members of two themes."""
+    tables = quarter.tables()
     members = tables["theme_sentences"].to_pylist()
     again = [
         m | {"theme_id": f"{SECOND}:theme:000", "is_second": is_second}
@@ -462,31 +408,40 @@ def test_a_sentence_counts_twice_only_as_a_member_of_a_second_theme(tmp_path: Pa
     ]
     given = tables | {"theme_sentences": filled("theme_sentences", [*members, *again], SECOND)}
     scores = build_scores(*(given[t] for t in COLUMNS), quarter=SECOND, database=duckdb.connect())
-    for name, table in (given | scores._asdict()).items():
+    return given | scores._asdict()
+
+
+def test_a_sentence_may_be_a_member_of_a_second_theme_and_counts_once_in_a_pinned_theme_of_both(
+    tmp_path: Path,
+):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for name, table in said_twice(replace(IN_SECOND, pinned={"Both": [0, 1]}), is_second=True).items():
         warehouse.replace(name, SECOND, [table])
-    result = run(warehouse, SECOND, ("firm_theme_panel",))
-    assert result.success == is_second
-    if not is_second:
-        assert "firm_theme_panel_attention_adds_up" in failure(result)
+    assert run(warehouse, SECOND, ("firm_theme_panel", "firm_pinned_panel")).success
+    chip = [r["n_sentences"] for (_, f), r in rows(warehouse, "firm_theme_panel", SECOND).items() if f == "3"]
+    assert sorted(chip) == [0, 2, 2]
+    assert rows(warehouse, "firm_pinned_panel", SECOND)["pinned:both", "3"]["n_sentences"] == 2
 
 
-def test_a_theme_without_a_series_is_refused(tmp_path: Path):
-    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    IN_FIRST.write(warehouse)
-    links = IN_FIRST.tables()["theme_links"]
-    warehouse.replace("theme_links", FIRST, [links.slice(0, 1)])
-    problem = failure(run(warehouse, FIRST))
-    assert "firm_theme_panel_has_every_theme" in problem
-    assert "theme_panel_equals_sentiment_scores" in problem
-
-
-def test_topics_made_from_other_sentences_than_the_attention_is_over_are_refused(tmp_path: Path):
-    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    IN_FIRST.write(warehouse)
-    status = [r | {"n_sentences": r["n_sentences"] + 1} for r in IN_FIRST.tables()["firm_status"].to_pylist()]
-    warehouse.replace("firm_status", FIRST, [filled("firm_status", status, FIRST)])
-    problem = failure(run(warehouse, FIRST))
-    assert "firm_theme_panel_business_equals_firm_status" in problem
+def test_inputs_that_contradict_each_other_are_refused(tmp_path: Path):
+    """A theme without a series, topics of other sentences than attention is over, and sentences counted twice."""
+    warehouse, tables = Warehouse(path=str(tmp_path / "warehouse")), said_twice(IN_SECOND, is_second=False)
+    status = [r | {"n_sentences": r["n_sentences"] + 1} for r in tables["firm_status"].to_pylist()]
+    tables |= {
+        "theme_links": tables["theme_links"].slice(0, 2),
+        "firm_status": filled("firm_status", status, SECOND),
+    }
+    for name, table in tables.items():
+        warehouse.replace(name, SECOND, [table])
+    problem = failure(run(warehouse, SECOND))
+    for found in (
+        "firm_theme_panel_has_every_theme",
+        "firm_theme_panel_attention_adds_up",
+        "firm_theme_panel_business_equals_firm_status",
+        "theme_panel_equals_sentiment_scores",
+    ):
+        assert found in problem
+    assert not warehouse.quarter("firm_theme_panel", SECOND).is_written
 
 
 def test_a_panel_of_themes_alone_reads_the_stored_panel_of_firms(built: Warehouse):

@@ -24,12 +24,20 @@ def test_the_jackknife_is_what_leaving_out_each_turn_gives() -> None:
     x = (label == "positive").astype(float) - (label == "negative")
     left = np.array([x[turns[0] != g].mean() for g in range(3)])
     # Around the score of all sentences, as CR3 is.
-    assert method.jackknife([table])["0:0"] == pytest.approx(np.sqrt(2 / 3 * ((left - x.mean()) ** 2).sum()))
+    assert method.others([table])["0:0"][1] == pytest.approx(np.sqrt(2 / 3 * ((left - x.mean()) ** 2).sum()))
 
 
 def test_with_moods_intervals_by_turn_hold_the_truth_more_often_than_naive_ones() -> None:
     rows = {(row["mood"], row["turns"]): row for row in method.coverage(firms=6, n_draws=20)}
     strong, none = rows[1.4, "2 or more"], rows[0.0, "2 or more"]
-    assert strong["by turn, t"] > strong["naive"] + 0.1
+    ours = "score_se, t of score_df"
+    assert strong[ours] > strong["CR1"] > strong["naive"] + 0.1
     assert none["naive"] > 0.85
-    assert none["by turn, t"] > none["by turn, normal"]
+    assert none[ours] > none["t of turns - 1"] > none["1.96"]
+
+
+def test_intervals_of_themes_of_few_firms_are_wide() -> None:
+    two, three, *_ = method.coverage_of_themes(firms=12, n_draws=20)
+    assert (two["firms"], three["firms"]) == (2, 3)
+    assert two["half width"] > 1.5 * three["half width"]
+    assert three["score_se, t of score_df"] > three["CR1"]

@@ -1,14 +1,23 @@
 import re
 
 import dagster as dg
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from ftm_assets.assets.firm_topics import FirmTopicsConfig
 from ftm_assets.assets.themes import ThemesConfig
 from ftm_assets.checks.build import build_checks
-from ftm_assets.checks.measures import BY_REASON, COMPARED, LIMITS, SMALL_QUARTER_TOPICS, Limit
+from ftm_assets.checks.measures import (
+    BY_REASON,
+    COMPARED,
+    LIMITS,
+    SMALL_QUARTER_TOPICS,
+    Limit,
+    largest_by_chance,
+)
 from ftm_assets.methods.topics.firm_model import FirmParams
+from ftm_assets.methods.topics.theme_model import ThemeParams
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.categories import THEME_REASONS
 from ftm_resources.warehouse import Warehouse
@@ -28,8 +37,8 @@ def write_quality(
     warehouse.replace("topic_quality", quarter, [pa.Table.from_pylist(rows, schema=schema)])
 
 
-def at_the_limits(beyond: float = 0.0) -> dict[tuple[str, str], float]:
-    return {(m.level, m.metric): m.limit + (beyond if m.is_upper else -beyond) for m in LIMITS}
+def at_the_limits(beyond: float = 0.0, n: int = 500) -> dict[tuple[str, str], float]:
+    return {(m.level, m.metric): m.at(n) + (beyond if m.is_upper else -beyond) for m in LIMITS}
 
 
 def test_topics_at_the_limits_of_quality_pass(warehouse: Warehouse, failed):
@@ -38,7 +47,7 @@ def test_topics_at_the_limits_of_quality_pass(warehouse: Warehouse, failed):
 
 
 def test_topics_beyond_a_limit_are_warned_of_and_one_giant_theme_is_an_error(warehouse: Warehouse, evaluate):
-    write_quality(warehouse, at_the_limits(beyond=0.01), n=SMALL_QUARTER_TOPICS)
+    write_quality(warehouse, at_the_limits(0.01, SMALL_QUARTER_TOPICS), n=SMALL_QUARTER_TOPICS)
     found = {n: e.severity for n, e in evaluate("topic_quality").items() if not e.passed}
     warnings = dict.fromkeys((m.name for m in LIMITS), dg.AssetCheckSeverity.WARN)
     assert found == warnings | {"largest_theme": dg.AssetCheckSeverity.ERROR}
@@ -48,15 +57,34 @@ def test_a_giant_theme_of_a_small_quarter_is_a_warning(warehouse: Warehouse, eva
     write_quality(warehouse, {("themes", "largest_theme_share"): 0.9}, n=SMALL_QUARTER_TOPICS - 1)
     found = evaluate("topic_quality")["largest_theme"]
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert found.description == "One theme holds 90% of the placed topics (expected: at most 15%)"
+    assert found.description == (
+        "One theme holds 90% of the placed topics (expected of so many: at most 25%)"
+    )
+    assert found.metadata["limit"].value == pytest.approx(
+        largest_by_chance(SMALL_QUARTER_TOPICS - 1), abs=1e-4
+    )
 
 
-@pytest.mark.parametrize(("n_topics", "passes"), [(10, True), (27, True), (28, False)])
-def test_a_few_topics_are_not_held_to_a_share_that_even_equal_themes_exceed(
-    warehouse: Warehouse, evaluate, n_topics: int, passes: bool
+@pytest.mark.parametrize(
+    ("n_topics", "share", "passes"),
+    [
+        *((7, 1.0, True), (8, 1.0, False), (28, 0.5, True), (28, 0.9, False)),
+        *((150, 0.16, True), (150, 0.35, False), (2000, 0.15, True), (2000, 0.16, False)),
+    ],
+)
+def test_the_largest_theme_is_held_to_what_is_usual_of_so_many_topics(
+    warehouse: Warehouse, evaluate, n_topics: int, share: float, passes: bool
 ):
-    write_quality(warehouse, {("themes", "largest_theme_share"): 0.9}, n=n_topics)
+    write_quality(warehouse, {("themes", "largest_theme_share"): share}, n=n_topics)
     assert evaluate("topic_quality")["largest_theme"].passed == passes
+
+
+@pytest.mark.parametrize("n_topics", [60, 200, 1000])
+def test_sizes_of_chance_exceed_the_limit_in_one_quarter_of_twenty(n_topics: int):
+    params, rng = ThemeParams(), np.random.default_rng(1)
+    n = round(min(params.granularity * n_topics**0.5, n_topics / params.min_topics))
+    largest = rng.dirichlet(np.ones(n), size=4000).max(axis=1)
+    assert 0.02 < (largest > largest_by_chance(n_topics)).mean() < 0.08
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from threading import Thread
 
 import pytest
 
-from ftm_assets.cli import examination
+from ftm_assets.cli import examination, preflight
 from ftm_assets.cli.examination import Finding, examine
+from ftm_resources.sources.pinned_dictionary import PinnedThemesError
 
 
 def found(what: str, *, online: bool = False) -> Finding:
@@ -43,6 +44,35 @@ def test_what_would_fail_fails_with_what_to_do(
     done = ftm("doctor")
     assert done.exit_code == 1
     assert "1 problem to solve" in done.stdout
+
+
+@pytest.mark.usefixtures("place")
+def test_the_source_of_returns_is_named_or_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    assert "the sample's own" in found("Returns").found
+    monkeypatch.setenv("FTM_SOURCE", "files")
+    monkeypatch.setenv("FTM_SOURCE_PATH", str(tmp_path))
+    assert "set FTM_RETURNS_SOURCE" in found("Returns").found
+    monkeypatch.setenv("FTM_RETURNS_SOURCE", "sample")
+    assert found("Returns").status == "fail"
+    monkeypatch.setenv("FTM_RETURNS_SOURCE", "files")
+    assert "FTM_RETURNS_PATH" in found("Returns").found
+    monkeypatch.setenv("FTM_RETURNS_PATH", str(tmp_path / "nowhere"))
+    assert (found("Returns").status, "no such file" in found("Returns").found) == ("fail", True)
+
+
+@pytest.mark.usefixtures("place")
+def test_pinned_themes_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    assert "set FTM_PINNED_THEMES" in found("Pinned themes").found
+    file = tmp_path / "themes.csv"
+    monkeypatch.setenv("FTM_PINNED_THEMES", str(file))
+    assert found("Pinned themes").status == "fail"
+    with pytest.raises(PinnedThemesError, match="No such file"):
+        preflight.require_ready({})
+    file.write_text(
+        "name,description,seed_phrases\nTariffs,Duties on imports,tariffs;duties\n", encoding="utf-8"
+    )
+    assert (found("Pinned themes").status, found("Pinned themes").found) == ("ok", f"{file}: 1 theme")
+    preflight.require_ready({})
 
 
 @pytest.mark.usefixtures("place")

@@ -4,7 +4,9 @@ import dagster as dg
 import pytest
 from dagster_shared.error import SerializableErrorInfo
 
+from ftm_assets.cli import failing
 from ftm_assets.cli.failing import message_of, message_of_step
+from ftm_resources.sources.base import SourceWarning
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.warehouse import WarehouseError
 
@@ -88,3 +90,16 @@ def test_a_failed_step_says_the_outermost_of_ours(
     error: SerializableErrorInfo | None, said: str, is_expected: bool
 ):
     assert message_of_step(error) == (said, is_expected)
+
+
+def test_a_warning_of_ours_is_shown_once_in_a_command_and_others_as_python_does(
+    capsys: pytest.CaptureFixture[str],
+):
+    for _ in range(2):
+        show = failing.warnings_shown_once()
+        for _ in range(2):
+            show("not read: README.md", SourceWarning, "f.py", 1)
+            show("careful", UserWarning, "f.py", 1)
+    told = capsys.readouterr().err
+    assert told.count("Warning: not read: README.md\n") == 2, "once in each command"
+    assert told.count("UserWarning: careful") == 4

@@ -1,6 +1,8 @@
 """Panels of several quarters as files, read by programs that others wrote."""
 
 import csv
+import shutil
+import struct
 from datetime import UTC, date, datetime
 from pathlib import Path
 from time import sleep
@@ -54,15 +56,22 @@ def rows(quarter: str, table: str) -> list[dict[str, Any]]:
     return [common | found | {of: f"{quarter}-{i}"} for i, found in enumerate((measured, zero, lost))]
 
 
-@pytest.fixture
-def stored(place: Path) -> Warehouse:
-    made = Warehouse(path=str(place / "warehouse"))
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    made = Warehouse(path=str(tmp_path_factory.mktemp("panels") / "warehouse"))
     for quarter in QUARTERS:
         turn = {"component_id": f"{quarter}:1:0"}
         made.replace("transcripts", quarter, [filled("transcripts", [turn], quarter)])
         for table in ("firm_theme_panel", "call_theme_panel", "theme_panel"):
             made.replace(table, quarter, [filled(table, rows(quarter, table), quarter)])
     return made
+
+
+@pytest.fixture
+def stored(written: Warehouse, place: Path) -> Warehouse:
+    """A copy of the panels, to be written to."""
+    shutil.copytree(written.root, place / "warehouse")
+    return Warehouse(path=str(place / "warehouse"))
 
 
 def test_parquet_holds_the_rows_of_all_quarters_with_their_documents(stored: Warehouse, ftm, tmp_path: Path):
@@ -85,13 +94,49 @@ def test_parquet_holds_the_rows_of_all_quarters_with_their_documents(stored: War
 @pytest.mark.usefixtures("stored")
 def test_a_range_and_a_grain_can_be_chosen(ftm, tmp_path: Path):
     done = ftm(
-        "export", "panel", "-o", str(tmp_path / "out"), "--of", "firm", "--from", "2020q1", "--to", "2020Q2"
+        "export", "panel", "-o", str(tmp_path / "out"), "--of", "firm", "--from", "2020q1", "--to", "2020Q1"
     )
     assert done.exit_code == 0, done.output
     assert {f.name for f in (tmp_path / "out").iterdir()} == {"firm_theme_panel.parquet", "codebook.md"}
     assert set(pq.read_table(tmp_path / "out" / "firm_theme_panel.parquet")["quarter"].to_pylist()) == {
         "2020Q1"
     }
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_range_that_is_not_stored_as_a_whole_is_refused_unless_told(ftm, tmp_path: Path):
+    line = ("export", "panel", "--of", "firm", "--from", "2019Q3", "--to", "2020Q2", "-o")
+    done = ftm(*line, str(tmp_path / "out"))
+    assert done.exit_code == 1
+    assert "Not stored, so not in these panels: 2019Q3, 2020Q2." in done.output
+    assert "--skip-missing" in done.output
+    assert not (tmp_path / "out").exists()
+    told = ftm(*line, str(tmp_path / "out"), "--skip-missing")
+    assert told.exit_code == 0, told.output
+    assert set(pq.read_table(tmp_path / "out" / "firm_theme_panel.parquet")["quarter"].to_pylist()) == {
+        *("2019Q4", "2020Q1")
+    }
+    codebook = (tmp_path / "out" / "codebook.md").read_text(encoding="utf-8")
+    for said in (told.output, codebook):
+        assert "Not stored, so not in these panels: 2019Q3, 2020Q2." in said
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_hole_between_the_stored_quarters_is_named(ftm, tmp_path: Path):
+    done = ftm("export", "panel", "--of", "firm", "-o", str(tmp_path / "out"))
+    assert done.exit_code == 0
+    assert "Not stored, so not in these panels: 2020Q2." in done.output
+
+
+def test_panels_of_pinned_themes_are_written_if_asked_for(stored: Warehouse, ftm, tmp_path: Path):
+    line = ("export", "panel", "--of", "pinned-firm", "-o", str(tmp_path / "out"))
+    assert "firm_pinned_panel lacks 2019Q4" in ftm(*line).output
+    for quarter in QUARTERS:
+        pinned = [{"series_id": "pinned:tariffs", "firm_id": "1", "status": "measured", "attention": 0.5}]
+        stored.replace("firm_pinned_panel", quarter, [filled("firm_pinned_panel", pinned, quarter)])
+    assert ftm(*line).exit_code == 0
+    read = pq.read_table(tmp_path / "out" / "firm_pinned_panel.parquet")
+    assert read["attention"].to_pylist() == [0.5] * 3
 
 
 @pytest.mark.usefixtures("stored")
@@ -104,6 +149,20 @@ def test_csv_tells_zero_from_missing_and_runs_nothing(ftm, tmp_path: Path):
     assert [row["attention"] for row in found[:3]] == ["0.4", "0", ""]
     assert {row["firm_name"] for row in found} == {"'=Société Générale"}
     assert found[0]["first_call_date"] == "2020-01-30"
+
+
+def notes_in(file: Path) -> list[tuple[str, str]]:
+    """Return variable and text of each note1, as `help dta` lays characteristics out."""
+    content = file.read_bytes()
+    found, at = [], content.index(b"<characteristics>") + len("<characteristics>")
+    while content[at : at + 4] == b"<ch>":
+        (size,) = struct.unpack_from("<I", content, at + 4)
+        of, name, text = (content[at + 8 + a : at + 8 + b] for a, b in ((0, 129), (129, 258), (258, size)))
+        if name.rstrip(b"\0") == b"note1":
+            found.append((of.rstrip(b"\0").decode(), text.rstrip(b"\0").decode()))
+        at += 8 + size + len("</ch>")
+    assert content[at:].startswith(b"</characteristics>")
+    return found
 
 
 def test_stata_reads_what_is_stored(stored: Warehouse, ftm, tmp_path: Path):
@@ -124,8 +183,12 @@ def test_stata_reads_what_is_stored(stored: Warehouse, ftm, tmp_path: Path):
                 assert [None if pd.isna(v) else v for v in read[name]] == given
         assert list(by_pandas["quarter"]) == [239] * 3 + [240] * 3 + [242] * 3  # 1960q1 is 0
         assert about.original_variable_types["quarter"] == "%tq"
-        assert all(len(text) <= 80 for text in about.column_labels)
-        assert about.column_names_to_labels["n_business"].startswith("Business sentences")
+        labels = about.column_names_to_labels
+        assert labels == pd.read_stata(out / f"{table}.dta", iterator=True).variable_labels()
+        assert all(len(text) <= 80 for text in labels.values())
+        for column in TABLES[table].columns:
+            assert labels[column.name] == column.doc or labels[column.name].endswith("…")
+            assert (column.name, column.doc) in notes_in(out / f"{table}.dta")
     dated = pd.read_stata(out / "firm_theme_panel.dta")
     assert dated["first_call_date"][0].date() == date(2020, 1, 30)
     assert dated["first_call_at"][0].to_pydatetime() == CALLED.replace(tzinfo=None)
@@ -198,7 +261,22 @@ def test_a_panel_made_from_links_that_were_made_again_is_not_exported(
     assert "2020Q1: firm_theme_panel was made from other rows of theme_links" in done.output
     assert not (tmp_path / "after").exists()
     monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
-    assert ftm(*line, str(tmp_path / "after")).exit_code == 0
+    marked = "MIXED GENERATIONS, allowed: 2020Q1: firm_theme_panel was made from other rows of theme_links"
+    for format_ in ("parquet", "csv", "dta"):
+        told = ftm(*line, str(tmp_path / "after"), "-f", format_, "--force")
+        assert told.exit_code == 0
+        assert marked in told.output
+        assert marked in (tmp_path / "after" / "codebook.md").read_text(encoding="utf-8")
+        assert (tmp_path / "after" / f"firm_theme_panel_mixed.{format_}").exists()
+        assert not (tmp_path / "after" / f"firm_theme_panel.{format_}").exists()
+    file = tmp_path / "after" / "firm_theme_panel_mixed"
+    assert marked in pq.read_schema(file.with_suffix(".parquet")).metadata[b"mixed_generations"].decode()
+    _, about = pyreadstat.read_dta(str(file.with_suffix(".dta")))
+    assert about.file_label.startswith("MIXED GENERATIONS")
+    assert any(of == "_dta" and marked in text for of, text in notes_in(file.with_suffix(".dta")))
+    stored.replace("firm_theme_panel", "2020Q1", [panel])
+    assert ftm(*line, str(tmp_path / "after"), "-f", "dta", "--force").exit_code == 0
+    assert not file.with_suffix(".dta").exists(), "the panel is no longer mixed"
 
 
 def test_no_quarter_in_the_range_says_which_there_are(stored: Warehouse, ftm, tmp_path: Path):
@@ -254,8 +332,8 @@ def test_a_state_in_which_panels_do_not_go_together_is_not_exported(stored: Ware
     for of in (between.isoformat(), TOGETHER):
         done = ftm(*line, str(tmp_path / of[:8]), "--as-of", of)
         assert done.exit_code == 0, done.output
-        written = pq.read_table(tmp_path / of[:8] / "firm_theme_panel.parquet")
-        assert set(written["series_id"].to_pylist()) == {"2019Q4:series:000"}
+        read = pq.read_table(tmp_path / of[:8] / "firm_theme_panel.parquet")
+        assert set(read["series_id"].to_pylist()) == {"2019Q4:series:000"}
 
 
 def test_a_quarter_that_lacks_the_tag_is_named(stored: Warehouse, ftm, tmp_path: Path):
@@ -312,7 +390,6 @@ def test_the_codebook_says_which_state_was_exported(
     text = state("newest")
     assert "the newest on" in text
     assert str(stored.provenance("firm_theme_panel", "2019Q4")["snapshot_id"]) in text
-    assert "- 2020Q1: firm_theme_panel was made from other rows of theme_links@2019Q4" in text
 
 
 def test_a_panel_that_is_replaced_while_it_is_read_leaves_no_file(
@@ -373,8 +450,8 @@ def test_mixed_panels_that_are_allowed_are_written_as_they_are(
     monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
     done = ftm("export", "panel", "--of", "firm", "--to", "2019Q4", "-o", str(tmp_path / "out"))
     assert done.exit_code == 0, done.output
-    assert set(pq.read_table(tmp_path / "out" / "firm_theme_panel.parquet")["series_id"].to_pylist()) == {
-        "new"
-    }
+    assert set(
+        pq.read_table(tmp_path / "out" / "firm_theme_panel_mixed.parquet")["series_id"].to_pylist()
+    ) == {"new"}
     content = stored.quarter("firm_theme_panel", "2019Q4").content
     assert content in (tmp_path / "out" / "codebook.md").read_text(encoding="utf-8")

@@ -124,6 +124,24 @@ def test_calls_with_returns_are_counted_and_a_missing_source_is_said() -> None:
         assert run_report.returns(db).startswith("1 of 2 calls with abnormal returns")
 
 
+def test_the_pooled_portfolios_are_said_with_their_reason() -> None:
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE portfolio_members (series_id VARCHAR, portfolio VARCHAR)")
+        columns = (
+            "series_id VARCHAR, portfolio VARCHAR, weighting VARCHAR, model VARCHAR, alpha DOUBLE, t DOUBLE"
+        )
+        db.execute(f"CREATE TABLE portfolio_sorts ({columns}, n_days INTEGER, reason VARCHAR)")
+        assert run_report.portfolios(db) == ""
+        db.execute("INSERT INTO portfolio_members VALUES ('pooled', 'low'), ('pooled', NULL), ('s', 'low')")
+        cell = "('pooled', 'long_short', 'value', 'ff3'"
+        db.execute(f"INSERT INTO portfolio_sorts VALUES {cell}, NULL, NULL, 3, 'too_few_days')")
+        assert run_report.portfolios(db).endswith(
+            "1 of 2 calls sorted by tone; no alpha of high less low yet: too_few_days"
+        )
+        db.execute("UPDATE portfolio_sorts SET alpha = 0.00051, t = 2.34, n_days = 120, reason = NULL")
+        assert "high less low: +0.051% a day (t = 2.3, 120 days" in run_report.portfolios(db)
+
+
 def test_quarters_that_were_linked_again_are_told_with_what_to_do() -> None:
     def made(table: str, quarter: str) -> SimpleNamespace:
         return SimpleNamespace(
@@ -133,5 +151,12 @@ def test_quarters_that_were_linked_again_are_told_with_what_to_do() -> None:
     events = [made("theme_links", q) for q in ("2020Q1", "2020Q3", "2020Q2")] + [made("themes", "2019Q1")]
     again = run_report.linked_again(SimpleNamespace(all_events=events), "2020Q1")  # type: ignore[arg-type]
     assert again == ["2020Q2", "2020Q3"]
-    assert "2020Q2, 2020Q3" in run_report._outdated(again)
-    assert "firm_theme_panel" in run_report._outdated(again)
+    assert "2020Q2, 2020Q3" in run_report._linked(again)
+
+
+def test_what_became_of_later_panels_is_told() -> None:
+    assert run_report.panels([], []) == ""
+    assert run_report.panels(["2020Q2"], []).startswith("those of 2020Q2 were made again")
+    both = run_report.panels(["2020Q2"], ["2020Q3", "2020Q4"])
+    assert "those of 2020Q3, 2020Q4 are outdated" in both
+    assert "firm_theme_panel, call_theme_panel, theme_panel" in both

@@ -18,8 +18,12 @@ SAMPLE_QUARTER = "2023Q1"
 QUICK = SentimentScorer(model="word-lists")
 """The scorer of a quarter whose tone no test looks at."""
 
-MAY_BE_EMPTY = {"theme_relatives", "firm_attributes", *(t for t in QUARTERLY if t.startswith("pinned_"))}
-"""The sample has no columns of its own; a first quarter resembles nothing, and nothing is pinned."""
+MAY_BE_EMPTY = {
+    *("theme_relatives", "firm_attributes", "portfolio_returns"),
+    *(t for t in QUARTERLY if t.startswith("pinned_")),
+}
+"""The sample has no columns of its own; a first quarter resembles nothing and has too few calls before its own to sort
+them by; and nothing is pinned."""
 
 SAMPLE_FIRMS = 12
 """As few as still make themes across firms and keep every check; a run takes time in proportion."""

@@ -7,7 +7,7 @@ import pytest
 
 from ftm_resources.sources.configured import ConfiguredSource
 
-from .conftest import Deployment, failures
+from .conftest import QUICK, Deployment, failures
 
 if TYPE_CHECKING:
     from benchmarks.wrds_server import Library
@@ -20,7 +20,7 @@ def test_only_transcripts_connects_to_wrds_and_the_coverage_follows_every_call(
     library: "Library", tmp_path: Path
 ):
     library.add_sample(14, QUARTER)
-    deployment = Deployment(tmp_path, ConfiguredSource(kind="capital_iq"))
+    deployment = Deployment(tmp_path, ConfiguredSource(kind="capital_iq"), sentiment=QUICK)
     before = library.server.log.read_text().count("connection received")
     result = deployment.run(QUARTER)
     assert result.success, failures(result)

@@ -75,6 +75,7 @@ def in_folder(folder: Path) -> dict[str, str]:
         "DAGSTER_HOME": str(folder / "dagster"),
         "DAGSTER_MODULE_NAME": "ftm_assets.definitions",
         "FTM_WAREHOUSE": str(folder / "warehouse"),
+        "FTM_EXPORTS": str(folder / "exports"),
         "FTM_SAMPLE_FIRMS": "8",
         "FTM_SENTIMENT_MODEL": "word-lists",  # as quick as can be: commands are tested here, not tone
     }
@@ -100,6 +101,7 @@ def readme_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess
     done = {}
     for command in in_order():
         here = command.replace("--out tables", f"--out {folder}/tables")
+        here = here.replace("--to ftm.duckdb", f"--to {folder}/ftm.duckdb")
         here = here.replace("--out panel", f"--out {folder}/panel")
         here = here.replace("sheet.html", f"{folder}/sheet.html").replace(
             "answers.csv", f"{folder}/answers.csv"

@@ -156,11 +156,45 @@ def of_one_call(said: list[tuple[str, str, str]]) -> method.Scores:
 
 def test_the_standard_error_is_the_cluster_robust_one_by_turn() -> None:
     (row,) = of_one_call(THREE_TURNS).sentiment_scores.to_pylist()
-    # x = 1, 1, 0 | -1, 0 | 1, mean 1/3; the turns' sums of x - 1/3 are 1, -5/3 and 2/3.
-    squares = 1**2 + (5 / 3) ** 2 + (2 / 3) ** 2
+    # x = 1, 1, 0 | -1, 0 | 1, mean 1/3; the turns' sums of x - 1/3 are 1, -5/3 and 2/3, their shares 1/2, 1/3 and 1/6.
+    squares = 1**2 / (1 / 2) + (5 / 3) ** 2 / (2 / 3) + (2 / 3) ** 2 / (5 / 6)
     assert row["score"] == pytest.approx(1 / 3, abs=1e-15)
     assert row["n_turns"] == 3
-    assert row["score_se"] == pytest.approx(math.sqrt(3 / 2 * squares) / 6, abs=1e-12)
+    assert row["score_se"] == pytest.approx(math.sqrt(squares) / 6, abs=1e-12)
+
+
+def bell_mccaffrey(turns: list[int], x: np.ndarray) -> tuple[float, float]:
+    """Return CR2 and its degrees of freedom by their definition: matrices, for a regression on a constant.
+
+    Bell & McCaffrey (2002), Survey Methodology 28, 169-181; Imbens & Kolesár (2016), Review of Economics and Statistics
+    98, 701-712, section IV.
+    """
+    n, ones = len(x), np.ones((len(x), 1))
+    bread = np.linalg.inv(ones.T @ ones)
+    residual_maker = np.eye(n) - ones @ bread @ ones.T
+    variance, columns = 0.0, []
+    for turn in sorted(set(turns)):
+        of = np.array(turns) == turn
+        values, vectors = np.linalg.eigh(np.eye(of.sum()) - ones[of] @ bread @ ones[of].T)
+        adjusted = (vectors / np.sqrt(values)) @ vectors.T
+        direction = adjusted @ ones[of] @ bread
+        variance += float((residual_maker @ x)[of] @ direction[:, 0]) ** 2
+        columns.append(residual_maker[:, of] @ direction[:, 0])
+    eigen = np.linalg.eigvalsh(np.array(columns) @ np.array(columns).T)
+    return math.sqrt(variance), eigen.sum() ** 2 / (eigen**2).sum()
+
+
+@pytest.mark.parametrize("n_turns", [2, 3, 5, 9])
+def test_standard_error_and_degrees_of_freedom_are_those_of_bell_and_mccaffrey(n_turns: int) -> None:
+    rng = np.random.default_rng(n_turns)
+    turns = sorted(rng.integers(0, n_turns, size=12).tolist() + list(range(n_turns)))
+    labels = rng.choice(["positive", "neutral", "negative"], size=len(turns))
+    said = [(f"s{i:02d}", f"q{t}", str(x)) for i, (t, x) in enumerate(zip(turns, labels, strict=True))]
+    (row,) = of_one_call(said).sentiment_scores.to_pylist()
+    x = (labels == "positive").astype(float) - (labels == "negative")
+    se, df = bell_mccaffrey(turns, x)
+    assert row["score_se"] == pytest.approx(se, rel=1e-9)
+    assert row["score_df"] == pytest.approx(df, rel=1e-9)
 
 
 def test_turns_of_one_sentence_give_the_usual_standard_error_of_a_mean() -> None:
@@ -168,18 +202,20 @@ def test_turns_of_one_sentence_give_the_usual_standard_error_of_a_mean() -> None
     (row,) = of_one_call([(f"s{i}", f"q{i}", x) for i, x in enumerate(labels)]).sentiment_scores.to_pylist()
     x = np.array([1] * 5 + [0] * 3 + [-1] * 2)
     assert row["score_se"] == pytest.approx(x.std(ddof=1) / math.sqrt(10), abs=1e-12)
+    assert row["score_df"] == pytest.approx(9)
 
 
-def test_a_single_turn_has_no_standard_error_and_turns_of_equal_means_have_zero() -> None:
+def test_a_single_turn_has_no_standard_error_nor_have_turns_of_equal_means() -> None:
+    """An interval of no width would be wrong, and a weight of 1 / 0 impossible."""
     (row,) = of_one_call(THREE_TURNS[:3]).sentiment_scores.to_pylist()
-    assert (row["n_turns"], row["score_se"]) == (1, None)
+    assert (row["n_turns"], row["score_se"], row["score_df"]) == (1, None, None)
     again = [(f"{s}-{turn}", turn, label) for turn in ("q1", "q2") for s, _, label in THREE_TURNS[:3]]
     (row,) = of_one_call(again).sentiment_scores.to_pylist()
-    assert row["score_se"] == 0, "exactly"
+    assert (row["n_turns"], row["score_se"], row["score_df"]) == (2, None, None)
 
 
 def test_the_interval_covers_the_true_score_of_calls_whose_turns_differ() -> None:
-    """95% intervals by Student's t with n_turns - 1 degrees of freedom, over 300 simulated calls of 15 turns."""
+    """95% intervals by Student's t with score_df degrees of freedom, over 300 simulated calls of 15 turns."""
     rng = np.random.default_rng(4)
     sizes = rng.integers(1, 6, size=(300, 15))
     gloom = rng.choice(
@@ -196,7 +232,10 @@ def test_the_interval_covers_the_true_score_of_calls_whose_turns_differ() -> Non
     calls = {f"c{i:03d}": f"f{i:03d}" for i in range(300)}
     rows = build_scores(**inputs(said, calls, turns=turns), quarter=QUARTER).sentiment_scores.to_pylist()
     error = np.array([r["score"] - 0.2 for r in rows])  # 0.6 - 0.2 less 0.2
-    share = np.mean(np.abs(error) <= 2.145 * np.array([r["score_se"] for r in rows]))  # t of 14
+    from scipy.stats import t as student
+
+    quantile = student.ppf(0.975, [r["score_df"] for r in rows])
+    share = np.mean(np.abs(error) <= quantile * np.array([r["score_se"] for r in rows]))
     assert 0.92 <= share <= 0.98
     alone = [(r["n_positive"] + r["n_negative"]) / r["n_sentences"] - r["score"] ** 2 for r in rows]
     by_sentence = np.sqrt(np.array(alone) / [r["n_sentences"] for r in rows])
@@ -318,7 +357,8 @@ def test_every_member_is_counted_exactly_once_and_cells_add_up_to_scores(
         assert row["n_positive"] + row["n_neutral"] + row["n_negative"] == row["n_sentences"]
         assert row["score"] == (row["n_positive"] - row["n_negative"]) / row["n_sentences"]
         assert row["firm_id"] == calls[row["transcript_id"]]
-        assert (row["score_se"] is None) == (row["n_turns"] == 1)
+        assert (row["score_se"] is None) == (row["score_df"] is None)
+        assert row["score_se"] is None or (row["n_turns"] > 1 and row["score_se"] > 0)
         assert all(sums[*key, n] == row[n] for n in added)
         for mean in ("expected_score", "mean_strength"):
             assert sums[*key, mean] / row["n_sentences"] == pytest.approx(row[mean], abs=1e-12)

@@ -39,6 +39,7 @@ def firm_rows(theme: str, firm: str) -> dict[str, object]:
         "n_sentences": 1,
         "score": 1.0,
         "score_se": None,
+        "score_df": None,
         "n_turns": 1,
         "quarter": QUARTER,
     }

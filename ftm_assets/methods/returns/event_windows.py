@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from annotated_types import Ge, Le
 
 from ftm_assets.methods.returns.expected_returns import (
-    FACTOR_COLUMNS,
     MODELS,
     Fit,
     expected,
     fit,
     regressors,
 )
+from ftm_assets.methods.returns.market_arrays import Market, market_of, of_days, reasons, taken
 from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
@@ -108,26 +107,6 @@ class ReturnsParams:
         return found
 
 
-@dataclass(frozen=True)
-class _Market:
-    """The market data as arrays over the trading days."""
-
-    row: dict[int, int]
-    """PERMNO → its row of `returns`."""
-    returns: Floats
-    """(firms, days), NaN where there is none."""
-    factors: Floats
-    """(days, 4), in the order of FACTOR_COLUMNS."""
-    rf: Floats
-    """(days,)."""
-    first: NDArray[np.int64]
-    """(firms,): first day on which the data have the firm, with or without a return."""
-    last: NDArray[np.int64]
-    """(firms,): last such day; -1 if there is none."""
-    end: int
-    """Last day with any data."""
-
-
 def build_abnormal_returns(
     calls: pa.Table,
     daily: pa.Table,
@@ -148,7 +127,7 @@ def build_abnormal_returns(
     """
     windows = params.chosen()
     calls = calls.sort_by("transcript_id")
-    market = _market(daily, factors, days)
+    market = market_of(daily, factors, days)
     events = [
         days.event_day(at, is_date_only=date_only)
         for at, date_only in zip(
@@ -181,45 +160,10 @@ def _after_close(event: EventDay) -> bool | None:
     return {"same_day": False, "after_close": True}.get(event.rule)
 
 
-def _market(daily: pa.Table, factors: pa.Table, days: TradingDays) -> _Market:
-    n = len(days)
-    permnos = pc.unique(daily.column("permno")).sort()
-    firm = pc.index_in(daily.column("permno"), permnos).to_numpy()
-    at, is_day = _places(daily, days)
-    returns = np.full((len(permnos), n), np.nan)
-    has = np.zeros((len(permnos), n), dtype=bool)
-    values = daily.column("ret").to_numpy()
-    returns[firm[is_day], at[is_day]] = values[is_day]
-    has[firm[is_day], at[is_day]] = True
-    of_days = np.full((n, len(FACTOR_COLUMNS) + 1), np.nan)
-    at, is_day = _places(factors, days)
-    for i, name in enumerate((*FACTOR_COLUMNS, "rf")):
-        of_days[at[is_day], i] = factors.column(name).to_numpy()[is_day]
-    known = np.flatnonzero(has.any(axis=0) | np.isfinite(of_days).any(axis=1))
-    return _Market(
-        row={p: i for i, p in enumerate(permnos.to_pylist())},
-        returns=returns,
-        factors=of_days[:, :-1],
-        rf=of_days[:, -1],
-        first=np.where(has.any(axis=1), has.argmax(axis=1), n),
-        last=np.where(has.any(axis=1), n - 1 - has[:, ::-1].argmax(axis=1), -1),
-        end=int(known[-1]) if len(known) else -1,
-    )
-
-
-def _places(rows: pa.Table, days: TradingDays) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return each row's position among the trading days, and whether its date is one of them."""
-    dates = rows.column("date").to_numpy().astype("datetime64[D]")
-    at = np.searchsorted(days.days, dates)
-    is_day = at < len(days)
-    is_day[is_day] = days.days[at[is_day]] == dates[is_day]
-    return at, is_day
-
-
 def _rows(
     shared: pa.Table,
     events: Sequence[EventDay],
-    market: _Market,
+    market: Market,
     windows: Sequence[Window],
     params: ReturnsParams,
 ) -> pa.Table:
@@ -229,27 +173,27 @@ def _rows(
     zero = np.array([e.index for e in events], dtype=np.int64)
     is_linked = np.array([p is not None for p in permnos])
     span = np.arange(params.estimation_first_day, params.estimation_last_day + 1)
-    before = _taken(market, firm, zero, span)
-    after = {w: _taken(market, firm, zero, np.arange(w.first, w.last + 1)) for w in windows}
+    before = taken(market, firm, zero, span)
+    after = {w: taken(market, firm, zero, np.arange(w.first, w.last + 1)) for w in windows}
     parts = []
     for name, window in product(params.models, windows):
         model = MODELS[name]
         x = regressors(model, market.factors, market.rf)
         fitted = fit(
-            model, before.returns, _of_days(x, before.at), before.rf, min_days=params.min_estimation_days
+            model, before.returns, of_days(x, before.at), before.rf, min_days=params.min_estimation_days
         )
-        taken = after[window]
-        after_x = _of_days(x, taken.at)
-        usual = expected(model, fitted, after_x, taken.rf)
-        reason = _reasons(
-            market, firm, zero, window, taken.returns,
+        inside = after[window]
+        after_x = of_days(x, inside.at)
+        usual = expected(model, fitted, after_x, inside.rf)
+        reason = reasons(
+            market, firm, zero, window, inside.returns,
             is_linked=is_linked,
             has_factors=np.asarray(np.isfinite(after_x).all(axis=(1, 2))),
             has_model=np.asarray(np.isfinite(fitted.coefficients).all(axis=1)),
         )  # fmt: skip
         is_made = reason == ""
-        car = np.where(is_made, (taken.returns - usual).sum(axis=1), np.nan)
-        bhar = np.where(is_made, (1 + taken.returns).prod(axis=1) - (1 + usual).prod(axis=1), np.nan)
+        car = np.where(is_made, (inside.returns - usual).sum(axis=1), np.nan)
+        bhar = np.where(is_made, (1 + inside.returns).prod(axis=1) - (1 + usual).prod(axis=1), np.nan)
         columns: dict[str, Any] = {
             "model": pa.array([name] * len(firm), pa.string()),
             "window": pa.array([str(window)] * len(firm), pa.string()),
@@ -257,7 +201,7 @@ def _rows(
             "last_day": np.full(len(firm), window.last, dtype=np.int32),
             "car": pa.array(car, from_pandas=True),
             "bhar": pa.array(bhar, from_pandas=True),
-            "n_days": np.isfinite(taken.returns).sum(axis=1).astype(np.int32),
+            "n_days": np.isfinite(inside.returns).sum(axis=1).astype(np.int32),
             "n_estimation": fitted.n_days.astype(np.int32),
             **_estimates(name, fitted),
             "reason": pa.array([r or None for r in reason.tolist()], pa.string()),
@@ -267,64 +211,6 @@ def _rows(
             part = part.append_column(column, values if isinstance(values, pa.Array) else pa.array(values))
         parts.append(part)
     return pa.concat_tables(parts)
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """The market data of some days from each event's day 0."""
-
-    at: NDArray[np.int64]
-    """(events, days): positions among the trading days; -1 outside them."""
-    returns: Floats
-    """(events, days): NaN where there is none."""
-    rf: Floats
-
-
-def _taken(
-    market: _Market, firm: NDArray[np.int64], zero: NDArray[np.int64], span: NDArray[np.int64]
-) -> _Taken:
-    at = zero[:, None] + span[None, :]
-    at = np.where((at >= 0) & (at < len(market.rf)), at, -1)
-    returns = np.full(at.shape, np.nan)
-    is_known = firm >= 0
-    returns[is_known] = market.returns[firm[is_known, None], at[is_known]]
-    returns[at < 0] = np.nan
-    return _Taken(at, returns, _of_days(market.rf, at))
-
-
-def _of_days(values: Floats, at: NDArray[np.int64]) -> Floats:
-    """Return the values of the days at these positions, NaN outside the trading days."""
-    found: Floats = values[at]
-    found[at < 0] = np.nan
-    return found
-
-
-def _reasons(
-    market: _Market,
-    firm: NDArray[np.int64],
-    zero: NDArray[np.int64],
-    window: Window,
-    returns: Floats,
-    *,
-    is_linked: NDArray[np.bool_],
-    has_factors: NDArray[np.bool_],
-    has_model: NDArray[np.bool_],
-) -> NDArray[np.str_]:
-    """Return why each event has no abnormal return in the window; empty if it has one. The first that holds counts."""
-    is_known = firm >= 0
-    first, last = np.full(len(firm), np.iinfo(np.int64).max), np.full(len(firm), -1)
-    first[is_known], last[is_known] = market.first[firm[is_known]], market.last[firm[is_known]]
-    conditions = {
-        "no_permno": ~is_linked,
-        "no_returns": last < 0,
-        "delisted": last < np.minimum(zero + window.last, market.end),
-        "not_over": zero + window.last > market.end,
-        "not_listed": first > zero + window.first,
-        "missing_returns": ~np.isfinite(returns).all(axis=1),
-        "missing_factors": ~has_factors,
-        "too_few_days": ~has_model,
-    }
-    return np.select(list(conditions.values()), list(conditions), default="")
 
 
 def _estimates(name: str, fitted: Fit) -> dict[str, pa.Array]:

@@ -33,7 +33,7 @@ class FamilyParams:
     The asset's config takes its defaults, bounds and descriptions from these fields.
     """
 
-    join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.6
+    join_similarity: Annotated[float, Ge(-1), Le(1)] = 0.65
     """Minimum mean similarity of series that are joined into a family; it depends on the embedding model."""
 
 

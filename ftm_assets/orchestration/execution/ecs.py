@@ -95,6 +95,9 @@ _STEPS: Mapping[str, Size] = {
     "sentiment_scores": MEDIUM,
     "daily_returns": MEDIUM,
     "abnormal_returns": MEDIUM,
+    "controls": MEDIUM,
+    "portfolio_sorts": LARGE,
+    "event_study": LARGE,
     "marts": MEDIUM,
 }
 

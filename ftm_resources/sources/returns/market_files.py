@@ -6,9 +6,7 @@ columns say. Every value of every row is checked, also those that no quarter nee
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,16 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_resources.sources import values
-from ftm_resources.sources.base import MAX_PROBLEMS, Problem, SourceError
-from ftm_resources.sources.files.column_values import as_text, each
-from ftm_resources.sources.files.found_files import find, label
 from ftm_resources.sources.files.problems import Expected, Problems
 from ftm_resources.sources.files.tabular import batches
+from ftm_resources.sources.returns.keyed_files import KeyedFiles, column, day, number, permno, refuse_repeats
 from ftm_resources.sources.returns.market_source import MISSING_CODES, THOUSAND, MarketSource, with_delisting
 from ftm_resources.tables.returns_tables import DAILY, FACTORS
-
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".zip", ".parquet", ".feather", ".arrow")
 
 ADVICE = "Nothing was written. Correct the files, or export them again from CRSP, and run again."
 
@@ -66,7 +59,6 @@ _MOST_USUAL = 0.2
 """Half of the firms' moves are smaller by far; in percent, larger."""
 _ENOUGH_MOVES = 50
 """With fewer, it cannot be told whether returns are in percent."""
-_DATE = re.compile(r"([0-9]{4})[-/]?([0-9]{2})[-/]?([0-9]{2})(?:[ T]00:00:00(?:\.0+)?)?(?:\.0)?")
 
 
 class FilesMarket(MarketSource):
@@ -76,16 +68,11 @@ class FilesMarket(MarketSource):
 
     def __init__(self, path: str | Path) -> None:
         """Take a file, or a folder whose files are read, including subfolders."""
-        self._path = Path(path).expanduser()
+        self._files = KeyedFiles(path, of="returns", advice=ADVICE)
 
     def provenance(self) -> dict[str, Any]:
         """Return the path and the SHA-256 of the files' names and contents."""
-        whole = hashlib.sha256()
-        for file in self.files():
-            with file.open("rb") as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
-            whole.update(f"{digest} {self._label(file)}\n".encode())
-        return {**super().provenance(), "path": str(self._path.resolve()), "sha256": whole.hexdigest()}
+        return {**super().provenance(), **self._files.provenance()}
 
     def daily(self, permnos: Sequence[int], first: date, last: date) -> Iterator[pa.Table]:
         """Yield the returns as one table, once all files are found sound; those asked for are held in memory."""
@@ -104,7 +91,7 @@ class FilesMarket(MarketSource):
         found: list[Problems] = []
         sound = True
         for file in self.files():
-            problems = Problems(self._label(file), expected=EXPECTED)
+            problems = Problems(self._files.label(file), expected=EXPECTED)
             for raw in batches(file, problems):
                 if mark not in raw.column_names:
                     break
@@ -122,37 +109,21 @@ class FilesMarket(MarketSource):
             sound = sound and not problems.count
         whole = pa.concat_tables(parts) if parts else None
         if sound and whole is not None:
-            _refuse_repeats(whole, found, ["permno", "date"] if permnos is not None else ["date"])
+            refuse_repeats(whole, found, ["permno", "date"] if permnos is not None else ["date"])
             _refuse_percent(whole, found, mark)
-        if n := sum(p.count for p in found):
-            raise SourceError([q for p in found for q in p.listed], n, advice=ADVICE, of="returns")
+        self._files.refuse(found)
         if whole is None:
             what = (
                 "daily returns (permno, date, ret)"
                 if permnos is not None
                 else "factors (date, mktrf, smb, ...)"
             )
-            raise self._error(f"no file has {what}")
+            raise self._files.error(f"no file has {what}")
         return whole.select(schema.names).cast(schema)
 
     def files(self) -> list[Path]:
         """Return the files to read, sorted; SourceError if there are none, or some cannot be read."""
-        found = find(self._path)
-        problems = list(found.problems)
-        problems += [
-            Problem(self._label(file), None, None, f"returns are read from {', '.join(ENDINGS)}")
-            for file in found.files
-            if not file.name.lower().endswith(ENDINGS)
-        ]
-        if problems:
-            raise SourceError(problems, advice=ADVICE, of="returns")
-        return found.files
-
-    def _error(self, message: str) -> SourceError:
-        return SourceError([Problem(str(self._path), None, None, message)], advice=ADVICE, of="returns")
-
-    def _label(self, file: Path) -> str:
-        return label(file, None if file == self._path else self._path)
+        return self._files.files()
 
 
 def _parsed(raw: pa.Table, problems: Problems) -> pa.Table:
@@ -160,13 +131,13 @@ def _parsed(raw: pa.Table, problems: Problems) -> pa.Table:
     n = raw.num_rows
     found: dict[str, pa.ChunkedArray] = {"row": raw.column("row")}
     readers: dict[str, tuple[Callable[[Any], Any], pa.DataType]] = {
-        "permno": (_permno, pa.int64()),
-        "date": (_date, pa.date32()),
+        "permno": (permno, pa.int64()),
+        "date": (day, pa.date32()),
     }
     for name in raw.column_names:
         if name != "row":
             read, kind = readers.get(name, (partial(_number, is_return=name in _RETURNS), pa.float64()))
-            found[name] = _column(raw, name, read, kind, problems)
+            found[name] = column(raw, name, read, kind, problems, must=name in _MUST)
     for name in _NAMES:
         found.setdefault(name, pa.chunked_array([pa.nulls(n, pa.float64())]))
     found["price"] = pc.abs(_unless_zero(found["price"]))  # negative: the middle of bid and ask
@@ -181,75 +152,19 @@ def _parsed(raw: pa.Table, problems: Problems) -> pa.Table:
     return pa.table(found)
 
 
-def _column(
-    raw: pa.Table, name: str, read: Callable[[Any], Any], kind: pa.DataType, problems: Problems
-) -> pa.ChunkedArray:
-    """Return a column read value by value, each distinct one once; a complaint names its row and column."""
-    given = raw.column(name)
-    found, complaints = each(given if pa.types.is_floating(given.type) else as_text(given), read, kind)
-    bad = complaints.is_valid() if complaints.null_count < len(complaints) else None
-    if name in _MUST:
-        is_gap = pc.and_(found.is_null(), complaints.is_null())
-        for row in raw.column("row").filter(is_gap).to_pylist():
-            problems.add(row, name, "is missing")
-    if bad is not None:
-        wrong = zip(*(c.filter(bad).to_pylist() for c in (raw.column("row"), given, complaints)), strict=True)
-        for row, value, complaint in wrong:
-            problems.add(row, name, f'"{str(value)[:60]}" {complaint}')
-    return found
-
-
-def _permno(value: Any) -> int | None:
-    if values.is_gap(value, "permno"):
-        return None
-    return values.permno(value if isinstance(value, str) else values.number_text(value))
-
-
-def _date(value: Any) -> date | None:
-    if values.is_gap(value, "date"):
-        return None
-    text = value if isinstance(value, str) else values.number_text(value)
-    if not (written := _DATE.fullmatch(text.strip())):
-        raise ValueError("is not a date such as 2023-01-31 or 20230131")
-    try:
-        return date(*map(int, written.groups()))
-    except ValueError:
-        raise ValueError("is no day of the calendar") from None
-
-
 def _number(value: Any, *, is_return: bool) -> float | None:
-    if values.is_gap(value) or (is_return and isinstance(value, str) and value.strip() in _LETTERS):
+    if is_return and isinstance(value, str) and value.strip() in _LETTERS:
         return None
-    try:
-        number = float(value)
-    except ValueError:
-        raise ValueError("is not a number") from None
-    if not np.isfinite(number):
-        raise ValueError("is not a finite number")
-    if is_return and number in MISSING_CODES:
+    found = number(value)
+    if is_return and found in MISSING_CODES:
         return None
-    if is_return and number < -1:
+    if is_return and found is not None and found < -1:
         raise ValueError("is below -1: returns are decimals, and -1 is a loss of everything")
-    return number
+    return found
 
 
 def _unless_zero(prices: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.equal(prices, 0.0), None, prices)
-
-
-def _refuse_repeats(rows: pa.Table, found: Sequence[Problems], key: Sequence[str]) -> None:
-    """Record each row whose key an earlier row has."""
-    ordered = rows.sort_by([*((k, "ascending") for k in key), ("file", "ascending"), ("row", "ascending")])
-    same = np.ones(max(ordered.num_rows - 1, 0), dtype=bool)
-    for name in key:
-        column = ordered.column(name).cast(pa.int32() if name == "date" else pa.int64()).to_numpy()
-        same &= column[1:] == column[:-1]
-    for at in np.flatnonzero(same)[: MAX_PROBLEMS + 1] + 1:
-        row: Mapping[str, Any] = ordered.slice(int(at), 1).to_pylist()[0]
-        earlier: Mapping[str, Any] = ordered.slice(int(at) - 1, 1).to_pylist()[0]
-        whose = f"PERMNO {row['permno']} on {row['date']}" if "permno" in key else f"{row['date']}"
-        where = f"{found[earlier['file']].file} row {earlier['row']}"
-        found[row["file"]].add(row["row"], "date", f"{whose} is there already, in {where}")
 
 
 def _refuse_percent(rows: pa.Table, found: Sequence[Problems], mark: str) -> None:

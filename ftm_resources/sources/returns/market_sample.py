@@ -22,7 +22,7 @@ from ftm_resources.sources.returns.market_source import MarketSource
 from ftm_resources.sources.sample.firms import FIRST_PERMNO, FIRST_YEAR, Quarter, holder, make_firm, place_of
 from ftm_resources.sources.sample.speech import make_transcripts
 from ftm_resources.tables.returns_tables import DAILY, FACTORS
-from ftm_resources.trading_days import TradingDays, exchange_days
+from ftm_resources.trading_days import TradingDays, exchange_days, reach
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +33,13 @@ class Effect:
 
     day_0: float = 0.0
     day_1: float = 0.0
+    drift: float = 0.0
+    """Of each of DRIFT_DAYS: what portfolios that are formed after the call can earn."""
     is_after_close_only: bool = False
+
+
+DRIFT_DAYS = (2, 61)
+"""First and last day of a drift, from day 0."""
 
 
 PLANTED = {
@@ -41,10 +47,14 @@ PLANTED = {
     "pricing": Effect(day_0=0.02, day_1=0.01),
     "input_costs": Effect(day_1=0.02),
     "labor": Effect(day_0=0.03, is_after_close_only=True),
+    "debt": Effect(drift=0.0015),
 }
 """By the theme's id in the sample. Tone is (positive - negative) / sentences of the theme on the call."""
 
 FIRMS_AT_ONCE = 250
+
+_SPARE = 5
+"""Trading days more than a drift lasts: calls on days without trading come before their day 0."""
 
 _FINAL = "Proofed Copy"
 _RF = 0.00008
@@ -72,8 +82,8 @@ class SampleMarket(MarketSource):
 
     def daily(self, permnos: Sequence[int], first: date, last: date) -> Iterator[pa.Table]:
         """Yield the returns, 250 firms per table."""
-        # A call shortly before the span moves its first days.
-        days = exchange_days(first - timedelta(days=10), last + timedelta(days=10))
+        # A call before the span moves its first days, for as long as its drift lasts.
+        days = exchange_days(reach(first, last, DRIFT_DAYS[1] + _SPARE, 0)[0], last + timedelta(days=10))
         market = self._factors(days)
         asked = [p for p in permnos if p >= FIRST_PERMNO and place_of(p - FIRST_PERMNO)[0] < self.firms]
         for start in range(0, len(asked), FIRMS_AT_ONCE):
@@ -112,12 +122,15 @@ class SampleMarket(MarketSource):
                         tone = sum(said[theme]) / len(said[theme])
                         moved[event.index] += effect.day_0 * tone
                         moved[event.index + 1] += effect.day_1 * tone
+                        moved[event.index + DRIFT_DAYS[0] : event.index + DRIFT_DAYS[1] + 1] += (
+                            effect.drift * tone
+                        )
         return moved
 
     def _factors(self, days: TradingDays) -> Floats:
         """Return (days, 4), with the six decimals of Ken French's files."""
         drawn = [
-            mean + sd * _normal(self.seed, 1 + i, _ordinals(days))
+            mean + sd * normal(self.seed, 1 + i, _ordinals(days))
             for i, (mean, sd) in enumerate(_FACTORS.values())
         ]
         exact: Floats = np.column_stack(drawn)
@@ -129,14 +142,13 @@ class SampleMarket(MarketSource):
         within = (days.days >= np.datetime64(first, "D")) & (days.days <= np.datetime64(last, "D"))
         parts = []
         for permno in permnos:
-            own = self.seed * 1_000_003 + permno
-            traits = _normal(own, 20, np.arange(8, dtype=np.uint64))
+            own, traits = firm_key(self.seed, permno), _traits(self.seed, permno)
             loadings = np.array([mean + sd * traits[i] for i, (mean, sd) in enumerate(_LOADINGS)])
-            ret = _RF + market @ loadings + _OWN_SD * _normal(own, 21, _ordinals(days))
+            ret = _RF + market @ loadings + _OWN_SD * normal(own, 21, _ordinals(days))
             ret = np.round(ret + self.effects(permno - FIRST_PERMNO, days), 6)[within]
-            price = np.round(np.exp(3.5 + 0.5 * traits[4]) * np.cumprod(1 + ret), 2)
-            shares = np.full(len(ret), np.round(np.exp(18 + traits[5])))
-            volume = np.round(shares * 0.005 * np.exp(0.4 * _normal(own, 22, _ordinals(days)[within])))
+            price = np.round(first_price(self.seed, permno) * np.cumprod(1 + ret), 2)
+            shares = np.full(len(ret), shares_of(self.seed, permno))
+            volume = np.round(shares * 0.005 * np.exp(0.4 * normal(own, 22, _ordinals(days)[within])))
             is_missing = _uniform(own, 23, _ordinals(days)[within]) < _MISSING
             parts.append(
                 pa.table(
@@ -153,6 +165,25 @@ class SampleMarket(MarketSource):
                 )
             )
         return pa.concat_tables(parts)
+
+
+def firm_key(seed: int, permno: int) -> int:
+    """Return what all draws of a firm depend on."""
+    return seed * 1_000_003 + permno
+
+
+def first_price(seed: int, permno: int) -> float:
+    """Return the price in dollars at which each span of a firm's days starts."""
+    return float(np.exp(3.5 + 0.5 * _traits(seed, permno)[4]))
+
+
+def shares_of(seed: int, permno: int) -> float:
+    """Return a firm's shares outstanding, which never change."""
+    return float(np.round(np.exp(18 + _traits(seed, permno)[5])))
+
+
+def _traits(seed: int, permno: int) -> Floats:
+    return normal(firm_key(seed, permno), 20, np.arange(8, dtype=np.uint64))
 
 
 def _ordinals(days: TradingDays) -> NDArray[np.uint64]:
@@ -174,7 +205,7 @@ def _uniform(key: int, stream: int, counters: NDArray[np.uint64]) -> Floats:
     return ((mixed >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
 
 
-def _normal(key: int, stream: int, counters: NDArray[np.uint64]) -> Floats:
+def normal(key: int, stream: int, counters: NDArray[np.uint64]) -> Floats:
     """Return standard normal draws, two uniform ones each (Box & Muller 1958)."""
     radius = np.sqrt(-2 * np.log(_uniform(key, 2 * stream, counters)))
     drawn: Floats = radius * np.cos(2 * np.pi * _uniform(key, 2 * stream + 1, counters))

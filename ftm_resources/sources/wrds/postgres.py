@@ -282,7 +282,7 @@ class Wrds:
                 f"{_FINAL[code]}: {said}",
                 "Ask WRDS for the subscription, or set the schema that the account can read "
                 "(WRDS_TRANSCRIPT_SCHEMA, WRDS_GVKEY_TABLE, WRDS_LINK_TABLE, WRDS_DAILY_TABLE, WRDS_DELISTING_TABLE, "
-                "WRDS_FACTOR_TABLE).",
+                "WRDS_FACTOR_TABLE, WRDS_FUNDAMENTALS_TABLE).",
             )
         if code:
             return wrds_error(what, f"{said} (SQLSTATE {code})", f"The query failed on {self.access}.")

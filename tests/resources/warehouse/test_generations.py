@@ -51,14 +51,35 @@ STEPS: Sequence[tuple[tuple[str, ...], tuple[str, ...]]] = (
             (panel,),
             (
                 *("firm_status", "sentence_kinds", "sentence_sentiment", "sentences", "theme_links"),
-                *("theme_sentences", "transcripts", *scores),
+                *("theme_sentences", "theme_coherence", "transcripts", *scores),
             ),
         )
         for panel, scores in (("firm_theme_panel", ("sentiment_scores",)), ("call_theme_panel", ()))
     ),
     (("theme_panel",), ("firm_theme_panel", "theme_links")),
+    *(
+        (
+            (panel,),
+            (
+                *("firm_status", "sentence_kinds", "sentence_sentiment", "sentences", "sentence_topics"),
+                *(
+                    "theme_sentences",
+                    "transcripts",
+                    "pinned_theme_links",
+                    "pinned_topic_links",
+                    "pinned_coverage",
+                ),
+            ),
+        )
+        for panel in ("firm_pinned_panel", "call_pinned_panel")
+    ),
     (("daily_returns", "factor_returns"), ("transcripts",)),
     (("abnormal_returns",), ("transcripts", "daily_returns", "factor_returns")),
+    (("fundamentals", "controls"), ("transcripts", "abnormal_returns", "daily_returns", "factor_returns")),
+    (
+        ("portfolio_members", "portfolio_returns", "portfolio_sorts"),
+        ("sentiment_scores", "theme_links", "abnormal_returns", "daily_returns", "factor_returns"),
+    ),
     (
         ("coverage",),
         (
@@ -137,12 +158,17 @@ def test_topics_made_again_leave_what_was_made_from_the_old_ones():
     )
     marts = [
         "theme_links",
+        "portfolio_members",
         "pinned_theme_links",
+        "pinned_topic_links",
+        "pinned_coverage",
         "topic_quality",
         "firm_theme_sentiment",
         "theme_sentiment",
         "firm_theme_panel",
         "call_theme_panel",
+        "firm_pinned_panel",
+        "call_pinned_panel",
         "theme_panel",
         "coverage",
     ]

@@ -58,9 +58,9 @@ def test_the_market_and_a_firm_move_as_they_should():
     assert abs(np.corrcoef(market, factors.column("smb").to_numpy())[0, 1]) < 0.05
 
 
-def tone(theme: str) -> dict[tuple[str, str], float]:
+def tone(theme: str, quarter: str = QUARTER) -> dict[tuple[str, str], float]:
     """Return the tone of a theme, by company and transcript, from what the sample says it planted."""
-    rows = pa.concat_tables(SampleSource(FIRMS).truth(QUARTER)).to_pylist()
+    rows = pa.concat_tables(SampleSource(FIRMS).truth(quarter)).to_pylist()
     signs: dict[tuple[str, str], list[int]] = {}
     for r in rows:
         if r["theme_id"] == theme:
@@ -102,6 +102,25 @@ def test_tone_moves_day_0_and_the_day_after_and_nothing_else(
     for key, difference in differences.items():
         if SPAN[0] <= key[1] <= SPAN[1]:
             assert difference == pytest.approx(wanted.get(key, 0.0), abs=1.1e-6), key
+
+
+def test_a_drift_begins_on_day_2_and_lasts_sixty_trading_days(monkeypatch: pytest.MonkeyPatch):
+    theme, days = "guidance", exchange_days(date(2022, 9, 1), date(2023, 12, 29))
+    monkeypatch.setattr(market_sample, "PLANTED", {theme: Effect(drift=0.001)})
+    market, source = SampleMarket(FIRMS, 7), SampleSource(FIRMS)
+    wanted = np.zeros((FIRMS, len(days)))
+    for quarter in ("2022Q4", QUARTER, "2023Q2"):
+        said = tone(theme, quarter)
+        rows = (r for t in source.components(quarter) for r in t.to_pylist())
+        events = {(r["companyid"], r["transcriptid"]): r["mostimportantdateutc"] for r in rows}
+        for call, value in said.items():
+            zero = days.event_day(events[call], is_date_only=False).index
+            wanted[int(call[0]) - 9_000_000, zero + 2 : zero + 62] += 0.001 * value
+    # Calls of the quarters around these three move days before and after those of the three.
+    own = slice(*np.searchsorted(days.days, np.array(["2023-01-03", "2023-07-03"], "datetime64[D]")))
+    found = np.array([market.effects(number, days) for number in range(FIRMS)])
+    np.testing.assert_allclose(found[:, own], wanted[:, own], atol=1e-12)
+    assert np.count_nonzero(wanted) > 60 * FIRMS
 
 
 def test_what_is_planted_are_themes_of_the_sample():

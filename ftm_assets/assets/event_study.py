@@ -1,0 +1,303 @@
+"""event_study, event_terciles: whether tone about a theme goes with returns around calls, over all quarters so far.
+
+A partition reads its quarter and all earlier ones that have returns, and no later one: what a paper could have known
+then. Only the partition of the last quarter of a sample is of use, so the job of a quarter leaves this asset out.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_assets.methods.returns.clustered_errors import require_linearmodels
+from ftm_assets.methods.returns.event_choices import EventStudyParams
+from ftm_assets.methods.returns.event_curves import tercile_curves
+from ftm_assets.methods.returns.event_paths import joined
+from ftm_assets.methods.returns.event_statistics import FIT
+from ftm_assets.methods.returns.event_tests import POOLED, Events, Sample, Toned, build_event_study
+from ftm_assets.methods.returns.event_tone import toned_series
+from ftm_assets.methods.returns.event_windows import ReturnsParams, Window
+from ftm_assets.methods.returns.many_tests import LEVEL
+from ftm_assets.orchestration.code_version import code_version
+from ftm_assets.orchestration.event_plot import event_picture
+from ftm_assets.orchestration.event_quarters import (
+    PATH_FIRST_DAY,
+    READ,
+    READ_FOR_KNOWN,
+    QuarterEvents,
+    Reader,
+)
+from ftm_assets.orchestration.execution.ecs import op_tags
+from ftm_assets.orchestration.inputs import allows_mixed
+from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.outputs import asset_outs, write_tables
+from ftm_assets.orchestration.params_config import offering, params_of
+from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.series_chain import require_whole, rests_on_others, settled
+from ftm_assets.orchestration.specs import page_table, preview
+from ftm_resources.duck import ConfiguredDuckDB
+from ftm_resources.expected import plainly
+from ftm_resources.warehouse import QuarterTable, Warehouse
+
+CODE_VERSION = code_version(__name__)
+NAME = "event_study"
+TABLES = (NAME, "event_terciles")
+SAME = ("models", "windows", "estimation_first_day", "estimation_last_day", "min_estimation_days")
+"""What abnormal_returns of all quarters must have been made with alike."""
+
+
+@offering(EventStudyParams)
+class EventStudyConfig(dg.Config):
+    """Parameters of the event study."""
+
+
+@dg.multi_asset(
+    outs=asset_outs(TABLES, code_version=CODE_VERSION, kinds={"numpy"}),
+    can_subset=True,
+    partitions_def=QUARTERS,
+    # Read from the warehouse for each quarter; where they are skipped, so is this.
+    deps=[*READ, *READ_FOR_KNOWN],
+    pool="cpu",
+    op_tags=op_tags(NAME),
+)
+@plainly
+def event_study(
+    context: dg.AssetExecutionContext,
+    config: EventStudyConfig,
+    warehouse: Warehouse,
+    duckdb: ConfiguredDuckDB,
+    theme_series: QuarterTable,
+) -> Iterator[dg.Output[Rows]]:
+    """Test the tone about each theme series on returns around the calls of this and all earlier quarters."""
+    started, last, op = time.perf_counter(), context.partition_key, context.op_execution_context
+    params, pinned = params_of(config, EventStudyParams), settled(warehouse)
+    reader = Reader(warehouse, pinned, params, duckdb, op.run, context.log)
+    if lacking := [name for name in READ if name in reader.absent(last)]:
+        context.log.warning(
+            f"{last} has no {', '.join(lacking)}, so it has no new event_study. Set FTM_RETURNS_SOURCE to files or "
+            "wrds (the sample has returns of its own) and materialize the quarter first"
+        )
+        return
+    require_linearmodels()
+    seen = [q for q in pinned.quarters(["abnormal_returns"]) if q <= last]
+    left_out = {q: lacking for q in seen if (lacking := reader.absent(q))}
+    used = [q for q in seen if q not in left_out]
+    require_whole(pinned, used, f"{NAME} {last}")
+    if not allows_mixed(op.run):
+        _refuse_other_ids(reader, used, last)
+    returns, windows = _same_returns(reader, used, params, last)
+    quarters = [reader.events_of(q, returns, windows) for q in used]
+    events, toned = _together(quarters, windows, _names(theme_series), params)
+    study, terciles = build_event_study(events, toned, params, quarter=last)
+    notes = [note for q in quarters for note in q.notes]
+    for note in notes:
+        context.log.info(f"{NAME} {last}: {note}")
+    inputs = {(t.name, t.quarter): t for q in quarters for t in q.read} | {
+        (theme_series.name, theme_series.quarter): theme_series
+    }
+    described = {
+        "quarters": used,
+        "quarters_left_out": {q: ", ".join(names) for q, names in left_out.items()},
+        "look_ahead": "Definition quarter: none in dates, but themes are made from the whole quarter, calls after the "
+        "event included. Definition known_before: none",
+        "calls": len(events.firm),
+        "without_pseudo_event": int(sum(np.isnat(q.pseudo).sum() for q in quarters)),
+        "notes": notes,
+        "tests": _counted(study),
+        "statistics": _fitness(terciles),
+        "preview": preview(_strongest(study), _SHOWN, 25),
+        **_pictures(events, toned, study, params),
+        "seconds": time.perf_counter() - started,
+    }
+    made: dict[str, tuple[Rows, Mapping[str, Any]]] = {
+        NAME: (Rows.of(study, *inputs.values()), described),
+        "event_terciles": (Rows.of(terciles, *inputs.values()), {"rows": terciles.num_rows}),
+    }
+    yield from write_tables(op, warehouse, made, code_version=CODE_VERSION, config=config.model_dump())
+
+
+def _refuse_other_ids(reader: Reader, used: Sequence[str], last: str) -> None:
+    """Raise a Failure if a series' id need not mean the same in an earlier quarter."""
+    for quarter in used[:-1]:
+        if why := rests_on_others(reader.pinned, last, quarter):
+            raise dg.Failure(
+                f"{NAME} {last}: its series may not be those of {quarter}: {why}. Materialize theme_links of {last} "
+                "first",
+                allow_retries=False,
+            )
+
+
+def _same_returns(
+    reader: Reader, used: Sequence[str], params: EventStudyParams, last: str
+) -> tuple[ReturnsParams, list[Window]]:
+    """Return what abnormal_returns was made with in all quarters, of the chosen models, and the windows to test.
+
+    Raises a Failure if quarters differ, or were made without a model that is asked for.
+    """
+    made = {q: found for q in used if (found := reader.returns_of(q)) is not None}
+    returns, windows = made[last]
+    for quarter, (other, _) in made.items():
+        if differ := [name for name in SAME if getattr(other, name) != getattr(returns, name)]:
+            raise dg.Failure(
+                f"{NAME} {last}: abnormal_returns of {quarter} was made with other {', '.join(differ)}. Materialize "
+                "abnormal_returns of all quarters with the same config first",
+                allow_retries=False,
+            )
+    if unknown := [m for m in params.models if m not in returns.models]:
+        raise dg.Failure(
+            f"{NAME} {last}: abnormal_returns was made without {', '.join(unknown)}, only with "
+            f"{', '.join(returns.models)}. Materialize it with these models, or choose other models",
+            allow_retries=False,
+        )
+    before = Window.parse(params.pre_event_window)
+    if before in windows or before.first <= returns.estimation_last_day:
+        raise dg.Failure(
+            f"{NAME} {last}: pre_event_window {before} is an event window, or overlaps the estimation window, of "
+            "abnormal_returns. Choose another one",
+            allow_retries=False,
+        )
+    chosen = {name: getattr(returns, name) for name in SAME} | {
+        "models": params.models or returns.models[-1:]
+    }
+    return ReturnsParams(**chosen), [*windows, before]
+
+
+def _names(theme_series: QuarterTable) -> dict[str, str]:
+    rows = theme_series.read(["series_id", "name"])
+    return dict(zip(*(rows.column(c).to_pylist() for c in ("series_id", "name")), strict=True))
+
+
+def _together(
+    quarters: Sequence[QuarterEvents],
+    windows: Sequence[Window],
+    names: Mapping[str, str],
+    params: EventStudyParams,
+) -> tuple[Events, dict[str, list[Toned]]]:
+    """Return the events of all quarters under one numbering of firms and days."""
+    days = np.unique(np.concatenate([q.calendar for q in quarters]))
+    firms = {firm: i for i, firm in enumerate(sorted({f for q in quarters for f in q.firms}))}
+    models = list(quarters[0].paths["event"])
+    zero = {
+        "event": np.concatenate([q.days for q in quarters]),
+        "placebo": np.concatenate([np.where(np.isnat(q.pseudo), days[0], q.pseudo) for q in quarters]),
+    }
+    samples = {
+        sample: Sample(
+            np.searchsorted(days, of),
+            {model: joined([q.paths[sample].pop(model) for q in quarters]) for model in models},
+        )
+        for sample, of in zero.items()
+    }
+    events = Events(
+        firm=np.array([firms[f] for q in quarters for f in q.firms], dtype=np.int64),
+        quarter=np.repeat(np.arange(len(quarters)), [len(q.transcripts) for q in quarters]),
+        windows=windows,
+        calls=samples["event"],
+        placebo=samples["placebo"],
+    )
+    toned = {
+        definition: toned_series(
+            [q.tones[definition] for q in quarters],
+            [q.transcripts for q in quarters],
+            names,
+            params.tones,
+            min_sentences=params.min_sentences,
+        )
+        for definition in params.definitions
+    }
+    return events, toned
+
+
+_FAMILY = ["definition", "model", "window", "tone", "sample"]
+_SHOWN = [
+    *("series_name", "definition", "model", "window", "n_events", "coefficient", "std_error", "t", "q_value"),
+    "p_romano_wolf",
+]
+
+
+def _counted(study: pa.Table) -> dg.TableMetadataValue:
+    """Return how many series are significant, and how many would be by chance, in each family."""
+    families: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in study.filter(pc.is_valid(study.column("q_value"))).to_pylist():
+        families.setdefault(tuple(row[c] for c in _FAMILY), []).append(row)
+    return page_table(
+        [*_FAMILY, "series", "p < 5%", "by chance", "q < 5%", "Romano-Wolf < 5%"],
+        (
+            [
+                *key,
+                len(rows),
+                *(sum(r["p"] < LEVEL for r in rows), LEVEL * len(rows)),
+                *(sum(r[c] < LEVEL for r in rows) for c in ("q_value", "p_romano_wolf")),
+            ]
+            for key, rows in sorted(families.items())
+        ),
+    )
+
+
+def _fitness(terciles: pa.Table) -> dg.TableMetadataValue:
+    """Return, of all events of a window, how they overlap and which statistics are fit for them."""
+    every = pc.and_(
+        pc.equal(terciles.column("series_id"), POOLED), pc.equal(terciles.column("tercile"), "all")
+    )
+    rows = terciles.filter(pc.and_(every, pc.is_valid(terciles.column("bmp")))).to_pylist()
+    return page_table(
+        [*_FAMILY, "events", "dates", "overlap %", "variance ratio", "size of Patell", "size of BMP", "fit"],
+        (
+            [
+                *(r[c] for c in _FAMILY),
+                *(r["n_events"], r["n_dates"], 100 * r["overlap_share"], r["variance_ratio"]),
+                *(r["patell_size"], r["bmp_size"]),
+                ", ".join(
+                    [
+                        *(["patell"] if r["patell_size"] <= FIT else []),
+                        *(["bmp"] if r["bmp_size"] <= FIT else []),
+                        "kolari_pynnonen",
+                    ]
+                ),
+            ]
+            for r in rows
+        ),
+    )
+
+
+def _strongest(study: pa.Table) -> pa.Table:
+    """Return the tests of events, the largest t first."""
+    kept = study.filter(pc.and_(pc.equal(study.column("sample"), "event"), pc.is_valid(study.column("t"))))
+    return kept.take(pc.sort_indices(pc.negate(pc.abs(kept.column("t")))))
+
+
+def _pictures(
+    events: Events, toned: Mapping[str, Sequence[Toned]], study: pa.Table, params: EventStudyParams
+) -> dict[str, dg.MetadataValue]:
+    """Return a picture of each of the strongest series, by the first definition and window and the last model."""
+    definition, tone, window = params.definitions[0], params.tones[0], str(events.windows[0])
+    model = list(events.calls.paths)[-1]
+    chosen = {"definition": definition, "tone": tone, "window": window, "model": model}
+    tests = [r for r in _strongest(study).to_pylist() if all(r[k] == v for k, v in chosen.items())]
+    known = {one.series_id: one for one in toned[definition]}
+    pictures = {}
+    for place, row in enumerate(tests[: params.pictures], start=1):
+        one = known[row["series_id"]]
+        span = {"first_day": PATH_FIRST_DAY, "last_day": params.picture_last_day}
+        curves = [
+            tercile_curves(events, of, model, one, tone, **span) for of in (events.calls, events.placebo)
+        ]
+        adjusted = "" if row["q_value"] is None else (
+            f", q {_small(row['q_value'])}, Romano-Wolf p {_small(row['p_romano_wolf'])}"
+        )  # fmt: skip
+        said = (
+            f"CAR{window} on {tone}, {model}: {100 * row['coefficient']:.2f}% per unit of tone (s.e. "
+            f"{100 * row['std_error']:.2f}, t = {row['t']:.2f}{adjusted}); {row['n_events']:,} calls of "
+            f"{row['n_firms']:,} firms on {row['n_dates']:,} dates"
+        )
+        title = f"{one.name}: abnormal returns around calls"
+        pictures[f"picture {place}: {one.series_id}"] = event_picture(title, said, *curves)
+    return pictures
+
+
+def _small(p: float) -> str:
+    return f"= {p:.3f}" if p >= 0.001 else "< 0.001"

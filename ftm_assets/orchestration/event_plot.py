@@ -1,0 +1,87 @@
+"""The picture of a theme in an event study: how returns develop around calls of low, middle and high tone."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ftm_assets.methods.returns.event_curves import Curves
+
+_COLOURS = ("#c2410c", "#0f766e", "#1d4ed8")
+"""Low, middle and high tone; told apart in grey and by those who see no red, by their lines too."""
+_LINES = ("--", ":", "-")
+_NAMES = ("low tone", "middle", "high tone")
+_DIFFERENCE, _PLACEBO = "#15803d", "#a1a1aa"
+
+
+def event_picture(title: str, said: str, found: Curves, placebo: Curves) -> dg.MetadataValue:
+    """Return `event_figure` as a picture in Markdown."""
+    picture = io.BytesIO()
+    # Without the version of matplotlib, so that the same values give the same bytes under any.
+    event_figure(title, said, found, placebo).savefig(
+        picture, format="png", dpi=110, metadata={"Software": None}
+    )
+    shown = base64.b64encode(picture.getvalue()).decode()
+    alternative = title.replace("[", "(").replace("]", ")")
+    return dg.MetadataValue.md(f"![{alternative}](data:image/png;base64,{shown})")
+
+
+def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figure:
+    """Return a figure of two panels: mean CAR of each tercile of tone, and that of high less low tone.
+
+    Bands are of 95%. The placebo is grey. `said` is the line below the title.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 4.3), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for k in range(3):
+        left.plot(placebo.days, 100 * placebo.mean[k], color=_PLACEBO, linestyle=_LINES[k], linewidth=0.9)
+    for k in range(3):
+        label = f"{_NAMES[k]} (n = {found.n_events[k]:,})"
+        _curve(left, found, k, _COLOURS[k], _LINES[k], label)
+    left.plot([], [], color=_PLACEBO, linewidth=0.9, label="placebo, each tercile")
+    _curve(right, placebo, 3, _PLACEBO, "-", "placebo")
+    _curve(right, found, 3, _DIFFERENCE, "-", "high less low tone")
+    left.set_title("By tone of the call", fontsize=9, loc="left")
+    right.set_title("Difference, with 95% band", fontsize=9, loc="left")
+    for axes in (left, right):
+        axes.axhline(0, color="black", linewidth=0.6)
+        axes.axvline(0, ymax=0.78, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.set_xlabel("trading days from the call (day 0)", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(x=0.01)
+        handles, names = axes.get_legend_handles_labels()
+        order = sorted(range(len(names)), key=lambda i: "placebo" in names[i])
+        axes.legend(
+            [handles[i] for i in order],
+            [names[i] for i in order],
+            fontsize=7,
+            frameon=False,
+            loc="upper left",
+        )
+    # Room for the legends above the curves of both panels, which share the axis.
+    low, high = left.get_ylim()
+    left.set_ylim(low, high + 0.28 * (high - low))
+    left.set_ylabel(f"mean abnormal return, cumulated from day {found.days[0]}, %", fontsize=8)
+    figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
+    figure.supxlabel(said, fontsize=7.5, x=0.01, ha="left", parse_math=False)
+    return figure
+
+
+def _curve(axes: Axes, curves: Curves, k: int, colour: str, line: str, label: str) -> None:
+    mean, half = 100 * curves.mean[k], 100 * curves.half_width[k]
+    axes.fill_between(curves.days, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
+    if np.isfinite(mean).any():
+        axes.plot(curves.days, mean, color=colour, linestyle=line, linewidth=1.6, label=label)

@@ -1,0 +1,232 @@
+"""The events of one quarter as an event study over several quarters reads them: returns, pseudo-events and tone.
+
+What belongs here: reading a quarter's tables at fixed snapshots, and why a quarter is left out. What is kept of a
+quarter is its abnormal returns day by day, in single precision: about 11 MB per model for 5,000 calls and as many
+pseudo-events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ftm_assets.methods.returns.event_paths import Paths, event_paths
+from ftm_assets.methods.returns.event_tone import COLUMNS, call_tones
+from ftm_assets.methods.returns.event_windows import ReturnsParams, Window, days_needed
+from ftm_assets.methods.returns.known_themes import NONE, nearest_series, said_of_series
+from ftm_assets.methods.returns.market_arrays import calendar_of, market_of
+from ftm_assets.methods.returns.pseudo_events import pseudo_days
+from ftm_assets.methods.vectors import as_matrix
+from ftm_assets.orchestration.inputs import pinned_inputs
+from ftm_assets.orchestration.params_config import recorded
+from ftm_assets.orchestration.series_chain import CHAIN, require_one_model
+from ftm_resources import quarters
+from ftm_resources.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from logging import Logger
+
+    from numpy.typing import NDArray
+
+    from ftm_assets.methods.returns.event_choices import EventStudyParams
+    from ftm_resources.duck import ConfiguredDuckDB
+    from ftm_resources.warehouse import QuarterTable, Warehouse
+    from ftm_resources.warehouse.pinned import Pinned
+
+READ = ("abnormal_returns", "daily_returns", "factor_returns", "sentiment_scores", "theme_links")
+"""Tables that every quarter is read from."""
+READ_FOR_KNOWN = ("sentence_sentiment", "sentence_topics", "sentences", "topic_summaries")
+"""Those that the definition known_before is made from."""
+
+PATH_FIRST_DAY = -10
+"""First day of the paths around the events, from day 0."""
+
+
+@dataclass
+class QuarterEvents:
+    """The calls of a quarter with their returns and tone."""
+
+    quarter: str
+    transcripts: list[str]
+    firms: list[str]
+    days: NDArray[np.datetime64]
+    """Day 0 of each call."""
+    pseudo: NDArray[np.datetime64]
+    """The day of its pseudo-event; NaT where there is none."""
+    paths: dict[str, dict[str, Paths]]
+    """event, placebo → model → paths, in parallel to the calls."""
+    calendar: NDArray[np.datetime64]
+    tones: dict[str, pa.Table]
+    """Definition → tone of each call about each series (see `event_tone.call_tones`)."""
+    read: list[QuarterTable] = field(default_factory=list)
+    """What it was made from, of this quarter and earlier ones."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be read, for people."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads quarters of one view of the warehouse."""
+
+    warehouse: Warehouse
+    pinned: Pinned
+    params: EventStudyParams
+    duckdb: ConfiguredDuckDB
+    run: dg.DagsterRun
+    log: Logger | dg.DagsterLogManager
+
+    def returns_of(self, quarter: str) -> tuple[ReturnsParams, list[Window]] | None:
+        """Return what abnormal_returns of a quarter was made with, and its windows; None if it was not made."""
+        write = self.pinned.present(quarter)("abnormal_returns")
+        if write is None:
+            return None
+        made = recorded(ReturnsParams, write.provenance().get("config", {}))
+        return made, made.chosen()
+
+    def absent(self, quarter: str) -> list[str]:
+        """Return the tables without which a quarter is left out."""
+        present = self.pinned.present(quarter)
+        return [name for name in READ if present(name) is None]
+
+    def events_of(self, quarter: str, returns: ReturnsParams, windows: Sequence[Window]) -> QuarterEvents:
+        """Return the events of a quarter, over these windows, by the models that `returns` names.
+
+        Raises a Failure as `inputs.pinned_inputs` does.
+        """
+        wants_known = "known_before" in self.params.definitions
+        names = (*READ, *(READ_FOR_KNOWN if wants_known else ()))
+        held = pinned_inputs(
+            self.warehouse, self.pinned, quarter, names, run=self.run, log=self.log, is_chain_judged=False
+        )
+        made = self._returns(held, quarter, returns, windows)
+        made.read = list(held.values())
+        if "quarter" in self.params.definitions:
+            made.tones["quarter"] = _of_quarter(held)
+        if wants_known:
+            self._add_known(made, held)
+        return made
+
+    def _returns(
+        self,
+        held: dict[str, QuarterTable],
+        quarter: str,
+        returns: ReturnsParams,
+        windows: Sequence[Window],
+    ) -> QuarterEvents:
+        columns = ["transcript_id", "firm_id", "permno", "event_date"]
+        calls = (
+            held["abnormal_returns"].read(columns).group_by(columns).aggregate([]).sort_by("transcript_id")
+        )
+        daily = held["daily_returns"].read(["permno", "date", "ret"])
+        factors = held["factor_returns"].read()
+        before, after = days_needed(returns)
+        calendar = calendar_of(daily, factors, quarter, before, after)
+        market = market_of(daily, factors, calendar)
+        ids, firms = (calls.column(c).to_pylist() for c in ("transcript_id", "firm_id"))
+        zero = np.searchsorted(calendar.days, calls.column("event_date").to_numpy().astype("datetime64[D]"))
+        first, last = (np.datetime64(day, "D") for day in quarters.bounds(quarter))
+        pseudo = pseudo_days(
+            ids, firms, zero,
+            int(np.searchsorted(calendar.days, first)),
+            int(np.searchsorted(calendar.days, last, side="right")) - 1,
+            seed=self.params.seed,
+            distance=self.params.placebo_distance,
+        )  # fmt: skip
+        permnos = calls.column("permno").to_pylist()
+        firm = np.array([market.row.get(p, -1) for p in permnos], dtype=np.int64)
+        is_linked = np.array([p is not None for p in permnos], dtype=bool)
+        span = Window(
+            min(PATH_FIRST_DAY, *(w.first for w in windows)),
+            max(self.params.picture_last_day, *(w.last for w in windows)),
+        )
+        samples = {
+            "event": (firm, zero),
+            # A call without a pseudo-event has no returns there.
+            "placebo": (np.where(pseudo >= 0, firm, -1), np.maximum(pseudo, 0)),
+        }
+        return QuarterEvents(
+            quarter=quarter,
+            transcripts=ids,
+            firms=firms,
+            days=calendar.days[zero],
+            pseudo=np.where(pseudo >= 0, calendar.days[np.maximum(pseudo, 0)], np.datetime64("NaT")),
+            paths={
+                sample: event_paths(market, of, at, returns, windows, span, is_linked=is_linked)
+                for sample, (of, at) in samples.items()
+            },
+            calendar=calendar.days,
+            tones={},
+        )
+
+    def _add_known(self, made: QuarterEvents, held: dict[str, QuarterTable]) -> None:
+        """Add the tone about series known before the quarter; a note if there are none to compare with."""
+        earlier = [q for q in self.pinned.quarters([CHAIN]) if q < made.quarter]
+        made.tones["known_before"] = call_tones(_NOTHING_SAID)
+        if not earlier:
+            made.notes.append(f"{made.quarter} has no earlier quarter, so none of its themes is known before")
+            return
+        try:
+            require_one_model(self.pinned, [earlier[-1], made.quarter], "event_study")
+        except dg.Failure:
+            made.notes.append(
+                f"{made.quarter} is of another embedding model than {earlier[-1]}: no theme is known before it"
+            )
+            return
+        series = self.warehouse.quarter(CHAIN, earlier[-1], pinned=self.pinned)
+        topics_before = self.warehouse.quarter("topic_summaries", earlier[-1], pinned=self.pinned)
+        if not topics_before.is_written:
+            made.notes.append(
+                f"{earlier[-1]} has no topic_summaries, by which themes of {made.quarter} are known"
+            )
+            return
+        made.read += [series, topics_before]
+        known = series.read(["series_id", "status", "centroid"]).sort_by("series_id")
+        known = known.filter(pc.not_equal(known.column("status"), "ended"))
+        before = as_matrix(
+            topics_before.read(["topic_id", "embedding"]).sort_by("topic_id").column("embedding")
+        )
+        topics = held["topic_summaries"].read(["topic_id", "embedding"]).sort_by("topic_id")
+        vectors = as_matrix(topics.column("embedding"))
+        at = nearest_series(
+            vectors,
+            before.astype(np.float64).mean(axis=0) if len(before) else np.zeros(vectors.shape[1]),
+            as_matrix(known.column("centroid")),
+            floor=self.params.known_floor,
+        )
+        kept = np.flatnonzero(at != NONE)
+        placed = pa.table(
+            {
+                "topic_id": topics.column("topic_id").take(pa.array(kept)),
+                "series_id": known.column("series_id").take(pa.array(at[kept])),
+            }
+        )
+        with self.duckdb.get_connection() as database:
+            said = said_of_series(
+                placed,
+                held["sentence_topics"].read(["sentence_id", "topic_id"]),
+                held["sentence_sentiment"].read(["sentence_id", "label", "p_positive", "p_negative"]),
+                held["sentences"].read(["sentence_id", "transcript_id"]),
+                database=database,
+            )
+        made.tones["known_before"] = call_tones(said)
+
+
+_NOTHING_SAID = pa.table(
+    {"series_id": pa.array([], pa.string())}
+    | {c: pa.array([], TABLES["sentiment_scores"].column(c).type) for c in COLUMNS}
+)
+
+
+def _of_quarter(held: dict[str, Any]) -> pa.Table:
+    scores = held["sentiment_scores"].read(["theme_id", *COLUMNS])
+    links = held["theme_links"].read(["theme_id", "series_id"])
+    place = pc.index_in(scores.column("theme_id"), links.column("theme_id").combine_chunks())
+    return call_tones(
+        scores.set_column(0, "series_id", links.column("series_id").combine_chunks().take(place))
+    )

@@ -1,0 +1,196 @@
+"""One DuckDB file with copies of the tables, for programs that do not speak Python: DuckDB's own, DBeaver, R, Tableau.
+
+What belongs here: what the file holds, and how it is brought up to date. It refers to nothing outside itself, so it may
+be moved or sent; readers lock writers out, so it is never changed in place but replaced by renaming another over it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from ftm_resources.locks import held
+from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES
+from ftm_resources.tables.joined_views import JOINED_VIEWS
+from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.views import open_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from ftm_resources.warehouse.warehouse import Warehouse
+
+STATE = "ftm_copied"
+"""The table that says what was copied, and from which data files."""
+
+_QUARTER = re.compile(rf"/{PARTITION}=([^/]+)/")
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What was done for a table."""
+
+    table: str
+    rows: int
+    """In the file now."""
+    quarters_copied: int
+    """Quarters that were new or had changed."""
+
+
+def write_duckdb(
+    warehouse: Warehouse,
+    to: Path,
+    *,
+    tables: Iterable[str] = tuple(TABLES),
+    with_embeddings: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> list[Copied]:
+    """Write the warehouse's tables to a DuckDB file, with the joined views; return what was copied, by table.
+
+    Each quarter is of one generation, as `Warehouse.connect` shows it, with the same warnings. If the file is there,
+    only quarters whose data files changed are copied, and those that are gone are removed. `progress` is told each
+    table before it is copied.
+
+    Raises
+    ------
+    WarehouseError
+        If there is no warehouse, `to` is inside it, or `to` is a file that this function did not write.
+
+    """
+    names = [name for name in TABLES if name in set(tables)]
+    target = to.expanduser().absolute()
+    if not warehouse.location.is_s3 and target.is_relative_to(warehouse.root):
+        raise WarehouseError(f"{target} is inside the warehouse; choose another place")
+    with held(target.with_name(f".{target.name}.lock"), f"the right to write {target}"):
+        files, grown = warehouse.shown_files(names)
+        made_as = _stamp(names, with_embeddings=with_embeddings)
+        before = _state(target, made_as) if target.exists() else {}
+        partial = target.with_name(f".{target.name}.partial")
+        partial.unlink(missing_ok=True)
+        try:
+            if before:
+                shutil.copyfile(target, partial)
+            with closing(open_connection(files, grown=grown, on_s3=warehouse.location.is_s3)) as db:
+                db.execute(f"ATTACH {_quoted(str(partial))} AS file")
+                done = []
+                for name in names:
+                    if progress:
+                        progress(name)
+                    done.append(_copy(db, name, files[name], before, with_embeddings=with_embeddings))
+                _join(db, names)
+                _record(db, files, made_as)
+                db.execute("USE memory")
+                db.execute("DETACH file")
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    return done
+
+
+def _copy(
+    db: duckdb.DuckDBPyConnection,
+    name: str,
+    files: Sequence[str],
+    before: Mapping[tuple[str, str], str],
+    *,
+    with_embeddings: bool,
+) -> Copied:
+    """Bring a table of the file up to date from the view of the same name."""
+    contract = TABLES[name]
+    kept = [c for c in contract.columns if with_embeddings or c.name != "embedding"]
+    columns = ", ".join(f'"{c.name}"' for c in kept)
+    if not before:
+        db.execute(f'CREATE TABLE file."{name}" AS SELECT {columns} FROM memory."{name}" LIMIT 0')  # noqa: S608 - from contracts
+        db.execute(f'COMMENT ON TABLE file."{name}" IS {_quoted(contract.doc)}')
+        for column in kept:
+            db.execute(f'COMMENT ON COLUMN file."{name}"."{column.name}" IS {_quoted(column.doc)}')
+    now = {quarter: _print(of) for quarter, of in _by_quarter(files).items()}
+    was = {quarter: known for (table, quarter), known in before.items() if table == name}
+    changed = sorted(q for q in now if now[q] != was.get(q))
+    for quarter in sorted({*changed, *(q for q in was if q not in now)} & set(was)):
+        db.execute(f'DELETE FROM file."{name}" WHERE quarter = ?', [quarter])  # noqa: S608 - from contracts
+    key = ", ".join(f'"{c}"' for c in contract.key)
+    for quarter in changed:
+        # One quarter at a time: sorting spills to disk rather than holding all of them.
+        db.execute(
+            f'INSERT INTO file."{name}" SELECT {columns} FROM memory."{name}" WHERE quarter = ? ORDER BY {key}',  # noqa: S608 - from contracts
+            [quarter],
+        )
+    rows = db.execute(f'SELECT count(*) FROM file."{name}"').fetchone() or (0,)  # noqa: S608 - from contracts
+    return Copied(name, rows[0], len(changed))
+
+
+def _join(db: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+    """Create the views that join tables. In the file they name no database: it may be attached under any name."""
+    db.execute("USE file")
+    if set(NAMING_AUDITS) <= set(names):
+        selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
+        db.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
+    for view in JOINED_VIEWS.values():
+        if set(view.tables) <= set(names):
+            db.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
+            db.execute(f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.doc)}')
+
+
+def _record(db: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]], made_as: str) -> None:
+    """Write what the file holds, for the next refresh and for whoever is sent the file."""
+    db.execute(
+        f"CREATE OR REPLACE TABLE file.{STATE} "
+        "(table_name VARCHAR, quarter VARCHAR, data_files VARCHAR, copied_at TIMESTAMPTZ, made_as VARCHAR)"
+    )
+    rows = [(n, q, _print(of), made_as) for n, all_ in files.items() for q, of in _by_quarter(all_).items()]
+    if rows:
+        db.executemany(f"INSERT INTO file.{STATE} VALUES (?, ?, ?, now(), ?)", rows)  # noqa: S608 - our own name
+    db.execute(
+        f"COMMENT ON TABLE file.{STATE} IS 'What was copied: a hash of the names of the data files of each table and "
+        "quarter, and when'"
+    )
+
+
+def _state(target: Path, made_as: str) -> dict[tuple[str, str], str]:
+    """Return (table, quarter) → hash of its data files, as the file holds them; {} if all must be copied again.
+
+    Raises WarehouseError if it is another program's file.
+    """
+    try:
+        with closing(duckdb.connect(str(target), read_only=True)) as db:
+            rows = db.execute(f"SELECT table_name, quarter, data_files, made_as FROM {STATE}").fetchall()  # noqa: S608 - our own name
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{target} exists and is not a file that `ftm duckdb` wrote, so it is kept ({error}); choose another name"
+        ) from error
+    return {} if any(as_ != made_as for *_, as_ in rows) else {(t, q): of for t, q, of, _ in rows}
+
+
+def _stamp(names: Sequence[str], *, with_embeddings: bool) -> str:
+    """Return a hash of the form of the file: a file of another form is written anew."""
+    columns = {n: [(c.name, str(c.type), c.doc) for c in TABLES[n].columns] for n in names}
+    form = (columns, with_embeddings)
+    return hashlib.sha256(repr(form).encode()).hexdigest()
+
+
+def _by_quarter(files: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for uri in files:
+        quarter = _QUARTER.search(uri)
+        if quarter is None:
+            raise WarehouseError(f"{uri} is not in the folder of a quarter")
+        found.setdefault(quarter[1], []).append(uri)
+    return found
+
+
+def _print(files: Sequence[str]) -> str:
+    """Return a hash of the names of data files, which are never written twice; a moved warehouse has the same."""
+    names = sorted(uri.rpartition("/")[2] for uri in files)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,281 @@
+"""The rows of an event study from CARs and tone, and what its events are made from."""
+
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ftm_assets.methods.returns.clustered_errors import regress
+from ftm_assets.methods.returns.event_choices import EventStudyParams
+from ftm_assets.methods.returns.event_curves import tercile_curves
+from ftm_assets.methods.returns.event_paths import Paths
+from ftm_assets.methods.returns.event_tests import POOLED, Events, Sample, Toned, build_event_study, terciles
+from ftm_assets.methods.returns.event_tone import call_tones, toned_series
+from ftm_assets.methods.returns.event_windows import Window
+from ftm_assets.methods.returns.known_themes import said_of_series
+from ftm_assets.methods.returns.pseudo_events import NONE, pseudo_days
+
+WINDOWS = [Window(0, 1), Window(-3, -2)]
+PARAMS = EventStudyParams(definitions=["quarter"], tones=["score"], min_events=10, draws=99)
+
+
+def paths(car: np.ndarray, seed: int = 0) -> Paths:
+    """Paths with these CARs of day 0 and 1, none of it before; daily standard deviation 0.01."""
+    rng, n = np.random.default_rng(seed), len(car)
+    around = rng.normal(0, 0.01, (n, 8))
+    around[:, 3], around[:, 4] = car / 2, car / 2
+    before = around[:, 0] + around[:, 1]
+    return Paths(
+        car=np.column_stack([car, np.where(np.isfinite(car), before, np.nan)]),
+        sd=np.full((n, 2), 0.01 * 2**0.5),
+        spare=np.full(n, 100),
+        residuals=rng.normal(0, 0.01, (n, 100)).astype(np.float32),
+        around=around.astype(np.float32),
+        first_day=-3,
+        reason=np.full((n, 2), ""),
+    )
+
+
+def events(car: np.ndarray, *, firm: np.ndarray | None = None, zero: np.ndarray | None = None) -> Events:
+    n = len(car)
+    own = np.arange(n) % 20 if zero is None else zero
+    placebo = paths(np.random.default_rng(9).normal(0, 0.014, n), seed=9)
+    return Events(
+        firm=np.arange(n) // 2 if firm is None else firm,
+        quarter=(np.arange(n) > n // 2).astype(np.int64),
+        windows=WINDOWS,
+        calls=Sample(own, {"carhart": paths(car)}),
+        placebo=Sample(own + 7, {"carhart": placebo}),
+    )
+
+
+def toned(tone: np.ndarray, series: str = "2020Q1:series:000", others: np.ndarray | None = None) -> Toned:
+    values = {"score": tone, "expected_score": tone / 2, "score_given_call": tone}
+    return Toned(
+        series, "prices", np.arange(len(tone)), values, np.zeros(len(tone)) if others is None else others
+    )
+
+
+def study(
+    of: Events, series: list[Toned], params: EventStudyParams = PARAMS
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    made = build_event_study(of, {"quarter": series}, params, quarter="2020Q4")
+    return made[0].to_pylist(), made[1].to_pylist()
+
+
+def drawn(n: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(4)
+    tone = np.round(rng.uniform(-1, 1, n), 1)
+    return tone, 0.02 * tone + rng.normal(0, 0.014, n)
+
+
+def test_each_series_has_a_row_for_calls_before_them_and_pseudo_events():
+    tone, car = drawn()
+    rows, groups = study(events(car), [toned(tone)])
+    assert [(r["sample"], r["window"]) for r in rows] == [
+        ("pre_event", "[-3,-2]"), ("event", "[0,+1]"), ("placebo", "[0,+1]")
+    ]  # fmt: skip
+    row = next(r for r in rows if r["sample"] == "event")
+    expected = regress(car, tone, np.arange(60) // 2, np.arange(60) % 20)
+    assert (row["coefficient"], row["std_error"]) == (expected.coefficient, expected.std_error)
+    assert (row["n_events"], row["n_firms"], row["n_dates"], row["n_quarters"]) == (60, 30, 20, 2)
+    assert row["q_value"] == pytest.approx(row["p"]), "a family of one"
+    assert row["fixed_effects"] == "none"
+    own = {g["tercile"]: g for g in groups if g["sample"] == "event"}
+    assert set(own) == {"all", "low", "middle", "high", "high_less_low"}
+    assert own["high"]["mean_car"] - own["low"]["mean_car"] == pytest.approx(own["high_less_low"]["mean_car"])
+    assert own["low"]["mean_car"] < 0 < own["high"]["mean_car"]
+    assert own["high"]["bmp"] > 2 > abs(own["all"]["bmp"])
+
+
+def test_repeated_events_of_a_firm_are_not_merged():
+    """Two calls of one firm on one day are two events, in one cluster."""
+    tone, car = drawn(40)
+    zero = np.arange(40) // 2
+    rows, _ = study(events(car, zero=zero), [toned(tone)])
+    row = next(r for r in rows if r["sample"] == "event")
+    assert (row["n_events"], row["n_firms"], row["n_dates"]) == (40, 20, 20)
+
+
+def test_events_without_a_return_are_counted_and_left_out():
+    tone, car = drawn()
+    car[:7] = np.nan
+    rows, _ = study(events(car), [toned(tone)])
+    row = next(r for r in rows if r["sample"] == "event")
+    assert (row["n_events"], row["n_without_return"]) == (53, 7)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda tone, car: (tone[:9], car[:9]), "too_few_events"),
+        (lambda _, car: (np.full(60, 0.3), car), "no_variation"),
+        (lambda tone, _: (tone, 0.1 * tone), "no_variance"),
+    ],
+)
+def test_a_test_that_cannot_be_made_says_why(change: Any, reason: str):
+    tone, car = change(*drawn())
+    rows, groups = study(events(car), [toned(tone)])
+    row = next(r for r in rows if r["sample"] == "event")
+    assert (row["reason"], row["t"], row["q_value"]) == (reason, None, None)
+    assert row["n_events"] == len(car)
+    assert len([g for g in groups if g["sample"] == "event"]) == 5
+
+
+def test_two_dates_are_too_few_clusters():
+    tone, car = drawn()
+    rows, groups = study(events(car, zero=np.arange(60) % 2), [toned(tone)])
+    assert {r["reason"] for r in rows} == {"too_few_clusters"}
+    assert {g["reason"] for g in groups} == {"too_few_clusters"}
+    assert all(g["mean_car"] is not None for g in groups)
+
+
+def test_pooled_is_no_member_of_the_family():
+    tone, car = drawn()
+    rows, _ = study(events(car), [toned(tone, POOLED), toned(tone), toned(tone, "2020Q1:series:001")])
+    adjusted = {r["series_id"]: r["q_value"] for r in rows if r["sample"] == "event"}
+    assert adjusted[POOLED] is None
+    assert None not in (adjusted["2020Q1:series:000"], adjusted["2020Q1:series:001"])
+
+
+def test_what_a_call_says_of_other_themes_is_held_constant():
+    """Returns follow the call's other themes alone: the theme seems to move them until those are held constant."""
+    rng = np.random.default_rng(6)
+    others = rng.uniform(-0.5, 0.5, 200)
+    tone = others + rng.normal(0, 0.2, 200)
+    car = 0.05 * others + rng.normal(0, 0.01, 200)
+    params = replace(PARAMS, tones=["score", "score_given_call"])
+    rows, _ = study(events(car), [toned(tone, others=others), toned(tone, POOLED, others)], params)
+    found = {(r["series_id"], r["tone"]): r for r in rows if r["sample"] == "event"}
+    assert found["2020Q1:series:000", "score"]["t"] > 8
+    assert abs(found["2020Q1:series:000", "score_given_call"]["t"]) < 3
+    assert (POOLED, "score_given_call") not in found, "no theme is left to hold constant"
+
+
+def test_fixed_effects_take_out_what_a_quarter_shares():
+    tone, car = drawn(80)
+    late = np.arange(80) > 40
+    car, tone = car + 0.1 * late, tone + 1.0 * late
+    plain, _ = study(events(car), [toned(tone)])
+    taken, _ = study(events(car), [toned(tone)], replace(PARAMS, fixed_effects=["quarter"]))
+    one, other = (next(r for r in rows if r["sample"] == "event") for rows in (plain, taken))
+    assert other["fixed_effects"] == "quarter"
+    assert one["coefficient"] > 2 * other["coefficient"]
+    assert other["coefficient"] == pytest.approx(0.02, abs=0.008)
+    both = replace(PARAMS, fixed_effects=["quarter", "firm"])
+    assert both.effects == "firm and quarter"
+
+
+def test_equal_tones_share_a_tercile_and_a_tercile_may_be_empty():
+    assert terciles(np.zeros(9)).tolist() == [1] * 9
+    assert terciles(np.array([0.0] * 8 + [1.0])).tolist() == [1] * 8 + [2]
+    tone, car = drawn()
+    rows, groups = study(events(car), [toned(np.where(tone > 0.8, 1.0, 0.0))])
+    low = next(g for g in groups if g["sample"] == "event" and g["tercile"] == "low")
+    assert (low["n_events"], low["mean_car"], low["reason"]) == (0, None, "too_few_events")
+    assert next(r for r in rows if r["sample"] == "event")["reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"tones": ["mood"]}, "mood"),
+        ({"tones": []}, "at least one"),
+        ({"definitions": ["quarter", "quarter"]}, "once"),
+        ({"fixed_effects": ["year"]}, "year"),
+        ({"pre_event_window": "[-2,0]"}, "before day 0"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused(params: dict[str, Any], said: str):
+    with pytest.raises(ValueError, match=said):
+        EventStudyParams(**params)
+
+
+def test_curves_add_up_from_their_first_day():
+    tone, car = drawn()
+    found = tercile_curves(
+        of := events(car), of.calls, "carhart", toned(tone), "score", first_day=0, last_day=1
+    )
+    high = terciles(tone) == 2
+    assert found.mean[2] == pytest.approx([car[high].mean() / 2, car[high].mean()], abs=1e-7)
+    assert found.mean[3] == pytest.approx(found.mean[2] - found.mean[0])
+    assert (found.half_width > 0).all()
+    assert sum(found.n_events) == 60
+
+
+# What the events are made from
+
+
+def test_tones_of_calls_add_up_sentences():
+    rows = pa.table(
+        {
+            "series_id": ["b", "a", "a", "a"],
+            "transcript_id": ["1", "1", "1", "2"],
+            "n_positive": pa.array([3, 1, 0, 0], pa.int32()),
+            "n_negative": pa.array([0, 0, 1, 2], pa.int32()),
+            "n_sentences": pa.array([4, 2, 2, 4], pa.int32()),
+            "expected_score": [0.5, 0.5, -0.5, -0.25],
+        }
+    )
+    made = call_tones(rows)
+    found = {(r["series_id"], r["transcript_id"]): r for r in made.to_pylist()}
+    assert found["a", "1"]["score"] == 0.0
+    assert found["a", "1"]["n_sentences"] == 4
+    assert found[POOLED, "1"]["score"] == pytest.approx(3 / 8)
+    assert found[POOLED, "1"]["expected_score"] == pytest.approx((0.5 * 4 + 0.5 * 2 - 0.5 * 2) / 8)
+    series = toned_series([made, made], [["2", "1"], ["1"]], {"a": "A"}, ["score"], min_sentences=1)
+    assert [(t.series_id, t.name, t.at.tolist()) for t in series] == [
+        (POOLED, "All themes", [0, 1, 2]), ("a", "A", [0, 1, 2]), ("b", "b", [1, 2])
+    ]  # fmt: skip
+    assert series[1].tone["score"].tolist() == [-0.5, 0.0, 0.0]
+    assert series[1].others[1:].tolist() == [0.75, 0.75]
+    assert np.isnan(series[1].others[0]), "the call speaks of no other theme"
+    few = toned_series([made], [["1", "2"]], {}, ["expected_score"], min_sentences=5)
+    assert [(t.series_id, len(t.at)) for t in few] == [(POOLED, 1)]
+
+
+def test_what_was_said_of_known_series_counts_all_sentences_of_their_topics():
+    said = said_of_series(
+        pa.table({"topic_id": ["t1", "t2", "t3"], "series_id": ["s", "s", "u"]}),
+        pa.table({"sentence_id": list("abcdx"), "topic_id": ["t1", "t1", "t2", "t3", None]}),
+        pa.table(
+            {
+                "sentence_id": list("abcdx"),
+                "label": ["positive", "neutral", "negative", "positive", "positive"],
+                "p_positive": [0.9, 0.2, 0.1, 0.8, 1.0],
+                "p_negative": [0.0, 0.1, 0.7, 0.1, 0.0],
+            }
+        ),
+        pa.table({"sentence_id": list("abcdx"), "transcript_id": ["1", "1", "2", "2", "1"]}),
+        database=duckdb.connect(),
+    )
+    rows = said.to_pylist()
+    assert [(r["series_id"], r["transcript_id"], r["n_positive"], r["n_negative"], r["n_sentences"]) for r in rows] == [
+        ("s", "1", 1, 0, 2), ("s", "2", 0, 1, 1), ("u", "2", 1, 0, 1)
+    ]  # fmt: skip
+    assert [r["expected_score"] for r in rows] == pytest.approx([0.5, -0.6, 0.7])
+
+
+def test_pseudo_events_are_far_from_every_call_of_the_firm():
+    rng = np.random.default_rng(0)
+    ids, firms = [f"t{i}" for i in range(300)], [f"f{i % 100}" for i in range(300)]
+    zero = rng.integers(0, 62, 300)
+    found = pseudo_days(ids, firms, zero, 0, 61, seed=1)
+    drawn_days = found[found != NONE]
+    assert len(drawn_days) > 100
+    assert (drawn_days >= 10).all()
+    assert (drawn_days <= 51).all()
+    for at, firm in zip(found, firms, strict=True):
+        calls = [z for z, f in zip(zero, firms, strict=True) if f == firm]
+        assert at == NONE or min(abs(at - z) for z in calls) > 10
+    assert pseudo_days(ids, firms, zero, 0, 61, seed=2).tolist() != found.tolist()
+    assert pseudo_days(ids[:1], firms[:1], zero[:1], 0, 61, seed=1, distance=40).tolist() == [NONE]
+
+
+def test_a_pseudo_event_does_not_depend_on_other_firms():
+    ids, firms, zero = ["a", "b", "c"], ["1", "2", "3"], np.array([30, 31, 5])
+    whole = pseudo_days(ids, firms, zero, 0, 61, seed=1)
+    assert pseudo_days(ids[:1], firms[:1], zero[:1], 0, 61, seed=1)[0] == whole[0]
