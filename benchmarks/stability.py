@@ -87,8 +87,8 @@ def row(name: str, cluster: Cluster, firms: NDArray[Any], truth: Labels | None, 
     placed = whole != OUTLIER
     found = {
         "clustering": name, "topics": len(firms), "themes": int(whole.max() + 1), "placed": float(placed.mean()),
-        "one firm less: ARI": one[0], "of the placed": one[1], "cells": one[2],
-        "a tenth less: ARI": ten[0], "of the placed ": ten[1], "cells ": ten[2],
+        "one firm less: ARI": one[0], "one less: of the placed": one[1], "one less: cells": one[2],
+        "a tenth less: ARI": ten[0], "a tenth: of the placed": ten[1], "a tenth: cells": ten[2],
         "planted ARI": None, "CPU s": seconds, "peak MiB": peak_mib(),
     }  # fmt: skip
     if truth is not None:
