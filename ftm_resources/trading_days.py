@@ -91,6 +91,19 @@ def exchange_days(first: date, last: date) -> TradingDays:
     return TradingDays(whole.days[within], whole.closes[within])
 
 
+def observed_days(factors: NDArray[np.datetime64], firms: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """Return the days on which the market was open by the data, sorted: the factors', and more that firms have.
+
+    A day that only firms have counts if XNYS was open: the file of factors may lack it, whereas other days are strays
+    in the firms' data. Without any factors, all days of firms count. Both arguments are datetime64[D], in any order.
+    """
+    firms = np.unique(np.asarray(firms, dtype="datetime64[D]"))
+    if not len(factors) or not len(firms):
+        return np.unique(np.asarray(factors if len(factors) else firms, dtype="datetime64[D]"))
+    known = exchange_days(firms[0].item(), firms[-1].item()).days
+    return np.union1d(np.asarray(factors, dtype="datetime64[D]"), firms[np.isin(firms, known)])
+
+
 def market_days(data: Sequence[date] | NDArray[np.datetime64], first: date, last: date) -> TradingDays:
     """Return the trading days from `first` to `last` by the market data, and by XNYS where the data do not reach.
 

@@ -85,7 +85,9 @@ def controls(
         except SourceError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
     market = market_grid(
-        [daily_returns.read(["permno", "date", "ret", "market_cap"])], [factor_returns.read()]
+        [daily_returns.read(["permno", "date", "ret", "market_cap"])],
+        [factor_returns.read()],
+        until=pc.max(calls.column("event_date")).as_py(),
     )
     rows = build_controls(calls, market, fundamentals, params, quarter=quarter)
     kept = FUNDAMENTALS.empty_table() if fundamentals is None else fundamentals

@@ -83,7 +83,7 @@ def event_study(
         )
         return
     require_linearmodels()
-    seen = [q for q in pinned.quarters(["abnormal_returns"]) if q <= last]
+    seen = [q for q in pinned.quarters(READ) if q <= last]
     left_out = {q: lacking for q in seen if (lacking := reader.absent(q))}
     used = [q for q in seen if q not in left_out]
     require_whole(pinned, used, f"{NAME} {last}")
@@ -93,11 +93,22 @@ def event_study(
     quarters = [reader.events_of(q, returns, windows) for q in used]
     events, toned = _together(quarters, windows, _names(theme_series), params)
     study, terciles = build_event_study(events, toned, params, quarter=last)
+    for quarter, lacking in left_out.items():
+        context.log.warning(
+            f"{NAME} {last} has no calls of {quarter}, which has no {', '.join(lacking)}. Materialize these first, and "
+            f"then {NAME} of {last} again"
+        )
     notes = [note for q in quarters for note in q.notes]
     for note in notes:
         context.log.info(f"{NAME} {last}: {note}")
     inputs = {(t.name, t.quarter): t for q in quarters for t in q.read} | {
         (theme_series.name, theme_series.quarter): theme_series
+    }
+    # What a quarter lacks is recorded too: once it is there, the study is outdated.
+    inputs |= {
+        (name, q): warehouse.quarter(name, q, pinned=pinned)
+        for q, names in left_out.items()
+        for name in names
     }
     described = {
         "quarters": used,

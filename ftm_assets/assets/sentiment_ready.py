@@ -6,6 +6,7 @@ import dagster as dg
 
 from ftm_assets.methods.wording import size
 from ftm_assets.orchestration.code_version import code_version
+from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import NO_CONFIG, OWNER, page_table
 from ftm_resources import settings
@@ -32,6 +33,7 @@ _VIEW = JOINED_VIEWS[NAME]
         )
     },
     partitions_def=QUARTERS,
+    op_tags=op_tags(NAME),
     config_schema=NO_CONFIG,
 )
 @plainly

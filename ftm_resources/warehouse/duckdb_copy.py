@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.locks import held
 from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES
 from ftm_resources.tables.joined_views import JOINED_VIEWS
@@ -160,8 +161,10 @@ def _state(target: Path, made_as: str) -> dict[tuple[str, str], str]:
     Raises WarehouseError if it is another program's file.
     """
     try:
-        with closing(duckdb.connect(str(target), read_only=True)) as db:
-            rows = db.execute(f"SELECT table_name, quarter, data_files, made_as FROM {STATE}").fetchall()  # noqa: S608 - our own name
+        with closing(ConfiguredDuckDB().connect()) as db:
+            # Attached, so that a notebook of this process may have the file open with other settings.
+            db.execute(f"ATTACH {_quoted(str(target))} AS file (READ_ONLY)")
+            rows = db.execute(f"SELECT table_name, quarter, data_files, made_as FROM file.{STATE}").fetchall()  # noqa: S608 - our own name
     except duckdb.Error as error:
         raise WarehouseError(
             f"{target} exists and is not a file that `ftm duckdb` wrote, so it is kept ({error}); choose another name"

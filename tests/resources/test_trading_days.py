@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftm_resources.quarters import NEW_YORK
-from ftm_resources.trading_days import EVENT_RULES, TradingDays, exchange_days, market_days, reach
+from ftm_resources.trading_days import (
+    EVENT_RULES,
+    TradingDays,
+    exchange_days,
+    market_days,
+    observed_days,
+    reach,
+)
 
 DAYS = exchange_days(date(2000, 1, 1), date(2030, 12, 31))
 
@@ -77,3 +84,15 @@ def test_a_call_beyond_the_trading_days_is_refused():
         days.event_day(datetime(2023, 2, 2, 12, tzinfo=UTC), is_date_only=False)
     with pytest.raises(ValueError, match="after its close"):
         days.event_day(datetime(2023, 2, 1, 22, tzinfo=UTC), is_date_only=False)
+
+
+def test_a_day_that_the_factors_lack_is_one_if_firms_have_it_and_the_exchange_was_open():
+    days = exchange_days(date(2023, 1, 30), date(2023, 2, 10)).days
+    saturday = np.array(["2023-02-04"], dtype="datetime64[D]")
+    firms = np.concatenate([days[::-1], saturday])
+    assert observed_days(np.delete(days, 4), firms).tolist() == days.tolist()
+    assert observed_days(np.concatenate([days, saturday]), days).tolist() == sorted([*days, *saturday])
+    nothing = days[:0]
+    assert observed_days(nothing, firms).tolist() == sorted(firms)
+    assert observed_days(days, nothing).tolist() == days.tolist()
+    assert observed_days(nothing, nothing).tolist() == []

@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_resources.tables.returns_tables import FACTORS
+from ftm_resources.trading_days import exchange_days, observed_days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from numpy.typing import NDArray
 
@@ -63,19 +65,22 @@ class MarketGrid:
         return before
 
 
-def market_grid(daily: Sequence[pa.Table], factors: Sequence[pa.Table]) -> MarketGrid:
-    """Return the market data of several quarters, which overlap; where two have a row, the later table's counts.
+def market_grid(
+    daily: Sequence[pa.Table], factors: Sequence[pa.Table], *, until: date | None = None
+) -> MarketGrid:
+    """Return the market data of several quarters, which may overlap; where two have a row, the later table's counts.
 
-    `daily` has permno, date, ret and market_cap, `factors` the columns of `factor_returns`. Trading days are those of
-    the factors; rows of other days do not count.
+    `daily` has permno, date, ret and market_cap, `factors` the columns of `factor_returns`. Trading days are those that
+    the data have (see `observed_days`) between the first and the last of each table of factors, and those of XNYS
+    before, after and between these tables, up to `until`: data that end early, or lack a quarter, must not bring days
+    together that were apart. Rows of other days do not count.
     """
-    dates = [_days(t) for t in factors]
-    days = np.unique(np.concatenate([np.empty(0, "datetime64[D]"), *dates]))
+    days = _trading_days([_days(t) for t in factors], [_days(t) for t in daily], until)
     ids = [t.column("permno").to_numpy() for t in daily]
     permnos = np.unique(np.concatenate([np.empty(0, np.int64), *ids]))
     of_days = np.full((len(days), len(FACTOR_NAMES) + 1), np.nan)
-    for table, own in zip(factors, dates, strict=True):
-        at = np.searchsorted(days, own)
+    for table in factors:
+        at = np.searchsorted(days, _days(table))
         for i, name in enumerate((*FACTOR_NAMES, "rf")):
             of_days[at, i] = table.column(name).to_numpy()
     returns = np.full((len(permnos), len(days)), np.nan)
@@ -89,6 +94,20 @@ def market_grid(daily: Sequence[pa.Table], factors: Sequence[pa.Table]) -> Marke
         returns[firm, day] = table.column("ret").to_numpy()[is_day]
         caps[firm, day] = table.column("market_cap").to_numpy()[is_day]
     return MarketGrid(days, permnos, returns, caps, of_days[:, :-1], of_days[:, -1])
+
+
+def _trading_days(
+    factors: Sequence[NDArray[np.datetime64]], firms: Sequence[NDArray[np.datetime64]], until: date | None
+) -> NDArray[np.datetime64]:
+    nothing = np.empty(0, "datetime64[D]")
+    own = observed_days(np.concatenate([nothing, *factors]), np.concatenate([nothing, *firms]))
+    if not len(own):
+        return own
+    last = own[-1] if until is None else max(own[-1], np.datetime64(until, "D"))
+    known = exchange_days(own[0].item(), last.item()).days
+    for of in [d for d in factors if len(d)] or [d for d in firms if len(d)]:
+        known = known[(known < of.min()) | (known > of.max())]
+    return np.union1d(known, own)
 
 
 def _days(table: pa.Table) -> NDArray[np.datetime64]:

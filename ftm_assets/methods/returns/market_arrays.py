@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS
 from ftm_resources import quarters
-from ftm_resources.trading_days import market_days, reach
+from ftm_resources.trading_days import market_days, observed_days, reach
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,11 +48,12 @@ class Market:
 def calendar_of(daily: pa.Table, factors: pa.Table, quarter: str, before: int, after: int) -> TradingDays:
     """Return the trading days that events of a quarter need: those of the data, and XNYS's where these end.
 
-    `before` and `after` are the trading days that windows reach from day 0. Factors have every day on which the market
-    was open; the data of firms alone may have stray ones.
+    `before` and `after` are the trading days that windows reach from day 0.
     """
     first, last = reach(*quarters.bounds(quarter), before + 1, after + 2)
-    own = (factors if factors.num_rows else daily).column("date").to_pylist()
+    own = observed_days(
+        *(t.column("date").to_numpy().astype("datetime64[D]") for t in (factors, daily))
+    ).tolist()
     return market_days(own, min([first, *own]), max([last, *own]))
 
 

@@ -181,7 +181,8 @@ def _compare(themes: QuarterThemes, known: Sequence[Series], params: LinkParams)
     similarity = rest * content + params.firm_weight * firms + params.keyword_weight * keywords
     comparable = np.logical_and.outer(themes.vectors.any(axis=1), [s.centroid.any() for s in known])
     similarity = np.where(comparable, similarity, NOT_COMPARABLE)
-    return _Likeness(np.round(similarity, DIGITS), firms, keywords)
+    # Cosines of stored vectors, which are rounded, may exceed 1 by a millionth.
+    return _Likeness(np.minimum(np.round(similarity, DIGITS), 1.0), firms, keywords)
 
 
 def _overlaps(rows: Sequence[Collection[str]], columns: Sequence[Collection[str]]) -> Floats:

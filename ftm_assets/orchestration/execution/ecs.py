@@ -99,6 +99,8 @@ _STEPS: Mapping[str, Size] = {
     "portfolio_sorts": LARGE,
     "event_study": LARGE,
     "marts": MEDIUM,
+    "duckdb_file": MEDIUM,
+    "sentiment_ready": MEDIUM,
 }
 
 

@@ -16,10 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_resources.sources.files.problems import Expected, Problems
+from ftm_resources.sources.files.problems import MAX_PROBLEMS, Expected, Problems
 from ftm_resources.sources.files.tabular import batches
 from ftm_resources.sources.returns.keyed_files import KeyedFiles, column, day, number, permno, refuse_repeats
-from ftm_resources.sources.returns.market_source import MISSING_CODES, THOUSAND, MarketSource, with_delisting
+from ftm_resources.sources.returns.market_source import (
+    MISSING_CODES,
+    PERFORMANCE,
+    THOUSAND,
+    MarketSource,
+    with_delisting,
+)
 from ftm_resources.tables.returns_tables import DAILY, FACTORS
 
 ADVICE = "Nothing was written. Correct the files, or export them again from CRSP, and run again."
@@ -55,6 +61,12 @@ _RETURNS = frozenset({"ret", "delisting_ret"})
 _MUST = frozenset({"permno", "date", "mkt_rf", "smb", "hml", "rf"})
 _MOST_FACTOR = 0.5
 """No factor has moved so far in a day; in percent, many have."""
+_MOST_RF = 0.001
+"""A day's risk-free rate was at most 0.0006, in 1981; in percent, or as a rate per year, it is larger."""
+_MOST_APART = 30.0
+"""Times that market values may differ from price times shares; thousands differ by a thousand."""
+_LEAST_USUAL_CAP = 1e6
+"""Half of all market values are larger by far, in dollars; in thousands of dollars or of shares, smaller."""
 _MOST_USUAL = 0.2
 """Half of the firms' moves are smaller by far; in percent, larger."""
 _ENOUGH_MOVES = 50
@@ -104,13 +116,20 @@ class FilesMarket(MarketSource):
                 rows = rows.filter(pc.fill_null(within, fill_value=False))
                 columns = [rows.column(f.name).cast(f.type) for f in schema]
                 place = pa.array([len(found)] * rows.num_rows, pa.int64())
-                parts.append(pa.table([*columns, rows.column("row"), place], [*schema.names, "row", "file"]))
+                also = ("row", "is_delisting", "cap_ratio")
+                parts.append(
+                    pa.table(
+                        [*columns, *(rows.column(c) for c in also), place], [*schema.names, *also, "file"]
+                    )
+                )
             found.append(problems)
             sound = sound and not problems.count
         whole = pa.concat_tables(parts) if parts else None
         if sound and whole is not None:
             refuse_repeats(whole, found, ["permno", "date"] if permnos is not None else ["date"])
-            _refuse_percent(whole, found, mark)
+            _refuse_units(whole, found, mark)
+            if permnos is not None:
+                _refuse_repeated_delistings(whole, found)
         self._files.refuse(found)
         if whole is None:
             what = (
@@ -144,7 +163,13 @@ def _parsed(raw: pa.Table, problems: Problems) -> pa.Table:
     found["volume"] = pc.if_else(pc.less(found["volume"], 0), None, found["volume"])
     for name in ("shares", "market_cap"):
         found[name] = pc.coalesce(found[name], pc.multiply(found[f"{name}_in_thousands"], THOUSAND))
-    found["market_cap"] = pc.coalesce(found["market_cap"], pc.multiply(found["price"], found["shares"]))
+    cap = pc.multiply(found["price"], found["shares"])
+    found["cap_ratio"] = pc.divide(found["market_cap"], cap)
+    found["market_cap"] = pc.coalesce(found["market_cap"], cap)
+    found["is_delisting"] = pc.or_(
+        found["delisting_ret"].is_valid(),
+        pc.is_in(found["delisting_code"], pa.array(sorted(PERFORMANCE), pa.float64())),
+    )
     if found["delisting_ret"].null_count < n or found["delisting_code"].null_count < n:
         parts = zip(*(found[c].to_pylist() for c in ("ret", "delisting_ret", "delisting_code")), strict=True)
         total = [with_delisting(r, d, None if c is None else int(c)) for r, d, c in parts]
@@ -167,18 +192,61 @@ def _unless_zero(prices: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.equal(prices, 0.0), None, prices)
 
 
-def _refuse_percent(rows: pa.Table, found: Sequence[Problems], mark: str) -> None:
-    """Record files whose returns or factors are in percent."""
+def _refuse_units(rows: pa.Table, found: Sequence[Problems], mark: str) -> None:
+    """Record files whose returns or factors are in percent, or whose market values or shares are in thousands."""
     for at, problems in enumerate(found):
         own = rows.filter(pc.equal(rows.column("file"), at))
         if mark == "permno":
-            moves = np.abs(own.column("ret").drop_null().to_numpy())
-            moves = moves[moves > 0]
-            if len(moves) >= _ENOUGH_MOVES and np.median(moves) > _MOST_USUAL:
+            _refuse_units_of_firms(own, problems)
+            continue
+        for name in ("mkt_rf", "smb", "hml", "umd", "rf"):
+            most = _MOST_RF if name == "rf" else _MOST_FACTOR
+            if (pc.max(pc.abs(own.column(name))).as_py() or 0.0) > most:
                 problems.add(
-                    None, "ret", "half of the moves are over 20% a day: returns must be decimals, not percent"
+                    None,
+                    name,
+                    f"a day's is over {100 * most:g}%: it must be a decimal per day, not percent (divide by 100) or a "
+                    "rate per year",
                 )
-        elif own.num_rows and np.abs(own.column("mkt_rf").to_numpy()).max() > _MOST_FACTOR:
-            problems.add(
-                None, "mkt_rf", "a day's is over 50%: factors must be decimals, not percent (divide by 100)"
-            )
+
+
+def _refuse_units_of_firms(rows: pa.Table, problems: Problems) -> None:
+    moves = np.abs(rows.column("ret").drop_null().to_numpy())
+    moves = moves[moves > 0]
+    if len(moves) >= _ENOUGH_MOVES and np.median(moves) > _MOST_USUAL:
+        problems.add(
+            None, "ret", "half of the moves are over 20% a day: returns must be decimals, not percent"
+        )
+    ratios = rows.column("cap_ratio").drop_null().to_numpy()
+    ratios = ratios[ratios > 0]
+    if len(ratios) and not 1 / _MOST_APART <= (usual := float(np.median(ratios))) <= _MOST_APART:
+        problems.add(
+            None,
+            "market_cap",
+            f"market values are usually {usual:.3g} times price times shares: `marketcap` is in dollars and `shares` "
+            "in shares; CRSP's `dlycap` and `shrout`, in thousands, are known by these names",
+        )
+    caps = rows.column("market_cap").drop_null().to_numpy()
+    if len(caps) >= _ENOUGH_MOVES and np.median(caps) < _LEAST_USUAL_CAP:
+        problems.add(
+            None,
+            "market_cap",
+            "half of the market values are under a million dollars: `shares` must be shares and `marketcap` dollars; "
+            "CRSP's `shrout` and `dlycap`, in thousands, are known by these names",
+        )
+
+
+def _refuse_repeated_delistings(rows: pa.Table, found: Sequence[Problems]) -> None:
+    """Record firms that are delisted on several days: each day's return would be that of the delisting."""
+    delisted = rows.filter(rows.column("is_delisting")).sort_by(
+        [("permno", "ascending"), ("date", "ascending")]
+    )
+    permnos = delisted.column("permno").to_numpy()
+    for at in np.flatnonzero(permnos[1:] == permnos[:-1])[: MAX_PROBLEMS + 1] + 1:
+        row: dict[str, Any] = delisted.slice(int(at), 1).to_pylist()[0]
+        found[row["file"]].add(
+            row["row"],
+            "delisting_ret",
+            f"PERMNO {row['permno']} is delisted on an earlier day too: `dlret` and `dlstcd` belong to the day of the "
+            "delisting alone, not to each of the firm's",
+        )

@@ -17,7 +17,7 @@ THOUSAND = 1_000.0
 MISSING_CODES = frozenset({-44.0, -55.0, -66.0, -77.0, -88.0, -99.0})
 """Numbers that CRSP's legacy files write for a return that is missing."""
 
-_PERFORMANCE = (500, *range(520, 585))
+PERFORMANCE = (500, *range(520, 585))
 """Delisting codes of firms dropped for performance (Shumway 1997)."""
 _LOST = -0.30
 """Their return if CRSP has none: Shumway 1997, "The delisting bias in CRSP data", Journal of Finance 52."""
@@ -55,7 +55,7 @@ def with_delisting(ret: float | None, delisting_ret: float | None, code: int | N
     >>> with_delisting(0.1, -0.5, 574), with_delisting(None, None, 574), with_delisting(0.1, None, 231)
     (-0.45, -0.3, 0.1)
     """
-    if delisting_ret is None and code in _PERFORMANCE:
+    if delisting_ret is None and code in PERFORMANCE:
         delisting_ret = _LOST
     if delisting_ret is None:
         return ret

@@ -77,6 +77,32 @@ def made(
     return row
 
 
+def test_factors_that_end_early_do_not_move_the_days():
+    """Ken French's files lag behind CRSP's; and a call may come after all data."""
+    n = len(DAYS)
+    of = {
+        "permno": np.full(n, 1),
+        "date": pa.array(DAYS, pa.date32()),
+        "ret": RETURNS[0],
+        "market_cap": CAPS[0],
+    }
+    own = pa.table([of.get(f.name, pa.nulls(n, f.type)) for f in DAILY], schema=DAILY)
+    zeros = {f.name: np.zeros(n) for f in FACTORS if f.name != "date"}
+    factors = pa.table({"date": pa.array(DAYS, pa.date32()), **zeros}, schema=FACTORS)
+    whole = made(NOW, market=market_grid([own], [factors]))
+    assert whole["momentum"] is not None
+    for last in (ZERO - 10, ZERO - 100):
+        assert made(NOW, market=market_grid([own], [factors.slice(0, last)])) == whole
+    assert made(NOW, market=market_grid([own], [factors.slice(0, 0)])) == whole
+    early = market_grid([own.slice(0, ZERO - 60)], [factors.slice(0, ZERO - 60)], until=CALL)
+    row = made(NOW, market=early)
+    assert (row["log_size"], row["log_size_reason"]) == (None, "no_market_value")
+    known = RETURNS[0][ZERO - 252 : ZERO - 60]
+    assert row["momentum"] == pytest.approx(np.prod(1 + known) - 1, abs=1e-12), (
+        "of the days that have a return"
+    )
+
+
 def test_each_control_by_hand():
     row = made(NOW, YEAR_BEFORE, BETWEEN)
     assert row["sue"] == pytest.approx((1.30 - 0.80) / 50, abs=1e-15), "divided by the price, not times it"

@@ -424,6 +424,24 @@ def test_a_later_table_of_market_data_counts_where_both_have_a_row():
     assert (grid.returns == 9).any() != saturday
 
 
+def test_a_gap_between_two_quarters_data_does_not_bring_their_days_together():
+    whole, returns = factors(), np.full((1, len(DAYS)), 0.01)
+    parts = [slice(0, 40), slice(100, len(DAYS))]
+    split = [whole.slice(p.start, p.stop - p.start) for p in parts]
+    own = [daily([1], returns).slice(p.start, p.stop - p.start) for p in parts]
+    for daily_of in (own, [daily([1], returns)]):
+        grid = market_grid(daily_of, split)
+        assert grid.days.tolist() == DAYS.tolist()
+        assert np.isnan(grid.factors[40:100]).all()
+    # A share bought before the gap is not held after it, when its 20 days are over.
+    january = [(1, day(5), 0, 5), (1, day(6), 1, 1), (1, day(7), 5, 0)]
+    made = build_portfolio_sorts(
+        calls([*january, (1, day(38), 5, 0)]), {"s": "S"}, market_grid(own, split), SMALL, quarter="2023Q1"
+    )
+    held = {r["date"] for r in made.returns.to_pylist()}
+    assert held <= {day(i) for i in range(40)}
+
+
 @pytest.mark.parametrize(
     ("params", "said"), [({"weightings": ["size"]}, "weightings"), ({"models": []}, "models")]
 )

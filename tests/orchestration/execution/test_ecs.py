@@ -8,8 +8,12 @@ from ftm_assets.definitions import QUARTER_JOB, build_definitions
 from ftm_assets.orchestration import pools
 from ftm_assets.orchestration.execution import ecs
 
+_JOBS = (
+    build_definitions().resolve_job_def(QUARTER_JOB),
+    build_definitions().resolve_implicit_global_asset_job_def(),  # and what is made on demand
+)
 OPS: dict[str, dg.OpDefinition | dg.GraphDefinition] = {
-    node.name: node for node in build_definitions().resolve_job_def(QUARTER_JOB).all_node_defs
+    node.name: node for job in _JOBS for node in job.all_node_defs
 }
 FARGATE_GIB = {256: (0.5, 2), 512: (1, 4), 1024: (2, 8), 2048: (4, 16), 4096: (8, 30), 8192: (16, 60)}
 """CPU units → least and most memory, from Fargate's documentation."""

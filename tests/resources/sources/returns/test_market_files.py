@@ -144,6 +144,23 @@ def test_a_row_that_two_files_have_is_refused(tmp_path: Path):
             "permno,date,ret\n" + "".join(f"{p},2023-01-03,{p % 7 - 0.9}\n" for p in range(10107, 10167)),
             "not percent",
         ),
+        (
+            "permno,date,ret,prc,shrout,marketcap\n10107,2023-01-03,0.01,50,1000,50000\n",
+            "market values are usually 0.001 times price times shares",
+        ),
+        (
+            "permno,date,ret,prc,shares\n"
+            + "".join(f"{p},2023-01-03,0.01,50,9000\n" for p in range(10107, 10167)),
+            "half of the market values are under a million dollars",
+        ),
+        (
+            "permno,date,ret,dlstcd\n10107,2023-01-03,0.01,574\n10107,2023-01-04,0.01,574\n",
+            "PERMNO 10107 is delisted on an earlier day too",
+        ),
+        (
+            "permno,date,ret,dlret\n10107,2023-01-03,0.01,-0.5\n10107,2023-01-04,0.01,-0.5\n",
+            "PERMNO 10107 is delisted on an earlier day too",
+        ),
         ("permno,date\n10107,2023-01-03\n", "the column is missing"),
         ("permno,permno,date,ret\n", "more than once"),
     ],
@@ -152,9 +169,32 @@ def test_a_file_that_means_something_else_is_refused(tmp_path: Path, text: str, 
     assert said in problems(market(tmp_path, daily=text))[0]
 
 
-def test_factors_in_percent_and_files_without_factors_are_refused(tmp_path: Path):
-    with pytest.raises(SourceError, match="not percent"):
-        market(tmp_path, factors=FRENCH.replace("0.0101", "1.01")).factors(*SPAN)
+def test_a_header_that_says_active_on_every_day_is_no_delisting(tmp_path: Path):
+    text = "permno,date,ret,dlstcd\n10107,2023-01-03,0.01,100\n10107,2023-01-04,0.02,100\n"
+    assert [r["ret"] for r in daily(market(tmp_path, daily=text))] == [0.01, 0.02]
+
+
+@pytest.mark.parametrize(
+    ("column", "written", "instead"),
+    [
+        ("mkt_rf", "0.0101", "1.01"),
+        ("smb", "-0.002", "-0.6"),
+        ("hml", "0.003", "0.9"),
+        ("umd", "0.001\n", "0.7\n"),
+        ("rf", "0.00017", "0.017"),
+        ("rf", "0.00017", "0.05"),
+    ],
+)
+def test_factors_in_percent_or_per_year_are_refused(tmp_path: Path, column: str, written: str, instead: str):
+    assert written in FRENCH
+    with pytest.raises(SourceError) as caught:
+        market(tmp_path, factors=FRENCH.replace(written, instead)).factors(*SPAN)
+    (problem,) = caught.value.problems
+    assert "it must be a decimal per day" in str(problem)
+    assert column in str(problem)
+
+
+def test_files_without_factors_are_refused(tmp_path: Path):
     (tmp_path / "other").mkdir()
     with pytest.raises(SourceError, match="no file has factors"):
         market(tmp_path / "other", daily=CIZ).factors(*SPAN)
