@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.orchestration.series_chain import rests_on_others, settled
+from ftm_resources.quarters import between, preceding, shifted
 from ftm_resources.warehouse.snapshots import NOT_COMPARED, is_elsewhere, source_key
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from ftm_resources.warehouse import QuarterTable, Warehouse
     from ftm_resources.warehouse.pinned import Pinned
+
+
+ABSENT_QUARTERS = 8
+"""Quarters before the first stored one whose absence is recorded: more would fill the tables' metadata."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +44,23 @@ def quarters_before(
     first: str = "",
     is_mixing: bool = False,
 ) -> QuartersBefore:
-    """Return these tables of the quarters before `quarter`, from `first` on, that have the first of them.
+    """Return these tables of the quarters before `quarter`, from `first` on.
 
     A quarter is left out if it lacks one, or if, unless `is_mixing`, they are of mixed generations or its series are
-    not those that this quarter's links go on from.
+    not those that this quarter's links go on from. A quarter that has none of them is not named, but its absence is
+    recorded, from two years before the first stored quarter on: once it is there, what was made without it is outdated.
     """
     pinned = settled(warehouse)
     tables: dict[str, Mapping[str, QuarterTable]] = {}
     left_out: dict[str, str] = {}
     inputs: dict[str, Any] = {}
-    for before in (q for q in pinned.quarters(names[:1]) if first <= q < quarter):
+    stored = min((q for q in pinned.quarters(names) if first <= q < quarter), default=quarter)
+    for before in between(max(first, shifted(stored, -ABSENT_QUARTERS)), preceding(quarter)):
         found = {name: warehouse.quarter(name, before, pinned=pinned) for name in names}
         absent = [name for name, table in found.items() if not table.is_written]
+        if len(absent) == len(names):
+            inputs[source_key(names[0], before, within="")] = found[names[0]].provenance()
+            continue
         mixed = "" if absent or is_mixing else _mixed(pinned, before, quarter, names)
         if absent or mixed:
             left_out[before] = f"no {', '.join(absent)}" if absent else mixed

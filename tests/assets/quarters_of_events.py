@@ -44,7 +44,12 @@ def call_of(quarter: str, firm: int) -> tuple[str, datetime]:
 
 
 def write_events(
-    warehouse: Warehouse, quarter: str, *, firms: int = 40, params: ReturnsParams = RETURNS
+    warehouse: Warehouse,
+    quarter: str,
+    *,
+    firms: int = 40,
+    params: ReturnsParams = RETURNS,
+    with_returns: bool = True,
 ) -> None:
     """Write a quarter of calls, one per firm, with a topic of each subject and returns that prices move."""
     write_themes(warehouse, quarter, SUBJECTS, topics_per_theme=firms)
@@ -65,7 +70,8 @@ def write_events(
         for firm in range(firms) for s in range(len(SUBJECTS)) for own in (labels[firm, s],)
     ]  # fmt: skip
     write(warehouse, quarter, "sentiment_scores", scores)
-    _write_returns(warehouse, quarter, tone[:, 0], params)
+    if with_returns:
+        _write_returns(warehouse, quarter, tone[:, 0], params)
 
 
 def write(

@@ -12,6 +12,7 @@ from ftm_assets.cli import event_report
 from ftm_assets.methods.returns import clustered_errors
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse.status import status
 
 from .quarters_of_events import EFFECT, RETURNS, SUBJECTS, metadata, rows_of, study, write_events
 from .quarters_of_themes import why
@@ -125,6 +126,25 @@ def test_a_quarter_reads_no_later_one(studied: Studied):
     for table, rows in alone.items():
         assert rows_of(warehouse, table, FIRST) == rows
     assert {r["n_quarters"] for r in alone["event_study"]} == {1}
+
+
+def test_a_quarter_without_returns_is_named_and_the_study_is_outdated_once_they_are_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    write_events(warehouse, FIRST, firms=12, with_returns=False)
+    write_events(warehouse, LAST, firms=12)
+    result = study(warehouse, LAST, **SMALL)
+    assert why(result) == ""
+    lacking = "abnormal_returns, daily_returns, factor_returns"
+    assert metadata(result)["quarters_left_out"] == {FIRST: lacking}
+    assert f"has no calls of {FIRST}, which has no {lacking}" in capfd.readouterr().err
+    (now,) = [q for q in status(warehouse) if q.quarter == LAST]
+    assert not now.mixtures
+    for table in ("daily_returns", "factor_returns", "abnormal_returns"):
+        warehouse.replace(table, FIRST, [TABLES[table].empty()], provenance={})
+    (now,) = [q for q in status(warehouse) if q.quarter == LAST]
+    assert {m.table for m in now.mixtures} == {"event_study", "event_terciles"}
 
 
 def test_without_returns_it_is_skipped_and_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
