@@ -13,6 +13,7 @@ from ftm_assets.methods.naming.audit import audit_columns, describe_audit
 from ftm_assets.methods.naming.digests import theme_digests
 from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
 from ftm_assets.orchestration.code_version import code_version
+from ftm_assets.orchestration.dimension import refuse_two_models
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.namer import build_namer, replies_ignored
@@ -59,6 +60,7 @@ def themes(
     """Cluster the topics of all firms, filter the clusters, and name the themes that remain."""
     started = time.perf_counter()
     quarter = context.partition_key
+    refuse_two_models(warehouse, quarter)
     topics = _topics(topic_summaries, firm_topics, transcripts)
     model = model_themes(topics, quarter, params_of(config, ThemeParams), embedder.embed)
     digests = theme_digests(model.themes, model.central_topic_ids, topics, model.theme_topics)

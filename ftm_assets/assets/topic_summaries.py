@@ -14,7 +14,7 @@ from ftm_assets.methods.naming.rules import Named, Namer
 from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.vectors import as_lists, unit
 from ftm_assets.orchestration.code_version import code_version
-from ftm_assets.orchestration.dimension import refuse_other_dimension
+from ftm_assets.orchestration.dimension import refuse_other_dimension, refuse_other_model
 from ftm_assets.orchestration.fan_out import Committed, FanOut, SideBySideConfig, Task
 from ftm_assets.orchestration.namer import build_namer, describe, replies_ignored
 from ftm_assets.orchestration.specs import preview, with_firm_names
@@ -40,9 +40,10 @@ class TopicSummariesConfig(SideBySideConfig):
 
 
 def prepare(task: Task) -> Namer:
-    """Return the step's namer; refuse an embedder whose dimension differs from the quarter's vectors."""
+    """Return the step's namer; refuse an embedder other than that of the quarter's sentences."""
     warehouse, resources = task.inputs["firm_topics"].warehouse, task.resources
     refuse_other_dimension(warehouse, task.quarter, resources.embedder.dimension())
+    refuse_other_model(warehouse, task.quarter, resources.embedder.model_name(), "sentence_embeddings")
     return build_namer(
         resources.llm, warehouse, "topic_summaries", task.quarter, processes=task.config.processes
     )

@@ -17,13 +17,32 @@ def refuse_other_dimension(warehouse: Warehouse, quarter: str, dimension: int) -
         )
 
 
-def refuse_other_model(warehouse: Warehouse, quarter: str, model: str) -> None:
-    """Raise a Failure if the quarter's topics were embedded by another model, as far as is recorded."""
-    made = warehouse.provenance("topic_summaries", quarter).get("models", {}).get("embedder", {}).get("model")
+def refuse_other_model(
+    warehouse: Warehouse, quarter: str, model: str, table: str = "topic_summaries"
+) -> None:
+    """Raise a Failure if the quarter's rows of a table were embedded by another model, as far as is recorded."""
+    made = _model_of(warehouse, quarter, table)
     if made not in {None, model}:
         raise dg.Failure(
-            f"topic_summaries of {quarter} were embedded by {made}, but the embedder is now {model}: their vectors "
-            f"cannot be compared. Set the previous model (FTM_EMBEDDING_MODEL, FTM_EMBEDDING_BASE_URL), or materialize "
+            f"{table} of {quarter} were embedded by {made}, but the embedder is now {model}: their vectors cannot be "
+            f"compared. Set the previous model (FTM_EMBEDDING_MODEL, FTM_EMBEDDING_BASE_URL), or materialize "
             f"sentence_embeddings of {quarter} again, with everything downstream.",
             allow_retries=False,
         )
+
+
+def refuse_two_models(warehouse: Warehouse, quarter: str) -> None:
+    """Raise a Failure if different models embedded the quarter's sentences and topics, as far as is recorded."""
+    sentences, topics = (_model_of(warehouse, quarter, t) for t in ("sentence_embeddings", "topic_summaries"))
+    if None not in (sentences, topics) and sentences != topics:
+        raise dg.Failure(
+            f"sentence_embeddings of {quarter} were made by {sentences}, but topic_summaries by {topics}: their "
+            f"vectors cannot be combined. Materialize topic_summaries of {quarter} again with the first model, or "
+            "sentence_embeddings with the second and everything downstream.",
+            allow_retries=False,
+        )
+
+
+def _model_of(warehouse: Warehouse, quarter: str, table: str) -> str | None:
+    made: str | None = warehouse.provenance(table, quarter).get("models", {}).get("embedder", {}).get("model")
+    return made

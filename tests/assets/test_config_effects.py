@@ -395,10 +395,11 @@ def asked_of_the_namer(**config: Any) -> dict[str, Any]:
         raise SeenError
 
     task = task_of(topic_summaries_asset.TopicSummariesConfig(**config), quarter())
-    embedder = SimpleNamespace(dimension=lambda: 64)
+    embedder = SimpleNamespace(dimension=lambda: 64, model_name=str)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(topic_summaries_asset, "build_namer", record)
-        patch.setattr(topic_summaries_asset, "refuse_other_dimension", lambda *_: None)
+        for rule in ("refuse_other_dimension", "refuse_other_model"):
+            patch.setattr(topic_summaries_asset, rule, lambda *_: None)
         with pytest.raises(SeenError):
             topic_summaries_asset.prepare(
                 replace(task, resources=SimpleNamespace(embedder=embedder, llm=None))
