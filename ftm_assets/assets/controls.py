@@ -92,6 +92,12 @@ def controls(
     rows = build_controls(calls, market, fundamentals, params, quarter=quarter)
     kept = FUNDAMENTALS.empty_table() if fundamentals is None else fundamentals
     described = {**_described(rows), "source": name, "seconds": time.perf_counter() - started}
+    if len(methods := described["sue_methods"]) > 1:
+        calls_by = ", ".join(f"{method} {n}" for method, n in methods.items())
+        context.log.warning(
+            f"sue of {quarter} mixes two measures (calls: {calls_by}): surprises that the source has ready, and those "
+            "made from earnings per share. Keep one sue_method in a regression"
+        )
     own = (transcripts, abnormal_returns, daily_returns, factor_returns)
     reports = {
         "rows": kept.num_rows,
@@ -154,11 +160,18 @@ def _described(rows: pa.Table) -> dict[str, Any]:
         "calls": rows.num_rows,
         "with_all_controls": all_known / n,
         "reasons": reasons,
+        "sue_methods": _sue_methods(rows),
         "controls": page_table(
             ["control", "known share", "lower quartile", "median", "upper quartile"], shown
         ),
         "preview": preview(rows, ["transcript_id", "event_date", *CONTROLS]),
     }
+
+
+def _sue_methods(rows: pa.Table) -> dict[str, int]:
+    """Return how many calls have a surprise by each method that occurs."""
+    counts = pc.value_counts(rows.column("sue_method").drop_null()).to_pylist()
+    return {c["values"]: c["counts"] for c in sorted(counts, key=lambda c: str(c["values"]))}
 
 
 def _all_known(rows: pa.Table) -> pa.ChunkedArray:

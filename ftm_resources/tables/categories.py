@@ -85,6 +85,9 @@ CONTROL_REASONS = (
 """Why a control of a call is unknown: no PERMNO; no source of fundamentals is set; no return of its PERMNO at all; too
 few days with returns; no market value; nothing reported up to the call; the newest report is too old; the report lacks
 the figure; that of the year before lacks it or is not there; no price to scale by."""
+SUE_METHODS = ("given", "seasonal_walk")
+"""How unexpected earnings were made: by the source, which has them ready; from earnings per share, less those of the
+same fiscal quarter a year before. The two are different measures."""
 THEME_DEFINITIONS = ("quarter", "known_before")
 """What a theme that is tested is made from: its whole quarter, or earlier quarters alone (see `event_study`)."""
 EVENT_SAMPLES = ("event", "pre_event", "placebo")

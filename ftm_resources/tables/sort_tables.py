@@ -14,6 +14,7 @@ from ftm_resources.tables.categories import (
     MEMBER_REASONS,
     SORT_MODELS,
     SORT_REASONS,
+    SUE_METHODS,
     WEIGHTINGS,
 )
 from ftm_resources.tables.contract import BOOL, DATE, DOUBLE, INT, LONG, STRING, Column, Table
@@ -254,12 +255,25 @@ CONTROL_TABLES = (
             Column("event_date", DATE, "Day 0 of the call (see abnormal_returns)"),
             *_control(
                 "sue",
-                "Unexpected earnings: earnings per share less those of the same fiscal quarter a year before, over the "
-                "price at the end of the fiscal quarter, all adjusted for splits (Livnat & Mendenhall 2006); a decimal "
-                "share of the price",
-                "Day on which those earnings were reported, at the latest that of the call",
+                "Unexpected earnings, by sue_method. seasonal_walk: earnings per share less those of the same fiscal "
+                "quarter a year before, over the price at the end of the fiscal quarter, all adjusted for splits "
+                "(Livnat & Mendenhall 2006); a decimal share of the price. given: as the source has them, in its unit",
+                "Day on which it was known: that of the report or, if later, of the year before's; at the latest that "
+                "of the call",
             ),
-            _maybe("sue_fiscal_date", DATE, "End of their fiscal quarter"),
+            Column(
+                "sue_method",
+                STRING,
+                "given: ready-made by the source; seasonal_walk: made from earnings per share. The two are different "
+                "measures, not to be pooled in a regression. Null if sue is",
+                nullable=True,
+                values=SUE_METHODS,
+            ),
+            _maybe(
+                "sue_fiscal_date",
+                DATE,
+                "End of the fiscal quarter; of a given surprise without one, the day on which it was known",
+            ),
             *_control(
                 "log_size",
                 "Natural logarithm of the market value in dollars",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -75,6 +76,7 @@ def test_every_call_has_a_row_and_the_samples_controls(sampled: tuple[Path, dg.E
     for r in rows:
         for c in CONTROLS:
             assert (r[c] is None) == (r[f"{c}_reason"] is not None)
+            assert (r["sue"] is None) == (r["sue_method"] is None)
             assert r[f"{c}_known_date"] is None or r[f"{c}_known_date"] <= r["call_date"]
     provenance = warehouse.provenance("controls", QUARTER)
     assert provenance["source"]["name"] == "sample"
@@ -83,6 +85,18 @@ def test_every_call_has_a_row_and_the_samples_controls(sampled: tuple[Path, dg.E
         m for m in sampled[1].asset_materializations_for_node("controls") if "with_all_controls" in m.metadata
     )
     assert 0 < made.metadata["with_all_controls"].value <= 1
+    n_known = sum(r["sue"] is not None for r in rows)
+    assert made.metadata["sue_methods"].value == {"seasonal_walk": n_known}
+
+
+def _some_have_a_ready_surprise(accounts: pa.Table, made: pa.Table, to: Path) -> None:
+    """Write the accounts with a ready-made surprise for the first call that has one."""
+    first = next(r for r in made.to_pylist() if r["sue"] is not None)
+    key = (first["permno"], first["sue_fiscal_date"])
+    rows = [
+        {**r, "sue": 0.03 if (r["permno"], r["fiscal_date"]) == key else None} for r in accounts.to_pylist()
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=accounts.schema), to)
 
 
 def test_other_sources_replace_only_what_they_are_told_to(
@@ -106,6 +120,17 @@ def test_other_sources_replace_only_what_they_are_told_to(
     files = ConfiguredFundamentals(kind="files", path=str(tmp_path))
     assert why(run(root, controls, accounts=files)) == "", "nothing is lost if there was no source before"
     assert warehouse.read("controls", QUARTER) == before
+    assert "mixes two measures" not in capfd.readouterr().err
+    _some_have_a_ready_surprise(market, before, tmp_path / "fundq.parquet")
+    mixed = run(root, controls, accounts=files)
+    assert why(mixed) == ""
+    assert "mixes two measures (calls: given 1, seasonal_walk" in capfd.readouterr().err
+    made = [m.metadata for m in mixed.asset_materializations_for_node("controls")]
+    n_known = len(before) - before.column("sue").null_count
+    assert next(m["sue_methods"].value for m in made if "sue_methods" in m) == {
+        "given": 1,
+        "seasonal_walk": n_known - 1,
+    }
     (tmp_path / "bad.csv").write_text("permno,datadate,rdq\nx,2023-03-31,\n")
     assert "fundamentals:" in why(run(root, controls, accounts=files))
     assert "days_before" in why(run(root, controls, config={"first_day": -300}))

@@ -7,7 +7,6 @@ never from the end of their fiscal quarter; the day of the call counts, because 
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,8 +28,11 @@ if TYPE_CHECKING:
 
 CONTROLS = ("sue", "log_size", "book_to_market", "momentum", "volatility")
 
+_YEAR_DAYS = 365
 _YEAR = (timedelta(350), timedelta(380))
 """A fiscal quarter ended a year before another if so many days lie between: fiscal years may have 52 or 53 weeks."""
+_SAME_REPORT = timedelta(10)
+"""Sources may differ by so much on the day of a report; two quarters' reports are further apart."""
 _CAP_DAYS = 5
 """Trading days up to the one asked for within which a market value must lie."""
 
@@ -47,10 +49,10 @@ class ControlParams:
     """With fewer days with returns, momentum and volatility are unknown"""
     size_day: Annotated[int, Le(-1)] = -2
     """Day of the market value, in trading days from day 0: before the windows begin"""
-    max_sue_age: Annotated[int, Ge(0)] = 100
-    """Calendar days from a report to the call, above which its earnings are stale"""
+    max_sue_age: Annotated[int, Ge(0)] = 45
+    """Most calendar days from the report to the call; older earnings are of an earlier quarter, and stale"""
     max_book_age: Annotated[int, Ge(0)] = 400
-    """The same, of its book equity"""
+    """Most calendar days from the report to the call for its book equity"""
 
     def checked(self) -> ControlParams:
         """Return the parameters; ValueError if the window ends before it begins."""
@@ -109,11 +111,14 @@ class _Reports:
         """Return those reported up to a day, that day included; the latest fiscal quarter last."""
         return [r for r in self._of.get(permno, ()) if r.known is not None and r.known <= day]
 
-    def year_before(self, permno: int, report: _Report) -> _Report | None:
-        """Return the same fiscal quarter of the year before."""
-        own = self._of[permno]
-        at = bisect_right(own, report.fiscal - _YEAR[0], key=lambda r: r.fiscal) - 1
-        return own[at] if at >= 0 and report.fiscal - own[at].fiscal <= _YEAR[1] else None
+
+def _year_before(known: Sequence[_Report], report: _Report) -> _Report | None:
+    """Return the same fiscal quarter of the year before, of those known that have earnings.
+
+    A ready-made surprise has no earnings, and a date of its own that may lie between those of fiscal quarters.
+    """
+    own = [r for r in known if r.eps is not None and _YEAR[0] <= report.fiscal - r.fiscal <= _YEAR[1]]
+    return min(own, key=lambda r: abs((report.fiscal - r.fiscal).days - _YEAR_DAYS), default=None)
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ class _Found:
     known: date | None = None
     reason: str | None = None
     fiscal: date | None = None
+    method: str | None = None
 
 
 def build_controls(
@@ -172,13 +178,14 @@ def _row(
         momentum, volatility = _past(firm, zero, market, params)
         known = None if reports is None else reports.known(permno, day)
         found = {
-            "sue": _surprise(permno, day, known, reports, params),
+            "sue": _surprise(day, known, params),
             "log_size": cap if cap.value is None else _Found(log(cap.value), cap.known),
             "book_to_market": _book_to_market(day, known, cap, params),
             "momentum": momentum,
             "volatility": volatility,
         }
     columns: dict[str, Any] = {
+        "sue_method": found["sue"].method,
         "sue_fiscal_date": found["sue"].fiscal,
         "book_fiscal_date": found["book_to_market"].fiscal,
     }
@@ -191,45 +198,54 @@ def _row(
     return columns
 
 
-def _surprise(
-    permno: int,
-    day: date,
-    known: Sequence[_Report] | None,
-    reports: _Reports | None,
-    params: ControlParams,
-) -> _Found:
+def _surprise(day: date, known: Sequence[_Report] | None, params: ControlParams) -> _Found:
     """Return unexpected earnings: those that the source has ready, or by a seasonal random walk."""
-    if known is None or reports is None:
+    if known is None:
         return _Found(reason="no_source")
     if not known:
         return _Found(reason="not_known")
-    now = known[-1]
+    now = _newest(known)
     if now.known is None or (day - now.known).days > params.max_sue_age:
         return _Found(reason="stale")
-    value, reason = (now.sue, None) if now.sue is not None else _walk(now, reports.year_before(permno, now))
-    return _Found(reason=reason) if value is None else _Found(value, now.known, fiscal=now.fiscal)
+    return _walk(now, known) if now.sue is None else _Found(now.sue, now.known, None, now.fiscal, "given")
 
 
-def _walk(now: _Report, before: _Report | None) -> tuple[float | None, str | None]:
-    """Return unexpected earnings by a seasonal random walk, or why there are none.
+def _newest(known: Sequence[_Report]) -> _Report:
+    """Return the report of the latest fiscal quarter.
+
+    A ready-made surprise without a fiscal quarter has the day known for one. That of a late report may be after the end
+    of the next quarter, which it does not replace once that is reported.
+    """
+    newest = known[-1]
+    latest = max(known, key=lambda r: (r.known or r.fiscal, r.fiscal))
+    if newest.known == newest.fiscal and latest.known and latest.known - newest.fiscal > _SAME_REPORT:
+        return latest
+    return newest
+
+
+def _walk(now: _Report, known: Sequence[_Report]) -> _Found:
+    """Return unexpected earnings by a seasonal random walk of what is known, or why there are none.
 
     (x_t / a_t - x_(t-4) / a_(t-4)) / (p_t / a_t), with x earnings per share, a the divisor for splits and p the price
     (Livnat & Mendenhall 2006, "Comparing the post-earnings announcement drift for surprises calculated from analyst and
     time series forecasts", Journal of Accounting Research 44; Bernard & Thomas 1989).
     """
-    if now.eps is None:
-        return None, "no_value"
-    if before is None or before.eps is None:
-        return None, "no_year_before"
+    if now.eps is None or now.known is None:
+        return _Found(reason="no_value")
+    before = _year_before(known, now)
+    if before is None or before.eps is None or before.known is None:
+        return _Found(reason="no_year_before")
     # Without divisors, there were no splits to speak of; with one of two, they cannot be compared.
     divisor, divisor_before = now.adjustment, before.adjustment
     if divisor is None and divisor_before is None:
         divisor = divisor_before = 1.0
     if not divisor or not divisor_before:
-        return None, "no_year_before"
+        return _Found(reason="no_year_before")
     if not now.price:
-        return None, "no_price"
-    return (now.eps / divisor - before.eps / divisor_before) / (now.price / divisor), None
+        return _Found(reason="no_price")
+    value = (now.eps / divisor - before.eps / divisor_before) / (now.price / divisor)
+    # A late report of the year before may have come after this quarter's.
+    return _Found(value, max(now.known, before.known), None, now.fiscal, "seasonal_walk")
 
 
 def _book_to_market(day: date, known: Sequence[_Report] | None, cap: _Found, params: ControlParams) -> _Found:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SINCE = 2000
 _REPORTED = (15, 25)
-"""Days after the end of a fiscal quarter in which it is reported; calls come later."""
+"""Days after the end of a fiscal quarter in which it is reported; most calls come later, a few before it."""
 _MISSING = 0.02
 """Share of fiscal quarters without a date of report, and of those without earnings."""
 

@@ -107,6 +107,7 @@ def test_each_control_by_hand():
     row = made(NOW, YEAR_BEFORE, BETWEEN)
     assert row["sue"] == pytest.approx((1.30 - 0.80) / 50, abs=1e-15), "divided by the price, not times it"
     assert (row["sue_known_date"], row["sue_fiscal_date"]) == (CALL, date(2023, 3, 31))
+    assert row["sue_method"] == "seasonal_walk"
     assert row["log_size"] == pytest.approx(log(CAPS[0, ZERO - 2]), abs=1e-12)
     assert row["log_size_known_date"] == day(ZERO - 2)
     assert row["book_to_market"] == pytest.approx(4e8 / CAPS[0, ZERO - 2], abs=1e-12), "dollars over dollars"
@@ -122,11 +123,18 @@ def test_each_control_by_hand():
 
 
 def test_a_report_counts_from_the_day_it_was_known_and_not_from_its_fiscal_date():
-    """The quarter ended in March whether or not the report came; a day after the call, only December's is known."""
+    """The quarter ended in March whether or not the report came; a day after the call, only December's is known.
+
+    Its book equity counts, but its earnings are of another quarter than the one that the call is about.
+    """
     late = {**NOW, "known_date": CALL + timedelta(1)}
     year_before = reported(date(2021, 12, 31), date(2022, 2, 8), eps=8.0)
-    row = made(late, YEAR_BEFORE, BETWEEN, year_before)
-    assert row["sue_fiscal_date"] == row["book_fiscal_date"] == date(2022, 12, 31)
+    for own in (late, {**NOW, "known_date": None}):
+        row = made(own, YEAR_BEFORE, BETWEEN, year_before)
+        assert (row["sue"], row["sue_reason"], row["sue_method"]) == (None, "stale", None)
+        assert row["book_fiscal_date"] == date(2022, 12, 31)
+    row = made(late, YEAR_BEFORE, BETWEEN, year_before, max_sue_age=86)
+    assert row["sue_fiscal_date"] == date(2022, 12, 31)
     assert row["sue"] == pytest.approx(1.0 / 50)
     assert row["sue_known_date"] == date(2023, 2, 7)
     unknown = made({**NOW, "known_date": None}, YEAR_BEFORE)
@@ -137,6 +145,51 @@ def test_a_report_counts_from_the_day_it_was_known_and_not_from_its_fiscal_date(
 def test_what_is_reported_after_the_call_changes_nothing():
     after = reported(date(2023, 6, 30), date(2023, 8, 3), eps=99.0, book_equity=9e9)
     assert made(NOW, YEAR_BEFORE, after) == made(NOW, YEAR_BEFORE)
+
+
+@pytest.mark.parametrize(("age", "reason"), [(0, None), (45, None), (46, "stale"), (92, "stale")])
+def test_earnings_are_of_the_report_within_days_of_the_call(age: int, reason: str | None):
+    own = {**NOW, "known_date": CALL - timedelta(age), "fiscal_date": CALL - timedelta(age + 20)}
+    before = reported(own["fiscal_date"] - timedelta(365), date(2022, 5, 3))
+    assert made(own, before)["sue_reason"] == reason
+    assert made({**own, "sue": 0.02})["sue_reason"] == reason, "also of a surprise that is ready-made"
+
+
+@pytest.mark.parametrize(("known", "counts"), [(-1, True), (0, True), (1, False), (None, False)])
+def test_the_year_before_counts_once_it_was_reported(known: int | None, counts: bool):
+    """A late filer's figure of the year before may come after this quarter's report, or after the call."""
+    own = {**NOW, "known_date": CALL - timedelta(9)}
+    late = None if known is None else CALL + timedelta(known)
+    row = made(own, {**YEAR_BEFORE, "known_date": late})
+    if counts:
+        assert row["sue"] == pytest.approx(0.01)
+        assert row["sue_known_date"] == late, "the later of the two"
+    else:
+        assert (row["sue"], row["sue_reason"], row["sue_known_date"]) == (None, "no_year_before", None)
+
+
+def test_surprises_of_both_kinds_are_told_apart_and_do_not_hide_earnings():
+    """Ready-made surprises have no earnings, and their day known in place of a fiscal quarter's end."""
+
+    def ready(day_known: date) -> dict[str, Any]:
+        return reported(day_known, day_known, eps=None, price=None, book_equity=None, sue=0.5)
+
+    plain = made(NOW, YEAR_BEFORE)
+    for fiscal in (date(2022, 3, 16), date(2022, 3, 30), date(2022, 4, 4), date(2022, 4, 15)):
+        assert 350 <= (NOW["fiscal_date"] - fiscal).days <= 380
+        assert made(NOW, YEAR_BEFORE, ready(fiscal)) == plain
+    weeks_53 = {**YEAR_BEFORE, "fiscal_date": date(2022, 3, 25)}
+    assert made(NOW, weeks_53, ready(date(2022, 3, 31))) == plain, "even if the surprise is nearer to a year"
+    early = reported(date(2022, 3, 17), date(2022, 4, 20), eps=7.0)
+    assert made(NOW, YEAR_BEFORE, early) == plain, "the nearest to a year"
+    given = made(NOW, YEAR_BEFORE, ready(CALL))
+    assert (given["sue"], given["sue_method"], given["sue_known_date"]) == (0.5, "given", CALL)
+    assert plain["sue_method"] == "seasonal_walk"
+    assert made(NOW, YEAR_BEFORE, ready(CALL - timedelta(2)))["sue_method"] == "given", "of the same report"
+    assert made(NOW)["sue_method"] is None
+    late = ready(date(2023, 4, 10))
+    assert made(NOW, YEAR_BEFORE, late) == plain, "of December's report, though after the end of March"
+    assert made(late)["sue"] == 0.5
 
 
 def test_figures_per_share_are_compared_over_a_split():
