@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ftm_assets.methods.wording import size
 from ftm_assets.orchestration.code_version import code_version
+from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.specs import OWNER, page_table
 from ftm_assets.orchestration.unfinished import unfinished_since
 from ftm_resources.expected import plainly
@@ -56,6 +57,7 @@ class MaintenanceConfig(dg.Config):
     owners=[OWNER],
     kinds={"iceberg"},
     code_version=code_version(__name__),
+    op_tags=op_tags(NAME),
 )
 @plainly
 def warehouse_maintenance(

@@ -165,7 +165,7 @@ def build_scores(
     >>> scores.select(["n_positive", "n_sentences", "n_turns", "expected_score"]).to_pylist()
     [{'n_positive': 2, 'n_sentences': 3, 'n_turns': 2, 'expected_score': 0.5}]
     >>> [round(x, 4) for x in (scores["score"][0].as_py(), scores["score_se"][0].as_py())]
-    [0.6667, 0.2222]
+    [0.6667, 0.2357]
 
     """  # noqa: E501 - an example's line
     given = (theme_sentences, sentence_sentiment, sentences, transcripts)
