@@ -114,7 +114,8 @@ def event_study(
         "quarters": used,
         "quarters_left_out": {q: ", ".join(names) for q, names in left_out.items()},
         "look_ahead": "Definition quarter: none in dates, but themes are made from the whole quarter, calls after the "
-        "event included. Definition known_before: none",
+        "event included. Definition known_before: none, but for a firm's first call of two in a quarter, whose topics "
+        "are made from both",
         "calls": len(events.firm),
         "without_pseudo_event": int(sum(np.isnat(q.pseudo).sum() for q in quarters)),
         "notes": notes,

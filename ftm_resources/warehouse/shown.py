@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ftm_resources.tables import TABLES
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
 from ftm_resources.warehouse.generations import mixtures
 from ftm_resources.warehouse.scans import files_of
@@ -72,8 +73,12 @@ def one_generation(
     `pinned` is the first view of the warehouse; `pin` takes another. Tables are pinned one after the other, so a
     writer may commit in between: if a quarter is mixed, pin again and compare. Each quarter that stays mixed causes
     one MixedGenerationsWarning and shows its last complete generation. If none is left, it shows its newest rows, or
-    with `strict` raises WarehouseError.
+    with `strict` raises WarehouseError. A table that is made on demand decides for no other, unless `strict` or if all
+    are such: one that is outdated is shown as it was made, with a warning.
     """
+    deciding = [n for n in names if not TABLES[n].is_on_demand]
+    on_demand = [n for n in names if n not in deciding]
+    names = deciding if deciding and not strict else names
     mixed = _mixed(pinned, quarter, names)
     for _ in range(LOOKS):
         if not mixed:
@@ -86,7 +91,23 @@ def one_generation(
     instead: dict[str, dict[str, int]] = {}
     for of_quarter, found in mixed.items():
         instead[of_quarter] = _shown_instead(pinned, of_quarter, names, found, strict=strict)
+    if names is deciding:
+        _warn_of_outdated(pinned, quarter, on_demand)
     return Shown(pinned, instead)
+
+
+def _warn_of_outdated(pinned: Pinned, quarter: str | None, on_demand: Sequence[str]) -> None:
+    """Warn about each quarter of the tables made on demand that was made from other rows than there are."""
+    for of_quarter in pinned.quarters(on_demand) if quarter is None else [quarter]:
+        found = [m for m in pinned.mixtures(of_quarter, on_demand) if m.table in on_demand]
+        if found:
+            outdated = ", ".join(dict.fromkeys(m.table for m in found))
+            warnings.warn(
+                f"{of_quarter} has outdated tables: {'; '.join(map(str, found))}. Materialize {outdated} for "
+                f"{of_quarter}; until then views show them as they were made.",
+                MixedGenerationsWarning,
+                stacklevel=_USER + 1,
+            )
 
 
 def as_tagged(pinned: Pinned, quarter: str | None, names: Sequence[str], tag: str, *, strict: bool) -> Shown:

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_resources.sources.files.problems import MAX_PROBLEMS, Expected, Problems
+from ftm_resources.sources.base import MAX_PROBLEMS
+from ftm_resources.sources.files.problems import Expected, Problems
 from ftm_resources.sources.files.tabular import batches
 from ftm_resources.sources.returns.keyed_files import KeyedFiles, column, day, number, permno, refuse_repeats
 from ftm_resources.sources.returns.market_source import (

@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from ftm_resources import connect
+from ftm_resources.tables import TABLES
 from ftm_resources.tables.joined_views import JOINED_VIEWS
-from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse
 from tests.member_sentences import LEFT_OUT, QUARTER, SECOND, THEMES, membership, write
 from tests.small_topics import FIRMS, SUBJECTS
 
@@ -97,6 +98,18 @@ def test_a_view_is_there_if_all_its_tables_are(warehouse: Warehouse):
             row[0] for row in db.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         }
     assert names == {"themes", "theme_topics"}
+
+
+def test_a_warning_of_connect_names_the_line_that_called_it(tmp_path: Path):
+    held = write(tmp_path)
+    made = {"inputs": {"themes": held.quarter("themes", QUARTER).provenance()}}
+    held.replace("theme_links", QUARTER, [TABLES["theme_links"].empty()], provenance=made)
+    held.replace("themes", QUARTER, [TABLES["themes"].empty()], provenance={"run_id": "other"})
+    with pytest.warns(
+        MixedGenerationsWarning, match="theme_links was made from other rows of themes"
+    ) as told:
+        connect(tmp_path, quarter=QUARTER)
+    assert [Path(w.filename) for w in told] == [Path(__file__)]
 
 
 def test_connect_reads_the_warehouse_of_the_environment_and_the_past(

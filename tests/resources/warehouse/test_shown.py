@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, WarehouseError, repair, tags
 from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.status import status
@@ -105,6 +106,31 @@ def test_a_step_that_was_killed_between_its_commits_is_not_shown(steps: Steps):
         MixedGenerationsWarning, match="belong to one step, but were not written by the same run"
     ):
         assert steps.warehouse.connect(quarter=QUARTER).execute(COUNTS).fetchone() == (3, 3, 3)
+
+
+def test_a_table_made_on_demand_that_is_outdated_holds_no_other_back(steps: Steps):
+    warehouse = steps.warehouse
+    made = {
+        "run_id": "b",
+        "inputs": {"theme_topics": warehouse.quarter("theme_topics", QUARTER).provenance()},
+    }
+    warehouse.replace("theme_families", QUARTER, [TABLES["theme_families"].empty()], provenance=made)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert warehouse.connect(quarter=QUARTER).execute(COUNTS).fetchone() == (3, 3, 3)
+    steps.both(QUARTER, 5, "c")
+    for quarter, n in ((QUARTER, 5), (None, 5 + 2)):
+        with pytest.warns(MixedGenerationsWarning) as told:
+            shown = warehouse.connect(quarter=quarter).execute(COUNTS).fetchone()
+        assert shown == (n, n, n)
+        (said,) = (str(w.message) for w in told)
+        assert "theme_families was made from other rows of theme_topics. Materialize theme_families" in said
+        assert Path(told[0].filename) == Path(__file__)
+    with pytest.warns(MixedGenerationsWarning, match="last complete generation"):
+        warehouse.connect(quarter=QUARTER, tables=["theme_families"])
+    with pytest.warns(MixedGenerationsWarning, match="last complete generation"):
+        together = warehouse.together(QUARTER, ["theme_families", "theme_topics"])
+    assert together["theme_topics"].read().num_rows == 3
 
 
 def test_without_a_whole_generation_the_newest_rows_are_shown_with_a_warning(steps: Steps):
