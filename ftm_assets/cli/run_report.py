@@ -140,10 +140,10 @@ def show(
     later quarters whose panels were made again, and that are outdated still. Raises CommandError if another run has
     replaced the themes.
     """
-    from ftm_assets.cli.event_report import event_study
+    from ftm_assets.cli import returns_report
     from ftm_resources.tables import QUARTERLY
 
-    console, study = screen.console(), event_study(warehouse, quarter)
+    console, study = screen.console(), returns_report.event_study(warehouse, quarter)
     # Without what is made on demand, which would show the run's own tables as they were when it was last made.
     with warehouse.connect(quarter=quarter, tables=QUARTERLY) as db:
         _require_own(warehouse, quarter, run_id)  # what is replaced from here on, `db` does not show
@@ -157,10 +157,11 @@ def show(
                     ("Sentences", sentences(db)),
                     ("Coherence", coherence(db)),
                     ("Series", series(db)),
+                    *([("Pinned", said)] if (said := pinned_themes(db)) else []),
                     *([("Linked again", _linked(linked_again))] if linked_again else []),
                     *([("Panels", said)] if (said := panels(panels_again, panels_outdated)) else []),
-                    ("Returns", returns(db)),
-                    *([("Portfolios", said)] if (said := portfolios(db)) else []),
+                    ("Returns", returns_report.returns(db)),
+                    *([("Portfolios", said)] if (said := returns_report.portfolios(db)) else []),
                     *([("Event study", study)] if study else []),
                     *([("Other quarters", _others(held, quarter))] if len(held) > 1 else []),
                     ("Checks", _checks(warnings)),
@@ -240,6 +241,22 @@ def coherence(db: duckdb.DuckDBPyConnection) -> str:
     return f"{said}{weak}; by theme in theme_coherence"
 
 
+def pinned_themes(db: duckdb.DuckDBPyConnection) -> str:
+    """Return which pinned themes the quarter has, and which no theme of it belongs to; "" if none is pinned.
+
+    Reads pinned_coverage.
+    """
+    rows = db.execute(
+        "SELECT series_name, n_themes, n_topics FROM pinned_coverage ORDER BY series_name"
+    ).fetchall()
+    if not rows:
+        return ""
+    found = [f"{name} ({screen.count(n, 'theme')}, {screen.count(m, 'topic')})" for name, n, m in rows if n]
+    lost = [f"{name} ({screen.count(m, 'topic')})" for name, n, m in rows if not n]
+    without = f"no theme belongs to {', '.join(lost)}, whose attention is null" if lost else ""
+    return f"{'; '.join(filter(None, [', '.join(found), without]))}; by theme in pinned_theme_links"
+
+
 def series(db: duckdb.DuckDBPyConnection) -> str:
     """Return how the quarter's themes came to their series. Reads theme_links."""
     from ftm_resources.tables.categories import LINK_EVENTS
@@ -247,37 +264,6 @@ def series(db: duckdb.DuckDBPyConnection) -> str:
     counts = dict(db.execute("SELECT event, count(*) FROM theme_links GROUP BY 1").fetchall())
     said = ", ".join(f"{counts[event]:,} {event}" for event in LINK_EVENTS if event in counts)
     return f"{said}; by theme in theme_links" if said else "no theme"
-
-
-def returns(db: duckdb.DuckDBPyConnection) -> str:
-    """Return how many calls have abnormal returns. Reads abnormal_returns."""
-    n, n_with = db.execute(
-        "SELECT count(DISTINCT transcript_id), count(DISTINCT transcript_id) FILTER (reason IS NULL) "
-        "FROM abnormal_returns"
-    ).fetchone() or (0, 0)
-    if not n:
-        return "none: no source of market data (FTM_RETURNS_SOURCE)"
-    return f"{n_with:,} of {screen.count(n, 'call')} with abnormal returns; why not, in abnormal_returns"
-
-
-def portfolios(db: duckdb.DuckDBPyConnection) -> str:
-    """Return what the pooled portfolios earned, high less low; empty without any. Reads portfolio_sorts, _members."""
-    found = db.execute(
-        "SELECT alpha, t, n_days, reason FROM portfolio_sorts WHERE series_id = 'pooled' AND portfolio = 'long_short' "
-        "AND weighting = 'value' AND model = 'ff3'"
-    ).fetchone()
-    n, n_sorted = db.execute(
-        "SELECT count(*), count(portfolio) FROM portfolio_members WHERE series_id = 'pooled'"
-    ).fetchone() or (0, 0)
-    if not n:
-        return ""
-    said = f"{n_sorted:,} of {screen.count(n, 'call')} sorted by tone"
-    if found is None:
-        return said
-    alpha, t, n_days, reason = found
-    if alpha is None:
-        return f"{said}; no alpha of high less low yet: {reason}"
-    return f"{said}; high less low: {100 * alpha:+.3f}% a day (t = {t:.1f}, {n_days:,} days; ff3, by value)"
 
 
 def linked_again(result: JobExecutionResult, quarter: str) -> list[str]:

@@ -118,7 +118,10 @@ SORT_TABLES = (
             _maybe("portfolio", STRING, f"{_PORTFOLIO}; null if the call was not sorted"),
             _maybe("first_date", DATE, "First trading day on which the portfolio may hold the firm's shares"),
             _maybe(
-                "last_date", DATE, "Last such day, as far as there are market data; null if not held at all"
+                "last_date",
+                DATE,
+                "Last such day, as far as there are market data; null if not held at all. A newer call of the firm "
+                "takes its place from its own first day on",
             ),
             Column("reason", STRING, "Why the call is in no portfolio", nullable=True, values=MEMBER_REASONS),
         ),

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ftm_assets.cli import event_report
+from ftm_assets.cli import returns_report
 from ftm_assets.methods.returns import clustered_errors
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -179,17 +179,17 @@ def test_a_run_of_the_quarter_tells_what_the_study_found(studied: Studied, tmp_p
     )
     strict = sum(r["p_romano_wolf"] < 0.05 for r in tests if r["sample"] == "event")
     assert found > 0
-    assert event_report.event_study(warehouse, LAST) == (
+    assert returns_report.event_study(warehouse, LAST) == (
         f"{found} of 4 series significant at 5% (0.2 by chance, {placebo} of the placebo), {strict} by Romano-Wolf: "
         "carhart [0,+1], score; more in event_study"
     )
-    assert event_report.event_study(warehouse, "2019Q1") == "", "no returns"
+    assert returns_report.event_study(warehouse, "2019Q1") == "", "no returns"
     root = tmp_path / "warehouse"
     shutil.copytree(warehouse.path, root)
     moved = Warehouse(path=str(root))
     scores = moved.read("sentiment_scores", LAST)
     moved.replace("sentiment_scores", LAST, [scores.slice(1)], provenance={})
-    assert event_report.event_study(moved, LAST).startswith("outdated; make it again with dagster asset")
+    assert returns_report.event_study(moved, LAST).startswith("outdated; make it again with dagster asset")
 
 
 def test_quarters_of_other_windows_are_refused(studied: Studied, tmp_path: Path):

@@ -6,7 +6,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from ftm_assets.cli import run_report
+from ftm_assets.cli import returns_report, run_report
 from ftm_assets.cli.failing import CommandError
 
 
@@ -119,9 +119,20 @@ def test_the_series_of_the_themes_are_counted() -> None:
 def test_calls_with_returns_are_counted_and_a_missing_source_is_said() -> None:
     with duckdb.connect() as db:
         db.execute("CREATE TABLE abnormal_returns (transcript_id VARCHAR, reason VARCHAR)")
-        assert "FTM_RETURNS_SOURCE" in run_report.returns(db)
+        assert "FTM_RETURNS_SOURCE" in returns_report.returns(db)
         db.execute("INSERT INTO abnormal_returns VALUES ('1', NULL), ('1', 'delisted'), ('2', 'no_permno')")
-        assert run_report.returns(db).startswith("1 of 2 calls with abnormal returns")
+        assert returns_report.returns(db).startswith("1 of 2 calls with abnormal returns")
+
+
+def test_pinned_themes_are_told_and_those_that_no_theme_belongs_to() -> None:
+    with duckdb.connect() as db:
+        db.execute("CREATE TABLE pinned_coverage (series_name VARCHAR, n_themes INTEGER, n_topics INTEGER)")
+        assert run_report.pinned_themes(db) == ""
+        db.execute("INSERT INTO pinned_coverage VALUES ('tariffs', 0, 1), ('climate', 1, 4)")
+        assert run_report.pinned_themes(db) == (
+            "climate (1 theme, 4 topics); no theme belongs to tariffs (1 topic), whose attention is null; by theme in "
+            "pinned_theme_links"
+        )
 
 
 def test_the_pooled_portfolios_are_said_with_their_reason() -> None:
@@ -131,15 +142,15 @@ def test_the_pooled_portfolios_are_said_with_their_reason() -> None:
             "series_id VARCHAR, portfolio VARCHAR, weighting VARCHAR, model VARCHAR, alpha DOUBLE, t DOUBLE"
         )
         db.execute(f"CREATE TABLE portfolio_sorts ({columns}, n_days INTEGER, reason VARCHAR)")
-        assert run_report.portfolios(db) == ""
+        assert returns_report.portfolios(db) == ""
         db.execute("INSERT INTO portfolio_members VALUES ('pooled', 'low'), ('pooled', NULL), ('s', 'low')")
         cell = "('pooled', 'long_short', 'value', 'ff3'"
         db.execute(f"INSERT INTO portfolio_sorts VALUES {cell}, NULL, NULL, 3, 'too_few_days')")
-        assert run_report.portfolios(db).endswith(
+        assert returns_report.portfolios(db).endswith(
             "1 of 2 calls sorted by tone; no alpha of high less low yet: too_few_days"
         )
         db.execute("UPDATE portfolio_sorts SET alpha = 0.00051, t = 2.34, n_days = 120, reason = NULL")
-        assert "high less low: +0.051% a day (t = 2.3, 120 days" in run_report.portfolios(db)
+        assert "high less low: +0.051% a day (t = 2.3, 120 days" in returns_report.portfolios(db)
 
 
 def test_quarters_that_were_linked_again_are_told_with_what_to_do() -> None:

@@ -1,13 +1,48 @@
-"""What `ftm run` says about the event study of a quarter, which is made on demand."""
+"""What `ftm run` says about the returns of a quarter, its portfolios, and its event study, which is made on demand."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ftm_assets.cli import screen
+
 if TYPE_CHECKING:
+    import duckdb
+
     from ftm_resources.warehouse import Warehouse
 
 NAME = "event_study"
+
+
+def returns(db: duckdb.DuckDBPyConnection) -> str:
+    """Return how many calls have abnormal returns. Reads abnormal_returns."""
+    n, n_with = db.execute(
+        "SELECT count(DISTINCT transcript_id), count(DISTINCT transcript_id) FILTER (reason IS NULL) "
+        "FROM abnormal_returns"
+    ).fetchone() or (0, 0)
+    if not n:
+        return "none: no source of market data (FTM_RETURNS_SOURCE)"
+    return f"{n_with:,} of {screen.count(n, 'call')} with abnormal returns; why not, in abnormal_returns"
+
+
+def portfolios(db: duckdb.DuckDBPyConnection) -> str:
+    """Return what the pooled portfolios earned, high less low; empty without any. Reads portfolio_sorts, _members."""
+    found = db.execute(
+        "SELECT alpha, t, n_days, reason FROM portfolio_sorts WHERE series_id = 'pooled' AND portfolio = 'long_short' "
+        "AND weighting = 'value' AND model = 'ff3'"
+    ).fetchone()
+    n, n_sorted = db.execute(
+        "SELECT count(*), count(portfolio) FROM portfolio_members WHERE series_id = 'pooled'"
+    ).fetchone() or (0, 0)
+    if not n:
+        return ""
+    said = f"{n_sorted:,} of {screen.count(n, 'call')} sorted by tone"
+    if found is None:
+        return said
+    alpha, t, n_days, reason = found
+    if alpha is None:
+        return f"{said}; no alpha of high less low yet: {reason}"
+    return f"{said}; high less low: {100 * alpha:+.3f}% a day (t = {t:.1f}, {n_days:,} days; ff3, by value)"
 
 
 def event_study(warehouse: Warehouse, quarter: str) -> str:
