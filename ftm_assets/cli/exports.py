@@ -133,6 +133,13 @@ def duckdb(
     with_embeddings: Annotated[
         bool, typer.Option("--with-embeddings", help="Copy embeddings too; the file is ten times as large.")
     ] = False,
+    allow_mixed: Annotated[
+        bool,
+        typer.Option(
+            "--allow-mixed",
+            help="Copy quarters of mixed generations as connect() shows them; the table ftm_warnings names them.",
+        ),
+    ] = False,
 ) -> None:
     """Write all tables of all quarters to one DuckDB file, with the views topics, theme_evidence and sentiment_ready.
 
@@ -146,6 +153,7 @@ def duckdb(
         arguments.warehouse(),
         to,
         with_embeddings=with_embeddings,
+        allows_mixed=allow_mixed,
         progress=lambda name: typer.echo(name, err=True),
     )
     rows = sum(c.rows for c in done)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import warnings
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.locks import held
 from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES
 from ftm_resources.tables.joined_views import JOINED_VIEWS
-from ftm_resources.warehouse.errors import WarehouseError
+from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
 from ftm_resources.warehouse.views import open_connection
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ STATE = "ftm_copied"
 """The table that says what was copied, and from which data files."""
 
 _QUARTER = re.compile(rf"/{PARTITION}=([^/]+)/")
+
+
+WARNINGS = "ftm_warnings"
+"""The table that says which quarters do not go together."""
 
 
 @dataclass(frozen=True)
@@ -51,18 +56,21 @@ def write_duckdb(
     *,
     tables: Iterable[str] = tuple(TABLES),
     with_embeddings: bool = False,
+    allows_mixed: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> list[Copied]:
     """Write the warehouse's tables to a DuckDB file, with the joined views; return what was copied, by table.
 
-    Each quarter is of one generation, as `Warehouse.connect` shows it, with the same warnings. If the file is there,
-    only quarters whose data files changed are copied, and those that are gone are removed. `progress` is told each
-    table before it is copied.
+    Each quarter is of one generation, as `Warehouse.connect` shows it. Where that is not the newest, series of two
+    quarters may not be the same though their ids are: the file is then refused, or with `allows_mixed` written with the
+    warnings in its table WARNINGS. If the file is there, only quarters whose data files changed are copied, and those
+    that are gone are removed. `progress` is told each table before it is copied.
 
     Raises
     ------
     WarehouseError
-        If there is no warehouse, `to` is inside it, or `to` is a file that this function did not write.
+        If there is no warehouse, `to` is inside it, `to` is a file that this function did not write, or a quarter is of
+        mixed generations.
 
     """
     names = [name for name in TABLES if name in set(tables)]
@@ -70,7 +78,15 @@ def write_duckdb(
     if not warehouse.location.is_s3 and target.is_relative_to(warehouse.root):
         raise WarehouseError(f"{target} is inside the warehouse; choose another place")
     with held(target.with_name(f".{target.name}.lock"), f"the right to write {target}"):
-        files, grown = warehouse.shown_files(names)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", MixedGenerationsWarning)
+            files, grown = warehouse.shown_files(names)
+        mixed = [str(w.message) for w in told if issubclass(w.category, MixedGenerationsWarning)]
+        if mixed and not allows_mixed:
+            raise WarehouseError(
+                f"{target} is not written, as quarters do not go together. {' '.join(mixed)} To copy what connect() "
+                "shows all the same, allow mixed generations."
+            )
         made_as = _stamp(names, with_embeddings=with_embeddings)
         before = _state(target, made_as) if target.exists() else {}
         partial = target.with_name(f".{target.name}.partial")
@@ -86,7 +102,7 @@ def write_duckdb(
                         progress(name)
                     done.append(_copy(db, name, files[name], before, with_embeddings=with_embeddings))
                 _join(db, names)
-                _record(db, files, made_as)
+                _record(db, files, made_as, mixed)
                 db.execute("USE memory")
                 db.execute("DETACH file")
             partial.replace(target)
@@ -140,7 +156,9 @@ def _join(db: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
             db.execute(f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.doc)}')
 
 
-def _record(db: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]], made_as: str) -> None:
+def _record(
+    db: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]], made_as: str, mixed: Sequence[str]
+) -> None:
     """Write what the file holds, for the next refresh and for whoever is sent the file."""
     db.execute(
         f"CREATE OR REPLACE TABLE file.{STATE} "
@@ -152,6 +170,13 @@ def _record(db: duckdb.DuckDBPyConnection, files: Mapping[str, Sequence[str]], m
     db.execute(
         f"COMMENT ON TABLE file.{STATE} IS 'What was copied: a hash of the names of the data files of each table and "
         "quarter, and when'"
+    )
+    db.execute(f"CREATE OR REPLACE TABLE file.{WARNINGS} (said VARCHAR)")
+    if mixed:
+        db.executemany(f"INSERT INTO file.{WARNINGS} VALUES (?)", [[said] for said in mixed])  # noqa: S608 - our own name
+    db.execute(
+        f"COMMENT ON TABLE file.{WARNINGS} IS 'Quarters that were of mixed generations when they were copied; empty is "
+        "as it should be'"
     )
 
 

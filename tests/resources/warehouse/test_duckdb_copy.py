@@ -9,7 +9,7 @@ import pytest
 
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
-from ftm_resources.warehouse.duckdb_copy import STATE, write_duckdb
+from ftm_resources.warehouse.duckdb_copy import STATE, WARNINGS, write_duckdb
 from ftm_resources.warehouse.errors import WarehouseError
 
 QUARTERS = ("2020Q1", "2020Q2")
@@ -39,7 +39,7 @@ def test_it_holds_every_table_with_its_documentation_and_every_view(warehouse: W
     assert rows(file, "SELECT quarter, count(*) FROM firm_topics GROUP BY ALL ORDER BY 1") == [
         ("2020Q1", 3), ("2020Q2", 4),
     ]  # fmt: skip
-    assert {t for (t,) in rows(file, "SELECT table_name FROM duckdb_tables()")} == {*TABLES, STATE}
+    assert {t for (t,) in rows(file, "SELECT table_name FROM duckdb_tables()")} == {*TABLES, STATE, WARNINGS}
     assert rows(file, "SELECT keywords FROM firm_topics LIMIT 1") == [(["price", "mix"],)]
     docs = dict(
         rows(file, "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'firm_topics'")
@@ -77,6 +77,29 @@ def test_only_what_changed_is_copied_again(warehouse: Warehouse, topics: Callabl
     assert copied(warehouse, file) == {}
     assert rows(file, counts) == [("2020Q2", 2), ("2020Q3", 1)]
     assert copied(warehouse, file) == {}, "what is gone is gone from the record too"
+
+
+def test_quarters_that_do_not_go_together_are_refused_or_marked(
+    warehouse: Warehouse, topics: Callable, tmp_path: Path
+):
+    file = tmp_path / "f.duckdb"
+    made = {"inputs": {"firm_topics": warehouse.quarter("firm_topics", "2020Q2").provenance()}}
+    warehouse.replace("theme_links", "2020Q2", [TABLES["theme_links"].empty()], provenance=made)
+    write_duckdb(warehouse, file)
+    assert rows(file, f"FROM {WARNINGS}") == []
+    before = file.read_bytes()
+    warehouse.replace("firm_topics", "2020Q2", [topics("2020Q2", 2)])
+    with pytest.raises(WarehouseError, match=r"quarters do not go together\. 2020Q2 is of mixed generations"):
+        write_duckdb(warehouse, file)
+    assert file.read_bytes() == before
+    write_duckdb(warehouse, file, allows_mixed=True)
+    ((said,),) = rows(file, f"FROM {WARNINGS}")
+    assert said.startswith(
+        "2020Q2 is of mixed generations: theme_links was made from other rows of firm_topics"
+    )
+    assert rows(file, "SELECT count(*) FROM firm_topics WHERE quarter = '2020Q2'") == [(4,)], (
+        "the last whole one"
+    )
 
 
 def test_a_moved_warehouse_has_nothing_new(warehouse: Warehouse, tmp_path: Path):
