@@ -169,9 +169,9 @@ def _say(context: dg.AssetExecutionContext, earlier: Mended, later: Mended) -> N
         context.log.info(f"theme_links {quarter}: linked again, because {why}")
     if rebuilt := sorted({**earlier.rebuilt, **later.rebuilt}):
         context.log.warning(
-            f"The panels of {', '.join(rebuilt)} are outdated, if they have any: exports refuse them until "
-            "firm_theme_panel, call_theme_panel and theme_panel of each are materialized, oldest first (`ftm run` does "
-            "so by itself)"
+            f"The panels and portfolios of {', '.join(rebuilt)} are outdated, if they have any, as are event studies "
+            "and families: exports refuse them until they are materialized, oldest first (`ftm run` does so by itself for "
+            "panels and portfolios; `ftm quarters` lists all)"
         )
     for quarter, why in {**earlier.kept, **later.kept}.items():
         context.log.warning(

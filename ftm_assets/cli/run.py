@@ -89,7 +89,7 @@ def run(
         bool,
         typer.Option(
             "--later-panels/--no-later-panels",
-            help="Also make again the panels of later quarters that this run makes outdated.",
+            help="Also make again the panels and portfolios of later quarters that this run makes outdated.",
         ),
     ] = True,
 ) -> None:
@@ -173,20 +173,22 @@ def quarter_job() -> dg.JobDefinition:
     return build_definitions().resolve_job_def(QUARTER_JOB)
 
 
-def _made_again(quarters: Sequence[str], home: Path) -> list[str]:
-    """Make the panels of these quarters again, oldest first; return those of which it succeeded."""
+def _made_again(outdated: Mapping[str, Sequence[str]], home: Path) -> list[str]:
+    """Make these tables of other quarters again, oldest first; return the quarters of which it succeeded."""
     import dagster as dg
 
-    if not quarters:
+    if not outdated:
         return []
-    failing.tell(f"Making the panels of {', '.join(quarters)} again, which this run made outdated…")
+    failing.tell(
+        f"Making panels and portfolios of {', '.join(outdated)} again, which this run made outdated…"
+    )
     with (
         dg.DagsterInstance.from_ref(_ref(home)) as instance,
         _interrupts_told(),
         _no_standard_output(),
     ):
         job = quarter_job()
-        return [quarter for quarter in quarters if make_again(job, instance, quarter)]
+        return [quarter for quarter, names in outdated.items() if make_again(job, instance, quarter, names)]
 
 
 def _ref(home: Path) -> InstanceRef:

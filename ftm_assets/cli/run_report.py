@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ftm_assets.cli import failing, screen
-from ftm_assets.cli.later_panels import PANELS
+from ftm_assets.cli.later_panels import ACROSS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -280,12 +280,12 @@ def _linked(quarters: Sequence[str]) -> str:
 
 
 def panels(again: Sequence[str], outdated: Sequence[str]) -> str:
-    """Return what became of later quarters' panels that the run made outdated; empty if it made none so."""
+    """Return what became of later quarters' panels and portfolios that it made outdated; empty if it made none so."""
     said = [f"those of {', '.join(again)} were made again, as they follow this quarter"] if again else []
     if outdated:
         said.append(
             f"those of {', '.join(outdated)} are outdated: exports refuse them until you materialize "
-            f"{', '.join(PANELS)} of each, oldest first"
+            f"{', '.join(ACROSS)} of each, oldest first"
         )
     return "; ".join(said)
 
