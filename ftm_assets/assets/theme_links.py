@@ -170,8 +170,8 @@ def _say(context: dg.AssetExecutionContext, earlier: Mended, later: Mended) -> N
     if rebuilt := sorted({**earlier.rebuilt, **later.rebuilt}):
         context.log.warning(
             f"The panels and portfolios of {', '.join(rebuilt)} are outdated, if they have any, as are event "
-            "studies and families: exports refuse them until they are materialized, oldest first (`ftm run` does so by itself for "
-            "panels and portfolios; `ftm quarters` lists all)"
+            "studies and families: exports refuse them until they are materialized, oldest first (`ftm run` does so by "
+            "itself for panels and portfolios; `ftm quarters` lists all)"
         )
     for quarter, why in {**earlier.kept, **later.kept}.items():
         context.log.warning(

@@ -31,7 +31,8 @@ class Curves:
     mean: Floats
     """Low, middle and high tone; last, high less low. NaN for a group without events."""
     half_width: Floats
-    """Of the 95% band of each day: Student's t times the error clustered by firm and by date; NaN if there is none."""
+    """Of the 95% band of each day: Student's t times the largest of the errors clustered by firm, by date and by both;
+    NaN if there is none. By both alone, the variance of few events may be near zero or negative."""
     n_events: tuple[int, int, int]
 
 
@@ -58,9 +59,13 @@ def tercile_curves(
     sizes = np.bincount(group, minlength=3)
     clusters = min(len(np.unique(firm)), len(np.unique(date)))
     for d in range(len(days)):
-        means, spread = group_means(grown[:, d], group, 3, firm, date)
+        variances = []
+        # By one cluster twice is by that cluster alone.
+        for clustered in ((firm, date), (firm, firm), (date, date)):
+            means, spread = group_means(grown[:, d], group, 3, *clustered)
+            variances.append([*np.diag(spread), spread[2, 2] + spread[0, 0] - 2 * spread[0, 2]])
         mean[:, d] = [*means, means[2] - means[0]]
-        variance = np.array([*np.diag(spread), spread[2, 2] + spread[0, 0] - 2 * spread[0, 2]])
+        variance = np.max(variances, axis=0)
         half[:, d] = np.sqrt(np.where(variance > 0, variance, np.nan))
     if clusters >= FEWEST_CLUSTERS:
         half *= student.ppf(0.975, clusters - 1)

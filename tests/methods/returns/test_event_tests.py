@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ftm_assets.methods.returns.clustered_errors import regress
+from ftm_assets.methods.returns.clustered_errors import group_means, regress
 from ftm_assets.methods.returns.event_choices import EventStudyParams
 from ftm_assets.methods.returns.event_curves import tercile_curves
 from ftm_assets.methods.returns.event_paths import Paths
@@ -204,6 +204,23 @@ def test_curves_add_up_from_their_first_day():
     assert found.mean[3] == pytest.approx(found.mean[2] - found.mean[0])
     assert (found.half_width > 0).all()
     assert sum(found.n_events) == 60
+
+
+def test_a_band_is_there_though_the_variance_by_firm_and_date_is_negative():
+    """Within dates the events of a firm offset each other: by both clusters the variance is less than nothing."""
+    from scipy.stats import t as student
+
+    car = np.tile([0.010, -0.006, -0.010, 0.006], 6)
+    firm, zero = np.repeat(np.arange(12), 2), np.tile([0, 1, 0, 1], 6) + 2 * np.repeat(np.arange(6), 4)
+    tone = np.repeat([-1.0, 0.0, 1.0], 8)
+    of = events(car, firm=firm, zero=zero)
+    _, both = group_means(car, np.repeat(np.arange(3), 8), 3, firm, zero)
+    assert (np.diag(both) < 0).all()
+    found = tercile_curves(of, of.calls, "carhart", toned(tone), "score", first_day=0, last_day=1)
+    _, by_firm = group_means(car, np.repeat(np.arange(3), 8), 3, firm, firm)
+    expected = student.ppf(0.975, 11) * np.sqrt(np.diag(by_firm))
+    assert found.half_width[:3, 1] == pytest.approx(expected, rel=1e-5)
+    assert (found.half_width > 0).all()
 
 
 # What the events are made from
