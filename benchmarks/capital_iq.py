@@ -9,39 +9,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.materializing import deployment, materialized, measured
 from benchmarks.measure import markdown
-from benchmarks.scale import STAGES, memory_and_cpu
+from benchmarks.scale import STAGES
 from benchmarks.wrds_server import Library, serve
 
 QUARTER = "2023Q1"
-_EVERY = 0.1
-"""Seconds between memory samples."""
-
-
-def measured(command: list[str], environment: dict[str, str], log: Path) -> dict[str, Any]:
-    """Run a command; return its seconds, CPU seconds and peak resident memory (MiB), including child processes."""
-    started, peak, cpu = time.perf_counter(), 0, 0.0
-    with log.open("w") as out:
-        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own command
-        while process.poll() is None:
-            memory, used = memory_and_cpu(process.pid)
-            peak, cpu = max(peak, memory), max(cpu, used)
-            time.sleep(_EVERY)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{log.read_text()[-3000:]}")
-    return {
-        "seconds": round(time.perf_counter() - started, 1),
-        "cpu_seconds": round(cpu, 1),
-        "peak_mib": round(peak / 2**20),
-    }
 
 
 def run(firms: int, folder: Path, stages: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -53,23 +32,18 @@ def run(firms: int, folder: Path, stages: tuple[str, ...]) -> list[dict[str, Any
         seconds = round(time.perf_counter() - started, 1)
         found = [{"what": "fixture", "seconds": seconds, "cpu_seconds": None, "peak_mib": None, **made}]
         print(json.dumps(found[-1]), flush=True)
-        environment = {
-            **os.environ,
-            **library.environment(),
-            "FTM_WAREHOUSE": str(folder / "warehouse"),
-            "DAGSTER_HOME": str(folder / "home"),
-            "DAGSTER_DISABLE_TELEMETRY": "1",
-        }
-        (folder / "home").mkdir(parents=True)
+        environment = deployment(folder, library.environment())
         export = [sys.executable, "-m", "ftm_assets.cli", "export", "transcripts", "--quarter", QUARTER]
-        commands = {"export": [*export, "--out", str(folder / "calls.parquet")]}
-        for stage in stages:
-            dagster = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", stage]
-            commands[stage] = [*dagster, "--partition", QUARTER, "-m", "ftm_assets.definitions"]
-        for what, command in commands.items():
-            row = {"what": what, **measured(command, environment, folder / f"{what}.log")}
-            print(json.dumps(row), flush=True)
-            found.append(row)
+        export += ["--out", str(folder / "calls.parquet")]
+        for what in ("export", *stages):
+            log = folder / f"{what}.log"
+            used = (
+                measured(export, environment, log)
+                if what == "export"
+                else materialized(what, QUARTER, environment, log)
+            )
+            print(json.dumps({"what": what, **used}), flush=True)
+            found.append({"what": what, **used})
     return found
 
 

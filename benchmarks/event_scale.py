@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -20,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.capital_iq import measured
+from benchmarks.materializing import deployment, materialized
 from benchmarks.measure import markdown
 from ftm_assets.methods.returns.event_windows import ReturnsParams, build_abnormal_returns, days_needed
-from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS
 from ftm_assets.methods.returns.market_arrays import calendar_of
 from ftm_assets.methods.time.link_rows import link_tables
 from ftm_assets.methods.time.linking import link_quarter
@@ -32,7 +29,7 @@ from ftm_assets.methods.vectors import as_lists, unit
 from ftm_assets.orchestration.series_chain import LINK_TABLES
 from ftm_resources import quarters
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.returns_tables import DAILY, FACTORS
+from ftm_resources.tables.returns_tables import DAILY, FACTOR_COLUMNS, FACTORS
 from ftm_resources.trading_days import exchange_days
 from ftm_resources.warehouse import Warehouse
 
@@ -218,16 +215,7 @@ def run(firms: int, n_quarters: int, themes: int, folder: Path) -> list[dict[str
     for quarter in quarters.between(quarters.shifted(LAST, 1 - n_quarters), LAST):
         generated.write(quarter)
         print(quarter, round(time.perf_counter() - started), flush=True)
-    environment = {
-        **os.environ,
-        "FTM_WAREHOUSE": str(folder / "warehouse"),
-        "DAGSTER_HOME": str(folder / "home"),
-        "DAGSTER_DISABLE_TELEMETRY": "1",
-    }
-    (folder / "home").mkdir(parents=True)
-    command = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", "event_study"]
-    command += ["--partition", LAST, "-m", "ftm_assets.definitions"]
-    used = measured(command, environment, folder / "study.log")
+    used = materialized("event_study", LAST, deployment(folder, {}), folder / "study.log")
     rows = generated.warehouse.read("event_study", LAST, columns=["reason"])
     return [
         {

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.capital_iq import measured
+from benchmarks.materializing import deployment, materialized
 from benchmarks.measure import markdown
 from benchmarks.wrds_server import Library, serve
 from ftm_resources.tables import TABLES
@@ -90,20 +88,10 @@ def run(firms: int, folder: Path) -> list[dict[str, Any]]:
         ]
         warehouse = Warehouse(path=str(folder / "warehouse"))
         write_calls(warehouse, firms)
-        environment = {
-            **os.environ,
-            **library.environment(),
-            "FTM_RETURNS_SOURCE": "wrds",
-            "FTM_WAREHOUSE": str(folder / "warehouse"),
-            "DAGSTER_HOME": str(folder / "home"),
-            "DAGSTER_DISABLE_TELEMETRY": "1",
-        }
-        (folder / "home").mkdir(parents=True)
+        environment = deployment(folder, {**library.environment(), "FTM_RETURNS_SOURCE": "wrds"})
         for tables in ("daily_returns,factor_returns", "abnormal_returns"):
-            dagster = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", tables]
-            command = [*dagster, "--partition", QUARTER, "-m", "ftm_assets.definitions"]
             table = tables.partition(",")[0]
-            used = measured(command, environment, folder / f"{table}.log")
+            used = materialized(tables, QUARTER, environment, folder / f"{table}.log")
             rows = warehouse.read(table, QUARTER, columns=["quarter"]).num_rows
             found.append({"what": table, "rows": rows, **used})
             print(json.dumps(found[-1]), flush=True)

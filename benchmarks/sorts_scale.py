@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.capital_iq import measured
+from benchmarks.materializing import deployment, materialized
 from benchmarks.measure import markdown
 from benchmarks.wrds_server import Library, serve
 from ftm_resources import quarters
@@ -158,20 +156,10 @@ def run(firms: int, n_quarters: int, folder: Path) -> list[dict[str, Any]]:
     with serve() as server:
         library = Library(server)
         fill(library, firms)
-        environment = {
-            **os.environ,
-            **library.environment(),
-            "FTM_FUNDAMENTALS_SOURCE": "wrds",
-            "FTM_WAREHOUSE": str(folder / "warehouse"),
-            "DAGSTER_HOME": str(folder / "home"),
-            "DAGSTER_DISABLE_TELEMETRY": "1",
-        }
-        (folder / "home").mkdir(parents=True)
+        environment = deployment(folder, {**library.environment(), "FTM_FUNDAMENTALS_SOURCE": "wrds"})
         for tables in ("fundamentals,controls", "portfolio_members,portfolio_returns,portfolio_sorts"):
-            dagster = [sys.executable, "-m", "dagster", "asset", "materialize", "--select", tables]
-            command = [*dagster, "--partition", LAST, "-m", "ftm_assets.definitions"]
             table = tables.rpartition(",")[2]
-            used = measured(command, environment, folder / f"{table}.log")
+            used = materialized(tables, LAST, environment, folder / f"{table}.log")
             rows = warehouse.read(table, LAST, columns=["quarter"]).num_rows
             found.append({"what": table, "rows": rows, **used})
             print(json.dumps(found[-1]), flush=True)

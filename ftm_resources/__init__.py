@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,11 +53,4 @@ def connect(
 
     held = Warehouse(path=None if warehouse is None else str(warehouse))
     names = tuple(TABLES) if tables is None else tuple(tables)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        connection = held.connect(quarter=quarter, tables=names, as_of=as_of, newest=newest)
-    for warning in told:
-        warnings.warn(
-            warning.message, stacklevel=2
-        )  # at the caller's line, which the warehouse would not name
-    return connection
+    return held.connect(quarter=quarter, tables=names, as_of=as_of, newest=newest)

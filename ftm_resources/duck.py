@@ -84,13 +84,22 @@ def scratch_folder() -> str:
     return str(folder)
 
 
+def literal(text: str) -> str:
+    """Return a text as SQL writes it, for statements that take no parameters, such as COPY and ATTACH.
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _temporary_folder() -> str:
     return str(Path(scratch_folder()) / f"ftm-duckdb-{uuid.uuid4().hex}")
 
 
 def _set(connection: duckdb.DuckDBPyConnection, option: str, value: str) -> None:
     try:
-        connection.execute(f"SET {option} = '{value.replace(chr(39), chr(39) * 2)}'")
+        connection.execute(f"SET {option} = {literal(value)}")
     except duckdb.Error as error:
         raise settings.SettingsError(
             f"FTM_DUCKDB_{option.upper()} is {value!r}, which DuckDB does not accept: {error}"

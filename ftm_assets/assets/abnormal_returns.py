@@ -5,18 +5,21 @@ from collections import Counter
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.returns.event_windows import ReturnsParams, build_abnormal_returns, days_needed
-from ftm_assets.methods.returns.market_arrays import calendar_of
+from ftm_assets.methods.returns.market_arrays import calendar_of, dates_of
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.market_reach import refuse_too_few_days
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import asset_attributes, page_table, preview, readable
 from ftm_resources.expected import plainly
+from ftm_resources.trading_days import TradingDays
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 
@@ -42,20 +45,33 @@ def abnormal_returns(
     """Find day 0 of each call, estimate each model before it, and add up the abnormal returns of each window."""
     started, quarter = time.perf_counter(), context.partition_key
     params = params_of(config, ReturnsParams)
-    _refuse_too_few_days(params, warehouse.provenance("daily_returns", quarter).get("config", {}), quarter)
-    daily, factors = daily_returns.read(["permno", "date", "ret"]), factor_returns.read()
     before, after = days_needed(params)
+    refuse_too_few_days(
+        warehouse, quarter, {"days_before": before, "days_after": after + 1},
+        of=f"abnormal_returns of {quarter}", why="the windows need {n} trading days",
+    )  # fmt: skip
+    daily, factors = daily_returns.read(["permno", "date", "ret"]), factor_returns.read()
     days = calendar_of(daily, factors, quarter, before, after)
     rows = build_abnormal_returns(_calls(transcripts), daily, factors, days, params, quarter=quarter)
-    off = pc.sum(pc.invert(pc.is_in(daily.column("date"), pa.array(days.days)))).as_py() or 0
+    off = _rows_without_factors(daily, factors, days)
     if off:
         context.log.warning(
-            f"{off} rows of daily_returns {quarter} are of days on which, by factor_returns, the market was shut; they "
-            "do not count. Look for days that the factors lack"
+            f"{off} rows of daily_returns {quarter} are of days that factor_returns lack. Where the exchange was open, "
+            "models with factors have no abnormal return (missing_factors); other days do not count. Look for days "
+            "that the factors lack"
         )
     described = {**_described(rows), "days_off_calendar": off, "seconds": time.perf_counter() - started}
     made = Rows.of(rows, transcripts, daily_returns, factor_returns, config=config.model_dump())
     return dg.Output(made, metadata=readable(described))
+
+
+def _rows_without_factors(daily: pa.Table, factors: pa.Table, days: TradingDays) -> int:
+    """Return how many rows are of no trading day, or of a day between the factors' first and last that they lack."""
+    dates, known = dates_of(daily), dates_of(factors)
+    is_off = ~np.isin(dates, days.days)
+    if len(known):
+        is_off |= (dates >= known.min()) & (dates <= known.max()) & ~np.isin(dates, known)
+    return int(is_off.sum())
 
 
 def _calls(transcripts: QuarterTable) -> pa.Table:
@@ -64,18 +80,6 @@ def _calls(transcripts: QuarterTable) -> pa.Table:
     calls = transcripts.read(columns).group_by(columns).aggregate([])
     # The source of a call has its time exactly if it is known whether that is after the close.
     return calls.append_column("is_date_only", pc.is_null(calls.column("is_after_close")))
-
-
-def _refuse_too_few_days(params: ReturnsParams, read: dict[str, Any], quarter: str) -> None:
-    """Raise a Failure if the windows reach beyond the days that were asked of the source of market data."""
-    before, after = days_needed(params)
-    for name, needed in (("days_before", before), ("days_after", after + 1)):
-        if read and needed > int(read[name]):
-            raise dg.Failure(
-                f"abnormal_returns of {quarter}: the windows need {needed} trading days, but {name} in the config of "
-                f"daily_returns was {read[name]}. Materialize daily_returns of {quarter} with more first",
-                allow_retries=False,
-            )
 
 
 def _percent(value: object) -> object:

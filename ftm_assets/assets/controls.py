@@ -15,6 +15,7 @@ from ftm_assets.methods.returns.call_controls import CONTROLS, ControlParams, bu
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.market_reach import refuse_too_few_days
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -62,7 +63,10 @@ def controls(
     """Read the fundamentals of the calls' PERMNOs, if a source is set, and join what was known to each call."""
     started, quarter = time.perf_counter(), context.partition_key
     params = params_of(config, ControlParams).checked()
-    _refuse_too_few_days(params, warehouse.provenance("daily_returns", quarter).get("config", {}), quarter)
+    refuse_too_few_days(
+        warehouse, quarter, {"days_before": params.days_before},
+        of=f"controls of {quarter}", why="momentum and volatility need {n} trading days before the call",
+    )  # fmt: skip
     opened = accounts.open(warehouse.provenance("transcripts", quarter).get("source", {}))
     name = "none" if opened is None else opened.name
     held = warehouse.provenance("fundamentals", quarter)
@@ -131,17 +135,6 @@ def _refuse_other_source(held: Mapping[str, Any], name: str, quarter: str, *, re
         f"FTM_FUNDAMENTALS_SOURCE={before}. To replace them, set replace_fundamentals in the config of controls.",
         allow_retries=False,
     )
-
-
-def _refuse_too_few_days(params: ControlParams, read: Mapping[str, Any], quarter: str) -> None:
-    """Raise a Failure if the windows reach beyond the days that were asked of the source of market data."""
-    if read and params.days_before > int(read["days_before"]):
-        raise dg.Failure(
-            f"controls of {quarter}: momentum and volatility need {params.days_before} trading days before the call, "
-            f"but days_before in the config of daily_returns was {read['days_before']}. Materialize daily_returns of "
-            f"{quarter} with more first",
-            allow_retries=False,
-        )
 
 
 def _described(rows: pa.Table) -> dict[str, Any]:

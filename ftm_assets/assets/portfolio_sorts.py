@@ -23,6 +23,7 @@ from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.inputs import allows_mixed
 from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.market_reach import refuse_too_few_days
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -82,7 +83,11 @@ def portfolio_sorts(
     before = quarters_before(warehouse, quarter, READ, first=first, is_mixing=allows_mixed(context.run))
     read = {**before.tables, quarter: {t.name: t for t in own}}
     for of_quarter in read:
-        _refuse_too_few_days(params, warehouse.provenance("daily_returns", of_quarter), of_quarter, quarter)
+        refuse_too_few_days(
+            warehouse, of_quarter, {"days_after": params.days_after + 1}, of=f"portfolio_sorts of {quarter}",
+            why=f"shares are held for {params.holding_days} trading days from day {params.first_day}, which needs "
+            "{n} after the quarter",
+        )  # fmt: skip
     names: dict[str, str] = {}
     calls = pa.concat_tables([_calls(tables, names) for tables in read.values()])
     grid = market_grid(*_market(read))
@@ -143,19 +148,6 @@ def _market(read: Mapping[str, Mapping[str, QuarterTable]]) -> tuple[list[pa.Tab
             rows = tables[name].read(columns[name])
             parts.append(rows.filter(pc.greater_equal(rows.column("date"), first)))
     return found["daily_returns"], found["factor_returns"]
-
-
-def _refuse_too_few_days(params: SortParams, made: Mapping[str, Any], of_quarter: str, quarter: str) -> None:
-    """Raise a Failure if shares are to be held for longer than the days that were asked of the market data's source."""
-    asked = made.get("config", {}).get("days_after")
-    needed = params.days_after + 1
-    if asked is not None and needed > int(asked):
-        raise dg.Failure(
-            f"portfolio_sorts of {quarter}: shares are held for {params.holding_days} trading days from day "
-            f"{params.first_day}, which needs {needed} after the quarter, but days_after in the config of "
-            f"daily_returns was {asked}. Materialize daily_returns of {of_quarter} with more first",
-            allow_retries=False,
-        )
 
 
 def _ended_early(read: Mapping[str, Mapping[str, QuarterTable]], params: SortParams) -> list[str]:

@@ -10,7 +10,9 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import NO_CONFIG, OWNER, page_table
 from ftm_resources import settings
+from ftm_resources.duck import literal
 from ftm_resources.expected import plainly
+from ftm_resources.replaced_file import replaced
 from ftm_resources.tables.joined_views import JOINED_VIEWS
 from ftm_resources.warehouse import Warehouse
 
@@ -42,21 +44,20 @@ def sentiment_ready(context: dg.AssetExecutionContext, warehouse: Warehouse) -> 
     started, quarter = time.perf_counter(), context.partition_key
     folder = settings.current().ftm_exports.expanduser().absolute() / NAME
     folder.mkdir(parents=True, exist_ok=True)
-    file, partial = folder / f"{quarter}.parquet", folder / f".{quarter}.{context.run.run_id}.partial"
-    place = str(partial).replace("'", "''")
-    key = ", ".join(_VIEW.key)
-    with warehouse.connect(quarter=quarter, tables=_VIEW.tables) as db:
-        try:
-            db.execute(f"COPY (FROM {NAME} ORDER BY {key}) TO '{place}' (FORMAT parquet, COMPRESSION zstd)")
-            written = db.read_parquet(str(partial))
-            rows, sentences, without = written.aggregate(
-                "count(*), coalesce(sum(n_sentences), 0), count(*) FILTER (n_sentences = 0)"
-            ).fetchone() or (0, 0, 0)
-            shown = written.order(f"n_sentences DESC, {key}").limit(5)
-            largest = shown.project("theme_name, firm_name, topic_summary, n_sentences").fetchall()
-            partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
+    file, key = folder / f"{quarter}.parquet", ", ".join(_VIEW.key)
+    with (
+        warehouse.connect(quarter=quarter, tables=_VIEW.tables) as db,
+        replaced(file, by=context.run.run_id) as partial,
+    ):
+        db.execute(
+            f"COPY (FROM {NAME} ORDER BY {key}) TO {literal(str(partial))} (FORMAT parquet, COMPRESSION zstd)"
+        )
+        written = db.read_parquet(str(partial))
+        rows, sentences, without = written.aggregate(
+            "count(*), coalesce(sum(n_sentences), 0), count(*) FILTER (n_sentences = 0)"
+        ).fetchone() or (0, 0, 0)
+        shown = written.order(f"n_sentences DESC, {key}").limit(5)
+        largest = shown.project("theme_name, firm_name, topic_summary, n_sentences").fetchall()
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(str(file)),

@@ -93,6 +93,8 @@ def _written_columns(table: str, format_: Format) -> list[str]:
 
 def _write(db: DuckDBPyConnection, table: str, file: Path, format_: Format) -> None:
     """Write a table's rows in the order of its key; the file appears once it is complete."""
+    from ftm_resources.duck import literal
+    from ftm_resources.replaced_file import replaced
     from ftm_resources.tables import TABLES
 
     columns = ", ".join(
@@ -100,13 +102,9 @@ def _write(db: DuckDBPyConnection, table: str, file: Path, format_: Format) -> N
     )
     key = ", ".join(f'"{c}"' for c in TABLES[table].key)
     options = "FORMAT parquet, COMPRESSION zstd" if format_ is Format.parquet else "FORMAT csv, HEADER"
-    partial = file.with_name(f".{file.name}.partial")
-    target = str(partial).replace("'", "''")
-    try:
-        db.execute(f"COPY (SELECT {columns} FROM \"{table}\" ORDER BY {key}) TO '{target}' ({options})")  # noqa: S608
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replaced(file) as partial:
+        target = literal(str(partial))
+        db.execute(f'COPY (SELECT {columns} FROM "{table}" ORDER BY {key}) TO {target} ({options})')  # noqa: S608
 
 
 def _write_columns(tables: tuple[str, ...], file: Path, format_: Format) -> None:

@@ -264,17 +264,11 @@ def _writer(
     import pyarrow as pa
     from pyarrow import csv, parquet
 
+    from ftm_resources.replaced_file import replaced
     from ftm_resources.tables import TABLES
 
-    partial = file.with_name(f".{file.name}.partial")
+    partial = stack.enter_context(replaced(file))
     schema: pa.Schema = TABLES[table].arrow_schema
-
-    def done(kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            partial.replace(file)
-        partial.unlink(missing_ok=True)
-
-    stack.push(done)
     if format_ is Format.parquet:
         described = pa.schema(
             [f.with_metadata({"doc": c.doc}) for f, c in zip(schema, TABLES[table].columns, strict=True)],

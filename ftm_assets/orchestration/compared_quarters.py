@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.orchestration.dbt_project import EARLIER, earlier_tables
-from ftm_assets.orchestration.series_chain import rests_on_others
-from ftm_resources.warehouse.snapshots import NOT_COMPARED, is_elsewhere, source_key
+from ftm_assets.orchestration.series_chain import apart
+from ftm_resources.warehouse.snapshots import NOT_COMPARED, source_key
 
 if TYPE_CHECKING:
     from ftm_resources.warehouse import QuarterTable, Warehouse
@@ -59,16 +59,9 @@ def compared_quarters(
     for before, of_quarter in itertools.groupby(tables, lambda table: table.quarter):
         found = list(of_quarter)
         absent = [table.name for table in found if not table.is_written]
-        mixed = [] if absent or mixed_allowed else _mixed_with(pinned, before, quarter)
+        mixed = [] if absent or mixed_allowed else apart(pinned, before, quarter, list(EARLIER))
         if not absent and not mixed:
             used += found
         elif len(absent) < len(EARLIER):
             left_out[before] = f"no {', '.join(absent)}" if absent else "; ".join(mixed)
     return Compared(tables, used, left_out)
-
-
-def _mixed_with(pinned: Pinned, before: str, quarter: str) -> list[str]:
-    """Return how EARLIER of a quarter before do not belong together, or their series not with this quarter's."""
-    within = [str(m) for m in pinned.mixtures(before, list(EARLIER)) if not is_elsewhere(m.source)]
-    others = rests_on_others(pinned, quarter, before)
-    return [*within, *([f"{others} (in {quarter})"] if others else [])]

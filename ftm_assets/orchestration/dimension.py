@@ -1,8 +1,16 @@
 """The rule that a quarter's vectors are all of one model: of one dimension, and where it is recorded, of one name."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from ftm_resources.warehouse import Warehouse
+
+
+def embedder_of(made: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the embedding model that a write recorded in its provenance; empty if none."""
+    return dict(made.get("models", {}).get("embedder", {}))
 
 
 def refuse_other_dimension(warehouse: Warehouse, quarter: str, dimension: int) -> None:
@@ -21,7 +29,7 @@ def refuse_other_model(
     warehouse: Warehouse, quarter: str, model: str, table: str = "topic_summaries"
 ) -> None:
     """Raise a Failure if the quarter's rows of a table were embedded by another model, as far as is recorded."""
-    made = _model_of(warehouse, quarter, table)
+    made = embedder_of(warehouse.provenance(table, quarter)).get("model")
     if made not in {None, model}:
         raise dg.Failure(
             f"{table} of {quarter} were embedded by {made}, but the embedder is now {model}: their vectors cannot be "
@@ -33,7 +41,10 @@ def refuse_other_model(
 
 def refuse_two_models(warehouse: Warehouse, quarter: str) -> None:
     """Raise a Failure if different models embedded the quarter's sentences and topics, as far as is recorded."""
-    sentences, topics = (_model_of(warehouse, quarter, t) for t in ("sentence_embeddings", "topic_summaries"))
+    sentences, topics = (
+        embedder_of(warehouse.provenance(table, quarter)).get("model")
+        for table in ("sentence_embeddings", "topic_summaries")
+    )
     if None not in (sentences, topics) and sentences != topics:
         raise dg.Failure(
             f"sentence_embeddings of {quarter} were made by {sentences}, but topic_summaries by {topics}: their "
@@ -41,8 +52,3 @@ def refuse_two_models(warehouse: Warehouse, quarter: str) -> None:
             "sentence_embeddings with the second and everything downstream.",
             allow_retries=False,
         )
-
-
-def _model_of(warehouse: Warehouse, quarter: str, table: str) -> str | None:
-    made: str | None = warehouse.provenance(table, quarter).get("models", {}).get("embedder", {}).get("model")
-    return made

@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_assets.orchestration.series_chain import rests_on_others, settled
+from ftm_assets.orchestration.series_chain import apart, settled
 from ftm_resources.quarters import between, preceding, shifted
-from ftm_resources.warehouse.snapshots import NOT_COMPARED, is_elsewhere, source_key
+from ftm_resources.warehouse.snapshots import NOT_COMPARED, source_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ftm_resources.warehouse import QuarterTable, Warehouse
-    from ftm_resources.warehouse.pinned import Pinned
 
 
 ABSENT_QUARTERS = 8
@@ -61,9 +60,9 @@ def quarters_before(
         if len(absent) == len(names):
             inputs[source_key(names[0], before, within="")] = found[names[0]].provenance()
             continue
-        mixed = "" if absent or is_mixing else _mixed(pinned, before, quarter, names)
+        mixed = [] if absent or is_mixing else apart(pinned, before, quarter, names)
         if absent or mixed:
-            left_out[before] = f"no {', '.join(absent)}" if absent else mixed
+            left_out[before] = f"no {', '.join(absent)}" if absent else "; ".join(mixed)
         else:
             tables[before] = found
         for table in found.values():
@@ -71,10 +70,3 @@ def quarters_before(
             unlike = {"content": NOT_COMPARED} if before in left_out and table.is_written else {}
             inputs[source_key(table.name, before, within="")] = table.provenance() | unlike
     return QuartersBefore(tables, left_out, inputs)
-
-
-def _mixed(pinned: Pinned, before: str, quarter: str, names: Sequence[str]) -> str:
-    """Return how the tables of a quarter before do not go together, or not with this quarter's series."""
-    within = [str(m) for m in pinned.mixtures(before, names) if not is_elsewhere(m.source)]
-    others = rests_on_others(pinned, quarter, before)
-    return "; ".join([*within, *([f"{others} (in {quarter})"] if others else [])])

@@ -20,6 +20,7 @@ import dagster as dg
 from ftm_assets.methods.time.link_rows import link_tables, read_profiles, read_series
 from ftm_assets.methods.time.linking import LinkParams, Links, link_quarter
 from ftm_assets.methods.wording import counted
+from ftm_assets.orchestration.dimension import embedder_of
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.params_config import recorded
 from ftm_assets.orchestration.partitions import FIRST_QUARTER
@@ -125,8 +126,7 @@ def require_whole(pinned: Pinned, of: Sequence[str], reader: str) -> None:
 def model_of(pinned: Pinned, table: str, quarter: str) -> Model:
     """Return the embedding model that the current write of a quarter recorded; empty if none."""
     write = pinned.present(quarter)(table)
-    found = {} if write is None else write.provenance().get("models", {})
-    return dict(found.get("embedder", {}))
+    return {} if write is None else embedder_of(write.provenance())
 
 
 def before(warehouse: Warehouse, pinned: Pinned, quarter: str, model: Model, *, others: bool) -> Before:
@@ -248,6 +248,13 @@ def rests_on_others(pinned: Pinned, quarter: str, before: str) -> str:
         if before == replaced or (before < replaced and not is_new):
             return str(mixture)
     return ""
+
+
+def apart(pinned: Pinned, before: str, quarter: str, names: Sequence[str]) -> list[str]:
+    """Return how these tables of a quarter before do not go together, or its series not with those of this quarter."""
+    within = [str(m) for m in pinned.mixtures(before, names) if not is_elsewhere(m.source)]
+    others = rests_on_others(pinned, quarter, before)
+    return [*within, *([f"{others} (in {quarter})"] if others else [])]
 
 
 def tags_on(pinned: Pinned, quarter: str) -> list[str]:

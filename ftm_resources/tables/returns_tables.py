@@ -58,6 +58,8 @@ DAILY = pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in _DAILY
 """What a source of returns yields: a row per PERMNO and day, as in `daily_returns`."""
 FACTORS = pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in _FACTORS])
 """What a source of returns yields: a row per day, as in `factor_returns`."""
+FACTOR_COLUMNS = tuple(c.name for c in _FACTORS if c.name not in {"date", "rf"})
+"""The factors: market, size, value, momentum. Arrays have them in this order, and a model has the first of them."""
 
 _BETA = "Estimated loading on {}; null if the model has none or it could not be estimated"
 

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ftm_resources.duck import ConfiguredDuckDB
+from ftm_resources.duck import ConfiguredDuckDB, literal
 from ftm_resources.locks import held
-from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES
-from ftm_resources.tables.joined_views import JOINED_VIEWS
+from ftm_resources.replaced_file import replaced
+from ftm_resources.tables import PARTITION, TABLES
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
-from ftm_resources.warehouse.views import open_connection
+from ftm_resources.warehouse.views import create_joined_views, open_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ftm_resources.warehouse.warehouse import Warehouse
@@ -89,25 +89,24 @@ def write_duckdb(
             )
         made_as = _stamp(names, with_embeddings=with_embeddings)
         before = _state(target, made_as) if target.exists() else {}
-        partial = target.with_name(f".{target.name}.partial")
-        partial.unlink(missing_ok=True)
-        try:
+        with (
+            replaced(target) as partial,
+            closing(open_connection(files, grown=grown, on_s3=warehouse.location.is_s3)) as db,
+        ):
             if before:
                 shutil.copyfile(target, partial)
-            with closing(open_connection(files, grown=grown, on_s3=warehouse.location.is_s3)) as db:
-                db.execute(f"ATTACH {_quoted(str(partial))} AS file")
-                done = []
-                for name in names:
-                    if progress:
-                        progress(name)
-                    done.append(_copy(db, name, files[name], before, with_embeddings=with_embeddings))
-                _join(db, names)
-                _record(db, files, made_as, mixed)
-                db.execute("USE memory")
-                db.execute("DETACH file")
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+            db.execute(f"ATTACH {literal(str(partial))} AS file")
+            done = []
+            for name in names:
+                if progress:
+                    progress(name)
+                done.append(_copy(db, name, files[name], before, with_embeddings=with_embeddings))
+            # In the file, views name no database: it may be attached under any name.
+            db.execute("USE file")
+            create_joined_views(db, names)
+            _record(db, files, made_as, mixed)
+            db.execute("USE memory")
+            db.execute("DETACH file")
     return done
 
 
@@ -125,9 +124,9 @@ def _copy(
     columns = ", ".join(f'"{c.name}"' for c in kept)
     if not before:
         db.execute(f'CREATE TABLE file."{name}" AS SELECT {columns} FROM memory."{name}" LIMIT 0')  # noqa: S608 - from contracts
-        db.execute(f'COMMENT ON TABLE file."{name}" IS {_quoted(contract.doc)}')
+        db.execute(f'COMMENT ON TABLE file."{name}" IS {literal(contract.doc)}')
         for column in kept:
-            db.execute(f'COMMENT ON COLUMN file."{name}"."{column.name}" IS {_quoted(column.doc)}')
+            db.execute(f'COMMENT ON COLUMN file."{name}"."{column.name}" IS {literal(column.doc)}')
     now = {quarter: _print(of) for quarter, of in _by_quarter(files).items()}
     was = {quarter: known for (table, quarter), known in before.items() if table == name}
     changed = sorted(q for q in now if now[q] != was.get(q))
@@ -142,18 +141,6 @@ def _copy(
         )
     rows = db.execute(f'SELECT count(*) FROM file."{name}"').fetchone() or (0,)  # noqa: S608 - from contracts
     return Copied(name, rows[0], len(changed))
-
-
-def _join(db: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
-    """Create the views that join tables. In the file they name no database: it may be attached under any name."""
-    db.execute("USE file")
-    if set(NAMING_AUDITS) <= set(names):
-        selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
-        db.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
-    for view in JOINED_VIEWS.values():
-        if set(view.tables) <= set(names):
-            db.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
-            db.execute(f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.doc)}')
 
 
 def _record(
@@ -188,7 +175,7 @@ def _state(target: Path, made_as: str) -> dict[tuple[str, str], str]:
     try:
         with closing(ConfiguredDuckDB().connect()) as db:
             # Attached, so that a notebook of this process may have the file open with other settings.
-            db.execute(f"ATTACH {_quoted(str(target))} AS file (READ_ONLY)")
+            db.execute(f"ATTACH {literal(str(target))} AS file (READ_ONLY)")
             rows = db.execute(f"SELECT table_name, quarter, data_files, made_as FROM file.{STATE}").fetchall()  # noqa: S608 - our own name
     except duckdb.Error as error:
         raise WarehouseError(
@@ -218,7 +205,3 @@ def _print(files: Sequence[str]) -> str:
     """Return a hash of the names of data files, which are never written twice; a moved warehouse has the same."""
     names = sorted(uri.rpartition("/")[2] for uri in files)
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -6,8 +6,11 @@ if a quarter's tables are of mixed generations.
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import TABLES
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
 LOOKS = 3
 """How often a reader looks again while a quarter is mixed and still changing."""
 
-_USER = 4
-"""Stack frames from a warning to the caller of `connect` or `together`."""
+_OURS = str(Path(__file__).parents[1]) + os.sep
+"""The folder of the package: a warning names the line outside it that called."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def _warn_of_outdated(pinned: Pinned, quarter: str | None, on_demand: Sequence[s
                 f"{of_quarter} has outdated tables: {'; '.join(map(str, found))}. Materialize {outdated} for "
                 f"{of_quarter}; until then views show them as they were made.",
                 MixedGenerationsWarning,
-                stacklevel=_USER + 1,
+                stacklevel=_callers(),
             )
 
 
@@ -131,7 +134,7 @@ def as_tagged(pinned: Pinned, quarter: str | None, names: Sequence[str], tag: st
             )
             if strict:
                 raise WarehouseError(said)
-            warnings.warn(said, MixedGenerationsWarning, stacklevel=_USER)
+            warnings.warn(said, MixedGenerationsWarning, stacklevel=_callers())
     return Shown(pinned, chosen, only_instead=True)
 
 
@@ -156,7 +159,7 @@ def _shown_instead(
     said = _said(pinned, quarter, names, found, sound if is_complete else None)
     if strict and not is_complete:
         raise WarehouseError(said)
-    warnings.warn(said, MixedGenerationsWarning, stacklevel=_USER + 1)
+    warnings.warn(said, MixedGenerationsWarning, stacklevel=_callers())
     return shown if is_complete else {}
 
 
@@ -179,3 +182,11 @@ def _said(
         return f"{quarter} as of {at} is of mixed generations: {problems}. At that time {showing}."
     again = ", ".join(pinned.to_materialize(quarter, names, found))
     return f"{quarter} is of mixed generations: {problems}. Materialize {again} for {quarter}; until then {showing}."
+
+
+def _callers() -> int:
+    """Return how many frames a warning of the calling function must go up to the line outside this package."""
+    frame, n = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame, n = frame.f_back, n + 1
+    return n

@@ -9,7 +9,7 @@ from urllib.parse import urlparse
 
 import pyarrow as pa
 
-from ftm_resources.duck import ConfiguredDuckDB
+from ftm_resources.duck import ConfiguredDuckDB, literal
 from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
 from ftm_resources.tables.joined_views import JOINED_VIEWS
 
@@ -49,18 +49,26 @@ def create_views(
 ) -> None:
     """Create a view per table over the URIs of its data files; without files it has no rows.
 
-    The view `naming_audit` combines both audit tables: topic_id is null for a theme, theme_id for a topic. The
-    joined views are there if all their tables are.
+    Beside them are the views that join or combine tables (see `create_joined_views`).
     """
     for name, uris in files.items():
         select = _select(TABLES[name], [_path(uri) for uri in uris], has_grown=name in grown)
         connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {select}')
-    if set(NAMING_AUDITS) <= set(files):
+    create_joined_views(connection, files)
+
+
+def create_joined_views(connection: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
+    """Create the views over several tables that need no others than these, which the connection has by their names.
+
+    The view `naming_audit` combines both audit tables: topic_id is null for a theme, theme_id for a topic.
+    """
+    if set(NAMING_AUDITS) <= set(tables):
         selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
         connection.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
     for view in JOINED_VIEWS.values():
-        if set(view.tables) <= set(files):
+        if set(view.tables) <= set(tables):
             connection.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')
+            connection.execute(f'COMMENT ON VIEW "{view.name}" IS {literal(view.doc)}')
 
 
 def _select(contract: Table, files: list[str], *, has_grown: bool) -> str:
@@ -69,7 +77,7 @@ def _select(contract: Table, files: list[str], *, has_grown: bool) -> str:
     if not files:
         return nothing
     names = ", ".join(f'"{c.name}"' for c in contract.columns)
-    listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
+    listed = ", ".join(map(literal, files))
     # The quarter is in the path too: DuckDB skips the files of other quarters without opening them.
     options = f"hive_partitioning = true, hive_types = {{'{PARTITION}': VARCHAR}}"
     if not has_grown:
@@ -110,7 +118,7 @@ def _prepare_s3(connection: duckdb.DuckDBPyConnection) -> None:
         "REGION": session.region_name or "us-east-1",
         "ENDPOINT": endpoint.netloc,
     }
-    given = ", ".join(f"{k} '{v.replace(chr(39), chr(39) * 2)}'" for k, v in secret.items() if v)
+    given = ", ".join(f"{k} {literal(v)}" for k, v in secret.items() if v)
     style = "path" if "amazonaws" not in endpoint.netloc else "vhost"
     ssl = str(endpoint.scheme == "https").lower()
     connection.execute(f"CREATE SECRET ftm (TYPE s3, {given}, URL_STYLE '{style}', USE_SSL {ssl})")

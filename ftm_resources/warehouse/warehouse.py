@@ -360,7 +360,7 @@ class Warehouse(ConfigurableResource):
     def _shown(
         self, quarter: str | None, names: list[str], *, as_of: AsOf | None, newest: bool, strict: bool
     ) -> Shown:
-        """Return the snapshots to show. Called by the methods that users call: a warning names their caller."""
+        """Return the snapshots to show."""
         moment = None if as_of is None else snapshots.moment_of(as_of)
         pinned = self.pin(moment)
         if as_of is not None and moment is None:

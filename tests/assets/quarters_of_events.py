@@ -9,14 +9,13 @@ import pyarrow as pa
 
 from ftm_assets.assets.event_study import event_study
 from ftm_assets.methods.returns.event_windows import ReturnsParams, build_abnormal_returns, days_needed
-from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS
 from ftm_assets.methods.returns.market_arrays import calendar_of
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.quarters import bounds
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.returns_tables import DAILY, FACTORS
+from ftm_resources.tables.returns_tables import DAILY, FACTOR_COLUMNS, FACTORS
 from ftm_resources.trading_days import exchange_days
 from ftm_resources.warehouse import Warehouse
 

@@ -131,7 +131,10 @@ def mutated(module: str) -> Sources:
         ("ftm_resources.sources.returns.fundamentals_files", {"controls"}),
         ("ftm_assets.methods.returns.expected_returns", {"abnormal_returns", "event_study"}),
         ("ftm_assets.methods.returns.event_statistics", {"event_study"}),
-        ("ftm_resources.trading_days", {"daily_returns", "abnormal_returns", "controls", "event_study"}),
+        (
+            "ftm_resources.trading_days",
+            {"daily_returns", "abnormal_returns", "controls", "event_study", "portfolio_sorts"},
+        ),
         ("ftm_assets.orchestration.fan_out", set()),
     ],
 )

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_resources.tables.returns_tables import FACTORS
+from ftm_assets.methods.returns.market_arrays import dates_of, factors_on, places
 from ftm_resources.trading_days import exchange_days, observed_days
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-
-
-FACTOR_NAMES = tuple(name for name in FACTORS.names if name not in {"date", "rf"})
-"""The factors in the order of the table's columns: market, size, value, momentum. A model has the first of them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class MarketGrid:
     caps: Floats
     """(firms, days): market value at the close of the day, in dollars; NaN if it is unknown."""
     factors: Floats
-    """(days, 4): in the order of FACTOR_NAMES; NaN where there are none."""
+    """(days, 4): in the order of FACTOR_COLUMNS; NaN where there are none."""
     rf: Floats
     """(days,)."""
 
@@ -75,21 +71,14 @@ def market_grid(
     before, after and between these tables, up to `until`: data that end early, or lack a quarter, must not bring days
     together that were apart. Rows of other days do not count.
     """
-    days = _trading_days([_days(t) for t in factors], [_days(t) for t in daily], until)
+    days = _trading_days([dates_of(t) for t in factors], [dates_of(t) for t in daily], until)
     ids = [t.column("permno").to_numpy() for t in daily]
     permnos = np.unique(np.concatenate([np.empty(0, np.int64), *ids]))
-    of_days = np.full((len(days), len(FACTOR_NAMES) + 1), np.nan)
-    for table in factors:
-        at = np.searchsorted(days, _days(table))
-        for i, name in enumerate((*FACTOR_NAMES, "rf")):
-            of_days[at, i] = table.column(name).to_numpy()
+    of_days = factors_on(factors, days)
     returns = np.full((len(permnos), len(days)), np.nan)
     caps = np.full((len(permnos), len(days)), np.nan)
     for table, own_ids in zip(daily, ids, strict=True):
-        own = _days(table)
-        at = np.searchsorted(days, own)
-        is_day = at < len(days)
-        is_day[is_day] = days[at[is_day]] == own[is_day]
+        at, is_day = places(table, days)
         firm, day = np.searchsorted(permnos, own_ids[is_day]), at[is_day]
         returns[firm, day] = table.column("ret").to_numpy()[is_day]
         caps[firm, day] = table.column("market_cap").to_numpy()[is_day]
@@ -108,11 +97,6 @@ def _trading_days(
     for of in [d for d in factors if len(d)] or [d for d in firms if len(d)]:
         known = known[(known < of.min()) | (known > of.max())]
     return np.union1d(known, own)
-
-
-def _days(table: pa.Table) -> NDArray[np.datetime64]:
-    days: NDArray[np.datetime64] = table.column("date").to_numpy().astype("datetime64[D]")
-    return days
 
 
 def holdings(

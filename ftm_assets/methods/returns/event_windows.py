@@ -180,13 +180,15 @@ def _rows(
     span = np.arange(params.estimation_first_day, params.estimation_last_day + 1)
     before = taken(market, firm, zero, span)
     after = {w: taken(market, firm, zero, np.arange(w.first, w.last + 1)) for w in windows}
+    estimated = {}
+    for name in params.models:
+        x = regressors(MODELS[name], market.factors, market.rf)
+        own_x = of_days(x, before.at)
+        fitted = fit(MODELS[name], before.returns, own_x, before.rf, min_days=params.min_estimation_days)
+        estimated[name] = x, fitted
     parts = []
     for name, window in product(params.models, windows):
-        model = MODELS[name]
-        x = regressors(model, market.factors, market.rf)
-        fitted = fit(
-            model, before.returns, of_days(x, before.at), before.rf, min_days=params.min_estimation_days
-        )
+        model, (x, fitted) = MODELS[name], estimated[name]
         inside = after[window]
         after_x = of_days(x, inside.at)
         usual = expected(model, fitted, after_x, inside.rf)

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-FACTOR_COLUMNS = ("mkt_rf", "smb", "hml", "umd")
-"""The factors, in the order of the arrays and of `Model.n_factors`."""
-
 _DEPENDENT = 1e-9
 """A factor is a combination of the others if this share or less of it is its own."""
 

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS
 from ftm_resources import quarters
+from ftm_resources.tables.returns_tables import FACTOR_COLUMNS
 from ftm_resources.trading_days import market_days, observed_days, reach
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ftm_assets.methods.returns.event_windows import Window
@@ -51,9 +53,7 @@ def calendar_of(daily: pa.Table, factors: pa.Table, quarter: str, before: int, a
     `before` and `after` are the trading days that windows reach from day 0.
     """
     first, last = reach(*quarters.bounds(quarter), before + 1, after + 2)
-    own = observed_days(
-        *(t.column("date").to_numpy().astype("datetime64[D]") for t in (factors, daily))
-    ).tolist()
+    own = observed_days(dates_of(factors), dates_of(daily)).tolist()
     return market_days(own, min([first, *own]), max([last, *own]))
 
 
@@ -62,16 +62,13 @@ def market_of(daily: pa.Table, factors: pa.Table, days: TradingDays) -> Market:
     n = len(days)
     permnos = pc.unique(daily.column("permno")).sort()
     firm = pc.index_in(daily.column("permno"), permnos).to_numpy()
-    at, is_day = _places(daily, days)
+    at, is_day = places(daily, days.days)
     returns = np.full((len(permnos), n), np.nan)
     has = np.zeros((len(permnos), n), dtype=bool)
     values = daily.column("ret").to_numpy()
     returns[firm[is_day], at[is_day]] = values[is_day]
     has[firm[is_day], at[is_day]] = True
-    values_of = np.full((n, len(FACTOR_COLUMNS) + 1), np.nan)
-    at, is_day = _places(factors, days)
-    for i, name in enumerate((*FACTOR_COLUMNS, "rf")):
-        values_of[at[is_day], i] = factors.column(name).to_numpy()[is_day]
+    values_of = factors_on([factors], days.days)
     known = np.flatnonzero(has.any(axis=0) | np.isfinite(values_of).any(axis=1))
     return Market(
         row={p: i for i, p in enumerate(permnos.to_pylist())},
@@ -84,13 +81,33 @@ def market_of(daily: pa.Table, factors: pa.Table, days: TradingDays) -> Market:
     )
 
 
-def _places(rows: pa.Table, days: TradingDays) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def factors_on(tables: Sequence[pa.Table], days: NDArray[np.datetime64]) -> Floats:
+    """Return (days, 5): the factors in the order of FACTOR_COLUMNS and the risk-free rate; NaN where there are none.
+
+    Where two tables have a day, the later one's counts.
+    """
+    names = (*FACTOR_COLUMNS, "rf")
+    found = np.full((len(days), len(names)), np.nan)
+    for table in tables:
+        at, is_day = places(table, days)
+        for i, name in enumerate(names):
+            found[at[is_day], i] = table.column(name).to_numpy()[is_day]
+    return found
+
+
+def places(rows: pa.Table, days: NDArray[np.datetime64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return each row's position among the trading days, and whether its date is one of them."""
-    dates = rows.column("date").to_numpy().astype("datetime64[D]")
-    at = np.searchsorted(days.days, dates)
+    dates = dates_of(rows)
+    at = np.searchsorted(days, dates)
     is_day = at < len(days)
-    is_day[is_day] = days.days[at[is_day]] == dates[is_day]
+    is_day[is_day] = days[at[is_day]] == dates[is_day]
     return at, is_day
+
+
+def dates_of(rows: pa.Table) -> NDArray[np.datetime64]:
+    """Return the column `date` as datetime64[D]."""
+    found: NDArray[np.datetime64] = rows.column("date").to_numpy().astype("datetime64[D]")
+    return found
 
 
 @dataclass(frozen=True)

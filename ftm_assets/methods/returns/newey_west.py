@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 N_FACTORS = {"mean": 0, "market": 1, "ff3": 3, "carhart": 4}
-"""By their names in SORT_MODELS: how many of `calendar_time.FACTOR_NAMES` the model has."""
+"""By their names in SORT_MODELS: how many of `returns_tables.FACTOR_COLUMNS` the model has."""
 
 _DEPENDENT = 1e-9
 """A regressor is a combination of the others if this share or less of it is its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 from pydantic import Field
@@ -11,6 +11,7 @@ from ftm_resources import settings
 from ftm_resources.sources.returns.fundamentals_files import FilesFundamentals
 from ftm_resources.sources.returns.fundamentals_sample import SampleFundamentals
 from ftm_resources.sources.returns.fundamentals_wrds import WrdsFundamentals
+from ftm_resources.sources.returns.source_kinds import kind_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,25 +35,15 @@ class ConfiguredFundamentals(ConfigurableResource):
         The sample's calls have the sample's fundamentals unless another source is named. ValueError, naming the
         setting, if it is unknown or incomplete, or if other calls were to have the sample's.
         """
-        now = settings.current()
-        is_sample = calls.get("name") == "sample"
-        kind = self.kind or now.ftm_fundamentals_source or ("sample" if is_sample else None)
+        kind = kind_for(
+            calls, self.kind or settings.current().ftm_fundamentals_source,
+            variable="FTM_FUNDAMENTALS_SOURCE", what="fundamentals", source="source of fundamentals",
+        )  # fmt: skip
         if kind is None:
             return None
         if kind == "sample":
-            if not is_sample:
-                raise ValueError(
-                    "FTM_FUNDAMENTALS_SOURCE=sample has the fundamentals of the sample's firms only, but these calls "
-                    f"came from {calls.get('name', 'another source')}: set it to files or wrds, or unset it"
-                )
             return SampleFundamentals(firms=int(calls["firms"]), seed=int(calls["seed"]))
-        if kind == "files":
-            return self._files()
-        if kind == "wrds":
-            return WrdsFundamentals()
-        raise ValueError(
-            f"source of fundamentals {kind!r}: it must be {', '.join(get_args(settings.ReturnsSource))}"
-        )
+        return self._files() if kind == "files" else WrdsFundamentals()
 
     def require_usable(self) -> None:
         """Raise, before anything is computed, what a path without files is refused with."""

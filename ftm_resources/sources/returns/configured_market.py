@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 from pydantic import Field
@@ -11,6 +11,7 @@ from ftm_resources import settings
 from ftm_resources.sources.returns.market_files import FilesMarket
 from ftm_resources.sources.returns.market_sample import SampleMarket
 from ftm_resources.sources.returns.market_wrds import WrdsMarket
+from ftm_resources.sources.returns.source_kinds import kind_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,23 +33,15 @@ class ConfiguredMarket(ConfigurableResource):
         The sample's calls have the sample's returns unless another source is named. ValueError, naming the setting, if
         it is unknown or incomplete, or if other calls were to have the sample's returns.
         """
-        now = settings.current()
-        is_sample = calls.get("name") == "sample"
-        kind = self.kind or now.ftm_returns_source or ("sample" if is_sample else None)
+        kind = kind_for(
+            calls, self.kind or settings.current().ftm_returns_source,
+            variable="FTM_RETURNS_SOURCE", what="returns", source="returns source",
+        )  # fmt: skip
         if kind is None:
             return None
         if kind == "sample":
-            if not is_sample:
-                raise ValueError(
-                    "FTM_RETURNS_SOURCE=sample has the returns of the sample's firms only, but these calls came from "
-                    f"{calls.get('name', 'another source')}: set it to files or wrds, or unset it"
-                )
             return SampleMarket(firms=int(calls["firms"]), seed=int(calls["seed"]))
-        if kind == "files":
-            return self._files()
-        if kind == "wrds":
-            return WrdsMarket()
-        raise ValueError(f"returns source {kind!r}: it must be {', '.join(get_args(settings.ReturnsSource))}")
+        return self._files() if kind == "files" else WrdsMarket()
 
     def require_usable(self) -> None:
         """Raise, before anything is computed, what a path without files of market data is refused with."""

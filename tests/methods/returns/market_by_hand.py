@@ -7,9 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS
 from ftm_resources.quarters import NEW_YORK
-from ftm_resources.tables.returns_tables import DAILY, FACTORS
+from ftm_resources.tables.returns_tables import DAILY, FACTOR_COLUMNS, FACTORS
 from ftm_resources.trading_days import TradingDays, exchange_days
 
 QUARTER = "2023Q1"

@@ -20,8 +20,9 @@ from ftm_assets.methods.returns.event_statistics import (
     standardised,
 )
 from ftm_assets.methods.returns.event_windows import ReturnsParams, Window, build_abnormal_returns
-from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS, MODELS
+from ftm_assets.methods.returns.expected_returns import MODELS
 from ftm_assets.methods.returns.market_arrays import market_of
+from ftm_resources.tables.returns_tables import FACTOR_COLUMNS
 
 from .market_by_hand import DAYS, QUARTER, SMALL, at, by_hand, calls, daily, exact, factors, listed, noise
 

@@ -14,8 +14,8 @@ from ftm_assets.methods.returns.event_windows import (
     build_abnormal_returns,
     days_needed,
 )
-from ftm_assets.methods.returns.expected_returns import FACTOR_COLUMNS, MODELS
-from ftm_resources.tables.returns_tables import DAILY, FACTORS
+from ftm_assets.methods.returns.expected_returns import MODELS
+from ftm_resources.tables.returns_tables import DAILY, FACTOR_COLUMNS, FACTORS
 from ftm_resources.trading_days import TradingDays, market_days
 
 from .market_by_hand import DAYS, QUARTER, SMALL, at, by_hand, calls, daily, exact, factors, listed, noise
