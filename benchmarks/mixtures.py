@@ -238,7 +238,10 @@ def _exported(warehouse: Warehouse, folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def marked(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
-    """Return the state seen, and a mixture of generations in it, if there is one."""
+    """Return the state seen, and a mixture of generations in it, if there is one.
+
+    A table that is made on demand may be of an older generation, with a warning, but never of a newer one.
+    """
     from ftm_resources.tables import TABLES  # noqa: PLC0415
 
     found: dict[str, set[str]] = {}
@@ -246,6 +249,11 @@ def marked(connection: duckdb.DuckDBPyConnection) -> tuple[str, str]:
         if name in TABLES and (column := marker(name)):
             sql = f"SELECT DISTINCT {column} FROM {name}"  # noqa: S608 - names of tables and columns
             found[name] = {row[0] for row in connection.execute(sql).fetchall()}
+    newest = max((int(g) for t, of in found.items() if not TABLES[t].is_on_demand for g in of), default=0)
+    for table in [
+        t for t, of in found.items() if TABLES[t].is_on_demand and all(int(g) < newest for g in of)
+    ]:
+        del found[table]
     seen = set().union(*found.values())
     mixed = len(seen) > 1 or (len(found) > 1 and any(not g for g in found.values()))
     return ",".join(sorted(seen)), json.dumps({t: sorted(g) for t, g in found.items()}) if mixed else ""

@@ -166,3 +166,19 @@ def last_sound(histories: Mapping[str, Sequence[Write]]) -> dict[str, Write] | N
         _, name, i = replacements.pop()
         state[name] = histories[name][i - 1]
     return state
+
+
+def made_from(state: Mapping[str, Write], histories: Mapping[str, Sequence[Write]]) -> dict[str, Write]:
+    """Return the newest write of each of these tables whose inputs are as in this state; no write if none are.
+
+    `histories` holds the writes of each table, oldest first. An input that the state does not hold is not compared.
+    """
+    found: dict[str, Write] = {}
+    for name, writes in histories.items():
+        for write in reversed(writes):
+            siblings = {s: histories[s] for s in write.together if s in histories}
+            is_whole = all(write.made_by in {w.made_by for w in of} for of in siblings.values())
+            if is_whole and all(state[s].content == c for s, c in write.inputs.items() if s in state):
+                found[name] = write
+                break
+    return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
-from ftm_resources.warehouse.generations import mixtures
+from ftm_resources.warehouse.generations import made_from, mixtures
 from ftm_resources.warehouse.scans import files_of
 from ftm_resources.warehouse.snapshots import require_tag, snapshot_with, tagged, writes_at
 
@@ -77,7 +77,7 @@ def one_generation(
     writer may commit in between: if a quarter is mixed, pin again and compare. Each quarter that stays mixed causes
     one MixedGenerationsWarning and shows its last complete generation. If none is left, it shows its newest rows, or
     with `strict` raises WarehouseError. A table that is made on demand decides for no other, unless `strict` or if all
-    are such: one that is outdated is shown as it was made, with a warning.
+    are such: one that is outdated is shown as it was made, with a warning, if no write of it goes with what is shown.
     """
     deciding = [n for n in names if not TABLES[n].is_on_demand]
     on_demand = [n for n in names if n not in deciding]
@@ -92,17 +92,21 @@ def one_generation(
             break
         pinned, mixed = again, mixed_again
     instead: dict[str, dict[str, int]] = {}
+    others = on_demand if names is deciding else []
     for of_quarter, found in mixed.items():
-        instead[of_quarter] = _shown_instead(pinned, of_quarter, names, found, strict=strict)
-    if names is deciding:
-        _warn_of_outdated(pinned, quarter, on_demand)
+        instead[of_quarter] = _shown_instead(pinned, of_quarter, names, found, others, strict=strict)
+    _warn_of_outdated(pinned, quarter, others, instead)
     return Shown(pinned, instead)
 
 
-def _warn_of_outdated(pinned: Pinned, quarter: str | None, on_demand: Sequence[str]) -> None:
-    """Warn about each quarter of the tables made on demand that was made from other rows than there are."""
+def _warn_of_outdated(
+    pinned: Pinned, quarter: str | None, on_demand: Sequence[str], instead: Mapping[str, Mapping[str, int]]
+) -> None:
+    """Warn about each quarter of the tables made on demand that was made from other rows than are shown."""
     for of_quarter in pinned.quarters(on_demand) if quarter is None else [quarter]:
-        found = [m for m in pinned.mixtures(of_quarter, on_demand) if m.table in on_demand]
+        fitting = instead.get(of_quarter, {})
+        shown = [n for n in on_demand if n not in fitting]
+        found = [m for m in pinned.mixtures(of_quarter, shown) if m.table in shown]
         if found:
             outdated = ", ".join(dict.fromkeys(m.table for m in found))
             warnings.warn(
@@ -144,18 +148,28 @@ def _mixed(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[st
 
 
 def _shown_instead(
-    pinned: Pinned, quarter: str, names: Sequence[str], found: Sequence[Mixture], *, strict: bool
+    pinned: Pinned,
+    quarter: str,
+    names: Sequence[str],
+    found: Sequence[Mixture],
+    on_demand: Sequence[str],
+    *,
+    strict: bool,
 ) -> dict[str, int]:
-    """Warn about a mixed quarter; return the snapshots of its last complete generation, or none if it is gone."""
+    """Warn about a mixed quarter; return the snapshots of its last complete generation, or none if it is gone.
+
+    With it come those writes of the tables made on demand that were made from it.
+    """
     sound = pinned.last_sound(quarter, names)
+    fitting = made_from(sound, {n: pinned.writes(n).get(quarter, []) for n in on_demand}) if sound else {}
     shown: dict[str, int] = {}
-    for name, write in (sound or {}).items():
+    for name, write in {**(sound or {}), **fitting}.items():
         table, state = pinned.table(name), pinned.snapshot(name)
         if table is None or state is None:
             continue
         if (snapshot := snapshot_with(table, state, write)) is not None:
             shown[name] = snapshot
-    is_complete = sound is not None and len(shown) == len(sound)
+    is_complete = sound is not None and sound.keys() <= shown.keys()
     said = _said(pinned, quarter, names, found, sound if is_complete else None)
     if strict and not is_complete:
         raise WarehouseError(said)

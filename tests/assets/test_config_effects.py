@@ -605,6 +605,13 @@ def over_other_fundamentals(**config: Any) -> bool:
     return False
 
 
+def absent(name: str) -> Held:
+    """Return a table as it is of a quarter that nothing was written of."""
+    table = Held(name, TABLES[name].empty())
+    table.is_written = False  # type: ignore[attr-defined]
+    return table
+
+
 @cache
 def two_quarters() -> dict[str, dict[str, Held]]:
     made: dict[str, dict[str, Held]] = {}
@@ -628,7 +635,7 @@ def of_sorts(**config: Any) -> dict[str, Any]:
     warehouse = SimpleNamespace(
         location=SimpleNamespace(is_s3=False),
         pin=lambda: pinned,
-        quarter=lambda name, of, pinned: held[of][name],  # noqa: ARG005
+        quarter=lambda name, of, pinned: held[of][name] if of in held else absent(name),  # noqa: ARG005
         provenance=lambda *_: {},
     )
     return body(portfolio_sorts, {"min_stocks": 2, **config}, warehouse=warehouse, **held[QUARTER])

@@ -15,6 +15,7 @@ from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.status import status
 
 QUARTER, OTHER = "2020Q1", "2020Q2"
+FAMILIES = TABLES["theme_families"]
 TOPICS = ("firm_topics", "firm_status")
 COUNTS = """
     SELECT (SELECT count(*) FROM firm_topics), (SELECT count(*) FROM firm_status),
@@ -131,6 +132,31 @@ def test_a_table_made_on_demand_that_is_outdated_holds_no_other_back(steps: Step
     with pytest.warns(MixedGenerationsWarning, match="last complete generation"):
         together = warehouse.together(QUARTER, ["theme_families", "theme_topics"])
     assert together["theme_topics"].read().num_rows == 3
+
+
+def test_a_table_made_on_demand_is_never_shown_ahead_of_the_generation_that_others_are_shown_in(steps: Steps):
+    """As a writer is between two steps: the others are shown as they were, and so is what was made from them."""
+    warehouse = steps.warehouse
+
+    def family(run: str) -> None:
+        source = warehouse.quarter("firm_topics", QUARTER)
+        values = {c.name: f"family {run}" if pa.types.is_string(c.type) else 0 for c in FAMILIES.own}
+        made = {"run_id": run, "inputs": {"firm_topics": source.provenance()}}
+        rows = pa.Table.from_pylist([values], schema=pa.schema([(c.name, c.type) for c in FAMILIES.own]))
+        warehouse.replace("theme_families", QUARTER, [rows], provenance=made)
+
+    family("a")
+    steps.first(QUARTER, 7, "b")
+    family("b")
+    with pytest.warns(MixedGenerationsWarning, match="last complete generation") as told:
+        connection = warehouse.connect(quarter=QUARTER)
+    assert connection.execute(COUNTS).fetchone() == (3, 3, 3)
+    assert connection.execute("SELECT family_id FROM theme_families").fetchall() == [("family a",)]
+    assert len(told) == 1, "the families that are shown go with the rest"
+    steps.second(QUARTER, "b")
+    with silence():
+        shown = warehouse.connect(quarter=QUARTER).execute("SELECT family_id FROM theme_families").fetchall()
+    assert shown == [("family b",)]
 
 
 def test_without_a_whole_generation_the_newest_rows_are_shown_with_a_warning(steps: Steps):
