@@ -659,6 +659,7 @@ def waits_for_the_month(made: Mapping[str, Any]) -> bool:
     return all(r["first_date"].month > r["event_date"].month for r in bought)
 
 
+@cache
 def quarters_of_events() -> tuple[Warehouse, TemporaryDirectory]:
     """A quarter before this one and this one, with calls, tone and returns; and the folder, which must be held."""
     folder = TemporaryDirectory()
