@@ -60,9 +60,9 @@ def event_study(warehouse: Warehouse, quarter: str) -> str:
         return f"not made; {command} tests each series over all quarters up to {quarter}"
     if pinned.mixtures(quarter, [NAME]):
         return f"outdated; make it again with {command}"
-    columns = ["definition", "model", "window", "tone", "sample", "p", "q_value", "p_romano_wolf"]
+    columns = ["definition", "model", "window", "tone", "sample", "p", "q_value", "p_romano_wolf", "controls"]
     rows = warehouse.quarter(NAME, quarter, pinned=pinned).read(columns).to_pylist()
-    tests = [r for r in rows if r["q_value"] is not None]
+    tests = [r for r in rows if r["q_value"] is not None and r["controls"] in {None, "none"}]
     families = {tuple(r[c] for c in columns[:4]) for r in tests if r["sample"] == "event"}
     if not families:
         return "no series has enough events to be tested; see reason in event_study"

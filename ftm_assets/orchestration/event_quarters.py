@@ -43,6 +43,8 @@ READ = ("abnormal_returns", "daily_returns", "factor_returns", "sentiment_scores
 """Tables that every quarter is read from."""
 READ_FOR_KNOWN = ("sentence_sentiment", "sentence_topics", "sentences", "topic_summaries")
 """Those that the definition known_before is made from."""
+CONTROLS = "controls"
+"""The table of what is held constant, if config names any."""
 
 PATH_FIRST_DAY = -10
 """First day of the paths around the events, from day 0."""
@@ -62,8 +64,12 @@ class QuarterEvents:
     paths: dict[str, dict[str, Paths]]
     """event, placebo → model → paths, in parallel to the calls."""
     calendar: NDArray[np.datetime64]
+    controls: dict[str, NDArray[np.float64]]
+    """Control that config names → its values, in parallel to the calls; NaN where it is unknown."""
     tones: dict[str, pa.Table]
     """Definition → tone of each call about each series (see `event_tone.call_tones`)."""
+    sue_methods: list[str] = field(default_factory=list)
+    """The measures of the surprise, if it is a control."""
     read: list[QuarterTable] = field(default_factory=list)
     """What it was made from, of this quarter and earlier ones."""
     notes: list[str] = field(default_factory=list)
@@ -100,12 +106,19 @@ class Reader:
         Raises a Failure as `inputs.pinned_inputs` does.
         """
         wants_known = "known_before" in self.params.definitions
-        names = (*READ, *(READ_FOR_KNOWN if wants_known else ()))
+        # A quarter without controls keeps its calls, which only the regressions with controls leave out.
+        wants_controls = bool(self.params.controls) and self.pinned.present(quarter)(CONTROLS) is not None
+        names = (*READ, *(READ_FOR_KNOWN if wants_known else ()), *((CONTROLS,) if wants_controls else ()))
         held = pinned_inputs(
             self.warehouse, self.pinned, quarter, names, run=self.run, log=self.log, is_chain_judged=False
         )
         made = self._returns(held, quarter, returns, windows)
         made.read = list(held.values())
+        if self.params.controls and not wants_controls:
+            made.read.append(self.warehouse.quarter(CONTROLS, quarter, pinned=self.pinned))
+            made.notes.append(f"{quarter} has no controls, so its calls are in no regression with controls")
+        elif wants_controls:
+            self._add_controls(made, held[CONTROLS])
         if "quarter" in self.params.definitions:
             made.tones["quarter"] = _of_quarter(held)
         if wants_known:
@@ -161,8 +174,21 @@ class Reader:
                 for sample, (of, at) in samples.items()
             },
             calendar=calendar.days,
+            controls={name: np.full(len(ids), np.nan) for name in self.params.controls},
             tones={},
         )
+
+    def _add_controls(self, made: QuarterEvents, table: QuarterTable) -> None:
+        """Add what was known at each call."""
+        rows = table.read(["transcript_id", "sue_method", *self.params.controls])
+        place = pc.index_in(
+            pa.array(made.transcripts, pa.string()), rows.column("transcript_id").combine_chunks()
+        )
+        for name in self.params.controls:
+            values = rows.column(name).combine_chunks().take(place)
+            made.controls[name] = values.fill_null(np.nan).to_numpy(zero_copy_only=False)
+        if "sue" in self.params.controls:
+            made.sue_methods = pc.unique(rows.column("sue_method")).drop_null().to_pylist()
 
     def _add_known(self, made: QuarterEvents, held: dict[str, QuarterTable]) -> None:
         """Add the tone about series known before the quarter; a note if there are none to compare with."""

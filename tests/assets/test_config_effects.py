@@ -54,7 +54,7 @@ from ftm_resources.warehouse import Warehouse
 from tests.planted_lineages import quarter_of
 
 from .planted_quarter import FIRMS, QUARTER, direction, tables
-from .quarters_of_events import write_events
+from .quarters_of_events import write_controls, write_events
 from .quarters_of_themes import families_of, link, why, write_themes
 from .sorted_quarters import quarter_tables
 
@@ -665,6 +665,7 @@ def quarters_of_events() -> tuple[Warehouse, TemporaryDirectory]:
     warehouse = Warehouse(path=str(Path(folder.name) / "warehouse"))
     for key in (preceding(QUARTER), QUARTER):
         write_events(warehouse, key)
+        write_controls(warehouse, key, without_sue=5, without_book=9)
     return warehouse, folder
 
 
@@ -894,6 +895,12 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("event_study", "fixed_effects"): (
         of_study, ["quarter"],
         lambda a, b: values(b, "fixed_effects") == {"quarter"} and values(a, "coefficient") != values(b, "coefficient"),
+    ),
+    ("event_study", "controls"): (
+        of_study, ["sue", "log_size"],
+        lambda a, b: [r for r in b if r["controls"] == "none"] == a
+        and {(r["controls"], r["n_without_controls"]) for r in b if r not in a and r["sample"] == "event"}
+        == {("sue, log_size", 10)},
     ),
     ("event_study", "min_events"): (
         of_study, 1000, lambda a, b: values(a, "reason") == {None} and values(b, "reason") == {"too_few_events"}

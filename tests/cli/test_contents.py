@@ -40,7 +40,7 @@ def test_a_table_made_from_rows_that_were_replaced_makes_a_quarter_mixed(
 
 
 def test_quarters_that_do_not_go_with_many_earlier_ones_take_a_line_each(
-    warehouse: Warehouse, ftm, topics: Callable
+    warehouse: Warehouse, topics: Callable
 ):
     earlier = ["2018Q4", "2019Q1", "2019Q2", "2019Q3", "2019Q4"]
     for quarter in earlier:

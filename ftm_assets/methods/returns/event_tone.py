@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.returns.event_tests import GIVEN_CALL, POOLED, Toned
+from ftm_assets.methods.returns.event_samples import GIVEN_CALL, POOLED, Toned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
