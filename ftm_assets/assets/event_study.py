@@ -30,13 +30,13 @@ from ftm_assets.orchestration.event_quarters import (
     CONTROLS,
     PATH_FIRST_DAY,
     READ,
-    READ_FOR_KNOWN,
     QuarterEvents,
     Reader,
 )
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.inputs import allows_mixed
 from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.known_before import READ_FOR_KNOWN
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS

@@ -29,10 +29,11 @@ def portfolios(db: duckdb.DuckDBPyConnection) -> str:
     """Return what the pooled portfolios earned, high less low; empty without any. Reads portfolio_sorts, _members."""
     found = db.execute(
         "SELECT alpha, t, n_days, reason FROM portfolio_sorts WHERE series_id = 'pooled' AND portfolio = 'long_short' "
-        "AND weighting = 'value' AND model = 'ff3'"
+        "AND weighting = 'value' AND model = 'ff3' AND coalesce(definition, 'quarter') = 'quarter'"
     ).fetchone()
     n, n_sorted = db.execute(
-        "SELECT count(*), count(portfolio) FROM portfolio_members WHERE series_id = 'pooled'"
+        "SELECT count(*), count(portfolio) FROM portfolio_members WHERE series_id = 'pooled' "
+        "AND coalesce(definition, 'quarter') = 'quarter'"
     ).fetchone() or (0, 0)
     if not n:
         return ""

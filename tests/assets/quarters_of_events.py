@@ -179,6 +179,12 @@ def write_controls(
     write(warehouse, quarter, "controls", rows)
 
 
+def write_pinned(warehouse: Warehouse, quarter: str) -> None:
+    """Write the links of a dictionary that has one theme, prices."""
+    row = {"theme_id": f"{quarter}:theme:000", "series_id": "pinned:prices", "series_name": "Prices"}
+    write(warehouse, quarter, "pinned_theme_links", [{**row, "similarity": 0.9, "margin": 0.4}])
+
+
 def study(warehouse: Warehouse, quarter: str, **config: Any) -> dg.ExecuteInProcessResult:
     """Materialize the event study of a quarter."""
     upstream = sorted({k.path[-1] for k in event_study.dependency_keys})
