@@ -59,7 +59,7 @@ def postgres(
     index of its vectors; other quarters stay, and one whose rows are there already is left alone. The text of the calls
     goes to that server: Capital IQ's licence applies there too.
     """
-    from ftm_resources.postgres.connection import connected
+    from ftm_resources.postgres.database import connected
     from ftm_resources.postgres.publish import publish
 
     warehouse = arguments.warehouse()

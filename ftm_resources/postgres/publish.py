@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.postgres.connection import PublishError, take_turn
+from ftm_resources.postgres.database import PublishError, take_turn
 from ftm_resources.postgres.layout import EMBEDDING, LAYOUT, MAX_INDEXED, READ, STATE, Published, Vectors
 from ftm_resources.quarters import parse
 from ftm_resources.warehouse import MixedGenerationsWarning, WarehouseError
@@ -161,9 +161,7 @@ class _Copy:
         from psycopg import sql  # noqa: PLC0415 - an extra
 
         # Statements are constants; what varies are names, which are quoted, and values, which are parameters.
-        return sql.SQL(text).format(  # type: ignore[arg-type]
-            *(sql.Identifier(*((n,) if isinstance(n, str) else n)) for n in names)
-        )
+        return sql.SQL(text).format(*(sql.Identifier(*((n,) if isinstance(n, str) else n)) for n in names))
 
     def parent(self, table: str) -> tuple[str, str]:
         return self.schema, table
@@ -337,8 +335,8 @@ class _Copy:
         self.connection.execute(
             self.sql(
                 "INSERT INTO {} (quarter, stamp, model, n_rows) VALUES (%s, %s, %s, %s) "
-                "ON CONFLICT (quarter) DO UPDATE SET stamp = excluded.stamp, model = excluded.model, n_rows = excluded.n_rows, "
-                "published_at = now()",
+                "ON CONFLICT (quarter) DO UPDATE SET stamp = excluded.stamp, model = excluded.model, "
+                "n_rows = excluded.n_rows, published_at = now()",
                 self.parent(STATE),
             ),
             [self.quarter, stamp, model, json.dumps(dict(rows))],

@@ -10,7 +10,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from ftm_resources.postgres.connection import connected
+from ftm_resources.postgres.database import connected
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 from tests import member_sentences

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_resources.postgres import publish as module
-from ftm_resources.postgres.connection import PublishError, connected
+from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.layout import LAYOUT, READ
 from ftm_resources.postgres.publish import publish
 from ftm_resources.tables import TABLES

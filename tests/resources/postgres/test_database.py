@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftm_resources.postgres.connection import PublishError, connected
+from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.settings import SettingsError
 
 
