@@ -221,7 +221,7 @@ def measure(sentences: int, vectors: Any, root: Path) -> dict[str, Any]:
             unchanged = time.perf_counter() - began
             size = connection.execute("SELECT pg_database_size('ftm')").fetchone() or (0,)
             one_firm = "WHERE firm_id = '3'"
-            connection.execute("SET hnsw.iterative_scan = strict_order")
+            connection.execute("SET hnsw.iterative_scan = strict_order; SET hnsw.ef_search = 200")
             recall, milliseconds = recalls(warehouse, connection, vectors)
             filtered, filtered_ms = recalls(warehouse, connection, vectors, one_firm)
             return {

@@ -132,7 +132,8 @@ def _model(warehouse: Warehouse, quarter: str) -> str:
 
 
 def _dimension(db: duckdb.DuckDBPyConnection, quarter: str) -> int:
-    sql = "SELECT DISTINCT len(embedding) FROM {} WHERE embedding IS NOT NULL"
+    # One row of each: the database refuses any of another length.
+    sql = "SELECT len(embedding) FROM {} WHERE embedding IS NOT NULL LIMIT 1"
     tables = ("sentence_embeddings", "topic_summaries", "themes")
     found = {row[0] for table in tables for row in db.execute(sql.format(table)).fetchall()}
     if len(found) != 1:
