@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ftm_assets.methods.naming.heading_words import CURRENCIES
+from ftm_assets.methods.naming.word_classes import word_class
 from ftm_assets.methods.text.firm_names import holds_firm_name
 from ftm_assets.methods.text.tokens import normal, words
 
@@ -219,6 +220,9 @@ def capitalised(text: str) -> str:
 
 
 def told_apart(name: str, digest: Digest, taken: Collection[frozenset[str]]) -> str:
-    """Return the name followed, in brackets, by the strongest keyword that makes it unique."""
-    longer = (f"{name} ({keyword})" for keyword in digest.keywords)
+    """Return the name followed, in brackets, by the strongest keyword that makes it unique: if possible
+    a phrase, else a noun."""
+    nouns = [k for k in digest.keywords if word_class(k.split()[-1].lower()) == "n"]
+    nouns.sort(key=lambda keyword: " " not in keyword)
+    longer = (f"{name} ({keyword})" for keyword in dict.fromkeys((*nouns, *digest.keywords)))
     return next((t for t in longer if name_key(t) not in taken and is_allowed(t, digest.exclude)), name)
