@@ -44,12 +44,16 @@ from ftm_assets.methods.text.word_lists import STOP_EXACT, STOP_INFLECTED
 MAX_PROPOSED = 10
 """Candidates of a digest; checking one costs a search for firm names."""
 
-EMPTY_BEFORE_OF = EMPTY | VAGUE_HEADS | {"size", "lack", "majority", "portion", "range", "set", "mix", "series", "use"}
+EMPTY_BEFORE_OF = (
+    EMPTY | VAGUE_HEADS | {"size", "lack", "majority", "portion", "range", "set", "mix", "series", "use"}
+)
 
-HYPHENATED_NOUNS = frozenset({"e-commerce", "buy-back", "buy-backs", "carve-out", "spin-off", "write-off", "write-offs"})
+HYPHENATED_NOUNS = frozenset(
+    {"e-commerce", "buy-back", "buy-backs", "carve-out", "spin-off", "write-off", "write-offs"}
+)
 
 LEAST_SUPPORT_OF_NAME = 0.375
-"""Share of the firms, or of a topic's sentences, that use a name of several words (Zimmer Biomet) if it is to head them."""
+"""Share of a topic's sentences that use a name of several words that may head them."""
 
 PLACE_HANDICAP, VAGUE_HANDICAP = 0.15, 0.25
 
@@ -100,6 +104,8 @@ class Evidence:
     firms: list[str]
     """The firm of each text of a theme; each sentence of a topic counts as a firm."""
     keywords: tuple[str, ...]
+    is_of_one_firm: bool = False
+    """Whether it is a topic's. Only then may a name of several words (Zimmer Biomet) be its subject."""
     uses: Texts = field(init=False)
     proper: frozenset[str] = field(init=False)
     """Words that are usually capitalised within a sentence, in lower case."""
@@ -117,7 +123,8 @@ class Evidence:
         """Return the evidence of a digest: a theme's own, or else its sentences, each from another firm."""
         given = digest.evidence or tuple((text, str(i)) for i, text in enumerate(digest.sentences))
         texts = [clean_speech(plain_text(text)) for text, _ in given[:MAX_EVIDENCE]]
-        return cls(texts, [source for _, source in given[:MAX_EVIDENCE]], digest.keywords)
+        sources = [source for _, source in given[:MAX_EVIDENCE]]
+        return cls(texts, sources, digest.keywords, is_of_one_firm=digest.kind == "topic")
 
     def n_firms(self) -> int:
         """Return the number of firms."""
@@ -128,8 +135,9 @@ class Evidence:
         return {self.firms[i] for i in self.uses.using_all(stems)}
 
 
-def propose(digest: Digest, evidence: Evidence) -> list[Candidate]:
-    """Return the phrases that may be the name, best first; [] if there is none."""
+def propose(digest: Digest, evidence: Evidence, fewest: int | None = None) -> list[Candidate]:
+    """Return the phrases that may be the name and that `fewest` firms use, best first; [] if there is none."""
+    fewest = fewest_firms(evidence.n_firms()) if fewest is None else fewest
     found = _seen(digest, evidence)
     covers = {
         stems: evidence.uses.phrase(stems, is_linked=seen.phrase.is_linked) for stems, seen in found.items()
@@ -150,7 +158,7 @@ def propose(digest: Digest, evidence: Evidence) -> list[Candidate]:
     fit = (
         c
         for seen in ranked
-        if (c := _checked(seen, evidence, replace(covers[s := seen.phrase.stems], score=scores[s])))
+        if (c := _checked(seen, evidence, replace(covers[s := seen.phrase.stems], score=scores[s]), fewest))
     )
     allowed = (c for c in fit if is_allowed(c.text, digest.exclude, is_as_spoken=True))
     return list(islice(allowed, MAX_PROPOSED))
@@ -160,8 +168,7 @@ def _handicap(phrase: Phrase) -> float:
     """Return what a phrase loses for a place, which says where rather than what, or as a word that says little."""
     names_place = any(w.lower() in PLACES_AND_PEOPLES for w in phrase.words)
     is_vague = len(phrase.words) == 1 and phrase.head in VAGUE_ALONE
-    names_place *= 2 if len(phrase.words) == 1 else 1
-    return PLACE_HANDICAP * names_place + VAGUE_HANDICAP * is_vague
+    return PLACE_HANDICAP * names_place * (2 if len(phrase.words) == 1 else 1) + VAGUE_HANDICAP * is_vague
 
 
 def _seen(digest: Digest, evidence: Evidence) -> dict[tuple[str, ...], _Seen]:
@@ -185,13 +192,13 @@ def _phrases(text: str) -> Iterator[Phrase]:
             yield phrase.without_head()
 
 
-def _checked(seen: _Seen, evidence: Evidence, cover: Cover) -> Candidate | None:
-    """Return the candidate if its form allows it as a name and enough firms, or sentences of a topic, use it."""
+def _checked(seen: _Seen, evidence: Evidence, cover: Cover, fewest: int) -> Candidate | None:
+    """Return the candidate if its form allows it as a name and `fewest` firms or more use it."""
     phrase = seen.as_spelt()
     if not may_be_name(phrase, evidence.not_nouns):
         return None
     n, n_firms = len(evidence.holders(phrase.stems)), evidence.n_firms()
-    if n < fewest_firms(n_firms) or (phrase.head in SIGNS and n < max(n_firms / 2, fewest_firms(n_firms))):
+    if n < fewest or (phrase.head in SIGNS and n < n_firms / 2):
         return None
     surface = _surface(phrase, evidence, n / n_firms)
     # A single name says whom or where, unless nearly all speak of it.
@@ -268,8 +275,10 @@ def _is_no_subject(word: str) -> bool:
 def _surface(phrase: Phrase, evidence: Evidence, support: float) -> str:
     """Return the phrase in sentence case; "" if it names a product, a person, or a place that few share."""
     content = [w for w in phrase.words if w.lower() not in _LINKS]
+    fewest_of_name = 2 if evidence.is_of_one_firm else 3
     named = [w.lower() in evidence.proper and not _is_acronym(w) for w in content]
-    if support < LEAST_SUPPORT_OF_NAME and any(a and b for a, b in pairwise(named)):
+    is_subject = evidence.is_of_one_firm and support >= LEAST_SUPPORT_OF_NAME
+    if not is_subject and any(a and b for a, b in pairwise(named)):
         return ""  # King Air: two capitals in a row are a name, whatever the words
     shown: list[str] = []
     for word in phrase.words:
@@ -287,7 +296,7 @@ def _surface(phrase: Phrase, evidence: Evidence, support: float) -> str:
         elif (
             _is_acronym(word)
             and (_is_known_acronym(lower) or (len(word) <= 4 and word.isalpha() and support >= 0.25))
-        ) or (support >= 0.3 and len(evidence.holders([normal(word)])) >= fewest_firms(evidence.n_firms())):
+        ) or (support >= 0.3 and len(evidence.holders([normal(word)])) >= fewest_of_name):
             shown.append(word)
         else:
             return ""
@@ -319,7 +328,7 @@ def _is_acronym(word: str) -> bool:
 def _usage(
     texts: Iterable[str], keywords: Sequence[str]
 ) -> tuple[frozenset[str], frozenset[str], Counter[str]]:
-    """Return the words usually capitalised within a sentence, those seldom used as nouns, and how often each is used."""
+    """Return the words usually capitalised within a sentence, those seldom used as nouns, and the uses of each word."""
     capital: Counter[str] = Counter()
     small: Counter[str] = Counter()
     noun: Counter[str] = Counter()
@@ -341,4 +350,4 @@ def _usage(
         for word in keyword.split():
             (capital if word[:1].isupper() else small)[word.lower()] += 1
     proper = frozenset(w for w, n in capital.items() if n > small[w])
-    return proper, frozenset(w for w, n in other.items() if n >= noun[w]), forms
+    return proper, frozenset(w for w, n in other.items() if n >= noun[w]) - proper, forms

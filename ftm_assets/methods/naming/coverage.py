@@ -14,16 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from ftm_assets.methods.naming.heading_words import SIGNS
-from ftm_assets.methods.naming.subjects import SUBJECTS, SUBJECTS_OF, WIDE, Term
+from ftm_assets.methods.naming.subjects import SUBJECTS, SUBJECTS_OF, WIDE, Subject, Term
 from ftm_assets.methods.naming.word_classes import EMPTY
 from ftm_assets.methods.text.tokens import normal, words
 from ftm_assets.methods.text.word_lists import STOP_EXACT, STOP_INFLECTED, WEAK_INFLECTED
-
-if TYPE_CHECKING:
-    from ftm_assets.methods.naming.subjects import Subject
 
 _WEAK = frozenset(map(normal, STOP_EXACT | STOP_INFLECTED | WEAK_INFLECTED | EMPTY | SIGNS))
 _WEAK_SHARE = 0.4
@@ -111,7 +107,9 @@ class Texts:
                 of_text[i] = max(of_text.get(i, 0.0), count)
         touched = sum(self.weights[i] * count for i, count in of_text.items())
         mean = sum(self.share(t) * c for t, c in zip(using, counts, strict=True)) / sum(counts)
-        keyword = sum(self._strength.get((s,), 0.0) * c for s, c in zip(stems, counts, strict=True)) / len(stems)
+        keyword = sum(self._strength.get((s,), 0.0) * c for s, c in zip(stems, counts, strict=True)) / len(
+            stems
+        )
         if len(stems) == 2:
             keyword = max(keyword, 0.9 * self._strength.get(tuple(stems), 0.0))
         whole = frozenset(self.using_all(stems))

@@ -1,4 +1,4 @@
-"""Names and summaries taken from the text itself: the heading that covers most of a topic or theme, and central sentences.
+"""Names and summaries taken from the text: the heading that covers most of a topic or theme, and central sentences.
 
 This is the default namer, the baseline for language models, and the fallback when a model fails. The heading is a
 phrase of the text or, where its sentences or firms share none, the subject whose words they use (`heading_choice`).

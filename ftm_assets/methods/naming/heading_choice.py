@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftm_assets.methods.naming.candidates import Candidate, Evidence, propose
+from ftm_assets.methods.naming.candidates import Evidence, propose
 from ftm_assets.methods.naming.rules import capitalised, is_allowed, name_key, told_apart
 from ftm_assets.methods.naming.word_classes import GIVEN_NAMES, word_class
 
@@ -39,7 +39,7 @@ FULL_SHARE = 0.75
 """A name that covers this share needs no second part."""
 
 MAX_BELOW = 0.25
-"""If a name is taken, the next best may score less than it by this; otherwise a keyword in brackets tells them apart."""
+"""If a name is taken, the next best may score this much less; otherwise a keyword in brackets tells them apart."""
 
 LEAST_GAIN = 0.25
 """A second part covers at least this share of the texts beyond the first."""
@@ -98,6 +98,8 @@ def _ranked(digest: Digest, evidence: Evidence) -> Iterator[str]:
     for other in wide[1:]:
         parts = (wide[0], other.lower())
         yield (", " if " and " in wide[0] + other else " and ").join(parts)
+    if not wide and not digest.keywords:
+        yield from (c.text for c in propose(digest, evidence, fewest=1))
 
 
 def _narrowed(found: _Heading, phrases: Sequence[_Heading]) -> _Heading:

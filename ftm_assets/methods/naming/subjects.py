@@ -81,8 +81,8 @@ Mexico: Mexico, Mexican
 Europe: Europe, European, EU
 Exports and imports: export, import, tariff
 Regulation: regulation, regulator, regulatory, service commission, rate case, rulemaking, permit
-Legislation and courts: legislation, law, court, lawsuit, litigation, ruling, appeal, legal, senate, parliament, dispute,
- plaintiff, judge, attorney, service commission, house bill, draft decision, draft law
+Legislation and courts: legislation, law, court, lawsuit, litigation, ruling, appeal, legal, senate, parliament,
+ dispute, plaintiff, judge, attorney, service commission, house bill, draft decision, draft law
 Government policy: government, policy, administration, election, congress, federal, subsidy, stimulus, minister
 Clinical trials: trial, clinical, dose, dosing, cohort, patient, enrollment, endpoint, toxicity, placebo, efficacy,
  biopsy, phase II, phase III
@@ -138,12 +138,12 @@ Distribution channels: channel, wholesale, distributor, retailer, wholesaler
 """
 
 _WIDE = """
-Financial results: revenue, sale, earnings, EPS, income, margin, EBITDA, expense, tax, cash, net, GAAP, cent, profit, cost,
- basis point, gross, adjusted, loss, debt, dividend, sequentially, receivable, inventory
-Market conditions: market, demand, competitor, price, economy, pandemic, COVID, recovery, crisis, environment, industry,
- volume, country, region, consumer, customer, uncertainty, supply, trend
-Strategy and investment: invest, investment, capital, strategy, strategic, capability, acquisition, long-term, opportunity,
- portfolio, transformation, asset, value
+Financial results: revenue, sale, earnings, EPS, income, margin, EBITDA, expense, tax, cash, net, GAAP, cent, profit,
+ cost, basis point, gross, adjusted, loss, debt, dividend, sequentially, receivable, inventory
+Market conditions: market, demand, competitor, price, economy, pandemic, COVID, recovery, crisis, environment,
+ industry, volume, country, region, consumer, customer, uncertainty, supply, trend
+Strategy and investment: invest, investment, capital, strategy, strategic, capability, acquisition, long-term,
+ opportunity, portfolio, transformation, asset, value
 Products and customers: product, customer, brand, service, technology, platform, solution, design, launch, quality
 Operations: operation, team, employee, plant, production, project, process, capacity, site, facility, people, supply
 Business outlook: expect, outlook, forecast, guidance, future, growth, visibility, forward, anticipate
