@@ -55,6 +55,9 @@ HYPHENATED_NOUNS = frozenset(
 LEAST_SUPPORT_OF_NAME = 0.375
 """Share of a topic's sentences that use a name of several words that may head them."""
 
+LEAST_SHARE_OF_SIGN = 0.5
+"""Share of the firms that say which way something went, if the name is to say it."""
+
 PLACE_HANDICAP, VAGUE_HANDICAP = 0.15, 0.25
 
 LEAST_HOLDERS_OF_NAME = 0.8
@@ -198,7 +201,7 @@ def _checked(seen: _Seen, evidence: Evidence, cover: Cover, fewest: int) -> Cand
     if not may_be_name(phrase, evidence.not_nouns):
         return None
     n, n_firms = len(evidence.holders(phrase.stems)), evidence.n_firms()
-    if n < fewest or (phrase.head in SIGNS and n < n_firms / 2):
+    if n < fewest or (phrase.head in SIGNS and n < LEAST_SHARE_OF_SIGN * n_firms):
         return None
     surface = _surface(phrase, evidence, n / n_firms)
     # A single name says whom or where, unless nearly all speak of it.
@@ -291,6 +294,8 @@ def _surface(phrase: Phrase, evidence: Evidence, support: float) -> str:
             if shown and shown[-1] in _DIRECTIONS:
                 shown[-1] = shown[-1].capitalize()
             shown.append(word if _is_acronym(word) else word[:1].upper() + word[1:])
+        elif is_subject and lower in evidence.proper:
+            shown.append(word)
         elif is_common(lower) or (lower not in evidence.proper and not word[:1].isupper()):
             shown.append(word if _is_acronym(word) else lower)
         elif (

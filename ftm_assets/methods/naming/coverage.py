@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ftm_assets.methods.naming.heading_words import SIGNS
-from ftm_assets.methods.naming.subjects import SUBJECTS, SUBJECTS_OF, WIDE, Subject, Term
+from ftm_assets.methods.naming.subjects import FINANCIAL, GENERAL, SUBJECTS, SUBJECTS_OF, Subject, Term
 from ftm_assets.methods.naming.word_classes import EMPTY
 from ftm_assets.methods.text.tokens import normal, words
 from ftm_assets.methods.text.word_lists import STOP_EXACT, STOP_INFLECTED, WEAK_INFLECTED
 
 _WEAK = frozenset(map(normal, STOP_EXACT | STOP_INFLECTED | WEAK_INFLECTED | EMPTY | SIGNS))
+_OF_FIGURES = frozenset({"operat", "net", "gross", "adjust"})
+"""Normal forms of operating, net, gross, adjusted: a text with operating income does not speak of operating expenses."""
+
 _WEAK_SHARE = 0.4
 """What a word too general to stand alone counts for."""
 
@@ -29,8 +32,11 @@ _ANY, _MEAN, _ALL, _KEYWORD = 0.40, 0.30, 0.25, 0.25
 _BY_LENGTH = {1: -0.10, 2: 0.10, 3: 0.06}
 """Two or three words say more than one; longer phrases are usually of one sentence."""
 
-_LINKED = 0.12
+_LINKED = 0.20
 _ALL_WEAK = 0.30
+LEAST_FINANCIAL, LEAST_TWICE_FINANCIAL = 0.6, 0.4
+"""Shares of the texts that use one and two of the words of financial results, if that is to be their heading."""
+
 _NO_TEXTS: set[int] = set()
 _KEYWORD_DECAY = 0.12
 
@@ -46,7 +52,7 @@ class Cover:
     together: float
     """Share of the texts that use all the words of a phrase, or two terms of a subject."""
     texts: frozenset[int]
-    """The texts that use one of its words that is not weak."""
+    """The texts that are spoken for: that use one of its words that is neither weak nor said of any figure."""
     whole: frozenset[int]
     """The texts that use all the words of a phrase, or one term of a subject."""
 
@@ -123,8 +129,10 @@ class Texts:
             - _LINKED * is_linked
             - _ALL_WEAK * (max(counts) < 1)
         )
-        strong = frozenset(i for i, count in of_text.items() if count == 1)
-        return Cover(score, touched, together, strong, whole)
+        strong = set().union(
+            *(t for s, t, c in zip(stems, using, counts, strict=True) if c == 1 and s not in _OF_FIGURES)
+        )
+        return Cover(score, touched, together, frozenset(strong), whole)
 
     def subjects(self) -> list[tuple[str, Cover]]:
         """Return the subjects that the texts speak of, best first."""
@@ -133,9 +141,16 @@ class Texts:
         return sorted(covers, key=lambda pair: -pair[1].score)
 
     def wide(self) -> list[str]:
-        """Return the wide headings whose words the texts use, the one that they use most first."""
-        covers = [(self._subject(s), s.heading) for s in WIDE]
-        return [heading for cover, heading in sorted(covers, key=lambda c: -c[0].score) if cover.share > 0]
+        """Return the wide headings that fit, best first: financial only where most texts are."""
+        figures, general = self._subject(FINANCIAL), self._subject(GENERAL)
+        headings = [GENERAL.heading] if general.share > 0 else []
+        if figures.share >= LEAST_FINANCIAL and figures.together >= LEAST_TWICE_FINANCIAL:
+            return [FINANCIAL.heading, *headings]
+        return headings or ([FINANCIAL.heading] if figures.share > 0 else [])
+
+    def is_keyword(self, *stems: str) -> bool:
+        """Return whether words are a keyword, or one word is part of one."""
+        return stems in self._strength
 
     def _subject(self, subject: Subject) -> Cover:
         terms = Counter(i for term in subject.terms for i in self._using.get(term, ()))

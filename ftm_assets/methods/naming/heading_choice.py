@@ -7,12 +7,14 @@ A wrong name misleads and a vague one does not, so a phrase of one sentence, or 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ftm_assets.methods.naming.candidates import Evidence, propose
+from ftm_assets.methods.naming.candidates import Candidate, Evidence, propose
 from ftm_assets.methods.naming.rules import capitalised, is_allowed, name_key, told_apart
+from ftm_assets.methods.naming.subjects import SUBJECTS_OF
 from ftm_assets.methods.naming.word_classes import GIVEN_NAMES, word_class
+from ftm_assets.methods.text.tokens import words
 
 if TYPE_CHECKING:
     from ftm_assets.methods.naming.coverage import Cover
@@ -24,7 +26,7 @@ LEAST_SHARE = 0.375
 LEAST_SHARE_OF_WORD = 0.5
 """The same of a single word, unless it is the second part."""
 
-LEAST_SUBJECT_SCORE = 0.38
+LEAST_SUBJECT_SCORE = 0.43
 """A subject is known by many words, one of which may be used by chance: more than the least share must speak for it."""
 
 LEAST_SCORE_OF_PART = 0.45
@@ -66,7 +68,10 @@ def heading(digest: Digest, taken: Collection[frozenset[str]]) -> str:
     texts = [capitalised(t) for t in _ranked(digest, Evidence.of(digest))]
     texts = [t for t in dict.fromkeys(texts) if is_allowed(t, digest.exclude)] or [_from_keywords(digest)]
     free = [t for t in texts if name_key(t) not in taken]
-    return free[0] if free else told_apart(texts[0], digest, taken)
+    if free:
+        return free[0]
+    known = sorted(digest.keywords, key=lambda k: not any((s,) in SUBJECTS_OF for s in words(k)))
+    return told_apart(texts[0], replace(digest, keywords=tuple(known)), taken)
 
 
 def _ranked(digest: Digest, evidence: Evidence) -> Iterator[str]:
@@ -78,11 +83,11 @@ def _ranked(digest: Digest, evidence: Evidence) -> Iterator[str]:
     subjects = [
         _Heading(text, cover)
         for text, cover in evidence.uses.subjects()
-        if cover.share >= LEAST_SHARE and cover.score >= LEAST_SUBJECT_SCORE
+        if cover.share >= LEAST_SHARE and cover.score >= LEAST_SCORE_OF_SECOND
     ]
     ranked = sorted((*phrases, *subjects), key=lambda h: -h.cover.score)
     ranked = list(dict.fromkeys(_widened(_narrowed(h, phrases), subjects) for h in ranked))
-    firsts = [h for h in ranked if not h.is_word or h.cover.share >= LEAST_SHARE_OF_WORD]
+    firsts = [h for h in ranked if _may_be_first(h)]
     for first in firsts:
         if first.cover.score < firsts[0].cover.score - MAX_BELOW:
             return
@@ -93,13 +98,31 @@ def _ranked(digest: Digest, evidence: Evidence) -> Iterator[str]:
     likely = [h for h in ranked if h.cover.score >= LEAST_SCORE_OF_PART]
     for first in likely[:1]:
         yield from _joined(first, likely[1:], evidence)
+    if digest.kind == "topic":
+        # Said in one sentence, but about what a business has, and characteristic of the topic: product mix.
+        once = propose(digest, evidence, fewest=1)
+        yield from (c.text for c in once if _is_keyed(c, evidence))
     wide = evidence.uses.wide()
-    yield from wide[:1]
-    for other in wide[1:]:
-        parts = (wide[0], other.lower())
-        yield (", " if " and " in wide[0] + other else " and ").join(parts)
+    yield from wide
     if not wide and not digest.keywords:
         yield from (c.text for c in propose(digest, evidence, fewest=1))
+
+
+def _may_be_first(found: _Heading) -> bool:
+    if not found.stems:
+        return found.cover.score >= LEAST_SUBJECT_SCORE
+    return not found.is_word or found.cover.share >= LEAST_SHARE_OF_WORD
+
+
+def _is_keyed(phrase: Candidate, evidence: Evidence) -> bool:
+    *modifiers, head = phrase.stems
+    is_subject = (head,) in SUBJECTS_OF or head in _OF_BUSINESS
+    is_plain = bool(modifiers) and not _LINKS & set(phrase.text.split())
+    return is_plain and evidence.uses.is_keyword(head) and is_subject
+
+
+_LINKS = {"of", "in", "for", "and", "on"}
+_OF_BUSINESS = frozenset({"growth", "mix", "guidance", "demand", "rate"})
 
 
 def _narrowed(found: _Heading, phrases: Sequence[_Heading]) -> _Heading:
@@ -132,12 +155,15 @@ def _joined(first: _Heading, others: Sequence[_Heading], evidence: Evidence) -> 
     """
     if " and " in first.text:
         return
+    is_full = evidence.uses.share(first.cover.texts) >= FULL_SHARE
     for other in others:
         mine, its = name_key(first.text), name_key(other.text)
         if " and " in other.text or mine <= its or its <= mine:
             continue
         is_apart = not mine & its
-        if (is_apart and first.cover.share >= FULL_SHARE) or other.cover.score < LEAST_SCORE_OF_SECOND:
+        if not is_apart and not (first.stems and other.stems):
+            continue
+        if (is_apart and is_full) or other.cover.score < LEAST_SCORE_OF_SECOND:
             continue
         beyond = other.cover.whole - (first.cover.texts if is_apart else first.cover.whole)
         if evidence.uses.share(beyond) >= (LEAST_GAIN if is_apart else LEAST_SHARE):
@@ -157,11 +183,11 @@ _NAMES = frozenset({"China", "Mexico", "Europe"})
 
 def _from_keywords(digest: Digest) -> str:
     """Return the strongest keywords, nouns if possible, as readable text."""
-    words = [k for k in digest.keywords if is_allowed(k, digest.exclude)]
-    words = [w for w in words if w.lower() not in GIVEN_NAMES]
-    words = [w for w in words if word_class(w.split()[-1].lower()) in "nv"] or words
+    nouns = [k for k in digest.keywords if is_allowed(k, digest.exclude)]
+    nouns = [w for w in nouns if w.lower() not in GIVEN_NAMES]
+    nouns = [w for w in nouns if word_class(w.split()[-1].lower()) in "nv"] or nouns
     for n in (3, 2, 1):
-        *first, last = words[:n] or [""]
+        *first, last = nouns[:n] or [""]
         text = capitalised(f"{', '.join(first)} and {last}" if first else last)
         if is_allowed(text, digest.exclude):
             return text

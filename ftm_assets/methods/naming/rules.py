@@ -214,8 +214,7 @@ def capitalised(text: str) -> str:
 
 
 def told_apart(name: str, digest: Digest, taken: Collection[frozenset[str]]) -> str:
-    """Return the name followed, in brackets, by a keyword that makes it unique: if possible a phrase, else a noun."""
+    """Return the name followed, in brackets, by a keyword that makes it unique, a noun if possible."""
     nouns = [k for k in digest.keywords if word_class(k.split()[-1].lower()) == "n"]
-    nouns.sort(key=lambda keyword: " " not in keyword)
     longer = (f"{name} ({keyword})" for keyword in dict.fromkeys((*nouns, *digest.keywords)))
     return next((t for t in longer if name_key(t) not in taken and is_allowed(t, digest.exclude)), name)

@@ -140,13 +140,12 @@ Distribution channels: channel, wholesale, distributor, retailer, wholesaler
 _WIDE = """
 Financial results: revenue, sale, earnings, EPS, income, margin, EBITDA, expense, tax, cash, net, GAAP, cent, profit,
  cost, basis point, gross, adjusted, loss, debt, dividend, sequentially, receivable, inventory
-Market conditions: market, demand, competitor, price, economy, pandemic, COVID, recovery, crisis, environment,
- industry, volume, country, region, consumer, customer, uncertainty, supply, trend
-Strategy and investment: invest, investment, capital, strategy, strategic, capability, acquisition, long-term,
- opportunity, portfolio, transformation, asset, value
-Products and customers: product, customer, brand, service, technology, platform, solution, design, launch, quality
-Operations: operation, team, employee, plant, production, project, process, capacity, site, facility, people, supply
-Business outlook: expect, outlook, forecast, guidance, future, growth, visibility, forward, anticipate
+Business performance and outlook: market, demand, competitor, price, economy, pandemic, COVID, recovery, crisis, volume,
+ environment, industry, country, region, consumer, customer, uncertainty, supply, trend, invest, investment, capital,
+ strategy, strategic, capability, acquisition, long-term, opportunity, portfolio, transformation, asset, value, product,
+ brand, service, technology, platform, solution, design, launch, quality, operation, team, employee, plant, production,
+ project, process, capacity, site, facility, people, expect, outlook, forecast, guidance, future, growth, visibility,
+ forward, anticipate, business, quarter, year, month, company, half, plan, progress, result, impact, term, side, grow
 """
 
 
@@ -168,7 +167,7 @@ def _subjects(listed: str) -> tuple[Subject, ...]:
 
 
 SUBJECTS = _subjects(_SUBJECTS)
-WIDE = _subjects(_WIDE)
+FINANCIAL, GENERAL = _subjects(_WIDE)
 """Headings for texts that are about no one subject: vague, but not wrong."""
 
 SUBJECTS_OF: dict[Term, tuple[int, ...]] = {
