@@ -231,7 +231,12 @@ def _named(calls: Sequence[Call], found: Vectors, quarter: str) -> Names:
             sentences = tuple(said[i] for i in topic["representative_sentence_ids"])
             digests.append(
                 Digest(
-                    topic["topic_id"], "topic", tuple(topic["keywords"]), sentences, (), exclude, call.firm_id
+                    topic["topic_id"],
+                    "topic",
+                    tuple(topic["keywords"]),
+                    sentences,
+                    exclude=exclude,
+                    group=call.firm_id,
                 )
             )
     named = ExtractiveNamer().name(digests)

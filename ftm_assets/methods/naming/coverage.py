@@ -23,7 +23,7 @@ from ftm_assets.methods.text.word_lists import STOP_EXACT, STOP_INFLECTED, WEAK_
 
 _WEAK = frozenset(map(normal, STOP_EXACT | STOP_INFLECTED | WEAK_INFLECTED | EMPTY | SIGNS))
 _OF_FIGURES = frozenset({"operat", "net", "gross", "adjust"})
-"""Normal forms of operating, net, gross, adjusted: a text with operating income does not speak of operating expenses."""
+"""Normal forms of operating, net, gross, adjusted: operating income does not speak of operating expenses."""
 
 _WEAK_SHARE = 0.4
 """What a word too general to stand alone counts for."""
