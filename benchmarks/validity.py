@@ -99,9 +99,9 @@ SECTIONS = {
     "scale": (
         "The same with 1,000 firms",
         ("benchmarks.stability", "--only-generated", "--generated", "1000"),
-        "Generated firms of 20 topics each: vectors planted around 250 themes, since embedding as many calls would take "
-        "hours. So no filter applies and topics have no sentences: *consensus* is the clusterer alone. 5,000 firms "
-        "(`--generated 5000`) take 73 s of a processor per run and were not measured to the end.",
+        "Generated firms of 20 topics each: vectors planted around 250 themes, since embedding as many calls would "
+        "take hours. So no filter applies and topics have no sentences: *consensus* is the clusterer alone. 5,000 "
+        "firms (`--generated 5000`) take 73 s of a processor per run and were not measured to the end.",
     ),
     "names": (
         "What topics and themes are called",
