@@ -23,6 +23,7 @@ from ftm_assets.cli import (
     run,
     sample,
     save_bertopic,
+    search,
     ui,
     upkeep,
 )
@@ -34,6 +35,7 @@ GROUPS = (
     run,
     ui,
     contents,
+    search,
     exports,
     save_bertopic,
     upkeep,
