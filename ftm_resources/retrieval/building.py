@@ -6,6 +6,7 @@ one before is in `index_folder`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from ftm_resources.retrieval.calibration import AS_IT_IS, Background, Scale, scale_of
+from ftm_resources.retrieval.calibration import AS_IT_IS, Sample, Scale, scale_of
 from ftm_resources.retrieval.full_text import TextIndex, TextWriter
 from ftm_resources.retrieval.levels import CALLS, COLUMNS, LEVELS, STRINGS, indexed_text
 from ftm_resources.retrieval.opened_quarter import OpenLevel, OpenQuarter, numbers_of
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
     """Told the level, the rows done and how many there are."""
 
-FORMAT = 1
-"""Version of the files' form: an index of another one is outdated."""
+_VERSION = 3
+"""Of how the files are written."""
+FORMAT = hashlib.sha256(repr((_VERSION, COLUMNS, STRINGS, CALLS)).encode()).hexdigest()[:12]
+"""The form of the files: an index of another form is outdated."""
 
 MANIFEST = "manifest.json"
 PAGE = 16_384
@@ -48,12 +51,11 @@ def write_index(source: QuarterRows, folder: Path, progress: Progress = lambda *
     with pa.OSFile(str(folder / "calls.arrow"), "wb") as out, pa.ipc.new_file(out, CALLS) as writer:
         writer.write_table(calls)
     firms = _firms(calls)
-    background = _background(source, "sentence")
-    queries = background.queries()
-    levels = {}
-    for level in LEVELS:
-        own = background if level == "sentence" else _background(source, level)
-        levels[level] = _write_level(source, level, folder, own.mean(), queries, firms, progress)
+    samples = {level: Sample(source.count(level)) for level in LEVELS}
+    levels = {level: _write_level(source, level, folder, firms, samples[level], progress) for level in LEVELS}
+    opened = {level: _open_level(folder, level, levels[level]) for level in LEVELS}
+    for level, scale in _scales(opened, samples).items():
+        levels[level] |= {"centre": scale.centre, "spread": scale.spread}
     manifest = {
         "format": FORMAT,
         "quarter": source.quarter,
@@ -82,10 +84,12 @@ def in_memory(source: QuarterRows) -> OpenQuarter:
     """Return a quarter to search exactly, with its vectors in float32; full text is made at first use."""
     calls = source.calls()
     firms = _firms(calls)
-    queries = _background(source, "sentence").queries()
+    samples = {level: Sample(source.count(level)) for level in LEVELS}
     levels = {}
     for level in LEVELS:
         batches = list(source.rows(level))
+        for rows in batches:
+            samples[level].see(rows.vectors, _may_be_query(level, rows))
         strings = pa.Table.from_batches([b.strings for b in batches], STRINGS[level])
         columns = {
             name: np.concatenate([np.empty(0, kind), *(b.columns[name] for b in batches)])
@@ -98,12 +102,14 @@ def in_memory(source: QuarterRows) -> OpenQuarter:
             n=strings.num_rows,
             vectors=vectors,
             columns=columns,
-            scale=_scale(vectors, dimension, queries),
+            scale=AS_IT_IS,
             model=source.models[level],
             dimension=dimension,
             strings=lambda row, of=strings: of.slice(row, 1).to_pylist()[0],  # type: ignore[misc]
             make_text=lambda level=level, of=batches: _text_in_memory(level, of, firms),  # type: ignore[misc]
         )
+    for level, scale in _scales(levels, samples).items():
+        levels[level].scale = scale
     return OpenQuarter(source.quarter, calls, levels, is_exact=True)
 
 
@@ -111,12 +117,11 @@ def _write_level(
     source: QuarterRows,
     level: str,
     folder: Path,
-    mean: NDArray[np.float32],
-    queries: NDArray[np.float32],
     firms: list[str],
+    sample: Sample,
     progress: Progress,
 ) -> dict[str, Any]:
-    n, done, numbers = source.count(level), 0, numbers_of(level)
+    n, done, numbers, mean = source.count(level), 0, numbers_of(level), _mean(source, level)
     words = -(-len(mean) // 64)
     text = TextWriter(folder / f"{level}.text", numbers)
     with ExitStack() as files:
@@ -138,7 +143,8 @@ def _write_level(
                 signs.write(word.tobytes())
             for name, file in columns.items():
                 file.write(rows.columns[name].tobytes())
-            text.add(indexed_text(level, rows.strings), _firms_of(level, rows, firms), rows.columns)
+            text.add(_texts(level, rows), _firms_of(level, rows, firms), rows.columns)
+            sample.see(rows.vectors, _may_be_query(level, rows))
             page = _write_pages(pages, [*page, rows.strings])
             done += rows.strings.num_rows
             progress(level, done, n)
@@ -146,10 +152,7 @@ def _write_level(
     text.close()
     if done != n:
         raise ValueError(f"{source.quarter}: {done} rows of {level} were read, but {n} counted")
-    about = {"n": n, "dimension": len(mean), "words": words, "model": dict(source.models[level])}
-    vectors = _open_vectors(folder, level, about)
-    scale = _scale(vectors, len(mean), queries)
-    return {**about, "centre": scale.centre, "spread": scale.spread}
+    return {"n": n, "dimension": len(mean), "words": words, "model": dict(source.models[level])}
 
 
 def _write_pages(
@@ -181,7 +184,7 @@ def _open_level(folder: Path, level: str, about: Mapping[str, Any]) -> OpenLevel
         columns={
             name: _mapped(folder / f"{level}.{name}", kind, (n,)) for name, kind in COLUMNS[level].items()
         },
-        scale=Scale(about["centre"], about["spread"]),
+        scale=Scale(about["centre"], about["spread"]) if "centre" in about else AS_IT_IS,
         model=about["model"],
         dimension=about["dimension"],
         strings=strings,
@@ -205,25 +208,41 @@ def _mapped(file: Path, kind: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     return np.asarray(np.memmap(file, kind, "r", shape=shape))
 
 
-def _background(source: QuarterRows, level: str) -> Background:
-    found = Background(source.count(level))
+def _mean(source: QuarterRows, level: str) -> NDArray[np.float32]:
+    """Return the mean (d,) of a level's vectors; (0,) without any."""
+    total, n = np.zeros(0), 0
     for vectors in source.vectors(level):
         if len(vectors):
-            found.see(vectors)
+            own = vectors.sum(axis=0, dtype=np.float64)
+            total, n = own if not n else total + own, n + len(vectors)
+    return (total / max(1, n)).astype(np.float32)
+
+
+def _may_be_query(level: str, rows: Rows) -> NDArray[np.bool_] | None:
+    return rows.columns["is_procedural"] == 0 if level == "sentence" else None
+
+
+def _scales(levels: Mapping[str, OpenLevel], samples: Mapping[str, Sample]) -> dict[str, Scale]:
+    """Return the scale of each level."""
+    found = {}
+    for level, held in levels.items():
+        kinds = ("sentence",) if level == "theme" else ("sentence", "topic")
+        # Topics may be of another model than sentences, until they are made again.
+        queries = [q for kind in kinds for q in samples[kind].vectors() if len(q) == held.dimension]
+        mask = held.columns["is_procedural"] == 0 if level == "sentence" else None
+        n = held.n if mask is None else int(np.count_nonzero(mask))
+        found[level] = scale_of(held.vectors, queries, mask=mask, n=n)
     return found
-
-
-def _scale(vectors: Any, dimension: int, queries: NDArray[np.float32]) -> Scale:
-    """Return a level's scale, unless its vectors are of another model than the sentences'."""
-    if not len(queries) or queries.shape[1] != dimension:
-        return AS_IT_IS
-    return scale_of(vectors, queries)
 
 
 def _firms(calls: pa.Table) -> list[str]:
     """Return the firm's name and ticker of each call; last, of none."""
     both = zip(calls["firm_name"].to_pylist(), calls["ticker"].to_pylist(), strict=True)
     return [*(" ".join(part for part in of if part) for of in both), ""]
+
+
+def _texts(level: str, rows: Rows) -> list[str]:
+    return [indexed_text(level, row) for row in rows.strings.to_pylist()]
 
 
 def _firms_of(level: str, rows: Rows, firms: list[str]) -> list[str]:
@@ -235,5 +254,5 @@ def _firms_of(level: str, rows: Rows, firms: list[str]) -> list[str]:
 def _text_in_memory(level: str, batches: list[Rows], firms: list[str]) -> TextIndex:
     writer = TextWriter(None, numbers_of(level))
     for rows in batches:
-        writer.add(indexed_text(level, rows.strings), _firms_of(level, rows, firms), rows.columns)
+        writer.add(_texts(level, rows), _firms_of(level, rows, firms), rows.columns)
     return writer.close()

@@ -1,9 +1,10 @@
 """Scores that compare across levels, quarters and models: how near a row is, against what a query usually finds there.
 
-What belongs here: the scale of a level. Summaries lie nearer to any query than raw speech does, and the best of two
-million sentences is nearer than the best of a hundred themes. So a cosine is measured against the level's own best hits
-for background queries, which are sentences of the quarter: 0 is the usual cosine of the tenth best hit, and 1 is one
-standard deviation of it, over the queries, above that.
+What belongs here: the scale of a level. Summaries and raw speech lie at different distances from a query, and the best
+of two million sentences is nearer than the best of a hundred themes. So a cosine is measured against the level's own
+best hits for background queries, which are sentences of the quarter, that are like speech, and topics, that are like
+subjects: 0 is the usual cosine of the tenth best hit (of fewer than 200 rows, of a better one), and 1 is one standard
+deviation of it, over the queries, above that. Themes are made of topics, so for them only sentences count.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from ftm_resources.retrieval.vector_scan import Vectors
 
-BACKGROUND = 128
-"""Background queries, evenly spaced over the quarter's sentences."""
+BACKGROUND = 64
+"""Background queries of each kind, evenly spaced over the quarter's rows."""
 
-RANK = 10
-"""The hit whose cosine is the level's zero; the last one if the level has fewer rows."""
+RANK, ROWS_PER_RANK = 10, 20
+"""The hit whose cosine is the level's zero: the tenth, or of fewer than 200 rows the last of the best twentieth. The
+tenth of fifteen themes says nothing of the query."""
 
 SAME = 0.98
 """Rows at least this near to a background query are the sentence itself, or the same words again."""
@@ -46,12 +50,14 @@ AS_IT_IS = Scale(0.0, 1.0)
 """The scale of a level without rows, or of a quarter without sentences."""
 
 
-def scale_of(vectors: Vectors, queries: NDArray[np.float32]) -> Scale:
-    """Return the scale of a level from background queries (m, d), each of unit length."""
-    usual = []
+def scale_of(
+    vectors: Vectors, queries: Iterable[NDArray[np.float32]], *, mask: NDArray[np.bool_] | None, n: int
+) -> Scale:
+    """Return the scale of the `n` rows of a level that a mask leaves (None: all), from background queries (d,)."""
+    usual, rank = [], min(RANK, max(1, n // ROWS_PER_RANK))
     for query in queries:
-        _, found = vectors.nearest(query, RANK + 4)
-        others = found[found < SAME][:RANK]
+        _, found = vectors.nearest(query, rank + 4, mask)
+        others = found[found < SAME][:rank]
         if len(others):
             usual.append(float(others[-1]))
     if not usual:
@@ -59,28 +65,22 @@ def scale_of(vectors: Vectors, queries: NDArray[np.float32]) -> Scale:
     return Scale(float(np.mean(usual)), max(LEAST_SPREAD, float(np.std(usual))))
 
 
-class Background:
-    """Collects the mean of all vectors that pass by, and evenly spaced ones as background queries."""
+class Sample:
+    """Collects evenly spaced vectors of those that pass by."""
 
-    def __init__(self, rows: int) -> None:
-        self._every, self._seen = max(1, rows // BACKGROUND), 0
-        self._sum: NDArray[np.float64] | None = None
-        self._queries: list[NDArray[np.float32]] = []
+    def __init__(self, n: int) -> None:
+        self._every, self._seen = max(1, n // (2 * BACKGROUND)), 0
+        self._kept: list[NDArray[np.float32]] = []
 
-    def see(self, vectors: NDArray[np.float32]) -> None:
-        """Take note of the next vectors (n, d)."""
-        total = vectors.sum(axis=0, dtype=np.float64)
-        self._sum = total if self._sum is None else self._sum + total
+    def see(self, vectors: NDArray[np.float32], wanted: NDArray[np.bool_] | None = None) -> None:
+        """Take note of the next vectors (n, d), and which of them may be sampled (None: all)."""
         first = -self._seen % self._every
-        self._queries.append(vectors[first :: self._every].copy())
+        kept = vectors[first :: self._every]
+        self._kept.append(kept.copy() if wanted is None else kept[wanted[first :: self._every]])
         self._seen += len(vectors)
 
-    def mean(self) -> NDArray[np.float32]:
-        """Return the mean (d,) of the vectors seen; (0,) of none."""
-        if self._sum is None:
-            return np.empty(0, np.float32)
-        return (self._sum / self._seen).astype(np.float32)
-
-    def queries(self) -> NDArray[np.float32]:
-        """Return the background queries (m, d)."""
-        return np.concatenate(self._queries)[:BACKGROUND] if self._queries else np.empty((0, 0), np.float32)
+    def vectors(self) -> list[NDArray[np.float32]]:
+        """Return at most BACKGROUND vectors (d,)."""
+        found = [vector for some in self._kept for vector in some]
+        places = np.unique(np.linspace(0, len(found) - 1, BACKGROUND).astype(int)) if found else []
+        return [found[i] for i in places]

@@ -104,7 +104,10 @@ def opened_index(warehouse: Warehouse, quarter: str, tables: Mapping[str, Quarte
     folder, manifest = _current(target)
     _require_fitting(manifest, tables)
     _require_whole(folder, manifest)
-    return open_index(folder, manifest)
+    try:
+        return open_index(folder, manifest)
+    except (OSError, ValueError, KeyError) as error:
+        raise IndexUnusableError(f"the index is damaged: {folder} ({error})") from error
 
 
 def state_of(warehouse: Warehouse, quarter: str) -> tuple[Any, ...]:

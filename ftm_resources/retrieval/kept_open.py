@@ -39,7 +39,7 @@ def quarters_of(warehouse: Warehouse, asked: str | Iterable[str] | None) -> list
 
     Raises WarehouseError if there is none of a name or range, ValueError if it is not a quarter.
     """
-    stored = warehouse.pin().quarters(TABLES_READ)
+    stored = _stored(warehouse)
     if asked is None:
         return stored
     chosen: set[str] = set()
@@ -55,6 +55,21 @@ def quarters_of(warehouse: Warehouse, asked: str | Iterable[str] | None) -> list
             raise warehouse.no_such_quarter(text)
         chosen.update(within)
     return sorted(chosen)
+
+
+def _stored(warehouse: Warehouse) -> list[str]:
+    """Return the quarters that any of the tables holds, sorted; looked up again if the catalog changed."""
+    if warehouse.location.is_s3:
+        return warehouse.pin().quarters(TABLES_READ)
+    catalog = Path(warehouse.root) / CATALOG_FILE
+    state = _of_file(catalog) if catalog.is_file() else ()
+    known = _quarters.get(warehouse.root)
+    if known is None or known[0] != state:
+        known = _quarters[warehouse.root] = state, tuple(warehouse.pin().quarters(TABLES_READ))
+    return list(known[1])
+
+
+_quarters: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {}
 
 
 @dataclass(frozen=True)
@@ -104,5 +119,9 @@ def _state(warehouse: Warehouse, quarter: str) -> tuple[Any, ...]:
     index = state_of(warehouse, quarter)
     if warehouse.location.is_s3:
         return index
-    catalog = (Path(warehouse.root) / CATALOG_FILE).stat()
-    return catalog.st_ino, catalog.st_mtime_ns, catalog.st_size, *index
+    return *_of_file(Path(warehouse.root) / CATALOG_FILE), *index
+
+
+def _of_file(file: Path) -> tuple[int, ...]:
+    about = file.stat()
+    return about.st_ino, about.st_mtime_ns, about.st_size

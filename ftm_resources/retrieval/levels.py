@@ -108,9 +108,8 @@ class QuarterRows(Protocol):
         """Yield the level's rows, in batches."""
 
 
-def indexed_text(level: str, strings: pa.RecordBatch) -> list[str]:
-    """Return what full text finds a row by: a sentence; the name, text and keywords of a topic or theme."""
+def indexed_text(level: str, row: Mapping[str, Any]) -> str:
+    """Return what full text finds a row (STRINGS) by: a sentence; the name, text and keywords of a topic or theme."""
     if level == "sentence":
-        return [text or "" for text in strings.column("text").to_pylist()]
-    parts = [strings.column(c).to_pylist() for c in ("name", "text", "keywords")]
-    return [". ".join(part for part in of if part) for of in zip(*parts, strict=True)]
+        return row["text"] or ""
+    return ". ".join(row[part] for part in ("name", "text", "keywords") if row[part])

@@ -19,6 +19,9 @@ RECIPROCAL = 60
 ALIKE = 0.8
 """Share of all words of two texts that both have, from which they are near-duplicates; numbers must be the same."""
 
+LEAST_SHARE = 0.5
+"""Share of the best row's BM25 from which a row is ranked by words: rows that merely have `and` are not."""
+
 PER_THEME = 3
 """Sentences and topics of one theme that are hits of their own before the theme is."""
 
@@ -61,17 +64,20 @@ class Candidate:
 def fused(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Set the scores of candidates; return them, best first.
 
-    A score is the sum of 1 / (RECIPROCAL + rank) over the rankings that found the candidate.
+    A score is the sum of 1 / (RECIPROCAL + rank) over the rankings that hold the candidate; what none holds is left
+    out.
     """
     found = list(candidates)
     near = sorted((c for c in found if c.is_near), key=lambda c: (-c.calibrated, c.key))
-    worded = sorted((c for c in found if c.bm25 is not None), key=lambda c: (-(c.bm25 or 0), c.key))
+    most = max((c.bm25 or 0.0 for c in found), default=0.0)
+    has_words = [c for c in found if c.bm25 is not None and c.bm25 >= LEAST_SHARE * most]
+    worded = sorted(has_words, key=lambda c: (-(c.bm25 or 0.0), c.key))
     for c in found:
         c.score = 0.0
     for ranking in (near, worded):
         for rank, c in enumerate(ranking, 1):
             c.score += 1 / (RECIPROCAL + rank)
-    return sorted(found, key=lambda c: (-c.score, -c.calibrated, c.key))
+    return sorted((c for c in found if c.score), key=lambda c: (-c.score, -c.calibrated, c.key))
 
 
 def folded(
@@ -83,9 +89,9 @@ def folded(
 ) -> list[Candidate]:
     """Return the `k` first hits that stand for themselves; the others count at the hit that stands for them.
 
-    That is an earlier hit of the same level with nearly the same words; the topic of a sentence, or the theme of
-    either, if it is a hit already; or the first hit of its theme once `per_theme` hits of the theme's topics and
-    sentences are there (None: any number). `words` returns the words of a candidate's text.
+    That is an earlier hit of the same level with nearly the same words, up to the last hit; the topic of a sentence, or
+    the theme of either, if it is a hit already; or the first hit of its theme once `per_theme` hits of the theme's
+    topics and sentences are there (None: any number). `words` returns the words of a candidate's text.
     """
     hits: list[Candidate] = []
     said: dict[Key, frozenset[str]] = {}
@@ -96,12 +102,12 @@ def folded(
             parent.topics_found += c.level == "topic"
             parent.sentences_found += c.level == "sentence"
             continue
+        if len(hits) == k:
+            continue
         said[c.key] = words(c)
         twin = next((h for h in hits if h.level == c.level and alike(said[h.key], said[c.key])), None)
         if twin is not None:
             twin.duplicates.append(c)
-            continue
-        if len(hits) == k:
             continue
         hits.append(c)
         if c.level != "sentence":

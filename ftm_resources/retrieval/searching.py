@@ -180,8 +180,7 @@ def retrieve(
     by_name = {q.quarter: q for q in quarters}
 
     def words_of(c: Candidate) -> frozenset[str]:
-        own = by_name[c.quarter].levels[c.level].strings(c.row)
-        return frozenset(tokens(indexed_text(c.level, pa.RecordBatch.from_pylist([own]))[0]))
+        return frozenset(tokens(indexed_text(c.level, by_name[c.quarter].levels[c.level].strings(c.row))))
 
     limit = per_theme if "theme" in asked.levels else None
     return Found(folded(ranked, k, words_of, per_theme=limit), ranked, vector, chosen)
