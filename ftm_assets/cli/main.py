@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ftm_assets.cli import (
+    ask,
     contents,
     deploy,
     doctor,
@@ -35,6 +36,7 @@ GROUPS = (
     run,
     ui,
     contents,
+    ask,
     search,
     exports,
     save_bertopic,

@@ -24,13 +24,14 @@ commands = typer.Typer()
 _MANY = "several separated by commas, or the option several times"
 
 
-def _listed(values: list[str] | None) -> list[str]:
+def listed(values: list[str] | None) -> list[str]:
     """Return values that were given one by one or separated by commas."""
     return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
 
 
-def _spans(values: list[str] | None) -> list[str] | None:
-    return [arguments.quarter_span(span) for span in _listed(values)] or None
+def spans(values: list[str] | None) -> list[str] | None:
+    """Return quarters and ranges of quarters that were given one by one or separated by commas; None if none was."""
+    return [arguments.quarter_span(span) for span in listed(values)] or None
 
 
 @commands.command(rich_help_panel="Read")
@@ -89,24 +90,24 @@ def search(
     """
     if as_json and as_csv:
         raise CommandError("--json and --csv exclude each other.")
-    if bad := [p for p in _listed(permno) if not p.isdecimal()]:
+    if bad := [p for p in listed(permno) if not p.isdecimal()]:
         raise CommandError(f"--permno must be a number, not {bad[0]}.")
     arguments.warehouse()  # before the models are loaded: whether there is one
     from ftm_resources import search as find
 
     hits = find(
         query,
-        _spans(quarter),
-        firms=_listed(firm),
-        permnos=[int(p) for p in _listed(permno)],
-        speakers=_listed(speaker),
-        sections=_listed(section),
+        spans(quarter),
+        firms=listed(firm),
+        permnos=[int(p) for p in listed(permno)],
+        speakers=listed(speaker),
+        sections=listed(section),
         since=since.date() if since else None,
         until=until.date() if until else None,
         k=k,
         mode=mode,  # type: ignore[arg-type] # checked there
         children=children,
-        **({"levels": levels} if (levels := _listed(level)) else {}),
+        **({"levels": levels} if (levels := listed(level)) else {}),
     )
     if as_json:
         typer.echo(json.dumps(hits.to_pylist(), default=_plain, ensure_ascii=False, indent=2))

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from ftm_resources.retrieval.opened_quarter import Chosen, OpenQuarter
 
 _CHILD = pa.struct(
-    [(n, pa.string()) for n in ("sentence_id", "text", "firm_id", "speaker_type")]
-    + [("similarity", pa.float32())]
+    [
+        *((n, pa.string()) for n in ("sentence_id", "text", "firm_id", "firm_name")),
+        ("call_date", pa.date32()),
+        *((n, pa.string()) for n in ("section", "speaker_type", "speaker_name")),
+        ("similarity", pa.float32()),
+    ]
 )
 
 
@@ -172,12 +176,15 @@ def _children(
     for row, similarity in zip(rows.tolist(), found.tolist(), strict=True):
         own = sentences.strings(row)
         call = int(sentences.columns["call"][row])
+        held = quarter.calls.slice(call, 1).to_pylist()[0] if call >= 0 else {}
         made.append(
             {
                 "sentence_id": own["id"],
                 "text": own["text"],
-                "firm_id": quarter.calls["firm_id"][call].as_py() if call >= 0 else None,
+                **{name: held.get(name) for name in ("firm_id", "firm_name", "call_date")},
+                "section": SECTIONS[sentences.columns["section"][row]],
                 "speaker_type": SPEAKER_TYPES[sentences.columns["speaker"][row]],
+                "speaker_name": own["speaker_name"],
                 "similarity": similarity,
             }
         )
