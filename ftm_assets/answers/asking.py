@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftm_assets.methods.answering.answers import Checked, checked
 from ftm_assets.methods.answering.evidence import Evidence, Quotation, gathered
-from ftm_assets.methods.answering.questions import ANSWER_SCHEMA, QUESTION_VERSION, asked, asked_again
+from ftm_assets.methods.answering.questions import QUESTION_VERSION, answer_schema, asked, asked_again
 from ftm_assets.methods.naming.prompts import prompt_tokens
 from ftm_resources import search, settings
 from ftm_resources.endpoint.llm import LlmResource
@@ -124,7 +124,7 @@ def _answered(question: str, hits: pa.Table, evidence: Evidence, llm: LlmResourc
     """Return the model's answer, checked; raise the request's error if it gave none that can be used."""
     messages, shown = asked(question, evidence, max_tokens=prompt_tokens(llm.context(), llm.max_tokens))
     (done,) = llm.complete(
-        [messages], lambda _, reply: checked(reply, shown), asked_again, schema=ANSWER_SCHEMA
+        [messages], lambda _, reply: checked(reply, shown), asked_again, schema=answer_schema(len(shown))
     )
     if done.error is not None:
         raise done.error

@@ -43,7 +43,9 @@ def test_an_answer_shows_its_claims_then_what_they_cite_and_what_was_removed(
     done = ftm("ask", "What about ocean freight?")
     assert done.exit_code == 0, done.output
     assert "Rates [bold]rose[/bold]. [1][2]\nAgain. [2]\n\n[1] " in done.output
-    assert "1 × citation of nothing that was shown; 1 × claim without a citation, left out" in " ".join(done.output.split())
+    assert "1 × citation of nothing that was shown; 1 × claim without a citation, left out" in " ".join(
+        done.output.split()
+    )
     found = json.loads(ftm("ask", "What about ocean freight?", "--json").output)
     cited = found["claims"][1]["cites"]
     assert cited == [found["shown"][1]["sentence_id"]]

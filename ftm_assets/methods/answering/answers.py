@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftm_assets.methods.answering.questions import label
 from ftm_assets.methods.naming.prompts import as_data
-from ftm_assets.methods.naming.replies import json_object
+from ftm_assets.methods.naming.replies import json_objects
 from ftm_assets.methods.naming.rules import plain_text
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from ftm_assets.methods.answering.evidence import Quotation
 
-MOST_CLAIMS, MOST_CHARACTERS = 30, 1500
+MOST_READ, MOST_CHARACTERS = 30, 1500
+"""Claims of a reply, and characters of a claim, that are looked at."""
 
 NOT_VERBATIM = "[not a quotation]"
 NO_LINK = "[link removed]"
@@ -66,13 +67,15 @@ def checked(reply: str, shown: Sequence[Quotation]) -> Checked:
 
     Raises AnswerError if the reply holds no JSON object with claims.
     """
-    found = json_object(reply, "claims")
-    claims = found.get("claims") if found is not None else None
+    found = json_objects(reply)
+    claims = next((f["claims"] for f in reversed(found) if "claims" in f), None)
+    if claims is None:  # of a reply that was cut off, the claims that are complete
+        claims = [f for f in found if {"text", "cites"} <= f.keys()] or None
     if not isinstance(claims, list):
         raise AnswerError('the reply holds no complete JSON object {"claims": [...]}')
     by_number = {label(i): quotation for i, quotation in enumerate(shown)}
-    made = Checked()
-    for claim in claims[:MOST_CLAIMS]:
+    made, said = Checked(), list[str]()
+    for claim in claims[:MOST_READ]:
         text = claim.get("text") if isinstance(claim, dict) else None
         if not isinstance(text, str) or not (text := plain_text(_MENTION.sub("", text[:MOST_CHARACTERS]))):
             raise AnswerError('each claim must be {"text": "...", "cites": ["S1"]}')
@@ -85,7 +88,9 @@ def checked(reply: str, shown: Sequence[Quotation]) -> Checked:
         if not cites:
             made.unsupported += 1
             continue
-        made.claims.append(Claim(_verified(text, list(cites.values()), made), tuple(cites.values())))
+        if all(text != before for before in said):  # small models say a thing again and again
+            said.append(text)
+            made.claims.append(Claim(_verified(text, list(cites.values()), made), tuple(cites.values())))
     return made
 
 

@@ -40,9 +40,10 @@ def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
 
     Thinking, code fences and prose around the JSON object are ignored.
     """
-    reply = json_object(text, "name")
-    if reply is None:
+    found = json_objects(text)
+    if not found:
         raise NamingError("the reply holds no complete JSON object with name and summary")
+    reply = next((f for f in reversed(found) if "name" in f), found[-1])
     fields = []
     for field in ("name", "summary"):
         value = reply.get(field)
@@ -54,8 +55,8 @@ def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
     return check_name(fields[0], digest.exclude), check_summary(fields[1])
 
 
-def json_object(text: str, key: str) -> dict[str, Any] | None:
-    """Return the last JSON object in a reply that has `key`, or the last object if none has; None without any.
+def json_objects(text: str) -> list[dict[str, Any]]:
+    """Return the JSON objects in a reply, in order, also those inside one that is not complete.
 
     What a model thought before it answered does not count.
     """
@@ -71,4 +72,4 @@ def json_object(text: str, key: str) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             continue
         found.append(value)
-    return next((f for f in reversed(found) if key in f), found[-1] if found else None)
+    return found

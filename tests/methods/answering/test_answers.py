@@ -82,6 +82,18 @@ def test_markup_and_thoughts_are_no_part_of_an_answer():
     assert [c.text for c in checked(text, SHOWN).claims] == ["Freight fell."]
 
 
+def test_of_a_reply_that_was_cut_off_the_complete_claims_are_kept():
+    whole = reply(claim("Freight fell.", "S1"), claim("No relief.", "S2"), claim("See the list.", "S3"))
+    assert [c.text for c in checked(whole[:-20], SHOWN).claims] == ["Freight fell.", "No relief."]
+
+
+def test_a_claim_is_made_once():
+    made = checked(
+        reply(claim("Freight fell.", "S1"), claim("Freight fell.", "S2"), claim("Rose.", "S2")), SHOWN
+    )
+    assert [c.text for c in made.claims] == ["Freight fell.", "Rose."]
+
+
 def test_no_claims_are_an_answer():
     assert checked(reply(), SHOWN).claims == []
 
