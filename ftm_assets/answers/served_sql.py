@@ -1,4 +1,4 @@
-"""SQL from an assistant: one SELECT over the warehouse's views, which reads nothing else, returns few rows, and ends."""
+"""SQL from an assistant: one SELECT over the warehouse's views, which reads nothing else and returns few rows."""
 
 from __future__ import annotations
 

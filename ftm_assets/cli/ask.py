@@ -60,7 +60,7 @@ def ask(
     from ftm_assets.answers.asking import ask as answer_to
     from ftm_resources.endpoint.connection import EndpointUnavailableError, RequestError
 
-    levels = {"levels": chosen} if (chosen := listed(level)) else {}
+    levels: dict[str, Any] = {"levels": chosen} if (chosen := listed(level)) else {}
     try:
         answer = answer_to(
             question, spans(quarter), k=k, firms=listed(firm), speakers=listed(speaker), log=log, **levels
