@@ -64,17 +64,13 @@ def build_server(warehouse: Warehouse | None = None) -> FastMCP:
     @server.tool(annotations=reads)
     def evidence(theme_id: str, firm: str | None = None, limit: int = 30) -> str:
         """List the sentences that count in a theme, strongest first: who said each, when, and its tone."""
-        where, values = "theme_id = ? AND is_member", [theme_id]
-        if firm:
-            where += " AND (firm_id = ? OR ticker = ?)"
-            values += [firm, firm]
         return _rows(
             held,
             _quarter_of(theme_id),
             "SELECT sentence_id, text, strength, label, firm_id, firm_name, ticker, call_date, speaker_type, "
-            f"speaker_name, section, topic_id, topic_name FROM theme_evidence WHERE {where} "
-            "ORDER BY strength DESC, sentence_id LIMIT ?",
-            [*values, max(1, min(limit, MOST_ROWS))],
+            "speaker_name, section, topic_id, topic_name FROM theme_evidence WHERE theme_id = ? AND is_member "
+            "AND (CAST(? AS VARCHAR) IS NULL OR ? IN (firm_id, ticker)) ORDER BY strength DESC, sentence_id LIMIT ?",
+            [theme_id, firm, firm, max(1, min(limit, MOST_ROWS))],
         )
 
     @server.tool(annotations=reads)
