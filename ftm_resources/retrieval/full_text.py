@@ -211,15 +211,18 @@ class TextWriter:
         self._row = 0
 
     def add(
-        self, texts: Iterable[str], firms: Iterable[str], numbers: Mapping[str, NDArray[Any]] | None = None
+        self,
+        texts: Iterable[Sequence[str]],
+        firms: Iterable[str],
+        numbers: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        """Add rows, one after the other: what is said, the name and ticker of who speaks, and numbers to filter by."""
+        """Add rows, one after the other: the texts of each, the name and ticker of who speaks, numbers to filter by."""
         import tantivy
 
         columns = [(name, (numbers or {})[name].tolist()) for name in self.numbers]
-        for i, (text, firm) in enumerate(zip(texts, firms, strict=True)):
+        for i, (own_texts, firm) in enumerate(zip(texts, firms, strict=True)):
             own = {name: values[i] for name, values in columns if values[i] >= 0}
-            document = {"text": text, "firm": firm, "row": self._row, **own}
+            document = {"text": list(own_texts), "firm": firm, "row": self._row, **own}
             self._writer.add_document(tantivy.Document.from_dict(document, self._schema))
             self._row += 1
 

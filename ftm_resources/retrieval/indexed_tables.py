@@ -11,7 +11,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ftm_resources.retrieval.levels import CALLS, COLUMNS, EMBEDDED, NOT_SCORED, STRINGS, TABLES_READ, Rows
+from ftm_resources.retrieval.levels import (
+    CALLS,
+    COLUMNS,
+    EMBEDDED,
+    KEYWORD_SEPARATOR,
+    NOT_SCORED,
+    STRINGS,
+    TABLES_READ,
+    Rows,
+)
 from ftm_resources.tables.categories import SECTIONS, SPEAKER_TYPES
 from ftm_resources.warehouse.embedded_by import embedder_of
 from ftm_resources.warehouse.errors import WarehouseError
@@ -52,7 +61,7 @@ _THEMES = f"""
         FROM theme_sentences e JOIN sentence_sentiment v USING (sentence_id) WHERE e.is_member GROUP BY ALL
     )
     SELECT CAST(row_number() OVER (ORDER BY theme_id) - 1 AS INTEGER) AS theme, theme_id AS id, name,
-        description AS text, array_to_string(keywords, ', ') AS keywords, n_topics, n_sentences, tone
+        description AS text, array_to_string(keywords, '{KEYWORD_SEPARATOR}') AS keywords, n_topics, n_sentences, tone
     FROM themes LEFT JOIN tones USING (theme_id)
 """
 
@@ -63,7 +72,8 @@ _TOPICS = f"""
         FROM sentence_topics t JOIN sentence_sentiment v USING (sentence_id) WHERE t.topic_id IS NOT NULL GROUP BY ALL
     ), last_calls AS (SELECT firm_id, max(call) AS call FROM calls GROUP BY firm_id)
     SELECT CAST(row_number() OVER (ORDER BY topic_id) - 1 AS INTEGER) AS topic, topic_id AS id, s.name,
-        summary AS text, array_to_string(t.keywords, ', ') AS keywords, CAST(1 AS INTEGER) AS n_topics, t.n_sentences,
+        summary AS text, array_to_string(t.keywords, '{KEYWORD_SEPARATOR}') AS keywords,
+        CAST(1 AS INTEGER) AS n_topics, t.n_sentences,
         coalesce(l.call, -1) AS call, coalesce(h.theme, -1) AS theme, tones.tone
     FROM topic_summaries s LEFT JOIN firm_topics t USING (topic_id) LEFT JOIN last_calls l ON l.firm_id = s.firm_id
     LEFT JOIN theme_topics p USING (topic_id) LEFT JOIN theme_rows h ON h.id = p.theme_id

@@ -15,7 +15,7 @@ from ftm_resources.models.embedder import Embedder
 from ftm_resources.retrieval.full_text import taken_apart, tokens
 from ftm_resources.retrieval.hits import HITS, shown
 from ftm_resources.retrieval.kept_open import NoIndexWarning, opened_quarter, quarters_of
-from ftm_resources.retrieval.levels import LEVELS, indexed_text
+from ftm_resources.retrieval.levels import LEVELS, indexed_texts
 from ftm_resources.retrieval.merging import PER_THEME, Candidate, folded, fused
 from ftm_resources.retrieval.opened_quarter import Chosen, OpenQuarter, Wanted
 from ftm_resources.retrieval.query_model import query_vector
@@ -180,7 +180,9 @@ def retrieve(
     by_name = {q.quarter: q for q in quarters}
 
     def words_of(c: Candidate) -> frozenset[str]:
-        return frozenset(tokens(indexed_text(c.level, by_name[c.quarter].levels[c.level].strings(c.row))))
+        return frozenset(
+            tokens(" ".join(indexed_texts(c.level, by_name[c.quarter].levels[c.level].strings(c.row))))
+        )
 
     limit = per_theme if "theme" in asked.levels else None
     return Found(folded(ranked, k, words_of, per_theme=limit), ranked, vector, chosen)
