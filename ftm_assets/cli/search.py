@@ -147,7 +147,7 @@ def _shown(hit: dict[str, Any]) -> Text:
 
     shown = Text()
     shown.append(f"{hit['rank']:>3}  {hit['level']} ", style="bold")
-    shown.append(f"{hit['name'] or hit['id']}\n", style="bold")
+    shown.append(f"{_line(hit['name'] or hit['id'])}\n", style="bold")
     shown.append(f"     {_line(hit['text'])}\n")
     for child in hit["children"] or []:
         shown.append(f"       - {_line(child['text'])} ({child['sentence_id']})\n")
@@ -156,7 +156,8 @@ def _shown(hit: dict[str, Any]) -> Text:
 
 
 def _line(text: str | None) -> str:
-    return " ".join((text or "").split())
+    """Return a text of a call on one line, without what a terminal would obey."""
+    return "".join(c for c in " ".join((text or "").split()) if c.isprintable())
 
 
 def _facts(hit: dict[str, Any]) -> Iterable[str]:

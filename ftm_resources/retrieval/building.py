@@ -123,8 +123,7 @@ def _write_level(
 ) -> dict[str, Any]:
     n, done, numbers, mean = source.count(level), 0, numbers_of(level), _mean(source, level)
     words = -(-len(mean) // 64)
-    text = TextWriter(folder / f"{level}.text", numbers)
-    with ExitStack() as files:
+    with ExitStack() as files, TextWriter(folder / f"{level}.text", numbers) as text:
 
         def opened(name: str) -> Any:
             return files.enter_context((folder / f"{level}.{name}").open("wb"))
@@ -149,7 +148,7 @@ def _write_level(
             done += rows.strings.num_rows
             progress(level, done, n)
         _write_pages(pages, page, is_last=True)
-    text.close()
+        text.close()
     if done != n:
         raise ValueError(f"{source.quarter}: {done} rows of {level} were read, but {n} counted")
     return {"n": n, "dimension": len(mean), "words": words, "model": dict(source.models[level])}

@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -225,6 +225,14 @@ class TextWriter:
             document = {"text": list(own_texts), "firm": firm, "row": self._row, **own}
             self._writer.add_document(tantivy.Document.from_dict(document, self._schema))
             self._row += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            # Its threads write to the folder until they have ended.
+            self._writer.wait_merging_threads()
 
     def close(self) -> TextIndex:
         """Write what is left; return the index."""

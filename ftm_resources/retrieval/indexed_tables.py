@@ -3,9 +3,8 @@
 # ruff: noqa: S608 - the queries are made of constants
 from __future__ import annotations
 
-from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -112,11 +111,16 @@ class IndexedTables:
         self.models["theme"] = self.models["theme"] or self.models["topic"]
         self._files = {name: self._data_files(name) for name in TABLES_READ}
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
     def calls(self) -> pa.Table:
         """Return the calls (CALLS)."""
-        with closing(self._connection()) as db:
-            names = ", ".join(CALLS.names)
-            return db.execute(f"SELECT {names} FROM calls ORDER BY call").to_arrow_table().cast(CALLS)
+        names = ", ".join(CALLS.names)
+        return self._db.execute(f"SELECT {names} FROM calls ORDER BY call").to_arrow_table().cast(CALLS)
 
     def count(self, level: str) -> int:
         """Return how many rows a level has."""
@@ -134,21 +138,19 @@ class IndexedTables:
     def rows(self, level: str) -> Iterator[Rows]:
         """Yield the level's rows, in batches."""
         vectors = self.vectors(level)
-        with closing(self._connection()) as db:
-            if level == "sentence":
-                ids = pa.table({"sentence_id": self._ids, "row": np.arange(len(self._ids))})
-                db.register("embedded", ids)
-                query = _SENTENCES
-            else:
-                query = f"FROM {level}_rows ORDER BY {level}"
-            left = np.empty((0, 0), np.float32)
-            for found in db.execute(query).to_arrow_reader(BATCH):
-                # The batches of two readers end at different rows.
-                while len(left) < found.num_rows:
-                    more = next(vectors)
-                    left = np.concatenate([left, more]) if len(left) else more
-                own, left = left[: found.num_rows], left[found.num_rows :]
-                yield Rows(self._strings(level, found), _columns(level, found), own)
+        query = f"FROM {level}_rows ORDER BY {level}"
+        if level == "sentence":
+            ids = pa.table({"sentence_id": self._ids, "row": np.arange(len(self._ids))})
+            self._db.register("embedded", ids)
+            query = _SENTENCES
+        left = np.empty((0, 0), np.float32)
+        for found in self._db.execute(query).to_arrow_reader(BATCH):
+            # The batches of two readers end at different rows.
+            while len(left) < found.num_rows:
+                more = next(vectors)
+                left = np.concatenate([left, more]) if len(left) else more
+            own, left = left[: found.num_rows], left[found.num_rows :]
+            yield Rows(self._strings(level, found), _columns(level, found), own)
 
     def _strings(self, level: str, found: pa.RecordBatch) -> pa.RecordBatch:
         made = pa.RecordBatch.from_pydict({f.name: found.column(f.name).cast(f.type) for f in STRINGS[level]})
@@ -191,7 +193,9 @@ class IndexedTables:
         write = writer_of(table, table.snapshot_by_id(held.snapshot_id), self.quarter)
         return {} if write is None else write.provenance()
 
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    @cached_property
+    def _db(self) -> duckdb.DuckDBPyConnection:
+        """The tables, with calls, themes and topics numbered; closed with this object."""
         db = open_connection(self._files, grown=TABLES_READ, on_s3=self.warehouse.location.is_s3)
         db.execute(f"SET memory_limit = '{MEMORY}'")
         for query in (_CALLS, _THEMES, _TOPICS):

@@ -109,7 +109,7 @@ def search(
     """
     if not isinstance(warehouse, Warehouse):
         warehouse = Warehouse(path=None if warehouse is None else str(warehouse))
-    asked = _asked(query, levels, k, mode)
+    asked = asked_for(query, levels, k, mode)
     wanted = Wanted(
         firms=tuple(map(str, firms)),
         permnos=tuple(map(int, permnos)),
@@ -248,7 +248,8 @@ def parents_of(quarter: OpenQuarter, level: str, row: int) -> tuple[int, int]:
     return topic, int(quarter.levels["topic"].columns["theme"][topic]) if is_member else -1
 
 
-def _asked(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
+def asked_for(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
+    """Return a query that may be searched. ValueError if it is empty, or a level, `k` or the mode is none there is."""
     wanted = tuple(dict.fromkeys([levels] if isinstance(levels, str) else levels))
     if unknown := [level for level in wanted if level not in LEVELS]:
         raise ValueError(f"there is no level {unknown[0]!r}; choose from {', '.join(LEVELS)}")
