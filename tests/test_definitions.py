@@ -89,7 +89,11 @@ def test_the_lineage_is_the_designs(name: str, upstream: set[str]):
 
 def test_the_job_of_a_quarter_holds_every_asset_but_those_made_on_demand():
     job = DEFINITIONS.resolve_job_def(QUARTER_JOB)
-    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == {*QUARTERLY, DUCKDB_FILE, SEARCH_INDEX}
+    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == {
+        *QUARTERLY,
+        DUCKDB_FILE,
+        SEARCH_INDEX,
+    }
 
 
 @pytest.mark.parametrize("name", ["transcripts", "sentences", "firm_topics", "themes", "sentiment_scores"])
