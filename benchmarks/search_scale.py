@@ -188,7 +188,7 @@ def queries(kept: Path) -> tuple[list[str], NDArray[np.float32]]:
 
 
 def timed(call: Callable[[int], Any]) -> dict[str, float]:
-    """Return milliseconds of each query: of the first, and of the others the median, the 95th percentile and the CPU's."""
+    """Return milliseconds of the first query, and of the others: median, 95th percentile, mean of the CPU."""
     taken, cpu = [], 0.0
     for i in range(QUERIES):
         started, began = time.perf_counter(), time.process_time()

@@ -93,10 +93,12 @@ def search(
         raise CommandError(f"--permno must be a number, not {bad[0]}.")
     arguments.warehouse()  # before the models are loaded: whether there is one
     from ftm_resources import search as find
+    from ftm_resources.retrieval.levels import LEVELS
 
     hits = find(
         query,
         _spans(quarter),
+        levels=_listed(level) or LEVELS,
         firms=_listed(firm),
         permnos=[int(p) for p in _listed(permno)],
         speakers=_listed(speaker),
@@ -106,7 +108,6 @@ def search(
         k=k,
         mode=mode,  # type: ignore[arg-type] # checked there
         children=children,
-        **({"levels": levels} if (levels := _listed(level)) else {}),
     )
     if as_json:
         typer.echo(json.dumps(hits.to_pylist(), default=_plain, ensure_ascii=False, indent=2))
