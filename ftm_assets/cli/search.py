@@ -94,10 +94,12 @@ def search(
         raise CommandError(f"--permno must be a number, not {bad[0]}.")
     arguments.warehouse()  # before the models are loaded: whether there is one
     from ftm_resources import search as find
+    from ftm_resources.retrieval.levels import LEVELS
 
     hits = find(
         query,
         spans(quarter),
+        levels=listed(level) or LEVELS,
         firms=listed(firm),
         permnos=[int(p) for p in listed(permno)],
         speakers=listed(speaker),
@@ -107,7 +109,6 @@ def search(
         k=k,
         mode=mode,  # type: ignore[arg-type] # checked there
         children=children,
-        **({"levels": levels} if (levels := listed(level)) else {}),
     )
     if as_json:
         typer.echo(json.dumps(hits.to_pylist(), default=_plain, ensure_ascii=False, indent=2))
@@ -148,7 +149,7 @@ def _shown(hit: dict[str, Any]) -> Text:
 
     shown = Text()
     shown.append(f"{hit['rank']:>3}  {hit['level']} ", style="bold")
-    shown.append(f"{hit['name'] or hit['id']}\n", style="bold")
+    shown.append(f"{_line(hit['name'] or hit['id'])}\n", style="bold")
     shown.append(f"     {_line(hit['text'])}\n")
     for child in hit["children"] or []:
         shown.append(f"       - {_line(child['text'])} ({child['sentence_id']})\n")
@@ -157,7 +158,8 @@ def _shown(hit: dict[str, Any]) -> Text:
 
 
 def _line(text: str | None) -> str:
-    return " ".join((text or "").split())
+    """Return a text of a call on one line, without what a terminal would obey."""
+    return "".join(c for c in " ".join((text or "").split()) if c.isprintable())
 
 
 def _facts(hit: dict[str, Any]) -> Iterable[str]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ftm_resources.retrieval.calibration import AS_IT_IS, Sample, Scale, scale_of
 from ftm_resources.retrieval.full_text import TextIndex, TextWriter
-from ftm_resources.retrieval.levels import CALLS, COLUMNS, LEVELS, STRINGS, indexed_text
+from ftm_resources.retrieval.levels import CALLS, COLUMNS, LEVELS, STRINGS, indexed_texts
 from ftm_resources.retrieval.opened_quarter import OpenLevel, OpenQuarter, numbers_of
 from ftm_resources.retrieval.vector_scan import ExactVectors, ScannedVectors, codes_of, signs_of
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
     """Told the level, the rows done and how many there are."""
 
-_VERSION = 3
+_VERSION = 4
 """Of how the files are written."""
 FORMAT = hashlib.sha256(repr((_VERSION, COLUMNS, STRINGS, CALLS)).encode()).hexdigest()[:12]
 """The form of the files: an index of another form is outdated."""
@@ -123,8 +123,7 @@ def _write_level(
 ) -> dict[str, Any]:
     n, done, numbers, mean = source.count(level), 0, numbers_of(level), _mean(source, level)
     words = -(-len(mean) // 64)
-    text = TextWriter(folder / f"{level}.text", numbers)
-    with ExitStack() as files:
+    with ExitStack() as files, TextWriter(folder / f"{level}.text", numbers) as text:
 
         def opened(name: str) -> Any:
             return files.enter_context((folder / f"{level}.{name}").open("wb"))
@@ -149,7 +148,7 @@ def _write_level(
             done += rows.strings.num_rows
             progress(level, done, n)
         _write_pages(pages, page, is_last=True)
-    text.close()
+        text.close()
     if done != n:
         raise ValueError(f"{source.quarter}: {done} rows of {level} were read, but {n} counted")
     return {"n": n, "dimension": len(mean), "words": words, "model": dict(source.models[level])}
@@ -241,8 +240,8 @@ def _firms(calls: pa.Table) -> list[str]:
     return [*(" ".join(part for part in of if part) for of in both), ""]
 
 
-def _texts(level: str, rows: Rows) -> list[str]:
-    return [indexed_text(level, row) for row in rows.strings.to_pylist()]
+def _texts(level: str, rows: Rows) -> list[list[str]]:
+    return [indexed_texts(level, row) for row in rows.strings.to_pylist()]
 
 
 def _firms_of(level: str, rows: Rows, firms: list[str]) -> list[str]:

@@ -82,5 +82,6 @@ class Sample:
     def vectors(self) -> list[NDArray[np.float32]]:
         """Return at most BACKGROUND vectors (d,)."""
         found = [vector for some in self._kept for vector in some]
-        places = np.unique(np.linspace(0, len(found) - 1, BACKGROUND).astype(int)) if found else []
-        return [found[i] for i in places]
+        if len(found) <= BACKGROUND:
+            return found
+        return [found[i] for i in np.linspace(0, len(found) - 1, BACKGROUND).astype(int)]

@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -211,17 +211,28 @@ class TextWriter:
         self._row = 0
 
     def add(
-        self, texts: Iterable[str], firms: Iterable[str], numbers: Mapping[str, NDArray[Any]] | None = None
+        self,
+        texts: Iterable[Sequence[str]],
+        firms: Iterable[str],
+        numbers: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
-        """Add rows, one after the other: what is said, the name and ticker of who speaks, and numbers to filter by."""
+        """Add rows, one after the other: the texts of each, the name and ticker of who speaks, numbers to filter by."""
         import tantivy
 
         columns = [(name, (numbers or {})[name].tolist()) for name in self.numbers]
-        for i, (text, firm) in enumerate(zip(texts, firms, strict=True)):
+        for i, (own_texts, firm) in enumerate(zip(texts, firms, strict=True)):
             own = {name: values[i] for name, values in columns if values[i] >= 0}
-            document = {"text": text, "firm": firm, "row": self._row, **own}
+            document = {"text": list(own_texts), "firm": firm, "row": self._row, **own}
             self._writer.add_document(tantivy.Document.from_dict(document, self._schema))
             self._row += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            # Its threads write to the folder until they have ended.
+            self._writer.wait_merging_threads()
 
     def close(self) -> TextIndex:
         """Write what is left; return the index."""

@@ -84,7 +84,8 @@ def build_index(warehouse: Warehouse, quarter: str, progress: Progress = lambda 
         for left in target.glob(".*.partial"):  # by a killed process
             shutil.rmtree(left)
         try:
-            manifest = write_index(IndexedTables(warehouse, quarter, tables), partial, progress)
+            with IndexedTables(warehouse, quarter, tables) as source:
+                manifest = write_index(source, partial, progress)
             partial.rename(target / name)
         finally:
             shutil.rmtree(partial, ignore_errors=True)

@@ -3,15 +3,23 @@
 # ruff: noqa: S608 - the queries are made of constants
 from __future__ import annotations
 
-from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ftm_resources.retrieval.levels import CALLS, COLUMNS, EMBEDDED, NOT_SCORED, STRINGS, TABLES_READ, Rows
+from ftm_resources.retrieval.levels import (
+    CALLS,
+    COLUMNS,
+    EMBEDDED,
+    KEYWORD_SEPARATOR,
+    NOT_SCORED,
+    STRINGS,
+    TABLES_READ,
+    Rows,
+)
 from ftm_resources.tables.categories import SECTIONS, SPEAKER_TYPES
 from ftm_resources.warehouse.embedded_by import embedder_of
 from ftm_resources.warehouse.errors import WarehouseError
@@ -52,7 +60,7 @@ _THEMES = f"""
         FROM theme_sentences e JOIN sentence_sentiment v USING (sentence_id) WHERE e.is_member GROUP BY ALL
     )
     SELECT CAST(row_number() OVER (ORDER BY theme_id) - 1 AS INTEGER) AS theme, theme_id AS id, name,
-        description AS text, array_to_string(keywords, ', ') AS keywords, n_topics, n_sentences, tone
+        description AS text, array_to_string(keywords, '{KEYWORD_SEPARATOR}') AS keywords, n_topics, n_sentences, tone
     FROM themes LEFT JOIN tones USING (theme_id)
 """
 
@@ -63,7 +71,8 @@ _TOPICS = f"""
         FROM sentence_topics t JOIN sentence_sentiment v USING (sentence_id) WHERE t.topic_id IS NOT NULL GROUP BY ALL
     ), last_calls AS (SELECT firm_id, max(call) AS call FROM calls GROUP BY firm_id)
     SELECT CAST(row_number() OVER (ORDER BY topic_id) - 1 AS INTEGER) AS topic, topic_id AS id, s.name,
-        summary AS text, array_to_string(t.keywords, ', ') AS keywords, CAST(1 AS INTEGER) AS n_topics, t.n_sentences,
+        summary AS text, array_to_string(t.keywords, '{KEYWORD_SEPARATOR}') AS keywords,
+        CAST(1 AS INTEGER) AS n_topics, t.n_sentences,
         coalesce(l.call, -1) AS call, coalesce(h.theme, -1) AS theme, tones.tone
     FROM topic_summaries s LEFT JOIN firm_topics t USING (topic_id) LEFT JOIN last_calls l ON l.firm_id = s.firm_id
     LEFT JOIN theme_topics p USING (topic_id) LEFT JOIN theme_rows h ON h.id = p.theme_id
@@ -102,11 +111,16 @@ class IndexedTables:
         self.models["theme"] = self.models["theme"] or self.models["topic"]
         self._files = {name: self._data_files(name) for name in TABLES_READ}
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
     def calls(self) -> pa.Table:
         """Return the calls (CALLS)."""
-        with closing(self._connection()) as db:
-            names = ", ".join(CALLS.names)
-            return db.execute(f"SELECT {names} FROM calls ORDER BY call").to_arrow_table().cast(CALLS)
+        names = ", ".join(CALLS.names)
+        return self._db.execute(f"SELECT {names} FROM calls ORDER BY call").to_arrow_table().cast(CALLS)
 
     def count(self, level: str) -> int:
         """Return how many rows a level has."""
@@ -124,21 +138,19 @@ class IndexedTables:
     def rows(self, level: str) -> Iterator[Rows]:
         """Yield the level's rows, in batches."""
         vectors = self.vectors(level)
-        with closing(self._connection()) as db:
-            if level == "sentence":
-                ids = pa.table({"sentence_id": self._ids, "row": np.arange(len(self._ids))})
-                db.register("embedded", ids)
-                query = _SENTENCES
-            else:
-                query = f"FROM {level}_rows ORDER BY {level}"
-            left = np.empty((0, 0), np.float32)
-            for found in db.execute(query).to_arrow_reader(BATCH):
-                # The batches of two readers end at different rows.
-                while len(left) < found.num_rows:
-                    more = next(vectors)
-                    left = np.concatenate([left, more]) if len(left) else more
-                own, left = left[: found.num_rows], left[found.num_rows :]
-                yield Rows(self._strings(level, found), _columns(level, found), own)
+        query = f"FROM {level}_rows ORDER BY {level}"
+        if level == "sentence":
+            ids = pa.table({"sentence_id": self._ids, "row": np.arange(len(self._ids))})
+            self._db.register("embedded", ids)
+            query = _SENTENCES
+        left = np.empty((0, 0), np.float32)
+        for found in self._db.execute(query).to_arrow_reader(BATCH):
+            # The batches of two readers end at different rows.
+            while len(left) < found.num_rows:
+                more = next(vectors)
+                left = np.concatenate([left, more]) if len(left) else more
+            own, left = left[: found.num_rows], left[found.num_rows :]
+            yield Rows(self._strings(level, found), _columns(level, found), own)
 
     def _strings(self, level: str, found: pa.RecordBatch) -> pa.RecordBatch:
         made = pa.RecordBatch.from_pydict({f.name: found.column(f.name).cast(f.type) for f in STRINGS[level]})
@@ -181,7 +193,9 @@ class IndexedTables:
         write = writer_of(table, table.snapshot_by_id(held.snapshot_id), self.quarter)
         return {} if write is None else write.provenance()
 
-    def _connection(self) -> duckdb.DuckDBPyConnection:
+    @cached_property
+    def _db(self) -> duckdb.DuckDBPyConnection:
+        """The tables, with calls, themes and topics numbered; closed with this object."""
         db = open_connection(self._files, grown=TABLES_READ, on_s3=self.warehouse.location.is_s3)
         db.execute(f"SET memory_limit = '{MEMORY}'")
         for query in (_CALLS, _THEMES, _TOPICS):

@@ -107,7 +107,8 @@ def opened_quarter(warehouse: Warehouse, quarter: str) -> OpenQuarter:
                 NoIndexWarning,
                 stacklevel=3,
             )
-            opened = in_memory(IndexedTables(warehouse, quarter, tables))
+            with IndexedTables(warehouse, quarter, tables) as source:
+                opened = in_memory(source)
         _kept[key] = _Kept(_state(warehouse, quarter), time.monotonic(), opened)
         while len(_kept) > _KEPT_OPEN:
             _kept.popitem(last=False)

@@ -47,6 +47,8 @@ counts in the theme of its topic."""
 
 NOT_SCORED = -128
 
+KEYWORD_SEPARATOR = ", "
+
 STRINGS: Mapping[str, pa.Schema] = {
     "theme": pa.schema(
         [
@@ -108,8 +110,13 @@ class QuarterRows(Protocol):
         """Yield the level's rows, in batches."""
 
 
-def indexed_text(level: str, row: Mapping[str, Any]) -> str:
-    """Return what full text finds a row (STRINGS) by: a sentence; the name, text and keywords of a topic or theme."""
+def indexed_texts(level: str, row: Mapping[str, Any]) -> list[str]:
+    """Return the texts that full text finds a row (STRINGS) by; no phrase reaches from one into the next.
+
+    They are the sentence, or the name, text and keywords of a topic or theme.
+    """
     if level == "sentence":
-        return row["text"] or ""
-    return ". ".join(row[part] for part in ("name", "text", "keywords") if row[part])
+        return [row["text"] or ""]
+    return [
+        text for text in (row["name"], row["text"], *(row["keywords"] or "").split(KEYWORD_SEPARATOR)) if text
+    ]

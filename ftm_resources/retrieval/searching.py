@@ -15,7 +15,7 @@ from ftm_resources.models.embedder import Embedder
 from ftm_resources.retrieval.full_text import taken_apart, tokens
 from ftm_resources.retrieval.hits import HITS, shown
 from ftm_resources.retrieval.kept_open import NoIndexWarning, opened_quarter, quarters_of
-from ftm_resources.retrieval.levels import LEVELS, indexed_text
+from ftm_resources.retrieval.levels import LEVELS, indexed_texts
 from ftm_resources.retrieval.merging import PER_THEME, Candidate, folded, fused
 from ftm_resources.retrieval.opened_quarter import Chosen, OpenQuarter, Wanted
 from ftm_resources.retrieval.query_model import query_vector
@@ -109,7 +109,7 @@ def search(
     """
     if not isinstance(warehouse, Warehouse):
         warehouse = Warehouse(path=None if warehouse is None else str(warehouse))
-    asked = _asked(query, levels, k, mode)
+    asked = asked_for(query, levels, k, mode)
     wanted = Wanted(
         firms=tuple(map(str, firms)),
         permnos=tuple(map(int, permnos)),
@@ -180,7 +180,9 @@ def retrieve(
     by_name = {q.quarter: q for q in quarters}
 
     def words_of(c: Candidate) -> frozenset[str]:
-        return frozenset(tokens(indexed_text(c.level, by_name[c.quarter].levels[c.level].strings(c.row))))
+        return frozenset(
+            tokens(" ".join(indexed_texts(c.level, by_name[c.quarter].levels[c.level].strings(c.row))))
+        )
 
     limit = per_theme if "theme" in asked.levels else None
     return Found(folded(ranked, k, words_of, per_theme=limit), ranked, vector, chosen)
@@ -246,7 +248,8 @@ def parents_of(quarter: OpenQuarter, level: str, row: int) -> tuple[int, int]:
     return topic, int(quarter.levels["topic"].columns["theme"][topic]) if is_member else -1
 
 
-def _asked(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
+def asked_for(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
+    """Return a query that may be searched. ValueError if it is empty, or a level, `k` or the mode is none there is."""
     wanted = tuple(dict.fromkeys([levels] if isinstance(levels, str) else levels))
     if unknown := [level for level in wanted if level not in LEVELS]:
         raise ValueError(f"there is no level {unknown[0]!r}; choose from {', '.join(LEVELS)}")

@@ -1,5 +1,6 @@
 """A quarter that was spoken, with speakers, sections, tone and members, as `search` reads it."""
 
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ from ftm_resources.retrieval import kept_open
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
-from ... import small_topics
+from ... import small_topics  # noqa: TID252 - tests are not installed
 
 QUARTER = small_topics.QUARTER
 MODEL = Embedder(precision="float32")
@@ -58,11 +59,14 @@ def spoken(quarter: str = QUARTER) -> dict[str, list[dict[str, Any]]]:
     ]
     if quarter != QUARTER:
         for rows in made.values():
-            for row in rows:
-                moved = {k: v.replace(QUARTER, quarter) for k, v in row.items() if isinstance(v, str)}
-                row |= moved
-                row |= {k: v.replace(year=int(quarter[:4])) for k, v in row.items() if isinstance(v, date)}
+            rows[:] = [{k: _moved(v, quarter) for k, v in row.items()} for row in rows]
     return made
+
+
+def _moved(value: Any, quarter: str) -> Any:
+    if isinstance(value, date):
+        return value.replace(year=int(quarter[:4]))
+    return value.replace(QUARTER, quarter) if isinstance(value, str) else value
 
 
 def write(
@@ -92,10 +96,16 @@ def nothing_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_open, "_quarters", {})
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse with the quarter, to be copied: writing one takes a second."""
+    return Path(write(Warehouse(path=str(tmp_path_factory.mktemp("spoken") / "warehouse")), spoken()).root)
+
+
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Warehouse:
+def warehouse(template: Path, tmp_path: Path) -> Warehouse:
     """A warehouse with the quarter."""
-    return write(Warehouse(path=str(tmp_path / "warehouse")), spoken())
+    return Warehouse(path=str(shutil.copytree(template, tmp_path / "warehouse")))
 
 
 @pytest.fixture

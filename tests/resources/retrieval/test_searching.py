@@ -105,8 +105,8 @@ def test_filters_are_exact_in_every_mode(
     held: Warehouse, filters: dict[str, Any], kept: Callable[..., bool], mode: str
 ):
     asked = {"levels": ["sentence"], "k": 100, "mode": mode, "per_theme": None}
-    every = hits(held, "we expect ocean freight", **asked)
-    some = hits(held, "we expect ocean freight", **asked, **filters)
+    every = hits(held, "we expect", **asked)
+    some = hits(held, "we expect", **asked, **filters)
     listed = {i for h in every for i in (h["id"], *h["duplicates"])}
     met = {i for h in some for i in (h["id"], *h["duplicates"])}
     assert all(kept(h) for h in some)
@@ -210,7 +210,7 @@ def test_several_quarters_are_one_ranking(warehouse: Warehouse, rows_of: Rows, w
 
 
 def test_what_cannot_be_searched_is_said(warehouse: Warehouse):
-    with pytest.raises(WarehouseError, match="no quarter 2019Q1.*it holds 2023Q1"):
+    with pytest.raises(WarehouseError, match=r"no quarter 2019Q1.*it holds 2023Q1"):
         hits(warehouse, "freight", "2019Q1")
     for wrong, said in [
         ({"levels": ["word"]}, "no level 'word'; choose from theme, topic, sentence"),

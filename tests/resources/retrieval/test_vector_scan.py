@@ -6,11 +6,11 @@ from ftm_resources.retrieval import vector_scan
 from ftm_resources.retrieval.vector_scan import ExactVectors, ScannedVectors, codes_of, signs_of
 
 
-def rows(n: int, dimension: int = 100, seed: int = 0) -> NDArray[np.float32]:
-    """Vectors around forty centres and a mean that all share, as sentences have."""
+def rows(n: int, dimension: int = 384, seed: int = 0) -> NDArray[np.float32]:
+    """Vectors of few true dimensions, some noise, and a mean that all share, as sentences have."""
+    spread = np.random.default_rng(99).normal(size=(24, dimension))
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(40, dimension))
-    made = centres[rng.integers(0, 40, n)] + rng.normal(size=(n, dimension)) + 0.5
+    made = rng.normal(size=(n, 24)) @ spread + rng.normal(size=(n, dimension)) + 2
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -22,7 +22,7 @@ def scanned(vectors: NDArray[np.float32]) -> ScannedVectors:
 @pytest.fixture
 def few_are_rated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vector_scan, "RATE_ALL_UP_TO", 50)
-    monkeypatch.setattr(vector_scan, "CANDIDATES", 200)
+    monkeypatch.setattr(vector_scan, "CANDIDATES", 1000)
     monkeypatch.setattr(vector_scan, "BLOCK", 999)
 
 
