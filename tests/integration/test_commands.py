@@ -47,6 +47,8 @@ ELSEWHERE = {
     "FTM_WAREHOUSE=./warehouse-bertopic": "tests/assets/test_firm_topics.py",
     "ftm bertopic": "tests/cli/test_save_bertopic.py",
     "ftm move": "tests/cli/test_relocation.py",
+    "ftm mcp": "tests/answers/test_served_tools.py",
+    "ftm publish postgres": "tests/cli/test_publishing.py",
 }
 """How commands open that are not run in order here, and where they are."""
 
