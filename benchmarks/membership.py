@@ -163,9 +163,10 @@ def labels_of(sentences: Sentences) -> Labelled:
 def descriptions(
     sentences: Sentences, texts: Sequence[str], topic_ids: Sequence[str], names: pa.Table
 ) -> Floats:
-    """Return the embedding of each topic's name, keywords and summary, made as the assets make them."""
+    """Return the embedding of each topic's keywords and summary, made as the assets make them."""
     from ftm_assets.methods.naming.digests import topic_digests  # noqa: PLC0415
     from ftm_assets.methods.naming.extractive import ExtractiveNamer  # noqa: PLC0415
+    from ftm_assets.methods.naming.summaries import embedded_label  # noqa: PLC0415
     from ftm_assets.methods.text.firm_names import known_names  # noqa: PLC0415
     from ftm_assets.methods.topics.keywords import class_keywords  # noqa: PLC0415
 
@@ -195,7 +196,7 @@ def descriptions(
     )
     given = pa.table({"sentence_id": sentences.ids, "text": list(texts)})
     named = ExtractiveNamer().name(topic_digests(topics, given, known))
-    labels = [f"{n.name}: {', '.join(keywords[t])}" for t, n in enumerate(named)]
+    labels = [embedded_label(n, keywords[t]) for t, n in enumerate(named)]
     both = kept_vectors("membership-topics", [*(n.summary for n in named), *labels]).astype(np.float64)
     return unit(both[: len(named)] + both[len(named) :])
 

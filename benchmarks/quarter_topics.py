@@ -15,6 +15,7 @@ from benchmarks.kept_vectors import kept_vectors
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.methods.naming.digests import topic_digests
 from ftm_assets.methods.naming.extractive import ExtractiveNamer
+from ftm_assets.methods.naming.summaries import embedded_label
 from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.text.kinds import is_procedural, judge
 from ftm_assets.methods.text.sentence_splitting import build_sentences
@@ -109,7 +110,7 @@ def _quarter(transcripts: list[pa.Table]) -> Quarter:
     digests = topic_digests(found, sentences.select(["sentence_id", "text"]), names)
     named = ExtractiveNamer().name(digests)
     keywords = found.column("keywords").to_pylist()
-    labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
+    labels = [embedded_label(n, k) for n, k in zip(named, keywords, strict=True)]
     # As `topic_summaries` embeds a topic.
     described = kept_vectors("quarter-topics", [*(n.summary for n in named), *labels], "auto")
     total = described[: len(named)].astype(np.float64) + described[len(named) :]

@@ -24,8 +24,8 @@ from ftm_assets.methods.topics.membership import MembershipParams
 PAGE = Path("docs") / "validity.md"
 LABELS = Path(__file__).parent / "labels"
 _REAL = {"clustering": "real calls: shipped"}
-_TOPICS = {"names of": "topic", "rules": "extractive-2", "reading": "1"}
-_THEMES = {"names of": "theme", "rules": "extractive-3"}
+_TOPICS = {"names of": "topic", "rules": "coverage", "reading": "3"}
+_THEMES = {"names of": "theme", "rules": "coverage", "reading": "3"}
 _FIRST = {"judged by": "embeddings", "reader": "first"}
 _SECOND = {"judged by": "embeddings", "reader": "second"}
 _READ = ("{} of {}", "themes", "of")
@@ -106,8 +106,10 @@ SECTIONS = {
     "names": (
         "What topics and themes are called",
         (),
-        "Names that no language model wrote; the themes are those made when labels began. Before: `extractive-2`. What "
-        "remains weak: the names of themes of several subjects, and of topics named by one odd sentence "
+        "Names that no language model wrote, by the first reader of each reading; intervals are of one reader, and "
+        "readers differ in severity. Before: `extractive-2`. *Coverage* is what `extractive-4`, the present rules, was "
+        "made of after the third reading. *Half-theme*: themes of half the firms, which nobody had seen. What remains "
+        "weak: topics and themes of several subjects have a wide heading or a vague one "
         "([labelling.md](labelling.md)).",
     ),
 }
