@@ -24,7 +24,7 @@ from ftm_assets.methods.topics.membership import MembershipParams
 PAGE = Path("docs") / "validity.md"
 LABELS = Path(__file__).parent / "labels"
 _REAL = {"clustering": "real calls: shipped"}
-_TOPICS = {"names of": "topic", "rules": "coverage", "reading": "3"}
+_TOPICS = {"names of": "topic", "rules": "extractive-4", "reading": "4"}
 _THEMES = {"names of": "theme", "rules": "coverage", "reading": "3"}
 _FIRST = {"judged by": "embeddings", "reader": "first"}
 _SECOND = {"judged by": "embeddings", "reader": "second"}

@@ -15,6 +15,8 @@ from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.pinned_theme_links import pinned_theme_links
 from ftm_assets.assets.portfolio_sorts import portfolio_sorts
+from ftm_assets.assets.search_index import NAME as SEARCH_INDEX
+from ftm_assets.assets.search_index import search_index
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
 from ftm_assets.assets.sentence_kinds import sentence_kinds
 from ftm_assets.assets.sentence_sentiment import sentence_sentiment
@@ -42,7 +44,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
     """Return all definitions; tests and commands override resources here and nowhere else."""
     quarter = dg.define_asset_job(
         QUARTER_JOB,
-        selection=dg.AssetSelection.assets(*QUARTERLY, DUCKDB_FILE),
+        selection=dg.AssetSelection.assets(*QUARTERLY, DUCKDB_FILE, SEARCH_INDEX),
         description="Every asset of one quarter, with its checks",
         tags=retries.TAGS,
     )
@@ -69,6 +71,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             event_study,
             build_marts(),
             duckdb_file,
+            search_index,
             sentiment_ready,
             warehouse_maintenance,
         ],

@@ -1,11 +1,11 @@
 """Resources of the platform: table contracts, the warehouse, transcript sources, models and endpoints.
 
-`from ftm_resources import connect` is all that a notebook needs.
+`from ftm_resources import connect, search` is all that a notebook needs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ftm_resources.retrieval.searching import search
     from ftm_resources.warehouse.snapshots import AsOf
 
-__all__ = ["connect"]
+__all__ = ["connect", "search"]
 
 
 def connect(
@@ -54,3 +55,12 @@ def connect(
     held = Warehouse(path=None if warehouse is None else str(warehouse))
     names = tuple(TABLES) if tables is None else tuple(tables)
     return held.connect(quarter=quarter, tables=names, as_of=as_of, newest=newest)
+
+
+def __getattr__(name: str) -> Any:
+    # Importing a module of this package must not load the models either.
+    if name == "search":
+        from ftm_resources.retrieval.searching import search  # noqa: PLC0415
+
+        return search
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 
 from ftm_assets.assets.duckdb_file import NAME as DUCKDB_FILE
+from ftm_assets.assets.search_index import NAME as SEARCH_INDEX
 from ftm_assets.assets.sentiment_ready import NAME as SENTIMENT_READY
 from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
 from ftm_assets.definitions import QUARTER_JOB, build_definitions
@@ -18,7 +19,7 @@ SPECS = {spec.key.path[-1]: spec for spec in DEFINITIONS.resolve_all_asset_specs
 
 
 def test_the_assets_are_the_tables_their_maintenance_and_what_is_written_for_others():
-    assert set(SPECS) == {*TABLES, MAINTENANCE, DUCKDB_FILE, SENTIMENT_READY}
+    assert set(SPECS) == {*TABLES, MAINTENANCE, DUCKDB_FILE, SEARCH_INDEX, SENTIMENT_READY}
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
@@ -89,7 +90,11 @@ def test_the_lineage_is_the_designs(name: str, upstream: set[str]):
 
 def test_the_job_of_a_quarter_holds_every_asset_but_those_made_on_demand():
     job = DEFINITIONS.resolve_job_def(QUARTER_JOB)
-    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == {*QUARTERLY, DUCKDB_FILE}
+    assert {k.path[-1] for k in job.asset_layer.executable_asset_keys} == {
+        *QUARTERLY,
+        DUCKDB_FILE,
+        SEARCH_INDEX,
+    }
 
 
 @pytest.mark.parametrize("name", ["transcripts", "sentences", "firm_topics", "themes", "sentiment_scores"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _BEGINS = r"^([=+\-@\t\r\n''])"
 _AFTER_SEPARATOR = r"([;\t\r\n])([=+\-@''])"
 """What a spreadsheet would run as a formula, or, with an apostrophe, what looks as if marked already: at the start of a
@@ -21,3 +23,12 @@ def cell(table: str, column: str, *, as_csv: bool) -> str:
         begun = rf"regexp_replace({text}, '{_BEGINS}', '''\1')"
         return rf"""regexp_replace({begun}, '{_AFTER_SEPARATOR}', '\1''\2', 'g') AS "{column}" """
     return f'"{column}"'
+
+
+def marked(text: str) -> str:
+    """Return a text as `cell` writes it in CSV.
+
+    >>> marked("=1+1"), marked("up 5%")
+    ("'=1+1", 'up 5%')
+    """
+    return re.sub(_AFTER_SEPARATOR, r"\1'\2", re.sub(_BEGINS, r"'\1", text))

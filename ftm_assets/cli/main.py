@@ -12,18 +12,21 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ftm_assets.cli import (
+    ask,
     contents,
     deploy,
     doctor,
     evaluate,
     exports,
     failing,
+    mcp,
     names,
     publishing,
     relocation,
     run,
     sample,
     save_bertopic,
+    search,
     ui,
     upkeep,
 )
@@ -35,6 +38,9 @@ GROUPS = (
     run,
     ui,
     contents,
+    search,
+    ask,
+    mcp,
     exports,
     publishing,
     save_bertopic,

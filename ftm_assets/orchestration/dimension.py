@@ -1,16 +1,9 @@
 """The rule that a quarter's vectors are all of one model: of one dimension, and where it is recorded, of one name."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import dagster as dg
 
 from ftm_resources.warehouse import Warehouse
-
-
-def embedder_of(made: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the embedding model that a write recorded in its provenance; empty if none."""
-    return dict(made.get("models", {}).get("embedder", {}))
+from ftm_resources.warehouse.embedded_by import embedder_of
 
 
 def refuse_other_dimension(warehouse: Warehouse, quarter: str, dimension: int) -> None:

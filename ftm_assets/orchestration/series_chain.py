@@ -20,11 +20,11 @@ import dagster as dg
 from ftm_assets.methods.time.link_rows import link_tables, read_profiles, read_series
 from ftm_assets.methods.time.linking import LinkParams, Links, link_quarter
 from ftm_assets.methods.wording import counted
-from ftm_assets.orchestration.dimension import embedder_of
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
 from ftm_assets.orchestration.params_config import recorded
 from ftm_assets.orchestration.partitions import FIRST_QUARTER
 from ftm_resources import quarters
+from ftm_resources.warehouse.embedded_by import embedder_of
 from ftm_resources.warehouse.snapshots import (
     NEVER_WRITTEN,
     is_elsewhere,

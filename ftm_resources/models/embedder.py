@@ -5,6 +5,7 @@ With FTM_EMBEDDING_BASE_URL the model runs at an endpoint; see `endpoint/embeddi
 
 from __future__ import annotations
 
+import threading
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from ftm_resources.models.loading import LoadedModel, Progress
 from ftm_resources.settings import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import torch
     from numpy.typing import NDArray
@@ -146,6 +147,20 @@ class Embedder(ConfigurableResource):
             vectors[rows] = _unit(out.astype(np.float64), [unique[i] for i in rows])
         return vectors if len(unique) == len(texts) else vectors[where]
 
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """Embed a query: float32 (dimension,), of unit length.
+
+        A local model with a prompt for queries gets it (sentence-transformers' `prompts["query"]`); of an endpoint's
+        model, none is known. ValueError and EndpointUnavailableError as `embed` raises them.
+        """
+        if not self._remote() and (encode := self._load().encode_query) is not None:
+            vector: NDArray[np.float32] = _unit(encode(text)[None].astype(np.float64), [text])[0].astype(
+                np.float32
+            )
+        else:
+            vector = self.embed([text])[0]
+        return vector
+
     def _configured(self) -> str | None:
         fields = {n: getattr(self, n) for n in type(self).model_fields if n != "api_key"}
         settings.refuse_secrets("embedder", fields)
@@ -205,8 +220,9 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     width = int(model.get_embedding_dimension() or 0)
     plain = _plain(model) if is_cpu and features is not None else None
     encoder = openvino_encoder(plain, backend, precision)
+    encode_query = _query_encoder(model)
     if encoder:
-        return LoadedModel(encoder, tokenize, width)
+        return LoadedModel(encoder, tokenize, width, encode_query=encode_query)
 
     def by_ids(ids: torch.Tensor, _: list[str]) -> torch.Tensor:
         out: torch.Tensor = model({"input_ids": ids, **(features or {})})["sentence_embedding"]
@@ -223,7 +239,23 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     encoder = TorchEncoder(
         by_ids if by_id else by_texts, device, precision, autocast=is_cpu, in_parallel=by_id
     )
-    return LoadedModel(encoder, tokenize, width)
+    return LoadedModel(encoder, tokenize, width, encode_query=encode_query)
+
+
+def _query_encoder(model: Any) -> Callable[[str], NDArray[np.float32]] | None:
+    """Return the function that embeds a query by the model's own prompt; None if it has none."""
+    if not model.prompts.get("query"):
+        return None
+    running = threading.Lock()
+
+    def encode(text: str) -> NDArray[np.float32]:
+        with running:
+            # `encode_query` also chooses the modules for queries, in models that have some.
+            found = model.encode_query([text], convert_to_tensor=True, show_progress_bar=False)
+        vector: NDArray[np.float32] = found[0].float().cpu().numpy()
+        return vector
+
+    return encode
 
 
 def _bundled() -> str:

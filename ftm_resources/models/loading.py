@@ -34,6 +34,8 @@ class LoadedModel:
     """Columns of the encoder's output."""
     classes: list[str] = field(default_factory=list)
     """A classifier's classes, named and ordered as in its checkpoint."""
+    encode_query: Callable[[str], NDArray[np.float32]] | None = None
+    """For an embedder that treats queries in another way than texts: a query's vector (d,), of any length."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, texts: list[str], batch_tokens: int | None, progress: Progress | None) -> Iterator[Rows]:

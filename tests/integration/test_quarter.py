@@ -168,6 +168,7 @@ def test_metadata_answers_whether_it_went_well(sample: Sample):
         e.asset_key.path[-1]: e.materialization.metadata for e in sample[1].get_asset_materialization_events()
     }
     assert events.pop("duckdb_file")["path"].value.startswith("none"), "no file is configured"
+    assert events.pop("search_index")["is_new"].value is True
     assert set(events) == set(QUARTERLY)
     assert all("dagster/partition_row_count" in metadata for metadata in events.values())
     assert {"link_rate", "audit", "preview"} <= set(events["transcripts"])

@@ -51,6 +51,9 @@ _KIND = {
 _REPAIR = "That reply was not usable: {reason}. Reply again, with the corrected JSON object and nothing else."
 _CUT_OFF = "{reason} (it was cut off: be brief)"
 
+# Of tags, and of templates such as <|im_end|> and [INST].
+_BRACKETS = str.maketrans("<>[]", "()()")
+
 _LETTERS = string.ascii_letters.encode()
 _LETTERS_AND_SPACES = _LETTERS + bytes(i for i in range(128) if chr(i).isspace())
 _ASCII_LETTERS = re.compile(r"[A-Za-z]+")
@@ -89,10 +92,10 @@ def build_messages(digest: Digest, *, max_tokens: int = DEFAULT_PROMPT_TOKENS) -
     Keywords come first, then names and sentences, most central first, as many as fit; items that do not fit are
     skipped. The same digest always gives the same messages.
     """
-    parts = [("keywords", _as_data(", ".join(digest.keywords)))]
-    parts += [("name", _as_data(n)) for n in _counted(digest)]
-    parts += [("sentence", _as_data(s)) for s in digest.sentences]
-    avoid = ", ".join(_as_data(e) for e in digest.exclude)
+    parts = [("keywords", as_data(", ".join(digest.keywords)))]
+    parts += [("name", as_data(n)) for n in _counted(digest)]
+    parts += [("sentence", as_data(s)) for s in digest.sentences]
+    avoid = ", ".join(as_data(e) for e in digest.exclude)
     ask = _KIND[digest.kind] + (f" The name must not contain: {avoid[:300]}." if avoid else "")
     left = max_tokens - _SYSTEM_TOKENS - count_tokens(ask) - 40
     lines = []
@@ -144,9 +147,9 @@ def repair_messages(asked: list[Message], reply: str, reason: str, *, cut_off: b
     ]
 
 
-def _as_data(text: str) -> str:
-    """Return text that can neither close its tag nor open another."""
-    return plain_text(text.replace("<", "(").replace(">", ")"))
+def as_data(text: str) -> str:
+    """Return text that can neither close its tag nor open another, nor hold a mark of a chat template."""
+    return plain_text(text.translate(_BRACKETS))
 
 
 def _version() -> str:

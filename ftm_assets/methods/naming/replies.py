@@ -40,7 +40,10 @@ def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
 
     Thinking, code fences and prose around the JSON object are ignored.
     """
-    reply = _json_object(_THINK.sub("", _THOUGHT_BEFORE.sub("", text)))
+    found = json_objects(text)
+    if not found:
+        raise NamingError("the reply holds no complete JSON object with name and summary")
+    reply = next((f for f in reversed(found) if "name" in f), found[-1])
     fields = []
     for field in ("name", "summary"):
         value = reply.get(field)
@@ -52,8 +55,12 @@ def parse_reply(text: str, digest: Digest) -> tuple[str, str]:
     return check_name(fields[0], digest.exclude), check_summary(fields[1])
 
 
-def _json_object(text: str) -> dict[str, Any]:
-    """Return the last JSON object in `text` that has a name, or the last object if none has."""
+def json_objects(text: str) -> list[dict[str, Any]]:
+    """Return the JSON objects in a reply, in order, also those inside one that is not complete.
+
+    What a model thought before it answered does not count.
+    """
+    text = _THINK.sub("", _THOUGHT_BEFORE.sub("", text))
     decoder = json.JSONDecoder(strict=False)  # raw line breaks in strings are a common mistake
     found: list[dict[str, Any]] = []
     end = 0
@@ -65,6 +72,4 @@ def _json_object(text: str) -> dict[str, Any]:
         except (ValueError, RecursionError):
             continue
         found.append(value)
-    if not found:
-        raise NamingError("the reply holds no complete JSON object with name and summary")
-    return next((f for f in reversed(found) if "name" in f), found[-1])
+    return found

@@ -101,6 +101,7 @@ _STEPS: Mapping[str, Size] = {
     "marts": MEDIUM,
     "duckdb_file": MEDIUM,
     "sentiment_ready": MEDIUM,
+    "search_index": MEDIUM,
 }
 
 

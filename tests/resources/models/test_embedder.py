@@ -1,3 +1,4 @@
+import json
 import socket
 from collections.abc import Callable
 from importlib.metadata import version
@@ -233,3 +234,23 @@ def test_static_vectors_work_and_a_text_without_a_vector_is_an_error(
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
     with pytest.raises(ValueError, match="zero or not finite"):
         embedder.embed(["demand", ""])
+
+
+def test_a_query_gets_the_models_own_prompt_for_queries(
+    make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
+    folder = random_bert(make_tokenizer(), tmp_path / "asked")
+    settings = json.loads((folder / "config_sentence_transformers.json").read_text())
+    settings["prompts"] = {"query": "we expect more "}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    embedder = Embedder(device="cpu", model=str(folder), precision="float32")
+    query = embedder.embed_query("demand")
+    assert query.shape == (24,)
+    assert np.linalg.norm(query) == pytest.approx(1, abs=1e-6)
+    assert np.allclose(query, embedder.embed(["we expect more demand"])[0], atol=1e-6)
+    assert not np.allclose(query, embedder.embed(["demand"])[0], atol=1e-3)
+
+
+def test_a_model_without_such_a_prompt_embeds_a_query_as_a_text() -> None:
+    embedder = Embedder(device="cpu")
+    assert np.allclose(embedder.embed_query(TEXTS[0]), embedder.embed([TEXTS[0]])[0], atol=1e-6)

@@ -1,0 +1,139 @@
+"""`ftm ask`: a question, answered from what was said on calls."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ftm_assets.cli import arguments, screen
+from ftm_assets.cli.failing import CommandError
+from ftm_assets.cli.search import listed, spans
+
+if TYPE_CHECKING:
+    from ftm_assets.answers.asking import Answer
+    from ftm_assets.methods.answering.evidence import Quotation
+
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel="Read")
+def ask(
+    question: Annotated[str, typer.Argument(help="A question about what was said on calls.")],
+    quarter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--quarter",
+            "-q",
+            metavar="QUARTER",
+            help="2023Q1 or 2023Q1..2023Q4; may be given several times. Default: all.",
+            autocompletion=arguments.known_quarters,
+        ),
+    ] = None,
+    level: Annotated[
+        list[str] | None,
+        typer.Option("--level", "-l", metavar="LEVEL", help="Search only themes, topics or sentences."),
+    ] = None,
+    firm: Annotated[
+        list[str] | None, typer.Option("--firm", metavar="FIRM", help="Firm id or ticker.")
+    ] = None,
+    speaker: Annotated[
+        list[str] | None, typer.Option("--speaker", metavar="KIND", help="Kind of speaker, e.g. analyst.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=200, help="Hits to answer from.")] = 12,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write the answer and its evidence as JSON.")
+    ] = False,
+    log: Annotated[
+        bool,
+        typer.Option("--log/--no-log", help="Note the question and what was retrieved under FTM_EXPORTS."),
+    ] = True,
+) -> None:
+    """Answer a question from what was said on calls, each claim with the sentences that it cites.
+
+    The model at LLM_BASE_URL is shown the sentences that `ftm search` finds, and nothing else: the text of calls goes
+    to that server. Citations of anything else are removed, and quotes are compared with the sentences, word by word.
+    Without an endpoint, the evidence alone is shown, by theme and topic.
+    """
+    arguments.warehouse()  # before the models are loaded: whether there is one
+    from ftm_assets.answers.asking import ask as answer_to
+    from ftm_resources.endpoint.connection import EndpointUnavailableError, RequestError
+
+    levels: dict[str, Any] = {"levels": chosen} if (chosen := listed(level)) else {}
+    try:
+        answer = answer_to(
+            question, spans(quarter), k=k, firms=listed(firm), speakers=listed(speaker), log=log, **levels
+        )
+    except (EndpointUnavailableError, RequestError) as error:
+        raise CommandError(f"no answer: {error}") from error
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), ensure_ascii=False, indent=2))
+        return
+    for line in _claims(answer) if answer.checked else _grouped(answer):
+        screen.console().print(line, markup=False, highlight=False)
+
+
+def _plain(answer: Answer) -> dict[str, Any]:
+    evidence = [
+        {
+            "sentence_id": q.sentence_id, "text": q.text, "firm": q.firm, "speaker": q.speaker,
+            "call_date": q.call_date, "quarter": q.quarter, "topic": q.topic, "theme": q.theme,
+        }
+        for q in answer.evidence.quotations
+    ]  # fmt: skip
+    return {**answer.record(), "evidence": evidence}
+
+
+def _claims(answer: Answer) -> list[str]:
+    """Return the lines of an answer: claims with numbers, then the sentences that they cite."""
+    made = answer.checked
+    assert made is not None  # noqa: S101 - the caller looked
+    if not made.claims:
+        lines = ["The model found no answer in the sentences that it was shown."]
+    else:
+        cited = {q.sentence_id: q for claim in made.claims for q in claim.cites}
+        number = {sentence: i for i, sentence in enumerate(cited, 1)}
+        lines = [
+            f"{claim.text} {''.join(f'[{number[q.sentence_id]}]' for q in claim.cites)}"
+            for claim in made.claims
+        ]
+        lines += ["", *(_cited(number[s], q) for s, q in cited.items())]
+    left = {
+        "citation of nothing that was shown": made.invented,
+        "claim without a citation, left out": made.unsupported,
+        "quote that is in no cited sentence": made.not_verbatim,
+        "link removed": made.links,
+    }
+    said = [f"{n} × {what}" for what, n in left.items() if n]
+    shown = screen.count(len(answer.shown), "sentence")
+    lines += ["", f"{answer.model} answered from {shown}{'; ' if said else ''}{'; '.join(said)}."]
+    return lines
+
+
+def _cited(i: int, q: Quotation) -> str:
+    return f"[{i}] {q.source} ({q.sentence_id}): {_line(q.text)}"
+
+
+def _grouped(answer: Answer) -> list[str]:
+    """Return the lines of the evidence alone: by theme, topic and firm."""
+    if not answer.evidence.quotations:
+        return ["Nothing was found."]
+    groups: dict[str, dict[str, list[Quotation]]] = {}
+    for q in answer.evidence.quotations:
+        groups.setdefault(q.theme or "In no theme", {}).setdefault(q.topic or "In no topic", []).append(q)
+    lines = []
+    for theme, topics in groups.items():
+        lines += ["", _line(theme)]
+        for topic, said in topics.items():
+            lines.append(f"  {_line(topic)}")
+            lines += [f"    - {_line(q.text)}\n      {q.source} ({q.sentence_id})" for q in said]
+    return [
+        *lines[1:],
+        "",
+        "No model was asked: set LLM_BASE_URL for an answer from these sentences.",
+    ]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

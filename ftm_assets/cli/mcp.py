@@ -1,0 +1,28 @@
+"""`ftm mcp`: the warehouse for an assistant of the user's own."""
+
+from __future__ import annotations
+
+import typer
+
+from ftm_assets.cli import arguments
+from ftm_assets.cli.failing import CommandError
+
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel="Read")
+def mcp() -> None:
+    """Serve the warehouse to an assistant over stdio, by the Model Context Protocol; nothing can be changed.
+
+    Tools: search, evidence, theme, firm, and sql: one SELECT with a limit of rows that reads no other files. Register
+    the command `ftm mcp` in the assistant, with FTM_WAREHOUSE in its environment. What the assistant reads, text of
+    calls included, goes to the model that it uses.
+    """
+    warehouse = arguments.warehouse()
+    try:
+        from ftm_assets.answers.served_tools import build_server
+
+        server = build_server(warehouse)
+    except ImportError as error:
+        raise CommandError("this needs the extra: pip install 'ftm[mcp]'.") from error
+    server.run("stdio")

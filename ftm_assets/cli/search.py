@@ -1,0 +1,189 @@
+"""`ftm search`: what was said about a subject, over themes, topics and sentences."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ftm_assets.cli import arguments, screen
+from ftm_assets.cli.csv_cells import marked
+from ftm_assets.cli.failing import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+    from rich.text import Text
+
+commands = typer.Typer()
+
+_MANY = "several separated by commas, or the option several times"
+
+
+def listed(values: list[str] | None) -> list[str]:
+    """Return values that were given one by one or separated by commas."""
+    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+
+
+def spans(values: list[str] | None) -> list[str] | None:
+    """Return quarters and ranges of quarters that were given one by one or separated by commas; None if none was."""
+    return [arguments.quarter_span(span) for span in listed(values)] or None
+
+
+@commands.command(rich_help_panel="Read")
+def search(
+    query: Annotated[str, typer.Argument(help='Words; a "quoted phrase" must occur.')],
+    quarter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--quarter",
+            "-q",
+            metavar="QUARTER",
+            help=f"2023Q1 or 2023Q1..2023Q4; {_MANY}. Default: all.",
+            autocompletion=arguments.known_quarters,
+        ),
+    ] = None,
+    level: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--level", "-l", metavar="LEVEL", help=f"theme, topic or sentence; {_MANY}. Default: all."
+        ),
+    ] = None,
+    firm: Annotated[
+        list[str] | None, typer.Option("--firm", metavar="FIRM", help=f"Firm id or ticker; {_MANY}.")
+    ] = None,
+    permno: Annotated[
+        list[str] | None, typer.Option("--permno", metavar="PERMNO", help=f"CRSP's PERMNO; {_MANY}.")
+    ] = None,
+    speaker: Annotated[
+        list[str] | None,
+        typer.Option("--speaker", metavar="KIND", help=f"Kind of speaker, e.g. analyst; {_MANY}."),
+    ] = None,
+    section: Annotated[
+        list[str] | None, typer.Option("--section", metavar="SECTION", help="presentation or q_and_a.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="First date of calls.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last date of calls.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="Most hits to show.")] = 10,
+    mode: Annotated[
+        str, typer.Option("--mode", metavar="MODE", help="hybrid, or by vector or text alone.")
+    ] = "hybrid",
+    children: Annotated[
+        int, typer.Option("--children", min=0, help="Sentences to show of each theme and topic.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Write a JSON list of hits.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, with lists as JSON.")] = False,
+) -> None:
+    """Find themes, topics and sentences about a subject, each with its firm, call, topic, theme and tone.
+
+    Texts are found by meaning and by their words, so that names, tickers, numbers and quoted phrases are found too. A
+    theme stands for its own topics and sentences, whose number is shown. The model must be the one that made the
+    quarter. Without the index that `search_index` makes, the answer is exact but slower.
+    """
+    if as_json and as_csv:
+        raise CommandError("--json and --csv exclude each other.")
+    if bad := [p for p in listed(permno) if not p.isdecimal()]:
+        raise CommandError(f"--permno must be a number, not {bad[0]}.")
+    arguments.warehouse()  # before the models are loaded: whether there is one
+    from ftm_resources import search as find
+    from ftm_resources.retrieval.levels import LEVELS
+
+    hits = find(
+        query,
+        spans(quarter),
+        levels=listed(level) or LEVELS,
+        firms=listed(firm),
+        permnos=[int(p) for p in listed(permno)],
+        speakers=listed(speaker),
+        sections=listed(section),
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        k=k,
+        mode=mode,  # type: ignore[arg-type] # checked there
+        children=children,
+    )
+    if as_json:
+        typer.echo(json.dumps(hits.to_pylist(), default=_plain, ensure_ascii=False, indent=2))
+    elif as_csv:
+        _write_csv(hits)
+    elif not hits.num_rows:
+        typer.echo("No hits.")
+    else:
+        console = screen.console()
+        for hit in hits.to_pylist():
+            console.print(_shown(hit))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _write_csv(hits: pa.Table) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(hits.column_names)
+    for hit in hits.to_pylist():
+        writer.writerow([_cell(value) for value in hit.values()])
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list):
+        return json.dumps(value, default=_plain, ensure_ascii=False)
+    return marked(value) if isinstance(value, str) else value
+
+
+def _shown(hit: dict[str, Any]) -> Text:
+    """Return a hit as a person reads it: what it is, its text, where it is from."""
+    from rich.text import Text
+
+    shown = Text()
+    shown.append(f"{hit['rank']:>3}  {hit['level']} ", style="bold")
+    shown.append(f"{_line(hit['name'] or hit['id'])}\n", style="bold")
+    shown.append(f"     {_line(hit['text'])}\n")
+    for child in hit["children"] or []:
+        shown.append(f"       - {_line(child['text'])} ({child['sentence_id']})\n")
+    shown.append(f"     {' · '.join(_facts(hit))}\n", style="dim")
+    return shown
+
+
+def _line(text: str | None) -> str:
+    """Return a text of a call on one line, without what a terminal would obey."""
+    return "".join(c for c in " ".join((text or "").split()) if c.isprintable())
+
+
+def _facts(hit: dict[str, Any]) -> Iterable[str]:
+    if hit["firm_name"]:
+        yield _line(hit["firm_name"])
+        speaker = ", ".join(part for part in (hit["speaker_name"], hit["speaker_type"]) if part)
+        if speaker:
+            yield _line(speaker)
+        yield str(hit["call_date"])
+    else:
+        yield hit["quarter"]
+    if hit["level"] == "sentence" and hit["topic_name"]:
+        yield f"topic: {_line(hit['topic_name'])}"
+    if hit["level"] != "theme" and hit["theme_name"]:
+        yield f"theme: {_line(hit['theme_name'])}"
+    if hit["level"] == "theme":
+        yield screen.count(hit["n_topics"] or 0, "topic")
+    if hit["level"] != "sentence":
+        yield screen.count(hit["n_sentences"] or 0, "sentence")
+    if hit["tone"] is not None:
+        yield f"tone {hit['tone']:+.2f}"
+    if found := hit["topics_found"] + hit["sentences_found"]:
+        yield f"{found} more of it found"
+    if hit["duplicates"]:
+        yield screen.count(len(hit["duplicates"]), "near-duplicate")
+    if hit["name"]:
+        yield hit["id"]

@@ -1,0 +1,254 @@
+"""Full text: which rows have the words of a query, rated by BM25, and which have its quoted phrases.
+
+What belongs here: the only module that uses tantivy. A query is never parsed by tantivy's own syntax: its words are
+taken apart as the texts were, so that no character in it is an operator. Quotation marks alone mean something.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import tantivy
+    from numpy.typing import NDArray
+
+MOST_WORDS = 64
+"""Words of a query that are looked for; the rest is left to the vectors."""
+
+FIRM_WEIGHT = 0.5
+"""Weight of a word in the name or ticker of the firm that speaks, against one in what is said."""
+
+NUMBERS = ("call", "section", "speaker", "is_procedural")
+"""Numbers by which sentences are filtered in the index itself."""
+
+_ANALYZER = "ftm"
+_HEAP = 64_000_000
+"""Bytes that the writer holds before it writes a segment."""
+_SATURATION = 2.2
+"""BM25's k1 + 1: the most that a word can add, times its weight."""
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»″", '"'))
+_QUOTED = re.compile(r'"([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Words:
+    """A query taken apart."""
+
+    plain: str
+    """The query without quotation marks, for the vectors."""
+    phrases: tuple[tuple[str, ...], ...]
+    """Tokens of each quoted phrase; all must occur."""
+    words: tuple[tuple[str, ...], ...]
+    """Tokens of each other word: several of such as 12.5% or Q4-2023, which occur one after the other."""
+
+
+def taken_apart(query: str) -> Words:
+    """Return the words and quoted phrases of a query. Of unbalanced quotation marks, the last is ignored.
+
+    >>> taken_apart('“cost of freight” rose 12.5%')
+    Words(plain='cost of freight rose 12.5%', phrases=(('cost', 'of', 'freight'),), words=(('rose',), ('12', '5')))
+    """
+    straight = query.translate(_QUOTES)
+    quoted = [tuple(tokens(q)) for q in _QUOTED.findall(straight)]
+    others = _QUOTED.sub(" ", straight).replace('"', " ").split()
+    split = [tuple(tokens(w)) for w in others[: 4 * MOST_WORDS]]
+    return Words(
+        " ".join(straight.replace('"', " ").split()),
+        tuple(dict.fromkeys(q for q in quoted if q)),
+        tuple(dict.fromkeys(w for w in split if w))[:MOST_WORDS],
+    )
+
+
+def tokens(text: str) -> list[str]:
+    """Return the tokens of a text: runs of letters and digits, in lower case, without accents."""
+    return _analyzer().analyze(text)
+
+
+@dataclass
+class TextIndex:
+    """The full text of one level."""
+
+    index: tantivy.Index
+    numbers: tuple[str, ...] = ()
+    _searcher: tantivy.Searcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        # An index is replaced as a whole, so there is nothing to watch for.
+        self.index.config_reader("manual")
+        self.index.reload()
+        self._searcher = self.index.searcher()
+
+    @classmethod
+    def opened(cls, folder: Path, numbers: tuple[str, ...] = ()) -> TextIndex:
+        """Open an index. ValueError if its files are damaged."""
+        import tantivy
+
+        return cls(tantivy.Index.open(str(folder)), numbers)
+
+    def best(
+        self,
+        query: Words,
+        n: int,
+        *,
+        within: Mapping[str, Sequence[int]] | None = None,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the `n` best rows, or fewer, and their scores, best first; ties by row.
+
+        A score is BM25's, divided by the most that the query's words could add: about the share of the query that the
+        row has, so that levels and quarters compare. Rows are limited to those whose numbers are `within` and to a
+        `mask`; both hold before ranking.
+        """
+        asked = self._asked(query, within or {})
+        if asked is None or not n:
+            return np.empty(0, np.int64), np.empty(0, np.float64)
+        most, found_all = self._searcher.num_docs, False
+        limit = n if mask is None else 4 * n
+        rows, scores = np.empty(0, np.int64), np.empty(0, np.float64)
+        while not found_all:
+            # Ties at the end of the list are of any row: one more than wanted is not enough to rank them by row, but
+            # which of equals is shown does not matter.
+            hits = self._searcher.search(asked, limit=max(1, min(limit, most)), count=False).hits
+            rows = self._rows(hits)
+            scores = np.array([score for score, _ in hits], np.float64)
+            found_all = len(hits) < limit
+            if mask is not None:
+                is_in = mask[rows]
+                rows, scores = rows[is_in], scores[is_in]
+            found_all = found_all or len(rows) >= n
+            limit *= 8
+        order = np.lexsort((rows, -scores))[:n]
+        return rows[order], scores[order] / self._most(query)
+
+    def with_phrases(self, query: Words, n_rows: int) -> NDArray[np.bool_]:
+        """Return the mask (n_rows,) of the rows that have every quoted phrase."""
+        import tantivy
+
+        both = [(tantivy.Occur.Must, self._phrase("text", p)) for p in query.phrases]
+        asked = tantivy.Query.boolean_query(both)
+        held = self._searcher.search(asked, limit=1, count=True).count  # type: ignore[attr-defined] # missing in its stub
+        mask = np.zeros(n_rows, np.bool_)
+        if held:
+            mask[self._rows(self._searcher.search(asked, limit=held, count=False).hits)] = True
+        return mask
+
+    def _rows(self, hits: Sequence[tuple[float, tantivy.DocAddress]]) -> NDArray[np.int64]:
+        return np.array(self._searcher.fast_field_values("row", [at for _, at in hits]), np.int64)
+
+    def _asked(self, query: Words, within: Mapping[str, Sequence[int]]) -> tantivy.Query | None:
+        import tantivy
+
+        of, occur = tantivy.Query, tantivy.Occur
+        words = [of.disjunction_max_query([self._phrase("text", w), self._firm(w)]) for w in query.words]
+        phrases = [self._phrase("text", p) for p in query.phrases]
+        if not words and not phrases:
+            return None
+        # With a phrase, other words add to the score; without one, a row must have at least one of them.
+        parts = [(occur.Must, p) for p in phrases]
+        if words:
+            any_word = of.boolean_query([(occur.Should, w) for w in words])
+            parts.append((occur.Should if phrases else occur.Must, any_word))
+        for name, numbers in within.items():
+            allowed = of.term_set_query(self.index.schema, name, list(numbers))
+            parts.append((occur.Must, of.const_score_query(allowed, 0.0)))
+        return of.boolean_query(parts)
+
+    def _phrase(self, name: str, words: Sequence[str]) -> tantivy.Query:
+        import tantivy
+
+        if len(words) == 1:
+            return tantivy.Query.term_query(self.index.schema, name, words[0])
+        return tantivy.Query.phrase_query(self.index.schema, name, list(words))
+
+    def _firm(self, words: Sequence[str]) -> tantivy.Query:
+        import tantivy
+
+        return tantivy.Query.boost_query(self._phrase("firm", words), FIRM_WEIGHT)
+
+    def _most(self, query: Words) -> float:
+        """Return the most that a row's score can be: of a word that none has, what a word of one row would add."""
+        total = 0.0
+        for group in (*query.words, *query.phrases):
+            said = sum(self._weight("text", token) for token in group)
+            named = FIRM_WEIGHT * sum(self._weight("firm", token) for token in group)
+            is_named = any(self._searcher.doc_freq("firm", token) for token in group)
+            total += max(said, named) if is_named else said
+        return _SATURATION * total
+
+    def _weight(self, name: str, token: str) -> float:
+        n, with_it = self._searcher.num_docs, max(1, self._searcher.doc_freq(name, token))
+        return math.log(1 + (n - with_it + 0.5) / (with_it + 0.5)) if n else 1.0
+
+
+class TextWriter:
+    """Writes the full text of a level, in a folder or in memory."""
+
+    def __init__(self, folder: Path | None, numbers: tuple[str, ...] = ()) -> None:
+        import tantivy
+
+        builder = tantivy.SchemaBuilder()
+        builder.add_text_field("text", tokenizer_name=_ANALYZER, index_option="position")
+        builder.add_text_field("firm", tokenizer_name=_ANALYZER, index_option="position")
+        for name in numbers:
+            builder.add_unsigned_field(name, indexed=True)
+        builder.add_unsigned_field("row", fast=True)
+        self.numbers, self._schema = numbers, builder.build()
+        if folder is not None:
+            folder.mkdir(parents=True)
+        self._index = tantivy.Index(self._schema, path=None if folder is None else str(folder))
+        self._index.register_tokenizer(_ANALYZER, _analyzer())
+        # One thread: the same texts give the same segments.
+        self._writer = self._index.writer(_HEAP, 1)
+        self._row = 0
+
+    def add(
+        self,
+        texts: Iterable[Sequence[str]],
+        firms: Iterable[str],
+        numbers: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Add rows, one after the other: the texts of each, the name and ticker of who speaks, numbers to filter by."""
+        import tantivy
+
+        columns = [(name, (numbers or {})[name].tolist()) for name in self.numbers]
+        for i, (own_texts, firm) in enumerate(zip(texts, firms, strict=True)):
+            own = {name: values[i] for name, values in columns if values[i] >= 0}
+            document = {"text": list(own_texts), "firm": firm, "row": self._row, **own}
+            self._writer.add_document(tantivy.Document.from_dict(document, self._schema))
+            self._row += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            # Its threads write to the folder until they have ended.
+            self._writer.wait_merging_threads()
+
+    def close(self) -> TextIndex:
+        """Write what is left; return the index."""
+        self._writer.commit()
+        self._writer.wait_merging_threads()
+        return TextIndex(self._index, self.numbers)
+
+
+@cache
+def _analyzer() -> tantivy.TextAnalyzer:
+    import tantivy
+
+    of = tantivy.Filter
+    return (
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        .filter(of.lowercase())
+        .filter(of.ascii_fold())
+        .build()
+    )

@@ -1,0 +1,191 @@
+"""The table of hits: each with its scores, its text, its parents and, on request, its nearest sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from ftm_resources.retrieval.levels import NOT_SCORED
+from ftm_resources.tables.categories import SECTIONS, SPEAKER_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ftm_resources.retrieval.merging import Candidate
+    from ftm_resources.retrieval.opened_quarter import Chosen, OpenQuarter
+
+_CHILD = pa.struct(
+    [
+        *((n, pa.string()) for n in ("sentence_id", "text", "firm_id", "firm_name")),
+        ("call_date", pa.date32()),
+        *((n, pa.string()) for n in ("section", "speaker_type", "speaker_name")),
+        ("similarity", pa.float32()),
+    ]
+)
+
+
+def _field(name: str, kind: pa.DataType, doc: str) -> pa.Field:
+    return pa.field(name, kind, metadata={"doc": doc})
+
+
+_S, _I, _D = pa.string(), pa.int32(), pa.float64()
+
+HITS = pa.schema(
+    [
+        _field("rank", _I, "From 1"),
+        _field("level", _S, "theme, topic or sentence"),
+        _field("id", _S, "theme_id, topic_id or sentence_id"),
+        _field("quarter", _S, "Calendar quarter of the call"),
+        _field("score", _D, "Sum over both rankings of 1 / (60 + rank): what hits are ordered by"),
+        _field(
+            "calibrated", _D, "Similarity on the scale of its level: 0 is a query's usual tenth hit there"
+        ),
+        _field("similarity", _D, "Cosine to the query; null by words alone"),
+        _field("bm25", _D, "BM25's share of the most possible; null if not among the best by words"),
+        _field("name", _S, "Name of a theme or topic; null for a sentence"),
+        _field("text", _S, "The sentence, summary of the topic or description of the theme"),
+        _field("theme_id", _S, "Its theme; a sentence has one if it counts there"),
+        _field("theme_name", _S, "Name of that theme"),
+        _field("topic_id", _S, "Its topic"),
+        _field("topic_name", _S, "Name of that topic"),
+        _field(
+            "tone",
+            _D,
+            "(positive − negative) / scored sentences; of a sentence 1, 0 or −1; null if not scored",
+        ),
+        _field("firm_id", _S, "The firm; null for a theme"),
+        _field("firm_name", _S, "Its name"),
+        _field("ticker", _S, "Its ticker"),
+        _field("permno", pa.int64(), "CRSP's PERMNO"),
+        _field("transcript_id", _S, "The call; of a topic, its firm's last of the quarter"),
+        _field("call_date", pa.date32(), "New York date of that call"),
+        _field("section", _S, "presentation or q_and_a; sentences only"),
+        _field("speaker_type", _S, "Kind of speaker; sentences only"),
+        _field("speaker_name", _S, "Speaker; sentences only"),
+        _field("n_topics", _I, "Topics in the theme; themes only"),
+        _field("n_sentences", _I, "Sentences in the theme or topic"),
+        _field("topics_found", _I, "Topics of the same theme among the candidates that are not listed"),
+        _field(
+            "sentences_found",
+            _I,
+            "Sentences of the same topic or theme among the candidates that are not listed",
+        ),
+        _field("duplicates", pa.list_(_S), "Ids of hits with nearly the same words that are not listed"),
+        _field("children", pa.list_(_CHILD), "Nearest sentences of the topic or theme, if asked for"),
+        _field(
+            "is_exact", pa.bool_(), "Whether every vector of the quarter was compared, as it has no index"
+        ),
+    ]
+)
+"""The columns of hits; the metadata of each says what it is."""
+
+
+def shown(
+    hits: Sequence[Candidate],
+    quarters: Mapping[str, OpenQuarter],
+    *,
+    vector: NDArray[np.float32] | None,
+    chosen: Mapping[str, Mapping[str, Chosen]],
+    children: int = 0,
+) -> list[dict[str, Any]]:
+    """Return the rows of HITS for hits, best first."""
+    rows = []
+    for rank, c in enumerate(hits, 1):
+        quarter = quarters[c.quarter]
+        rows.append(
+            {
+                "rank": rank,
+                "level": c.level,
+                "quarter": c.quarter,
+                "score": c.score,
+                "calibrated": None if vector is None else c.calibrated,
+                "similarity": None if vector is None else c.cosine,
+                "bm25": c.bm25,
+                "topics_found": c.topics_found,
+                "sentences_found": c.sentences_found,
+                "duplicates": [
+                    quarter_.levels[d.level].strings(d.row)["id"] for d, quarter_ in _of(c, quarters)
+                ],
+                "is_exact": quarter.is_exact,
+                **_about(quarter, c),
+                "children": _children(quarter, c, vector, chosen[c.quarter]["sentence"], children),
+            }
+        )
+    return rows
+
+
+def _of(c: Candidate, quarters: Mapping[str, OpenQuarter]) -> list[tuple[Candidate, OpenQuarter]]:
+    return [(d, quarters[d.quarter]) for d in c.duplicates]
+
+
+def _about(quarter: OpenQuarter, c: Candidate) -> dict[str, Any]:
+    """Return what a row says of itself and of its parents."""
+    level = quarter.levels[c.level]
+    own = level.strings(c.row)
+    about = {**own, "name": own.get("name")}
+    about.pop("keywords", None)
+    topic, theme = c.topic, c.theme
+    if topic >= 0:
+        parent = quarter.levels["topic"].strings(topic)
+        about |= {"topic_id": parent["id"], "topic_name": parent["name"]}
+    if theme >= 0:
+        parent = quarter.levels["theme"].strings(theme)
+        about |= {"theme_id": parent["id"], "theme_name": parent["name"]}
+    if c.level == "sentence":
+        label = int(level.columns["label"][c.row])
+        about |= {
+            "tone": None if label == NOT_SCORED else float(label),
+            "section": SECTIONS[level.columns["section"][c.row]],
+            "speaker_type": SPEAKER_TYPES[level.columns["speaker"][c.row]],
+        }
+    else:
+        tone = float(level.columns["tone"][c.row])
+        about["tone"] = None if np.isnan(tone) else tone
+    if c.level == "topic":
+        about["n_topics"] = None
+    if c.level != "theme" and (call := int(level.columns["call"][c.row])) >= 0:
+        about |= quarter.calls.slice(call, 1).to_pylist()[0]
+    return about
+
+
+def _children(
+    quarter: OpenQuarter, c: Candidate, vector: NDArray[np.float32] | None, chosen: Chosen, n: int
+) -> list[dict[str, Any]] | None:
+    """Return the sentences of a topic or theme that meet the filter and are nearest to the query."""
+    if not n or vector is None or c.level == "sentence":
+        return None
+    sentences, topics = quarter.levels["sentence"], quarter.levels["topic"]
+    if not sentences.n:
+        return []
+    of_topic = sentences.columns["topic"]
+    if c.level == "topic":
+        mask = of_topic == c.row
+    else:
+        is_its = np.append(
+            topics.columns["theme"] == c.row, False
+        )  # the last place is of sentences without a topic
+        mask = is_its[of_topic] & (sentences.columns["is_member"] == 1)
+    if chosen.mask is not None:
+        mask &= chosen.mask
+    rows, found = sentences.vectors.nearest(vector, n, mask)
+    made = []
+    for row, similarity in zip(rows.tolist(), found.tolist(), strict=True):
+        own = sentences.strings(row)
+        call = int(sentences.columns["call"][row])
+        held = quarter.calls.slice(call, 1).to_pylist()[0] if call >= 0 else {}
+        made.append(
+            {
+                "sentence_id": own["id"],
+                "text": own["text"],
+                **{name: held.get(name) for name in ("firm_id", "firm_name", "call_date")},
+                "section": SECTIONS[sentences.columns["section"][row]],
+                "speaker_type": SPEAKER_TYPES[sentences.columns["speaker"][row]],
+                "speaker_name": own["speaker_name"],
+                "similarity": similarity,
+            }
+        )
+    return made

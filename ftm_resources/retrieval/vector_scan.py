@@ -1,0 +1,153 @@
+"""Nearest rows to a query: by scanning the signs of centred vectors and rating the best by 8-bit ones, or exactly.
+
+What belongs here: numbers only. A vector is stored as one sign bit per dimension, of the vector less the mean of its
+level, and as one signed byte per dimension with a scale per row; a filter is a mask over rows, applied before ranking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    _Rated = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+
+BLOCK = 32_768
+"""Rows scanned at once: their distances stay in the processor's cache (18 ms for 2 million; 46 ms by 262,144)."""
+
+CANDIDATES = 2_000
+"""Rows with the nearest signs that are rated by their bytes; for more than 50 hits, 40 times as many."""
+
+RATE_ALL_UP_TO = 20_000
+"""With no more rows than this, in all or left by a filter, each is rated by its bytes and none is missed."""
+
+_BYTES = 127.0
+_FARTHEST = np.iinfo(np.uint16).max
+
+
+class Vectors(Protocol):
+    """The vectors of a level."""
+
+    def nearest(
+        self, query: NDArray[np.float32], n: int, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the `n` rows nearest to a unit vector, or fewer, and their cosines, nearest first; ties by row."""
+
+    def similarities(self, rows: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the cosines of rows to a unit vector."""
+
+
+@dataclass(frozen=True)
+class ExactVectors:
+    """Vectors in float32, each of which is compared."""
+
+    all: NDArray[np.float32]
+
+    def nearest(
+        self, query: NDArray[np.float32], n: int, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See Vectors."""
+        rows = np.arange(len(self.all)) if mask is None else np.flatnonzero(mask)
+        found = self.all @ query if mask is None else self.similarities(rows, query)
+        return _best(rows, found.astype(np.float32), n)
+
+    def similarities(self, rows: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See Vectors."""
+        return _in_blocks(rows, lambda some: self.all[some] @ query)
+
+
+@dataclass(frozen=True)
+class ScannedVectors:
+    """Vectors as signs and bytes; the arrays may be files in memory."""
+
+    signs: NDArray[np.uint64]
+    """(words, n): 64 dimensions a word."""
+    codes: NDArray[np.int8]
+    """(n, d)."""
+    scales: NDArray[np.float32]
+    """(n,): a row is its codes times its scale."""
+    mean: NDArray[np.float32]
+    """(d,)."""
+
+    def nearest(
+        self, query: NDArray[np.float32], n: int, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See Vectors."""
+        held = len(self.scales) if mask is None else int(np.count_nonzero(mask))
+        if held <= RATE_ALL_UP_TO:
+            rows = np.arange(len(self.scales)) if mask is None else np.flatnonzero(mask)
+        else:
+            rows = np.sort(self._candidates(query, max(CANDIDATES, 40 * n), mask))
+        return _best(rows, self.similarities(rows, query), n)
+
+    def similarities(self, rows: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See Vectors."""
+        return _in_blocks(
+            rows, lambda some: (self.codes[some].astype(np.float32) @ query) * self.scales[some]
+        )
+
+    def _candidates(
+        self, query: NDArray[np.float32], wanted: int, mask: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        asked = signs_of(query[None], self.mean)[:, 0]
+        n, bound = len(self.scales), _FARTHEST
+        rows = np.empty(0, np.int64)
+        distances = np.empty(0, np.uint16)
+        for start in range(0, n, BLOCK):
+            end = min(n, start + BLOCK)
+            found = np.zeros(end - start, np.uint16)
+            for word, of in zip(self.signs, asked, strict=True):
+                found += np.bitwise_count(word[start:end] ^ of)
+            is_near = found <= bound
+            if mask is not None:
+                is_near &= mask[start:end]
+            near = np.flatnonzero(is_near)
+            rows, distances = np.concatenate([rows, near + start]), np.concatenate([distances, found[near]])
+            if len(rows) > 4 * wanted:
+                kept = np.argpartition(distances, wanted)[:wanted]
+                rows, distances = rows[kept], distances[kept]
+                bound = int(distances.max())
+        if len(rows) > wanted:
+            rows = rows[np.argpartition(distances, wanted)[:wanted]]
+        return rows
+
+
+def signs_of(vectors: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Return the signs of vectors (n, d) less a mean: (words, n), zero beyond the last dimension."""
+    n, dimension = vectors.shape
+    words = -(-dimension // 64)
+    signs = np.zeros((n, words * 64), np.bool_)
+    signs[:, :dimension] = vectors > mean
+    return np.ascontiguousarray(np.packbits(signs, axis=1, bitorder="little").view("<u8").T)
+
+
+def codes_of(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return vectors (n, d) as bytes and a scale per row; a zero vector has scale 0."""
+    largest = np.abs(vectors).max(axis=1, initial=0).astype(np.float32)
+    scales = largest / np.float32(_BYTES)
+    divisors = np.where(scales > 0, scales, np.float32(1))[:, None]
+    return np.rint(vectors / divisors).astype(np.int8), scales
+
+
+def _in_blocks(rows: NDArray[np.int64], rated: _Rated) -> NDArray[np.float32]:
+    out = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), BLOCK):
+        out[start : start + BLOCK] = rated(rows[start : start + BLOCK])
+    return out
+
+
+def _best(
+    rows: NDArray[np.int64], similarities: NDArray[np.float32], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    if n < len(rows):
+        least = np.partition(similarities, len(rows) - n)[len(rows) - n]
+        kept = np.flatnonzero(similarities >= least)
+        rows, similarities = rows[kept], similarities[kept]
+    order = np.lexsort((rows, -similarities))[:n]
+    return rows[order], similarities[order]

@@ -1,0 +1,63 @@
+"""`ftm ask`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.resources.retrieval.conftest import nothing_is_open, warehouse
+from tests.scripted_llm import Reply, ScriptedLlm
+
+from .conftest import Ftm
+
+__all__ = ["nothing_is_open", "warehouse"]
+pytestmark = pytest.mark.filterwarnings("ignore::ftm_resources.retrieval.kept_open.NoIndexWarning")
+
+
+@pytest.fixture(autouse=True)
+def here(warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
+    monkeypatch.setenv("FTM_EXPORTS", str(tmp_path / "exports"))
+    monkeypatch.setenv("FTM_EMBEDDING_PRECISION", "float32")
+    monkeypatch.delenv("LLM_BASE_URL", raising=False)
+
+
+def test_without_an_endpoint_the_evidence_is_shown_by_theme_and_topic(ftm: Ftm):
+    done = ftm("ask", "What about ocean freight?", "--level", "topic", "-k", "2")
+    assert done.exit_code == 0, done.output
+    assert "Ocean Freight Rates\n  Ocean freight rates\n    - " in done.output
+    assert "set LLM_BASE_URL" in done.output
+
+
+def test_an_answer_shows_its_claims_then_what_they_cite_and_what_was_removed(
+    ftm: Ftm, scripted_llm: ScriptedLlm, monkeypatch: pytest.MonkeyPatch
+):
+    claims = [
+        {"text": "Rates [bold]rose[/bold].", "cites": ["S1", "S2"]},
+        {"text": "Again.", "cites": ["S2", "S77"]},
+        {"text": "Buy.", "cites": []},
+    ]
+    scripted_llm.script = lambda *_: Reply(content=json.dumps({"claims": claims}))
+    monkeypatch.setenv("LLM_BASE_URL", scripted_llm.url)
+    monkeypatch.setenv("LLM_MODEL", "test-model")
+    done = ftm("ask", "What about ocean freight?")
+    assert done.exit_code == 0, done.output
+    assert "Rates [bold]rose[/bold]. [1][2]\nAgain. [2]\n\n[1] " in done.output
+    assert "1 × citation of nothing that was shown; 1 × claim without a citation, left out" in " ".join(
+        done.output.split()
+    )
+    found = json.loads(ftm("ask", "What about ocean freight?", "--json").output)
+    cited = found["claims"][1]["cites"]
+    assert cited == [found["shown"][1]["sentence_id"]]
+    assert {e["sentence_id"] for e in found["evidence"]} >= set(cited)
+
+
+def test_an_endpoint_that_gives_nothing_usable_is_said(
+    ftm: Ftm, scripted_llm: ScriptedLlm, monkeypatch: pytest.MonkeyPatch
+):
+    scripted_llm.script = lambda *_: Reply(content="No.")
+    monkeypatch.setenv("LLM_BASE_URL", scripted_llm.url)
+    monkeypatch.setenv("LLM_MODEL", "test-model")
+    done = ftm("ask", "What about ocean freight?")
+    assert done.exit_code != 0
+    assert "no answer: unusable reply after one repair" in str(done.exception) + done.output
