@@ -128,5 +128,5 @@ def _quarter(transcripts: list[pa.Table]) -> Quarter:
     )
     placed = pa.concat_tables(of_sentences)
     row_of = {s: i for i, s in enumerate(spoken.column("sentence_id").to_pylist())}
-    rows = [row_of[s] for s in placed.column("sentence_id").to_pylist()]
-    return Quarter(table, sentences, placed, vectors[rows])
+    order = [row_of[s] for s in placed.column("sentence_id").to_pylist()]
+    return Quarter(table, sentences, placed, vectors[order])

@@ -66,7 +66,9 @@ SECTIONS = {
         "([labelling.md](labelling.md)); *speak* is their mean, weighted by what a pair stands for. Before: 44% "
         "(37-51%). What remains weak: themes of one word with several meanings (*Rates*, *Costs*, *Margin and exit*) "
         "and of no subject (*Reality and brain*). Measured coherence does not find them: of the themes that a reader "
-        "calls mixed or junk it calls all but two coherent.",
+        "calls mixed or junk it calls all but two coherent. The table is from before topics got their latest names, "
+        "which move themes: with those, 286 pairs in 37 themes are left, by which 72% of the members speak, at 66% "
+        "kept.",
     ),
     "members": (
         "Whether other ways of making themes have better members",
