@@ -25,7 +25,8 @@ from ftm_assets.methods.returns import event_statistics as statistics
 from ftm_assets.methods.returns.clustered_errors import group_means, p_value, regress
 from ftm_assets.methods.returns.event_choices import EventStudyParams
 from ftm_assets.methods.returns.event_paths import Paths, event_paths
-from ftm_assets.methods.returns.event_tests import Events, Sample, Toned, build_event_study
+from ftm_assets.methods.returns.event_samples import Events, Sample, Toned
+from ftm_assets.methods.returns.event_tests import build_event_study
 from ftm_assets.methods.returns.event_windows import ReturnsParams, Window
 from ftm_assets.methods.returns.market_arrays import Market
 from ftm_resources import quarters

@@ -206,6 +206,7 @@ def _topics(calls: Sequence[Call], found: Vectors) -> list[Labels]:
 def _named(calls: Sequence[Call], found: Vectors, quarter: str) -> Names:
     from ftm_assets.methods.naming.extractive import ExtractiveNamer  # noqa: PLC0415
     from ftm_assets.methods.naming.rules import Digest  # noqa: PLC0415
+    from ftm_assets.methods.naming.summaries import embedded_label  # noqa: PLC0415
     from ftm_assets.methods.text.firm_names import firm_name_forms  # noqa: PLC0415
     from ftm_assets.methods.topics.firm_model import model_firm  # noqa: PLC0415
 
@@ -230,11 +231,16 @@ def _named(calls: Sequence[Call], found: Vectors, quarter: str) -> Names:
             sentences = tuple(said[i] for i in topic["representative_sentence_ids"])
             digests.append(
                 Digest(
-                    topic["topic_id"], "topic", tuple(topic["keywords"]), sentences, (), exclude, call.firm_id
+                    topic["topic_id"],
+                    "topic",
+                    tuple(topic["keywords"]),
+                    sentences,
+                    exclude=exclude,
+                    group=call.firm_id,
                 )
             )
     named = ExtractiveNamer().name(digests)
-    labels = [f"{n.name}: {', '.join(r['keywords'])}" for n, r in zip(named, rows, strict=True)]
+    labels = [embedded_label(n, r["keywords"]) for n, r in zip(named, rows, strict=True)]
     columns = ("topic_id", "firm_id", "firm_name", "n_sentences", "keywords")
     table = {c: [r[c] for r in rows] for c in columns} | {"name": [n.name for n in named]}
     return Names(pa.table(table), [n.summary for n in named], labels)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.kept_vectors import kept_vectors
 from benchmarks.measure import markdown
 from ftm_assets.methods.tone_agreement import kappa
 from ftm_assets.methods.topics import membership
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 LABELS = Path(__file__).parent / "labels"
-CACHE = Path(".benchmarks")
 QUARTER = "2023Q1"
 """The quarter that all calls are said to be of."""
 AIM = 0.75
@@ -137,7 +137,7 @@ def build(calls: Path) -> tuple[Quarter, Labelled]:
         [row["component_id"] for row in kept],
         np.array(places, dtype=np.int64),
         topics,
-        embedded("membership-sentences", texts),
+        kept_vectors("membership-sentences", texts).astype(np.float64),
     )
     described = descriptions(sentences, texts, topic_ids, names)
     quarter = Quarter(sentences, np.array([theme_of[t] for t in topic_ids], dtype=np.int64), described)
@@ -160,25 +160,13 @@ def labels_of(sentences: Sentences) -> Labelled:
     )
 
 
-def embedded(name: str, texts: Sequence[str]) -> Floats:
-    """Return the vectors of the texts, kept for the next run."""
-    from ftm_resources.models.embedder import Embedder  # noqa: PLC0415 - loads torch
-
-    key = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
-    path = CACHE / f"{name}-{key}.npy"
-    if not path.exists():
-        CACHE.mkdir(exist_ok=True)
-        np.save(path, Embedder(precision="float32").embed(list(texts)))
-    vectors: Floats = np.load(path).astype(np.float64)
-    return vectors
-
-
 def descriptions(
     sentences: Sentences, texts: Sequence[str], topic_ids: Sequence[str], names: pa.Table
 ) -> Floats:
-    """Return the embedding of each topic's name, keywords and summary, made as the assets make them."""
+    """Return the embedding of each topic's keywords and summary, made as the assets make them."""
     from ftm_assets.methods.naming.digests import topic_digests  # noqa: PLC0415
     from ftm_assets.methods.naming.extractive import ExtractiveNamer  # noqa: PLC0415
+    from ftm_assets.methods.naming.summaries import embedded_label  # noqa: PLC0415
     from ftm_assets.methods.text.firm_names import known_names  # noqa: PLC0415
     from ftm_assets.methods.topics.keywords import class_keywords  # noqa: PLC0415
 
@@ -208,8 +196,8 @@ def descriptions(
     )
     given = pa.table({"sentence_id": sentences.ids, "text": list(texts)})
     named = ExtractiveNamer().name(topic_digests(topics, given, known))
-    labels = [f"{n.name}: {', '.join(keywords[t])}" for t, n in enumerate(named)]
-    both = embedded("membership-topics", [*(n.summary for n in named), *labels])
+    labels = [embedded_label(n, keywords[t]) for t, n in enumerate(named)]
+    both = kept_vectors("membership-topics", [*(n.summary for n in named), *labels]).astype(np.float64)
     return unit(both[: len(named)] + both[len(named) :])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,22 +20,36 @@ from benchmarks.quarter_topics import QUARTER, Quarter, quarter_of_file
 from ftm_assets.methods.topics import membership
 from ftm_assets.methods.topics.membership import NONE, MembershipParams, Sentences
 from ftm_assets.methods.topics.theme_coherence import without_weak_themes
-from ftm_assets.methods.topics.theme_model import ThemeParams, model_themes
+from ftm_assets.methods.topics.theme_model import ThemeModel, ThemeParams, model_themes
 from ftm_assets.methods.vectors import as_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
 
-def row(name: str, quarter: Quarter, params: ThemeParams) -> dict[str, Any]:
-    """Return the row of the quarter's themes with these parameters."""
+
+@dataclass(frozen=True)
+class Present:
+    """The themes of a quarter and what is in them, without the quarter's second themes."""
+
+    model: ThemeModel
+    rows: pa.Table
+    """`theme_sentences`: every sentence of a placed topic."""
+    coherence: pa.Table
+    """`topic_coherence`."""
+    themes: pa.Table
+    """`theme_coherence`."""
+
+
+def present(quarter: Quarter, params: ThemeParams, bounds: MembershipParams) -> Present:
+    """Return the quarter's themes and their sentences, as the assets make them."""
     topics = quarter.topics.sort_by("topic_id")
     topic_ids = topics.column("topic_id").to_pylist()
     made = model_themes(topics, QUARTER, params)
     theme_ids = made.themes.column("theme_id").to_pylist()
     index = {theme: i for i, theme in enumerate(theme_ids)}
     of_topics = [NONE if t is None else index[t] for t in made.theme_topics.column("theme_id").to_pylist()]
-    bounds = MembershipParams()
     sentences = _sentences(quarter, topic_ids)
     context = membership.in_topic_context(sentences, bounds.turn_weight)
     means = membership.TopicMeans(len(topic_ids))
@@ -49,18 +64,24 @@ def row(name: str, quarter: Quarter, params: ThemeParams) -> dict[str, Any]:
         theme_ids,
         bounds.min_coherence,
     )
-    own = rows.filter(pc.invert(rows.column("is_second")))
-    members = pc.sum(own.column("is_member")).as_py()
-    classes = Counter(themes.column("coherence_class").to_pylist())
+    return Present(made, rows.filter(pc.invert(rows.column("is_second"))), coherence, themes)
+
+
+def row(name: str, quarter: Quarter, params: ThemeParams) -> dict[str, Any]:
+    """Return the row of the quarter's themes with these parameters."""
+    made = present(quarter, params, MembershipParams())
+    placed = made.model.theme_topics.column("theme_id")
+    members = pc.sum(made.rows.column("is_member")).as_py()
+    classes = Counter(made.themes.column("coherence_class").to_pylist())
     return {
         "themes": name,
-        "number": len(theme_ids),
+        "number": made.themes.num_rows,
         **{c: classes[c] for c in ("coherent", "mixed", "weak")},
-        "topics placed": float(np.mean(np.array(of_topics) != NONE)),
-        "of these mixed": pc.mean(coherence.column("is_mixed")).as_py(),
-        "sentences in them": own.num_rows,
+        "topics placed": 1 - placed.null_count / len(placed),
+        "of these mixed": pc.mean(made.coherence.column("is_mixed")).as_py(),
+        "sentences in them": made.rows.num_rows,
         "members": members,
-        "share": members / max(own.num_rows, 1),
+        "share": members / max(made.rows.num_rows, 1),
     }
 
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.kept_vectors import kept_vectors
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.methods.naming.digests import topic_digests
 from ftm_assets.methods.naming.extractive import ExtractiveNamer
+from ftm_assets.methods.naming.summaries import embedded_label
 from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.text.kinds import is_procedural, judge
 from ftm_assets.methods.text.sentence_splitting import build_sentences
@@ -77,13 +79,11 @@ def of_sample(firms: int) -> pa.Table:
 
 
 def _quarter(transcripts: list[pa.Table]) -> Quarter:
-    from ftm_resources.models.embedder import Embedder  # noqa: PLC0415 - loads torch
-
-    embedder, said = Embedder(), pa.concat_tables(transcripts)
+    said = pa.concat_tables(transcripts)
     sentences = pa.concat_tables([build_sentences(t, QUARTER) for t in transcripts])
     # As `sentence_kinds` judges them: the sentences of a call in spoken order.
     sentences = sentences.sort_by([(c, "ascending") for c in ("transcript_id", "component_id", "position")])
-    vectors = embedder.embed(sentences.column("text").to_pylist())
+    vectors = kept_vectors("quarter-sentences", sentences.column("text").to_pylist(), "auto")
     p = judge(sentences, vectors)
     business = np.flatnonzero(~is_procedural(p))
     spoken, vectors, doubt = sentences.take(pa.array(business)), vectors[business], 1 - p[business, 0]
@@ -110,9 +110,10 @@ def _quarter(transcripts: list[pa.Table]) -> Quarter:
     digests = topic_digests(found, sentences.select(["sentence_id", "text"]), names)
     named = ExtractiveNamer().name(digests)
     keywords = found.column("keywords").to_pylist()
-    labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
+    labels = [embedded_label(n, k) for n, k in zip(named, keywords, strict=True)]
     # As `topic_summaries` embeds a topic.
-    total = embedder.embed([n.summary for n in named]).astype(np.float64) + embedder.embed(labels)
+    described = kept_vectors("quarter-topics", [*(n.summary for n in named), *labels], "auto")
+    total = described[: len(named)].astype(np.float64) + described[len(named) :]
     firms = said.group_by("firm_id").aggregate([("firm_name", "min")])
     firm_names = dict(zip(*(firms.column(c).to_pylist() for c in ("firm_id", "firm_name_min")), strict=True))
     table = pa.table(

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.kept_vectors import kept_vectors
 from ftm_assets.methods.calls.transcript_versions import build_transcripts
 from ftm_assets.methods.text import kinds
 from ftm_assets.methods.text.sentence_features import Places, form, gram_rows
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 LABELS = Path(__file__).parent / "labels" / "sentences.csv"
-CACHE = Path(".benchmarks")
 CALLS_PER_GRAM = 3
 """A word or pair counts if at least so many of the calls trained on use it: others belong to one firm."""
 FOLDS = 5
@@ -79,8 +79,6 @@ class Features:
 
 def load(path: Path) -> Labelled:
     """Return the sentences of the calls in `path`, with embeddings (kept in `.benchmarks`) and labels."""
-    from ftm_resources.models.embedder import Embedder  # noqa: PLC0415
-
     database = ConfiguredDuckDB().connect()
     tables, texts = [], {}
     for quarter in QUARTERS.get_partition_keys():
@@ -95,13 +93,7 @@ def load(path: Path) -> Labelled:
             texts |= dict(zip(*columns, strict=True))
     sentences = pa.concat_tables(tables)
     said = sentences.column("text").to_pylist()
-    kept = CACHE / f"vectors-{hashlib.sha256(chr(10).join(said).encode()).hexdigest()[:12]}.npy"
-    if kept.exists():
-        vectors = np.load(kept)
-    else:
-        vectors = Embedder(precision="float32").embed(said)
-        CACHE.mkdir(exist_ok=True)
-        np.save(kept, vectors)
+    vectors = kept_vectors("vectors", said)
     first, second = _labels(sentences, texts)
     call = np.asarray(sentences.column("transcript_id").combine_chunks().dictionary_encode().indices)
     return Labelled(sentences, vectors, first, second, call.astype(np.int64))

@@ -155,6 +155,11 @@ class Settings(BaseSettings):
         None,
         description="DuckDB file with copies of all tables, refreshed after each quarter; unset: none is written",
     )
+    ftm_postgres_url: SecretStr | None = Field(
+        None,
+        description="Database that `ftm publish postgres` copies to, such as `postgresql://user@host:5432/name`; never "
+        "stored or logged",
+    )
     ftm_exports: Path = Field(Path("exports"), description="Folder of files that assets export, by asset")
     ftm_duckdb_memory_limit: str = Field(
         "4GB",

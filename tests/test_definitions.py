@@ -79,6 +79,7 @@ def test_every_table_says_what_its_columns_are(name: str):
             {
                 *("abnormal_returns", "daily_returns", "factor_returns", "sentiment_scores", "theme_links"),
                 *("theme_series", "sentence_sentiment", "sentence_topics", "sentences", "topic_summaries"),
+                "controls",
             },
         ),
     ],

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ftm_assets.methods.returns.calendar_time import market_grid
-from ftm_assets.methods.returns.call_controls import CONTROLS, ControlParams, build_controls
+from ftm_assets.methods.returns.call_controls import ControlParams, build_controls
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.io_manager import Rows
@@ -24,6 +24,7 @@ from ftm_resources.expected import plainly
 from ftm_resources.quarters import bounds
 from ftm_resources.sources.base import SourceError
 from ftm_resources.sources.returns.configured_fundamentals import ConfiguredFundamentals
+from ftm_resources.tables.categories import CONTROLS
 from ftm_resources.tables.sort_tables import FUNDAMENTALS
 from ftm_resources.warehouse import QuarterTable, Warehouse
 

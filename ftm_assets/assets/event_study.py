@@ -12,28 +12,31 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from ftm_assets.methods.returns.clustered_errors import require_linearmodels
 from ftm_assets.methods.returns.event_choices import EventStudyParams
 from ftm_assets.methods.returns.event_curves import tercile_curves
 from ftm_assets.methods.returns.event_paths import joined
+from ftm_assets.methods.returns.event_samples import POOLED, Events, Sample, Toned
 from ftm_assets.methods.returns.event_statistics import FIT
-from ftm_assets.methods.returns.event_tests import POOLED, Events, Sample, Toned, build_event_study
+from ftm_assets.methods.returns.event_tests import build_event_study
 from ftm_assets.methods.returns.event_tone import toned_series
 from ftm_assets.methods.returns.event_windows import ReturnsParams, Window
 from ftm_assets.methods.returns.many_tests import LEVEL
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.event_plot import event_picture
 from ftm_assets.orchestration.event_quarters import (
+    CONTROLS,
     PATH_FIRST_DAY,
     READ,
-    READ_FOR_KNOWN,
     QuarterEvents,
     Reader,
 )
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.inputs import allows_mixed
 from ftm_assets.orchestration.io_manager import Rows
+from ftm_assets.orchestration.known_before import READ_FOR_KNOWN
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -60,7 +63,7 @@ class EventStudyConfig(dg.Config):
     can_subset=True,
     partitions_def=QUARTERS,
     # Read from the warehouse for each quarter; where they are skipped, so is this.
-    deps=[*READ, *READ_FOR_KNOWN],
+    deps=[*READ, *READ_FOR_KNOWN, CONTROLS],
     pool="cpu",
     op_tags=op_tags(NAME),
 )
@@ -99,6 +102,8 @@ def event_study(
             f"then {NAME} of {last} again"
         )
     notes = [note for q in quarters for note in q.notes]
+    if len(methods := sorted({method for q in quarters for method in q.sue_methods})) > 1:
+        notes.append(f"sue mixes two measures that are not comparable: {', '.join(methods)}")
     for note in notes:
         context.log.info(f"{NAME} {last}: {note}")
     inputs = {(t.name, t.quarter): t for q in quarters for t in q.read} | {
@@ -117,6 +122,7 @@ def event_study(
         "event included. Definition known_before: none, but for a firm's first call of two in a quarter, whose topics "
         "are made from both",
         "calls": len(events.firm),
+        "without_factors": _without_factors(events, np.concatenate([q.days for q in quarters])),
         "without_pseudo_event": int(sum(np.isnat(q.pseudo).sum() for q in quarters)),
         "notes": notes,
         "tests": _counted(study),
@@ -210,6 +216,7 @@ def _together(
         windows=windows,
         calls=samples["event"],
         placebo=samples["placebo"],
+        controls={c: np.concatenate([q.controls[c] for q in quarters]) for c in params.controls},
     )
     toned = {
         definition: toned_series(
@@ -224,10 +231,31 @@ def _together(
     return events, toned
 
 
+def _without_factors(events: Events, days: NDArray[np.datetime64]) -> dg.TableMetadataValue:
+    """Return, by model and window, how many calls have no return because the factors end or have gaps, and when."""
+    found = []
+    for model, paths in events.calls.paths.items():
+        for column, window in enumerate(events.windows):
+            if (lacks := paths.reason[:, column] == "missing_factors").any():
+                of = days[lacks]
+                found.append([model, str(window), int(lacks.sum()), str(of.min()), str(of.max())])
+    return page_table(["model", "window", "calls", "from event day", "to"], found)
+
+
 _FAMILY = ["definition", "model", "window", "tone", "sample"]
 _SHOWN = [
-    *("series_name", "definition", "model", "window", "n_events", "coefficient", "std_error", "t", "q_value"),
-    "p_romano_wolf",
+    *(
+        "series_name",
+        "definition",
+        "model",
+        "window",
+        "controls",
+        "n_events",
+        "coefficient",
+        "std_error",
+        "t",
+    ),
+    *("q_value", "p_romano_wolf"),
 ]
 
 
@@ -235,9 +263,9 @@ def _counted(study: pa.Table) -> dg.TableMetadataValue:
     """Return how many series are significant, and how many would be by chance, in each family."""
     families: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in study.filter(pc.is_valid(study.column("q_value"))).to_pylist():
-        families.setdefault(tuple(row[c] for c in _FAMILY), []).append(row)
+        families.setdefault(tuple(row[c] for c in (*_FAMILY, "controls")), []).append(row)
     return page_table(
-        [*_FAMILY, "series", "p < 5%", "by chance", "q < 5%", "Romano-Wolf < 5%"],
+        [*_FAMILY, "controls", "series", "p < 5%", "by chance", "q < 5%", "Romano-Wolf < 5%"],
         (
             [
                 *key,
@@ -288,7 +316,7 @@ def _pictures(
     """Return a picture of each of the strongest series, by the first definition and window and the last model."""
     definition, tone, window = params.definitions[0], params.tones[0], str(events.windows[0])
     model = list(events.calls.paths)[-1]
-    chosen = {"definition": definition, "tone": tone, "window": window, "model": model}
+    chosen = {"definition": definition, "tone": tone, "window": window, "model": model, "controls": "none"}
     tests = [r for r in _strongest(study).to_pylist() if all(r[k] == v for k, v in chosen.items())]
     known = {one.series_id: one for one in toned[definition]}
     pictures = {}

@@ -11,6 +11,7 @@ from pydantic import Field
 from ftm_assets.methods.naming.audit import audit_columns, describe_audit
 from ftm_assets.methods.naming.digests import MAX_SENTENCES, topic_digests
 from ftm_assets.methods.naming.rules import Named, Namer
+from ftm_assets.methods.naming.summaries import embedded_label
 from ftm_assets.methods.text.firm_names import known_names
 from ftm_assets.methods.vectors import as_lists, unit
 from ftm_assets.orchestration.code_version import code_version
@@ -76,12 +77,12 @@ def summarise(task: Task) -> Mapping[str, pa.Table]:
 
 
 def _embed(topics: pa.Table, named: Sequence[Named], embedder: Embedder) -> NDArray[np.float32]:
-    """Return one unit vector per topic: the mean of the summary's vector and that of name and keywords.
+    """Return one unit vector per topic: the mean of the summary's vector and that of the keywords (and a model's name).
 
     A summary is a sentence or two in one speaker's words; the keywords cover the whole topic.
     """
     keywords = topics.column("keywords").to_pylist()
-    labels = [f"{n.name}: {', '.join(k)}" for n, k in zip(named, keywords, strict=True)]
+    labels = [embedded_label(n, k) for n, k in zip(named, keywords, strict=True)]
     total = embedder.embed([n.summary for n in named]).astype(np.float64) + embedder.embed(labels)
     return unit(total).astype(np.float32)
 

@@ -16,7 +16,11 @@ _PANEL = "Read"
 
 
 @commands.command(rich_help_panel=_PANEL)
-def quarters() -> None:
+def quarters(
+    details: Annotated[
+        bool, typer.Option("--details", help="Name each table that does not fit, and the input that changed.")
+    ] = False,
+) -> None:
     """List the quarters: when each was made, from which source, and whether its tables belong together.
 
     A quarter is `being computed` if a run of it has not ended. Otherwise, it is `complete` if every
@@ -59,9 +63,16 @@ def quarters() -> None:
                 for quarter, run in sorted(running.items())
             )
         )
-    notes = [(q.quarter, note) for q in found if q.quarter not in running for note in words.notes(q)]
+    notes = [
+        (q.quarter, note)
+        for q in found
+        if q.quarter not in running
+        for note in words.notes(q, details=details)
+    ]
     if notes:
         console.print(screen.facts(notes))
+        if not details and any(q.mixtures for q in found if q.quarter not in running):
+            console.print("\nWhich table does not go with which input: `ftm quarters --details`.")
         console.print(
             "\nTo rebuild a mixed or incomplete quarter, run `ftm run --quarter QUARTER` with the quarter's own source "
             "(--calls) and config (--config)."

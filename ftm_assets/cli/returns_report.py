@@ -29,10 +29,11 @@ def portfolios(db: duckdb.DuckDBPyConnection) -> str:
     """Return what the pooled portfolios earned, high less low; empty without any. Reads portfolio_sorts, _members."""
     found = db.execute(
         "SELECT alpha, t, n_days, reason FROM portfolio_sorts WHERE series_id = 'pooled' AND portfolio = 'long_short' "
-        "AND weighting = 'value' AND model = 'ff3'"
+        "AND weighting = 'value' AND model = 'ff3' AND coalesce(definition, 'quarter') = 'quarter'"
     ).fetchone()
     n, n_sorted = db.execute(
-        "SELECT count(*), count(portfolio) FROM portfolio_members WHERE series_id = 'pooled'"
+        "SELECT count(*), count(portfolio) FROM portfolio_members WHERE series_id = 'pooled' "
+        "AND coalesce(definition, 'quarter') = 'quarter'"
     ).fetchone() or (0, 0)
     if not n:
         return ""
@@ -60,9 +61,9 @@ def event_study(warehouse: Warehouse, quarter: str) -> str:
         return f"not made; {command} tests each series over all quarters up to {quarter}"
     if pinned.mixtures(quarter, [NAME]):
         return f"outdated; make it again with {command}"
-    columns = ["definition", "model", "window", "tone", "sample", "p", "q_value", "p_romano_wolf"]
+    columns = ["definition", "model", "window", "tone", "sample", "p", "q_value", "p_romano_wolf", "controls"]
     rows = warehouse.quarter(NAME, quarter, pinned=pinned).read(columns).to_pylist()
-    tests = [r for r in rows if r["q_value"] is not None]
+    tests = [r for r in rows if r["q_value"] is not None and r["controls"] in {None, "none"}]
     families = {tuple(r[c] for c in columns[:4]) for r in tests if r["sample"] == "event"}
     if not families:
         return "no series has enough events to be tested; see reason in event_study"

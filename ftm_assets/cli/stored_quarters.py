@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftm_resources.warehouse.snapshots import source_of
+
 if TYPE_CHECKING:
     from ftm_resources.warehouse.status import QuarterStatus
 
@@ -24,11 +26,33 @@ def source(quarter: QuarterStatus) -> str:
     return f"{name} {Path(quarter.source['path']).name}" if "path" in quarter.source else name
 
 
-def notes(quarter: QuarterStatus) -> list[str]:
-    """Return what is damaged or does not fit together, and what to materialize."""
-    found = [*quarter.damaged, *(str(mixture) for mixture in quarter.mixtures)]
-    if quarter.to_materialize:
-        found.append(f"to fix it, materialize {', '.join(quarter.to_materialize)}")
+def notes(quarter: QuarterStatus, *, details: bool = False) -> list[str]:
+    """Return what is damaged, missing or does not fit together, and what to materialize.
+
+    Tables that do not fit are one line, or with `details` a line for each of them and each of its inputs.
+    """
+    found = list(quarter.damaged)
+    if details:
+        found += [
+            *map(str, quarter.mixtures),
+            *([f"to fix it, materialize {', '.join(again)}"] if (again := quarter.to_materialize) else []),
+        ]
+    elif quarter.mixtures:
+        found.append(_outdated(quarter))
     if quarter.missing:
         found.append(f"missing: {', '.join(quarter.missing)}")
     return found
+
+
+def _outdated(quarter: QuarterStatus) -> str:
+    """Return how many tables do not go with what, and what to materialize: 3 tables do not go with themes, 2019Q3."""
+    tables = {source_of(mixture.table, quarter.quarter) for mixture in quarter.mixtures}
+    own = len({name for name, of in tables if of == quarter.quarter})
+    sources = [source_of(mixture.source, quarter.quarter) for mixture in quarter.mixtures]
+    names = dict.fromkeys(name for name, of in sources if of == quarter.quarter)
+    earlier = sorted({of for _, of in sources if of != quarter.quarter})
+    others = [f"{len(earlier)} quarters ({earlier[0]} to {earlier[-1]})"] if len(earlier) > 3 else earlier
+    apart = ", ".join([*names, *others])
+    again = ", ".join(quarter.to_materialize)
+    do = "1 table does" if own == 1 else f"{own or len(tables)} tables do"
+    return f"{do} not go with {apart}; to fix it, materialize {again}"

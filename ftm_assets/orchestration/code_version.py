@@ -19,6 +19,8 @@ FOLLOWED = (
     "ftm_assets.assets",
     "ftm_assets.methods",
     "ftm_assets.orchestration.calls_by_firm",
+    "ftm_assets.orchestration.event_quarters",
+    "ftm_assets.orchestration.known_before",
     "ftm_assets.orchestration.namer",
     "ftm_assets.orchestration.series_chain",
     "ftm_resources.endpoint.chat",

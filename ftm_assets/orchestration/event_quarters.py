@@ -16,17 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ftm_assets.methods.returns.event_paths import Paths, event_paths
-from ftm_assets.methods.returns.event_tone import COLUMNS, call_tones
+from ftm_assets.methods.returns.event_tone import call_tones
 from ftm_assets.methods.returns.event_windows import ReturnsParams, Window, days_needed
-from ftm_assets.methods.returns.known_themes import NONE, nearest_series, said_of_series
+from ftm_assets.methods.returns.known_themes import COLUMNS
 from ftm_assets.methods.returns.market_arrays import calendar_of, market_of
 from ftm_assets.methods.returns.pseudo_events import pseudo_days
-from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.orchestration.inputs import pinned_inputs
+from ftm_assets.orchestration.known_before import READ_FOR_KNOWN, said_before
 from ftm_assets.orchestration.params_config import recorded
-from ftm_assets.orchestration.series_chain import CHAIN, require_one_model
 from ftm_resources import quarters
-from ftm_resources.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +39,8 @@ if TYPE_CHECKING:
 
 READ = ("abnormal_returns", "daily_returns", "factor_returns", "sentiment_scores", "theme_links")
 """Tables that every quarter is read from."""
-READ_FOR_KNOWN = ("sentence_sentiment", "sentence_topics", "sentences", "topic_summaries")
-"""Those that the definition known_before is made from."""
+CONTROLS = "controls"
+"""The table of what is held constant, if config names any."""
 
 PATH_FIRST_DAY = -10
 """First day of the paths around the events, from day 0."""
@@ -62,8 +60,12 @@ class QuarterEvents:
     paths: dict[str, dict[str, Paths]]
     """event, placebo → model → paths, in parallel to the calls."""
     calendar: NDArray[np.datetime64]
+    controls: dict[str, NDArray[np.float64]]
+    """Control that config names → its values, in parallel to the calls; NaN where it is unknown."""
     tones: dict[str, pa.Table]
     """Definition → tone of each call about each series (see `event_tone.call_tones`)."""
+    sue_methods: list[str] = field(default_factory=list)
+    """The measures of the surprise, if it is a control."""
     read: list[QuarterTable] = field(default_factory=list)
     """What it was made from, of this quarter and earlier ones."""
     notes: list[str] = field(default_factory=list)
@@ -100,12 +102,19 @@ class Reader:
         Raises a Failure as `inputs.pinned_inputs` does.
         """
         wants_known = "known_before" in self.params.definitions
-        names = (*READ, *(READ_FOR_KNOWN if wants_known else ()))
+        # A quarter without controls keeps its calls, which only the regressions with controls leave out.
+        wants_controls = bool(self.params.controls) and self.pinned.present(quarter)(CONTROLS) is not None
+        names = (*READ, *(READ_FOR_KNOWN if wants_known else ()), *((CONTROLS,) if wants_controls else ()))
         held = pinned_inputs(
             self.warehouse, self.pinned, quarter, names, run=self.run, log=self.log, is_chain_judged=False
         )
         made = self._returns(held, quarter, returns, windows)
         made.read = list(held.values())
+        if self.params.controls and not wants_controls:
+            made.read.append(self.warehouse.quarter(CONTROLS, quarter, pinned=self.pinned))
+            made.notes.append(f"{quarter} has no controls, so its calls are in no regression with controls")
+        elif wants_controls:
+            self._add_controls(made, held[CONTROLS])
         if "quarter" in self.params.definitions:
             made.tones["quarter"] = _of_quarter(held)
         if wants_known:
@@ -161,66 +170,31 @@ class Reader:
                 for sample, (of, at) in samples.items()
             },
             calendar=calendar.days,
+            controls={name: np.full(len(ids), np.nan) for name in self.params.controls},
             tones={},
         )
 
+    def _add_controls(self, made: QuarterEvents, table: QuarterTable) -> None:
+        """Add what was known at each call."""
+        rows = table.read(["transcript_id", "sue_method", *self.params.controls])
+        place = pc.index_in(
+            pa.array(made.transcripts, pa.string()), rows.column("transcript_id").combine_chunks()
+        )
+        for name in self.params.controls:
+            values = rows.column(name).combine_chunks().take(place)
+            made.controls[name] = values.fill_null(np.nan).to_numpy(zero_copy_only=False)
+        if "sue" in self.params.controls:
+            made.sue_methods = pc.unique(rows.column("sue_method")).drop_null().to_pylist()
+
     def _add_known(self, made: QuarterEvents, held: dict[str, QuarterTable]) -> None:
         """Add the tone about series known before the quarter; a note if there are none to compare with."""
-        earlier = [q for q in self.pinned.quarters([CHAIN]) if q < made.quarter]
-        made.tones["known_before"] = call_tones(_NOTHING_SAID)
-        if not earlier:
-            made.notes.append(f"{made.quarter} has no earlier quarter, so no theme is known before it")
-            return
-        try:
-            require_one_model(self.pinned, [earlier[-1], made.quarter], "event_study")
-        except dg.Failure:
-            made.notes.append(
-                f"{made.quarter} is of another embedding model than {earlier[-1]}: no theme is known before it"
-            )
-            return
-        series = self.warehouse.quarter(CHAIN, earlier[-1], pinned=self.pinned)
-        topics_before = self.warehouse.quarter("topic_summaries", earlier[-1], pinned=self.pinned)
-        if not topics_before.is_written:
-            made.notes.append(
-                f"{earlier[-1]} has no topic_summaries, by which themes of {made.quarter} are known"
-            )
-            return
-        made.read += [series, topics_before]
-        known = series.read(["series_id", "status", "centroid"]).sort_by("series_id")
-        known = known.filter(pc.not_equal(known.column("status"), "ended"))
-        before = as_matrix(
-            topics_before.read(["topic_id", "embedding"]).sort_by("topic_id").column("embedding")
-        )
-        topics = held["topic_summaries"].read(["topic_id", "embedding"]).sort_by("topic_id")
-        vectors = as_matrix(topics.column("embedding"))
-        at = nearest_series(
-            vectors,
-            before.astype(np.float64).mean(axis=0) if len(before) else np.zeros(vectors.shape[1]),
-            as_matrix(known.column("centroid")),
-            floor=self.params.known_floor,
-        )
-        kept = np.flatnonzero(at != NONE)
-        placed = pa.table(
-            {
-                "topic_id": topics.column("topic_id").take(pa.array(kept)),
-                "series_id": known.column("series_id").take(pa.array(at[kept])),
-            }
-        )
-        with self.duckdb.get_connection() as database:
-            said = said_of_series(
-                placed,
-                held["sentence_topics"].read(["sentence_id", "topic_id"]),
-                held["sentence_sentiment"].read(["sentence_id", "label", "p_positive", "p_negative"]),
-                held["sentences"].read(["sentence_id", "transcript_id"]),
-                database=database,
-            )
-        made.tones["known_before"] = call_tones(said)
-
-
-_NOTHING_SAID = pa.table(
-    {"series_id": pa.array([], pa.string())}
-    | {c: pa.array([], TABLES["sentiment_scores"].column(c).type) for c in COLUMNS}
-)
+        said = said_before(
+            self.warehouse, self.pinned, self.duckdb, made.quarter, held,
+            floor=self.params.known_floor, reader="event_study",
+        )  # fmt: skip
+        made.tones["known_before"] = call_tones(said.rows)
+        made.read += said.read
+        made.notes += [said.note] if said.note else []
 
 
 def _of_quarter(held: dict[str, Any]) -> pa.Table:

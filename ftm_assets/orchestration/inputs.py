@@ -107,11 +107,12 @@ def refuse_replaced(
     would put its table beside the other's. A run that may mix generations is not refused. If a run of another quarter
     has rebuilt the input, the step is retried: it only has to read again.
     """
-    if allows_mixed(run):
+    if allows_mixed(run) or not inputs:
         return
+    pinned = warehouse.pin()
     for key, read in inputs.items():
         name, of_quarter = source_of(key, quarter)
-        now = warehouse.quarter(name, of_quarter)
+        now = warehouse.quarter(name, of_quarter, pinned=pinned)
         if read["content"] in {now.content, NOT_COMPARED}:
             continue
         made = warehouse.provenance(name, of_quarter)

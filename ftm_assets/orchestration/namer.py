@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from ftm_assets.methods.naming.by_model import Complete, LlmNamer
-from ftm_assets.methods.naming.extractive import RULES_VERSION, Embed, ExtractiveNamer
+from ftm_assets.methods.naming.extractive import RULES_VERSION, ExtractiveNamer
 from ftm_assets.methods.naming.prompts import PROMPT_VERSION, prompt_tokens
 from ftm_assets.methods.naming.rules import Digest, Named, Namer, Progress
 from ftm_assets.orchestration.processes import side_by_side
@@ -28,19 +28,17 @@ def build_namer(
     table: str,
     quarter: str,
     *,
-    embed: Embed | None = None,
     processes: int = 0,
 ) -> Namer:
     """Return the namer of a table's quarter: a model's if an endpoint is configured, else the extractive one.
 
-    The extractive one, which also names what a model cannot, chooses themes' names by meaning if `embed` is given, and
-    names topics group by group in `processes` processes (0: one per CPU). A model's replies are cached
-    and not requested again, except unusable ones from before the quarter was last committed: materializing it again
-    requests its degraded names again. An endpoint that cannot be used raises a Failure that says what to fix, when
-    the namer is built or when it names.
+    The extractive one, which also names what a model cannot, names group by group in `processes` processes (0: one
+    per CPU). A model's replies are cached and not requested again, except unusable ones from before the quarter was
+    last committed: materializing it again requests its degraded names again. An endpoint that cannot be used raises a
+    Failure that says what to fix, when the namer is built or when it names.
     """
     if not llm.is_configured():
-        return ExtractiveNamer(embed) if embed else _SideBySideNamer(processes)
+        return _SideBySideNamer(processes)
     replies = reply_cache(llm, warehouse, table, quarter)
     committed = warehouse.provenance(table, quarter) if warehouse.exists() else {}
     stale_before = committed.get("committed_at_ms", 0) / 1000
@@ -56,7 +54,7 @@ def build_namer(
     except EndpointUnavailableError as error:
         raise dg.Failure(str(error)) from None
     tokens = prompt_tokens(context, llm.max_tokens)
-    return _CachingNamer(complete, replies, model=llm.model_name(), prompt_tokens=tokens, embed=embed)
+    return _CachingNamer(complete, replies, model=llm.model_name(), prompt_tokens=tokens)
 
 
 def replies_ignored(namer: Namer) -> dict[str, int]:
@@ -81,10 +79,8 @@ def describe(llm: LlmResource) -> Mapping[str, Any]:
 class _CachingNamer(LlmNamer):
     """A model's namer with the cache of its replies."""
 
-    def __init__(
-        self, complete: Complete, replies: ReplyCache, *, model: str, prompt_tokens: int, embed: Embed | None
-    ) -> None:
-        super().__init__(complete, model=model, prompt_tokens=prompt_tokens, embed=embed)
+    def __init__(self, complete: Complete, replies: ReplyCache, *, model: str, prompt_tokens: int) -> None:
+        super().__init__(complete, model=model, prompt_tokens=prompt_tokens)
         self.replies = replies
 
 

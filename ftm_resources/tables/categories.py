@@ -90,15 +90,20 @@ SUE_METHODS = ("given", "seasonal_walk")
 same fiscal quarter a year before. The two are different measures."""
 THEME_DEFINITIONS = ("quarter", "known_before")
 """What a theme that is tested is made from: its whole quarter, or earlier quarters alone (see `event_study`)."""
+SORT_DEFINITIONS = (*THEME_DEFINITIONS, "pinned")
+"""What portfolios are sorted by; pinned: the themes of a researcher's own dictionary."""
 EVENT_SAMPLES = ("event", "pre_event", "placebo")
 TONES = ("score", "expected_score", "score_given_call")
 """Measures of tone: by their columns in `sentiment_scores`; last, the score with that of the call about all its other
 themes held constant."""
 TERCILES = ("all", "low", "middle", "high", "high_less_low")
+CONTROLS = ("sue", "log_size", "book_to_market", "momentum", "volatility")
+"""What was known of a firm when its call began: columns of `controls`."""
 FIXED_EFFECTS = ("none", "firm", "quarter", "firm and quarter")
 TEST_REASONS = ("too_few_events", "too_few_clusters", "no_variation", "no_variance")
 """Why there is no test: fewer events than the config asks for; fewer than three firms or three dates; all events have
-the same tone, or the fixed effects explain it; the clustered variance is not positive, or is that of a perfect fit."""
+the same tone, or fixed effects or controls explain it; the clustered variance is not positive, or is that of a perfect
+fit."""
 PANEL_STATUSES = ("measured", "no_members", "too_small", "failed", "not_modelled", "no_business")
 """Whether a firm's or call's attention was measured, or why not (see `firm_theme_panel`)."""
 FEWEST_FIRMS = 5

@@ -48,6 +48,12 @@ _TEST = (
         values=EVENT_SAMPLES,
     ),
 )
+_CONTROLS = Column(
+    "controls",
+    STRING,
+    "What the regression holds constant beside the tone: none, or the names of columns of the table controls, as known "
+    "when the call began",
+)
 _KEY = ("series_id", "definition", "model", "window", "tone", "sample")
 _SIZE = (
     Column("n_events", INT, "Events with a tone and an abnormal return", bounds=COUNT),
@@ -63,19 +69,27 @@ def _estimate(name: str, doc: str, **more: object) -> Column:
 EVENT_TABLES = (
     Table(
         "event_study",
-        "One row per theme series, definition, model, window, measure of tone and sample: the regression of abnormal "
-        "returns around calls on tone about the theme, over this and all earlier quarters. With definition quarter, "
-        "themes are made from the whole quarter: no look-ahead in dates, but in what the theme is; known_before has "
-        "none",
-        _KEY,
+        "One row per theme series, definition, model, window, measure of tone, sample and set of controls: the "
+        "regression of abnormal returns around calls on tone about the theme, over this and all earlier quarters. With "
+        "definition quarter, themes are made from the whole quarter: no look-ahead in dates, but in what the theme is; "
+        "known_before has none",
+        (*_KEY, "controls"),
         (
             *_TEST,
+            _CONTROLS,
             *_SIZE,
             Column(
                 "n_without_return",
                 INT,
                 "Events with a tone that are left out: abnormal_returns gives the reason of a call; a placebo also "
                 "lacks those for which no day was far enough from the firm's calls",
+                bounds=COUNT,
+            ),
+            Column(
+                "n_without_controls",
+                INT,
+                "Events with a tone and a return that are left out of this regression because one of its controls is "
+                "unknown (the table controls gives the reason); other rows keep them",
                 bounds=COUNT,
             ),
             Column("n_quarters", INT, "Quarters among the events", bounds=COUNT),
@@ -100,7 +114,7 @@ EVENT_TABLES = (
                 "q_value",
                 DOUBLE,
                 "p adjusted for the number of series tested, by the false discovery rate (Benjamini & Hochberg 1995); "
-                "series of the same definition, model, window, tone and sample are a family. Null for pooled",
+                "series of the same definition, model, window, tone, sample and controls are a family. Null for pooled",
                 nullable=True,
                 bounds=_SHARE,
             ),
@@ -120,8 +134,8 @@ EVENT_TABLES = (
     ),
     Table(
         "event_terciles",
-        "One row per row of event_study and group of its events by tone: mean abnormal return, and statistics of "
-        "whether it is zero",
+        "One row per row of event_study without controls, and group of its events by tone: mean abnormal return, and "
+        "statistics of whether it is zero",
         (*_KEY, "tercile"),
         (
             *_TEST,
@@ -133,6 +147,14 @@ EVENT_TABLES = (
                 values=TERCILES,
             ),
             *_SIZE,
+            Column(
+                "n_repeated",
+                INT,
+                "Events on a day on which their firm has another one here, such as a call that is listed twice. Their "
+                "returns are the same, so patell, bmp, kolari_pynnonen and rank count one a day; n_events and mean_car "
+                "count all",
+                bounds=COUNT,
+            ),
             Column("mean_tone", DOUBLE, "Mean tone; null without events", nullable=True, bounds=(-2.0, 2.0)),
             Column(
                 "mean_car",

@@ -12,6 +12,7 @@ from ftm_resources.tables.call_tables import CALL_DATE, FIRM, PERMNO, TRANSCRIPT
 from ftm_resources.tables.categories import (
     CONTROL_REASONS,
     MEMBER_REASONS,
+    SORT_DEFINITIONS,
     SORT_MODELS,
     SORT_REASONS,
     SUE_METHODS,
@@ -29,6 +30,15 @@ _SERIES = Column(
     "series_id", STRING, f"The series of themes, or {POOLED}: the tone of the call over all its themes"
 )
 _SERIES_NAME = Column("series_name", STRING, "The series' name in the newest quarter that has it")
+_DEFINITION = Column(
+    "definition",
+    STRING,
+    "What the series' themes are made from. quarter: the calls of the whole quarter, also later ones; known_before: "
+    "the call's topics assigned to series as known at the end of the quarter before, all sentences of a topic "
+    "counting, so that nothing later than the call defines the theme; pinned: your own dictionary, whose series_id is "
+    "`pinned:` and a name, through the quarter's themes that link to it",
+    values=SORT_DEFINITIONS,
+)
 _PORTFOLIO = "low, then 2, 3 and so on (mid if there are three), and high, by tone"
 _WEIGHTING = Column(
     "weighting",
@@ -88,8 +98,9 @@ SORT_TABLES = (
         "portfolio_members",
         "One row per series and call of the quarter with its tone: the portfolio that it was sorted into, by "
         "breakpoints known at the time, or why it was not",
-        ("series_id", "transcript_id"),
+        ("definition", "series_id", "transcript_id"),
         (
+            _DEFINITION,
             _SERIES,
             TRANSCRIPT,
             FIRM,
@@ -98,8 +109,7 @@ SORT_TABLES = (
             Column(
                 "tone",
                 DOUBLE,
-                "(n_positive - n_negative) / n_sentences over the call's member sentences of the series' themes. The "
-                "themes are made from all calls of the quarter, also later ones",
+                "(n_positive - n_negative) / n_sentences over the call's member sentences of the series' themes",
                 bounds=(-1.0, 1.0),
             ),
             Column("n_sentences", INT, "Member sentences that the tone is of", bounds=(1, float("inf"))),
@@ -132,8 +142,9 @@ SORT_TABLES = (
         "portfolio_returns",
         "One row per series, weighting, portfolio and trading day of the quarter: what portfolios of calls sorted by "
         "tone returned on the day, and how many stocks they held",
-        ("series_id", "weighting", "portfolio", "date"),
+        ("definition", "series_id", "weighting", "portfolio", "date"),
         (
+            _DEFINITION,
             _SERIES,
             _WEIGHTING,
             _IN_PORTFOLIO,
@@ -151,8 +162,9 @@ SORT_TABLES = (
         "portfolio_sorts",
         "One row per series, weighting, portfolio and model: what portfolios of calls sorted by tone returned, over "
         "the calls of this quarter and all earlier ones, with Newey-West standard errors; or why there is no figure",
-        ("series_id", "weighting", "portfolio", "model"),
+        ("definition", "series_id", "weighting", "portfolio", "model"),
         (
+            _DEFINITION,
             _SERIES,
             _SERIES_NAME,
             _WEIGHTING,
@@ -183,8 +195,8 @@ SORT_TABLES = (
             _maybe(
                 "q_value",
                 DOUBLE,
-                "p_value corrected for the number of series with this weighting, portfolio and model (Benjamini & "
-                "Hochberg 1995); null for pooled",
+                "p_value corrected for the number of series with this definition, weighting, portfolio and model "
+                "(Benjamini & Hochberg 1995); null for pooled",
                 _SHARE,
             ),
             _maybe("n_lags", INT, "Lags of the standard error", COUNT),

@@ -58,7 +58,7 @@ def mixtures(of: Iterable[str], present: Present) -> list[Mixture]:
             continue
         for source, content in _followed(name, write).items():
             there = present(source)
-            if (NEVER_WRITTEN if there is None else there.content) == content:
+            if _content(there) == content:
                 continue
             if content == NOT_COMPARED:
                 what = f"leaves out {source}, which did not go with it when it was made"
@@ -168,17 +168,34 @@ def last_sound(histories: Mapping[str, Sequence[Write]]) -> dict[str, Write] | N
     return state
 
 
-def made_from(state: Mapping[str, Write], histories: Mapping[str, Sequence[Write]]) -> dict[str, Write]:
+def unlike(write: Write, present: Present) -> list[str]:
+    """Return the inputs from other quarters that `present` holds in another state than the write read them in."""
+    return [
+        source
+        for source, content in write.inputs.items()
+        if is_elsewhere(source) and content not in {NOT_COMPARED, _content(present(source))}
+    ]
+
+
+def made_from(
+    state: Mapping[str, Write | None], histories: Mapping[str, Sequence[Write]]
+) -> dict[str, Write]:
     """Return the newest write of each of these tables whose inputs are as in this state; no write if none are.
 
-    `histories` holds the writes of each table, oldest first. An input that the state does not hold is not compared.
+    `histories` holds the writes of each table, oldest first. The state maps inputs, of any quarter, to their writes;
+    one that it does not hold is not compared.
     """
     found: dict[str, Write] = {}
     for name, writes in histories.items():
         for write in reversed(writes):
             siblings = {s: histories[s] for s in write.together if s in histories}
             is_whole = all(write.made_by in {w.made_by for w in of} for of in siblings.values())
-            if is_whole and all(state[s].content == c for s, c in write.inputs.items() if s in state):
+            compared = ((c, _content(state[s])) for s, c in write.inputs.items() if s in state)
+            if is_whole and all(c in {NOT_COMPARED, there} for c, there in compared):
                 found[name] = write
                 break
     return found
+
+
+def _content(write: Write | None) -> str:
+    return NEVER_WRITTEN if write is None else write.content

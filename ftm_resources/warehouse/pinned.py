@@ -93,11 +93,10 @@ class Pinned:
         """Return the tables to materialize, in order, to bring these back to one generation."""
         return generations.to_materialize(found, of, self.present(quarter), readers=readers)
 
-    def last_sound(self, quarter: str, of: Sequence[str]) -> dict[str, Write] | None:
-        """Return the newest complete generation of these tables and their inputs; None if there is none."""
+    def histories(self, quarter: str, of: Sequence[str]) -> dict[str, list[Write]]:
+        """Return the writes of the quarter, oldest first, of each of these tables and their inputs."""
         found = generations.upstream(of, self.present(quarter))
-        names = [name for name in found if not snapshots.is_elsewhere(name)]
-        return generations.last_sound({n: self.writes(n)[quarter] for n in names})
+        return {name: self.writes(name)[quarter] for name in found if not snapshots.is_elsewhere(name)}
 
     def is_as(self, other: Pinned) -> bool:
         """Return whether both views hold the same state of every loaded table."""

@@ -1,7 +1,7 @@
 """Which snapshots a reader is shown: one generation of each quarter, even while writers are active.
 
-What belongs here: retrying while a step is between its commits, and falling back to the last complete generation
-if a quarter's tables are of mixed generations.
+What belongs here: retrying while a step is between its commits, and saying what is shown instead of the newest rows
+if tables are of mixed generations.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftm_resources.tables import TABLES
+from ftm_resources.warehouse.choice import Choice
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
-from ftm_resources.warehouse.generations import made_from, mixtures
+from ftm_resources.warehouse.generations import mixtures
 from ftm_resources.warehouse.scans import files_of
-from ftm_resources.warehouse.snapshots import require_tag, snapshot_with, tagged, writes_at
+from ftm_resources.warehouse.snapshots import require_tag, tagged, writes_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from ftm_resources.warehouse.generations import Mixture
     from ftm_resources.warehouse.pinned import Pinned
@@ -71,50 +73,98 @@ class Shown:
 def one_generation(
     pin: Callable[[], Pinned], pinned: Pinned, quarter: str | None, names: Sequence[str], *, strict: bool
 ) -> Shown:
-    """Return what to show of these tables: one generation of each quarter.
+    """Return what to show of these tables: one generation of each quarter, and quarters that go together.
 
     `pinned` is the first view of the warehouse; `pin` takes another. Tables are pinned one after the other, so a
     writer may commit in between: if a quarter is mixed, pin again and compare. Each quarter that stays mixed causes
     one MixedGenerationsWarning and shows its last complete generation. If none is left, it shows its newest rows, or
-    with `strict` raises WarehouseError. A table that is made on demand decides for no other, unless `strict` or if all
-    are such: one that is outdated is shown as it was made, with a warning, if no write of it goes with what is shown.
+    with `strict` raises WarehouseError. Without `quarter`, later quarters that were made from newer rows than those are
+    shown in their last generation that was not; one warning names them, and another those of which none is left.
+
+    A table that is made on demand decides for no other, unless `strict` or if all are such: one that is outdated is
+    shown as it was made, with a warning, if no write of it goes with what is shown.
     """
     deciding = [n for n in names if not TABLES[n].is_on_demand]
     on_demand = [n for n in names if n not in deciding]
-    names = deciding if deciding and not strict else names
-    mixed = _mixed(pinned, quarter, names)
+    if strict or not deciding:
+        deciding, on_demand = list(names), []
+    mixed = _mixed(pinned, quarter, deciding)
     for _ in range(LOOKS):
         if not mixed:
             break
         again = pin()
-        mixed_again = _mixed(again, quarter, names)
+        mixed_again = _mixed(again, quarter, deciding)
         if again.is_as(pinned):
             break
         pinned, mixed = again, mixed_again
-    instead: dict[str, dict[str, int]] = {}
-    others = on_demand if names is deciding else []
-    for of_quarter, found in mixed.items():
-        instead[of_quarter] = _shown_instead(pinned, of_quarter, names, found, others, strict=strict)
-    _warn_of_outdated(pinned, quarter, others, instead)
-    return Shown(pinned, instead)
+    choice = Choice(pinned, deciding, on_demand)
+    followers, strays = dict[str, "datetime"](), dict[str, list[str]]()
+    for of_quarter in pinned.quarters(names) if quarter is None else [quarter]:
+        if of_quarter in mixed:
+            _show_sound(choice, of_quarter, mixed[of_quarter], strict=strict)
+        elif choice.snapshots and choice.strays(of_quarter):
+            if (state := choice.fall_back(of_quarter, must_fit=True)) is not None:
+                followers[of_quarter] = max(write.at for write in state.values())
+            else:
+                strays[of_quarter] = choice.strays(of_quarter)
+        if choice.states:
+            choice.fit_on_demand(of_quarter)
+        _warn_of_outdated(choice, of_quarter)
+    _warn_of_followers(followers, strays)
+    return Shown(pinned, choice.snapshots)
 
 
-def _warn_of_outdated(
-    pinned: Pinned, quarter: str | None, on_demand: Sequence[str], instead: Mapping[str, Mapping[str, int]]
-) -> None:
-    """Warn about each quarter of the tables made on demand that was made from other rows than are shown."""
-    for of_quarter in pinned.quarters(on_demand) if quarter is None else [quarter]:
-        fitting = instead.get(of_quarter, {})
-        shown = [n for n in on_demand if n not in fitting]
-        found = [m for m in pinned.mixtures(of_quarter, shown) if m.table in shown]
-        if found:
-            outdated = ", ".join(dict.fromkeys(m.table for m in found))
-            warnings.warn(
-                f"{of_quarter} has outdated tables: {'; '.join(map(str, found))}. Materialize {outdated} for "
-                f"{of_quarter}; until then views show them as they were made.",
-                MixedGenerationsWarning,
-                stacklevel=_callers(),
-            )
+def _show_sound(choice: Choice, quarter: str, found: Sequence[Mixture], *, strict: bool) -> None:
+    """Choose the last complete generation of a mixed quarter, and warn. WarehouseError if it is gone and `strict`."""
+    state = choice.fall_back(quarter, must_fit=False)
+    said = _said(choice, quarter, found, state)
+    if strict and state is None:
+        raise WarehouseError(said)
+    warnings.warn(said, MixedGenerationsWarning, stacklevel=_callers())
+
+
+def _warn_of_followers(followers: Mapping[str, datetime], strays: Mapping[str, Sequence[str]]) -> None:
+    """Warn about the quarters that are shown as they were before others, and those that do not go with others."""
+    if followers:
+        of = ", ".join(f"{q} (of {at.isoformat(timespec='seconds')})" for q, at in followers.items())
+        warnings.warn(
+            f"Shown as they were before: {of}. Their newest rows do not go with what is shown of earlier quarters; "
+            "newest=True shows them.",
+            MixedGenerationsWarning,
+            stacklevel=_callers(),
+        )
+    if strays:
+        of = "; ".join(f"{q} of {', '.join(earlier)}" for q, earlier in strays.items())
+        warnings.warn(
+            f"These quarters were made from newer rows of earlier ones than are shown: {of}. No generation that goes "
+            "with them is left, so do not compare their series.",
+            MixedGenerationsWarning,
+            stacklevel=_callers(),
+        )
+
+
+def _warn_of_outdated(choice: Choice, quarter: str) -> None:
+    """Warn about the tables of a quarter made on demand that were made from other rows than are shown."""
+    pinned, older = choice.pinned, choice.snapshots.get(quarter, {})
+    names = [n for n in choice.on_demand if quarter in pinned.writes(n) and n not in older]
+    if choice.states:
+        names = [n for n in names if n in choice.unfit.get(quarter, ())]
+    outdated: dict[str, None] = {}
+    if found := [m for m in pinned.mixtures(quarter, names) if m.table in names]:
+        outdated = dict.fromkeys(m.table for m in found)
+        warnings.warn(
+            f"{quarter} has outdated tables: {'; '.join(map(str, found))}. Materialize {', '.join(outdated)} for "
+            f"{quarter}; until then views show them as they were made.",
+            MixedGenerationsWarning,
+            stacklevel=_callers(),
+        )
+    if ahead := [n for n in choice.unfit.get(quarter, ()) if n not in outdated]:
+        warnings.warn(
+            f"{', '.join(ahead)} of {quarter}: made from newer rows than are shown, and no state is left that goes "
+            "with these.",
+            MixedGenerationsWarning,
+            stacklevel=_callers(),
+        )
 
 
 def as_tagged(pinned: Pinned, quarter: str | None, names: Sequence[str], tag: str, *, strict: bool) -> Shown:
@@ -147,54 +197,20 @@ def _mixed(pinned: Pinned, quarter: str | None, names: Sequence[str]) -> dict[st
     return {q: found for q in wanted if (found := pinned.mixtures(q, names))}
 
 
-def _shown_instead(
-    pinned: Pinned,
-    quarter: str,
-    names: Sequence[str],
-    found: Sequence[Mixture],
-    on_demand: Sequence[str],
-    *,
-    strict: bool,
-) -> dict[str, int]:
-    """Warn about a mixed quarter; return the snapshots of its last complete generation, or none if it is gone.
-
-    With it come those writes of the tables made on demand that were made from it.
-    """
-    sound = pinned.last_sound(quarter, names)
-    fitting = made_from(sound, {n: pinned.writes(n).get(quarter, []) for n in on_demand}) if sound else {}
-    shown: dict[str, int] = {}
-    for name, write in {**(sound or {}), **fitting}.items():
-        table, state = pinned.table(name), pinned.snapshot(name)
-        if table is None or state is None:
-            continue
-        if (snapshot := snapshot_with(table, state, write)) is not None:
-            shown[name] = snapshot
-    is_complete = sound is not None and sound.keys() <= shown.keys()
-    said = _said(pinned, quarter, names, found, sound if is_complete else None)
-    if strict and not is_complete:
-        raise WarehouseError(said)
-    warnings.warn(said, MixedGenerationsWarning, stacklevel=_callers())
-    return shown if is_complete else {}
-
-
-def _said(
-    pinned: Pinned,
-    quarter: str,
-    names: Sequence[str],
-    found: Sequence[Mixture],
-    sound: Mapping[str, Write] | None,
-) -> str:
+def _said(choice: Choice, quarter: str, found: Sequence[Mixture], state: Mapping[str, Write] | None) -> str:
     """Return how a quarter is mixed, what is shown instead, and what to materialize if it is mixed now."""
-    problems = "; ".join(map(str, found))
-    if sound is None:
+    pinned, problems = choice.pinned, "; ".join(map(str, found))
+    if state is None:
         showing = "views show its newest rows, as no complete generation is left"
     else:
-        of = max(write.at for write in sound.values()).isoformat(timespec="seconds")
+        of = max(write.at for write in state.values()).isoformat(timespec="seconds")
         showing = f"views show its last complete generation, of {of}; newest=True shows the newest rows"
+    if strays := choice.strays(quarter, state):
+        showing += f". It was made from other rows of {', '.join(strays)} than are shown: do not compare their series"
     if pinned.moment is not None:
         at = pinned.moment.isoformat(timespec="seconds")
         return f"{quarter} as of {at} is of mixed generations: {problems}. At that time {showing}."
-    again = ", ".join(pinned.to_materialize(quarter, names, found))
+    again = ", ".join(pinned.to_materialize(quarter, choice.names, found))
     return f"{quarter} is of mixed generations: {problems}. Materialize {again} for {quarter}; until then {showing}."
 
 

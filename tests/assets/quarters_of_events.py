@@ -161,6 +161,30 @@ def _write_returns(warehouse: Warehouse, quarter: str, tone: np.ndarray, params:
     warehouse.replace("abnormal_returns", quarter, [abnormal], provenance={"config": vars(params)})
 
 
+def write_controls(
+    warehouse: Warehouse, quarter: str, *, without_sue: int, without_book: int, firms: int = 40, **more: Any
+) -> None:
+    """Write what was known at each call: of the first firms no surprise, and of the last no book-to-market."""
+    rng = np.random.default_rng(int(quarter[-1]))
+    names = {c.name for c in TABLES["controls"].own}
+    rows = [
+        dict.fromkeys(names)
+        | {"transcript_id": call_of(quarter, firm)[0], "firm_id": str(firm), "permno": 10_000 + firm}
+        | {"call_date": call_of(quarter, firm)[1].date(), "event_date": call_of(quarter, firm)[1].date()}
+        | {"log_size": 20 + rng.normal(), "momentum": rng.normal(), "volatility": 0.02}
+        | ({} if firm < without_sue else {"sue": rng.normal(), "sue_method": "seasonal_walk"} | more)
+        | ({} if firm >= firms - without_book else {"book_to_market": rng.normal()})
+        for firm in range(firms)
+    ]
+    write(warehouse, quarter, "controls", rows)
+
+
+def write_pinned(warehouse: Warehouse, quarter: str) -> None:
+    """Write the links of a dictionary that has one theme, prices."""
+    row = {"theme_id": f"{quarter}:theme:000", "series_id": "pinned:prices", "series_name": "Prices"}
+    write(warehouse, quarter, "pinned_theme_links", [{**row, "similarity": 0.9, "margin": 0.4}])
+
+
 def study(warehouse: Warehouse, quarter: str, **config: Any) -> dg.ExecuteInProcessResult:
     """Materialize the event study of a quarter."""
     upstream = sorted({k.path[-1] for k in event_study.dependency_keys})

@@ -28,6 +28,7 @@ from ftm_assets.assets.abnormal_returns import abnormal_returns
 from ftm_assets.assets.controls import controls
 from ftm_assets.assets.daily_returns import daily_returns
 from ftm_assets.assets.event_study import event_study
+from ftm_assets.assets.portfolio_sorts import READ as SORTED_FROM
 from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.theme_links import ThemeLinksConfig
 from ftm_assets.assets.theme_sentences import theme_sentences
@@ -54,7 +55,7 @@ from ftm_resources.warehouse import Warehouse
 from tests.planted_lineages import quarter_of
 
 from .planted_quarter import FIRMS, QUARTER, direction, tables
-from .quarters_of_events import write_events
+from .quarters_of_events import write_controls, write_events, write_pinned
 from .quarters_of_themes import families_of, link, why, write_themes
 from .sorted_quarters import quarter_tables
 
@@ -638,7 +639,23 @@ def of_sorts(**config: Any) -> dict[str, Any]:
         quarter=lambda name, of, pinned: held[of][name] if of in held else absent(name),  # noqa: ARG005
         provenance=lambda *_: {},
     )
-    return body(portfolio_sorts, {"min_stocks": 2, **config}, warehouse=warehouse, **held[QUARTER])
+    given = {"warehouse": warehouse, "duckdb": ConfiguredDuckDB()}
+    return body(portfolio_sorts, {"min_stocks": 2, **config}, **given, **held[QUARTER])
+
+
+def of_event_sorts(**config: Any) -> dict[str, Any]:
+    """Sort calls of two quarters that a warehouse holds, with their topics."""
+    warehouse, _ = quarters_of_events()
+    for key in (preceding(QUARTER), QUARTER):
+        write_pinned(warehouse, key)
+    held = {name: warehouse.quarter(name, QUARTER) for name in SORTED_FROM}
+    given = {"warehouse": warehouse, "duckdb": ConfiguredDuckDB(), **held}
+    few = {"min_stocks": 2, "holding_days": 5, "min_days": 10, "weightings": ["equal"], "models": ["mean"]}
+    return body(portfolio_sorts, few | config, **given)
+
+
+def of_known_sorts(**config: Any) -> dict[str, Any]:
+    return of_event_sorts(definitions=["known_before"], **config)
 
 
 def of_daily_sorts(**config: Any) -> dict[str, Any]:
@@ -659,12 +676,14 @@ def waits_for_the_month(made: Mapping[str, Any]) -> bool:
     return all(r["first_date"].month > r["event_date"].month for r in bought)
 
 
+@cache
 def quarters_of_events() -> tuple[Warehouse, TemporaryDirectory]:
     """A quarter before this one and this one, with calls, tone and returns; and the folder, which must be held."""
     folder = TemporaryDirectory()
     warehouse = Warehouse(path=str(Path(folder.name) / "warehouse"))
     for key in (preceding(QUARTER), QUARTER):
         write_events(warehouse, key)
+        write_controls(warehouse, key, without_sue=5, without_book=9)
     return warehouse, folder
 
 
@@ -851,6 +870,13 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
             {None}, {"stale"})
     ),
     ("controls", "replace_fundamentals"): (over_other_fundamentals, True, lambda a, b: a and not b),
+    ("portfolio_sorts", "definitions"): (
+        of_event_sorts, ["pinned"],
+        lambda a, b: ({*sorts(a, "definition")}, {*sorts(b, "definition")}) == ({"quarter"}, {"pinned"}),
+    ),
+    ("portfolio_sorts", "known_floor"): (
+        of_known_sorts, 1.0, lambda a, b: len(a["portfolio_members"]) > len(b["portfolio_members"]) == 0
+    ),
     ("portfolio_sorts", "quantiles"): (
         of_sorts, 5, lambda _, b: {*sorts(b, "portfolio")} == {"low", "2", "3", "4", "high", "long_short"}
     ),
@@ -894,6 +920,12 @@ EXAMPLES: dict[tuple[str, str], tuple[Callable[..., Any], Any, Effect]] = {
     ("event_study", "fixed_effects"): (
         of_study, ["quarter"],
         lambda a, b: values(b, "fixed_effects") == {"quarter"} and values(a, "coefficient") != values(b, "coefficient"),
+    ),
+    ("event_study", "controls"): (
+        of_study, ["sue", "log_size"],
+        lambda a, b: [r for r in b if r["controls"] == "none"] == a
+        and {(r["controls"], r["n_without_controls"]) for r in b if r not in a and r["sample"] == "event"}
+        == {("sue, log_size", 10)},
     ),
     ("event_study", "min_events"): (
         of_study, 1000, lambda a, b: values(a, "reason") == {None} and values(b, "reason") == {"too_few_events"}

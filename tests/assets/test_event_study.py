@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from ftm_assets.cli import returns_report
@@ -14,7 +16,17 @@ from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
 
-from .quarters_of_events import EFFECT, RETURNS, SUBJECTS, metadata, rows_of, study, write_events
+from .quarters_of_events import (
+    EFFECT,
+    RETURNS,
+    SUBJECTS,
+    call_of,
+    metadata,
+    rows_of,
+    study,
+    write_controls,
+    write_events,
+)
 from .quarters_of_themes import why
 
 QUARTERS = FIRST, LAST = ("2020Q3", "2020Q4")
@@ -145,6 +157,52 @@ def test_a_quarter_without_returns_is_named_and_the_study_is_outdated_once_they_
         warehouse.replace(table, FIRST, [TABLES[table].empty()], provenance={})
     (now,) = [q for q in status(warehouse) if q.quarter == LAST]
     assert {m.table for m in now.mixtures} == {"event_study", "event_terciles"}
+
+
+def test_controls_have_rows_of_their_own_and_a_quarter_without_them_keeps_its_calls(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter in QUARTERS:
+        write_events(warehouse, quarter)
+    write_controls(warehouse, LAST, without_sue=4, without_book=20)
+    result = study(warehouse, LAST, **SMALL, controls=["sue", "momentum"])
+    assert why(result) == ""
+    of = {"series_id": PRICES, "sample": "event"}
+    plain, held = rows_of(warehouse, "event_study", LAST, **of)
+    assert (plain["controls"], plain["n_events"], plain["n_without_controls"]) == ("none", 80, 0)
+    assert (held["controls"], held["n_events"], held["n_without_controls"]) == ("sue, momentum", 36, 44)
+    assert abs(held["coefficient"] - EFFECT) < 3 * held["std_error"]
+    assert (
+        f"{FIRST} has no controls, so its calls are in no regression with controls"
+        in metadata(result)["notes"]
+    )
+    assert warehouse.provenance("event_study", LAST)["inputs"][f"controls@{FIRST}"]["content"] == "empty"
+    write_controls(warehouse, FIRST, without_sue=0, without_book=0, sue_method="given")
+    (now,) = [q for q in status(warehouse) if q.quarter == LAST]
+    assert {m.source for m in now.mixtures if m.table == "event_study"} >= {f"controls@{FIRST}"}
+    result = study(warehouse, LAST, **SMALL, controls=["sue"])
+    (note,) = metadata(result)["notes"]
+    assert note == "sue mixes two measures that are not comparable: given, seasonal_walk"
+    assert returns_report.event_study(warehouse, LAST).split()[2] == "4"
+
+
+def test_the_page_says_of_how_many_calls_the_factors_end_within_the_windows(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    write_events(warehouse, LAST)
+    whole = study(warehouse, LAST, **SMALL)
+    assert metadata(whole)["without_factors"] == []
+    factors = warehouse.read("factor_returns", LAST)
+    days = sorted({call_of(LAST, firm)[1].date() for firm in range(40)})
+    known = factors.filter(pc.less_equal(factors.column("date"), pa.scalar(days[15])))
+    warehouse.replace("factor_returns", LAST, [known], provenance={})
+    result = study(warehouse, LAST, **SMALL)
+    assert why(result) == ""
+    found = {r["window"]: r for r in metadata(result)["without_factors"]}
+    late = sum(call_of(LAST, firm)[1].date() >= days[15] for firm in range(40))
+    assert found["[0,+1]"] == {
+        "model": "carhart", "window": "[0,+1]", "calls": late, "from event day": str(days[15]), "to": str(days[-1])
+    }  # fmt: skip
+    (row,) = rows_of(warehouse, "event_study", LAST, series_id="pooled", sample="event")
+    assert row["n_without_return"] == late
 
 
 def test_without_returns_it_is_skipped_and_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]):

@@ -11,6 +11,7 @@ import pytest
 from ftm_assets.assets.portfolio_sorts import READ, portfolio_sorts
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.quarters import between
 from ftm_resources.tables import TABLES
 from ftm_resources.trading_days import exchange_days
@@ -18,6 +19,7 @@ from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.snapshots import NEVER_WRITTEN
 from ftm_resources.warehouse.status import status
 
+from .quarters_of_events import write_events, write_pinned
 from .quarters_of_themes import why
 from .sorted_quarters import FIRMS, SERIES, quarter_tables
 
@@ -35,10 +37,15 @@ def write_quarter(warehouse: Warehouse, quarter: str, *, seed: int = 0, days_aft
 
 
 def sort(warehouse: Warehouse, quarter: str, **config: Any) -> dg.ExecuteInProcessResult:
+    upstream = sorted({k.path[-1] for k in portfolio_sorts.dependency_keys})
     definitions = dg.Definitions(
-        assets=[portfolio_sorts, *(dg.AssetSpec(t, partitions_def=QUARTERS) for t in READ)],
+        assets=[portfolio_sorts, *(dg.AssetSpec(t, partitions_def=QUARTERS) for t in upstream)],
         jobs=[dg.define_asset_job("job", selection=[portfolio_sorts])],
-        resources={"warehouse": warehouse, "io_manager": WarehouseIOManager(warehouse=warehouse)},
+        resources={
+            "warehouse": warehouse,
+            "io_manager": WarehouseIOManager(warehouse=warehouse),
+            "duckdb": ConfiguredDuckDB(),
+        },
     )
     config = {"min_stocks": 2, **config}
     return definitions.resolve_job_def("job").execute_in_process(
@@ -154,6 +161,50 @@ def test_shares_held_for_longer_than_the_days_that_were_read_are_refused(
     write_quarter(warehouse, "2023Q1")
     assert why(sort(warehouse, "2023Q1")) == ""
     assert "daily_returns of 2022Q4 end within the holding periods" in capfd.readouterr().err
+
+
+def test_themes_known_before_the_calls_and_pinned_themes_are_sorted_by_too(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter in ("2020Q3", "2020Q4"):
+        write_events(warehouse, quarter)
+        write_pinned(warehouse, quarter)
+    few = {"holding_days": 10, "min_days": 10, "weightings": ["equal"], "models": ["mean"]}
+    result = sort(warehouse, "2020Q4", definitions=["quarter", "known_before", "pinned"], **few)
+    assert why(result) == ""
+    members: dict[str, dict[tuple[str, str], Any]] = {}
+    for r in warehouse.read("portfolio_members", "2020Q4").to_pylist():
+        members.setdefault(r["definition"], {})[r["series_id"], r["transcript_id"]] = r
+    prices = "2020Q3:series:000"
+    assert members["known_before"].keys() == members["quarter"].keys()
+    for key, known in members["known_before"].items():
+        assert known["tone"] == pytest.approx(members["quarter"][key]["tone"]), "of the same sentences here"
+    assert {series for series, _ in members["pinned"]} == {"pooled", "pinned:prices"}
+    for (series, call), pinned in members["pinned"].items():
+        assert pinned["tone"] == members["quarter"][prices, call]["tone"], series
+    sorts = warehouse.read("portfolio_sorts", "2020Q4").to_pylist()
+    of = {
+        (r["definition"], r["series_id"]): r
+        for r in sorts
+        if r["portfolio"] == "long_short" and r["series_id"] != "pooled"
+    }
+    assert of["quarter", prices]["n_quarters"] == of["pinned", "pinned:prices"]["n_quarters"] == 2
+    assert of["known_before", prices]["n_quarters"] == 1, "nothing is known before the first"
+    assert of["pinned", "pinned:prices"]["series_name"] == "Prices"
+    assert of["known_before", prices]["series_name"] == of["quarter", prices]["series_name"]
+    assert of["pinned", "pinned:prices"]["alpha"] == of["quarter", prices]["alpha"]
+    assert of["pinned", "pinned:prices"]["q_value"] == pytest.approx(of["pinned", "pinned:prices"]["p_value"])
+    inputs = set(warehouse.provenance("portfolio_sorts", "2020Q4")["inputs"])
+    assert {"pinned_theme_links", "sentence_topics@2020Q3", "theme_series@2020Q3"} <= inputs
+    (now,) = [q for q in status(warehouse) if q.quarter == "2020Q4"]
+    assert not [m for m in now.mixtures if m.table in MADE]
+    plain = sort(warehouse, "2020Q4", **few)
+    assert why(plain) == ""
+    assert warehouse.read("portfolio_sorts", "2020Q4").to_pylist() == [
+        r for r in sorts if r["definition"] == "quarter"
+    ], "the others change nothing about it"
+    assert "must be one of quarter, known_before, pinned" in why(
+        sort(warehouse, "2020Q4", definitions=["mine"])
+    )
 
 
 def test_the_first_quarter_can_be_chosen(three: Warehouse):

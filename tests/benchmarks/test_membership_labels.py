@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmarks.membership import agreement, auc, interval, read
+from benchmarks.membership import LABELS, Labelled, agreement, auc, interval, read
+from benchmarks.present_members import BOUNDS, over_halves, same_themes
 
 
 def test_every_labelled_sentence_is_of_the_theme_that_it_was_read_with():
@@ -29,7 +30,7 @@ def test_the_pairs_of_a_theme_stand_for_all_its_sentences():
 
 
 def test_the_labels_hold_no_text():
-    for name in ("theme_members.csv", "theme_partition.csv", "theme_sentences.csv", "themes.csv"):
+    for name in [*(path.name for path in LABELS.glob("*theme*.csv")), "present_pairs.csv"]:
         assert all(" " not in value for row in read(name) for value in row.values())
 
 
@@ -49,3 +50,28 @@ def test_the_interval_resamples_whole_themes():
     themes, values = np.repeat(np.arange(4), 5), np.repeat([0.0, 1.0, 0.0, 1.0], 5)
     low, high = map(float, interval(lambda pairs: float(values[pairs].mean()), themes).split("-"))
     assert (low, high) == (0.0, 1.0), "not the narrow one of 20 independent pairs"
+
+
+def test_the_present_pairs_stand_for_the_sentences_that_they_were_drawn_from():
+    pairs = read("present_pairs.csv")
+    assert Counter(p["member"] for p in pairs) == {"yes": 300, "no": 120}
+    assert len({(p["component_id"], p["position"], p["theme"]) for p in pairs}) == len(pairs)
+    of_members = sum(float(p["weight"]) for p in pairs if p["member"] == "yes")
+    assert of_members == pytest.approx(5_360, abs=1)
+    assert sum(float(p["weight"]) for p in pairs) == pytest.approx(8_221, abs=1)
+    fewest = Counter(p["theme"] for p in pairs if p["member"] == "yes").most_common()[-1][1]
+    assert fewest == 5
+    assert {t["theme"] for t in read("present_themes.csv")} == {p["theme"] for p in pairs}
+
+
+def test_a_labelled_theme_is_the_present_one_that_holds_most_of_its_sentences():
+    pairs = [("a", "x"), ("a", "x"), ("a", None), ("b", "x"), ("b", "y"), ("c", None)]
+    assert same_themes(pairs) == {"a": "x"}
+
+
+def test_tuning_is_judged_on_the_themes_that_it_did_not_see():
+    themes = np.repeat(np.arange(4), 2)
+    labels = Labelled(np.arange(8), themes, np.ones(8), np.array([[1.0, 1.0], [0.0, 0.0]] * 4))
+    all_of_them, strong = np.ones(8, dtype=bool), np.array([True, False] * 4)
+    found = [all_of_them] * (len(BOUNDS) - 1) + [strong]
+    assert over_halves(labels, found) == (0.5, 1.0)

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from ftm_assets.cli import home
-from ftm_assets.cli.stored_quarters import state
+from ftm_assets.cli.stored_quarters import notes, state
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
 
@@ -28,8 +28,41 @@ def test_a_table_made_from_rows_that_were_replaced_makes_a_quarter_mixed(
     assert [state(q) for q in status(warehouse)] == ["incomplete"]
     warehouse.replace("firm_topics", "2020Q1", [topics("2020Q1", 2)])
     assert [state(q) for q in status(warehouse)] == ["mixed"]
-    shown = ftm("quarters").stdout
-    assert "themes was made from other rows of firm_topics" in shown
+    shown = " ".join(ftm("quarters").stdout.split())
+    assert "2020Q1 1 table does not go with firm_topics; to fix it, materialize themes" in shown
+    assert "ftm quarters --details" in shown
+    assert "was made from other rows" not in shown
+    detailed = " ".join(ftm("quarters", "--details").stdout.split())
+    assert (
+        "2020Q1 themes was made from other rows of firm_topics 2020Q1 to fix it, materialize themes"
+        in detailed
+    )
+
+
+def test_quarters_that_do_not_go_with_many_earlier_ones_take_a_line_each(
+    warehouse: Warehouse, topics: Callable
+):
+    earlier = ["2018Q4", "2019Q1", "2019Q2", "2019Q3", "2019Q4"]
+    for quarter in earlier:
+        warehouse.replace("firm_topics", quarter, [topics(quarter, 2)])
+    read = {f"firm_topics@{q}": warehouse.quarter("firm_topics", q).provenance() for q in earlier}
+    for name in ("themes", "topic_quality"):
+        warehouse.replace(name, "2020Q2", [], provenance={"inputs": read})
+    for quarter in earlier:
+        warehouse.replace("firm_topics", quarter, [topics(quarter, 1)])
+    (mixed,) = (q for q in status(warehouse) if q.mixtures)
+    assert len(mixed.mixtures) == 10
+    assert notes(mixed)[0] == (
+        "2 tables do not go with 5 quarters (2018Q4 to 2019Q4); to fix it, materialize themes, topic_quality"
+    )
+    assert len(notes(mixed)) == 2, "and what is missing"
+    assert [n for n in notes(mixed, details=True) if "2019Q2" in n] == [
+        f"{name} was made from other rows of firm_topics@2019Q2" for name in ("themes", "topic_quality")
+    ]
+    for quarter in earlier[2:]:
+        warehouse.replace("firm_topics", quarter, [topics(quarter, 2)])
+    (mixed,) = (q for q in status(warehouse) if q.mixtures)
+    assert notes(mixed)[0].startswith("2 tables do not go with 2018Q4, 2019Q1; to fix it, ")
 
 
 @dg.job

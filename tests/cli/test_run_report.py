@@ -137,15 +137,22 @@ def test_pinned_themes_are_told_and_those_that_no_theme_belongs_to() -> None:
 
 def test_the_pooled_portfolios_are_said_with_their_reason() -> None:
     with duckdb.connect() as db:
-        db.execute("CREATE TABLE portfolio_members (series_id VARCHAR, portfolio VARCHAR)")
+        db.execute(
+            "CREATE TABLE portfolio_members (series_id VARCHAR, portfolio VARCHAR, definition VARCHAR)"
+        )
         columns = (
             "series_id VARCHAR, portfolio VARCHAR, weighting VARCHAR, model VARCHAR, alpha DOUBLE, t DOUBLE"
         )
-        db.execute(f"CREATE TABLE portfolio_sorts ({columns}, n_days INTEGER, reason VARCHAR)")
+        db.execute(
+            f"CREATE TABLE portfolio_sorts ({columns}, n_days INTEGER, reason VARCHAR, definition VARCHAR)"
+        )
         assert returns_report.portfolios(db) == ""
-        db.execute("INSERT INTO portfolio_members VALUES ('pooled', 'low'), ('pooled', NULL), ('s', 'low')")
+        db.execute(
+            "INSERT INTO portfolio_members VALUES ('pooled', 'low', 'quarter'), ('pooled', NULL, 'quarter'), "
+            "('pooled', 'low', 'pinned'), ('s', 'low', 'quarter')"
+        )
         cell = "('pooled', 'long_short', 'value', 'ff3'"
-        db.execute(f"INSERT INTO portfolio_sorts VALUES {cell}, NULL, NULL, 3, 'too_few_days')")
+        db.execute(f"INSERT INTO portfolio_sorts VALUES {cell}, NULL, NULL, 3, 'too_few_days', NULL)")
         assert returns_report.portfolios(db).endswith(
             "1 of 2 calls sorted by tone; no alpha of high less low yet: too_few_days"
         )

@@ -114,7 +114,12 @@ def mutated(module: str) -> Sources:
         ("ftm_assets.methods.topics.membership", {"theme_sentences"}),
         ("ftm_assets.methods.topics.theme_coherence", {"theme_sentences"}),
         ("ftm_assets.methods.topics.quality", {"topic_quality"}),
-        ("ftm_assets.methods.time.linking", {"theme_links", "theme_families", "event_study"}),
+        (
+            "ftm_assets.methods.time.linking",
+            {"theme_links", "theme_families", "event_study", "portfolio_sorts"},
+        ),
+        ("ftm_assets.methods.returns.known_themes", {"event_study", "portfolio_sorts"}),
+        ("ftm_assets.methods.returns.pseudo_events", {"event_study"}),
         ("ftm_assets.methods.time.pinning", {"pinned_theme_links"}),
         ("ftm_assets.methods.time.families", {"theme_families"}),
         ("ftm_resources.models.lexicon", {"sentence_sentiment"}),

@@ -20,6 +20,8 @@ from .fanned_out import FIRMS, QUARTER, sentences
 pytestmark = pytest.mark.integration
 SCRIPT = Path(__file__).with_name("fanned_out.py")
 FLUSH = 2
+PATIENCE = 600
+"""Seconds for a run, which takes ten: machines may be busy."""
 IN_A_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
 
 
@@ -45,7 +47,7 @@ class Fanned:
         )  # fmt: skip
 
     def run(self, what: str, executor: str) -> str:
-        out, _ = self.start(what, executor).communicate(timeout=120)
+        out, _ = self.start(what, executor).communicate(timeout=PATIENCE)
         assert out.splitlines()[-1] in {"success", "failure"}, out[-3000:]
         return out.splitlines()[-1]
 
@@ -140,7 +142,7 @@ def test_a_step_that_is_told_to_end_flushes_and_another_process_goes_on(fanned: 
     process = fanned.start("run", "multiprocess")
     told = fanned.await_calls(2, process)
     os.kill(told, signal.SIGTERM)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert out.splitlines()[-1] == "success"
     assert fanned.is_whole()
     assert fanned.times_worked_on() == {1: len(FIRMS)}
@@ -152,7 +154,7 @@ def test_a_run_that_is_told_to_end_flushes_and_fails_and_the_next_goes_on(fanned
     process = fanned.start("run", "in_process")
     fanned.await_calls(2, process)
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert out.splitlines()[-1] == "failure"
     assert len(fanned.calls()) == 2, "no group was begun after the notice"
     assert fanned.run("run", "in_process") == "success"
@@ -182,7 +184,7 @@ def test_of_two_runs_with_different_input_the_slower_is_told_who_came_first(fann
     assert fanned.run("run", "in_process") == "success"
     winner = fanned.warehouse.quarter("sentence_sentiment", QUARTER)
     slower.send_signal(signal.SIGCONT)
-    out, _ = slower.communicate(timeout=120)
+    out, _ = slower.communicate(timeout=PATIENCE)
     assert out.splitlines()[-1] == "failure"
     assert fanned.logged("another run came first. Run the winner replaced sentences")
     assert not fanned.logged("are in no part")
@@ -195,7 +197,7 @@ def test_of_two_runs_with_the_same_input_the_slower_finishes_too(fanned: Fanned)
     slower = fanned.stopped_at_work()
     assert fanned.run("run", "in_process") == "success"
     slower.send_signal(signal.SIGCONT)
-    out, _ = slower.communicate(timeout=120)
+    out, _ = slower.communicate(timeout=PATIENCE)
     assert out.splitlines()[-1] == "success"
     assert fanned.is_whole()
 

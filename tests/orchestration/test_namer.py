@@ -406,15 +406,3 @@ def test_names_are_the_same_however_many_processes_give_them(tmp_path):
     beside = build_namer(*asked, processes=2).name(digests, lambda *done: told.append(done))
     assert beside == alone == ExtractiveNamer().name(digests)
     assert told[-1] == (30, 30)
-
-
-def test_a_theme_is_named_by_meaning_if_the_embedding_model_is_given(tmp_path):
-    said = ("We look at tire prices, brake repairs and so on.",) * 4
-    digest = Digest("t", "theme", (), said, vector=np.array([0.0, 1.0]))
-
-    def embed(texts):
-        return np.array([[0.0, 1.0] if text == "tire prices" else [1.0, 0.0] for text in texts])
-
-    asked = (LlmResource(), Warehouse(path=str(tmp_path)), "themes", QUARTER)
-    assert build_namer(*asked, embed=embed).name([digest])[0].name == "Tire prices"
-    assert build_namer(*asked).name([digest])[0].name == "Brake repairs"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from ftm_assets.methods.naming import prompts
-from ftm_assets.methods.naming.extractive import Embed, ExtractiveNamer
+from ftm_assets.methods.naming.extractive import ExtractiveNamer
 from ftm_assets.methods.naming.prompts import PROMPT_VERSION, Message
 from ftm_assets.methods.naming.replies import parse_reply
 from ftm_assets.methods.naming.rules import Audit, Digest, Named, Progress, plain_text
@@ -85,12 +85,11 @@ class LlmNamer:
         *,
         model: str,
         prompt_tokens: int = prompts.DEFAULT_PROMPT_TOKENS,
-        embed: Embed | None = None,
     ) -> None:
         self._complete = complete
         self._model = model
         self._prompt_tokens = prompt_tokens
-        self._fallback = ExtractiveNamer(embed)
+        self._fallback = ExtractiveNamer()
 
     def name(self, digests: Sequence[Digest], progress: Progress | None = None) -> list[Named]:
         """Return a name for each digest, in order; `naming_method` records which namer produced it."""

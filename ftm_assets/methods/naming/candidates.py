@@ -1,7 +1,7 @@
-"""Candidates for the name of a theme: phrases that may head a section, and how widely their words are used.
+"""Candidates for the name of a topic or theme: phrases that may head a section, and how widely their words are used.
 
 Belongs here: what a name may consist of (no product, person, place, currency, time, evaluation or sign), and how many
-firms must use it. The choice among the candidates is in `extractive`, by `fitness`.
+firms, or sentences of a topic, must use it. The choice among the candidates is in `heading_choice`, by `coverage`.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations, islice, pairwise
+from itertools import islice, pairwise
 
-from ftm_assets.methods.naming.fitness import Use, probability
+from ftm_assets.methods.naming.coverage import Cover, Texts, is_weak
 from ftm_assets.methods.naming.heading_words import (
     ACTION_OPENERS,
     CURRENCIES,
+    DESCRIBING_ING,
     EVALUATIONS,
     PLURAL_MODIFIERS,
     PREDICATES,
     SIGNS,
     TIMES,
+    VAGUE_ALONE,
     VAGUE_HEADS,
     is_common,
 )
@@ -36,23 +38,40 @@ from ftm_assets.methods.naming.word_classes import (
     word_class,
 )
 from ftm_assets.methods.text.capitals import ACRONYMS, PLACES_AND_PEOPLES
-from ftm_assets.methods.text.tokens import normal, words
-from ftm_assets.methods.text.word_lists import STOP_EXACT, STOP_INFLECTED, WEAK_INFLECTED
+from ftm_assets.methods.text.tokens import normal
+from ftm_assets.methods.text.word_lists import STOP_EXACT, STOP_INFLECTED
 
 MAX_PROPOSED = 10
-"""Candidates of a digest whose meaning is compared with the topic's; each costs the embedding of a few words."""
+"""Candidates of a digest; checking one costs a search for firm names."""
+
+EMPTY_BEFORE_OF = (
+    EMPTY | VAGUE_HEADS | {"size", "lack", "majority", "portion", "range", "set", "mix", "series", "use"}
+)
+
+HYPHENATED_NOUNS = frozenset(
+    {"e-commerce", "buy-back", "buy-backs", "carve-out", "spin-off", "write-off", "write-offs"}
+)
+
+LEAST_SUPPORT_OF_NAME = 0.375
+"""Share of a topic's sentences that use a name of several words that may head them."""
+
+LEAST_SHARE_OF_SIGN = 0.5
+"""Share of the firms that say which way something went, if the name is to say it."""
+
+PLACE_HANDICAP, VAGUE_HANDICAP = 0.15, 0.25
+
+LEAST_HOLDERS_OF_NAME = 0.8
+"""Share of the firms, or of a topic's sentences, that use a single name (Kohl, FPL) if it is to head them."""
 
 MAX_EVIDENCE = 60
 """Texts of a digest in which phrases are sought; a theme of a thousand topics says nothing new beyond them."""
 
 _STOPS = frozenset(map(normal, STOP_EXACT | STOP_INFLECTED))
-_WEAK = frozenset(map(normal, WEAK_INFLECTED | EMPTY))
 _VAGUE_OPENERS = VAGUE_HEADS - frozenset(
     {"business", "businesses", "company", "companies", "people", "team", "area", "job", "world", "page"}
 ) | frozenset({"i", "ii", "iii", "iv", "v", "america", "york", "kong", "zealand"})
 _RANGE = re.compile(r"(?:low|mid|high|double|single)-|digits?$")
 _LINKS = frozenset({"of", "in", "for", "and", "the", "on"})
-_NONE: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -61,9 +80,8 @@ class Candidate:
 
     text: str
     """In sentence case, except for the first letter."""
-    parts: tuple[tuple[str, ...], ...]
-    """The stems of the phrase, or of the two that it joins."""
-    use: Use
+    stems: tuple[str, ...]
+    cover: Cover
 
 
 @dataclass
@@ -83,33 +101,33 @@ class _Seen:
 
 @dataclass
 class Evidence:
-    """The texts of a theme, prepared once: whom they come from, and what is a name in them."""
+    """The texts of a topic or theme, prepared once: whom they come from, and what is a name in them."""
 
     texts: list[str]
     firms: list[str]
+    """The firm of each text of a theme; each sentence of a topic counts as a firm."""
     keywords: tuple[str, ...]
-    stems: list[frozenset[str]] = field(init=False)
+    is_of_one_firm: bool = False
+    """Whether it is a topic's. Only then may a name of several words (Zimmer Biomet) be its subject."""
+    uses: Texts = field(init=False)
     proper: frozenset[str] = field(init=False)
     """Words that are usually capitalised within a sentence, in lower case."""
     not_nouns: frozenset[str] = field(init=False)
     """Words used like an adjective (difficult to be precise) or a verb (to combat) at least as often as like a noun."""
-    _using: dict[str, set[int]] = field(init=False)
-    """The texts that use a word."""
+    forms: Counter[str] = field(init=False)
+    """How often each word is used, in lower case."""
 
     def __post_init__(self) -> None:
-        self.stems = [frozenset(words(text)) for text in self.texts]
-        self._using = {}
-        for i, own in enumerate(self.stems):
-            for stem in own:
-                self._using.setdefault(stem, set()).add(i)
-        self.proper, self.not_nouns = _usage(self.texts, self.keywords)
+        self.uses = Texts(self.texts, self.firms, self.keywords)
+        self.proper, self.not_nouns, self.forms = _usage(self.texts, self.keywords)
 
     @classmethod
     def of(cls, digest: Digest) -> Evidence:
-        """Return the evidence of a theme: its own, or else its sentences, each from another firm."""
+        """Return the evidence of a digest: a theme's own, or else its sentences, each from another firm."""
         given = digest.evidence or tuple((text, str(i)) for i, text in enumerate(digest.sentences))
         texts = [clean_speech(plain_text(text)) for text, _ in given[:MAX_EVIDENCE]]
-        return cls(texts, [source for _, source in given[:MAX_EVIDENCE]], digest.keywords)
+        sources = [source for _, source in given[:MAX_EVIDENCE]]
+        return cls(texts, sources, digest.keywords, is_of_one_firm=digest.kind == "topic")
 
     def n_firms(self) -> int:
         """Return the number of firms."""
@@ -117,37 +135,43 @@ class Evidence:
 
     def holders(self, stems: Iterable[str]) -> set[str]:
         """Return the firms that use all the words in one text."""
-        return {self.firms[i] for i in self._texts_with(stems)}
-
-    def _texts_with(self, stems: Iterable[str]) -> set[int]:
-        using = [self._using.get(s, _NONE) for s in stems]
-        return set.intersection(*using) if using else set()
-
-    def use(self, *parts: Sequence[str]) -> Use:
-        """Return where the words of a name are used: the stems of a phrase, or of several that it joins."""
-        n = max(len(self.texts), 1)
-        shares = [[len(self._using.get(s, _NONE)) / n for s in part] for part in parts]
-        holders = set().union(*(self.holders(part) for part in parts))
-        return Use(min(min(own[:-1] or own) for own in shares), len(holders) / max(self.n_firms(), 1))
+        return {self.firms[i] for i in self.uses.using_all(stems)}
 
 
-def propose(digest: Digest, evidence: Evidence) -> list[Candidate]:
-    """Return the phrases that may be the name, by their use the likeliest to be good first; [] if there is none."""
+def propose(digest: Digest, evidence: Evidence, fewest: int | None = None) -> list[Candidate]:
+    """Return the phrases that may be the name and that `fewest` firms use, best first; [] if there is none."""
+    fewest = fewest_firms(evidence.n_firms()) if fewest is None else fewest
     found = _seen(digest, evidence)
-    scores = {stems: probability(evidence.use(stems)) for stems in found}
+    covers = {
+        stems: evidence.uses.phrase(stems, is_linked=seen.phrase.is_linked) for stems, seen in found.items()
+    }
+    scores = {stems: cover.score - _handicap(found[stems].phrase) for stems, cover in covers.items()}
     for stems, seen in found.items():
         # "estate portfolio" is incomplete if nearly always said as "real estate portfolio".
         shorter = found.get(stems[1:])
-        if shorter and not seen.phrase.is_linked and 2 <= shorter.n_texts <= 1.6 * seen.n_texts:
+        if (
+            shorter
+            and not seen.phrase.is_linked
+            and shorter.n_texts <= 1.6 * seen.n_texts
+            and may_be_name(seen.as_spelt(), evidence.not_nouns)
+        ):
             scores[stems[1:]] = min(scores[stems[1:]], 0.95 * scores[stems])
     ranked = sorted(found.values(), key=lambda s: (-scores[s.phrase.stems], s.first, s.phrase.words))
-    for fewest in (fewest_firms(evidence.n_firms()), 1):
-        # Checked lazily: looking for firm names is the costly part.
-        fit = (c for seen in ranked if (c := _checked(seen, evidence, fewest)))
-        allowed = (c for c in fit if is_allowed(c.text, digest.exclude, is_as_spoken=True))
-        if candidates := list(islice(allowed, MAX_PROPOSED)):
-            return [*candidates, *_pairs(candidates, evidence)]
-    return []
+    # Checked lazily: looking for firm names is the costly part.
+    fit = (
+        c
+        for seen in ranked
+        if (c := _checked(seen, evidence, replace(covers[s := seen.phrase.stems], score=scores[s]), fewest))
+    )
+    allowed = (c for c in fit if is_allowed(c.text, digest.exclude, is_as_spoken=True))
+    return list(islice(allowed, MAX_PROPOSED))
+
+
+def _handicap(phrase: Phrase) -> float:
+    """Return what a phrase loses for a place, which says where rather than what, or as a word that says little."""
+    names_place = any(w.lower() in PLACES_AND_PEOPLES for w in phrase.words)
+    is_vague = len(phrase.words) == 1 and phrase.head in VAGUE_ALONE
+    return PLACE_HANDICAP * names_place * (2 if len(phrase.words) == 1 else 1) + VAGUE_HANDICAP * is_vague
 
 
 def _seen(digest: Digest, evidence: Evidence) -> dict[tuple[str, ...], _Seen]:
@@ -171,20 +195,20 @@ def _phrases(text: str) -> Iterator[Phrase]:
             yield phrase.without_head()
 
 
-def _checked(seen: _Seen, evidence: Evidence, fewest: int) -> Candidate | None:
-    """Return the candidate if its form allows it as a name, and `fewest` firms or more use it."""
+def _checked(seen: _Seen, evidence: Evidence, cover: Cover, fewest: int) -> Candidate | None:
+    """Return the candidate if its form allows it as a name and `fewest` firms or more use it."""
     phrase = seen.as_spelt()
     if not may_be_name(phrase, evidence.not_nouns):
         return None
-    # Words that stand together only once may do so by chance.
-    n = len(evidence.holders(phrase.stems))
-    if n < fewest or (fewest > 1 and len(phrase.stems) > 1 and seen.n_texts < 2):
+    n, n_firms = len(evidence.holders(phrase.stems)), evidence.n_firms()
+    if n < fewest or (phrase.head in SIGNS and n < LEAST_SHARE_OF_SIGN * n_firms):
         return None
-    use = evidence.use(phrase.stems)
-    if phrase.head in SIGNS and fewest > 1 and (use.shared < 0.5 or n < 3):
+    surface = _surface(phrase, evidence, n / n_firms)
+    # A single name says whom or where, unless nearly all speak of it.
+    is_bare_name = len(phrase.words) == 1 and phrase.head in evidence.proper and not is_common(phrase.head)
+    if is_bare_name and not _is_known_acronym(phrase.head) and n < LEAST_HOLDERS_OF_NAME * n_firms:
         return None
-    surface = _surface(phrase, evidence, use.shared)
-    return Candidate(surface, (phrase.stems,), use) if surface else None
+    return Candidate(surface, phrase.stems, cover) if surface else None
 
 
 def fewest_firms(n: int) -> int:
@@ -203,15 +227,28 @@ def may_be_name(phrase: Phrase, not_nouns: Collection[str] = ()) -> bool:
         len(set(phrase.stems)) < len(phrase.stems)
         or phrase.head in VAGUE_HEADS
         or opener in ACTION_OPENERS
+        or _is_part_of_something(phrase.words)
         or opener in _VAGUE_OPENERS
         or (opener in not_nouns and kind in "nv")
         or (kind in "dg" and opener not in ADJECTIVAL_ED)
-        or (len(content) == 1 and kind not in "nv")
+        or (len(content) == 1 and _is_no_heading(opener))
         or any(_is_plural_modifier(a, b) for a, b in pairwise(phrase.words))
     )
-    says_little = all(normal(w) in _WEAK or w in SIGNS for w in content)
+    says_little = all(is_weak(normal(w)) or w in SIGNS for w in content)
     is_person = any(w[:1].isupper() and w.lower() in GIVEN_NAMES for w in phrase.words)
     return not (is_fragment or says_little or is_person or any(map(_is_no_subject, content)))
+
+
+def _is_part_of_something(words: Sequence[str]) -> bool:
+    """Return whether a phrase is of an empty noun: part of the season, size of the banks."""
+    lower = [w.lower() for w in words]
+    return "of" in lower[1:] and lower[lower.index("of") - 1] in EMPTY_BEFORE_OF
+
+
+def _is_no_heading(word: str) -> bool:
+    """Return whether a single word is no noun, as fixed-cost."""
+    is_joined = "-" in word and word not in HYPHENATED_NOUNS and not _is_known_acronym(word)
+    return word_class(word) not in "nv" or is_joined or word in DESCRIBING_ING
 
 
 def _is_plural_modifier(word: str, after: str) -> bool:
@@ -241,8 +278,10 @@ def _is_no_subject(word: str) -> bool:
 def _surface(phrase: Phrase, evidence: Evidence, support: float) -> str:
     """Return the phrase in sentence case; "" if it names a product, a person, or a place that few share."""
     content = [w for w in phrase.words if w.lower() not in _LINKS]
+    fewest_of_name = 2 if evidence.is_of_one_firm else 3
     named = [w.lower() in evidence.proper and not _is_acronym(w) for w in content]
-    if any(a and b for a, b in pairwise(named)):
+    is_subject = evidence.is_of_one_firm and support >= LEAST_SUPPORT_OF_NAME
+    if not is_subject and any(a and b for a, b in pairwise(named)):
         return ""  # King Air: two capitals in a row are a name, whatever the words
     shown: list[str] = []
     for word in phrase.words:
@@ -255,16 +294,26 @@ def _surface(phrase: Phrase, evidence: Evidence, support: float) -> str:
             if shown and shown[-1] in _DIRECTIONS:
                 shown[-1] = shown[-1].capitalize()
             shown.append(word if _is_acronym(word) else word[:1].upper() + word[1:])
+        elif is_subject and lower in evidence.proper:
+            shown.append(word)
         elif is_common(lower) or (lower not in evidence.proper and not word[:1].isupper()):
             shown.append(word if _is_acronym(word) else lower)
         elif (
             _is_acronym(word)
             and (_is_known_acronym(lower) or (len(word) <= 4 and word.isalpha() and support >= 0.25))
-        ) or (support >= 0.3 and len(evidence.holders([normal(word)])) >= 3):
+        ) or (support >= 0.3 and len(evidence.holders([normal(word)])) >= fewest_of_name):
             shown.append(word)
         else:
             return ""
+    shown[-1] = _in_number(shown[-1], evidence.forms)
     return " ".join(shown)
+
+
+def _in_number(head: str, forms: Counter[str]) -> str:
+    """Return the plural of a head noun that is often used in it: a section is on customers, not on a customer."""
+    plurals = (f"{head}s", f"{head}es", f"{head[:-1]}ies")
+    often = max(plurals, key=lambda form: (forms[form], form))
+    return often if head.islower() and 4 * forms[often] >= forms[head] and forms[often] > 1 else head
 
 
 _DIRECTIONS = frozenset(
@@ -281,53 +330,20 @@ def _is_acronym(word: str) -> bool:
     return n > 1 or (n == 1 and any(c.isdigit() for c in word))
 
 
-def _pairs(candidates: Sequence[Candidate], evidence: Evidence) -> list[Candidate]:
-    """Return pairs of short candidates that together cover more firms than either: "Prices and volumes"."""
-    short = [
-        c
-        for i, c in enumerate(candidates)
-        if len(c.parts[0]) <= 2
-        and " and " not in c.text
-        # "chain delays" is half of "supply chain delays"
-        and not any(b.parts[0][-len(c.parts[0]) :] == c.parts[0] for b in candidates[:i])
-    ][:5]
-    pairs = []
-    for a, b in combinations(short, 2):
-        use = evidence.use(*a.parts, *b.parts)
-        shares = sorted((a.use.shared, b.use.shared))
-        is_apart = not set(a.parts[0]) & set(b.parts[0])
-        if is_apart and use.shared >= 1.3 * shares[1] and shares[0] >= 0.5 * shares[1]:
-            pairs.append(Candidate(f"{a.text} and {b.text}", (*a.parts, *b.parts), use))
-    return sorted(pairs, key=lambda c: -probability(c.use))[:3]
-
-
-def keyword_names(digest: Digest, evidence: Evidence) -> list[str]:
-    """Return names made of the strongest keywords that are nouns, said by several sources if any is."""
-    fewest = fewest_firms(evidence.n_firms())
-    kept = []
-    for keyword in digest.keywords:
-        phrase = Phrase(tuple(keyword.split()), tuple(normal(w) for w in keyword.split()))
-        if not phrase.words or word_class(phrase.head) not in "nv" or not is_allowed(keyword, digest.exclude):
-            continue
-        if not may_be_name(phrase, evidence.not_nouns) or phrase.head in SIGNS:
-            continue
-        n = len(evidence.holders(phrase.stems))
-        support = n / max(evidence.n_firms(), 1)
-        if shown := _surface(phrase, evidence, support):
-            kept.append((n < fewest, shown))
-    return [shown for _, shown in sorted(kept, key=lambda k: k[0])]
-
-
-def _usage(texts: Iterable[str], keywords: Sequence[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the words usually capitalised within a sentence, and those seldom used as nouns."""
+def _usage(
+    texts: Iterable[str], keywords: Sequence[str]
+) -> tuple[frozenset[str], frozenset[str], Counter[str]]:
+    """Return the words usually capitalised within a sentence, those seldom used as nouns, and the uses of each word."""
     capital: Counter[str] = Counter()
     small: Counter[str] = Counter()
     noun: Counter[str] = Counter()
+    forms: Counter[str] = Counter()
     other: Counter[str] = Counter()
     for text in texts:
         before = ""
         for written, opens in spoken_words(text):
             lower = written.lower()
+            forms[lower] += 1
             if not opens:
                 (capital if written[:1].isupper() else small)[lower] += 1
             if before in PREDICATES or before in SUBJECTS:
@@ -339,4 +355,4 @@ def _usage(texts: Iterable[str], keywords: Sequence[str]) -> tuple[frozenset[str
         for word in keyword.split():
             (capital if word[:1].isupper() else small)[word.lower()] += 1
     proper = frozenset(w for w, n in capital.items() if n > small[w])
-    return proper, frozenset(w for w, n in other.items() if n >= noun[w])
+    return proper, frozenset(w for w, n in other.items() if n >= noun[w]) - proper, forms

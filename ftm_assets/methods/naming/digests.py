@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ftm_assets.methods.naming.rules import Digest
 from ftm_assets.methods.text.firm_names import firm_name_forms
-from ftm_assets.methods.vectors import as_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,18 +55,16 @@ def theme_digests(
 ) -> list[Digest]:
     """Return a digest per theme, in order.
 
-    `themes` has theme_id and keywords, and embedding if names are to be chosen by meaning; `central_topic_ids` lists
-    the topics of each, most central first; `topics` has topic_id, name, summary and firm_name of at least those.
-    With `theme_topics` (topic_id, theme_id) all topics of a theme are evidence, and `topics` has firm_id and keywords
-    too.
+    `themes` has theme_id and keywords; `central_topic_ids` lists the topics of each, most central first; `topics` has
+    topic_id, name, summary and firm_name of at least those. With `theme_topics` (topic_id, theme_id) all topics of a
+    theme are evidence, and `topics` has firm_id and keywords too.
     """
     columns = (topics.column(c).to_pylist() for c in ("topic_id", "name", "summary", "firm_name"))
     topic = {topic_id: shown for topic_id, *shown in zip(*columns, strict=True)}
     evidence = {} if theme_topics is None else _evidence(central_topic_ids, topics, theme_topics)
-    vectors = as_matrix(themes.column("embedding")) if "embedding" in themes.column_names else None
     digests = []
-    for place, (theme, central) in enumerate(
-        zip(themes.select(["theme_id", "keywords"]).to_pylist(), central_topic_ids, strict=True)
+    for theme, central in zip(
+        themes.select(["theme_id", "keywords"]).to_pylist(), central_topic_ids, strict=True
     ):
         names, summaries, firms = zip(*(topic[t] for t in central), strict=True)
         shown = evidence.get(theme["theme_id"], [])
@@ -85,7 +82,6 @@ def theme_digests(
                 n_firms=tuple(len(firms_of[n]) for n in names) if shown else (),
                 exclude=tuple(sorted({form for firm in set(firms) for form in firm_name_forms(firm)})),
                 evidence=tuple((text, firm) for _, text, firm in shown),
-                vector=None if vectors is None else vectors[place],
             )
         )
     return digests

@@ -19,6 +19,22 @@ VAGUE_HEADS = ABSTRACT_HEADS | words_of(
 )
 """A phrase that ends in one of these says too little of several firms."""
 
+VAGUE_ALONE = words_of(
+    """rate rates home homes money category categories division divisions segment segments capital asset assets return
+    returns income provision provisions partner partners cell cells unit units user users fund funds group groups market
+    markets region regions industry industries industrial list space model models cycle gap ground cap design expense
+    figures numbers production capacity conversion conversions threshold thresholds pivot pivots lift form forms
+    supply class classes loss losses structure transaction transactions barrels intensity gulf air sea union
+    farm gigawatt gigawatts megawatt megawatts ton tons box data assumptions relationship information
+    """
+)
+"""Words that say too little of a topic alone, but much in a phrase: rate base, idle capacity."""
+
+DESCRIBING_ING = words_of(
+    "operating existing emerging remaining leading growing underlying upcoming ongoing outstanding living aging"
+)
+"""Words in -ing that describe a noun but are none."""
+
 PLURAL_MODIFIERS = words_of(
     """
     access ads aerospace analytics arms aws basis benefits biologics bus business capex chemicals claims class
@@ -26,7 +42,7 @@ PLURAL_MODIFIERS = words_of(
     electronics ethics exports express fitness futures gains gas genomics glass goods graphics gross less
     logistics loss markets mass materials mathematics metals news operations opex optics parts pharmaceuticals
     physics plastics points politics premises press proceeds process r&d rewards rights robotics sales sas savings
-    sciences securities series services solutions sports systems telematics textiles virus wellness
+    sciences securities series services solutions sports systems telematics textiles virus wellness workers
     """
 )
 """Words in -s that stand before a noun in good English: sales growth, parts supplier."""
@@ -52,6 +68,7 @@ EVALUATIONS = words_of(
     total entire whole committed continuing available able sound confident comfortable pleased proud clear true
     right possible responsible prudent disciplined short long potential likely fair considerable fewer reasonable
     appropriate sharp sharper wonderful lucky happy interesting
+    diverse full deep steady stable flat higher-than-expected rare
     """
 )
 """Modifiers that judge, compare or point rather than say which: a heading goes without them."""

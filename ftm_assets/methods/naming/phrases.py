@@ -29,6 +29,8 @@ _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": 
 _FILLER = re.compile(rf",?\s*(?<![\w'-])(?:[Uu]h-huh|[Mm]hm|{HESITATION})(?![\w'-])(?:,|\.(?=\s+[a-z]))*")
 # "foc- focus", "the- the"; not "mid- to high-single digits"
 _FALSE_START = re.compile(r"(?<![\w-])[\w']{1,12}-(?=[\s,.]|$)(?!\s+(?:to|and|or)\b),?")
+# "non- GAAP", as some transcribers write it, is no false start.
+_PREFIX = re.compile(r"(?<![\w-])(non|pre|post|anti|multi|sub|semi|inter|intra)- (?=[A-Za-z])", re.IGNORECASE)
 _ASIDE = re.compile(
     r"(?:^|[,;]|(?<=\.))\s*(?:you know|i mean|i guess|i would say|i'd say|kind of|sort of|right|okay|well|so|like|"
     r"look|listen|again|obviously|frankly|honestly|if you will|as i said|as you know|of course)\s*,",
@@ -48,7 +50,7 @@ _TOKEN = re.compile(r"[$€£]?\w[\w&'./%-]*|[^\w\s]")
 def clean_speech(sentence: str) -> str:
     """Return the sentence without fillers (uh), false starts (foc-), repeats (I, I) and asides between commas."""
     text = re.sub(r"\s+", " ", sentence.translate(_QUOTES))
-    text = _FALSE_START.sub(" ", _FILLER.sub(" ", text))
+    text = _FALSE_START.sub(" ", _PREFIX.sub(r"\1-", _FILLER.sub(" ", text)))
     text = re.sub(r"\s+([,.;:?!])", r"\1", re.sub(r"\s+", " ", text))
     text = re.sub(r"([,;:])(?:\s*[,;:])+", r"\1", text)
     for _ in range(2):

@@ -8,16 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from ftm_assets.methods.naming.heading_words import CURRENCIES
+from ftm_assets.methods.naming.word_classes import word_class
 from ftm_assets.methods.text.firm_names import holds_firm_name
 from ftm_assets.methods.text.tokens import normal, words
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 MAX_NAME_WORDS = 8
 MAX_SUMMARY_CHARACTERS = 400
@@ -62,8 +59,6 @@ class Digest:
     evidence: tuple[tuple[str, str], ...] = ()
     """For a theme, what an extractive name must hold for: each topic's strongest keywords and summary, with its firm.
     Empty: the sentences, each from a firm of its own."""
-    vector: NDArray[np.floating] | None = field(default=None, compare=False)
-    """For a theme, its embedding."""
 
 
 Outcome = Literal["named", "repaired", "unusable", "rejected", "unanswered", "down", "extractive"]
@@ -219,6 +214,7 @@ def capitalised(text: str) -> str:
 
 
 def told_apart(name: str, digest: Digest, taken: Collection[frozenset[str]]) -> str:
-    """Return the name followed, in brackets, by the strongest keyword that makes it unique."""
-    longer = (f"{name} ({keyword})" for keyword in digest.keywords)
+    """Return the name followed, in brackets, by a keyword that makes it unique, a noun if possible."""
+    nouns = [k for k in digest.keywords if word_class(k.split()[-1].lower()) == "n"]
+    longer = (f"{name} ({keyword})" for keyword in dict.fromkeys((*nouns, *digest.keywords)))
     return next((t for t in longer if name_key(t) not in taken and is_allowed(t, digest.exclude)), name)

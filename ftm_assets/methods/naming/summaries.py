@@ -11,11 +11,22 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ftm_assets.methods.naming.phrases import without_lead_in
-from ftm_assets.methods.naming.rules import Digest, cut_at_sentence, name_key
+from ftm_assets.methods.naming.rules import Digest, Named, cut_at_sentence, name_key
 from ftm_assets.methods.naming.word_classes import EMPTY
 from ftm_assets.methods.text.tokens import normal, words
 
 _EMPTY = frozenset(map(normal, EMPTY))
+
+
+def embedded_label(named: Named, keywords: Sequence[str]) -> str:
+    """Return what is embedded of a topic beside its summary: its keywords, after a name that a model wrote.
+
+    An extractive name adds nothing to the keywords, and as a general heading it would draw unlike topics together.
+    """
+    listed = ", ".join(keywords)
+    if named.naming_method == "llm":
+        return f"{named.name}: {listed}"
+    return listed or named.name
 
 
 def weigh(keywords: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:

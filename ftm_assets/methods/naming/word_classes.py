@@ -317,12 +317,6 @@ MEASURES = words_of(
 )
 """Quantities that go up and down."""
 
-UP = re.compile(r"(?:increas(?:ed|es)|gr[eo]w|grown|grows|rose|risen|(?:was|were|is|are|been) up|up \d+)")
-IMPROVED = re.compile(r"improv(?:ed|es)|expanded")
-DOWN = re.compile(
-    r"(?:decreas(?:ed|es)|declin(?:ed|es)|fell|fallen|dropped|(?:was|were|is|are|been) down|down \d+|contracted)"
-)
-
 LISTED = (
     _NEVER_IN_PHRASE
     | _VERB_FORMS

@@ -18,6 +18,7 @@ import pyarrow as pa
 from annotated_types import Ge, Le
 
 from ftm_resources.tables import TABLES
+from ftm_resources.tables.categories import CONTROLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ftm_assets.methods.returns.calendar_time import MarketGrid
-
-CONTROLS = ("sue", "log_size", "book_to_market", "momentum", "volatility")
 
 _YEAR_DAYS = 365
 _YEAR = (timedelta(350), timedelta(380))

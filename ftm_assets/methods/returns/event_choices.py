@@ -11,7 +11,7 @@ from typing import Annotated
 from annotated_types import Ge, Le
 
 from ftm_assets.methods.returns.event_windows import Window
-from ftm_resources.tables.categories import FIXED_EFFECTS, THEME_DEFINITIONS, TONES
+from ftm_resources.tables.categories import CONTROLS, FIXED_EFFECTS, THEME_DEFINITIONS, TONES
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class EventStudyParams:
     """What themes are made from: quarter (the call's own quarter), known_before (earlier quarters alone)"""
     fixed_effects: list[str] = field(default_factory=list)
     """Effects that the regression takes out: firm, quarter"""
+    controls: list[str] = field(default_factory=list)
+    """Controls to hold constant, in rows of their own beside those without: sue, log_size, book_to_market, momentum,
+    volatility. Events that lack one of these are left out of these rows alone"""
     min_events: Annotated[int, Ge(5)] = 30
     """Events that a series needs to be tested"""
     min_sentences: Annotated[int, Ge(1)] = 1
@@ -52,13 +55,14 @@ class EventStudyParams:
             ("tones", TONES),
             ("definitions", THEME_DEFINITIONS),
             ("fixed_effects", ("firm", "quarter")),
+            ("controls", CONTROLS),
         ):
             chosen = getattr(self, name)
             if (unknown := [c for c in chosen if c not in allowed]) or len(set(chosen)) < len(chosen):
                 raise ValueError(
                     f"{name} {unknown or chosen}: each must be one of {', '.join(allowed)}, once"
                 )
-            if not chosen and name != "fixed_effects":
+            if not chosen and name not in {"fixed_effects", "controls"}:
                 raise ValueError(f"{name} must name at least one")
         if Window.parse(self.pre_event_window).last >= 0:
             raise ValueError(f"pre_event_window {self.pre_event_window} must end before day 0")
@@ -67,3 +71,8 @@ class EventStudyParams:
     def effects(self) -> str:
         """The fixed effects, as in the column of that name."""
         return next(e for e in FIXED_EFFECTS if set(e.split(" and ")) == {*(self.fixed_effects or ["none"])})
+
+    @property
+    def specifications(self) -> dict[str, tuple[str, ...]]:
+        """The controls of each regression of a test, by their names in the column of that name: none first."""
+        return {"none": ()} | ({", ".join(self.controls): tuple(self.controls)} if self.controls else {})

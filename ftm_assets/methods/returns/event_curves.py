@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ftm_assets.methods.returns.clustered_errors import group_means
-from ftm_assets.methods.returns.event_tests import FEWEST_CLUSTERS, sorted_by
+from ftm_assets.methods.returns.event_samples import sorted_by
+from ftm_assets.methods.returns.event_tests import FEWEST_CLUSTERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ftm_assets.methods.returns.event_tests import Events, Sample, Toned
+    from ftm_assets.methods.returns.event_samples import Events, Sample, Toned
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]

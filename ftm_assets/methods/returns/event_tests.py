@@ -6,7 +6,6 @@ What belongs here: from CARs and tone to the rows of `event_study` and `event_te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ftm_assets.methods.returns.clustered_errors import (
     require_linearmodels,
     within,
 )
+from ftm_assets.methods.returns.event_samples import NOTHING, POOLED, Drawn, Measured
 from ftm_assets.methods.returns.many_tests import benjamini_hochberg, romano_wolf
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.categories import TERCILES
@@ -30,86 +30,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ftm_assets.methods.returns.event_choices import EventStudyParams
-    from ftm_assets.methods.returns.event_paths import Paths
-    from ftm_assets.methods.returns.event_windows import Window
+    from ftm_assets.methods.returns.event_samples import Events, Sample, Toned
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-
-POOLED = "pooled"
-"""`series_id` of all themes of a call taken together."""
-
-GIVEN_CALL = "_given_call"
-"""Ending of the measures of tone with which the call's tone about its other series is held constant."""
 
 FEWEST_CLUSTERS = 3
 """Fewer firms or dates have no clustered variance worth the name."""
 
 _GROUPS = TERCILES[1:4]
-_NOTHING = 1e-9
-"""Share of the squares of tone below which what is left of them is rounding errors."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The calls of all quarters, or their pseudo-events: n events."""
-
-    zero: Ints
-    """(n,): trading day of day 0, counted through all quarters."""
-    paths: Mapping[str, Paths]
-    """Model → abnormal returns, over `Events.windows`."""
-
-
-@dataclass(frozen=True)
-class Events:
-    """What the tests are made from."""
-
-    firm: Ints
-    """(n,): number of the firm of each call."""
-    quarter: Ints
-    """(n,): number of its quarter."""
-    windows: Sequence[Window]
-    """The event windows; last, the window before the event."""
-    calls: Sample
-    placebo: Sample
-    """In parallel to the calls; a call without a pseudo-event has no CAR there."""
-
-
-@dataclass(frozen=True)
-class Toned:
-    """The calls that speak about a series, and their tone."""
-
-    series_id: str
-    name: str
-    at: Ints
-    """(m,): positions among the events, each once."""
-    tone: Mapping[str, Floats]
-    """Measure → (m,)."""
-    others: Floats
-    """(m,): score of the call about all its other series; NaN if it speaks of no other."""
-
-
-def terciles(tone: Floats) -> Ints:
-    """Return 0, 1 or 2 for events of low, middle and high tone; events of the same tone are in the same tercile.
-
-    >>> terciles(np.array([0.0, 0.0, 0.1, 0.2, 0.3, 0.4])).tolist()
-    [0, 0, 1, 1, 2, 2]
-    """
-    if not len(tone):
-        return np.zeros(0, dtype=np.int64)
-    _, at, counts = np.unique(tone, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - counts / 2  # of the ranks of equal values
-    return np.asarray(np.minimum(3 * middle[at] / len(tone), 2).astype(np.int64))
-
-
-def sorted_by(one: Toned, tone: str) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return the tercile of each call of a series by a measure of tone, and whether it has that measure."""
-    is_given = tone.endswith(GIVEN_CALL)
-    x = one.tone[tone] - one.others if is_given else one.tone[tone]
-    known = np.isfinite(x)
-    found = np.zeros(len(x), dtype=np.int64)
-    found[known] = terciles(x[known])
-    return found, known
 
 
 def build_event_study(
@@ -130,7 +59,7 @@ def build_event_study(
         for model, paths in of.paths.items():
             standard = statistics.standardised(paths.residuals)
             for window in windows:
-                measured = _Measured.of(paths, standard, events.windows.index(window), window)
+                measured = Measured.of(paths, standard, events.windows.index(window), window)
                 for definition, series in toned.items():
                     for tone in params.tones:
                         shared = {
@@ -168,128 +97,55 @@ def _sorted(name: str, parts: Sequence[pa.Table]) -> pa.Table:
     return made.sort_by([(k, "ascending") for k in contract.key])
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """The CARs of all events by one model over one window."""
-
-    car: Floats
-    scar: Floats
-    spare: Ints
-    standard: NDArray[np.float32]
-    """Abnormal returns of the estimation window (see `event_statistics.standardised`)."""
-    ranks: NDArray[np.float32]
-    length: int
-
-    @classmethod
-    def of(cls, paths: Paths, standard: NDArray[np.float32], column: int, window: Window) -> _Measured:
-        inside = paths.around[:, window.first - paths.first_day : window.last - paths.first_day + 1]
-        car, sd = paths.car[:, column], paths.sd[:, column]
-        return cls(
-            car,
-            np.divide(car, sd, out=np.full_like(car, np.nan), where=sd > 0),
-            paths.spare,
-            standard,
-            statistics.ranks(paths.residuals, inside),
-            window.length,
-        )
-
-
 def _family(
     events: Events,
     of: Sample,
-    measured: _Measured,
+    measured: Measured,
     series: Sequence[Toned],
     tone: str,
     params: EventStudyParams,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the rows of all series that are tested together, and those of their groups."""
-    rows, split, tested, scores = [], [], [], []
+    rows, split = [], []
+    tested: dict[str, list[tuple[dict[str, Any], tuple[Ints, Floats]]]] = {}
     for one in series:
-        drawn = _Drawn.of(events, of, measured, one, tone, params)
+        drawn = Drawn.of(events, of, measured, one, tone, params)
         if drawn is None:
             continue
         named = {"series_id": one.series_id, "series_name": one.name}
-        row = named | _tested(drawn, params)
-        rows.append(row)
+        for specification, names in params.specifications.items():
+            known = drawn.holding([events.controls[name] for name in names])
+            lacking = {"controls": specification, "n_without_controls": len(drawn.y) - len(known.y)}
+            row = named | lacking | _tested(known, params)
+            rows.append(row)
+            if row["reason"] is None and one.series_id != POOLED:
+                tested.setdefault(specification, []).append((row, _scores(known)))
         split += [named | group for group in _split(drawn, params)]
-        if row["reason"] is None and one.series_id != POOLED:
-            tested.append(row)
-            scores.append(_scores(drawn))
-    if tested:
-        days, place = np.unique(np.concatenate([d for d, _ in scores]), return_inverse=True)
-        matrix, start = np.zeros((len(days), len(tested))), 0
-        for j, (own, sums) in enumerate(scores):
-            matrix[place[start : start + len(own)], j] = sums
-            start += len(own)
-        q = benjamini_hochberg(np.array([r["p"] for r in tested]))
-        p = romano_wolf(np.array([r["t"] for r in tested]), matrix, draws=params.draws, seed=params.seed)
-        for row, q_value, adjusted in zip(tested, q.tolist(), p.tolist(), strict=True):
-            row |= {"q_value": q_value, "p_romano_wolf": adjusted}
+    for family in tested.values():
+        _adjust([row for row, _ in family], [scores for _, scores in family], params)
     return rows, split
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """The events of a series that have a CAR in a window; arrays are in parallel."""
-
-    measured: _Measured
-    at: Ints
-    """Positions among all events."""
-    y: Floats
-    x: Floats
-    tercile: Ints
-    firm: Ints
-    date: Ints
-    quarter: Ints
-    controls: tuple[Floats, ...]
-    effects: tuple[Ints, ...]
-    n_without: int
-
-    @classmethod
-    def of(
-        cls,
-        events: Events,
-        of: Sample,
-        measured: _Measured,
-        one: Toned,
-        tone: str,
-        params: EventStudyParams,
-    ) -> _Drawn | None:
-        """Return the events; None if the measure of tone has no meaning for the series."""
-        is_given = tone.endswith(GIVEN_CALL)
-        if is_given and one.series_id == POOLED:
-            return None
-        x, others = one.tone[tone], one.others
-        # Terciles are those of all calls, whether or not they have a return.
-        tercile, has_tone = sorted_by(one, tone)
-        kept = np.isfinite(measured.car[one.at]) & has_tone
-        at = one.at[kept]
-        known = {"firm": events.firm[at], "quarter": events.quarter[at]}
-        return cls(
-            measured=measured,
-            at=at,
-            y=measured.car[at],
-            x=x[kept],
-            tercile=tercile[kept],
-            firm=events.firm[at],
-            date=of.zero[at],
-            quarter=events.quarter[at],
-            controls=(others[kept],) if is_given else (),
-            effects=tuple(known[name] for name in params.fixed_effects),
-            n_without=int((~kept).sum()),
-        )
-
-    def counts(self, kept: NDArray[np.bool_] | None = None) -> dict[str, int]:
-        """Return the numbers of events, firms and dates, of all or of those that are kept."""
-        firm, date = (self.firm, self.date) if kept is None else (self.firm[kept], self.date[kept])
-        return {"n_events": len(firm), "n_firms": len(np.unique(firm)), "n_dates": len(np.unique(date))}
+def _adjust(
+    tested: Sequence[dict[str, Any]], scores: Sequence[tuple[Ints, Floats]], params: EventStudyParams
+) -> None:
+    """Add to the rows of a family what their p-values are for that many tests."""
+    days, place = np.unique(np.concatenate([d for d, _ in scores]), return_inverse=True)
+    matrix, start = np.zeros((len(days), len(tested))), 0
+    for j, (own, sums) in enumerate(scores):
+        matrix[place[start : start + len(own)], j] = sums
+        start += len(own)
+    q = benjamini_hochberg(np.array([r["p"] for r in tested]))
+    p = romano_wolf(np.array([r["t"] for r in tested]), matrix, draws=params.draws, seed=params.seed)
+    for row, q_value, adjusted in zip(tested, q.tolist(), p.tolist(), strict=True):
+        row |= {"q_value": q_value, "p_romano_wolf": adjusted}
 
 
 def _clusters(counts: Mapping[str, int]) -> int:
     return min(counts["n_firms"], counts["n_dates"])
 
 
-def _tested(drawn: _Drawn, params: EventStudyParams) -> dict[str, Any]:
+def _tested(drawn: Drawn, params: EventStudyParams) -> dict[str, Any]:
     """Return the columns of the regression, or the reason why there is none."""
     counts = drawn.counts()
     row: dict[str, Any] = {
@@ -305,7 +161,7 @@ def _tested(drawn: _Drawn, params: EventStudyParams) -> dict[str, Any]:
     if _clusters(counts) < FEWEST_CLUSTERS:
         return row | {"reason": "too_few_clusters"}
     own = within(drawn.x, drawn.effects, drawn.controls)
-    if np.square(own).sum() <= _NOTHING * max(1.0, np.square(drawn.x).sum()):
+    if np.square(own).sum() <= NOTHING * max(1.0, np.square(drawn.x).sum()):
         return row | {"reason": "no_variation"}
     found = regress(drawn.y, drawn.x, drawn.firm, drawn.date, controls=drawn.controls, effects=drawn.effects)
     if not np.isfinite(found.std_error):
@@ -320,21 +176,26 @@ def _tested(drawn: _Drawn, params: EventStudyParams) -> dict[str, Any]:
     }
 
 
-def _scores(drawn: _Drawn) -> tuple[Ints, Floats]:
+def _scores(drawn: Drawn) -> tuple[Ints, Floats]:
     """Return the event dates, and the sum of the scores of each under the null (see `romano_wolf`)."""
     days, place = np.unique(drawn.date, return_inverse=True)
     x, y = (within(v, drawn.effects, drawn.controls) for v in (drawn.x, drawn.y))
     return days, np.bincount(place, weights=x * y).astype(np.float64)
 
 
-def _split(drawn: _Drawn, params: EventStudyParams) -> list[dict[str, Any]]:
+def _split(drawn: Drawn, params: EventStudyParams) -> list[dict[str, Any]]:
     """Return the rows of all events, of each tercile, and of high less low."""
     every = np.ones(len(drawn.y), dtype=bool)
     groups = {"all": every, **{name: drawn.tercile == k for k, name in enumerate(_GROUPS)}}
     outer = drawn.tercile != 1
     if len(drawn.y) < params.min_events:
         return [
-            {"tercile": name, **drawn.counts(kept), "reason": "too_few_events"}
+            {
+                "tercile": name,
+                **drawn.counts(kept),
+                "n_repeated": int(drawn.repeated(kept).sum()),
+                "reason": "too_few_events",
+            }
             for name, kept in (groups | {TERCILES[-1]: outer}).items()
         ]
     together = np.zeros(len(drawn.y), dtype=np.int64)
@@ -350,7 +211,8 @@ def _split(drawn: _Drawn, params: EventStudyParams) -> list[dict[str, Any]]:
     tone = float(drawn.x[high].mean() - drawn.x[low].mean()) if has_both else None
     variance = float(spread[2, 2] + spread[0, 0] - 2 * spread[0, 2])
     difference = _mean(float(means[2] - means[0]), variance, counts)
-    return [*rows, {"tercile": TERCILES[-1], **counts, "mean_tone": tone} | difference]
+    last = {"tercile": TERCILES[-1], **counts, "n_repeated": int(drawn.repeated(outer).sum())}
+    return [*rows, {**last, "mean_tone": tone} | difference]
 
 
 def _mean(mean: float, variance: float, counts: Mapping[str, int]) -> dict[str, Any]:
@@ -370,17 +232,19 @@ def _mean(mean: float, variance: float, counts: Mapping[str, int]) -> dict[str, 
     }
 
 
-def _group(drawn: _Drawn, name: str, kept: NDArray[np.bool_], mean: float, variance: float) -> dict[str, Any]:
+def _group(drawn: Drawn, name: str, kept: NDArray[np.bool_], mean: float, variance: float) -> dict[str, Any]:
     """Return the row of a group of events, with its statistics."""
     measured, own, counts = drawn.measured, drawn.at[kept], drawn.counts(kept)
-    row = {"tercile": name, **counts, "mean_tone": float(drawn.x[kept].mean()) if len(own) else None}
+    repeated = drawn.repeated(kept)
+    row = {"tercile": name, **counts, "n_repeated": int(repeated.sum())}
+    row["mean_tone"] = float(drawn.x[kept].mean()) if len(own) else None
     row |= _mean(mean, variance, counts)
     if row["reason"] is not None:
         return row
     # A residual of zero in every day has no standardised CAR.
-    usable = own[np.isfinite(measured.scar[own])]
+    is_usable = np.isfinite(measured.scar[own]) & ~repeated
+    usable, date = own[is_usable], drawn.date[kept][is_usable]
     scar, n = measured.scar[usable], len(usable)
-    date = drawn.date[kept][np.isfinite(measured.scar[own])]
     (overlap,) = statistics.overlaps(measured.standard[usable], date, [measured.length])
     standard = statistics.bmp(scar)
     ratio = float(scar.var(ddof=1)) if n > 2 else float("nan")

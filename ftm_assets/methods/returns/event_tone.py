@@ -12,13 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.returns.event_tests import GIVEN_CALL, POOLED, Toned
+from ftm_assets.methods.returns.event_samples import GIVEN_CALL, POOLED, Toned
+from ftm_assets.methods.returns.known_themes import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-COLUMNS = ("transcript_id", "n_positive", "n_negative", "n_sentences", "expected_score")
-"""What the tone of a call is added up from: the columns of `sentiment_scores`."""
 
 
 def call_tones(scores: pa.Table) -> pa.Table:

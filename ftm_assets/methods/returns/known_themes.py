@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+COLUMNS = ("transcript_id", "n_positive", "n_negative", "n_sentences", "expected_score")
+"""What the tone of a call is added up from: the columns of `sentiment_scores`."""
+
 NONE = -1
 """Index of no series."""
 

@@ -29,7 +29,7 @@ from ftm_resources.tables import TABLES
 from ftm_resources.tables.sort_tables import POOLED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from numpy.typing import NDArray
@@ -57,8 +57,11 @@ def build_portfolio_sorts(
     params: SortParams,
     *,
     quarter: str,
+    definition: str = "quarter",
 ) -> PortfolioTables:
     """Return `portfolio_members` and `portfolio_returns` of `quarter`, and `portfolio_sorts` over all calls.
+
+    `definition` says what the series are, in the column of that name.
 
     `calls` are as for `tones_of`, of this quarter and earlier ones; `names` maps series to names. ValueError as from
     `SortParams.checked`.
@@ -85,11 +88,25 @@ def build_portfolio_sorts(
     _add_q_values(rows)
     contract = TABLES["portfolio_sorts"]
     schema = pa.schema([f for f in contract.arrow_schema if f.name != "quarter"])
+    sorts = [pa.Table.from_pylist(rows, schema=schema)] if rows else []
     return PortfolioTables(
-        _conformed("portfolio_members", members, quarter),
-        _conformed("portfolio_returns", daily, quarter),
-        _conformed("portfolio_sorts", [pa.Table.from_pylist(rows, schema=schema)] if rows else [], quarter),
+        _conformed("portfolio_members", members, quarter, definition),
+        _conformed("portfolio_returns", daily, quarter, definition),
+        _conformed("portfolio_sorts", sorts, quarter, definition),
     )
+
+
+def joined(parts: Sequence[PortfolioTables]) -> PortfolioTables:
+    """Return the rows of several definitions together, sorted by their keys."""
+    tables = {}
+    for field, name in (
+        ("members", "portfolio_members"),
+        ("returns", "portfolio_returns"),
+        ("sorts", "portfolio_sorts"),
+    ):
+        rows = pa.concat_tables([getattr(part, field) for part in parts])
+        tables[field] = rows.sort_by([(k, "ascending") for k in TABLES[name].key])
+    return PortfolioTables(**tables)
 
 
 def _add_q_values(rows: list[dict[str, Any]]) -> None:
@@ -105,11 +122,14 @@ def _add_q_values(rows: list[dict[str, Any]]) -> None:
             row["q_value"] = float(q)
 
 
-def _conformed(table: str, parts: list[pa.Table], quarter: str) -> pa.Table:
+def _conformed(table: str, parts: list[pa.Table], quarter: str, definition: str) -> pa.Table:
     contract = TABLES[table]
     if not parts:
         return contract.empty()
-    rows = pa.concat_tables(parts).sort_by([(k, "ascending") for k in contract.key])
+    rows = pa.concat_tables(parts)
+    named = pa.array([definition] * rows.num_rows, pa.string())
+    rows = rows.drop_columns(["definition"] if "definition" in rows.column_names else [])
+    rows = rows.append_column("definition", named).sort_by([(k, "ascending") for k in contract.key])
     return contract.conform(rows, quarter=quarter)
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from annotated_types import Ge, Le
 
 from ftm_assets.methods.returns.newey_west import N_FACTORS
-from ftm_resources.tables.categories import WEIGHTINGS
+from ftm_resources.tables.categories import SORT_DEFINITIONS, WEIGHTINGS
 from ftm_resources.tables.sort_tables import POOLED
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ Breakpoints = Literal["trailing", "expanding", "within_month"]
 class SortParams:
     """Parameters of portfolios sorted by tone."""
 
+    definitions: list[str] = field(default_factory=lambda: ["quarter"])
+    """What themes are made from: quarter (the call's own quarter), known_before (earlier quarters alone), pinned (your
+    own dictionary, FTM_PINNED_THEMES)"""
+    known_floor: Annotated[float, Ge(-1), Le(1)] = 0.5
+    """Minimum similarity of a topic to a series of earlier quarters, for the definition known_before"""
     quantiles: Annotated[int, Ge(2), Le(10)] = 3
     """Portfolios per series: 3 are terciles"""
     breakpoints: Breakpoints = "trailing"
@@ -64,10 +69,11 @@ class SortParams:
     """Lags of the standard errors; unset: 4 (days / 100)^(2/9), rounded down (Newey & West 1994)"""
 
     def checked(self) -> SortParams:
-        """Return the parameters; ValueError if a weighting or a model is unknown, repeated or not given."""
+        """Return the parameters; ValueError if a weighting, model or definition is unknown, repeated or not given."""
         for what, given, known in (
             ("weightings", self.weightings, WEIGHTINGS),
             ("models", self.models, tuple(N_FACTORS)),
+            ("definitions", self.definitions, SORT_DEFINITIONS),
         ):
             if unknown := [g for g in given if g not in known]:
                 raise ValueError(f"{what}: {unknown[0]!r} must be one of {', '.join(known)}")

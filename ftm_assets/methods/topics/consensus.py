@@ -60,12 +60,13 @@ class Likeness:
         from scipy.spatial.distance import squareform
 
         weights = self._weights[part][:, part]
-        smoothed = weights @ np.ascontiguousarray((weights @ self._cosines[np.ix_(part, part)]).T)
+        cosines = self._cosines.take(part, axis=0).take(part, axis=1)  # a quarter of the time of np.ix_
+        smoothed = weights @ np.ascontiguousarray((weights @ cosines).T)
         lengths = np.sqrt(np.maximum(smoothed.diagonal(), 1e-12))
         smoothed /= lengths
         smoothed /= lengths[:, None]
-        cosines = squareform(smoothed, checks=False).astype(np.float64)
-        distances: Floats = np.clip(np.round(1 - cosines, DIGITS), 0, 2)
+        alike = squareform(smoothed, checks=False).astype(np.float64)
+        distances: Floats = np.clip(np.round(1 - alike, DIGITS), 0, 2)
         return distances
 
 

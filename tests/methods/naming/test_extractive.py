@@ -1,7 +1,6 @@
 import dataclasses
 import re
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -25,16 +24,11 @@ FREIGHT = Digest(
 )
 
 
-def test_the_name_is_the_noun_phrase_of_the_keywords_with_the_way_it_went():
+def test_the_name_is_the_noun_phrase_that_most_sentences_use():
     named = name_extractively(FREIGHT)
-    assert named.name == "Freight cost growth"
+    assert named.name == "Freight costs"
     assert named.naming_method == "extractive"
     assert named.prompt_version == RULES_VERSION
-
-
-def test_no_direction_is_claimed_when_sentences_disagree():
-    mixed = dataclasses.replace(FREIGHT, sentences=(*FREIGHT.sentences, "Freight costs declined in May."))
-    assert name_extractively(mixed).name == "Freight costs"
 
 
 def test_the_summary_is_a_cleaned_statement_rather_than_a_question():
@@ -87,44 +81,20 @@ def test_a_theme_is_named_by_its_topics_and_says_what_it_covers():
         names=("Supply chain delays", "Longer lead times", "Supply chain delays", "Inventory build"),
     )
     named = name_extractively(theme)
-    assert named.name == "Supply chain delays"
+    assert named.name == "Supply chain delays and inventory"
     assert named.summary == (
-        "Covers longer lead times and inventory build. Supply chain delays lengthened our lead times."
+        "Covers longer lead times, supply chain delays and inventory build. "
+        "Supply chain delays lengthened our lead times."
     )
 
 
-def embedded(**meanings: tuple[float, ...]):
-    """Return an embedder that knows some texts (with underscores for blanks); others mean nothing."""
-
-    def embed(texts):
-        known = {name.replace("_", " "): vector for name, vector in meanings.items()}
-        return np.array([known.get(text.lower(), (0.0, 0.0, 1.0)) for text in texts], dtype=np.float32)
-
-    return embed
-
-
-def theme(*said, vector=None, **fields):
+def theme(*said, **fields):
     """Return a theme of which each firm said one thing."""
     evidence = tuple((text, str(firm)) for firm, text in enumerate(said))
-    vector = None if vector is None else np.array(vector)
-    return Digest("t", "theme", fields.pop("keywords", ()), (), evidence=evidence, vector=vector, **fields)
+    return Digest("t", "theme", fields.pop("keywords", ()), (), evidence=evidence, **fields)
 
 
 TIRES = ["We look at tire prices, brake repairs and so on."] * 4
-
-
-def test_of_phrases_that_firms_say_as_often_the_one_that_means_the_theme_is_its_name():
-    embed = embedded(tire_prices=(1.0, 0.0, 0.0), brake_repairs=(0.0, 1.0, 0.0))
-    assert name_extractively(theme(*TIRES, vector=(1.0, 0.0, 0.0)), embed).name == "Tire prices"
-    assert name_extractively(theme(*TIRES, vector=(0.0, 1.0, 0.0)), embed).name == "Brake repairs"
-
-
-def test_a_name_that_means_another_theme_just_as_much_is_not_the_best():
-    vectors = ((0.6, 0.8, 0.0), (1.0, 0.0, 0.0))
-    embed = embedded(tire_prices=(0.8, 0.6, 0.0), brake_repairs=(0.28, 0.96, 0.0))
-    one, other = (theme(*TIRES, vector=v) for v in vectors)
-    assert name_extractively(one, embed).name == "Tire prices"
-    assert ExtractiveNamer(embed).name([one, other])[0].name == "Brake repairs"
 
 
 def test_a_theme_has_no_name_that_only_one_of_its_firms_would_use():
@@ -133,7 +103,7 @@ def test_a_theme_has_no_name_that_only_one_of_its_firms_would_use():
     assert names == {"Freight costs"}
 
 
-def test_a_theme_of_which_no_phrase_is_likely_enough_is_named_by_two_nouns():
+def test_a_theme_without_a_phrase_or_subject_is_named_by_its_keywords():
     said = [
         f"We saw {what} there."
         for what in ("copper", "zinc", "cotton", "wheat", "corn", "sugar", "wool", "coal")
@@ -143,14 +113,8 @@ def test_a_theme_of_which_no_phrase_is_likely_enough_is_named_by_two_nouns():
 
 
 def test_themes_have_distinct_names():
-    names = [n.name for n in ExtractiveNamer().name([theme(*TIRES) for _ in range(3)])]
+    names = [n.name for n in ExtractiveNamer().name([theme(*TIRES, keywords=("rubber",)) for _ in range(3)])]
     assert len({name_key(n) for n in names}) == 3
-
-
-def test_vectors_of_another_embedding_model_are_not_compared():
-    digest = theme(*TIRES, vector=(0.0, 1.0))
-    embed = embedded(brake_repairs=(0.0, 1.0, 0.0))
-    assert name_extractively(digest, embed).name == name_extractively(digest).name
 
 
 WORDS = """freight costs the of and Monro increased sales, 12% uh we Todd strong-. margin's COVID-19 £ …"""

@@ -12,7 +12,8 @@ from ftm_assets.methods.returns.clustered_errors import group_means, regress
 from ftm_assets.methods.returns.event_choices import EventStudyParams
 from ftm_assets.methods.returns.event_curves import tercile_curves
 from ftm_assets.methods.returns.event_paths import Paths
-from ftm_assets.methods.returns.event_tests import POOLED, Events, Sample, Toned, build_event_study, terciles
+from ftm_assets.methods.returns.event_samples import POOLED, Events, Sample, Toned, terciles
+from ftm_assets.methods.returns.event_tests import build_event_study
 from ftm_assets.methods.returns.event_tone import call_tones, toned_series
 from ftm_assets.methods.returns.event_windows import Window
 from ftm_assets.methods.returns.known_themes import said_of_series
@@ -98,6 +99,105 @@ def test_repeated_events_of_a_firm_are_not_merged():
     rows, _ = study(events(car, zero=zero), [toned(tone)])
     row = next(r for r in rows if r["sample"] == "event")
     assert (row["n_events"], row["n_firms"], row["n_dates"]) == (40, 20, 20)
+
+
+def test_a_call_listed_twice_counts_once_in_the_statistics_and_twice_in_the_rows():
+    """A call and its replay have the same return: as independent events they would raise Patell and BMP."""
+    tone, car = drawn()
+    once, twice = events(car), np.repeat(np.arange(60), 2)
+    made = paths(car)
+    whole = {
+        name: getattr(made, name)[twice] for name in ("car", "sd", "spare", "residuals", "around", "reason")
+    }
+    repeated = Events(
+        firm=once.firm[twice],
+        quarter=once.quarter[twice],
+        windows=WINDOWS,
+        calls=Sample(once.calls.zero[twice], {"carhart": replace(made, **whole)}),
+        placebo=Sample(once.placebo.zero[twice], {"carhart": replace(made, **whole)}),
+    )
+    (single, of_single), (double, of_double) = (
+        [[r for r in rows if r["sample"] == "event"] for rows in study(of, [toned(tones)])]
+        for of, tones in ((once, tone), (repeated, tone[twice]))
+    )
+    assert (single[0]["n_events"], double[0]["n_events"]) == (60, 120)
+    named = ("patell", "bmp", "kolari_pynnonen", "rank", "overlap_share", "variance_ratio", "bmp_size")
+    for before, after in zip(of_single, of_double, strict=True):
+        assert (before["n_repeated"], after["n_repeated"]) == (0, before["n_events"])
+        assert after["n_events"] == 2 * before["n_events"]
+        assert after["mean_car"] == pytest.approx(before["mean_car"])
+        for name in named:
+            assert after[name] == (None if before[name] is None else pytest.approx(before[name]))
+
+
+def with_controls(of: Events, **controls: np.ndarray) -> Events:
+    return replace(of, controls=controls)
+
+
+def test_a_missing_control_costs_an_event_in_the_regressions_with_it_alone():
+    """Rows that lack one of many controls used to be dropped from everything."""
+    tone, car = drawn()
+    rng = np.random.default_rng(1)
+    sue, book = rng.normal(size=60), rng.normal(size=60)
+    sue[:15], book[20:] = np.nan, np.nan
+    of = with_controls(events(car), sue=sue, book_to_market=book)
+    rows, groups = study(of, [toned(tone)], replace(PARAMS, controls=["sue"]))
+    assert [r for r in rows if r["controls"] == "none"] == study(events(car), [toned(tone)])[0]
+    assert groups == study(events(car), [toned(tone)])[1]
+    assert {r["n_without_controls"] for r in rows if r["controls"] == "none"} == {0}
+    (row,) = [r for r in rows if r["controls"] == "sue" and r["sample"] == "event"]
+    assert (row["n_events"], row["n_without_controls"], row["n_without_return"]) == (45, 15, 0)
+    assert row["q_value"] == pytest.approx(row["p"]), "a family of its own"
+    both, _ = study(of, [toned(tone)], replace(PARAMS, controls=["sue", "book_to_market"]))
+    (few,) = [r for r in both if r["controls"] == "sue, book_to_market" and r["sample"] == "event"]
+    assert (few["n_events"], few["n_without_controls"], few["reason"]) == (5, 55, "too_few_events")
+
+
+def test_statsmodels_agrees_on_the_slope_with_controls():
+    from statsmodels.api import OLS, add_constant
+
+    tone, car = drawn()
+    rng = np.random.default_rng(2)
+    size, sue = 20 + rng.normal(size=60), tone + rng.normal(size=60)
+    size[50:] = np.nan
+    of = with_controls(events(car), sue=sue, log_size=size)
+    rows, _ = study(of, [toned(tone)], replace(PARAMS, controls=["sue", "log_size"]))
+    (row,) = [r for r in rows if r["controls"] == "sue, log_size" and r["sample"] == "event"]
+    x = add_constant(np.column_stack([tone, sue, size])[:50])
+    groups = np.column_stack([np.arange(50) // 2, np.arange(50) % 20])
+    expected = OLS(car[:50], x).fit(cov_type="cluster", cov_kwds={"groups": groups})
+    assert row["coefficient"] == pytest.approx(expected.params[1], rel=1e-9)
+    assert row["std_error"] == pytest.approx(expected.bse[1], rel=1e-9)
+    assert row["r_squared"] == pytest.approx(expected.rsquared, rel=1e-9)
+
+
+def test_controls_that_explain_nothing_more_change_no_slope():
+    """A constant, or a control twice, or one that the effects hold: linearmodels refuses such matrices."""
+    tone, car = drawn()
+    sue = np.random.default_rng(3).normal(size=60)
+    of = with_controls(events(car), sue=sue, log_size=np.full(60, 20.0), momentum=2 * sue + 1)
+    asked = replace(PARAMS, controls=["sue", "log_size", "momentum"])
+    for effects in ([], ["quarter"]):
+        found = [
+            next(
+                r
+                for r in study(of, [toned(tone)], replace(params, fixed_effects=effects))[0]
+                if r["controls"] != "none" and r["sample"] == "event"
+            )
+            for params in (asked, replace(PARAMS, controls=["sue"]))
+        ]
+        assert found[0]["coefficient"] == pytest.approx(found[1]["coefficient"])
+        assert found[0]["std_error"] == pytest.approx(found[1]["std_error"])
+    rows, _ = study(
+        with_controls(events(car), sue=3 * tone), [toned(tone)], replace(PARAMS, controls=["sue"])
+    )
+    assert {r["reason"] for r in rows if r["controls"] == "sue"} == {"no_variation"}
+
+
+def test_unknown_controls_are_refused():
+    for controls in (["capex"], ["sue", "sue"]):
+        with pytest.raises(ValueError, match="each must be one of sue, log_size"):
+            replace(PARAMS, controls=controls)
 
 
 def test_events_without_a_return_are_counted_and_left_out():

@@ -1,7 +1,7 @@
 """What a connection shows of a quarter whose tables were not made from each other."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +14,13 @@ from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, Warehous
 from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.status import status
 
-QUARTER, OTHER = "2020Q1", "2020Q2"
+QUARTER, OTHER, THIRD = "2020Q1", "2020Q2", "2020Q3"
 FAMILIES = TABLES["theme_families"]
 TOPICS = ("firm_topics", "firm_status")
+BY_QUARTER = """
+    SELECT quarter, (SELECT count(*) FROM firm_topics WHERE quarter = t.quarter), count(*)
+    FROM theme_topics t GROUP BY quarter ORDER BY quarter
+"""
 COUNTS = """
     SELECT (SELECT count(*) FROM firm_topics), (SELECT count(*) FROM firm_status),
         (SELECT count(*) FROM theme_topics)
@@ -41,19 +45,30 @@ class Steps:
                 "firm_status", quarter, [pa.table({**firms, **status, **counts})], provenance=made
             )
 
-    def second(self, quarter: str, run: str) -> None:
+    def second(self, quarter: str, run: str, *, after: Sequence[str] = ()) -> None:
+        """Make the second table, also from that of earlier quarters."""
         topics = self.warehouse.quarter("firm_topics", quarter)
         ids = topics.read(["topic_id", "firm_id"])
         n = ids.num_rows
         rows = ids.append_column("theme_id", pa.array(["t"] * n))
         for column in ("reason", "detail"):
             rows = rows.append_column(column, pa.nulls(n, pa.string()))
-        made = {"run_id": run, "inputs": {"firm_topics": topics.provenance()}}
+        earlier = {f"theme_topics@{q}": self.warehouse.quarter("theme_topics", q).provenance() for q in after}
+        made = {"run_id": run, "inputs": {"firm_topics": topics.provenance(), **earlier}}
         self.warehouse.replace("theme_topics", quarter, [rows], provenance=made)
 
-    def both(self, quarter: str, n: int, run: str) -> None:
+    def both(self, quarter: str, n: int, run: str, *, after: Sequence[str] = ()) -> None:
         self.first(quarter, n, run)
-        self.second(quarter, run)
+        self.second(quarter, run, after=after)
+
+    def families(self, quarter: str, run: str, *, after: Sequence[str] = ()) -> None:
+        """Make a table on demand, from the second one of this quarter and earlier ones."""
+        read = {f"theme_topics@{q}": self.warehouse.quarter("theme_topics", q).provenance() for q in after}
+        read["theme_topics"] = self.warehouse.quarter("theme_topics", quarter).provenance()
+        values = {c.name: f"family {run}" if pa.types.is_string(c.type) else 0 for c in FAMILIES.own}
+        rows = pa.Table.from_pylist([values], schema=pa.schema([(c.name, c.type) for c in FAMILIES.own]))
+        provenance = {"run_id": run, "inputs": read}
+        self.warehouse.replace("theme_families", quarter, [rows], provenance=provenance)
 
 
 @pytest.fixture
@@ -157,6 +172,122 @@ def test_a_table_made_on_demand_is_never_shown_ahead_of_the_generation_that_othe
     with silence():
         shown = warehouse.connect(quarter=QUARTER).execute("SELECT family_id FROM theme_families").fetchall()
     assert shown == [("family b",)]
+
+
+@pytest.fixture
+def chain(steps: Steps) -> Steps:
+    """Three quarters, each made from those before it."""
+    steps.both(OTHER, 2, "a", after=[QUARTER])
+    steps.both(THIRD, 4, "a", after=[QUARTER, OTHER])
+    with silence():
+        assert rows_by_quarter(steps) == [(QUARTER, 3, 3), (OTHER, 2, 2), (THIRD, 4, 4)]
+    return steps
+
+
+def rows_by_quarter(steps: Steps, **how: object) -> list[tuple[object, ...]]:
+    return steps.warehouse.connect(**how).execute(BY_QUARTER).fetchall()
+
+
+def test_later_quarters_stay_if_they_go_with_the_generation_that_an_earlier_one_falls_back_to(chain: Steps):
+    chain.both(QUARTER, 5, "b")
+    chain.both(OTHER, 6, "b", after=[QUARTER])
+    chain.both(THIRD, 7, "b", after=[QUARTER, OTHER])
+    with silence():
+        assert rows_by_quarter(chain) == [(QUARTER, 5, 5), (OTHER, 6, 6), (THIRD, 7, 7)]
+    chain.second(QUARTER, "c", after=["1999Q4"])  # the same rows: what follows it still goes with it
+    chain.first(QUARTER, 8, "c", tables=("firm_topics",))
+    with pytest.warns(MixedGenerationsWarning) as told:
+        shown = rows_by_quarter(chain)
+    assert shown == [(QUARTER, 5, 5), (OTHER, 6, 6), (THIRD, 7, 7)]
+    assert [str(w.message)[:26] for w in told] == ["2020Q1 is of mixed generat"]
+
+
+def test_a_quarter_linked_to_rows_that_are_not_shown_falls_back_with_them_and_so_does_what_follows_it(
+    chain: Steps,
+):
+    """Runs of the first quarter link the later ones to it, and are killed between two tables of one step."""
+    steps = chain
+    steps.first(QUARTER, 5, "b")
+    steps.second(QUARTER, "b")
+    steps.both(OTHER, 6, "b", after=[QUARTER])
+    steps.second(THIRD, "b", after=[QUARTER, OTHER])
+    steps.first(QUARTER, 9, "c", tables=("firm_status",))
+    before = datetime.now(UTC)
+    # The newest generation of the first quarter that is whole is the second, and all others go with it.
+    with pytest.warns(MixedGenerationsWarning) as told:
+        assert rows_by_quarter(steps) == [(QUARTER, 5, 5), (OTHER, 6, 6), (THIRD, 4, 4)]
+    assert len(told) == 1
+    # Now the later ones are linked to rows that are not shown: they go back to what they were made from those that are.
+    steps.second(QUARTER, "d")
+    steps.first(QUARTER, 1, "d", tables=("firm_topics",))
+    steps.second(QUARTER, "d")
+    steps.second(OTHER, "d", after=[QUARTER])
+    steps.both(THIRD, 8, "d", after=[QUARTER, OTHER])
+    with pytest.warns(MixedGenerationsWarning) as told:
+        assert rows_by_quarter(steps) == [(QUARTER, 5, 5), (OTHER, 6, 6), (THIRD, 4, 4)]
+    first, followers = (str(w.message) for w in told)
+    assert first.startswith("2020Q1 is of mixed generations: firm_topics and firm_status belong to one step")
+    assert "compare" not in first
+    assert followers.startswith("Shown as they were before: 2020Q2 (of 20")
+    assert "2020Q3 (of 20" in followers
+    assert {Path(w.filename) for w in told} == {Path(__file__)}
+    with silence():
+        assert rows_by_quarter(steps, newest=True) == [(QUARTER, 1, 1), (OTHER, 6, 6), (THIRD, 8, 8)]
+    with pytest.warns(MixedGenerationsWarning):
+        assert rows_by_quarter(steps, as_of=before) == [(QUARTER, 5, 5), (OTHER, 6, 6), (THIRD, 4, 4)]
+    with silence():
+        assert rows_by_quarter(steps, quarter=THIRD) == [(THIRD, 8, 8)], "one quarter alone is its newest"
+
+
+def test_quarters_of_which_no_state_goes_with_what_is_shown_are_named(chain: Steps):
+    chain.first(QUARTER, 5, "b")
+    chain.second(QUARTER, "b")
+    chain.both(OTHER, 6, "b", after=[QUARTER])
+    chain.both(THIRD, 7, "b", after=[QUARTER, OTHER])
+    chain.first(QUARTER, 9, "c")
+    chain.second(QUARTER, "c")
+    chain.both(OTHER, 8, "c", after=[QUARTER])
+    with pytest.warns(MixedGenerationsWarning) as told:
+        assert rows_by_quarter(chain) == [(QUARTER, 9, 9), (OTHER, 8, 8), (THIRD, 7, 7)]
+    (said,) = (str(w.message) for w in told)
+    assert said.startswith("2020Q3 is of mixed generations: theme_topics was made from other rows of")
+    assert said.endswith(
+        "It was made from other rows of 2020Q1, 2020Q2 than are shown: do not compare their series."
+    )
+
+
+def test_a_later_quarter_that_never_went_with_the_generation_shown_is_named(steps: Steps):
+    steps.first(QUARTER, 5, "b", tables=("firm_topics",))
+    steps.second(QUARTER, "b")
+    steps.second(OTHER, "b", after=[QUARTER])
+    steps.both(THIRD, 4, "b", after=[QUARTER])
+    with pytest.warns(MixedGenerationsWarning) as told:
+        assert rows_by_quarter(steps) == [(QUARTER, 3, 3), (OTHER, 2, 2), (THIRD, 4, 4)]
+    _, followers, strays = (str(w.message) for w in told)
+    assert "2020Q2 (of 20" in followers, "it was there before it was made from the first"
+    assert "2020Q3" not in followers
+    assert strays == (
+        "These quarters were made from newer rows of earlier ones than are shown: 2020Q3 of 2020Q1. No generation that "
+        "goes with them is left, so do not compare their series."
+    )
+
+
+def test_a_table_made_on_demand_goes_with_what_is_shown_of_earlier_quarters(chain: Steps):
+    def families() -> list[tuple[object, ...]]:
+        sql = "SELECT quarter, family_id FROM theme_families ORDER BY quarter"
+        return chain.warehouse.connect().execute(sql).fetchall()
+
+    chain.families(THIRD, "a", after=[QUARTER, OTHER])
+    chain.first(QUARTER, 5, "b", tables=("firm_topics",))
+    chain.second(QUARTER, "b")
+    chain.families(THIRD, "b", after=[QUARTER, OTHER])
+    chain.families(OTHER, "b", after=[QUARTER])
+    with pytest.warns(MixedGenerationsWarning) as told:
+        assert families() == [(OTHER, "family b"), (THIRD, "family a")]
+    said = [str(w.message) for w in told]
+    assert [m for m in said if "theme_families" in m] == [
+        "theme_families of 2020Q2: made from newer rows than are shown, and no state is left that goes with these."
+    ]
 
 
 def test_without_a_whole_generation_the_newest_rows_are_shown_with_a_warning(steps: Steps):

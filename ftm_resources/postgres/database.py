@@ -1,0 +1,66 @@
+"""The connection to the database that copies go to, and the turn that its publishers take."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ftm_resources import settings
+from ftm_resources.warehouse import WarehouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+
+_LOCK = 0x46544D
+"""Key of the advisory lock that publishers of one database take in turn; the letters FTM."""
+
+
+class PublishError(WarehouseError):
+    """The copy cannot be made; the message says why, and what to do."""
+
+
+@contextmanager
+def connected() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """Yield a connection to the database at FTM_POSTGRES_URL, with pgvector's types.
+
+    A password comes from the URL, PGPASSWORD or `.pgpass`. Raises SettingsError if the variable is unset or no
+    address, and PublishError if the server cannot be reached, refuses, or has no pgvector.
+    """
+    try:
+        import psycopg  # noqa: PLC0415 - an extra
+        from pgvector.psycopg import register_vector  # noqa: PLC0415
+    except ImportError as error:
+        raise PublishError("a copy in PostgreSQL needs the extra: pip install 'ftm[postgres]'") from error
+    chosen = settings.current().ftm_postgres_url
+    if chosen is None:
+        raise settings.SettingsError(
+            "FTM_POSTGRES_URL is not set: the database to copy to, such as postgresql://user@host:5432/name"
+        )
+    try:
+        connection = psycopg.connect(chosen.get_secret_value(), autocommit=True)
+    except psycopg.ProgrammingError:
+        # Its message would show the address, and a password in it.
+        raise settings.SettingsError(
+            "FTM_POSTGRES_URL is no address of a database: write postgresql://user@host:5432/name"
+        ) from None
+    except psycopg.OperationalError as error:
+        raise PublishError(f"PostgreSQL at FTM_POSTGRES_URL cannot be used: {error}") from error
+    with closing(connection):
+        try:
+            with connection.transaction():
+                take_turn(connection)  # of two that create an extension at once, PostgreSQL lets one fail
+                connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        except psycopg.Error as error:
+            raise PublishError(
+                f"the database has no pgvector, and this account cannot add it ({error}). Have an administrator run "
+                "CREATE EXTENSION vector in it"
+            ) from error
+        register_vector(connection)
+        yield connection
+
+
+def take_turn(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Wait for other publishers; the turn is held until the transaction ends."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
