@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.resources.retrieval.conftest import nothing_is_open, warehouse
+from tests.resources.retrieval.conftest import nothing_is_open, template, warehouse
 from tests.scripted_llm import Reply, ScriptedLlm
 
 from .conftest import Ftm
 
-__all__ = ["nothing_is_open", "warehouse"]
+__all__ = ["nothing_is_open", "template", "warehouse"]
 pytestmark = pytest.mark.filterwarnings("ignore::ftm_resources.retrieval.kept_open.NoIndexWarning")
 
 
