@@ -121,6 +121,15 @@ class OpenQuarter:
         themes = _with_one(topic.columns["theme"][topics], theme.n)
         return {"sentence": chosen, "topic": Chosen(topics), "theme": Chosen(themes)}
 
+    def firms_without_calls(self, wanted: Wanted) -> list[str]:
+        """Return the wanted firms and PERMNOs, as text, of which no call is here."""
+        held = {name: set(self.calls[name].to_pylist()) for name in ("firm_id", "ticker", "permno")}
+        tickers = {t.upper() for t in held["ticker"] if t}
+        return [
+            *(f for f in wanted.firms if f not in held["firm_id"] and f.upper() not in tickers),
+            *(f"PERMNO {p}" for p in wanted.permnos if p not in held["permno"]),
+        ]
+
     def _calls(self, wanted: Wanted) -> Mask | None:
         """Return the mask of the calls that meet the filter; None if it does not limit them."""
         limits = []

@@ -22,7 +22,7 @@ from ftm_resources.retrieval.query_model import query_vector
 from ftm_resources.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -91,7 +91,8 @@ def search(
     Raises
     ------
     ValueError
-        If the query is empty, or a level, kind of speaker, section or mode is unknown.
+        If the query is empty, or a level, kind of speaker, section or mode is unknown, or a firm or PERMNO has no call
+        in any of the quarters.
     QueryModelError
         If the embedder is another model than that of the quarter.
     WarehouseError
@@ -120,6 +121,7 @@ def search(
         with_procedural=with_procedural,
     )
     opened = {q: opened_quarter(warehouse, q) for q in quarters_of(warehouse, quarters)}
+    _require_firms(wanted, opened)
     found = retrieve(
         asked,
         list(opened.values()),
@@ -246,6 +248,15 @@ def parents_of(quarter: OpenQuarter, level: str, row: int) -> tuple[int, int]:
     topic = int(columns["topic"][row])
     is_member = topic >= 0 and bool(columns["is_member"][row])
     return topic, int(quarter.levels["topic"].columns["theme"][topic]) if is_member else -1
+
+
+def _require_firms(wanted: Wanted, quarters: Mapping[str, OpenQuarter]) -> None:
+    """Raise ValueError if a wanted firm has no call in any quarter: a mistyped ticker would look like silence."""
+    missing = [set(q.firms_without_calls(wanted)) for q in quarters.values()]
+    if missing and (nowhere := sorted(set.intersection(*missing))):
+        raise ValueError(
+            f"no call of {', '.join(nowhere)} in {', '.join(quarters)}; firms are given by firm_id or ticker"
+        )
 
 
 def asked_for(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:

@@ -218,6 +218,9 @@ def test_what_cannot_be_searched_is_said(warehouse: Warehouse):
         ({"sections": ["intro"]}, "no section 'intro'"),
         ({"mode": "magic"}, "no mode 'magic'"),
         ({"k": 0}, "k is 0"),
+        ({"firms": ["FRTX", "FRTXX"]}, "no call of FRTXX in 2023Q1"),
+        ({"firms": [""]}, "no call of  in 2023Q1"),
+        ({"permnos": [7]}, "no call of PERMNO 7 in 2023Q1"),
         ({"since": date(2023, 2, 1), "until": date(2023, 1, 1)}, "is after until"),
     ]:
         with pytest.raises(ValueError, match=said):
