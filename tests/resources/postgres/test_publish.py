@@ -15,7 +15,7 @@ from ftm_resources.postgres.publish import publish
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse, WarehouseError
 
-from .conftest import QUARTER, add_vectors
+from .conftest import QUARTER, add_vectors, of_later
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -90,10 +90,7 @@ def test_the_same_rows_are_not_copied_again_and_changed_ones_take_the_old_ones_p
 
 def test_quarters_lie_side_by_side(warehouse: Warehouse, connection: psycopg.Connection, ask: Ask):
     other = "2030Q4"
-    for name in READ:
-        rows = warehouse.read(name, QUARTER)
-        at = rows.column_names.index("quarter")
-        warehouse.replace(name, other, [rows.set_column(at, "quarter", pa.array([other] * rows.num_rows))])
+    of_later(warehouse, other)
     publish(warehouse, QUARTER, connection)
     publish(warehouse, other, connection)
     publish(warehouse, QUARTER, connection, vectors="halfvec")

@@ -11,7 +11,7 @@ from ftm_resources.postgres.layout import READ
 from ftm_resources.postgres.publish import publish
 from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, WarehouseError
 
-from .conftest import QUARTER
+from .conftest import QUARTER, of_later
 
 LATER = "2023Q2"
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -20,11 +20,7 @@ Ask = Callable[..., list[tuple[Any, ...]]]
 @pytest.fixture
 def linked(warehouse: Warehouse) -> Warehouse:
     """Two quarters; the links of the second are made from those of the first."""
-    for name in READ:
-        rows = warehouse.read(name, QUARTER)
-        at = rows.column_names.index("quarter")
-        rows = rows.set_column(at, "quarter", pa.array([LATER] * rows.num_rows))
-        warehouse.replace(name, LATER, [rows])
+    of_later(warehouse, LATER)
     link(warehouse, QUARTER, "a")
     link(warehouse, LATER, "a", after=[QUARTER])
     return warehouse
