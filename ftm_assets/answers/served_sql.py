@@ -65,7 +65,7 @@ def _answered(asked: dict[str, Any], scratch: str) -> dict[str, Any]:
     }
     late = f"the statement took more than {asked['seconds']:g} seconds; ask for less"
     try:
-        done = subprocess.run(  # noqa: S603 - this module's own child
+        done = subprocess.run(
             # -P: nothing in the current folder is imported.
             [sys.executable, "-P", "-m", "ftm_assets.answers.sql_child"],
             input=json.dumps(asked).encode(),

@@ -28,7 +28,9 @@ NOT_VERBATIM = "[not a quotation]"
 NO_LINK = "[link removed]"
 
 _NUMBER = re.compile(r"[Ss]?\s*(\d{1,4})")
-_PAIRS = (*"""\"" “” „“ ‟” «» »« ‹› ›‹ ”” ″″ ＂＂ 「」 『』 ❝❞ 〝〞""".split(),)
+_PAIRS = (
+    *['""', "“”", "„“", "‟”", "«»", "»«", "‹›", "›‹", "””", "″″", "＂＂", "「」", "『』", "❝❞", "〝〞"],
+)
 """Marks that open and close a quote."""
 
 

@@ -12,7 +12,7 @@ import string
 from collections.abc import Sequence
 from typing import Any, overload
 
-from ftm_assets.methods.naming.rules import Digest, with_number_signs, plain_text
+from ftm_assets.methods.naming.rules import Digest, plain_text, with_number_signs
 from ftm_assets.methods.wording import counted
 
 Message = dict[str, str]
