@@ -10,8 +10,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
+from ftm_resources import settings
 from ftm_resources.duck import scratch_folder
-from ftm_resources.settings import environment_without
 from ftm_resources.warehouse import WarehouseError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run_sql(
 
 
 def _answered(asked: dict[str, Any], scratch: str) -> dict[str, Any]:
-    told = environment_without("FTM_DUCKDB_TEMP_DIRECTORY") | {
+    told = settings.environment_without("FTM_DUCKDB_TEMP_DIRECTORY") | {
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "FTM_DUCKDB_TEMP_DIRECTORY": scratch,
     }
