@@ -38,7 +38,8 @@ def _quoted() -> re.Pattern[str]:
     """Return the pattern of a quote: from a mark to the one that closes it, to any other, or to the end."""
     every = "".join(dict.fromkeys("".join(_PAIRS)))
     forms = []
-    for opens, closes in _PAIRS:
+    for pair in _PAIRS:
+        opens, closes = pair[0], pair[1]
         begin = rf"(?<!\d){opens}" if opens in '"″' else opens  # 12" is a length
         forms += [f"{begin}([^{opens}{closes}]+){closes}", f"{begin}([^{every}]+)[{every}]", f"{begin}(.+)$"]
     # Where it is no apostrophe; '90s is one.
