@@ -49,7 +49,7 @@ class Answer:
     seconds: float = 0.0
 
     def record(self) -> dict[str, Any]:
-        """Return what is noted of it: ids, levels and scores, and no text of a call."""
+        """Return what is noted of it: ids, levels and scores, and no text of a call but what the claims quote."""
         hits = self.hits.select(
             ["rank", "level", "id", "quarter", "score", "calibrated", "similarity", "bm25"]
         )
@@ -97,7 +97,7 @@ def ask(
     endpoint, the answer is the evidence alone. `filters` are those of `search`, `levels` and `warehouse` among them.
 
     With `log`, the question, ids, levels and scores of what was retrieved, and the claims are appended to `LOG` under
-    FTM_EXPORTS; no text of a call is.
+    FTM_EXPORTS. The texts of the hits are not; claims may quote them.
 
     Raises
     ------

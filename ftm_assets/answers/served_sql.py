@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import threading
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.duck import literal
+from ftm_resources import settings
+from ftm_resources.duck import scratch_folder
+from ftm_resources.warehouse import WarehouseError
 
 if TYPE_CHECKING:
-    import duckdb
-
     from ftm_resources.warehouse import Warehouse
 
 MOST_ROWS, MOST_SECONDS = 1000, 60.0
-MOST_CELL = 2000
-"""Characters of a value; longer ones are cut, with an ellipsis."""
+
+START_SECONDS = 60.0
+"""Most seconds that the statement's process may take beside the statement."""
 
 
 class SqlError(ValueError):
@@ -31,58 +37,50 @@ def run_sql(
 ) -> dict[str, Any]:
     """Return the columns and at most `limit` rows of one SELECT over the tables and joined views.
 
-    The connection reads the warehouse's files and no others, and its settings are locked. The statement is interrupted
-    after `seconds`. Raises SqlError if it is not one SELECT, fails or takes too long, and WarehouseError as `connect`.
+    The statement runs in a process of its own (see `sql_child`), which reads the warehouse's files and no others, has
+    few GiB of memory, and is ended about `seconds` after the statement began. NaN and infinities are texts. `is_cut`
+    says that there are more rows, or that they would be too long; `warnings` is there if the warehouse gave any.
+    Raises SqlError if it is not one SELECT, fails, or takes too long or too much, and WarehouseError as `connect`.
     """
-    import duckdb  # noqa: PLC0415
-
-    limit = max(1, min(limit, MOST_ROWS))
-    with warehouse.connect(quarter=quarter) as db:
-        _confine(db, warehouse)
-        _require_select(db, sql)
-        stop = threading.Timer(seconds, db.interrupt)
-        stop.start()
-        try:
-            cursor = db.execute(sql)
-            names = [column[0] for column in cursor.description or ()]
-            rows = cursor.fetchmany(limit + 1)
-        except duckdb.InterruptException as error:
-            raise SqlError(f"the statement took more than {seconds:g} seconds; ask for less") from error
-        except duckdb.Error as error:
-            raise SqlError(str(error)) from error
-        finally:
-            stop.cancel()
-    shown = [[_cell(value) for value in row] for row in rows[:limit]]
-    return {"columns": names, "rows": shown, "is_cut": len(rows) > limit}
+    asked = {
+        "path": warehouse.path,
+        "sql": sql,
+        "quarter": quarter,
+        "limit": max(1, min(limit, MOST_ROWS)),
+        "seconds": seconds,
+    }
+    # A process that is ended leaves its temporary files, so the folder is not its own.
+    with tempfile.TemporaryDirectory(prefix="ftm-sql-", dir=scratch_folder()) as scratch:
+        reply = _answered(asked, scratch)
+    if "refused" in reply:
+        raise SqlError(reply["refused"])
+    if "no_warehouse" in reply:
+        raise WarehouseError(reply["no_warehouse"])
+    return reply
 
 
-def _confine(db: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> None:
-    """Allow the connection the warehouse's files, and nothing else of the machine or of the network."""
-    db.execute(f"SET allowed_directories = [{literal(f'{warehouse.root}/')}]")
-    db.execute("SET enable_external_access = false")
-    db.execute("SET lock_configuration = true")
-
-
-def _require_select(db: duckdb.DuckDBPyConnection, sql: str) -> None:
-    import duckdb  # noqa: PLC0415
-
+def _answered(asked: dict[str, Any], scratch: str) -> dict[str, Any]:
+    told = settings.environment_without("FTM_DUCKDB_TEMP_DIRECTORY") | {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "FTM_DUCKDB_TEMP_DIRECTORY": scratch,
+    }
+    late = f"the statement took more than {asked['seconds']:g} seconds; ask for less"
     try:
-        statements = db.extract_statements(sql)
-    except duckdb.Error as error:
-        raise SqlError(str(error)) from error
-    kinds = [statement.type for statement in statements]
-    if kinds != [duckdb.StatementType.SELECT]:
-        raise SqlError("write one SELECT; nothing else is run")
-
-
-def _cell(value: Any) -> Any:
-    """Return a value as JSON holds it; embeddings and long texts are cut."""
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, list):
-        cut = [_cell(v) for v in value[:50]]
-        return [*cut, "…"] if len(value) > len(cut) else cut
-    if isinstance(value, dict):
-        return {str(k): _cell(v) for k, v in value.items()}
-    text = str(value)
-    return text if len(text) <= MOST_CELL else f"{text[:MOST_CELL]}…"
+        done = subprocess.run(
+            # -P: nothing in the current folder is imported.
+            [sys.executable, "-P", "-m", "ftm_assets.answers.sql_child"],
+            input=json.dumps(asked).encode(),
+            capture_output=True,
+            env=told,
+            timeout=asked["seconds"] + START_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SqlError(late) from error
+    if done.returncode == -signal.SIGALRM:
+        raise SqlError(late)
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+        raise SqlError(f"the statement ended its process, perhaps for want of memory: {last[0][:300]}")
+    reply: dict[str, Any] = json.loads(done.stdout)
+    return reply

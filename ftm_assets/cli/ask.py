@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ftm_assets.cli import arguments, screen
 from ftm_assets.cli.failing import CommandError
-from ftm_assets.cli.search import listed, spans
+from ftm_assets.cli.search import MANY, listed, permnos, spans
 
 if TYPE_CHECKING:
     from ftm_assets.answers.asking import Answer
@@ -27,19 +28,34 @@ def ask(
             "--quarter",
             "-q",
             metavar="QUARTER",
-            help="2023Q1 or 2023Q1..2023Q4; may be given several times. Default: all.",
+            help=f"2023Q1 or 2023Q1..2023Q4; {MANY}. Default: all.",
             autocompletion=arguments.known_quarters,
         ),
     ] = None,
     level: Annotated[
         list[str] | None,
-        typer.Option("--level", "-l", metavar="LEVEL", help="Search only themes, topics or sentences."),
+        typer.Option(
+            "--level", "-l", metavar="LEVEL", help=f"theme, topic or sentence; {MANY}. Default: all."
+        ),
     ] = None,
     firm: Annotated[
-        list[str] | None, typer.Option("--firm", metavar="FIRM", help="Firm id or ticker.")
+        list[str] | None, typer.Option("--firm", metavar="FIRM", help=f"Firm id or ticker; {MANY}.")
+    ] = None,
+    permno: Annotated[
+        list[str] | None, typer.Option("--permno", metavar="PERMNO", help=f"CRSP's PERMNO; {MANY}.")
     ] = None,
     speaker: Annotated[
-        list[str] | None, typer.Option("--speaker", metavar="KIND", help="Kind of speaker, e.g. analyst.")
+        list[str] | None,
+        typer.Option("--speaker", metavar="KIND", help=f"Kind of speaker, e.g. analyst; {MANY}."),
+    ] = None,
+    section: Annotated[
+        list[str] | None, typer.Option("--section", metavar="SECTION", help="presentation or q_and_a.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="First date of calls.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last date of calls.")
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=200, help="Hits to answer from.")] = 12,
     as_json: Annotated[
@@ -56,6 +72,7 @@ def ask(
     to that server. Citations of anything else are removed, and quotes are compared with the sentences, word by word.
     Without an endpoint, the evidence alone is shown, by theme and topic.
     """
+    numbers = permnos(permno)
     arguments.warehouse()  # before the models are loaded: whether there is one
     from ftm_assets.answers.asking import ask as answer_to
     from ftm_resources.endpoint.connection import EndpointUnavailableError, RequestError
@@ -63,7 +80,17 @@ def ask(
     levels: dict[str, Any] = {"levels": chosen} if (chosen := listed(level)) else {}
     try:
         answer = answer_to(
-            question, spans(quarter), k=k, firms=listed(firm), speakers=listed(speaker), log=log, **levels
+            question,
+            spans(quarter),
+            k=k,
+            firms=listed(firm),
+            permnos=numbers,
+            speakers=listed(speaker),
+            sections=listed(section),
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            log=log,
+            **levels,
         )
     except (EndpointUnavailableError, RequestError) as error:
         raise CommandError(f"no answer: {error}") from error
@@ -95,7 +122,7 @@ def _claims(answer: Answer) -> list[str]:
         cited = {q.sentence_id: q for claim in made.claims for q in claim.cites}
         number = {sentence: i for i, sentence in enumerate(cited, 1)}
         lines = [
-            f"{claim.text} {''.join(f'[{number[q.sentence_id]}]' for q in claim.cites)}"
+            f"{screen.one_line(claim.text)} {''.join(f'[{number[q.sentence_id]}]' for q in claim.cites)}"
             for claim in made.claims
         ]
         lines += ["", *(_cited(number[s], q) for s, q in cited.items())]
@@ -107,12 +134,19 @@ def _claims(answer: Answer) -> list[str]:
     }
     said = [f"{n} × {what}" for what, n in left.items() if n]
     shown = screen.count(len(answer.shown), "sentence")
-    lines += ["", f"{answer.model} answered from {shown}{'; ' if said else ''}{'; '.join(said)}."]
+    lines += [
+        "",
+        f"{screen.one_line(answer.model)} answered from {shown}{'; ' if said else ''}{'; '.join(said)}.",
+    ]
     return lines
 
 
 def _cited(i: int, q: Quotation) -> str:
-    return f"[{i}] {q.source} ({q.sentence_id}): {_line(q.text)}"
+    return f"[{i}] {_origin(q)}: {screen.one_line(q.text)}"
+
+
+def _origin(q: Quotation) -> str:
+    return screen.one_line(f"{q.source} ({q.sentence_id})")
 
 
 def _grouped(answer: Answer) -> list[str]:
@@ -124,16 +158,12 @@ def _grouped(answer: Answer) -> list[str]:
         groups.setdefault(q.theme or "In no theme", {}).setdefault(q.topic or "In no topic", []).append(q)
     lines = []
     for theme, topics in groups.items():
-        lines += ["", _line(theme)]
+        lines += ["", screen.one_line(theme)]
         for topic, said in topics.items():
-            lines.append(f"  {_line(topic)}")
-            lines += [f"    - {_line(q.text)}\n      {q.source} ({q.sentence_id})" for q in said]
+            lines.append(f"  {screen.one_line(topic)}")
+            lines += [f"    - {screen.one_line(q.text)}\n      {_origin(q)}" for q in said]
     return [
         *lines[1:],
         "",
         "No model was asked: set LLM_BASE_URL for an answer from these sentences.",
     ]
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

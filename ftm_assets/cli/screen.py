@@ -70,3 +70,8 @@ def count(n: int, thing: str, things: str | None = None) -> str:
     ('1 firm', '1,200 calls')
     """
     return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
+def one_line(text: str | None) -> str:
+    """Return a text on one line, without what a terminal would obey."""
+    return "".join(c for c in " ".join((text or "").split()) if c.isprintable())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-_MANY = "several separated by commas, or the option several times"
+MANY = "several separated by commas, or the option several times"
 
 
 def listed(values: list[str] | None) -> list[str]:
@@ -34,6 +34,13 @@ def spans(values: list[str] | None) -> list[str] | None:
     return [arguments.quarter_span(span) for span in listed(values)] or None
 
 
+def permnos(values: list[str] | None) -> list[int]:
+    """Return PERMNOs that were given one by one or separated by commas. Raises CommandError for anything else."""
+    if bad := [p for p in listed(values) if not p.isdecimal()]:
+        raise CommandError(f"--permno must be a number, not {bad[0]}.")
+    return [int(p) for p in listed(values)]
+
+
 @commands.command(rich_help_panel="Read")
 def search(
     query: Annotated[str, typer.Argument(help='Words; a "quoted phrase" must occur.')],
@@ -43,25 +50,25 @@ def search(
             "--quarter",
             "-q",
             metavar="QUARTER",
-            help=f"2023Q1 or 2023Q1..2023Q4; {_MANY}. Default: all.",
+            help=f"2023Q1 or 2023Q1..2023Q4; {MANY}. Default: all.",
             autocompletion=arguments.known_quarters,
         ),
     ] = None,
     level: Annotated[
         list[str] | None,
         typer.Option(
-            "--level", "-l", metavar="LEVEL", help=f"theme, topic or sentence; {_MANY}. Default: all."
+            "--level", "-l", metavar="LEVEL", help=f"theme, topic or sentence; {MANY}. Default: all."
         ),
     ] = None,
     firm: Annotated[
-        list[str] | None, typer.Option("--firm", metavar="FIRM", help=f"Firm id or ticker; {_MANY}.")
+        list[str] | None, typer.Option("--firm", metavar="FIRM", help=f"Firm id or ticker; {MANY}.")
     ] = None,
     permno: Annotated[
-        list[str] | None, typer.Option("--permno", metavar="PERMNO", help=f"CRSP's PERMNO; {_MANY}.")
+        list[str] | None, typer.Option("--permno", metavar="PERMNO", help=f"CRSP's PERMNO; {MANY}.")
     ] = None,
     speaker: Annotated[
         list[str] | None,
-        typer.Option("--speaker", metavar="KIND", help=f"Kind of speaker, e.g. analyst; {_MANY}."),
+        typer.Option("--speaker", metavar="KIND", help=f"Kind of speaker, e.g. analyst; {MANY}."),
     ] = None,
     section: Annotated[
         list[str] | None, typer.Option("--section", metavar="SECTION", help="presentation or q_and_a.")
@@ -90,8 +97,7 @@ def search(
     """
     if as_json and as_csv:
         raise CommandError("--json and --csv exclude each other.")
-    if bad := [p for p in listed(permno) if not p.isdecimal()]:
-        raise CommandError(f"--permno must be a number, not {bad[0]}.")
+    numbers = permnos(permno)
     arguments.warehouse()  # before the models are loaded: whether there is one
     from ftm_resources import search as find
     from ftm_resources.retrieval.levels import LEVELS
@@ -101,7 +107,7 @@ def search(
         spans(quarter),
         levels=listed(level) or LEVELS,
         firms=listed(firm),
-        permnos=[int(p) for p in listed(permno)],
+        permnos=numbers,
         speakers=listed(speaker),
         sections=listed(section),
         since=since.date() if since else None,
@@ -149,32 +155,27 @@ def _shown(hit: dict[str, Any]) -> Text:
 
     shown = Text()
     shown.append(f"{hit['rank']:>3}  {hit['level']} ", style="bold")
-    shown.append(f"{_line(hit['name'] or hit['id'])}\n", style="bold")
-    shown.append(f"     {_line(hit['text'])}\n")
+    shown.append(f"{screen.one_line(hit['name'] or hit['id'])}\n", style="bold")
+    shown.append(f"     {screen.one_line(hit['text'])}\n")
     for child in hit["children"] or []:
-        shown.append(f"       - {_line(child['text'])} ({child['sentence_id']})\n")
+        shown.append(f"       - {screen.one_line(child['text'])} ({child['sentence_id']})\n")
     shown.append(f"     {' · '.join(_facts(hit))}\n", style="dim")
     return shown
 
 
-def _line(text: str | None) -> str:
-    """Return a text of a call on one line, without what a terminal would obey."""
-    return "".join(c for c in " ".join((text or "").split()) if c.isprintable())
-
-
 def _facts(hit: dict[str, Any]) -> Iterable[str]:
     if hit["firm_name"]:
-        yield _line(hit["firm_name"])
+        yield screen.one_line(hit["firm_name"])
         speaker = ", ".join(part for part in (hit["speaker_name"], hit["speaker_type"]) if part)
         if speaker:
-            yield _line(speaker)
+            yield screen.one_line(speaker)
         yield str(hit["call_date"])
     else:
         yield hit["quarter"]
     if hit["level"] == "sentence" and hit["topic_name"]:
-        yield f"topic: {_line(hit['topic_name'])}"
+        yield f"topic: {screen.one_line(hit['topic_name'])}"
     if hit["level"] != "theme" and hit["theme_name"]:
-        yield f"theme: {_line(hit['theme_name'])}"
+        yield f"theme: {screen.one_line(hit['theme_name'])}"
     if hit["level"] == "theme":
         yield screen.count(hit["n_topics"] or 0, "topic")
     if hit["level"] != "sentence":

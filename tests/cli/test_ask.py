@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from ftm_assets.answers.asking import Answer
+from ftm_assets.cli.ask import _claims, _grouped
+from ftm_assets.methods.answering.answers import Checked, Claim
+from ftm_assets.methods.answering.evidence import Evidence, Quotation
+from ftm_resources.retrieval.hits import HITS
 from tests.resources.retrieval.conftest import nothing_is_open, template, warehouse
 from tests.scripted_llm import Reply, ScriptedLlm
 
@@ -61,3 +66,29 @@ def test_an_endpoint_that_gives_nothing_usable_is_said(
     done = ftm("ask", "What about ocean freight?")
     assert done.exit_code != 0
     assert "no answer: unusable reply after one repair" in str(done.exception) + done.output
+
+
+def test_the_filters_of_search_narrow_the_evidence(ftm: Ftm):
+    def firms(*options: str) -> set[str]:
+        done = ftm("ask", "What about freight?", "--json", "--level", "sentence,topic", *options)
+        assert done.exit_code == 0, done.output
+        return {e["firm"] for e in json.loads(done.stdout)["evidence"]}
+
+    assert len(firms()) > 1
+    assert firms("--firm", "FRTX") == {"Freight Lines Inc"}
+    assert firms("--since", "2099-01-01") == set()
+    assert firms("--until", "1999-01-01") == set()
+    assert ftm("ask", "x", "--permno", "abc").exit_code != 0
+    for unknown in (("--permno", "1"), ("--section", "nowhere"), ("--speaker", "nobody")):
+        assert ftm("ask", "x", *unknown).exit_code != 0
+
+
+def test_what_a_terminal_would_obey_is_not_printed():
+    bad = "\x1b[2J\x1b]0;pwned\x07 costs\n\u202e rose"
+    said = Quotation(f"s{bad}", bad, bad, "2023Q1", bad, bad, topic=bad, theme=bad)
+    evidence = Evidence([said], [])
+    checked = Checked([Claim(bad, (said,))])
+    answer = Answer("?", HITS.empty_table(), evidence, [said], checked, f"model{bad}")
+    for line in [*_claims(answer), *_grouped(answer)]:
+        assert all(part.isprintable() for part in line.split("\n"))
+        assert len(line.split("\n")) <= 2

@@ -28,10 +28,40 @@ NOT_VERBATIM = "[not a quotation]"
 NO_LINK = "[link removed]"
 
 _NUMBER = re.compile(r"[Ss]?\s*(\d{1,4})")
-_QUOTED = re.compile(r"[\"“”„«»]([^\"“”„«»]+)[\"“”„«»]")
-_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-# Dashes that stand alone are Markdown to some models.
-_ALIKE = str.maketrans({"’": "'", "‘": "'", **dict.fromkeys("-–—", " ")})
+_PAIRS = (
+    *['""', "“”", "„“", "‟”", "«»", "»«", "‹›", "›‹", "””", "″″", "＂＂", "「」", "『』", "❝❞", "〝〞"],
+)
+"""Marks that open and close a quote."""
+
+
+def _quoted() -> re.Pattern[str]:
+    """Return the pattern of a quote: from a mark to the one that closes it, to any other, or to the end."""
+    every = "".join(dict.fromkeys("".join(_PAIRS)))
+    forms = []
+    for pair in _PAIRS:
+        opens, closes = pair[0], pair[1]
+        begin = rf"(?<!\d){opens}" if opens in '"″' else opens  # 12" is a length
+        forms += [f"{begin}([^{opens}{closes}]+){closes}", f"{begin}([^{every}]+)[{every}]", f"{begin}(.+)$"]
+    # Where it is no apostrophe; '90s is one.
+    forms.append(r"(?<!\w)['‘‚‛❛](?!\d\ds\b)(\S|\S.*?\S)['’❜](?!\w)")
+    forms.append(r"(?<!\w)[‘❛](?!\d\ds\b)(.{4,})$")
+    return re.compile("|".join(forms), re.DOTALL)
+
+
+_QUOTED = _quoted()
+_LATEX_QUOTED = re.compile(r"``([^`']+)''")
+# With any scheme or none; a name such as Booking.com is no link.
+_LINK = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]*://|\bwww\.|\bmailto:)\S+?(?=[.,;:!?)\]\"”’]*(?:\s|$))"
+    r"|(?<![\w.@-])(?:(?:[a-z0-9-]{2,}\.)+[a-z]{2,24}|\d{1,3}(?:\.\d{1,3}){3})(?::\d+)?/\S*?"
+    r"(?=[.,;:!?)\]\"”’]*(?:\s|$))"
+    r"|(?<![\w.@-])[a-z0-9-]+\.(?:[a-z0-9-]{2,}\.)+[a-z]{2,24}\b(?!\.?[\w/])",
+    re.IGNORECASE,
+)
+_ALIKE = str.maketrans({"’": "'", "‘": "'", **dict.fromkeys("–—−", "-")})
+_MINUS = "−"
+# Neither part of a word nor between two numbers.
+_IS_MINUS = re.compile(r"(?<![\w%)])(?<![\d%] )-(?=[$€£¥]?\.?\d)")
 _MENTION = re.compile(r"\s*[\[(](?:S\d+(?:\s*,\s*)?)+[\])]")
 
 
@@ -77,7 +107,7 @@ def checked(reply: str, shown: Sequence[Quotation]) -> Checked:
     made, said = Checked(), list[str]()
     for claim in claims[:MOST_READ]:
         text = claim.get("text") if isinstance(claim, dict) else None
-        if not isinstance(text, str) or not (text := plain_text(_MENTION.sub("", text[:MOST_CHARACTERS]))):
+        if not isinstance(text, str) or not (text := _tidied(text)):
             raise AnswerError('each claim must be {"text": "...", "cites": ["S1"]}')
         cites: dict[str, Quotation] = {}
         for cited in _numbers(claim.get("cites")):
@@ -94,6 +124,11 @@ def checked(reply: str, shown: Sequence[Quotation]) -> Checked:
     return made
 
 
+def _tidied(text: str) -> str:
+    """Return the text of a claim as plain text, without numbers of quotations."""
+    return plain_text(_LATEX_QUOTED.sub(r'"\1"', _MENTION.sub("", text[:MOST_CHARACTERS])))
+
+
 def _numbers(cites: Any) -> list[str]:
     """Return the numbers that a claim cites, as `label` writes them; what is no number stays as it is."""
     if isinstance(cites, (str, int)):
@@ -108,16 +143,17 @@ def _numbers(cites: Any) -> list[str]:
 def _verified(text: str, cites: Sequence[Quotation], made: Checked) -> str:
     """Return a claim in which quotes and links that no cited sentence holds are marked or removed, and counted."""
     said = [_compared(quotation.text) for quotation in cites]
+    linked = {link[0] for quotation in cites for link in _LINK.finditer(quotation.text)}
 
     def mark(quote: re.Match[str]) -> str:
-        words = _compared(quote[1]).strip(" .,;:…")
-        if any(words in sentence for sentence in said):
+        words = _compared(quote[quote.lastindex or 0]).strip(" .,;:…")
+        if not words or any(_holds(sentence, words) for sentence in said):
             return quote[0]
         made.not_verbatim += 1
         return f"{quote[0]} {NOT_VERBATIM}"
 
     def remove(link: re.Match[str]) -> str:
-        if any(link[0] in quotation.text for quotation in cites):
+        if link[0] in linked:
             return link[0]
         made.links += 1
         return NO_LINK
@@ -125,7 +161,18 @@ def _verified(text: str, cites: Sequence[Quotation], made: Checked) -> str:
     return _QUOTED.sub(mark, _LINK.sub(remove, text))
 
 
+def _holds(sentence: str, quoted: str) -> bool:
+    """Return whether a sentence holds a quote as whole words and whole numbers, with their signs."""
+    signs = f"{_MINUS}＜＞~"
+    before = rf"(?<!\d[.,])(?<![{signs}])(?<![{signs}][$€£¥])" + (r"(?<!\w)" if quoted[0].isalnum() else "")
+    after = r"(?!\w)(?![.,]\d)" if quoted[-1].isalnum() else ""
+    return re.search(before + re.escape(quoted) + after, sentence) is not None
+
+
 def _compared(text: str) -> str:
-    """Return text as quotes are compared: as a model was shown it, with one kind of apostrophe and without dashes."""
-    plain = as_data(unicodedata.normalize("NFKC", text).translate(_ALIKE)).casefold()
-    return " ".join(plain.split())
+    """Return text as quotes are compared: as a model was shown it, with one kind of apostrophe.
+
+    A minus is kept; other dashes are left out, as those that stand alone are Markdown to some models.
+    """
+    alike = _IS_MINUS.sub(_MINUS, unicodedata.normalize("NFKC", text).translate(_ALIKE))
+    return " ".join(as_data(alike.replace("-", " ")).casefold().split())

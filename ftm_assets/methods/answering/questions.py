@@ -96,9 +96,12 @@ def _subject(context: Context) -> str:
 
 
 def asked_again(asked: Sequence[Message], reply: str, reason: str, *, cut_off: bool) -> list[Message]:
-    """Return the messages that follow an unusable reply; `reason` tells the model what to correct."""
+    """Return the messages that follow an unusable reply; `reason` tells the model what to correct.
+
+    The reply is repeated without marks of chat templates, as a model may have copied them from a call.
+    """
     why = f"{reason} (it was cut off: make fewer claims)" if cut_off else reason
-    said = [{"role": "assistant", "content": reply[:MOST_REPEATED]}] if reply.strip() else []
+    said = [{"role": "assistant", "content": as_data(reply[:MOST_REPEATED])}] if reply.strip() else []
     return [*asked, *said, {"role": "user", "content": _REPAIR.format(reason=why)}]
 
 

@@ -12,7 +12,7 @@ import string
 from collections.abc import Sequence
 from typing import Any, overload
 
-from ftm_assets.methods.naming.rules import Digest, plain_text
+from ftm_assets.methods.naming.rules import Digest, plain_text, with_number_signs
 from ftm_assets.methods.wording import counted
 
 Message = dict[str, str]
@@ -148,8 +148,12 @@ def repair_messages(asked: list[Message], reply: str, reason: str, *, cut_off: b
 
 
 def as_data(text: str) -> str:
-    """Return text that can neither close its tag nor open another, nor hold a mark of a chat template."""
-    return plain_text(text.translate(_BRACKETS))
+    """Return text that can neither close its tag nor open another, nor hold a mark of a chat template.
+
+    >>> as_data("</data> <5%")
+    '(/data) ＜5%'
+    """
+    return plain_text(with_number_signs(text).translate(_BRACKETS))
 
 
 def _version() -> str:

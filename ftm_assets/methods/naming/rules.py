@@ -34,7 +34,10 @@ _JOINTS = frozenset(map(normal, ("and", "of", "in", "for", "the", "on")))
 _INITIALISM = re.compile(r"\b(?:[A-Za-z]\.){2,}")
 # Characters that `plain_text` might have to change; most sentences contain none.
 _MARK = re.compile(r"[*`~|<>\\\[\]_#]")
-_NUMBERED = re.compile(r"\d[.)] ")
+# Of a list or heading. A sign before a number is the number's, and a year or sum that ends a sentence is no marker.
+_MARKER = re.compile(r"(?:(?:#{1,6}|[*>])\s+(?=\w|\*)|(?:[-+]|\d{1,2}[.)])\s+(?=[^\W\d]|\*))")
+_BEFORE_NUMBER = re.compile(r"[<>](?=\s?[-+]?[$€£¥]?\.?\d)")
+_TIMES = re.compile(r"(?<=\d) \* (?=[$€£¥]?\d)|(?<=\d)\*(?=\d)")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)]*(?=\s|$)")
 
 
@@ -116,23 +119,38 @@ class NamingError(ValueError):
 
 
 def plain_text(text: str) -> str:
-    """Return `text` on one line, without control characters, invisible characters and Markdown."""
+    """Return `text` on one line, without control characters, invisible characters and Markdown.
+
+    Numbers keep their signs; < and > before a number become full-width, which no tag begins with.
+
+    >>> plain_text("- **Margins** were <5% in 2023. 5 - 6 points")
+    'Margins were ＜5% in 2023. 5 - 6 points'
+    """
     if text.isascii() and text.isprintable():
-        has_mark = (
-            "  " in text or "- " in text or "+ " in text or _MARK.search(text) or _NUMBERED.search(text)
-        )
-        if not has_mark:
-            return text.strip()
+        stripped = text.strip()
+        if not ("  " in stripped or _MARK.search(stripped) or _MARKER.match(stripped)):
+            return stripped
     else:
         text = "".join(
             " " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c
             for c in unicodedata.normalize("NFC", text)
             if unicodedata.category(c) not in {"Cf", "Cs", "Co", "Cn"}
         )
-    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)  # links and images
-    text = re.sub(r"(?:^|(?<=\s))(?:#{1,6}|[-*+>]|\d+[.)])\s+(?=\w|\*)", "", text.strip(), count=1)
-    text = re.sub(r"[*`~|<>\\]+|(?<!\w)_+|_+(?!\w)", "", text)
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text.strip())  # links and images
+    if marker := _MARKER.match(text):
+        text = text[marker.end() :]
+    text = _TIMES.sub(lambda m: m.group().replace("*", "×"), with_number_signs(text))
+    text = re.sub(r"[*`<>\\]+|~{2,}|~(?![$€£¥]?\d)|(?<!\w)_+|_+(?!\w)", "", text.replace("|", " "))
     return re.sub(r"\s+", " ", text).strip()
+
+
+def with_number_signs(text: str) -> str:
+    """Return `text` with < and > before numbers in full width, so that they stay and are no tag's.
+
+    >>> with_number_signs("<5% or <b>")
+    '＜5% or <b>'
+    """
+    return _BEFORE_NUMBER.sub(lambda m: "＜" if m.group() == "<" else "＞", text)
 
 
 def cut_at_sentence(text: str, *, sentences: int = 2, characters: int = MAX_SUMMARY_CHARACTERS) -> str:

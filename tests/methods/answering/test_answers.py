@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_assets.methods.answering.answers import NO_LINK, NOT_VERBATIM, AnswerError, checked
+from ftm_assets.methods.answering.answers import NO_LINK, NOT_VERBATIM, AnswerError, Checked, checked
 from ftm_assets.methods.answering.evidence import Quotation
 
 SAID = [
@@ -118,3 +118,78 @@ def test_whatever_is_claimed_only_what_was_shown_is_cited(claims: list[tuple[str
         c.cites and c.text.isprintable() and {q.sentence_id for q in c.cites} <= {"s0", "s1", "s2"}
         for c in made.claims
     )
+
+
+def cited(sentence: str, said: str) -> Checked:
+    shown = [Quotation("s0", sentence, "Acme", "2023Q1", "2023-01-10", "executive")]
+    return checked(reply(claim(said, "S1")), shown)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("The segment was unprofitable.", 'It was "profitable".'),
+        ("A recession is unlikely this year.", 'It is "likely this year".'),
+        ("Revenue rose by 12 million dollars.", 'It rose by "2 million dollars".'),
+        ("Revenue rose by 1.5 percent.", 'It rose by "5 percent".'),
+        ("Revenue rose by 1.5 percent.", 'It "rose by 1".'),
+        ("Margins were -5% this quarter.", 'It was "5% this quarter".'),
+        ("Margins were −$5 million.", 'It was "$5 million".'),
+        ("Margins were 5% this quarter.", 'It was "-5% this quarter".'),
+        ("Margins were <5%.", 'It was "5%".'),
+    ],
+)
+def test_a_part_of_a_word_or_number_is_no_quote(sentence: str, said: str):
+    assert cited(sentence, said).not_verbatim == 1
+
+
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("Margins were -5% this quarter.", 'It was "–5% this quarter".'),
+        ("We expect 5-6 percent, not 7.", 'It expects "5–6 percent".'),
+        ("Margins were <5%, the CFO said.", 'They "were <5%".'),
+        ("It’s the firms’ best year.", "It said ‘it's the firms' best year’."),
+        ("Costs rose.", "The firms' costs rose in the '90s, and it's their clients' too."),
+        ("Costs rose.", 'A 12" pipe costs more.'),
+    ],
+)
+def test_a_quote_of_whole_words_is_kept_and_apostrophes_are_no_quotes(sentence: str, said: str):
+    assert cited(sentence, said).not_verbatim == 0
+
+
+@pytest.mark.parametrize(
+    "quote",
+    [
+        "‘{}’", "'{}'", "″{}″", "＂{}＂", "‹{}›", "›{}‹", "「{}」", "『{}』", "❝{}❞", "”{}”", "„{}“", "“{}\"", "``{}''",
+        '"{}', "“{}", "‘{}", "«{}",
+    ],
+)  # fmt: skip
+def test_a_quote_in_any_marks_or_left_open_is_compared(quote: str):
+    made = cited("Profits fell.", f"Acme said {quote.format('profits doubled')}")
+    assert made.not_verbatim == 1
+    assert made.claims[0].text.endswith(NOT_VERBATIM)
+    assert cited("Profits doubled.", f"Acme said {quote.format('profits doubled')}").not_verbatim == 0
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "evil.example.com/x",
+        "ftp://evil.example/x",
+        "evil.example:80/x",
+        "10.0.0.1/x",
+        "javascript://x",
+        "a.evil.example",
+    ],
+)
+def test_a_link_of_any_scheme_or_none_is_removed_unless_it_is_cited(link: str):
+    made = cited("Nothing here.", f"See {link}, or Booking.com.")
+    assert (made.claims[0].text, made.links) == (f"See {NO_LINK}, or Booking.com.", 1)
+    assert cited(f"Read {link}.", f"See {link}.").links == 0
+    assert cited(f"Read {link}yz.", f"See {link}.").links == 1
+
+
+def test_numbers_of_a_claim_are_kept():
+    text = "Acme closed 2022. In 2023 it grew 5 - 6 percent, less than Beta at -3."
+    assert cited("x", text).claims[0].text == text

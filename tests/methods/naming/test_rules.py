@@ -23,6 +23,15 @@ from ftm_assets.methods.naming.rules import (
         ("Freight\x00 \x1b[31mcosts\u200b\n now", "Freight [31mcosts now"),
         ("same-store sales_growth", "same-store sales_growth"),
         ("3.5 million units", "3.5 million units"),
+        ("We closed 2022. In 2023 we grow.", "We closed 2022. In 2023 we grow."),
+        ("2022. In 2023 we grow.", "2022. In 2023 we grow."),
+        ("2023) was a good year", "2023) was a good year"),
+        ("5 - 6 percent", "5 - 6 percent"),
+        ("- 5 percent in Asia", "- 5 percent in Asia"),
+        ("12) Freight costs", "Freight costs"),
+        ("Under <5% or > $3, ~4%", "Under ＜5% or ＞ $3, ~4%"),
+        ("~~Old~~ <b>new</b>", "Old bnew/b"),
+        ("$5 * 3 of A|B", "$5 × 3 of A B"),
     ],
 )
 def test_markdown_and_control_characters_go(dirty, plain):
