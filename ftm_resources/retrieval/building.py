@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
     """Told the level, the rows done and how many there are."""
 
-_VERSION = 4
+_VERSION = 5
 """Of how the files are written."""
 FORMAT = hashlib.sha256(repr((_VERSION, COLUMNS, STRINGS, CALLS)).encode()).hexdigest()[:12]
 """The form of the files: an index of another form is outdated."""

@@ -61,7 +61,7 @@ HITS = pa.schema(
         _field("firm_name", _S, "Its name"),
         _field("ticker", _S, "Its ticker"),
         _field("permno", pa.int64(), "CRSP's PERMNO"),
-        _field("transcript_id", _S, "The call; of a topic, its firm's last of the quarter"),
+        _field("transcript_id", _S, "The call; of a topic, that of most of its sentences that meet the filters (of equals, the later)"),
         _field("call_date", pa.date32(), "New York date of that call"),
         _field("section", _S, "presentation or q_and_a; sentences only"),
         _field("speaker_type", _S, "Kind of speaker; sentences only"),
@@ -94,6 +94,7 @@ def shown(
 ) -> list[dict[str, Any]]:
     """Return the rows of HITS for hits, best first."""
     rows = []
+    calls = {name: _calls_of_topics(hits, quarter, chosen[name]) for name, quarter in quarters.items()}
     for rank, c in enumerate(hits, 1):
         quarter = quarters[c.quarter]
         rows.append(
@@ -111,7 +112,7 @@ def shown(
                     quarter_.levels[d.level].strings(d.row)["id"] for d, quarter_ in _of(c, quarters)
                 ],
                 "is_exact": quarter.is_exact,
-                **_about(quarter, c),
+                **_about(quarter, c, calls[c.quarter]),
                 "children": _children(quarter, c, vector, chosen[c.quarter]["sentence"], children),
             }
         )
@@ -122,8 +123,26 @@ def _of(c: Candidate, quarters: Mapping[str, OpenQuarter]) -> list[tuple[Candida
     return [(d, quarters[d.quarter]) for d in c.duplicates]
 
 
-def _about(quarter: OpenQuarter, c: Candidate) -> dict[str, Any]:
-    """Return what a row says of itself and of its parents."""
+def _calls_of_topics(
+    hits: Sequence[Candidate], quarter: OpenQuarter, chosen: Mapping[str, Chosen]
+) -> dict[int, int]:
+    """Return topic → the call of most of its sentences that meet the filter; nothing where no filter limits topics."""
+    topics = [c.row for c in hits if c.level == "topic" and c.quarter == quarter.quarter]
+    mask = chosen["sentence"].mask
+    if not topics or chosen["topic"].mask is None or mask is None:
+        return {}
+    columns = quarter.levels["sentence"].columns
+    kept = np.flatnonzero(mask & np.isin(columns["topic"], topics) & (columns["call"] >= 0))
+    pairs, counts = np.unique(
+        np.stack([columns["topic"][kept], columns["call"][kept]]), axis=1, return_counts=True
+    )
+    # Later entries replace earlier ones: the largest count, of equals the later call, is the last.
+    order = np.lexsort((pairs[1], counts))
+    return dict(zip(pairs[0][order].tolist(), pairs[1][order].tolist(), strict=True))
+
+
+def _about(quarter: OpenQuarter, c: Candidate, calls: Mapping[int, int]) -> dict[str, Any]:
+    """Return what a row says of itself and of its parents; `calls` are those of topics under a filter."""
     level = quarter.levels[c.level]
     own = level.strings(c.row)
     about = {**own, "name": own.get("name")}
@@ -147,8 +166,12 @@ def _about(quarter: OpenQuarter, c: Candidate) -> dict[str, Any]:
         about["tone"] = None if np.isnan(tone) else tone
     if c.level == "topic":
         about["n_topics"] = None
-    if c.level != "theme" and (call := int(level.columns["call"][c.row])) >= 0:
-        about |= quarter.calls.slice(call, 1).to_pylist()[0]
+    if c.level != "theme":
+        call = int(level.columns["call"][c.row])
+        if c.level == "topic":
+            call = calls.get(c.row, call)
+        if call >= 0:
+            about |= quarter.calls.slice(call, 1).to_pylist()[0]
     return about
 
 

@@ -6,6 +6,7 @@ What belongs here: finding candidates in each level of each quarter, and gatheri
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,7 +24,6 @@ from ftm_resources.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -45,13 +45,13 @@ def search(
     query: str,
     quarters: str | Iterable[str] | None = None,
     *,
-    levels: Iterable[str] = LEVELS,
-    firms: Iterable[str] = (),
-    permnos: Iterable[int] = (),
-    speakers: Iterable[str] = (),
-    sections: Iterable[str] = (),
-    since: date | None = None,
-    until: date | None = None,
+    levels: str | Iterable[str] = LEVELS,
+    firms: str | Iterable[str] = (),
+    permnos: int | Iterable[int] = (),
+    speakers: str | Iterable[str] = (),
+    sections: str | Iterable[str] = (),
+    since: date | str | None = None,
+    until: date | str | None = None,
     k: int = 10,
     mode: Mode = "hybrid",
     children: int = 0,
@@ -68,11 +68,12 @@ def search(
         Words, in any language that the model knows. A "quoted phrase" must occur.
     quarters : str or iterable of str, optional
         2023Q1, 2023Q1..2023Q4 (the stored ones of them) or several; default: all that are stored.
-    levels : iterable of {"theme", "topic", "sentence"}
+    levels : {"theme", "topic", "sentence"} or iterable of them
         What to search; default: all.
     firms, permnos, speakers, sections, since, until
-        Filters: ids or tickers, PERMNOs, kinds of speaker (analyst), sections (q_and_a), dates of the call. They hold
-        before ranking. A topic passes if one of its sentences does, a theme if one of its topics does.
+        Filters, one or several of each: ids or tickers, PERMNOs, kinds of speaker (analyst), sections (q_and_a), first
+        and last date of calls (a date, or 2023-01-31). They hold before ranking. A topic passes if one of its sentences
+        does, a theme if one of the sentences that count in it does.
     k : int
         Most hits to return.
     mode : {"hybrid", "vector", "text"}
@@ -91,8 +92,8 @@ def search(
     Raises
     ------
     ValueError
-        If the query is empty, or a level, kind of speaker, section or mode is unknown, or a firm or PERMNO has no call
-        in any of the quarters.
+        If the query is empty, or no quarter or level is given, or a level, kind of speaker, section or mode is
+        unknown, or a date or range of quarters is none, or a firm or PERMNO has no call in any of the quarters.
     QueryModelError
         If the embedder is another model than that of the quarter.
     WarehouseError
@@ -112,12 +113,12 @@ def search(
         warehouse = Warehouse(path=None if warehouse is None else str(warehouse))
     asked = asked_for(query, levels, k, mode)
     wanted = Wanted(
-        firms=tuple(map(str, firms)),
-        permnos=tuple(map(int, permnos)),
-        speakers=tuple(speakers),
-        sections=tuple(sections),
-        since=since,
-        until=until,
+        firms=several(firms),
+        permnos=(permnos,) if isinstance(permnos, int) else tuple(map(int, permnos)),
+        speakers=tuple(s.lower() for s in several(speakers)),
+        sections=tuple(s.lower() for s in several(sections)),
+        since=day("since", since),
+        until=day("until", until),
         with_procedural=with_procedural,
     )
     opened = {q: opened_quarter(warehouse, q) for q in quarters_of(warehouse, quarters)}
@@ -259,9 +260,28 @@ def _require_firms(wanted: Wanted, quarters: Mapping[str, OpenQuarter]) -> None:
         )
 
 
+def several(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return one text or several as several: the characters of a text are never meant."""
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
+
+
+def day(what: str, given: date | str | None) -> date | None:
+    """Return a date that may be given as text. ValueError if it is no date."""
+    if isinstance(given, datetime):
+        return given.date()
+    if not isinstance(given, str):
+        return given
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise ValueError(f"{what} must be a date such as 2023-01-31, not {given!r}") from None
+
+
 def asked_for(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
     """Return a query that may be searched. ValueError if it is empty, or a level, `k` or the mode is none there is."""
     wanted = tuple(dict.fromkeys([levels] if isinstance(levels, str) else levels))
+    if not wanted:
+        raise ValueError(f"no level is given; choose from {', '.join(LEVELS)}")
     if unknown := [level for level in wanted if level not in LEVELS]:
         raise ValueError(f"there is no level {unknown[0]!r}; choose from {', '.join(LEVELS)}")
     if mode not in MODES:

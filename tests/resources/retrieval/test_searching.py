@@ -2,7 +2,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from ftm_resources import search
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.retrieval import kept_open
 from ftm_resources.retrieval.hits import HITS
 from ftm_resources.retrieval.index_folder import build_index
 from ftm_resources.retrieval.kept_open import quarters_of
@@ -129,6 +130,65 @@ def test_topics_and_themes_pass_a_filter_if_a_sentence_of_theirs_does(
     }
 
 
+def test_a_theme_passes_a_filter_only_by_sentences_that_count_in_it(
+    warehouse: Warehouse, rows_of: Rows, written: Written
+):
+    changed = rows_of()
+    kinds = {row["sentence_id"]: row["speaker_type"] for row in changed["sentences"]}
+    for row in changed["theme_sentences"]:
+        row["is_member"] = row["theme_id"] != "2023Q1:theme:000" or kinds[row["sentence_id"]] != "analyst"
+    written(warehouse, {"theme_sentences": changed["theme_sentences"]})
+    found = hits(warehouse, "ocean freight", levels=["theme"], speakers=["analyst"], children=5)
+    assert "2023Q1:theme:000" not in {h["id"] for h in found}
+    assert len(found) == 2
+    assert all(h["children"] for h in found)
+    topics = hits(warehouse, "ocean freight", levels=["topic"], speakers=["analyst"])
+    assert topics[0]["topic_name"] == "Ocean freight rates", "a topic's sentences need not count in its theme"
+
+
+def test_a_topic_s_call_is_that_of_most_of_its_sentences_that_meet_the_filter(
+    warehouse: Warehouse, rows_of: Rows, written: Written
+):
+    """All of the topic's sentences are of the firm's first call, to which one of the second is added."""
+    changed = rows_of()
+    early, late = date(2023, 1, 10), date(2023, 2, 10)
+    moved = next(r for r in changed["sentence_topics"] if r["topic_id"] == "2023Q1:1:001")
+    moved["topic_id"] = "2023Q1:1:000"
+    written(warehouse, {"sentence_topics": changed["sentence_topics"]})
+
+    def call(**filters: Any) -> date:
+        asked = {"levels": ["topic"], "k": 1, "mode": "text", **filters}
+        (topic,) = hits(warehouse, 'FRTX "ocean freight rates"', **asked)
+        assert topic["id"] == "2023Q1:1:000"
+        said: date = topic["call_date"]
+        return said
+
+    assert call() == call(firms=["1"]) == call(until="2023-01-31") == early
+    assert call(since="2023-02-01") == late
+    build_index(warehouse, QUARTER)
+    assert (call(), call(since="2023-02-01")) == (early, late)
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ({"firms": "copr"}, {"firms": ["COPR"]}),
+        ({"permnos": 10003}, {"permnos": [10003]}),
+        ({"speakers": "Analyst"}, {"speakers": ["analyst"]}),
+        ({"sections": "Q_and_A"}, {"sections": ["q_and_a"]}),
+        ({"since": "2023-02-01"}, {"since": date(2023, 2, 1)}),
+        ({"until": "2023-01-31"}, {"until": datetime(2023, 1, 31, 12)}),  # noqa: DTZ001 - a naive time has a date too
+        ({"levels": "topic"}, {"levels": ["topic"]}),
+    ],
+)
+def test_one_may_be_given_for_several_and_text_for_a_date(
+    warehouse: Warehouse, one: dict[str, Any], same: dict[str, Any]
+):
+    found = hits(warehouse, "ocean freight", k=50, **one)
+    assert found == hits(warehouse, "ocean freight", k=50, **same)
+    assert 0 < len(found) < len(hits(warehouse, "ocean freight", k=50))
+
+
 def test_filters_that_match_nothing_find_nothing(held: Warehouse):
     for nothing in (
         {"firms": ["nobody"]},
@@ -217,6 +277,8 @@ def test_what_cannot_be_searched_is_said(warehouse: Warehouse):
         ({"speakers": ["ceo"]}, "no speaker 'ceo'"),
         ({"sections": ["intro"]}, "no section 'intro'"),
         ({"mode": "magic"}, "no mode 'magic'"),
+        ({"levels": []}, "no level is given"),
+        ({"since": "soon"}, "since must be a date such as 2023-01-31, not 'soon'"),
         ({"k": 0}, "k is 0"),
         ({"firms": ["FRTX", "FRTXX"]}, "no call of FRTXX in 2023Q1"),
         ({"firms": [""]}, "no call of  in 2023Q1"),
@@ -228,8 +290,11 @@ def test_what_cannot_be_searched_is_said(warehouse: Warehouse):
     for empty in ("", "  ", '""'):
         with pytest.raises(ValueError, match="the query is empty"):
             hits(warehouse, empty)
-    with pytest.raises(ValueError, match="is not a range of quarters"):
-        hits(warehouse, "freight", "2023Q4..2023Q1")
+    for no_range in ("2023Q4..2023Q1", "2023Q1..", "..2023Q1", ".."):
+        with pytest.raises(ValueError, match="is not a range of quarters"):
+            hits(warehouse, "freight", no_range)
+    with pytest.raises(ValueError, match="no quarter is given"):
+        search("freight", [], warehouse=warehouse, embedder=MODEL)
 
 
 class Other(Embedder):
@@ -288,6 +353,27 @@ def test_a_quarter_stays_open_until_its_tables_change(
     changed["themes"][0]["name"] = "Shipping"
     written(warehouse, {"themes": changed["themes"]})
     assert hits(warehouse, "freight", levels=["theme"])[0]["name"] == "Shipping"
+
+
+@pytest.mark.parametrize("reader", ["opened_index", "in_memory"])
+def test_a_commit_while_a_quarter_is_read_is_seen_by_the_next_search(
+    warehouse: Warehouse, rows_of: Rows, written: Written, monkeypatch: pytest.MonkeyPatch, reader: str
+):
+    if reader == "opened_index":
+        build_index(warehouse, QUARTER)
+    read = getattr(kept_open, reader)
+
+    def slowly(*given: Any) -> Any:
+        opened = read(*given)
+        monkeypatch.setattr(kept_open, reader, read)
+        changed = rows_of()
+        changed["themes"][0]["name"] = "Shipping"
+        written(warehouse, {"themes": changed["themes"]})
+        return opened
+
+    monkeypatch.setattr(kept_open, reader, slowly)
+    names = [hits(warehouse, "freight", levels=["theme"])[0]["name"] for _ in range(2)]
+    assert names == ["Ocean Freight Rates", "Shipping"]
 
 
 def test_every_column_says_what_it_is():
