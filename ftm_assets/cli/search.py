@@ -118,7 +118,12 @@ def search(
         typer.echo("No hits.")
     else:
         console = screen.console()
+        is_near = True
         for hit in hits.to_pylist():
+            if is_near and not hit["is_near"]:
+                first = hit["rank"] == 1
+                console.print("Nothing close; nearest:" if first else "Nothing else close; next nearest:")
+                is_near = False
             console.print(_shown(hit))
 
 

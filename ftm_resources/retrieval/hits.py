@@ -23,6 +23,8 @@ _CHILD = pa.struct(
         *((n, pa.string()) for n in ("sentence_id", "text", "firm_id", "firm_name")),
         ("call_date", pa.date32()),
         *((n, pa.string()) for n in ("section", "speaker_type", "speaker_name")),
+        ("topic_id", pa.string()),
+        ("topic_name", pa.string()),
         ("similarity", pa.float32()),
     ]
 )
@@ -46,6 +48,11 @@ HITS = pa.schema(
         ),
         _field("similarity", _D, "Cosine to the query; null by words alone"),
         _field("bm25", _D, "BM25's share of the most possible; null if not among the best by words"),
+        _field(
+            "is_near",
+            pa.bool_(),
+            "Whether it is about the query as far as scores tell: found by its words, or calibrated at least −1",
+        ),
         _field("name", _S, "Name of a theme or topic; null for a sentence"),
         _field("text", _S, "The sentence, summary of the topic or description of the theme"),
         _field("theme_id", _S, "Its theme; a sentence has one if it counts there"),
@@ -61,7 +68,11 @@ HITS = pa.schema(
         _field("firm_name", _S, "Its name"),
         _field("ticker", _S, "Its ticker"),
         _field("permno", pa.int64(), "CRSP's PERMNO"),
-        _field("transcript_id", _S, "The call; of a topic, that of most of its sentences that meet the filters (of equals, the later)"),
+        _field(
+            "transcript_id",
+            _S,
+            "The call; of a topic, that of most of its sentences that meet the filters (of equals, the later)",
+        ),
         _field("call_date", pa.date32(), "New York date of that call"),
         _field("section", _S, "presentation or q_and_a; sentences only"),
         _field("speaker_type", _S, "Kind of speaker; sentences only"),
@@ -74,7 +85,11 @@ HITS = pa.schema(
             _I,
             "Sentences of the same topic or theme among the candidates that are not listed",
         ),
-        _field("duplicates", pa.list_(_S), "Ids of hits with nearly the same words that are not listed"),
+        _field(
+            "duplicates",
+            pa.list_(_S),
+            "Ids of those of its firm and quarter with the same words that are not listed",
+        ),
         _field("children", pa.list_(_CHILD), "Nearest sentences of the topic or theme, if asked for"),
         _field(
             "is_exact", pa.bool_(), "Whether every vector of the quarter was compared, as it has no index"
@@ -106,6 +121,7 @@ def shown(
                 "calibrated": None if vector is None else c.calibrated,
                 "similarity": None if vector is None else c.cosine,
                 "bm25": c.bm25,
+                "is_near": c.is_near,
                 "topics_found": c.topics_found,
                 "sentences_found": c.sentences_found,
                 "duplicates": [
@@ -208,7 +224,14 @@ def _children(
                 "section": SECTIONS[sentences.columns["section"][row]],
                 "speaker_type": SPEAKER_TYPES[sentences.columns["speaker"][row]],
                 "speaker_name": own["speaker_name"],
+                **_topic_of(quarter, row),
                 "similarity": similarity,
             }
         )
     return made
+
+
+def _topic_of(quarter: OpenQuarter, sentence: int) -> dict[str, Any]:
+    topic = int(quarter.levels["sentence"].columns["topic"][sentence])
+    own = quarter.levels["topic"].strings(topic) if topic >= 0 else {}
+    return {"topic_id": own.get("id"), "topic_name": own.get("name")}

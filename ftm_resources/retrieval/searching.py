@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.retrieval.full_text import taken_apart, tokens
+from ftm_resources.retrieval.full_text import phrases_without_words, taken_apart
 from ftm_resources.retrieval.hits import HITS, shown
 from ftm_resources.retrieval.kept_open import NoIndexWarning, opened_quarter, quarters_of
 from ftm_resources.retrieval.levels import LEVELS, indexed_texts
 from ftm_resources.retrieval.merging import PER_THEME, Candidate, folded, fused
 from ftm_resources.retrieval.opened_quarter import Chosen, OpenQuarter, Wanted
 from ftm_resources.retrieval.query_model import query_vector
+from ftm_resources.retrieval.repetition import same_words
 from ftm_resources.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def search(
     Parameters
     ----------
     query : str
-        Words, in any language that the model knows. A "quoted phrase" must occur.
+        Words, in any language that the model knows. A "quoted phrase" must be spoken, or be of the name or ticker of
+        the firm that speaks.
     quarters : str or iterable of str, optional
         2023Q1, 2023Q1..2023Q4 (the stored ones of them) or several; default: all that are stored.
     levels : {"theme", "topic", "sentence"} or iterable of them
@@ -92,7 +94,7 @@ def search(
     Raises
     ------
     ValueError
-        If the query is empty, or no quarter or level is given, or a level, kind of speaker, section or mode is
+        If the query is empty, or quotes a phrase without a word, or no quarter or level is given, or a level, kind of speaker, section or mode is
         unknown, or a date or range of quarters is none, or a firm or PERMNO has no call in any of the quarters.
     QueryModelError
         If the embedder is another model than that of the quarter.
@@ -182,13 +184,18 @@ def retrieve(
     ranked = fused(candidates)
     by_name = {q.quarter: q for q in quarters}
 
-    def words_of(c: Candidate) -> frozenset[str]:
-        return frozenset(
-            tokens(" ".join(indexed_texts(c.level, by_name[c.quarter].levels[c.level].strings(c.row))))
-        )
+    def firm_of(c: Candidate) -> str | None:
+        quarter = by_name[c.quarter]
+        call = -1 if c.level == "theme" else int(quarter.levels[c.level].columns["call"][c.row])
+        firm: str | None = quarter.calls["firm_id"][call].as_py() if call >= 0 else None
+        return firm
+
+    def words_of(c: Candidate) -> tuple[str, ...]:
+        texts = indexed_texts(c.level, by_name[c.quarter].levels[c.level].strings(c.row))
+        return same_words(" ".join(texts))
 
     limit = per_theme if "theme" in asked.levels else None
-    return Found(folded(ranked, k, words_of, per_theme=limit), ranked, vector, chosen)
+    return Found(folded(ranked, k, firm_of, words_of, per_theme=limit), ranked, vector, chosen)
 
 
 def _candidates(
@@ -220,7 +227,6 @@ def _candidates(
         np.full(len(rows), np.nan, np.float32) if vector is None else held.vectors.similarities(rows, vector)
     )
     calibrated = held.scale.scores(cosines)
-    is_near = np.isin(rows, near)
     share = dict(zip(worded.tolist(), shares.tolist(), strict=True))
     return [
         Candidate(
@@ -230,12 +236,10 @@ def _candidates(
             cosine,
             score,
             share.get(row),
-            by_vector,
+            False,
             *parents_of(quarter, level, row),
         )
-        for row, cosine, score, by_vector in zip(
-            rows.tolist(), cosines.tolist(), calibrated.tolist(), is_near.tolist(), strict=True
-        )
+        for row, cosine, score in zip(rows.tolist(), cosines.tolist(), calibrated.tolist(), strict=True)
     ]
 
 
@@ -289,6 +293,8 @@ def asked_for(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
     if not 1 <= k <= MOST_HITS:
         raise ValueError(f"k is {k}; it must be between 1 and {MOST_HITS:,}")
     words = taken_apart(query)
+    if empty := phrases_without_words(query):
+        raise ValueError(f'the phrase "{empty[0]}" has no word or number that could be found')
     if not words.plain:
         raise ValueError("the query is empty")
     return Asked(words, wanted)

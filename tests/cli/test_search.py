@@ -59,6 +59,17 @@ def test_options_limit_what_is_searched(ftm: Ftm):
 
 
 @pytest.mark.usefixtures("quarter")
+def test_hits_that_are_not_near_are_said_to_be(ftm: Ftm):
+    query = ("search", "Bach's fugues for the organ", "--level", "theme", "--mode", "vector")
+    hits = listed(ftm(*query, "--json"))
+    shown = ftm(*query).stdout
+    assert [h["is_near"] for h in hits] == [h["calibrated"] >= -1 for h in hits]
+    assert ("Nothing close; nearest:" in shown) is (not hits[0]["is_near"])
+    assert ("Nothing" in shown) is (not hits[-1]["is_near"])
+    assert "Nothing" not in ftm("search", "vaccine trials", "-k", "1").stdout
+
+
+@pytest.mark.usefixtures("quarter")
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -64,7 +64,7 @@ def test_a_subject_is_found_at_each_level_with_its_parents(held: Warehouse):
 
 
 def test_one_ranking_holds_all_levels_and_a_theme_speaks_for_its_own(held: Warehouse):
-    found = hits(held, "vaccine trials", k=20)
+    found = hits(held, "we expect vaccine trials to improve in area 2", k=20)
     assert {h["level"] for h in found} == {"theme", "topic", "sentence"}
     first = next(i for i, h in enumerate(found) if h["level"] == "theme" and h["id"] == "2023Q1:theme:002")
     later = [h for h in found[first + 1 :] if h["level"] != "theme" and h["theme_id"] == "2023Q1:theme:002"]
@@ -76,13 +76,31 @@ def test_one_ranking_holds_all_levels_and_a_theme_speaks_for_its_own(held: Wareh
     assert sum(stood_for) >= 5
 
 
-def test_near_duplicates_are_one_hit(held: Warehouse):
-    """Three firms say the same of each area: the areas differ by a number, which is another fact."""
-    found = hits(held, "vaccine trials in area 2", levels=["sentence"], k=10)
-    best = found[0]
-    assert best["text"] == "We expect vaccine trials to improve in area 2."
-    assert len(best["duplicates"]) == 2
-    assert len({h["text"] for h in found}) == len(found)
+def test_what_a_firm_repeats_is_one_hit(warehouse: Warehouse, rows_of: Rows, written: Written):
+    """Three firms say the same of each area; one of them says it twice."""
+    changed = rows_of()
+    again = next(r for r in changed["sentences"] if r["firm_id"] == "1" and "weather" in r["text"])
+    again["text"] = "Well, we expect vaccine trials to, uh, improve in area 2!"
+    changed["sentence_kinds"] = [
+        r | {"is_procedural": False} if r["sentence_id"] == again["sentence_id"] else r
+        for r in changed["sentence_kinds"]
+    ]
+    written(warehouse, {name: changed[name] for name in ("sentences", "sentence_kinds")})
+    for k in (1, 3, 30):
+        found = hits(
+            warehouse, "we expect vaccine trials to improve in area 2 FRTX", levels=["sentence"], k=k
+        )
+        same = [h for h in found if "vaccine trials" in h["text"] and "area 2" in h["text"]]
+        assert {h["firm_id"]: len(h["duplicates"]) for h in same[:1]} == {"1": 1}
+    assert [len(h["duplicates"]) for h in same] == [1, 0, 0], "other firms' sentences are hits of their own"
+
+
+def test_hits_that_nothing_speaks_for_are_marked(held: Warehouse):
+    assert all(h["is_near"] for h in hits(held, "ocean freight rates", k=3))
+    far = hits(held, "qzxv", k=3, levels=["sentence"])
+    assert [h["is_near"] for h in far] == [h["calibrated"] >= -1 for h in far]
+    assert not any(h["is_near"] for h in hits(held, "Bach's fugues for the organ", k=40)[-3:])
+    assert all(h["is_near"] for h in hits(held, "freight", mode="text"))
 
 
 @pytest.mark.parametrize(
@@ -184,15 +202,14 @@ def test_a_topic_s_call_is_that_of_most_of_its_sentences_that_meet_the_filter(
 def test_one_may_be_given_for_several_and_text_for_a_date(
     warehouse: Warehouse, one: dict[str, Any], same: dict[str, Any]
 ):
-    found = hits(warehouse, "ocean freight", k=50, **one)
-    assert found == hits(warehouse, "ocean freight", k=50, **same)
-    assert 0 < len(found) < len(hits(warehouse, "ocean freight", k=50))
+    every = {"k": 1000, "per_theme": None}
+    found = hits(warehouse, "we expect", **every, **one)
+    assert found == hits(warehouse, "we expect", **every, **same)
+    assert 0 < len(found) < len(hits(warehouse, "we expect", **every))
 
 
 def test_filters_that_match_nothing_find_nothing(held: Warehouse):
     for nothing in (
-        {"firms": ["nobody"]},
-        {"permnos": [1]},
         {"speakers": ["operator"]},
         {"since": date(2030, 1, 1)},
     ):
@@ -214,7 +231,7 @@ def test_names_tickers_numbers_and_phrases_are_found(held: Warehouse):
     assert {h["firm_id"] for h in hits(held, "muller", mode="text", k=30)} == {"2"}
     for mode in ("hybrid", "vector", "text"):
         found = hits(held, 'news of "trials to improve in area 3"', mode=mode, k=50)
-        assert [h["text"] for h in found] == ["We expect vaccine trials to improve in area 3."]
+        assert [h["text"] for h in found] == ["We expect vaccine trials to improve in area 3."] * 3
     assert hits(held, '"trials vaccine"') == []
 
 
@@ -246,6 +263,7 @@ def test_children_are_the_nearest_sentences_that_meet_the_filters(held: Warehous
     assert len(theme["children"]) == 3
     assert {c["speaker_type"] for c in theme["children"]} == {"analyst"}
     assert all("copper" in c["text"] for c in theme["children"])
+    assert all(c["topic_id"].endswith(":001") and c["topic_name"] for c in theme["children"])
     similar = [c["similarity"] for c in theme["children"]]
     assert similar == sorted(similar, reverse=True)
     topic, *_ = hits(held, "copper", levels=["topic"], children=2, firms=["3"], k=1)
@@ -293,6 +311,8 @@ def test_what_cannot_be_searched_is_said(warehouse: Warehouse):
     for no_range in ("2023Q4..2023Q1", "2023Q1..", "..2023Q1", ".."):
         with pytest.raises(ValueError, match="is not a range of quarters"):
             hits(warehouse, "freight", no_range)
+    with pytest.raises(ValueError, match='the phrase "%%" has no word'):
+        hits(warehouse, 'freight "%%"')
     with pytest.raises(ValueError, match="no quarter is given"):
         search("freight", [], warehouse=warehouse, embedder=MODEL)
 
