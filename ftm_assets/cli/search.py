@@ -189,6 +189,6 @@ def _facts(hit: dict[str, Any]) -> Iterable[str]:
     if found := hit["topics_found"] + hit["sentences_found"]:
         yield f"{found} more of it found"
     if hit["duplicates"]:
-        yield screen.count(len(hit["duplicates"]), "near-duplicate")
+        yield screen.count(len(hit["duplicates"]), "repetition")
     if hit["name"]:
         yield hit["id"]

@@ -57,7 +57,7 @@ def write_index(source: QuarterRows, folder: Path, progress: Progress = lambda *
     opened = {level: _open_level(folder, level, levels[level]) for level in LEVELS}
     for level, scale in _scales(opened, samples).items():
         levels[level] |= {"centre": scale.centre, "spread": scale.spread}
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "quarter": source.quarter,
         "made_from": dict(source.made_from),

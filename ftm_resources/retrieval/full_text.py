@@ -38,7 +38,7 @@ _HEAP = 64_000_000
 """Bytes that the writer holds before it writes a segment."""
 _SATURATION = 2.2
 """BM25's k1 + 1: the most that a word can add, times its weight."""
-_TOKEN = r"\d+(?:[.,]\d+)+|[\p{Alphabetic}\p{N}]+|[$€£¥%−＋]"
+_PATTERN = r"\d+(?:[.,]\d+)+|[\p{Alphabetic}\p{N}]+|[$€£¥%−＋]"
 """A number with its separators, a run of letters and digits, or a sign that `_prepared` left at a number."""
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -296,7 +296,7 @@ def _analyzer() -> tantivy.TextAnalyzer:
 
     of = tantivy.Filter
     return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_TOKEN))
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_PATTERN))
         .filter(of.lowercase())
         .filter(of.ascii_fold())
         .build()

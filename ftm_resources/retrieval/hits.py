@@ -71,7 +71,7 @@ HITS = pa.schema(
         _field(
             "transcript_id",
             _S,
-            "The call; of a topic, that of most of its sentences that meet the filters (of equals, the later)",
+            "The call; of a topic, that of most of its sentences that meet the filters, or the later",
         ),
         _field("call_date", pa.date32(), "New York date of that call"),
         _field("section", _S, "presentation or q_and_a; sentences only"),
@@ -88,7 +88,7 @@ HITS = pa.schema(
         _field(
             "duplicates",
             pa.list_(_S),
-            "Ids of those of its firm and quarter with the same words that are not listed",
+            "Ids of those by its firm with the same words that are not listed",
         ),
         _field("children", pa.list_(_CHILD), "Nearest sentences of the topic or theme, if asked for"),
         _field(

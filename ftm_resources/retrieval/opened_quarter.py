@@ -67,14 +67,13 @@ class OpenLevel:
     @property
     def text(self) -> TextIndex:
         """Its full text, opened or made at first use."""
-        self.open_text()
-        assert self._text is not None
+        if self._text is None:
+            self._text = self.make_text()
         return self._text
 
     def open_text(self) -> None:
-        """Open or make the full text, unless it is there already."""
-        if self._text is None:
-            self._text = self.make_text()
+        """Open the full text now."""
+        self._text = self.make_text()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ FILLERS = frozenset(
 """Words of speech that add nothing."""
 
 # A number keeps its sign, separators and unit; a word its apostrophe.
-_TOKEN = re.compile(r"(?:(?<!\w)[+-])?[$€£¥]?\d+(?:[.,:/]\d+)*%?|[^\W\d_]+(?:'[^\W\d_]+)*|\d", re.UNICODE)
+_PATTERN = re.compile(r"(?:(?<!\w)[+-])?[$€£¥]?\d+(?:[.,:/]\d+)*%?|[^\W\d_]+(?:'[^\W\d_]+)*|\d", re.UNICODE)
 _ALIKE = str.maketrans({"’": "'", "‘": "'", "−": "-", "\u00ad": None, "\u200b": None})
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _TWO_WORDS = re.compile(r"\b(?:" + "|".join(f for f in sorted(FILLERS) if " " in f) + r")\b")
@@ -31,5 +31,5 @@ def same_words(text: str) -> tuple[str, ...]:
     """
     plain = unicodedata.normalize("NFKC", text.translate(_ALIKE)).casefold()
     plain = _THOUSANDS.sub("", plain)
-    words = tuple(w for w in _TOKEN.findall(_TWO_WORDS.sub(" ", plain)) if w not in FILLERS)
-    return words or tuple(_TOKEN.findall(plain))
+    words = tuple(w for w in _PATTERN.findall(_TWO_WORDS.sub(" ", plain)) if w not in FILLERS)
+    return words or tuple(_PATTERN.findall(plain))

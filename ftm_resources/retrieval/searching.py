@@ -94,8 +94,8 @@ def search(
     Raises
     ------
     ValueError
-        If the query is empty, or quotes a phrase without a word, or no quarter or level is given, or a level, kind of speaker, section or mode is
-        unknown, or a date or range of quarters is none, or a firm or PERMNO has no call in any of the quarters.
+        If the query is empty or quotes a phrase without a word, no quarter or level is given, a level, kind of speaker,
+        section, mode, date or range of quarters is none there is, or a firm or PERMNO has no call in any quarter.
     QueryModelError
         If the embedder is another model than that of the quarter.
     WarehouseError

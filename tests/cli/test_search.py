@@ -104,4 +104,4 @@ def test_texts_of_calls_are_no_markup():
     shown = _shown(hit).plain
     assert "[red]up" in shown
     assert "\x1b" not in shown
-    assert "A [b] · analyst · 2023-01-01 · tone +1.00 · 1 near-duplicate" in shown
+    assert "A [b] · analyst · 2023-01-01 · tone +1.00 · 1 repetition" in shown
