@@ -9,6 +9,7 @@ import typer
 
 from ftm_assets.cli import arguments, screen
 from ftm_assets.cli.failing import CommandError
+from ftm_assets.cli.search import spans
 
 commands = typer.Typer()
 
@@ -23,8 +24,18 @@ class VectorType(StrEnum):
     vector = "vector"
 
 
-def _keys(quarters: list[str] | None) -> list[str]:
-    return [key for text in quarters or () if (key := arguments.quarter_key(text))]
+def _chosen(of: list[str] | None, held: list[str]) -> list[str]:
+    """Return the quarters to copy, in order: of a range the stored ones. CommandError if a range holds none."""
+    if of is None:
+        return held
+    found: set[str] = set()
+    for span in of:
+        first, _, last = span.partition("..")
+        within = [q for q in held if first <= q <= last] if last else [first]
+        if not within:
+            raise CommandError(f"No quarter of {span} has sentences: there are {', '.join(held) or 'none'}.")
+        found.update(within)
+    return sorted(found)
 
 
 @group.command()
@@ -35,8 +46,9 @@ def postgres(
             "--quarter",
             "-q",
             metavar="QUARTER",
-            help="Quarter to copy; may be given several times. Default: all.",
-            callback=_keys,
+            help="2023Q1 or 2023Q1..2023Q4; several separated by commas, or the option several times. Default: all.",
+            callback=spans,
+            autocompletion=arguments.known_quarters,
         ),
     ] = None,
     schema: Annotated[
@@ -49,21 +61,23 @@ def postgres(
         bool,
         typer.Option(
             "--allow-mixed",
-            help="Of a quarter of mixed generations, copy the last complete one instead of stopping.",
+            help="If a quarter's newest rows do not go together, or not with other quarters, copy the last complete "
+            "generation instead of stopping.",
         ),
     ] = False,
 ) -> None:
     """Copy firms, themes, topics and sentences to PostgreSQL with pgvector, for services that search there.
 
-    The database is FTM_POSTGRES_URL. Each quarter is replaced in one transaction, with its foreign keys and an HNSW
-    index of its vectors; other quarters stay, and one whose rows are there already is left alone. The text of the calls
-    goes to that server: Capital IQ's licence applies there too.
+    The database is FTM_POSTGRES_URL. What connect() shows over all quarters is copied. Each quarter is replaced in one
+    transaction, with its foreign keys and an HNSW index of its vectors; other quarters stay, and one whose rows are
+    there already is left alone. The text of the calls goes to that server: Capital IQ's licence applies there too.
     """
     from ftm_resources.postgres.database import connected
     from ftm_resources.postgres.publish import publish
 
     warehouse = arguments.warehouse()
-    chosen = quarter or warehouse.quarters("sentences")
+    chosen = _chosen(quarter, warehouse.quarters("sentences"))
+    outdated: tuple[str, ...] = ()
     if not chosen:
         raise CommandError(f"{warehouse.root} holds no sentences yet: run a quarter first.")
     with connected() as connection:
@@ -77,6 +91,7 @@ def postgres(
                 allows_mixed=allow_mixed,
                 progress=lambda what: typer.echo(what, err=True),
             )
+            outdated = done.outdated
             rows = ", ".join(f"{n:,} {table}" for table, n in done.rows.items())
             how = "was there already" if done.is_unchanged else "copied"
             typer.echo(f"{key}: {rows}; {how}.")
@@ -85,3 +100,9 @@ def postgres(
                     f"{screen.count(done.dimension, 'dimension')} are more than an HNSW index takes: searches compare "
                     "all vectors."
                 )
+    if outdated:
+        typer.echo(
+            f"The copy has other rows of {', '.join(outdated)} than the warehouse shows now, which need not go with "
+            "these: publish them again.",
+            err=True,
+        )

@@ -57,8 +57,18 @@ def connected() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
                 f"the database has no pgvector, and this account cannot add it ({error}). Have an administrator run "
                 "CREATE EXTENSION vector in it"
             ) from error
+        _find_vectors(connection)
         register_vector(connection)
         yield connection
+
+
+def _find_vectors(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Let this session find pgvector's types in the schema that an administrator put them in."""
+    connection.execute(
+        "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), "
+        "quote_ident(n.nspname)), false) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
+        "WHERE e.extname = 'vector' AND n.nspname <> ALL(current_schemas(true))"
+    )
 
 
 def take_turn(connection: psycopg.Connection[tuple[Any, ...]]) -> None:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import warnings
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.postgres.database import PublishError, take_turn
-from ftm_resources.postgres.layout import EMBEDDING, LAYOUT, MAX_INDEXED, READ, STATE, Published, Vectors
+from ftm_resources.postgres.failures import saying
+from ftm_resources.postgres.layout import EMBEDDING, LAYOUT, MAX_INDEXED, STATE, Published, Vectors
+from ftm_resources.postgres.quarter_state import QuarterState, dimension_of
+from ftm_resources.postgres.row_values import values_of
 from ftm_resources.quarters import parse
-from ftm_resources.warehouse import MixedGenerationsWarning, WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import duckdb
     import psycopg
-    import pyarrow as pa
 
-    from ftm_resources.warehouse import QuarterTable, Warehouse
+    from ftm_resources.warehouse import Warehouse
 
 BATCH_ROWS = 10_000
 """Rows that are held at once."""
 
-_TRIES = 3
-"""How often the tables of a quarter are looked at while a run is replacing them."""
+_NAME_BYTES = 63
+"""Bytes of a name that PostgreSQL keeps."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,8 @@ class Loaded:
     """Whether the vectors have an HNSW index; without one, search compares all of them."""
     is_unchanged: bool
     """Whether the copy held these rows already."""
+    outdated: tuple[str, ...] = ()
+    """Other quarters of the copy of which the warehouse shows other rows now: they need not go with this one."""
 
 
 def publish(
@@ -57,96 +58,60 @@ def publish(
 ) -> Loaded:
     """Replace a quarter of the copy in `schema` with the warehouse's, in one transaction; other quarters stay.
 
-    Nothing is copied if the copy was made of the same rows. Until the transaction ends readers see the old rows; they
-    wait only while the loaded tables take the old ones' place. `progress` is told each table. Texts lose NUL
-    characters, which PostgreSQL cannot hold.
+    The rows are those that `Warehouse.connect` shows over all quarters, so that published quarters go together. Nothing
+    is copied if the copy was made of the same rows and still has as many. Until the transaction ends readers see the
+    old rows; they wait only while the loaded tables take the old ones' place. `progress` is told each table. Texts lose
+    NUL characters, which PostgreSQL cannot hold.
 
     Raises
     ------
     WarehouseError
-        If there is no such quarter, or its tables are of mixed generations; with `allows_mixed`, its last complete
-        generation is copied.
+        If there is no such quarter, or its newest rows do not go together or not with what is shown of others; with
+        `allows_mixed`, what is shown of it is copied: its last complete generation.
     PublishError
-        If the quarter has no embeddings, or the schema holds other tables, or quarters with vectors of another type,
-        dimension or model.
+        If the quarter has no embeddings, or some of different models, lengths or without finite values; if the schema
+        has no fit name or holds other tables, or quarters with vectors of another type, dimension or model; or if
+        PostgreSQL refuses a statement.
 
     """
     quarter, say = parse(quarter), progress or (lambda _: None)
-    found, db = _one_state(warehouse, quarter, allows_mixed=allows_mixed)
-    with closing(db), connection.transaction():
-        made_by = _model(warehouse, quarter)
-        dimension = _dimension(db, quarter)
+    _require_schema_name(schema)
+    state = QuarterState.of(warehouse, quarter, allows_mixed=allows_mixed)
+    with closing(state.connect()) as db:
+        dimension = dimension_of(db, quarter)
         copy = _Copy(connection, schema, quarter, f"{vectors}({dimension})")
-        copy.prepare()
-        copy.require_one_model(made_by)
         is_indexed = dimension <= MAX_INDEXED[vectors]
-        stamp = _stamp(found, copy.type)
-        if (rows := copy.rows_if(stamp)) is not None:
-            return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=True)
-        rows = {}
+        stamp = state.stamp(copy.type)
+        with saying(lambda: f"{quarter} is not published: {copy.doing}"), connection.transaction():
+            copy.prepare()
+            copy.require_one_model(state.model)
+            outdated = state.outdated(copy.stamps(), copy.type)
+            if (rows := copy.rows_if(stamp)) is not None:
+                return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=True, outdated=outdated)
+            rows = {}
+            for table in LAYOUT:
+                say(f"{table.name} {quarter}")
+                rows[table.name] = copy.load(table, db)
+                copy.index(table, f"{vectors}_cosine_ops" if is_indexed and table.has_vectors else None)
+            say(f"{quarter} takes its place")
+            copy.swap()
+            copy.note(stamp, state.model, rows)
+    with saying(lambda: f"{quarter} is published, but its statistics are not up to date (ANALYZE)"):
         for table in LAYOUT:
-            say(f"{table.name} {quarter}")
-            rows[table.name] = copy.load(table, db)
-            copy.index(table, f"{vectors}_cosine_ops" if is_indexed and table.has_vectors else None)
-        say(f"{quarter} takes its place")
-        copy.swap()
-        copy.note(stamp, made_by, rows)
-    for table in LAYOUT:
-        connection.execute(copy.sql("ANALYZE {}", copy.parent(table.name)))
-    return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=False)
+            connection.execute(copy.sql("ANALYZE {}", copy.parent(table.name)))
+    return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=False, outdated=outdated)
 
 
-def _one_state(
-    warehouse: Warehouse, quarter: str, *, allows_mixed: bool
-) -> tuple[dict[str, QuarterTable], duckdb.DuckDBPyConnection]:
-    """Return the quarter's tables, of one generation, and a connection that shows exactly these."""
-    for _ in range(_TRIES):
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", MixedGenerationsWarning)
-            before = warehouse.together(quarter, READ)
-            db = warehouse.connect(quarter=quarter, tables=READ)
-            after = warehouse.together(quarter, READ)
-        mixed = [str(w.message) for w in told if issubclass(w.category, MixedGenerationsWarning)]
-        if mixed and not allows_mixed:
-            db.close()
-            raise WarehouseError(
-                f"{quarter} is not published. {mixed[0]} To publish its last complete generation all the same, allow "
-                "mixed generations."
-            )
-        if before == after:
-            if absent := [name for name, table in after.items() if not table.is_written]:
-                db.close()
-                raise WarehouseError(
-                    f"{quarter} is not published: it has no {', '.join(absent)}. Materialize what is missing."
-                )
-            return after, db
-        db.close()
-    raise PublishError(f"{quarter} is being made again: publish it once the run has ended")
-
-
-def _model(warehouse: Warehouse, quarter: str) -> str:
-    """Return the embedding model that made the quarter, as recorded; "" if that was not recorded."""
-    models = warehouse.provenance("sentence_embeddings", quarter).get("models") or {}
-    embedder = (json.loads(models) if isinstance(models, str) else models).get("embedder", {})
-    return str(embedder.get("model", ""))
-
-
-def _dimension(db: duckdb.DuckDBPyConnection, quarter: str) -> int:
-    # One row of each: the database refuses any of another length.
-    sql = "SELECT len(embedding) FROM {} WHERE embedding IS NOT NULL LIMIT 1"
-    tables = ("sentence_embeddings", "topic_summaries", "themes")
-    found = {row[0] for table in tables for row in db.execute(sql.format(table)).fetchall()}
-    if len(found) != 1:
-        has = f"embeddings of {sorted(found)} dimensions" if found else "no embeddings"
-        raise PublishError(f"{quarter} cannot be published: it has {has}")
-    return int(found.pop())
-
-
-def _stamp(tables: Mapping[str, QuarterTable], vectors: str) -> str:
-    """Return what tells a copy of these rows, in this layout, from any other."""
-    layout = [(t.name, dict(t.columns), t.query, dict(t.references), t.indexed) for t in LAYOUT]
-    contents = sorted((name, table.content) for name, table in tables.items())
-    return hashlib.sha256(repr((contents, vectors, layout)).encode()).hexdigest()
+def _require_schema_name(schema: str) -> None:
+    """Raise PublishError if PostgreSQL would not take this name, or not keep it whole."""
+    if not schema or "\x00" in schema:
+        raise PublishError(f"{schema!r} is no name of a schema; choose another --schema")
+    if schema.startswith("pg_") or schema == "information_schema":
+        raise PublishError(f"the schema {schema} is PostgreSQL's own; choose another --schema")
+    if (n := len(schema.encode())) > _NAME_BYTES:
+        raise PublishError(
+            f"the schema's name has {n} bytes, and PostgreSQL keeps {_NAME_BYTES}; choose another --schema"
+        )
 
 
 class _Copy:
@@ -156,6 +121,8 @@ class _Copy:
         self, connection: psycopg.Connection[tuple[Any, ...]], schema: str, quarter: str, type_: str
     ) -> None:
         self.connection, self.schema, self.quarter, self.type = connection, schema, quarter, type_
+        self.doing = "the schema cannot be prepared"
+        """What fails if PostgreSQL refuses the next statement."""
 
     def sql(self, text: str, *names: tuple[str, ...] | str) -> Any:
         """Return a statement with quoted names in the place of `{}`."""
@@ -177,6 +144,7 @@ class _Copy:
         """Take the turn; create the schema and the partitioned tables if they are not there."""
         take_turn(self.connection)
         self.connection.execute(self.sql("CREATE SCHEMA IF NOT EXISTS {}", self.schema))
+        self._require_free()
         self.connection.execute(
             self.sql(
                 "CREATE TABLE IF NOT EXISTS {} (quarter text PRIMARY KEY, stamp text NOT NULL, model text NOT NULL, "
@@ -184,6 +152,7 @@ class _Copy:
                 self.parent(STATE),
             )
         )
+        self._require_columns(STATE, {"quarter", "stamp", "model", "n_rows", "published_at"})
         for table in LAYOUT:
             self._require_own(table)
             self._create(table)
@@ -220,24 +189,53 @@ class _Copy:
             )
         )
 
-    def _require_own(self, table: Published) -> None:
-        """Raise PublishError if the schema has a table of this name that cannot hold these rows."""
-        found = dict(
+    def _require_free(self) -> None:
+        """Raise PublishError if the schema has something else under a name that the copy uses."""
+        whole = {STATE: "r"} | {table.name: "p" for table in LAYOUT}
+        parts = {self.partition(table.name)[1]: table.name for table in LAYOUT}
+        loading = [self.loading(table.name)[1] for table in LAYOUT]
+        found = self.connection.execute(
+            "SELECT c.relname, c.relkind::text, p.relname FROM pg_class c "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent "
+            "WHERE n.nspname = %s AND c.relname = ANY(%s) ORDER BY 1",
+            [self.schema, [*whole, *parts, *loading]],
+        ).fetchall()
+        for name, kind, parent in found:
+            is_own = whole[name] == kind if name in whole else name in parts and parts[name] == parent
+            if not is_own:
+                raise PublishError(
+                    f"{self.schema}.{name} is there, and is not FTM's ({', '.join(sorted(self._columns(name)))}): "
+                    "rename or drop it, or choose another --schema"
+                )
+
+    def _columns(self, table: str) -> dict[str, str]:
+        """Return the columns of a table and their types; empty if there is none."""
+        return dict(
             self.connection.execute(
                 "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a "
                 "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
                 "WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped",
-                [self.schema, table.name],
+                [self.schema, table],
             ).fetchall()
         )
+
+    def _require_columns(self, table: str, wanted: set[str]) -> dict[str, str]:
+        """Return the columns of a table; raise PublishError if it has others than FTM's."""
+        found = self._columns(table)
+        if found and set(found) != wanted:
+            raise PublishError(
+                f"{self.schema}.{table} has other columns than FTM's ({', '.join(sorted(found))}); choose another "
+                "--schema, or drop this one"
+            )
+        return found
+
+    def _require_own(self, table: Published) -> None:
+        """Raise PublishError if the schema has a table of this name that cannot hold these rows."""
+        found = self._require_columns(table.name, set(table.names))
         if not found:
             return
         place = f"{self.schema}.{table.name}"
-        if set(found) != set(table.names):
-            raise PublishError(
-                f"{place} has other columns than FTM's ({', '.join(sorted(found))}); choose another --schema, or drop "
-                "this one"
-            )
         if table.has_vectors and found[EMBEDDING].rpartition(".")[2] != self.type:
             raise PublishError(
                 f"{place} holds vectors of type {found[EMBEDDING]}, and {self.quarter} would be {self.type}: search "
@@ -257,17 +255,40 @@ class _Copy:
                 f"{other or 'an unknown model'}: their vectors cannot be compared. Choose another --schema"
             )
 
+    def stamps(self) -> list[tuple[str, str]]:
+        """Return the quarters of the copy, each with what it was made of."""
+        held = self.connection.execute(self.sql("SELECT quarter, stamp FROM {}", self.parent(STATE)))
+        return [(quarter, stamp) for quarter, stamp in held.fetchall()]
+
     def rows_if(self, stamp: str) -> dict[str, int] | None:
-        """Return the rows of the quarter by table, if the copy was made of the same; None if not."""
+        """Return the rows of the quarter by table, if the copy was made of the same and is whole; None if not."""
+        self.doing = "what the copy holds of it cannot be read"
         found = self.connection.execute(
             self.sql("SELECT n_rows FROM {} WHERE quarter = %s AND stamp = %s", self.parent(STATE)),
             [self.quarter, stamp],
         ).fetchone()
-        return None if found is None else dict(found[0])
+        if found is None or not {self.partition(table.name)[1] for table in LAYOUT} <= self._partitions():
+            return None
+        counts = {table.name: self._count(table) for table in LAYOUT}
+        return counts if counts == dict(found[0]) else None
+
+    def _count(self, table: Published) -> int:
+        held = self.connection.execute(self.sql("SELECT count(*) FROM {}", self.partition(table.name)))
+        return int(held.fetchall()[0][0])
+
+    def _partitions(self) -> set[str]:
+        """Return the names of all parts of the schema's partitioned tables."""
+        held = self.connection.execute(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s",
+            [self.schema],
+        ).fetchall()
+        return {name for (name,) in held}
 
     def load(self, table: Published, db: duckdb.DuckDBPyConnection) -> int:
         """Copy the quarter's rows into a table that nobody reads yet; return how many there are."""
         loading, n = self.loading(table.name), 0
+        self.doing = f"{table.name} cannot be copied"
         self.connection.execute(self.sql("CREATE TABLE {} (LIKE {})", loading, self.parent(table.name)))
         types = [t.split(" ")[0] if t != "double precision" else t for t in table.columns.values()]
         vectors = [self.type.partition("(")[0]] if table.has_vectors else []
@@ -279,7 +300,7 @@ class _Copy:
         ):
             copy.set_types([*types, *vectors, "text"])
             for batch in batches:
-                for row in zip(*_values(batch, table, self.type), strict=True):
+                for row in zip(*values_of(batch, table, self.type), strict=True):
                     copy.write_row((*row, self.quarter))
                 n += batch.num_rows
         return n
@@ -287,6 +308,7 @@ class _Copy:
     def index(self, table: Published, operators: str | None) -> None:
         """Give the loaded table its keys, checks and indexes, while nobody waits for it."""
         loading = self.loading(table.name)
+        self.doing = f"{table.name} cannot be given its keys and indexes"
         self.connection.execute(self.sql(f"ALTER TABLE {{}} ADD PRIMARY KEY (quarter, {table.key})", loading))
         for column in table.indexed:
             self.connection.execute(self.sql(f"CREATE INDEX ON {{}} ({column})", loading))
@@ -299,12 +321,8 @@ class _Copy:
         """Put the loaded tables into the place of the quarter's."""
         from psycopg import sql  # noqa: PLC0415 - an extra
 
-        held = self.connection.execute(
-            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
-            "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s",
-            [self.schema],
-        ).fetchall()
-        names = {name for (name,) in held}
+        self.doing = "the rows that are there cannot be replaced"
+        names = self._partitions()
         for table in reversed(LAYOUT):  # what refers to others goes first
             old = self.partition(table.name)
             if old[1] in names:
@@ -313,6 +331,7 @@ class _Copy:
                 )
                 self.connection.execute(self.sql("DROP TABLE {}", old))
         for table in LAYOUT:
+            self.doing = f"{table.name} cannot take their place"
             new = self.partition(table.name)
             self.connection.execute(self.sql("ALTER TABLE {} RENAME TO {}", self.loading(table.name), new[1]))
             self._rename_indexes(new)
@@ -333,6 +352,7 @@ class _Copy:
 
     def note(self, stamp: str, model: str, rows: Mapping[str, int]) -> None:
         """Record what the quarter was made of."""
+        self.doing = "it cannot be recorded"
         self.connection.execute(
             self.sql(
                 "INSERT INTO {} (quarter, stamp, model, n_rows) VALUES (%s, %s, %s, %s) "
@@ -342,30 +362,3 @@ class _Copy:
             ),
             [self.quarter, stamp, model, json.dumps(dict(rows))],
         )
-
-
-def _values(batch: pa.RecordBatch, table: Published, type_: str) -> list[list[Any]]:
-    """Return the columns of a batch as lists of what PostgreSQL's driver takes."""
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    made = []
-    for name in table.columns:
-        column = batch.column(name)
-        if pa.types.is_string(column.type):
-            column = pc.replace_substring(column, "\x00", "")
-        made.append(column.to_pylist())
-    if table.has_vectors:
-        made.append(_vectors(batch.column(EMBEDDING), type_))
-    return made
-
-
-def _vectors(column: pa.ListArray, type_: str) -> list[Any]:
-    import numpy as np  # noqa: PLC0415
-    from pgvector import HalfVector, Vector  # noqa: PLC0415 - an extra
-
-    kind, number = (HalfVector, np.float16) if type_.startswith("halfvec") else (Vector, np.float32)
-    flat = column.flatten().to_numpy(zero_copy_only=False).astype(number)
-    at = column.is_valid().to_pylist()
-    rows = iter(flat.reshape(sum(at), -1)) if any(at) else iter(())
-    return [kind(next(rows)) if is_valid else None for is_valid in at]

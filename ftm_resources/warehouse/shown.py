@@ -18,13 +18,13 @@ from ftm_resources.warehouse.choice import Choice
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
 from ftm_resources.warehouse.generations import mixtures
 from ftm_resources.warehouse.scans import files_of
-from ftm_resources.warehouse.snapshots import require_tag, tagged, writes_at
+from ftm_resources.warehouse.snapshots import require_tag, source_of, tagged, writers, writes_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from ftm_resources.warehouse.generations import Mixture
+    from ftm_resources.warehouse.generations import Mixture, Present
     from ftm_resources.warehouse.pinned import Pinned
     from ftm_resources.warehouse.snapshots import Write
 
@@ -44,6 +44,7 @@ class Shown:
     """Quarter → table → snapshot, where it is not the one that is pinned."""
     only_instead: bool = False
     """Whether quarters and tables that are not in `instead` have no rows, as for a tag."""
+    _writers: dict[tuple[str, int], dict[str, Write]] = field(default_factory=dict, init=False, repr=False)
 
     def snapshot(self, name: str, quarter: str) -> int | None:
         """Return the snapshot of a table that holds a quarter as shown; None if there are no rows to show."""
@@ -51,6 +52,21 @@ class Shown:
             return chosen
         pinned = None if self.only_instead else self.pinned.snapshot(name)
         return None if pinned is None else pinned.snapshot_id
+
+    def present(self, quarter: str) -> Present:
+        """Return a function that maps a table, also of another quarter, to the write that is shown."""
+
+        def write(key: str) -> Write | None:
+            name, of_quarter = source_of(key, quarter)
+            table, snapshot_id = self.pinned.table(name), self.snapshot(name, of_quarter)
+            snapshot = table.snapshot_by_id(snapshot_id) if table and snapshot_id is not None else None
+            if table is None or snapshot is None:
+                return None
+            if (name, snapshot.snapshot_id) not in self._writers:
+                self._writers[name, snapshot.snapshot_id] = writers(table, snapshot)
+            return self._writers[name, snapshot.snapshot_id].get(of_quarter)
+
+        return write
 
     def files(self, name: str, quarter: str | None) -> list[str]:
         """Return the URIs of a table's data files, of one quarter or of all, sorted."""
@@ -171,7 +187,9 @@ def as_tagged(pinned: Pinned, quarter: str | None, names: Sequence[str], tag: st
     """Return what to show of a tag: the quarters that have it, as tagged.
 
     A tag is shown as it is: a quarter that was mixed when it was tagged causes a MixedGenerationsWarning, or with
-    `strict` a WarehouseError. Raises WarehouseError if no table has the tag, for this quarter.
+    `strict` a WarehouseError. So does, without `quarter`, one that was made from other rows of a tagged quarter than
+    the tag shows, as quarters may be tagged at different times. Raises WarehouseError if no table has the tag, for this
+    quarter.
     """
     tables = {name: table for name in pinned.names if (table := pinned.table(name)) is not None}
     require_tag(tables, quarter, tag)
@@ -181,7 +199,7 @@ def as_tagged(pinned: Pinned, quarter: str | None, names: Sequence[str], tag: st
             if of_tag == tag and quarter in {None, of_quarter}:
                 chosen.setdefault(of_quarter, {})[name] = snapshot_id
     for of_quarter, snapshots in sorted(chosen.items()):
-        if found := mixtures(names, writes_at(tables, snapshots, of_quarter)):
+        if found := mixtures(names, writes_at(tables, snapshots, of_quarter, others=chosen)):
             said = (
                 f"{of_quarter} as of {tag} is of mixed generations: {'; '.join(map(str, found))}. Use another tag or "
                 "a time for results that belong together."

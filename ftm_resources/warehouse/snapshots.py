@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.quarters import KEY, parse
@@ -151,19 +152,25 @@ def writer_of(table: IcebergTable, snapshot: Snapshot | None, quarter: str) -> W
 
 
 def writes_at(
-    tables: Mapping[str, IcebergTable], shown: Mapping[str, int], quarter: str
+    tables: Mapping[str, IcebergTable],
+    shown: Mapping[str, int],
+    quarter: str,
+    *,
+    others: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
 ) -> Callable[[str], Write | None]:
     """Return a function that maps a table's name to the write of the quarter that its chosen snapshot holds, or None.
 
-    `shown` maps tables to snapshots, such as those of a tag. As a snapshot is of the whole table, the function also
-    maps the key of another quarter's table (see `source_key`) to that quarter's write at the time.
+    `shown` maps tables to snapshots, such as those of a tag, and `others` does so for other quarters that are shown
+    beside it. The function also maps the key of another quarter's table (see `source_key`): to what is shown of that
+    quarter, or if it is not in `others`, to its write at the time, as a snapshot is of the whole table.
     """
 
     def write(key: str) -> Write | None:
         name, of_quarter = source_of(key, quarter)
-        if name not in shown:
+        of = shown if of_quarter == quarter else others.get(of_quarter, shown)
+        if name not in of:
             return None
-        return writer_of(tables[name], tables[name].snapshot_by_id(shown[name]), of_quarter)
+        return writer_of(tables[name], tables[name].snapshot_by_id(of[name]), of_quarter)
 
     return cache(write)
 

@@ -75,10 +75,14 @@ def tags(warehouse: Warehouse) -> list[Tag]:
 
 
 def mixtures(warehouse: Warehouse, tag: Tag) -> list[generations.Mixture]:
-    """Return the mismatches in a tag: tables that were made from rows other than those tagged with them."""
-    tables = warehouse.tables()
+    """Return the mismatches in a tag: tables that were made from rows other than those tagged with them.
 
-    return generations.mixtures(tag.tables, snapshots.writes_at(tables, tag.tables, tag.quarter))
+    Other quarters are compared as the tag of the same name shows them.
+    """
+    tables = warehouse.tables()
+    others = {t.quarter: t.tables for t in snapshots.tags(tables) if t.name == tag.name}
+    present = snapshots.writes_at(tables, tag.tables, tag.quarter, others=others)
+    return generations.mixtures(tag.tables, present)
 
 
 def _manage(warehouse: Warehouse, name: str, change: Callable[[IcebergTable], Any]) -> None:

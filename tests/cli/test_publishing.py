@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.resources.postgres.conftest import QUARTER, ask, database, warehouse, written
+from tests.resources.postgres.conftest import QUARTER, ask, database, of_later, warehouse, written
 
 from .conftest import Ftm
 
+LATER = "2023Q2"
 __all__ = ["ask", "database", "warehouse", "written"]
 
 
@@ -20,6 +21,34 @@ def test_all_quarters_are_copied_and_then_left_alone(
     assert ask("SELECT count(*) FROM ftm.firms") == [(3,)]
     again = ftm("publish", "postgres", "--quarter", QUARTER.lower())
     assert "was there already." in again.output
+
+
+def test_quarters_are_given_as_ranges_and_with_commas(
+    ftm: Ftm, warehouse, ask, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
+    of_later(warehouse, LATER)
+    done = ftm("publish", "postgres", "--quarter", "2022Q1..2023q1")
+    assert done.exit_code == 0, done.output
+    assert ask("SELECT quarter FROM ftm.published") == [(QUARTER,)]
+    done = ftm("publish", "postgres", "-q", f"{LATER}, 2023-Q1..2023Q1")
+    assert done.exit_code == 0, done.output
+    assert ask("SELECT quarter FROM ftm.published ORDER BY 1") == [(QUARTER,), (LATER,)]
+    none = ftm("publish", "postgres", "--quarter", "2019Q1..2020Q4")
+    assert none.exit_code != 0
+    assert f"there are {QUARTER}, {LATER}" in str(none.exception) + none.output
+    assert ftm("publish", "postgres", "--quarter", "2023Q4..2023Q1").exit_code != 0
+
+
+@pytest.mark.usefixtures("database")
+def test_a_quarter_of_the_copy_that_is_outdated_is_said(ftm: Ftm, warehouse, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
+    of_later(warehouse, LATER)
+    assert "publish them again" not in ftm("publish", "postgres").output
+    rows = warehouse.read("sentences", QUARTER)
+    warehouse.replace("sentences", QUARTER, [rows.slice(1)])
+    assert f"other rows of {QUARTER} than" in ftm("publish", "postgres", "-q", LATER).output
+    assert "publish them again" not in ftm("publish", "postgres").output
 
 
 def test_without_an_address_the_variable_is_named(ftm: Ftm, warehouse, monkeypatch: pytest.MonkeyPatch):

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_resources.postgres.database import connected
+from ftm_resources.postgres.layout import READ
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 from tests import member_sentences
@@ -54,6 +55,14 @@ def add_vectors(warehouse: Warehouse, made: dict[str, Any], dimension: int = 2) 
     schema = TABLES["sentence_embeddings"].arrow_schema
     rows = pa.Table.from_pylist(vectors, schema=schema)
     warehouse.replace("sentence_embeddings", QUARTER, [rows], provenance=made)
+
+
+def of_later(warehouse: Warehouse, later: str) -> None:
+    """Write the quarter's rows as those of a later one too."""
+    for name in READ:
+        rows = warehouse.read(name, QUARTER)
+        at = rows.column_names.index("quarter")
+        warehouse.replace(name, later, [rows.set_column(at, "quarter", pa.array([later] * rows.num_rows))])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ftm_resources.postgres.publish import publish
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse, WarehouseError
 
-from .conftest import QUARTER, add_vectors
+from .conftest import QUARTER, add_vectors, of_later
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -90,10 +90,7 @@ def test_the_same_rows_are_not_copied_again_and_changed_ones_take_the_old_ones_p
 
 def test_quarters_lie_side_by_side(warehouse: Warehouse, connection: psycopg.Connection, ask: Ask):
     other = "2030Q4"
-    for name in READ:
-        rows = warehouse.read(name, QUARTER)
-        at = rows.column_names.index("quarter")
-        warehouse.replace(name, other, [rows.set_column(at, "quarter", pa.array([other] * rows.num_rows))])
+    of_later(warehouse, other)
     publish(warehouse, QUARTER, connection)
     publish(warehouse, other, connection)
     publish(warehouse, QUARTER, connection, vectors="halfvec")
@@ -183,10 +180,18 @@ def test_a_table_of_somebody_else_is_left_alone(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
     connection.execute("CREATE SCHEMA ftm")
-    connection.execute("CREATE TABLE ftm.firms (name text)")
-    with pytest.raises(PublishError, match=r"ftm\.firms has other columns than FTM's \(name\)"):
+    for name in ("firms", "published", "sentences_2023q1", "topics_2023q1_loading"):
+        connection.execute(f"CREATE TABLE ftm.{name} (name text)")
+        other = "has other columns than" if name == "published" else "is there, and is not"
+        with pytest.raises(PublishError, match=rf"ftm\.{name} {other} FTM's \(name\)"):
+            publish(warehouse, QUARTER, connection)
+        assert ask(f"SELECT count(*) FROM ftm.{name}") == [(0,)]
+        connection.execute(f"DROP TABLE ftm.{name}")
+    connection.execute("CREATE VIEW ftm.firms AS SELECT 1 AS firm_id")
+    with pytest.raises(PublishError, match=r"ftm\.firms is there, and is not FTM's"):
         publish(warehouse, QUARTER, connection)
-    assert ask("SELECT count(*) FROM ftm.firms") == [(0,)]
+    connection.execute("DROP VIEW ftm.firms")
+    assert publish(warehouse, QUARTER, connection).rows["firms"] == 3
 
 
 def test_names_and_texts_are_data(warehouse: Warehouse, connection: psycopg.Connection, ask: Ask):

@@ -12,6 +12,7 @@ import pytest
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, WarehouseError, repair, tags
 from ftm_resources.warehouse.cleanup import Policy, maintain
+from ftm_resources.warehouse.shown import as_tagged
 from ftm_resources.warehouse.status import status
 
 QUARTER, OTHER, THIRD = "2020Q1", "2020Q2", "2020Q3"
@@ -396,3 +397,36 @@ def test_a_step_repeated_within_its_run_is_told_from_its_first_attempt(steps: St
     steps.warehouse.replace("firm_topics", OTHER, [topics.slice(0, 1)], provenance=made)
     with pytest.warns(MixedGenerationsWarning, match="were not written by the same run"):
         assert steps.warehouse.connect(quarter=OTHER).execute(COUNTS).fetchone() == (2, 2, 2)
+
+
+def test_quarters_tagged_at_different_times_that_do_not_go_together_are_noticed(steps: Steps):
+    steps.both(OTHER, 2, "a", after=[QUARTER])
+    for quarter in (QUARTER, OTHER):
+        tags.tag(steps.warehouse, quarter, "sound")
+    tags.tag(steps.warehouse, QUARTER, "paper")
+    steps.both(QUARTER, 5, "b")
+    steps.both(OTHER, 6, "b", after=[QUARTER])
+    later = tags.tag(steps.warehouse, OTHER, "paper")
+    with silence():
+        assert rows_by_quarter(steps, as_of="sound") == [(QUARTER, 3, 3), (OTHER, 2, 2)]
+    said = r"^2020Q2 as of paper is of mixed generations: theme_topics was made from other rows of "
+    said += r"theme_topics@2020Q1\. "
+    with pytest.warns(MixedGenerationsWarning, match=said) as told:
+        assert rows_by_quarter(steps, as_of="paper") == [(QUARTER, 3, 3), (OTHER, 6, 6)]
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    assert [m.source for m in tags.mixtures(steps.warehouse, later)] == [f"theme_topics@{QUARTER}"]
+    with silence():
+        assert rows_by_quarter(steps, as_of="paper", quarter=OTHER) == [(OTHER, 6, 6)], "it is whole alone"
+    with pytest.raises(WarehouseError, match="2020Q2 as of paper is of mixed generations"):
+        as_tagged(steps.warehouse.pin(), None, ["theme_topics"], "paper", strict=True)
+
+
+def test_a_quarter_tagged_while_another_was_newer_goes_with_it_as_tagged(steps: Steps):
+    steps.both(OTHER, 2, "a", after=[QUARTER])
+    tags.tag(steps.warehouse, QUARTER, "paper")
+    steps.both(QUARTER, 5, "b")
+    tagged = tags.tag(steps.warehouse, OTHER, "paper")
+    with silence():
+        assert rows_by_quarter(steps, as_of="paper") == [(QUARTER, 3, 3), (OTHER, 2, 2)]
+    assert tags.mixtures(steps.warehouse, tagged) == []
