@@ -124,7 +124,12 @@ def search(
         typer.echo("No hits.")
     else:
         console = screen.console()
+        is_near = True
         for hit in hits.to_pylist():
+            if is_near and not hit["is_near"]:
+                first = hit["rank"] == 1
+                console.print("Nothing close; nearest:" if first else "Nothing else close; next nearest:")
+                is_near = False
             console.print(_shown(hit))
 
 
@@ -185,6 +190,6 @@ def _facts(hit: dict[str, Any]) -> Iterable[str]:
     if found := hit["topics_found"] + hit["sentences_found"]:
         yield f"{found} more of it found"
     if hit["duplicates"]:
-        yield screen.count(len(hit["duplicates"]), "near-duplicate")
+        yield screen.count(len(hit["duplicates"]), "repetition")
     if hit["name"]:
         yield hit["id"]

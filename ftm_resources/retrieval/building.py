@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ftm_resources.retrieval.calibration import AS_IT_IS, Sample, Scale, scale_of
+from ftm_resources.retrieval.checksums import checksum, checksum_of
 from ftm_resources.retrieval.full_text import TextIndex, TextWriter
 from ftm_resources.retrieval.levels import CALLS, COLUMNS, LEVELS, STRINGS, indexed_texts
 from ftm_resources.retrieval.opened_quarter import OpenLevel, OpenQuarter, numbers_of
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
     """Told the level, the rows done and how many there are."""
 
-_VERSION = 4
+_VERSION = 6
 """Of how the files are written."""
 FORMAT = hashlib.sha256(repr((_VERSION, COLUMNS, STRINGS, CALLS)).encode()).hexdigest()[:12]
 """The form of the files: an index of another form is outdated."""
@@ -56,18 +57,19 @@ def write_index(source: QuarterRows, folder: Path, progress: Progress = lambda *
     opened = {level: _open_level(folder, level, levels[level]) for level in LEVELS}
     for level, scale in _scales(opened, samples).items():
         levels[level] |= {"centre": scale.centre, "spread": scale.spread}
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "quarter": source.quarter,
         "made_from": dict(source.made_from),
         "levels": levels,
-        "files": {
-            str(f.relative_to(folder)): f.stat().st_size
-            for f in sorted(folder.rglob("*"))
-            # Locks of the full text's writer: empty, and of no use to readers.
-            if f.is_file() and f.suffix != ".lock"
-        },
     }
+    # Locks of the full text's writer are empty, and of no use to readers.
+    files = [f for f in sorted(folder.rglob("*")) if f.is_file() and f.suffix != ".lock"]
+    manifest |= {
+        "files": {str(f.relative_to(folder)): f.stat().st_size for f in files},
+        "checksums": {str(f.relative_to(folder)): checksum(f) for f in files},
+    }
+    manifest["checksum"] = checksum_of(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True))
     return manifest
 
@@ -77,6 +79,9 @@ def open_index(folder: Path, manifest: Mapping[str, Any]) -> OpenQuarter:
     with pa.memory_map(str(folder / "calls.arrow")) as file:
         calls = pa.ipc.open_file(file).read_all()
     levels = {name: _open_level(folder, name, manifest["levels"][name]) for name in LEVELS}
+    for level in levels.values():
+        # Now, as the folder may be replaced before the first search by words.
+        level.open_text()
     return OpenQuarter(manifest["quarter"], calls, levels, is_exact=False)
 
 

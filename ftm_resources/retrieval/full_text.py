@@ -1,5 +1,7 @@
 """Full text: which rows have the words of a query, rated by BM25, and which have its quoted phrases.
 
+A phrase is spoken, or is of the name or ticker of the firm that speaks.
+
 What belongs here: the only module that uses tantivy. A query is never parsed by tantivy's own syntax: its words are
 taken apart as the texts were, so that no character in it is an operator. Quotation marks alone mean something.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
@@ -35,6 +38,14 @@ _HEAP = 64_000_000
 """Bytes that the writer holds before it writes a segment."""
 _SATURATION = 2.2
 """BM25's k1 + 1: the most that a word can add, times its weight."""
+_PATTERN = r"\d+(?:[.,]\d+)+|[\p{Alphabetic}\p{N}]+|[$€£¥%−＋]"
+"""A number with its separators, a run of letters and digits, or a sign that `_prepared` left at a number."""
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_NUMBER_SIGNS = re.compile(r"(?<!\w)[+-](?=[$€£¥]?\d)")
+_OTHER_SIGNS = re.compile(r"[$€£¥](?!\d)|(?<!\d)%|[−＋]")
+_MARKS = {"+": " ＋", "-": " −"}
+_SIGNS = frozenset("$€£¥%−＋+")
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»″", '"'))
 _QUOTED = re.compile(r'"([^"]*)"')
 
@@ -54,13 +65,15 @@ class Words:
 def taken_apart(query: str) -> Words:
     """Return the words and quoted phrases of a query. Of unbalanced quotation marks, the last is ignored.
 
+    Phrases keep the signs of their numbers, other words do not: 5% finds 5 percent.
+
     >>> taken_apart('“cost of freight” rose 12.5%')
-    Words(plain='cost of freight rose 12.5%', phrases=(('cost', 'of', 'freight'),), words=(('rose',), ('12', '5')))
+    Words(plain='cost of freight rose 12.5%', phrases=(('cost', 'of', 'freight'),), words=(('rose',), ('12.5',)))
     """
     straight = query.translate(_QUOTES)
     quoted = [tuple(tokens(q)) for q in _QUOTED.findall(straight)]
     others = _QUOTED.sub(" ", straight).replace('"', " ").split()
-    split = [tuple(tokens(w)) for w in others[: 4 * MOST_WORDS]]
+    split = [tuple(t for t in tokens(w) if t not in _SIGNS) for w in others[: 4 * MOST_WORDS]]
     return Words(
         " ".join(straight.replace('"', " ").split()),
         tuple(dict.fromkeys(q for q in quoted if q)),
@@ -68,9 +81,34 @@ def taken_apart(query: str) -> Words:
     )
 
 
+def phrases_without_words(query: str) -> list[str]:
+    """Return the quoted phrases of a query that have neither word nor number, which nothing could match."""
+    quoted = _QUOTED.findall(query.translate(_QUOTES))
+    return [q for q in quoted if q.strip() and not set(tokens(q)) - _SIGNS]
+
+
 def tokens(text: str) -> list[str]:
-    """Return the tokens of a text: runs of letters and digits, in lower case, without accents."""
-    return _analyzer().analyze(text)
+    """Return the tokens of a text: words in lower case and without accents, numbers, and the signs of numbers.
+
+    >>> tokens("Zürich rose -12.5% to $1,000")
+    ['zurich', 'rose', '−', '12.5', '%', 'to', '$', '1000']
+    """
+    return _analyzer().analyze(_prepared(text))
+
+
+def _prepared(text: str) -> str:
+    """Return a text in one form of its characters, numbers without thousands separators, and no sign without a number.
+
+    Nearly all texts are plain words, which stay as they are.
+    """
+    if not text.isascii():
+        text = text.replace("−", "-").translate(_INVISIBLE)
+        text = _OTHER_SIGNS.sub(" ", unicodedata.normalize("NFKC", text))
+    elif "$" in text or "%" in text:
+        text = _OTHER_SIGNS.sub(" ", text)
+    if ("," in text or "-" in text or "+" in text) and any(c.isdigit() for c in text):
+        text = _NUMBER_SIGNS.sub(lambda sign: _MARKS[sign[0]], _THOUSANDS.sub("", text))
+    return text
 
 
 @dataclass
@@ -133,7 +171,7 @@ class TextIndex:
         """Return the mask (n_rows,) of the rows that have every quoted phrase."""
         import tantivy
 
-        both = [(tantivy.Occur.Must, self._phrase("text", p)) for p in query.phrases]
+        both = [(tantivy.Occur.Must, self._said_or_named(p)) for p in query.phrases]
         asked = tantivy.Query.boolean_query(both)
         held = self._searcher.search(asked, limit=1, count=True).count  # type: ignore[attr-defined] # missing in its stub
         mask = np.zeros(n_rows, np.bool_)
@@ -148,8 +186,8 @@ class TextIndex:
         import tantivy
 
         of, occur = tantivy.Query, tantivy.Occur
-        words = [of.disjunction_max_query([self._phrase("text", w), self._firm(w)]) for w in query.words]
-        phrases = [self._phrase("text", p) for p in query.phrases]
+        words = [self._said_or_named(w) for w in query.words]
+        phrases = [self._said_or_named(p) for p in query.phrases]
         if not words and not phrases:
             return None
         # With a phrase, other words add to the score; without one, a row must have at least one of them.
@@ -168,6 +206,12 @@ class TextIndex:
         if len(words) == 1:
             return tantivy.Query.term_query(self.index.schema, name, words[0])
         return tantivy.Query.phrase_query(self.index.schema, name, list(words))
+
+    def _said_or_named(self, words: Sequence[str]) -> tantivy.Query:
+        """Return the query for words that are spoken, or are of the name or ticker of who speaks."""
+        import tantivy
+
+        return tantivy.Query.disjunction_max_query([self._phrase("text", words), self._firm(words)])
 
     def _firm(self, words: Sequence[str]) -> tantivy.Query:
         import tantivy
@@ -222,7 +266,12 @@ class TextWriter:
         columns = [(name, (numbers or {})[name].tolist()) for name in self.numbers]
         for i, (own_texts, firm) in enumerate(zip(texts, firms, strict=True)):
             own = {name: values[i] for name, values in columns if values[i] >= 0}
-            document = {"text": list(own_texts), "firm": firm, "row": self._row, **own}
+            document = {
+                "text": [_prepared(t) for t in own_texts],
+                "firm": _prepared(firm),
+                "row": self._row,
+                **own,
+            }
             self._writer.add_document(tantivy.Document.from_dict(document, self._schema))
             self._row += 1
 
@@ -247,7 +296,7 @@ def _analyzer() -> tantivy.TextAnalyzer:
 
     of = tantivy.Filter
     return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(_PATTERN))
         .filter(of.lowercase())
         .filter(of.ascii_fold())
         .build()

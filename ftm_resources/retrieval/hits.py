@@ -23,6 +23,8 @@ _CHILD = pa.struct(
         *((n, pa.string()) for n in ("sentence_id", "text", "firm_id", "firm_name")),
         ("call_date", pa.date32()),
         *((n, pa.string()) for n in ("section", "speaker_type", "speaker_name")),
+        ("topic_id", pa.string()),
+        ("topic_name", pa.string()),
         ("similarity", pa.float32()),
     ]
 )
@@ -46,6 +48,11 @@ HITS = pa.schema(
         ),
         _field("similarity", _D, "Cosine to the query; null by words alone"),
         _field("bm25", _D, "BM25's share of the most possible; null if not among the best by words"),
+        _field(
+            "is_near",
+            pa.bool_(),
+            "Whether it is about the query as far as scores tell: found by its words, or calibrated at least −1",
+        ),
         _field("name", _S, "Name of a theme or topic; null for a sentence"),
         _field("text", _S, "The sentence, summary of the topic or description of the theme"),
         _field("theme_id", _S, "Its theme; a sentence has one if it counts there"),
@@ -61,7 +68,11 @@ HITS = pa.schema(
         _field("firm_name", _S, "Its name"),
         _field("ticker", _S, "Its ticker"),
         _field("permno", pa.int64(), "CRSP's PERMNO"),
-        _field("transcript_id", _S, "The call; of a topic, its firm's last of the quarter"),
+        _field(
+            "transcript_id",
+            _S,
+            "The call; of a topic, that of most of its sentences that meet the filters, or the later",
+        ),
         _field("call_date", pa.date32(), "New York date of that call"),
         _field("section", _S, "presentation or q_and_a; sentences only"),
         _field("speaker_type", _S, "Kind of speaker; sentences only"),
@@ -74,7 +85,11 @@ HITS = pa.schema(
             _I,
             "Sentences of the same topic or theme among the candidates that are not listed",
         ),
-        _field("duplicates", pa.list_(_S), "Ids of hits with nearly the same words that are not listed"),
+        _field(
+            "duplicates",
+            pa.list_(_S),
+            "Ids of those by its firm with the same words that are not listed",
+        ),
         _field("children", pa.list_(_CHILD), "Nearest sentences of the topic or theme, if asked for"),
         _field(
             "is_exact", pa.bool_(), "Whether every vector of the quarter was compared, as it has no index"
@@ -94,6 +109,7 @@ def shown(
 ) -> list[dict[str, Any]]:
     """Return the rows of HITS for hits, best first."""
     rows = []
+    calls = {name: _calls_of_topics(hits, quarter, chosen[name]) for name, quarter in quarters.items()}
     for rank, c in enumerate(hits, 1):
         quarter = quarters[c.quarter]
         rows.append(
@@ -105,13 +121,14 @@ def shown(
                 "calibrated": None if vector is None else c.calibrated,
                 "similarity": None if vector is None else c.cosine,
                 "bm25": c.bm25,
+                "is_near": c.is_near,
                 "topics_found": c.topics_found,
                 "sentences_found": c.sentences_found,
                 "duplicates": [
                     quarter_.levels[d.level].strings(d.row)["id"] for d, quarter_ in _of(c, quarters)
                 ],
                 "is_exact": quarter.is_exact,
-                **_about(quarter, c),
+                **_about(quarter, c, calls[c.quarter]),
                 "children": _children(quarter, c, vector, chosen[c.quarter]["sentence"], children),
             }
         )
@@ -122,8 +139,26 @@ def _of(c: Candidate, quarters: Mapping[str, OpenQuarter]) -> list[tuple[Candida
     return [(d, quarters[d.quarter]) for d in c.duplicates]
 
 
-def _about(quarter: OpenQuarter, c: Candidate) -> dict[str, Any]:
-    """Return what a row says of itself and of its parents."""
+def _calls_of_topics(
+    hits: Sequence[Candidate], quarter: OpenQuarter, chosen: Mapping[str, Chosen]
+) -> dict[int, int]:
+    """Return topic → the call of most of its sentences that meet the filter; nothing where no filter limits topics."""
+    topics = [c.row for c in hits if c.level == "topic" and c.quarter == quarter.quarter]
+    mask = chosen["sentence"].mask
+    if not topics or chosen["topic"].mask is None or mask is None:
+        return {}
+    columns = quarter.levels["sentence"].columns
+    kept = np.flatnonzero(mask & np.isin(columns["topic"], topics) & (columns["call"] >= 0))
+    pairs, counts = np.unique(
+        np.stack([columns["topic"][kept], columns["call"][kept]]), axis=1, return_counts=True
+    )
+    # Later entries replace earlier ones: the largest count, of equals the later call, is the last.
+    order = np.lexsort((pairs[1], counts))
+    return dict(zip(pairs[0][order].tolist(), pairs[1][order].tolist(), strict=True))
+
+
+def _about(quarter: OpenQuarter, c: Candidate, calls: Mapping[int, int]) -> dict[str, Any]:
+    """Return what a row says of itself and of its parents; `calls` are those of topics under a filter."""
     level = quarter.levels[c.level]
     own = level.strings(c.row)
     about = {**own, "name": own.get("name")}
@@ -147,8 +182,12 @@ def _about(quarter: OpenQuarter, c: Candidate) -> dict[str, Any]:
         about["tone"] = None if np.isnan(tone) else tone
     if c.level == "topic":
         about["n_topics"] = None
-    if c.level != "theme" and (call := int(level.columns["call"][c.row])) >= 0:
-        about |= quarter.calls.slice(call, 1).to_pylist()[0]
+    if c.level != "theme":
+        call = int(level.columns["call"][c.row])
+        if c.level == "topic":
+            call = calls.get(c.row, call)
+        if call >= 0:
+            about |= quarter.calls.slice(call, 1).to_pylist()[0]
     return about
 
 
@@ -185,7 +224,14 @@ def _children(
                 "section": SECTIONS[sentences.columns["section"][row]],
                 "speaker_type": SPEAKER_TYPES[sentences.columns["speaker"][row]],
                 "speaker_name": own["speaker_name"],
+                **_topic_of(quarter, row),
                 "similarity": similarity,
             }
         )
     return made
+
+
+def _topic_of(quarter: OpenQuarter, sentence: int) -> dict[str, Any]:
+    topic = int(quarter.levels["sentence"].columns["topic"][sentence])
+    own = quarter.levels["topic"].strings(topic) if topic >= 0 else {}
+    return {"topic_id": own.get("id"), "topic_name": own.get("name")}

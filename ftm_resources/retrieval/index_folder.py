@@ -22,6 +22,7 @@ from pyarrow import fs
 from ftm_resources.locks import held
 from ftm_resources.replaced_file import replaced
 from ftm_resources.retrieval.building import FORMAT, MANIFEST, open_index, write_index
+from ftm_resources.retrieval.checksums import checksum, checksum_of
 from ftm_resources.retrieval.indexed_tables import IndexedTables, made_from
 from ftm_resources.retrieval.levels import TABLES_READ
 
@@ -102,13 +103,26 @@ def opened_index(warehouse: Warehouse, quarter: str, tables: Mapping[str, Quarte
     target = folder_of(warehouse, quarter)
     if warehouse.location.is_s3:
         _download(warehouse, quarter, target)
-    folder, manifest = _current(target)
-    _require_fitting(manifest, tables)
-    _require_whole(folder, manifest)
+    while True:
+        folder, manifest = _current(target)
+        try:
+            _require_fitting(manifest, tables)
+            _require_whole(folder, manifest)
+            return open_index(folder, manifest)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if not folder.is_dir() and _named(target) != folder.name:
+                continue  # replaced while it was being opened
+            if isinstance(error, IndexUnusableError):
+                raise
+            raise IndexUnusableError(f"the index is damaged: {folder} ({error})") from error
+
+
+def _named(target: Path) -> str | None:
+    """Return the name of the current build; None if it cannot be read."""
     try:
-        return open_index(folder, manifest)
-    except (OSError, ValueError, KeyError) as error:
-        raise IndexUnusableError(f"the index is damaged: {folder} ({error})") from error
+        return str(json.loads((target / CURRENT).read_text())["build"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def state_of(warehouse: Warehouse, quarter: str) -> tuple[Any, ...]:
@@ -133,6 +147,8 @@ def _current(target: Path) -> tuple[Path, dict[str, Any]]:
         raise IndexUnusableError(f"the index is damaged: {target} ({error})") from error
     if found != FORMAT:
         raise IndexUnusableError("the index was made by another version of FTM")
+    if manifest.get("checksum") != checksum_of(manifest):
+        raise IndexUnusableError(f"the index is damaged: {folder / MANIFEST} has another checksum")
     return folder, manifest
 
 
@@ -150,6 +166,8 @@ def _require_whole(folder: Path, manifest: Mapping[str, Any]) -> None:
         if found != size:
             is_there = "missing" if found is None else f"{found:,} bytes instead of {size:,}"
             raise IndexUnusableError(f"the index is damaged: {file} is {is_there}")
+        if checksum(file) != manifest["checksums"].get(name):
+            raise IndexUnusableError(f"the index is damaged: {file} has another checksum")
 
 
 def _remove_others(target: Path, name: str) -> None:

@@ -69,14 +69,19 @@ _TOPICS = f"""
     WITH tones AS (
         SELECT t.topic_id, {_TONE}
         FROM sentence_topics t JOIN sentence_sentiment v USING (sentence_id) WHERE t.topic_id IS NOT NULL GROUP BY ALL
-    ), last_calls AS (SELECT firm_id, max(call) AS call FROM calls GROUP BY firm_id)
+    ), counted AS (
+        SELECT t.topic_id, c.call, count(*) AS n
+        FROM sentence_topics t JOIN sentences s USING (sentence_id) JOIN calls c ON c.transcript_id = s.transcript_id
+        WHERE t.topic_id IS NOT NULL GROUP BY ALL
+    ), main_calls AS (SELECT topic_id, arg_max(call, (n, call)) AS call FROM counted GROUP BY topic_id),
+    last_calls AS (SELECT firm_id, max(call) AS call FROM calls GROUP BY firm_id)
     SELECT CAST(row_number() OVER (ORDER BY topic_id) - 1 AS INTEGER) AS topic, topic_id AS id, s.name,
         summary AS text, array_to_string(t.keywords, '{KEYWORD_SEPARATOR}') AS keywords,
         CAST(1 AS INTEGER) AS n_topics, t.n_sentences,
-        coalesce(l.call, -1) AS call, coalesce(h.theme, -1) AS theme, tones.tone
+        coalesce(m.call, l.call, -1) AS call, coalesce(h.theme, -1) AS theme, tones.tone
     FROM topic_summaries s LEFT JOIN firm_topics t USING (topic_id) LEFT JOIN last_calls l ON l.firm_id = s.firm_id
     LEFT JOIN theme_topics p USING (topic_id) LEFT JOIN theme_rows h ON h.id = p.theme_id
-    LEFT JOIN tones USING (topic_id)
+    LEFT JOIN tones USING (topic_id) LEFT JOIN main_calls m USING (topic_id)
 """
 
 _SENTENCES = f"""

@@ -43,8 +43,15 @@ def quarters_of(warehouse: Warehouse, asked: str | Iterable[str] | None) -> list
     if asked is None:
         return stored
     chosen: set[str] = set()
-    for text in [asked] if isinstance(asked, str) else asked:
-        first, _, last = text.partition("..")
+    texts = [asked] if isinstance(asked, str) else list(asked)
+    if not texts:
+        raise ValueError("no quarter is given; leave quarters out to search all that are stored")
+    for text in texts:
+        first, dots, last = text.partition("..")
+        if dots and not (first.strip() and last.strip(" .")):
+            raise ValueError(
+                f"{text!r} is not a range of quarters: it needs the first and the last, such as 2018Q1..2026Q4"
+            )
         start, end = parse(first), parse(last.lstrip(".")) if last else parse(first)
         if start > end:
             raise ValueError(
@@ -88,8 +95,9 @@ def opened_quarter(warehouse: Warehouse, quarter: str) -> OpenQuarter:
 
     Without a usable index, the quarter is read into memory, with a NoIndexWarning.
     """
-    key, state = (warehouse.root, quarter), _state(warehouse, quarter)
+    key = (warehouse.root, quarter)
     with _keeping:
+        state = _state(warehouse, quarter)
         kept = _kept.get(key)
         is_trusted = not warehouse.location.is_s3 or (
             kept and time.monotonic() - kept.seconds < _TRUSTED_SECONDS
@@ -109,7 +117,8 @@ def opened_quarter(warehouse: Warehouse, quarter: str) -> OpenQuarter:
             )
             with IndexedTables(warehouse, quarter, tables) as source:
                 opened = in_memory(source)
-        _kept[key] = _Kept(_state(warehouse, quarter), time.monotonic(), opened)
+        # The state from before reading: a commit since then must be seen by the next search.
+        _kept[key] = _Kept(state, time.monotonic(), opened)
         while len(_kept) > _KEPT_OPEN:
             _kept.popitem(last=False)
         return opened

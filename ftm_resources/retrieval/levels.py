@@ -41,9 +41,9 @@ COLUMNS: Mapping[str, Mapping[str, Any]] = {
         "label": np.dtype("i1"),
     },
 }
-"""Numbers of a row. A topic's call is its firm's last; its tone is (positive − negative) / sentences, a theme's that of
-its members, NaN without any; a sentence's label is 1, 0, −1, or −128 if it was not scored. `is_member`: the sentence
-counts in the theme of its topic."""
+"""Numbers of a row. A topic's call is that of most of its sentences, of equals the later; its tone is (positive −
+negative) / sentences, a theme's that of its members, NaN without any; a sentence's label is 1, 0, −1, or −128 if it was
+not scored. `is_member`: the sentence counts in the theme of its topic."""
 
 NOT_SCORED = -128
 

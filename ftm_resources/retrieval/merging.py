@@ -8,19 +8,26 @@ Clarke & Büttcher 2009, SIGIR, 758-759).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isnan
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
 RECIPROCAL = 60
 """Cormack et al.'s constant: how little the first places of a ranking count above the next."""
 
-ALIKE = 0.8
-"""Share of all words of two texts that both have, from which they are near-duplicates; numbers must be the same."""
-
 LEAST_SHARE = 0.5
 """Share of the best row's BM25 from which a row is ranked by words: rows that merely have `and` are not."""
+
+LEAST_OF_QUERY = 0.35
+"""Share of the most possible BM25 from which a row is ranked by words, where vectors rank it too: of a query in other
+words than were spoken, the best row by words has `of` and little else. Chosen on
+generated calls (see docs/search.md)."""
+
+FAR = -1.0
+"""Calibrated similarity below which a hit that words did not find either is not near: a standard deviation below what a
+query's tenth hit of the level usually is."""
 
 PER_THEME = 3
 """Sentences and topics of one theme that are hits of their own before the theme is."""
@@ -41,15 +48,15 @@ class Candidate:
     """The cosine on the scale of its level."""
     bm25: float | None = None
     """Share of the most possible; None if its words were not among the best."""
-    is_near: bool = False
-    """Whether vectors found it."""
+    by_words: bool = False
+    """Whether it is in the ranking by words; set by `fused`."""
     topic: int = -1
     """Row of its topic: of a sentence's, or its own."""
     theme: int = -1
     """Row of its theme: of a topic's, its own, or of a sentence that counts in it."""
     score: float = 0.0
     duplicates: list[Candidate] = field(default_factory=list)
-    """Hits with nearly the same words that it stands for."""
+    """Those of its firm and quarter with the same words that it stands for."""
     topics_found: int = 0
     """Topics of it among the candidates that it stands for."""
     sentences_found: int = 0
@@ -60,20 +67,29 @@ class Candidate:
         """What tells it apart."""
         return self.quarter, self.level, self.row
 
+    @property
+    def is_near(self) -> bool:
+        """Whether it is about the query at all, as far as scores tell: by its vector, or by its words."""
+        return self.by_words or self.calibrated >= FAR
+
 
 def fused(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Set the scores of candidates; return them, best first.
 
     A score is the sum of 1 / (RECIPROCAL + rank) over the rankings that hold the candidate; what none holds is left
-    out.
+    out. All with a calibrated cosine are ranked by it, those that words alone found too.
     """
     found = list(candidates)
-    near = sorted((c for c in found if c.is_near), key=lambda c: (-c.calibrated, c.key))
+    near = sorted((c for c in found if not isnan(c.calibrated)), key=lambda c: (-c.calibrated, c.key))
     most = max((c.bm25 or 0.0 for c in found), default=0.0)
-    has_words = [c for c in found if c.bm25 is not None and c.bm25 >= LEAST_SHARE * most]
+    # By words alone, the best there are must do.
+    least = max(LEAST_SHARE * most, LEAST_OF_QUERY if near else 0.0)
+    has_words = [c for c in found if c.bm25 is not None and c.bm25 >= least]
     worded = sorted(has_words, key=lambda c: (-(c.bm25 or 0.0), c.key))
     for c in found:
-        c.score = 0.0
+        c.score, c.by_words = 0.0, False
+    for c in worded:
+        c.by_words = True
     for ranking in (near, worded):
         for rank, c in enumerate(ranking, 1):
             c.score += 1 / (RECIPROCAL + rank)
@@ -83,33 +99,40 @@ def fused(candidates: Iterable[Candidate]) -> list[Candidate]:
 def folded(
     ranked: Sequence[Candidate],
     k: int,
-    words: Callable[[Candidate], frozenset[str]],
+    speaker: Callable[[Candidate], Hashable],
+    words: Callable[[Candidate], tuple[str, ...]],
     *,
     per_theme: int | None = PER_THEME,
 ) -> list[Candidate]:
     """Return the `k` first hits that stand for themselves; the others count at the hit that stands for them.
 
-    That is an earlier hit of the same level with nearly the same words, up to the last hit; the topic of a sentence, or
-    the theme of either, if it is a hit already; or the first hit of its theme once `per_theme` hits of the theme's
-    topics and sentences are there (None: any number). `words` returns the words of a candidate's text.
+    That is a hit of the same quarter, level and firm whose text is the same (see `repetition.same_words`); the topic of
+    a sentence, or the theme of either, if it is a hit already; or the first hit of its theme once `per_theme` hits of
+    the theme's topics and sentences are there (None: any number). All candidates are compared, so what a hit stands for
+    does not depend on how many there are. `speaker` returns the firm of a candidate, `words` what its text is compared
+    by.
     """
     hits: list[Candidate] = []
-    said: dict[Key, frozenset[str]] = {}
+    said: dict[tuple[Hashable, ...], Candidate] = {}
+    speaking: set[tuple[Hashable, ...]] = set()
     of_theme: dict[tuple[str, int], list[Candidate]] = {}
     parents: dict[Key, Candidate] = {}
     for c in ranked:
+        who, is_full = (c.quarter, c.level, speaker(c)), len(hits) == k
+        # Texts are read only where they matter: behind the last hit, of those who have one.
+        text = (*who, words(c)) if who in speaking or not is_full else None
+        if text is not None and text[-1] and (twin := said.get(text)):
+            twin.duplicates.append(c)
+            continue
         if (parent := _parent(c, parents, of_theme, per_theme)) is not None:
             parent.topics_found += c.level == "topic"
             parent.sentences_found += c.level == "sentence"
             continue
-        if len(hits) == k:
-            continue
-        said[c.key] = words(c)
-        twin = next((h for h in hits if h.level == c.level and alike(said[h.key], said[c.key])), None)
-        if twin is not None:
-            twin.duplicates.append(c)
+        if is_full or text is None:
             continue
         hits.append(c)
+        said[text] = c
+        speaking.add(who)
         if c.level != "sentence":
             parents[c.key] = c
         if c.level != "theme" and c.theme >= 0:
@@ -132,17 +155,3 @@ def _parent(
         return theme
     siblings = of_theme.get((c.quarter, c.theme), [])
     return siblings[0] if per_theme is not None and len(siblings) >= per_theme else None
-
-
-def alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Return whether two sets of words are of near-duplicates.
-
-    >>> five = frozenset("sales rose by 5 percent".split())
-    >>> alike(five, five | {"again"})
-    True
-    >>> alike(five, frozenset("sales rose by 7 percent".split()))
-    False
-    """
-    if not one or not other or len(one & other) < ALIKE * len(one | other):
-        return False
-    return not any(word[0].isdigit() for word in one ^ other)

@@ -71,6 +71,10 @@ class OpenLevel:
             self._text = self.make_text()
         return self._text
 
+    def open_text(self) -> None:
+        """Open the full text now."""
+        self._text = self.make_text()
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -93,7 +97,10 @@ class OpenQuarter:
     """Whether every vector is compared, as there is no index to scan."""
 
     def chosen(self, wanted: Wanted) -> dict[str, Chosen]:
-        """Return level → the rows that meet a filter: a topic if one of its sentences does, a theme if a topic does."""
+        """Return level → the rows that meet a filter: a topic or theme does if one of its own sentences does.
+
+        A theme's own are those that count in it; before `theme_sentences` is made, all of its topics.
+        """
         sentence, topic, theme = (self.levels[name] for name in ("sentence", "topic", "theme"))
         columns, within = sentence.columns, {}
         mask = np.ones(sentence.n, np.bool_)
@@ -118,7 +125,9 @@ class OpenQuarter:
         if not is_narrower:
             return {"sentence": chosen, "topic": Chosen(None), "theme": Chosen(None)}
         topics = _with_one(columns["topic"][mask], topic.n)
-        themes = _with_one(topic.columns["theme"][topics], theme.n)
+        counts = mask & (columns["is_member"] == 1) if columns["is_member"].any() else mask
+        of_themes = _with_one(columns["topic"][counts], topic.n)
+        themes = _with_one(topic.columns["theme"][of_themes], theme.n)
         return {"sentence": chosen, "topic": Chosen(topics), "theme": Chosen(themes)}
 
     def firms_without_calls(self, wanted: Wanted) -> list[str]:

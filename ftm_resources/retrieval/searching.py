@@ -6,24 +6,25 @@ What belongs here: finding candidates in each level of each quarter, and gatheri
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.retrieval.full_text import taken_apart, tokens
+from ftm_resources.retrieval.full_text import phrases_without_words, taken_apart
 from ftm_resources.retrieval.hits import HITS, shown
 from ftm_resources.retrieval.kept_open import NoIndexWarning, opened_quarter, quarters_of
 from ftm_resources.retrieval.levels import LEVELS, indexed_texts
 from ftm_resources.retrieval.merging import PER_THEME, Candidate, folded, fused
 from ftm_resources.retrieval.opened_quarter import Chosen, OpenQuarter, Wanted
 from ftm_resources.retrieval.query_model import query_vector
+from ftm_resources.retrieval.repetition import same_words
 from ftm_resources.warehouse.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -45,13 +46,13 @@ def search(
     query: str,
     quarters: str | Iterable[str] | None = None,
     *,
-    levels: Iterable[str] = LEVELS,
-    firms: Iterable[str] = (),
-    permnos: Iterable[int] = (),
-    speakers: Iterable[str] = (),
-    sections: Iterable[str] = (),
-    since: date | None = None,
-    until: date | None = None,
+    levels: str | Iterable[str] = LEVELS,
+    firms: str | Iterable[str] = (),
+    permnos: int | Iterable[int] = (),
+    speakers: str | Iterable[str] = (),
+    sections: str | Iterable[str] = (),
+    since: date | str | None = None,
+    until: date | str | None = None,
     k: int = 10,
     mode: Mode = "hybrid",
     children: int = 0,
@@ -65,14 +66,16 @@ def search(
     Parameters
     ----------
     query : str
-        Words, in any language that the model knows. A "quoted phrase" must occur.
+        Words, in any language that the model knows. A "quoted phrase" must be spoken, or be of the name or ticker of
+        the firm that speaks.
     quarters : str or iterable of str, optional
         2023Q1, 2023Q1..2023Q4 (the stored ones of them) or several; default: all that are stored.
-    levels : iterable of {"theme", "topic", "sentence"}
+    levels : {"theme", "topic", "sentence"} or iterable of them
         What to search; default: all.
     firms, permnos, speakers, sections, since, until
-        Filters: ids or tickers, PERMNOs, kinds of speaker (analyst), sections (q_and_a), dates of the call. They hold
-        before ranking. A topic passes if one of its sentences does, a theme if one of its topics does.
+        Filters, one or several of each: ids or tickers, PERMNOs, kinds of speaker (analyst), sections (q_and_a), first
+        and last date of calls (a date, or 2023-01-31). They hold before ranking. A topic passes if one of its sentences
+        does, a theme if one of the sentences that count in it does.
     k : int
         Most hits to return.
     mode : {"hybrid", "vector", "text"}
@@ -91,8 +94,8 @@ def search(
     Raises
     ------
     ValueError
-        If the query is empty, or a level, kind of speaker, section or mode is unknown, or a firm or PERMNO has no call
-        in any of the quarters.
+        If the query is empty or quotes a phrase without a word, no quarter or level is given, a level, kind of speaker,
+        section, mode, date or range of quarters is none there is, or a firm or PERMNO has no call in any quarter.
     QueryModelError
         If the embedder is another model than that of the quarter.
     WarehouseError
@@ -112,12 +115,12 @@ def search(
         warehouse = Warehouse(path=None if warehouse is None else str(warehouse))
     asked = asked_for(query, levels, k, mode)
     wanted = Wanted(
-        firms=tuple(map(str, firms)),
-        permnos=tuple(map(int, permnos)),
-        speakers=tuple(speakers),
-        sections=tuple(sections),
-        since=since,
-        until=until,
+        firms=several(firms),
+        permnos=(permnos,) if isinstance(permnos, int) else tuple(map(int, permnos)),
+        speakers=tuple(s.lower() for s in several(speakers)),
+        sections=tuple(s.lower() for s in several(sections)),
+        since=day("since", since),
+        until=day("until", until),
         with_procedural=with_procedural,
     )
     opened = {q: opened_quarter(warehouse, q) for q in quarters_of(warehouse, quarters)}
@@ -181,13 +184,18 @@ def retrieve(
     ranked = fused(candidates)
     by_name = {q.quarter: q for q in quarters}
 
-    def words_of(c: Candidate) -> frozenset[str]:
-        return frozenset(
-            tokens(" ".join(indexed_texts(c.level, by_name[c.quarter].levels[c.level].strings(c.row))))
-        )
+    def firm_of(c: Candidate) -> str | None:
+        quarter = by_name[c.quarter]
+        call = -1 if c.level == "theme" else int(quarter.levels[c.level].columns["call"][c.row])
+        firm: str | None = quarter.calls["firm_id"][call].as_py() if call >= 0 else None
+        return firm
+
+    def words_of(c: Candidate) -> tuple[str, ...]:
+        texts = indexed_texts(c.level, by_name[c.quarter].levels[c.level].strings(c.row))
+        return same_words(" ".join(texts))
 
     limit = per_theme if "theme" in asked.levels else None
-    return Found(folded(ranked, k, words_of, per_theme=limit), ranked, vector, chosen)
+    return Found(folded(ranked, k, firm_of, words_of, per_theme=limit), ranked, vector, chosen)
 
 
 def _candidates(
@@ -219,7 +227,6 @@ def _candidates(
         np.full(len(rows), np.nan, np.float32) if vector is None else held.vectors.similarities(rows, vector)
     )
     calibrated = held.scale.scores(cosines)
-    is_near = np.isin(rows, near)
     share = dict(zip(worded.tolist(), shares.tolist(), strict=True))
     return [
         Candidate(
@@ -229,12 +236,10 @@ def _candidates(
             cosine,
             score,
             share.get(row),
-            by_vector,
+            False,
             *parents_of(quarter, level, row),
         )
-        for row, cosine, score, by_vector in zip(
-            rows.tolist(), cosines.tolist(), calibrated.tolist(), is_near.tolist(), strict=True
-        )
+        for row, cosine, score in zip(rows.tolist(), cosines.tolist(), calibrated.tolist(), strict=True)
     ]
 
 
@@ -259,9 +264,28 @@ def _require_firms(wanted: Wanted, quarters: Mapping[str, OpenQuarter]) -> None:
         )
 
 
+def several(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Return one text or several as several: the characters of a text are never meant."""
+    return (given,) if isinstance(given, str) else tuple(map(str, given))
+
+
+def day(what: str, given: date | str | None) -> date | None:
+    """Return a date that may be given as text. ValueError if it is no date."""
+    if isinstance(given, datetime):
+        return given.date()
+    if not isinstance(given, str):
+        return given
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise ValueError(f"{what} must be a date such as 2023-01-31, not {given!r}") from None
+
+
 def asked_for(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
     """Return a query that may be searched. ValueError if it is empty, or a level, `k` or the mode is none there is."""
     wanted = tuple(dict.fromkeys([levels] if isinstance(levels, str) else levels))
+    if not wanted:
+        raise ValueError(f"no level is given; choose from {', '.join(LEVELS)}")
     if unknown := [level for level in wanted if level not in LEVELS]:
         raise ValueError(f"there is no level {unknown[0]!r}; choose from {', '.join(LEVELS)}")
     if mode not in MODES:
@@ -269,6 +293,8 @@ def asked_for(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
     if not 1 <= k <= MOST_HITS:
         raise ValueError(f"k is {k}; it must be between 1 and {MOST_HITS:,}")
     words = taken_apart(query)
+    if empty := phrases_without_words(query):
+        raise ValueError(f'the phrase "{empty[0]}" has no word or number that could be found')
     if not words.plain:
         raise ValueError("the query is empty")
     return Asked(words, wanted)

@@ -29,13 +29,13 @@ def listed(done: Result) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("quarter")
 def test_hits_are_written_for_people_as_json_and_as_csv(ftm: Ftm):
-    query = ("search", "vaccine trials", "--quarter", "2022Q4..2023Q1", "--level", "theme,topic", "-k", "2")
+    query = ("search", "vaccine trials", "--quarter", "2022Q4..2023Q1", "--level", "theme,topic", "-k", "9")
     people = ftm(*query)
     assert people.exit_code == 0, people.output
     assert "theme Vaccine Trials" in people.stdout
     assert "12 sentences" in people.stdout
     hits = listed(ftm(*query, "--json"))
-    assert [h["rank"] for h in hits] == [1, 2]
+    assert [h["rank"] for h in hits] == list(range(1, 10))
     assert "Vaccine Trials" in {h["name"] for h in hits}
     rows = list(csv.DictReader(io.StringIO(ftm(*query, "--csv").stdout)))
     assert [r["id"] for r in rows] == [h["id"] for h in hits]
@@ -50,12 +50,24 @@ def test_options_limit_what_is_searched(ftm: Ftm):
     some = listed(ftm(*query, "--firm", "1,2", "--since", "2023-02-01", "--speaker", "executive"))
     assert {h["firm_id"] for h in some} <= {"1", "2"}
     assert {h["call_date"] for h in some} == {"2023-02-10"}
-    assert listed(ftm(*query, "--speaker", "analyst")) == listed(ftm(*query, "--permno", "7")) == []
+    assert listed(ftm(*query, "--speaker", "Analyst")) == []
+    assert "no call of PERMNO 7" in ftm(*query, "--permno", "7").output
     assert ftm("search", "copper", "--section", "q_and_a").stdout == "No hits.\n"
     theme = listed(
         ftm("search", "copper", "-l", "theme", "-k", "1", "--children", "2", "--mode", "vector", "--json")
     )
     assert theme[0]["children"] == [], "no sentence counts before theme_sentences"
+
+
+@pytest.mark.usefixtures("quarter")
+def test_hits_that_are_not_near_are_said_to_be(ftm: Ftm):
+    query = ("search", "Bach's fugues for the organ", "--level", "theme", "--mode", "vector")
+    hits = listed(ftm(*query, "--json"))
+    shown = ftm(*query).stdout
+    assert [h["is_near"] for h in hits] == [h["calibrated"] >= -1 for h in hits]
+    assert ("Nothing close; nearest:" in shown) is (not hits[0]["is_near"])
+    assert ("Nothing" in shown) is (not hits[-1]["is_near"])
+    assert "Nothing" not in ftm("search", "vaccine trials", "-k", "1").stdout
 
 
 @pytest.mark.usefixtures("quarter")
@@ -93,4 +105,4 @@ def test_texts_of_calls_are_no_markup():
     shown = _shown(hit).plain
     assert "[red]up" in shown
     assert "\x1b" not in shown
-    assert "A [b] · analyst · 2023-01-01 · tone +1.00 · 1 near-duplicate" in shown
+    assert "A [b] · analyst · 2023-01-01 · tone +1.00 · 1 repetition" in shown

@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+ROOM = ((3, 8), (6, 4))
+"""Ranks up to which a theme or topic may bring how many of its sentences; those behind bring LEAST_ROOM."""
+
+LEAST_ROOM = 2
+
+MOST_CHILDREN = max(n for _, n in ROOM)
+"""Children of a hit that evidence can use."""
+
+
 @dataclass(frozen=True)
 class Found:
     """The hit of a search by which a sentence came to be evidence."""
@@ -65,8 +74,11 @@ class Evidence:
 def gathered(hits: Iterable[Mapping[str, Any]]) -> Evidence:
     """Return the evidence in the hits of a search (see `search`), of which themes and topics have their children.
 
-    A sentence that several hits lead to is there once, with all of them.
+    A sentence that several hits lead to is there once, with all of them. Better hits bring more of their sentences, and
+    hits that are not near the question bring none, unless there is no other.
     """
+    hits = list(hits)
+    hits = [hit for hit in hits if hit["is_near"]] or hits
     quotations: dict[str, Quotation] = {}
     contexts: list[Context] = []
     for hit in hits:
@@ -75,9 +87,7 @@ def gathered(hits: Iterable[Mapping[str, Any]]) -> Evidence:
         if hit["level"] == "sentence":
             _add(quotations, found, hit, sentence_id=hit["id"], quarter=hit["quarter"], **names)
             continue
-        if hit["level"] == "topic":
-            names["topic"] = hit["name"]
-        else:
+        if hit["level"] == "theme":
             names["theme"] = hit["name"]
         contexts.append(
             Context(
@@ -89,8 +99,10 @@ def gathered(hits: Iterable[Mapping[str, Any]]) -> Evidence:
                 hit["quarter"],
             )
         )
-        for child in hit["children"] or ():
-            _add(quotations, found, child, sentence_id=child["sentence_id"], quarter=hit["quarter"], **names)
+        room = next((n for last, n in ROOM if hit["rank"] <= last), LEAST_ROOM)
+        for child in (hit["children"] or ())[:room]:
+            own = {**names, "topic": child["topic_name"]}
+            _add(quotations, found, child, sentence_id=child["sentence_id"], quarter=hit["quarter"], **own)
     return Evidence(list(quotations.values()), contexts)
 
 

@@ -19,6 +19,7 @@ def hit(rank: int, level: str, id_: str, **more: Any) -> dict[str, Any]:
         "level": level,
         "id": id_,
         "score": 1 / rank,
+        "is_near": True,
         "quarter": "2023Q1",
         **empty,
         **said,
@@ -26,8 +27,9 @@ def hit(rank: int, level: str, id_: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def child(sentence: str) -> dict[str, Any]:
+def child(sentence: str, topic: str | None = None) -> dict[str, Any]:
     return {
+        "topic_name": topic,
         "sentence_id": sentence,
         "text": "Said.",
         "firm_id": "2",
@@ -42,7 +44,12 @@ def test_a_sentence_is_evidence_once_with_all_that_led_to_it():
         [
             hit(1, "sentence", "s1"),
             hit(
-                2, "topic", "t1", name="Freight", theme_name="Logistics", children=[child("s1"), child("s2")]
+                2,
+                "topic",
+                "t1",
+                name="Freight",
+                theme_name="Logistics",
+                children=[child("s1", "Freight"), child("s2", "Freight")],
             ),
             hit(3, "theme", "h1", name="Logistics", children=[child("s2")]),
         ]
@@ -61,3 +68,27 @@ def test_what_is_not_known_of_a_speaker_is_left_out():
     said = gathered([hit(1, "theme", "h", name="N", children=[child("s")])]).quotations[0]
     assert said.source == "2, 2023Q1"
     assert gathered([]).quotations == []
+
+
+def test_a_theme_s_sentence_is_of_its_own_topic():
+    made = gathered([hit(1, "theme", "h", name="N", children=[child("s", "Freight"), child("o")])])
+    assert [(q.topic, q.theme) for q in made.quotations] == [("Freight", "N"), (None, "N")]
+
+
+def test_better_hits_bring_more_of_their_sentences():
+    hits = [
+        hit(r, "theme", f"h{r}", name="N", children=[child(f"{r}-{i}") for i in range(9)])
+        for r in range(1, 9)
+    ]
+    made = [q.sentence_id.partition("-")[0] for q in gathered(hits).quotations]
+    assert [made.count(str(r)) for r in range(1, 9)] == [8, 8, 8, 4, 4, 4, 2, 2]
+
+
+def test_what_is_not_near_is_evidence_only_where_nothing_is():
+    near, far = (
+        hit(1, "sentence", "s1"),
+        hit(2, "theme", "h", name="N", is_near=False, children=[child("s2")]),
+    )
+    assert [q.sentence_id for q in gathered([near, far]).quotations] == ["s1"]
+    assert gathered([near, far]).contexts == []
+    assert [q.sentence_id for q in gathered([far]).quotations] == ["s2"]

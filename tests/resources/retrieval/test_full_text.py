@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftm_resources.retrieval.full_text import NUMBERS, TextIndex, TextWriter, taken_apart
+from ftm_resources.retrieval.full_text import (
+    NUMBERS,
+    TextIndex,
+    TextWriter,
+    phrases_without_words,
+    taken_apart,
+)
 
 TEXTS = [
     "Freight rates rose 12.5% in Q4-2023.",
@@ -57,6 +63,47 @@ def test_a_quoted_phrase_must_occur(texts: TextIndex):
     mask = texts.with_phrases(taken_apart("„rose by“"), len(TEXTS))
     assert np.flatnonzero(mask).tolist() == [3]
     assert not texts.with_phrases(taken_apart('"no such words"'), len(TEXTS)).any()
+
+
+WRITTEN = [
+    "We opened 12, 5 of them in Texas.", "Margin rose 5 percent to 12.5.", "Revenue was 1,000 units.",
+    "Fell by -7% in Rome.", "It costs $5.", "Sales of M\u0308u\u0308ller caf\u00e9 rose.", "Co\u00adoperation in Ohio.",
+    "Sales of \uff11\uff12 units.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("phrase", "rows"),
+    [
+        ("12.5", [1]), ("1000 units", [2]), ("1,000", [2]), ("7% in Rome", [3]), ("-7%", [3]), ("+7%", []),
+        ("$5", [4]), ("m\u0308\u00fcller cafe\u0301", [5]), ("cooperation", [6]), ("co\u00adoperation", [6]),
+        ("12 units", [7]),
+    ],
+)  # fmt: skip
+def test_phrases_match_numbers_as_written_and_letters_in_any_form(phrase: str, rows: list[int]):
+    writer = TextWriter(None)
+    writer.add([[text] for text in WRITTEN], [""] * len(WRITTEN))
+    made = writer.close()
+    assert found(made, f'"{phrase}"') == rows
+    assert np.flatnonzero(made.with_phrases(taken_apart(f'"{phrase}"'), len(WRITTEN))).tolist() == rows
+
+
+def test_words_outside_of_phrases_find_numbers_without_their_signs(texts: TextIndex):
+    assert 3 in found(texts, "5")
+    assert 3 in found(texts, "$5")
+    assert taken_apart("$ % 5%").words == (("5",),)
+
+
+def test_a_quoted_name_or_ticker_finds_its_firm_s_rows(texts: TextIndex):
+    for query in ('"ACM"', '"acme inc"'):
+        assert sorted(found(texts, query)) == [0, 1]
+        assert np.flatnonzero(texts.with_phrases(taken_apart(query), len(TEXTS))).tolist() == [0, 1]
+    assert found(texts, '"acme freight"') == [], "no phrase reaches from the name into what is said"
+    assert texts.best(taken_apart('"acme inc"'), 5)[1].max() <= 1
+
+
+def test_a_phrase_of_signs_has_no_words():
+    assert phrases_without_words('"%%%" “—” "5%" "" " "') == ["%%%", "—"]
 
 
 def test_filters_hold_before_ranking(texts: TextIndex):

@@ -10,6 +10,7 @@ import platformdirs
 import pytest
 
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.retrieval import checksums, index_folder
 from ftm_resources.retrieval.index_folder import CURRENT, build_index, folder_of
 from ftm_resources.retrieval.searching import NoIndexWarning, search
 from ftm_resources.warehouse import Warehouse
@@ -92,6 +93,86 @@ def test_a_truncated_file_is_said_and_the_index_made_again(warehouse: Warehouse,
         assert ids(warehouse) == truth
     assert build_index(warehouse, QUARTER).is_new
     assert strictly(warehouse) == truth
+
+
+@pytest.mark.parametrize(
+    "file", ["sentence.codes", "sentence.call", "topic.arrow", "theme.text/meta.json", "calls.arrow"]
+)
+def test_a_changed_byte_is_said_and_the_index_made_again(warehouse: Warehouse, file: str):
+    built = build_index(warehouse, QUARTER)
+    data = bytearray((built.folder / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (built.folder / file).write_bytes(data)
+    with pytest.warns(NoIndexWarning, match=f"damaged: .*{file} has another checksum"):
+        assert ids(warehouse)
+    assert build_index(warehouse, QUARTER).is_new
+
+
+@pytest.mark.parametrize("lost", ["files", "made_from", "levels", "checksums", "checksum"])
+def test_a_manifest_that_lost_something_is_said(warehouse: Warehouse, lost: str):
+    built = build_index(warehouse, QUARTER)
+    manifest = {n: v for n, v in built.manifest.items() if n != lost}
+    (built.folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.warns(NoIndexWarning, match="damaged"):
+        assert ids(warehouse)
+
+
+def test_of_a_large_file_both_ends_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checksums, "WHOLE_UP_TO", 100)
+    monkeypatch.setattr(checksums, "END", 10)
+    file = tmp_path / "large"
+    content = bytes(range(200))
+    file.write_bytes(content)
+    whole = checksums.checksum(file)
+    for place, is_seen in ((0, True), (9, True), (100, False), (190, True), (199, True)):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        file.write_bytes(changed)
+        assert (checksums.checksum(file) != whole) is is_seen
+
+
+def test_an_index_that_is_replaced_before_its_first_search_by_words_is_still_searched(
+    warehouse: Warehouse, rows_of: Callable[..., Any], written: Callable[..., Warehouse]
+):
+    build_index(warehouse, QUARTER)
+
+    class Slow(Embedder):
+        """A model that takes so long that another process makes the index again meanwhile."""
+
+        def embed_query(self, text: str) -> Any:
+            changed = rows_of()
+            changed["themes"][0]["name"] = "Shipping"
+            written(warehouse, {"themes": changed["themes"]})
+            build_index(warehouse, QUARTER)
+            return MODEL.embed_query(text)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = search(
+            "ocean freight", warehouse=warehouse, embedder=Slow(precision="float32"), levels=["theme"]
+        )
+        assert found["name"][0].as_py() == "Ocean Freight Rates", "the rows that were open"
+        assert (
+            "Shipping"
+            in search("sea", warehouse=warehouse, embedder=MODEL, levels="theme")["name"].to_pylist()
+        )
+
+
+def test_an_index_that_is_replaced_while_it_is_opened_is_opened_anew(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    first, opened, tried = build_index(warehouse, QUARTER), index_folder.open_index, []
+
+    def slowly(folder: Path, manifest: Any) -> Any:
+        tried.append(folder)
+        if len(tried) == 1:
+            (folder / "manifest.json").unlink()
+            build_index(warehouse, QUARTER)
+        return opened(folder, manifest)
+
+    monkeypatch.setattr(index_folder, "open_index", slowly)
+    assert strictly(warehouse)
+    assert tried[0] == first.folder != tried[1]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"build": 7}', '{"build": "../../elsewhere"}'])

@@ -2,7 +2,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from ftm_resources import search
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.retrieval import kept_open
 from ftm_resources.retrieval.hits import HITS
 from ftm_resources.retrieval.index_folder import build_index
 from ftm_resources.retrieval.kept_open import quarters_of
@@ -63,7 +64,7 @@ def test_a_subject_is_found_at_each_level_with_its_parents(held: Warehouse):
 
 
 def test_one_ranking_holds_all_levels_and_a_theme_speaks_for_its_own(held: Warehouse):
-    found = hits(held, "vaccine trials", k=20)
+    found = hits(held, "we expect vaccine trials to improve in area 2", k=20)
     assert {h["level"] for h in found} == {"theme", "topic", "sentence"}
     first = next(i for i, h in enumerate(found) if h["level"] == "theme" and h["id"] == "2023Q1:theme:002")
     later = [h for h in found[first + 1 :] if h["level"] != "theme" and h["theme_id"] == "2023Q1:theme:002"]
@@ -75,13 +76,31 @@ def test_one_ranking_holds_all_levels_and_a_theme_speaks_for_its_own(held: Wareh
     assert sum(stood_for) >= 5
 
 
-def test_near_duplicates_are_one_hit(held: Warehouse):
-    """Three firms say the same of each area: the areas differ by a number, which is another fact."""
-    found = hits(held, "vaccine trials in area 2", levels=["sentence"], k=10)
-    best = found[0]
-    assert best["text"] == "We expect vaccine trials to improve in area 2."
-    assert len(best["duplicates"]) == 2
-    assert len({h["text"] for h in found}) == len(found)
+def test_what_a_firm_repeats_is_one_hit(warehouse: Warehouse, rows_of: Rows, written: Written):
+    """Three firms say the same of each area; one of them says it twice."""
+    changed = rows_of()
+    again = next(r for r in changed["sentences"] if r["firm_id"] == "1" and "weather" in r["text"])
+    again["text"] = "Well, we expect vaccine trials to, uh, improve in area 2!"
+    changed["sentence_kinds"] = [
+        r | {"is_procedural": False} if r["sentence_id"] == again["sentence_id"] else r
+        for r in changed["sentence_kinds"]
+    ]
+    written(warehouse, {name: changed[name] for name in ("sentences", "sentence_kinds")})
+    for k in (1, 3, 30):
+        found = hits(
+            warehouse, "we expect vaccine trials to improve in area 2 FRTX", levels=["sentence"], k=k
+        )
+        same = [h for h in found if "vaccine trials" in h["text"] and "area 2" in h["text"]]
+        assert {h["firm_id"]: len(h["duplicates"]) for h in same[:1]} == {"1": 1}
+    assert [len(h["duplicates"]) for h in same] == [1, 0, 0], "other firms' sentences are hits of their own"
+
+
+def test_hits_that_nothing_speaks_for_are_marked(held: Warehouse):
+    assert all(h["is_near"] for h in hits(held, "ocean freight rates", k=3))
+    far = hits(held, "qzxv", k=3, levels=["sentence"])
+    assert [h["is_near"] for h in far] == [h["calibrated"] >= -1 for h in far]
+    assert not any(h["is_near"] for h in hits(held, "Bach's fugues for the organ", k=40)[-3:])
+    assert all(h["is_near"] for h in hits(held, "freight", mode="text"))
 
 
 @pytest.mark.parametrize(
@@ -129,10 +148,68 @@ def test_topics_and_themes_pass_a_filter_if_a_sentence_of_theirs_does(
     }
 
 
+def test_a_theme_passes_a_filter_only_by_sentences_that_count_in_it(
+    warehouse: Warehouse, rows_of: Rows, written: Written
+):
+    changed = rows_of()
+    kinds = {row["sentence_id"]: row["speaker_type"] for row in changed["sentences"]}
+    for row in changed["theme_sentences"]:
+        row["is_member"] = row["theme_id"] != "2023Q1:theme:000" or kinds[row["sentence_id"]] != "analyst"
+    written(warehouse, {"theme_sentences": changed["theme_sentences"]})
+    found = hits(warehouse, "ocean freight", levels=["theme"], speakers=["analyst"], children=5)
+    assert "2023Q1:theme:000" not in {h["id"] for h in found}
+    assert len(found) == 2
+    assert all(h["children"] for h in found)
+    topics = hits(warehouse, "ocean freight", levels=["topic"], speakers=["analyst"])
+    assert topics[0]["topic_name"] == "Ocean freight rates", "a topic's sentences need not count in its theme"
+
+
+def test_a_topic_s_call_is_that_of_most_of_its_sentences_that_meet_the_filter(
+    warehouse: Warehouse, rows_of: Rows, written: Written
+):
+    """All of the topic's sentences are of the firm's first call, to which one of the second is added."""
+    changed = rows_of()
+    early, late = date(2023, 1, 10), date(2023, 2, 10)
+    moved = next(r for r in changed["sentence_topics"] if r["topic_id"] == "2023Q1:1:001")
+    moved["topic_id"] = "2023Q1:1:000"
+    written(warehouse, {"sentence_topics": changed["sentence_topics"]})
+
+    def call(**filters: Any) -> date:
+        asked = {"levels": ["topic"], "k": 1, "mode": "text", **filters}
+        (topic,) = hits(warehouse, 'FRTX "ocean freight rates"', **asked)
+        assert topic["id"] == "2023Q1:1:000"
+        said: date = topic["call_date"]
+        return said
+
+    assert call() == call(firms=["1"]) == call(until="2023-01-31") == early
+    assert call(since="2023-02-01") == late
+    build_index(warehouse, QUARTER)
+    assert (call(), call(since="2023-02-01")) == (early, late)
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        ({"firms": "copr"}, {"firms": ["COPR"]}),
+        ({"permnos": 10003}, {"permnos": [10003]}),
+        ({"speakers": "Analyst"}, {"speakers": ["analyst"]}),
+        ({"sections": "Q_and_A"}, {"sections": ["q_and_a"]}),
+        ({"since": "2023-02-01"}, {"since": date(2023, 2, 1)}),
+        ({"until": "2023-01-31"}, {"until": datetime(2023, 1, 31, 12)}),  # noqa: DTZ001 - a naive time has a date too
+        ({"levels": "topic"}, {"levels": ["topic"]}),
+    ],
+)
+def test_one_may_be_given_for_several_and_text_for_a_date(
+    warehouse: Warehouse, one: dict[str, Any], same: dict[str, Any]
+):
+    every = {"k": 1000, "per_theme": None}
+    found = hits(warehouse, "we expect", **every, **one)
+    assert found == hits(warehouse, "we expect", **every, **same)
+    assert 0 < len(found) < len(hits(warehouse, "we expect", **every))
+
+
 def test_filters_that_match_nothing_find_nothing(held: Warehouse):
     for nothing in (
-        {"firms": ["nobody"]},
-        {"permnos": [1]},
         {"speakers": ["operator"]},
         {"since": date(2030, 1, 1)},
     ):
@@ -154,7 +231,7 @@ def test_names_tickers_numbers_and_phrases_are_found(held: Warehouse):
     assert {h["firm_id"] for h in hits(held, "muller", mode="text", k=30)} == {"2"}
     for mode in ("hybrid", "vector", "text"):
         found = hits(held, 'news of "trials to improve in area 3"', mode=mode, k=50)
-        assert [h["text"] for h in found] == ["We expect vaccine trials to improve in area 3."]
+        assert [h["text"] for h in found] == ["We expect vaccine trials to improve in area 3."] * 3
     assert hits(held, '"trials vaccine"') == []
 
 
@@ -186,6 +263,7 @@ def test_children_are_the_nearest_sentences_that_meet_the_filters(held: Warehous
     assert len(theme["children"]) == 3
     assert {c["speaker_type"] for c in theme["children"]} == {"analyst"}
     assert all("copper" in c["text"] for c in theme["children"])
+    assert all(c["topic_id"].endswith(":001") and c["topic_name"] for c in theme["children"])
     similar = [c["similarity"] for c in theme["children"]]
     assert similar == sorted(similar, reverse=True)
     topic, *_ = hits(held, "copper", levels=["topic"], children=2, firms=["3"], k=1)
@@ -217,6 +295,8 @@ def test_what_cannot_be_searched_is_said(warehouse: Warehouse):
         ({"speakers": ["ceo"]}, "no speaker 'ceo'"),
         ({"sections": ["intro"]}, "no section 'intro'"),
         ({"mode": "magic"}, "no mode 'magic'"),
+        ({"levels": []}, "no level is given"),
+        ({"since": "soon"}, "since must be a date such as 2023-01-31, not 'soon'"),
         ({"k": 0}, "k is 0"),
         ({"firms": ["FRTX", "FRTXX"]}, "no call of FRTXX in 2023Q1"),
         ({"firms": [""]}, "no call of  in 2023Q1"),
@@ -228,8 +308,13 @@ def test_what_cannot_be_searched_is_said(warehouse: Warehouse):
     for empty in ("", "  ", '""'):
         with pytest.raises(ValueError, match="the query is empty"):
             hits(warehouse, empty)
-    with pytest.raises(ValueError, match="is not a range of quarters"):
-        hits(warehouse, "freight", "2023Q4..2023Q1")
+    for no_range in ("2023Q4..2023Q1", "2023Q1..", "..2023Q1", ".."):
+        with pytest.raises(ValueError, match="is not a range of quarters"):
+            hits(warehouse, "freight", no_range)
+    with pytest.raises(ValueError, match='the phrase "%%" has no word'):
+        hits(warehouse, 'freight "%%"')
+    with pytest.raises(ValueError, match="no quarter is given"):
+        search("freight", [], warehouse=warehouse, embedder=MODEL)
 
 
 class Other(Embedder):
@@ -288,6 +373,27 @@ def test_a_quarter_stays_open_until_its_tables_change(
     changed["themes"][0]["name"] = "Shipping"
     written(warehouse, {"themes": changed["themes"]})
     assert hits(warehouse, "freight", levels=["theme"])[0]["name"] == "Shipping"
+
+
+@pytest.mark.parametrize("reader", ["opened_index", "in_memory"])
+def test_a_commit_while_a_quarter_is_read_is_seen_by_the_next_search(
+    warehouse: Warehouse, rows_of: Rows, written: Written, monkeypatch: pytest.MonkeyPatch, reader: str
+):
+    if reader == "opened_index":
+        build_index(warehouse, QUARTER)
+    read = getattr(kept_open, reader)
+
+    def slowly(*given: Any) -> Any:
+        opened = read(*given)
+        monkeypatch.setattr(kept_open, reader, read)
+        changed = rows_of()
+        changed["themes"][0]["name"] = "Shipping"
+        written(warehouse, {"themes": changed["themes"]})
+        return opened
+
+    monkeypatch.setattr(kept_open, reader, slowly)
+    names = [hits(warehouse, "freight", levels=["theme"])[0]["name"] for _ in range(2)]
+    assert names == ["Ocean Freight Rates", "Shipping"]
 
 
 def test_every_column_says_what_it_is():
