@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.methods.answering.answers import Checked, checked
-from ftm_assets.methods.answering.evidence import Evidence, Quotation, gathered
+from ftm_assets.methods.answering.evidence import MOST_CHILDREN, Evidence, Quotation, gathered
 from ftm_assets.methods.answering.questions import QUESTION_VERSION, answer_schema, asked, asked_again
 from ftm_assets.methods.naming.prompts import prompt_tokens
 from ftm_resources import search, settings
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 REPLY_TOKENS = 800
 """Most tokens of an answer."""
 
-HITS, CHILDREN = 12, 4
-"""Hits that are asked for, and sentences of each theme and topic among them."""
+HITS = 12
+"""Hits that are asked for."""
 
 LOG = "ask/questions.jsonl"
 """File under FTM_EXPORTS that notes each question."""
@@ -85,14 +85,15 @@ def ask(
     quarters: str | Iterable[str] | None = None,
     *,
     k: int = HITS,
-    children: int = CHILDREN,
+    children: int = MOST_CHILDREN,
     llm: LlmResource | None = None,
     log: bool = True,
     **filters: Any,
 ) -> Answer:
     """Return an answer to a question about calls, with the sentences that each of its claims cites.
 
-    The `k` best hits of `search` are expanded to their `children` nearest sentences; the model (default: that at
+    The `k` best hits of `search` are expanded to their nearest sentences, at most `children`, the best hits to the most
+    (see `evidence.gathered`); the model (default: that at
     LLM_BASE_URL) is shown these and nothing else. A citation that it invents is removed and counted. Without an
     endpoint, the answer is the evidence alone. `filters` are those of `search`, `levels` and `warehouse` among them.
 
