@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ftm_assets.cli import arguments, screen
 from ftm_assets.cli.failing import CommandError
-from ftm_assets.cli.search import MANY, listed, permnos, spans
+from ftm_assets.cli.search_options import (
+    Firms,
+    Levels,
+    Permnos,
+    Quarters,
+    Sections,
+    Since,
+    Speakers,
+    Until,
+    filters,
+    spans,
+)
 
 if TYPE_CHECKING:
     from ftm_assets.answers.asking import Answer
@@ -22,41 +32,14 @@ commands = typer.Typer()
 @commands.command(rich_help_panel="Read")
 def ask(
     question: Annotated[str, typer.Argument(help="A question about what was said on calls.")],
-    quarter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--quarter",
-            "-q",
-            metavar="QUARTER",
-            help=f"2023Q1 or 2023Q1..2023Q4; {MANY}. Default: all.",
-            autocompletion=arguments.known_quarters,
-        ),
-    ] = None,
-    level: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--level", "-l", metavar="LEVEL", help=f"theme, topic or sentence; {MANY}. Default: all."
-        ),
-    ] = None,
-    firm: Annotated[
-        list[str] | None, typer.Option("--firm", metavar="FIRM", help=f"Firm id or ticker; {MANY}.")
-    ] = None,
-    permno: Annotated[
-        list[str] | None, typer.Option("--permno", metavar="PERMNO", help=f"CRSP's PERMNO; {MANY}.")
-    ] = None,
-    speaker: Annotated[
-        list[str] | None,
-        typer.Option("--speaker", metavar="KIND", help=f"Kind of speaker, e.g. analyst; {MANY}."),
-    ] = None,
-    section: Annotated[
-        list[str] | None, typer.Option("--section", metavar="SECTION", help="presentation or q_and_a.")
-    ] = None,
-    since: Annotated[
-        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="First date of calls.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last date of calls.")
-    ] = None,
+    quarter: Quarters = None,
+    level: Levels = None,
+    firm: Firms = None,
+    permno: Permnos = None,
+    speaker: Speakers = None,
+    section: Sections = None,
+    since: Since = None,
+    until: Until = None,
     k: Annotated[int, typer.Option("-k", min=1, max=200, help="Hits to answer from.")] = 12,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the answer and its evidence as JSON.")
@@ -72,26 +55,13 @@ def ask(
     to that server. Citations of anything else are removed, and quotes are compared with the sentences, word by word.
     Without an endpoint, the evidence alone is shown, by theme and topic.
     """
-    numbers = permnos(permno)
+    limits = filters(level, firm, permno, speaker, section, since, until)
     arguments.warehouse()  # before the models are loaded: whether there is one
     from ftm_assets.answers.asking import ask as answer_to
     from ftm_resources.endpoint.connection import EndpointUnavailableError, RequestError
 
-    levels: dict[str, Any] = {"levels": chosen} if (chosen := listed(level)) else {}
     try:
-        answer = answer_to(
-            question,
-            spans(quarter),
-            k=k,
-            firms=listed(firm),
-            permnos=numbers,
-            speakers=listed(speaker),
-            sections=listed(section),
-            since=since.date() if since else None,
-            until=until.date() if until else None,
-            log=log,
-            **levels,
-        )
+        answer = answer_to(question, spans(quarter), k=k, log=log, **limits)
     except (EndpointUnavailableError, RequestError) as error:
         raise CommandError(f"no answer: {error}") from error
     if as_json:

@@ -9,7 +9,7 @@ import typer
 
 from ftm_assets.cli import arguments, screen
 from ftm_assets.cli.failing import CommandError
-from ftm_assets.cli.search import spans
+from ftm_assets.cli.search_options import Quarters, spans
 
 commands = typer.Typer()
 
@@ -40,17 +40,7 @@ def _chosen(of: list[str] | None, held: list[str]) -> list[str]:
 
 @group.command()
 def postgres(
-    quarter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--quarter",
-            "-q",
-            metavar="QUARTER",
-            help="2023Q1 or 2023Q1..2023Q4; several separated by commas, or the option several times. Default: all.",
-            callback=spans,
-            autocompletion=arguments.known_quarters,
-        ),
-    ] = None,
+    quarter: Quarters = None,
     schema: Annotated[
         str, typer.Option("--schema", metavar="NAME", help="Schema to copy to; made if it is not there.")
     ] = "ftm",
@@ -76,7 +66,7 @@ def postgres(
     from ftm_resources.postgres.publish import publish
 
     warehouse = arguments.warehouse()
-    chosen = _chosen(quarter, warehouse.quarters("sentences"))
+    chosen = _chosen(spans(quarter), warehouse.quarters("sentences"))
     outdated: tuple[str, ...] = ()
     if not chosen:
         raise CommandError(f"{warehouse.root} holds no sentences yet: run a quarter first.")

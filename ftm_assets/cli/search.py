@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +12,18 @@ import typer
 from ftm_assets.cli import arguments, screen
 from ftm_assets.cli.csv_cells import marked
 from ftm_assets.cli.failing import CommandError
+from ftm_assets.cli.search_options import (
+    Firms,
+    Levels,
+    Permnos,
+    Quarters,
+    Sections,
+    Since,
+    Speakers,
+    Until,
+    filters,
+    spans,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,64 +33,18 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-MANY = "several separated by commas, or the option several times"
-
-
-def listed(values: list[str] | None) -> list[str]:
-    """Return values that were given one by one or separated by commas."""
-    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
-
-
-def spans(values: list[str] | None) -> list[str] | None:
-    """Return quarters and ranges of quarters that were given one by one or separated by commas; None if none was."""
-    return [arguments.quarter_span(span) for span in listed(values)] or None
-
-
-def permnos(values: list[str] | None) -> list[int]:
-    """Return PERMNOs that were given one by one or separated by commas. Raises CommandError for anything else."""
-    if bad := [p for p in listed(values) if not p.isdecimal()]:
-        raise CommandError(f"--permno must be a number, not {bad[0]}.")
-    return [int(p) for p in listed(values)]
-
 
 @commands.command(rich_help_panel="Read")
 def search(
     query: Annotated[str, typer.Argument(help='Words; a "quoted phrase" must occur.')],
-    quarter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--quarter",
-            "-q",
-            metavar="QUARTER",
-            help=f"2023Q1 or 2023Q1..2023Q4; {MANY}. Default: all.",
-            autocompletion=arguments.known_quarters,
-        ),
-    ] = None,
-    level: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--level", "-l", metavar="LEVEL", help=f"theme, topic or sentence; {MANY}. Default: all."
-        ),
-    ] = None,
-    firm: Annotated[
-        list[str] | None, typer.Option("--firm", metavar="FIRM", help=f"Firm id or ticker; {MANY}.")
-    ] = None,
-    permno: Annotated[
-        list[str] | None, typer.Option("--permno", metavar="PERMNO", help=f"CRSP's PERMNO; {MANY}.")
-    ] = None,
-    speaker: Annotated[
-        list[str] | None,
-        typer.Option("--speaker", metavar="KIND", help=f"Kind of speaker, e.g. analyst; {MANY}."),
-    ] = None,
-    section: Annotated[
-        list[str] | None, typer.Option("--section", metavar="SECTION", help="presentation or q_and_a.")
-    ] = None,
-    since: Annotated[
-        datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="First date of calls.")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last date of calls.")
-    ] = None,
+    quarter: Quarters = None,
+    level: Levels = None,
+    firm: Firms = None,
+    permno: Permnos = None,
+    speaker: Speakers = None,
+    section: Sections = None,
+    since: Since = None,
+    until: Until = None,
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="Most hits to show.")] = 10,
     mode: Annotated[
         str, typer.Option("--mode", metavar="MODE", help="hybrid, or by vector or text alone.")
@@ -97,24 +63,17 @@ def search(
     """
     if as_json and as_csv:
         raise CommandError("--json and --csv exclude each other.")
-    numbers = permnos(permno)
+    limits = filters(level, firm, permno, speaker, section, since, until)
     arguments.warehouse()  # before the models are loaded: whether there is one
     from ftm_resources import search as find
-    from ftm_resources.retrieval.levels import LEVELS
 
     hits = find(
         query,
         spans(quarter),
-        levels=listed(level) or LEVELS,
-        firms=listed(firm),
-        permnos=numbers,
-        speakers=listed(speaker),
-        sections=listed(section),
-        since=since.date() if since else None,
-        until=until.date() if until else None,
         k=k,
         mode=mode,  # type: ignore[arg-type] # checked there
         children=children,
+        **limits,
     )
     if as_json:
         typer.echo(json.dumps(hits.to_pylist(), default=_plain, ensure_ascii=False, indent=2))

@@ -164,19 +164,10 @@ def _about(quarter: OpenQuarter, c: Candidate, calls: Mapping[int, int]) -> dict
     about = {**own, "name": own.get("name")}
     about.pop("keywords", None)
     topic, theme = c.topic, c.theme
-    if topic >= 0:
-        parent = quarter.levels["topic"].strings(topic)
-        about |= {"topic_id": parent["id"], "topic_name": parent["name"]}
-    if theme >= 0:
-        parent = quarter.levels["theme"].strings(theme)
-        about |= {"theme_id": parent["id"], "theme_name": parent["name"]}
+    about |= {**_parent(quarter, "topic", topic), **_parent(quarter, "theme", theme)}
     if c.level == "sentence":
         label = int(level.columns["label"][c.row])
-        about |= {
-            "tone": None if label == NOT_SCORED else float(label),
-            "section": SECTIONS[level.columns["section"][c.row]],
-            "speaker_type": SPEAKER_TYPES[level.columns["speaker"][c.row]],
-        }
+        about |= {"tone": None if label == NOT_SCORED else float(label), **_spoken(quarter, c.row)}
     else:
         tone = float(level.columns["tone"][c.row])
         about["tone"] = None if np.isnan(tone) else tone
@@ -186,8 +177,7 @@ def _about(quarter: OpenQuarter, c: Candidate, calls: Mapping[int, int]) -> dict
         call = int(level.columns["call"][c.row])
         if c.level == "topic":
             call = calls.get(c.row, call)
-        if call >= 0:
-            about |= quarter.calls.slice(call, 1).to_pylist()[0]
+        about |= _call(quarter, call)
     return about
 
 
@@ -214,24 +204,36 @@ def _children(
     made = []
     for row, similarity in zip(rows.tolist(), found.tolist(), strict=True):
         own = sentences.strings(row)
-        call = int(sentences.columns["call"][row])
-        held = quarter.calls.slice(call, 1).to_pylist()[0] if call >= 0 else {}
+        held = _call(quarter, int(sentences.columns["call"][row]))
         made.append(
             {
                 "sentence_id": own["id"],
                 "text": own["text"],
                 **{name: held.get(name) for name in ("firm_id", "firm_name", "call_date")},
-                "section": SECTIONS[sentences.columns["section"][row]],
-                "speaker_type": SPEAKER_TYPES[sentences.columns["speaker"][row]],
+                **_spoken(quarter, row),
                 "speaker_name": own["speaker_name"],
-                **_topic_of(quarter, row),
+                **_parent(quarter, "topic", int(of_topic[row])),
                 "similarity": similarity,
             }
         )
     return made
 
 
-def _topic_of(quarter: OpenQuarter, sentence: int) -> dict[str, Any]:
-    topic = int(quarter.levels["sentence"].columns["topic"][sentence])
-    own = quarter.levels["topic"].strings(topic) if topic >= 0 else {}
-    return {"topic_id": own.get("id"), "topic_name": own.get("name")}
+def _parent(quarter: OpenQuarter, level: str, row: int) -> dict[str, Any]:
+    """Return the id and name of a topic or theme by its row; nothing for −1."""
+    if row < 0:
+        return {}
+    own = quarter.levels[level].strings(row)
+    return {f"{level}_id": own["id"], f"{level}_name": own["name"]}
+
+
+def _spoken(quarter: OpenQuarter, sentence: int) -> dict[str, str]:
+    columns = quarter.levels["sentence"].columns
+    section, speaker = columns["section"][sentence], columns["speaker"][sentence]
+    return {"section": SECTIONS[section], "speaker_type": SPEAKER_TYPES[speaker]}
+
+
+def _call(quarter: OpenQuarter, call: int) -> dict[str, Any]:
+    """Return what is known of a call by its number; nothing for −1."""
+    held: list[dict[str, Any]] = quarter.calls.slice(call, 1).to_pylist() if call >= 0 else [{}]
+    return held[0]

@@ -6,17 +6,13 @@ they do. `Warehouse.together` judges its quarter alone: read one by one, its qua
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftm_resources.warehouse.errors import MixedGenerationsWarning
+from ftm_resources.warehouse.errors import mixtures_told
 from ftm_resources.warehouse.generations import mixtures
-from ftm_resources.warehouse.scans import content_of
 from ftm_resources.warehouse.shown import one_generation
-from ftm_resources.warehouse.snapshots import NEVER_WRITTEN
 from ftm_resources.warehouse.views import open_connection
-from ftm_resources.warehouse.warehouse import QuarterTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +22,7 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.generations import Mixture
     from ftm_resources.warehouse.shown import Shown
     from ftm_resources.warehouse.snapshots import Write
-    from ftm_resources.warehouse.warehouse import Warehouse
+    from ftm_resources.warehouse.warehouse import QuarterTable, Warehouse
 
 
 @dataclass(frozen=True)
@@ -42,11 +38,9 @@ class Across:
     @classmethod
     def of(cls, warehouse: Warehouse, names: Sequence[str]) -> Across:
         """Return what is shown now. Raises WarehouseError if there is no warehouse."""
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", MixedGenerationsWarning)
+        with mixtures_told() as said:
             shown = one_generation(warehouse.pin, warehouse.pin(), None, names, strict=False)
-        said = tuple(str(w.message) for w in told if issubclass(w.category, MixedGenerationsWarning))
-        return cls(warehouse, names, shown, said)
+        return cls(warehouse, names, shown, tuple(said))
 
     def holds(self, quarter: str) -> bool:
         """Return whether any table holds the quarter."""
@@ -66,15 +60,8 @@ class Across:
 
     def tables(self, quarter: str) -> dict[str, QuarterTable]:
         """Return the quarter's tables as shown."""
-        return {name: self._table(name, quarter) for name in self.names}
-
-    def _table(self, name: str, quarter: str) -> QuarterTable:
-        table, snapshot_id = self.shown.pinned.table(name), self.shown.snapshot(name, quarter)
-        snapshot = table.snapshot_by_id(snapshot_id) if table and snapshot_id is not None else None
-        if table is None or snapshot is None:
-            return QuarterTable(self.warehouse, name, quarter, None, NEVER_WRITTEN)
-        content = content_of(table, snapshot, quarter)
-        return QuarterTable(self.warehouse, name, quarter, snapshot.snapshot_id, content)
+        shown, at = self.shown, self.warehouse.at
+        return {n: at(n, quarter, shown.pinned.table(n), shown.snapshot(n, quarter)) for n in self.names}
 
     def connect(self, quarter: str) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection whose views hold the quarter as shown."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import warnings
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from ftm_resources.duck import ConfiguredDuckDB, literal
 from ftm_resources.locks import held
 from ftm_resources.replaced_file import replaced
 from ftm_resources.tables import PARTITION, TABLES
-from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
+from ftm_resources.warehouse.errors import WarehouseError, mixtures_told
 from ftm_resources.warehouse.views import create_joined_views, open_connection
 
 if TYPE_CHECKING:
@@ -78,10 +77,8 @@ def write_duckdb(
     if not warehouse.location.is_s3 and target.is_relative_to(warehouse.root):
         raise WarehouseError(f"{target} is inside the warehouse; choose another place")
     with held(target.with_name(f".{target.name}.lock"), f"the right to write {target}"):
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always", MixedGenerationsWarning)
+        with mixtures_told() as mixed:
             files, grown = warehouse.shown_files(names)
-        mixed = [str(w.message) for w in told if issubclass(w.category, MixedGenerationsWarning)]
         if mixed and not allows_mixed:
             raise WarehouseError(
                 f"{target} is not written, as quarters do not go together. {' '.join(mixed)} To copy what connect() "

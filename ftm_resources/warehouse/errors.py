@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ftm_resources.warehouse.cleanup import Kept
 
@@ -36,3 +38,13 @@ class RefusedCleanupError(WarehouseError):
 
 class MixedGenerationsWarning(UserWarning):
     """Some tables of a quarter were made from outdated rows of others; the message says which to materialize."""
+
+
+@contextmanager
+def mixtures_told() -> Iterator[list[str]]:
+    """Hold warnings back; at the end, the list that is yielded has the texts of the MixedGenerationsWarnings."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", MixedGenerationsWarning)
+        yield said
+    said += [str(w.message) for w in told if issubclass(w.category, MixedGenerationsWarning)]

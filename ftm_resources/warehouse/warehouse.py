@@ -215,11 +215,12 @@ class Warehouse(ConfigurableResource):
         quarter, contract = quarter_key(quarter), contract_of(name)
         table = pinned.table(contract.name) if pinned else self._load(contract.name)
         snapshot = table.current_snapshot() if table else None
-        return self._at(name, quarter, table, None if snapshot is None else snapshot.snapshot_id)
+        return self.at(name, quarter, table, None if snapshot is None else snapshot.snapshot_id)
 
-    def _at(
+    def at(
         self, name: str, quarter: str, table: IcebergTable | None, snapshot_id: int | None
     ) -> QuarterTable:
+        """Return a quarter of a table at a snapshot; without rows if there is no such table or snapshot."""
         snapshot = table.snapshot_by_id(snapshot_id) if table and snapshot_id is not None else None
         if table is None or snapshot is None:
             return QuarterTable(self, name, quarter, None, NEVER_WRITTEN)
@@ -353,7 +354,7 @@ class Warehouse(ConfigurableResource):
         names, quarter = [contract_of(name).name for name in tables], quarter_key(quarter)
         shown = self._shown(quarter, names, as_of=as_of, newest=newest, strict=True)
         return {
-            name: self._at(name, quarter, shown.pinned.table(name), shown.snapshot(name, quarter))
+            name: self.at(name, quarter, shown.pinned.table(name), shown.snapshot(name, quarter))
             for name in names
         }
 
