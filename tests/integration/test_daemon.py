@@ -88,7 +88,18 @@ def wait(
         if is_so(runs):
             return runs
         time.sleep(1)
-    pytest.fail(f"not so in {DEADLINE_SECONDS} s: {[(r.tags, r.status) for r in instance.get_runs()]}")
+    runs = [(quarter_of(r), r.status.value, failures(instance, r)) for r in instance.get_runs()]
+    pytest.fail(f"not so in {DEADLINE_SECONDS} s: {runs}")
+
+
+def failures(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """Return what each failed step of a run said."""
+    records = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    return [
+        f"{r.dagster_event.step_key}: {r.dagster_event.step_failure_data.error}"
+        for r in records
+        if r.dagster_event
+    ]
 
 
 def quarter_of(run: dg.DagsterRun) -> str:

@@ -1,0 +1,245 @@
+"""What the page of a quarter is drawn from: plain values, which become JSON inside the page.
+
+What belongs here: the shape alone. `contents` gathers it from tables; `page` draws it. Firms, themes and groups are
+referred to by their position in the lists of `Report`, so that no name is repeated a hundred thousand times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A sentence as it was said."""
+
+    sentence_id: str
+    text: str
+    firm: int
+    """Position in `Report.firms`."""
+    call_date: str
+    """ISO 8601."""
+    speaker: str | None
+    speaker_type: str
+    section: str
+    label: str
+    """positive, neutral or negative."""
+    strength: float
+    """p_positive - p_negative, in [-1, 1]: what it is sorted by."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Tone of a theme's member sentences in one section or of one speaker type."""
+
+    name: str
+    n_sentences: int
+    score: float | None
+
+
+@dataclass(frozen=True)
+class FirmInTheme:
+    """A firm's part in a theme."""
+
+    firm: int
+    n_sentences: int
+    """Member sentences."""
+    n_topics: int
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Theme:
+    """A row of the table of themes, and what it opens to. Shares are in [0, 1], scores in [-1, 1]."""
+
+    theme_id: str
+    series_id: str | None
+    name: str
+    description: str
+    keywords: tuple[str, ...]
+    group: int
+    """Position in `Report.groups`."""
+    x: float
+    y: float
+    """Where its name stands in the map, in [0, 1]."""
+    n_firms: int
+    """With a member sentence."""
+    n_topics: int
+    n_sentences: int
+    """Member sentences."""
+    attention: float | None
+    """Share of the quarter's member sentences, as the panel has it."""
+    score: float | None
+    score_low: float | None
+    score_high: float | None
+    """The 95% interval; None where it has no standard error."""
+    attention_change: float | None
+    score_change: float | None
+    """Against the quarter before, of the same series; None without it."""
+    since: str | None
+    """First quarter of the series, as far as stored; None without series."""
+    largest_firm: int | None
+    largest_firm_share: float | None
+    """Share of its member sentences that the firm with most of them has."""
+    stability: float | None
+    member_share: float | None
+    coherence_class: str
+    """coherent, mixed or weak."""
+    flags: tuple[str, ...]
+    """What a reader must know of it, in words; empty if nothing."""
+    firms: tuple[FirmInTheme, ...]
+    """All of its firms, most sentences first."""
+    up: tuple[Evidence, ...]
+    down: tuple[Evidence, ...]
+    """The sentences that drive its tone up and down, strongest first."""
+    by_section: tuple[Split, ...]
+    by_speaker: tuple[Split, ...]
+
+
+@dataclass(frozen=True)
+class Firm:
+    """A firm of the quarter."""
+
+    firm_id: str
+    name: str
+    ticker: str | None
+    permno: str | None
+    gvkey: str | None
+    call_dates: tuple[str, ...]
+    n_sentences: int
+    n_topics: int
+    n_members: int
+    """Of its sentences, those that are members of a theme."""
+    score: float | None
+    """Tone of its member sentences over all themes."""
+    rank: float | None
+    """Share of the quarter's firms whose tone is lower, in [0, 1]."""
+    peer_score: float | None
+    """What its score would be, had it spoken of its themes as all firms did: the mean of the themes' scores, weighted
+    by its own sentences."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """The topics in the map: columns of equal length, a row per topic."""
+
+    topic_id: tuple[str, ...]
+    name: tuple[str, ...]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    """In [0, 1]; the same place means the same subject in every quarter of the same embedding model."""
+    firm: tuple[int, ...]
+    theme: tuple[int, ...]
+    """-1: in no theme."""
+    reason: tuple[int, ...]
+    """Position in `Report.reasons` of why it is in no theme; -1 for one in a theme."""
+    n_sentences: tuple[int, ...]
+    call_date: tuple[str, ...]
+    score: tuple[float | None, ...]
+    """Tone of the topic's sentences."""
+    sentences: tuple[tuple[str, ...], ...]
+    """Up to three each, nearest to the topic's centre first; fewer, and cut, where there are very many topics."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What was left out on the way to the next stage."""
+
+    reason: str
+    n: int
+    is_lost: bool
+    """False: left out by design (talk about the call), rather than lost."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the way from what the source offered to what is scored."""
+
+    name: str
+    """As offered, kept, linked, sentences, topics, themes, scored."""
+    unit: str
+    """calls, sentences or topics."""
+    n: int
+    losses: tuple[Loss, ...]
+    """Between the stage before and this one, of the unit of the stage before where the unit changes."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of quality, against earlier quarters."""
+
+    name: str
+    meaning: str
+    value: float | None
+    unit: str
+    """share, score, count, USD, seconds or empty."""
+    earlier: tuple[tuple[str, float | None], ...]
+    """(quarter, value), oldest first; the quarters that the panel has."""
+    warning: str | None
+    """What is wrong with the value; None if nothing."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that the quarter was made from: a name and its value, under a heading."""
+
+    heading: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class SeriesCurve:
+    """A theme through time. A value per quarter of `Through.quarters`; None where the series has no theme."""
+
+    series_id: str
+    name: str
+    attention: tuple[float | None, ...]
+    score: tuple[float | None, ...]
+    score_low: tuple[float | None, ...]
+    score_high: tuple[float | None, ...]
+    n_firms: tuple[int | None, ...]
+    born: str | None
+    ended: str | None
+    """Quarter in which it began and that after which it did not come back, within the range; None if before or
+    after it."""
+
+
+@dataclass(frozen=True)
+class Through:
+    """Themes through time, for a report of several quarters."""
+
+    quarters: tuple[str, ...]
+    missing: tuple[str, ...]
+    """Quarters of the range that are not stored."""
+    series: tuple[SeriesCurve, ...]
+    """Most attention first."""
+    n_left_out: int
+    """Series beyond those drawn."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page."""
+
+    quarter: str
+    """The last one, which the map and the tables show."""
+    made_at: str
+    """UTC, ISO 8601: the commit of the newest table that it was made from, so that the page is the same however
+    often it is made."""
+    title: str
+    headline: tuple[tuple[str, str], ...]
+    """(name, formatted value): firms, calls, sentences, topics, themes, tone."""
+    warnings: tuple[str, ...]
+    groups: tuple[str, ...]
+    """Names of the groups of themes."""
+    reasons: tuple[str, ...]
+    """Why topics are in no theme, in words."""
+    themes: tuple[Theme, ...]
+    firms: tuple[Firm, ...]
+    points: Points
+    stages: tuple[Stage, ...]
+    measures: tuple[Measure, ...]
+    made_from: tuple[Fact, ...]
+    through: Through | None
+    """None for one quarter."""
