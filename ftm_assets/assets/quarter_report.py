@@ -38,7 +38,7 @@ def quarter_report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> d
     """Write the page of the quarter as `connect` shows it."""
     started, quarter = time.perf_counter(), context.partition_key
     report = gather(warehouse, quarter, keeps_landmarks=True)
-    page = render(report)
+    page = render(report).encode()
     place = store(warehouse, f"{quarter}.html", page, by=context.run.run_id)
     return dg.MaterializeResult(
         metadata={

@@ -49,7 +49,7 @@ def report(
         raise CommandError(f"there is no folder {out.expanduser().absolute().parent}: create it first.")
     warehouse = arguments.warehouse()
     made = gather(warehouse, quarter, to, as_of=as_of)
-    page = render(made)
+    page = render(made).encode()
     with replaced(out.expanduser().absolute()) as partial:
         partial.write_bytes(page)
     typer.echo(
