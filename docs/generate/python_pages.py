@@ -30,8 +30,8 @@ class Module:
     source: str
     only: Collection[str] | None = None
     """Names to document; None: all public ones."""
-    imported_from: str | None = None
-    """Where users import its names from, if not from the module itself."""
+    heading: str | None = None
+    """What its section is called, if not by its name: where users import its names from, or a shorter name."""
 
 
 def python_page(title: str, intro: str, modules: Iterable[Module]) -> str:
@@ -42,7 +42,7 @@ def python_page(title: str, intro: str, modules: Iterable[Module]) -> str:
         documented = list(_documented(tree, module))
         if not documented:
             continue
-        blocks.append(f"## {module.imported_from or module.name} {{#{_anchor(module.name)}}}")
+        blocks.append(f"## {module.heading or module.name} {{#{_anchor(module.name)}}}")
         if module.only is None:
             blocks.append(markdown(ast.get_docstring(tree) or ""))
         blocks += documented
@@ -135,7 +135,8 @@ def _signature(node: ast.FunctionDef | ast.ClassDef) -> str:
     if isinstance(node, ast.ClassDef):
         return f"```python\nclass {node.name}\n```"
     arguments = [a for a in _arguments(node.args) if a not in {"self", "cls"}]
-    result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    is_none = isinstance(node.returns, ast.Constant) and node.returns.value is None
+    result = f" -> {ast.unparse(node.returns)}" if node.returns and not is_none else ""
     line = f"{node.name}({', '.join(arguments)}){result}"
     if len(line) > 88:
         line = f"{node.name}(\n" + "".join(f"    {a},\n" for a in arguments) + f"){result}"

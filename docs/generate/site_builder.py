@@ -100,7 +100,9 @@ def generated() -> dict[str, str]:
         "commands.md": commands_page.commands_page(get_command(app), "ftm"),
         "python.md": python_pages.python_page("Python API", _API_INTRO, _api()),
         **{
-            f"methods-{room}.md": python_pages.python_page(heading, _METHODS_INTRO, _methods(room))
+            f"methods-{room}.md": python_pages.python_page(
+                heading, _METHODS_INTRO.format(room=room), _methods(room)
+            )
             for room, heading in METHODS.items()
         },
     }
@@ -126,9 +128,9 @@ from ftm_resources import connect, search
 ```"""
 
 _METHODS_INTRO = """\
-Pure functions on arrays and tables: the same input gives the same output, and none touches the network, the warehouse
-or the clock.
-[Methods](../methods.md) explains what they compute and how far to trust it."""
+Modules of `ftm_assets.methods.{room}`, by name. They hold pure functions on arrays and tables: the same input gives the
+same output, and none touches the network, the warehouse or the clock. [Methods](../methods.md) explains what they compute
+and how far to trust it."""
 
 
 def every_asset() -> tuple[dg.JobDefinition, Mapping[str, str]]:
@@ -166,7 +168,7 @@ def _methods(room: str) -> list[python_pages.Module]:
     package = f"ftm_assets.methods.{room}"
     files = sorted((REPOSITORY / package.replace(".", "/")).glob("*.py"))
     return [
-        python_pages.Module(f"{package}.{f.stem}", f.read_text(encoding="utf-8"))
+        python_pages.Module(f"{package}.{f.stem}", f.read_text(encoding="utf-8"), heading=f.stem)
         for f in files
         if f.stem != "__init__"
     ]

@@ -67,7 +67,7 @@ def test_a_page_has_signatures_and_docstrings_of_what_is_public():
 
 
 def test_only_the_names_asked_for_are_shown_under_the_name_that_users_import():
-    page = python_page("T", "Intro.", [Module("a.b", SOURCE, only=("Box",), imported_from="a")])
+    page = python_page("T", "Intro.", [Module("a.b", SOURCE, only=("Box",), heading="a")])
     assert "## a {#a-b}" in page
     assert "### Box" in page
     assert "### scale" not in page

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import dagster as dg
 import pytest
 
-from ftm_resources.tables import TABLES
+from ftm_resources.tables import QUARTERLY, TABLES
 from ftm_resources.warehouse import Warehouse
 
 from .conftest import SAMPLE_QUARTER, Deployment
@@ -47,8 +47,11 @@ DOCUMENTS = (
 
 TEXTS = [(REPOSITORY / name).read_text() for name in DOCUMENTS]
 QUERIED = [p.read_text() for p in [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]]
-OF_OTHERS = ("FROM 'exports/ask/questions.jsonl'", "FROM ftm.")
-"""Queries that no warehouse answers: of the log of `ftm ask`, and of a copy in PostgreSQL."""
+ON_DEMAND = "FROM event_study"
+"""Queries of what the commands make and a quarter's run does not."""
+
+OF_OTHERS = (ON_DEMAND, "FROM 'exports/ask/questions.jsonl'", "FROM ftm.")
+"""Queries that a quarter's run does not answer; the others are of the log of `ftm ask`, and of a copy in PostgreSQL."""
 
 FTM = [sys.executable, "-m", "ftm_assets.cli"]
 """`ftm`, where its script may belong to another checkout."""
@@ -89,6 +92,13 @@ def commands() -> list[str]:
     return list(dict.fromkeys(line for line in stripped if line))
 
 
+def queries() -> list[str]:
+    """Return the SQL of the documents, each query once."""
+    found = [query for text in QUERIED for query in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)]
+    assert len(found) > 3
+    return list(dict.fromkeys(found))
+
+
 def in_order() -> list[str]:
     return [c for c in commands() if not c.startswith(tuple(ELSEWHERE))]
 
@@ -124,9 +134,14 @@ def call(command: str, environment: dict[str, str]) -> subprocess.CompletedProce
 
 
 @pytest.fixture(scope="module")
-def documents_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands of the documents write."""
+    return tmp_path_factory.mktemp("documents")
+
+
+@pytest.fixture(scope="module")
+def documents_run(folder: Path) -> dict[str, subprocess.CompletedProcess[str]]:
     """Every command of the documents that can follow the one before, run in that order."""
-    folder = tmp_path_factory.mktemp("documents")
     environment = in_folder(folder)
     done = {}
     for command in in_order():
@@ -159,7 +174,7 @@ def test_no_command_that_is_run_elsewhere_has_left_the_documents():
 
 
 def test_the_commands_of_the_documents_run_in_their_order(
-    documents_run: dict[str, subprocess.CompletedProcess[str]],
+    documents_run: dict[str, subprocess.CompletedProcess[str]], folder: Path
 ):
     said = {command: done.stdout for command, done in documents_run.items()}
     run = said[f"ftm run --quarter {SAMPLE_QUARTER}"]
@@ -168,13 +183,18 @@ def test_the_commands_of_the_documents_run_in_their_order(
         assert re.search(rf"^{fact} ", run, re.MULTILINE), fact
     assert "complete" in said["ftm quarters"]
     assert set(TABLES) <= set(re.findall(r"\w+", said["dg list defs"]))
-    assert f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(TABLES)} tables." in said["ftm tag 2023Q1 paper-v1"]
-    assert said["ftm verify 2023Q1"] == f"2023Q1 is unchanged: {len(TABLES)} tables checked.\n"
+    assert f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(QUARTERLY)} tables." in said["ftm tag 2023Q1 paper-v1"]
+    made = {*QUARTERLY, "event_study", "event_terciles"}
+    assert said["ftm verify 2023Q1"] == f"2023Q1 is unchanged: {len(made)} tables checked.\n"
     assert said["ftm themes 2023Q1 --as-of paper-v1"] == said["ftm themes 2023Q1 --limit 30"]
     assert "Removed tag paper-v1" in said["ftm untag 2023Q1 paper-v1"]
     assert "sentence_embeddings" in documents_run[f"ftm run --quarter {SAMPLE_QUARTER}"].stderr, (
         "progress is shown"
     )
+    asked = [query for query in queries() if ON_DEMAND in query]
+    assert asked
+    for query in asked:
+        assert Warehouse(path=str(folder / "warehouse")).connect().execute(query).fetchall(), query
 
 
 def test_make_runs_ftm():
@@ -334,9 +354,7 @@ def test_the_queries_of_the_documents_run(
     assert len(python) > 3
     for code in dict.fromkeys(python):
         exec(code, {})  # noqa: S102 - the documents are ours
-    sql = [query for text in QUERIED for query in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)]
-    assert len(sql) > 3
-    for query in dict.fromkeys(sql):
+    for query in queries():
         if not any(other in query for other in OF_OTHERS):
             assert warehouse.connect().execute(query).fetchall(), query
 
