@@ -129,8 +129,8 @@ from ftm_resources import connect, search
 
 _METHODS_INTRO = """\
 Modules of `ftm_assets.methods.{room}`, by name. They hold pure functions on arrays and tables: the same input gives the
-same output, and none touches the network, the warehouse or the clock. [Methods](../methods.md) explains what they compute
-and how far to trust it."""
+same output, and none touches the network, the warehouse or the clock. [Methods](../methods.md) explains what they
+compute and how far to trust it."""
 
 
 def every_asset() -> tuple[dg.JobDefinition, Mapping[str, str]]:
