@@ -64,7 +64,7 @@ def event_panels(
         left.plot(placebo.days, 100 * placebo.mean[k], color=_PLACEBO, linestyle=_LINES[k], linewidth=0.9)
     for k in range(3):
         label = f"{_NAMES[k]} (n = {found.n_events[k]:,})"
-        _curve(left, found, k, _COLOURS[k], _LINES[k], label)
+        _curve(left, found, k, _COLOURS[k], _LINES[k], label, has_band=k != 1)  # three bands hide each other
     left.plot([], [], color=_PLACEBO, linewidth=0.9, label="placebo, each tercile")
     _curve(right, placebo, 3, _PLACEBO, "-", "placebo")
     _curve(right, found, 3, _DIFFERENCE, "-", "high less low tone")
@@ -86,19 +86,26 @@ def event_panels(
             fontsize=small,
             frameon=False,
             loc="upper left",
+            ncols=2 if is_stacked else 1,
+            handlelength=2.4,
+            columnspacing=1.2,
         )
     # Room for the legends above the curves of both panels, which share the axis.
     low, high = left.get_ylim()
     left.set_ylim(low, high + 0.28 * (high - low))
-    unit = f"mean abnormal return, cumulated from day {found.days[0]}, %"
+    since = str(found.days[0]).replace("-", "−")
+    unit = f"mean abnormal return, cumulated from day {since}, %"
     if is_stacked:
         figure.supylabel(unit, fontsize=font_size)
     else:
         left.set_ylabel(unit, fontsize=font_size)
 
 
-def _curve(axes: Axes, curves: Curves, k: int, colour: str, line: str, label: str) -> None:
+def _curve(
+    axes: Axes, curves: Curves, k: int, colour: str, line: str, label: str, *, has_band: bool = True
+) -> None:
     mean, half = 100 * curves.mean[k], 100 * curves.half_width[k]
-    axes.fill_between(curves.days, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
+    if has_band:
+        axes.fill_between(curves.days, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
     if np.isfinite(mean).any():
         axes.plot(curves.days, mean, color=colour, linestyle=line, linewidth=1.6, label=label)

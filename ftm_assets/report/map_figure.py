@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,12 @@ NEUTRAL = 0.1
 _LARGEST = 110.0
 """Area of the largest topic among a hundred, in square points; of more topics, each is smaller."""
 _SMALLEST = 3.0
-_WRAP = 18
+_MM_PER_NAME = 6.0
+"""Width per name, so that a narrow figure does not consist of names."""
+_WRAP = 17
 """Characters in a line of a label."""
+_DISTANCE = 0.2
+"""Topics that a label would rather cover than stand a point farther from its theme."""
 _SHAPES = (("^", "positive"), ("o", f"within ±{NEUTRAL:g}"), ("v", "negative"))
 """Shapes say the sign, so that a print in grey does too."""
 
@@ -87,7 +91,7 @@ def theme_map_figure(
         axes.margins(0.04)
         axes.spines[:].set(color=FAINT)
         _legend(figure, axes, points, area, norm, width)
-        named = _labelled(figure, axes, points, themes)
+        named = _labelled(figure, axes, points, themes, int(width / _MM_PER_NAME))
     return figure, named
 
 
@@ -142,49 +146,62 @@ def _legend(figure: Figure, axes: Axes, points: MapPoints, area: Floats, norm: o
     )
 
 
-def _labelled(figure: Figure, axes: Axes, points: MapPoints, themes: Sequence[MapTheme]) -> list[int]:
-    """Write the names of themes, largest first, where they overlap neither each other nor the frame."""
+def _labelled(
+    figure: Figure, axes: Axes, points: MapPoints, themes: Sequence[MapTheme], most: int
+) -> list[int]:
+    """Write the names of at most so many themes, largest first, where they overlap neither each other nor the frame."""
     figure.draw_without_rendering()  # settles where the axes are
     figure.set_layout_engine("none")
     frame, taken, named = axes.get_window_extent(), [], []
+    spots = axes.transData.transform(np.column_stack([points.x, points.y]))[points.theme >= 0]
+    pixels = figure.dpi / 72
+    look: dict[str, Any] = {
+        "textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 6.5, "linespacing": 0.95,
+        "bbox": {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.7},
+    }  # fmt: skip
     for theme in sorted(range(len(themes)), key=lambda k: (-themes[k].n_sentences, k)):
+        if len(named) == most:
+            break
         of = points.theme == theme
         if not of.any():
             continue
         at = (float(np.median(points.x[of])), float(np.median(points.y[of])))
-        label = axes.annotate(
-            "\n".join(textwrap.wrap(themes[theme].name, _WRAP, max_lines=2, placeholder="…")),
-            at, xytext=(0, 0), textcoords="offset points", ha="center", va="center", fontsize=6.5,
-            linespacing=0.95,
-            bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.78},
-        )  # fmt: skip
-        for offset in _offsets():
-            label.xyann = offset
-            box = label.get_window_extent().padded(2.0)
-            if _is_inside(box, frame) and not any(box.overlaps(other) for other in taken):
-                if offset != (0.0, 0.0):
-                    axes.annotate(
-                        "", at, xytext=offset, textcoords="offset points", annotation_clip=False,
-                        arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": PALE, "shrinkA": 0, "shrinkB": 0},
-                        zorder=label.zorder - 0.5,
-                    )  # fmt: skip
-                taken.append(box)
-                named.append(theme)
-                break
-        else:
+        shown = "\n".join(textwrap.wrap(themes[theme].name, _WRAP, max_lines=3, placeholder="…"))
+        label = axes.annotate(shown, at, xytext=(0, 0), **look)
+        own = label.get_window_extent()
+        free = [
+            (_covered(box, spots) + _DISTANCE * distance, n, offset, box)
+            for n, (distance, offset) in enumerate(_offsets())
+            if _is_inside(box := own.translated(*(pixels * v for v in offset)).padded(1.5 * pixels), frame)
+            and not any(box.overlaps(other) for other in taken)
+        ]
+        if not free:
             label.remove()
+            continue
+        _, _, offset, box = min(free, key=lambda found: found[:2])
+        label.xyann = offset
+        if not box.padded(2 * pixels).contains(*axes.transData.transform(at)):
+            line = {"arrowstyle": "-", "linewidth": 0.4, "color": PALE, "shrinkA": 0, "shrinkB": 0}
+            label.remove()
+            label = axes.annotate(label.get_text(), at, xytext=offset, arrowprops=line, **look)
+        taken.append(box)
+        named.append(theme)
     return sorted(named)
 
 
-def _offsets() -> Iterator[tuple[float, float]]:
-    """Yield where a label may stand from the middle of its theme, in points, nearest first."""
-    yield (0.0, 0.0)
-    for distance in (9.0, 15.0, 21.0, 27.0):
-        for turn in (2, 6, 1, 3, 5, 7, 0, 4):
-            yield (
-                1.5 * distance * float(np.cos(turn * np.pi / 4)),
-                distance * float(np.sin(turn * np.pi / 4)),
-            )
+def _covered(box: Bbox, spots: Floats) -> int:
+    """Return how many topics a label would cover."""
+    x, y = spots.T
+    return int(((x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)).sum())
+
+
+def _offsets() -> Iterator[tuple[float, tuple[float, float]]]:
+    """Yield where a label may stand from the middle of its theme: the distance and the place, in points."""
+    yield 0.0, (0.0, 0.0)
+    for distance in (7.0, 11.0, 15.0, 20.0, 26.0, 33.0):
+        for turn in range(16):
+            angle = turn * np.pi / 8
+            yield distance, (1.6 * distance * float(np.cos(angle)), distance * float(np.sin(angle)))
 
 
 def _is_inside(box: Bbox, frame: Bbox) -> bool:
