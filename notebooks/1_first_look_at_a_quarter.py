@@ -13,13 +13,13 @@
 # %% [markdown]
 # # 1. First look at a quarter
 #
-# A quarter of earnings calls has been turned into themes: subjects that several firms speak about, each with a score
-# for how positive the firms are about it. This notebook answers the questions that you should ask before you use such
-# a quarter: what is in it, what got lost on the way, what the largest themes are, and which sentences are behind a
-# score.
+# A quarter of earnings calls has been turned into themes: subjects that several firms speak about, each with a
+# score for how positive the firms are about it. This notebook answers the questions that you should ask before you
+# use such a quarter: what is in it, what got lost on the way, what the largest themes are, and which sentences are
+# behind a score.
 #
-# **You need** one quarter. `make run` makes 2023Q1 of the bundled sample, whose firms and calls are invented. For your
-# own calls, run `ftm run --calls PATH` and set `QUARTER` below.
+# **You need** one quarter. `make run` makes 2023Q1 of the bundled sample, whose firms and calls are invented. For
+# your own calls, run `ftm run --calls PATH` and set `QUARTER` below.
 
 # %%
 import matplotlib.pyplot as plt
@@ -38,9 +38,9 @@ db = connect(quarter=QUARTER)
 # %% [markdown]
 # ## What is in it, and what got lost
 #
-# The table `coverage` follows the calls from the source to the scores. Each step that loses calls or sentences says why.
-# Two kinds of loss are by design: an earlier version of a call that was published again (`superseded`), and sentences
-# that are about the call rather than the business ("please ask one question at a time").
+# The table `coverage` follows the calls from the source to the scores. Each step that loses calls or sentences says
+# why. Two kinds of loss are by design: an earlier version of a call that was published again (`superseded`), and
+# sentences that are about the call rather than the business ("please ask one question at a time").
 
 # %%
 db.sql("""
@@ -54,9 +54,9 @@ db.sql("""
 #
 # A theme's score is (positive − negative) / sentences, between −1 and 1, over the sentences that speak of it. The
 # interval holds the score of a sample like this one in 95 of 100 cases; sentences of one firm are not taken to be
-# independent. An interval that includes zero says that we cannot tell whether firms are positive or negative about the
-# theme. `coherence_class` says whether the theme's sentences are about one thing: leave out `weak` themes, and read
-# `mixed` ones before you trust them.
+# independent. An interval that includes zero says that we cannot tell whether firms are positive or negative about
+# the theme. `coherence_class` says whether the theme's sentences are about one thing: leave out `weak` themes, and
+# read `mixed` ones before you trust them.
 
 # %%
 themes = db.sql("""
@@ -83,9 +83,9 @@ axes.spines[["top", "right"]].set_visible(False)
 # %% [markdown]
 # ## The sentences behind a score
 #
-# No figure should be believed without its evidence. These are the sentences that pull the most positive and the most
-# negative of the large themes up and down: those that the classifier is surest about. Read them. Is the theme what its
-# name says? Would you have given the sentences the same label?
+# No figure should be believed without its evidence. These are the sentences that pull the most positive and the
+# most negative of the large themes up and down: those that the classifier is surest about. Read them. Is the theme
+# what its name says? Would you have given the sentences the same label?
 
 # %%
 extremes = largest.loc[[largest.score.idxmax(), largest.score.idxmin()]]
@@ -118,10 +118,10 @@ hits[["level", "name", "text", "firm_name", "theme_name", "tone"]].fillna("")
 # %% [markdown]
 # ## How good is this quarter?
 #
-# `topic_quality` has measures of each step. Three to look at first: `placed_share`, the share of topics that are in a
-# theme; `stability`, how often a theme comes again if the themes are made from other subsamples of the firms; and
-# `mixed_share` and `weak_share`, the shares of themes that do not hold together well. On the sample there is a fourth:
-# since its themes were planted, `recovery_ami` says how well they were found again (1: perfectly).
+# `topic_quality` has measures of each step. Three to look at first: `placed_share`, the share of topics that are in
+# a theme; `stability`, how often a theme comes again if the themes are made from other subsamples of the firms; and
+# `mixed_share` and `weak_share`, the shares of themes that do not hold together well. On the sample there is a
+# fourth: since its themes were planted, `recovery_ami` says how well they were found again (1: perfectly).
 
 # %%
 db.sql("""

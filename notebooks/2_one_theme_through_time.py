@@ -13,9 +13,9 @@
 # %% [markdown]
 # # 2. One theme through time
 #
-# A theme of one quarter is linked to the themes of the quarters before it, and so becomes a *series*: the same subject,
-# quarter after quarter. This notebook follows one of them: how much is said about it, in what tone, which firms move
-# it, and whether it is still the same subject at the end.
+# A theme of one quarter is linked to the themes of the quarters before it, and so becomes a *series*: the same
+# subject, quarter after quarter. This notebook follows one of them: how much is said about it, in what tone, which
+# firms move it, and whether it is still the same subject at the end.
 #
 # **You need** two quarters or more; four are better. On the sample:
 #
@@ -45,9 +45,9 @@ assert len(quarters) > 1, "One quarter has no history: run another one, e.g. ftm
 # %% [markdown]
 # ## Which series are there?
 #
-# `theme_panel` has a row for each series and quarter in which it has a theme. *Attention* is the share of all business
-# sentences that are in the theme. A series that is missing in a quarter has no row: nothing was found, which is not the
-# same as zero.
+# `theme_panel` has a row for each series and quarter in which it has a theme. *Attention* is the share of all
+# business sentences that are in the theme. A series that is missing in a quarter has no row: nothing was found,
+# which is not the same as zero.
 
 # %%
 series = db.sql("""
@@ -66,9 +66,10 @@ print(f"Following {NAME} ({SERIES})")
 # %% [markdown]
 # ## Is it one subject?
 #
-# Before you read a line through the quarters, check what it joins. `event` says how each quarter's theme came to the
-# series, `similarity` how like the series' past it is (1: the same), and the keywords should stay about one subject.
-# The own name of the theme may differ from that of the series, which changes only once the subject has moved.
+# Before you read a line through the quarters, check what it joins. `event` says how each quarter's theme came to
+# the series, `similarity` how like the series' past it is (1: the same), and the keywords should stay about one
+# subject. The own name of the theme may differ from that of the series, which changes only once the subject has
+# moved.
 
 # %%
 history = db.execute(
@@ -83,8 +84,8 @@ history.set_index("quarter")
 # %% [markdown]
 # ## Attention and tone
 #
-# The band is the 95% interval of the tone. Two bands that overlap do not show a change; two that do not, do. Nothing
-# in a quarter depends on a later one, so the line is what you could have known at the time.
+# The band is the 95% interval of the tone. Two bands that overlap do not show a change; two that do not, do.
+# Nothing in a quarter depends on a later one, so the line is what you could have known at the time.
 
 # %%
 panel = (
@@ -111,8 +112,9 @@ panel[["n_firms", "n_firms_measured", "n_sentences", "attention", "score", "scor
 # %% [markdown]
 # ## Which firms move it?
 #
-# `firm_theme_panel` has every firm with a call, also those that say nothing of the theme: their attention is 0, and that
-# is an observation. `attention_change` is the change since the firm was last measured, of the four quarters before.
+# `firm_theme_panel` has every firm with a call, also those that say nothing of the theme: their attention is 0, and
+# that is an observation. `attention_change` is the change since the firm was last measured, of the four quarters
+# before.
 
 # %%
 firms = db.execute(
@@ -145,7 +147,8 @@ db.execute(
 # %% [markdown]
 # ## What to do next
 #
-# - The same as a figure for a paper: `ftm figures 2023Q1 --to 2023Q4 --figure tone --theme "freight" --out figures`.
+# - The same as a figure for a paper: `ftm figures 2023Q1 --to 2023Q4 --figure tone --theme "freight" --out
+#   figures`.
 # - All series, firms and quarters for Stata or R: `ftm export panel --out panel --format dta`.
 # - To follow a subject of your own definition from the first quarter on, set `FTM_PINNED_THEMES` (README, "Your own
 #   themes").

@@ -13,11 +13,12 @@
 # %% [markdown]
 # # 3. A firm's profile
 #
-# What does one firm speak about, how does it speak about it, and is that unusual? This notebook profiles a firm against
-# all firms of the quarter, and separates two reasons for an unusual tone: *what* the firm speaks about, and *how*.
+# What does one firm speak about, how does it speak about it, and is that unusual? This notebook profiles a firm
+# against all firms of the quarter, and separates two reasons for an unusual tone: *what* the firm speaks about, and
+# *how*.
 #
-# **You need** one quarter (`make run`). With several, the last section shows the firm through time. On your own calls,
-# set `FIRM` to words of the firm's name.
+# **You need** one quarter (`make run`). With several, the last section shows the firm through time. On your own
+# calls, set `FIRM` to words of the firm's name.
 
 # %%
 import matplotlib.pyplot as plt
@@ -57,8 +58,8 @@ calls
 # %% [markdown]
 # ## What it speaks about
 #
-# The firm's own topics, and the theme that each is in. A topic without a theme is the firm's own: few or no other firms
-# speak of it, and `reason` says why it was left out.
+# The firm's own topics, and the theme that each is in. A topic without a theme is the firm's own: few or no other
+# firms speak of it, and `reason` says why it was left out.
 
 # %%
 db.execute(
@@ -72,13 +73,14 @@ db.execute(
 # %% [markdown]
 # ## Where it differs from the others
 #
-# Attention is the share of the firm's business sentences that are in a theme. Beside it stand the mean over all measured
-# firms, zeros included, and the share of firms that speak of the theme at all.
+# Attention is the share of the firm's business sentences that are in a theme. Beside it stand the mean over all
+# measured firms, zeros included, and the share of firms that speak of the theme at all.
 
 # %%
 themes = db.execute(
     """
-    SELECT own.theme_id, p.series_name AS theme, own.attention, p.mean_attention, p.firm_share, own.n_sentences, own.score,
+    SELECT own.theme_id, p.series_name AS theme, own.attention, p.mean_attention, p.firm_share,
+        own.n_sentences, own.score,
         (p.n_positive - own.n_positive - p.n_negative + own.n_negative) / nullif(p.n_sentences - own.n_sentences, 0)
             AS score_of_others
     FROM firm_theme_panel own JOIN theme_panel p USING (series_id)
@@ -112,9 +114,10 @@ figure.suptitle(f"{firm.firm_name}, {QUARTER}", x=0.01, ha="left", parse_math=Fa
 # %% [markdown]
 # ## What it says, or how it says it?
 #
-# A firm may sound negative because it speaks about subjects that everyone is negative about. So compare three numbers:
-# the firm's tone; what its tone would be if it spoke about *its own* themes in the tone of the *other* firms; and the
-# tone of the other firms over all. The first less the second is how it speaks; the second less the third, what about.
+# A firm may sound negative because it speaks about subjects that everyone is negative about. So compare three
+# numbers: the firm's tone; what its tone would be if it spoke about *its own* themes in the tone of the *other*
+# firms; and the tone of the other firms over all. The first less the second is how it speaks; the second less the
+# third, what about.
 
 # %%
 compared = themes.dropna(subset=["score", "score_of_others"])
@@ -148,8 +151,8 @@ db.execute(
 # %% [markdown]
 # ## Through time
 #
-# With several quarters in the warehouse, the attention of the firm to its five largest themes in each. An empty cell is
-# a quarter in which the theme was not found, or the firm not measured.
+# With several quarters in the warehouse, the attention of the firm to its five largest themes in each. An empty
+# cell is a quarter in which the theme was not found, or the firm not measured.
 
 # %%
 through = (
@@ -172,7 +175,7 @@ through = (
 # %% [markdown]
 # ## What to do next
 #
-# - Ask in words: `ftm ask 'What did the firm say about costs?' --quarter 2023Q1`, or search with
-#   `search("costs", "2023Q1", firms=[firm.firm_id])`.
+# - Ask in words: `ftm ask 'What did the firm say about costs?' --quarter 2023Q1`, or search with `search("costs",
+#   "2023Q1", firms=[firm.firm_id])`.
 # - Compare groups of firms: a column such as `sector` in your file is kept in the table `firm_attributes`.
 # - Relate the tone to returns: `4_event_study_panel_to_regression_table`.

@@ -14,9 +14,9 @@
 # # 4. From an event-study panel to a regression table
 #
 # Do prices move when firms speak about a theme in a better tone? This notebook builds the panel of calls, runs the
-# regression with standard errors clustered by firm, prints a table as a paper has it, and compares it with FTM's own
-# `event_study`, which does the same for every theme at once and adds what many themes need: placebos, days before the
-# call, and p-values adjusted for the number of themes.
+# regression with standard errors clustered by firm, prints a table as a paper has it, and compares it with FTM's
+# own `event_study`, which does the same for every theme at once and adds what many themes need: placebos, days
+# before the call, and p-values adjusted for the number of themes.
 #
 # **You need** quarters with returns, and more is better: a single quarter of the sample has too few calls.
 #
@@ -33,8 +33,8 @@
 # - *labor* adds 3% on day 0, but only for calls after the close;
 # - *debt* adds 0.15% on each of days 2 to 61, which the window used here does not see;
 #
-# and tone about any other theme moves nothing. For your own calls, set `FTM_RETURNS_SOURCE` to `wrds` or `files` (README,
-# "Returns around calls"); nobody knows the truth there.
+# and tone about any other theme moves nothing. For your own calls, set `FTM_RETURNS_SOURCE` to `wrds` or `files`
+# (README, "Returns around calls"); nobody knows the truth there.
 
 # %%
 import subprocess
@@ -57,9 +57,10 @@ db = connect()
 # %% [markdown]
 # ## The panel
 #
-# One row per call: its abnormal return over the window, its tone over all themes together, and what was known of the firm
-# when the call began. Day 0 is the first trading day whose close comes after the call has begun, so a call after the close
-# belongs to the next day. Calls without a return are counted, with the reason, rather than dropped in silence.
+# One row per call: its abnormal return over the window, its tone over all themes together, and what was known of
+# the firm when the call began. Day 0 is the first trading day whose close comes after the call has begun, so a call
+# after the close belongs to the next day. Calls without a return are counted, with the reason, rather than dropped
+# in silence.
 
 # %%
 panel = db.execute(
@@ -102,9 +103,10 @@ axes.spines[["top", "right"]].set_visible(False)
 # %% [markdown]
 # ## The regression table
 #
-# A firm's calls are not independent of each other, so standard errors are clustered by firm. The columns ask whether the
-# coefficient survives what else may move returns: quarters in which all firms did well (2), and the earnings surprise, size
-# and momentum (3). Column 3 keeps only calls for which all three are known, so part of its difference is another sample.
+# A firm's calls are not independent of each other, so standard errors are clustered by firm. The columns ask
+# whether the coefficient survives what else may move returns: quarters in which all firms did well (2), and the
+# earnings surprise, size and momentum (3). Column 3 keeps only calls for which all three are known, so part of its
+# difference is another sample.
 
 
 # %%
@@ -137,14 +139,16 @@ table = summary_col(
 table
 
 # %% [markdown]
-# Stars mark 10, 5 and 1%; standard errors are in brackets. `tone` is the change of the abnormal return, in percentage
-# points, from neutral calls (0) to calls with only positive sentences (1). For the paper: `print(table.as_latex())`.
+# Stars mark 10, 5 and 1%; standard errors are in brackets. `tone` is the change of the abnormal return, in
+# percentage points, from neutral calls (0) to calls with only positive sentences (1). For the paper:
+# `print(table.as_latex())`.
 #
 # ## Which theme is it?
 #
-# An upbeat management is upbeat about most subjects, so a theme that moves nothing seems to move returns if another one
-# does. FTM's `event_study` tests each series of themes with at least 30 calls, also with the call's tone about all its
-# *other* themes held constant (`score_given_call`). It is made on demand, from all quarters up to the one named:
+# An upbeat management is upbeat about most subjects, so a theme that moves nothing seems to move returns if another
+# one does. FTM's `event_study` tests each series of themes with at least 30 calls, also with the call's tone about
+# all its *other* themes held constant (`score_given_call`). It is made on demand, from all quarters up to the one
+# named:
 
 # %%
 last = calls.quarter.max()
@@ -160,8 +164,8 @@ study = (
     connect(quarter=last)
     .execute(
         """
-    SELECT series_id, series_name, tone, sample, n_events, 100 * coefficient AS coefficient, 100 * std_error AS std_error,
-        t, p, q_value, p_romano_wolf, reason
+    SELECT series_id, series_name, tone, sample, n_events, 100 * coefficient AS coefficient,
+        100 * std_error AS std_error, t, p, q_value, p_romano_wolf, reason
     FROM event_study
     WHERE definition = 'quarter' AND model = ? AND "window" = ? AND controls = 'none'
     """,
@@ -173,8 +177,8 @@ pooled = study[(study.series_id == "pooled") & (study.tone == "score")].set_inde
 pooled[["n_events", "coefficient", "std_error", "t", "p"]].loc[["event", "pre_event", "placebo"]]
 
 # %% [markdown]
-# The first row is the regression of column 1, from FTM's own table: the same coefficient, with errors clustered by firm
-# *and* by date. The other two should show nothing: the days before the call, and days without a call.
+# The first row is the regression of column 1, from FTM's own table: the same coefficient, with errors clustered by
+# firm *and* by date. The other two should show nothing: the days before the call, and days without a call.
 
 # %%
 difference = abs(pooled.loc["event", "coefficient"] - fits[0].params["tone"])
@@ -183,8 +187,8 @@ assert difference < 1e-6
 
 # %% [markdown]
 # Now by theme, strongest first. With many themes some are significant by chance: go by `q_value` (share of false
-# discoveries) or `p_romano_wolf` (any false discovery), not by `p`. On the sample, hold the names against the list of
-# planted effects above. Themes that are not on it should have small coefficients under `score_given_call`.
+# discoveries) or `p_romano_wolf` (any false discovery), not by `p`. On the sample, hold the names against the list
+# of planted effects above. Themes that are not on it should have small coefficients under `score_given_call`.
 
 # %%
 tests = study[(study["sample"] == "event") & (study.series_id != "pooled") & study.t.notna()]
@@ -197,8 +201,8 @@ by_theme.iloc[by_theme[("t", "score")].abs().argsort()[::-1]].head(10) if len(by
 # ## What to do next
 #
 # - Draw the paths of returns around calls for a paper: `ftm figures 2023Q1 --to 2023Q4 --figure car --out figures`.
-# - Hold controls constant in `event_study` too, or test other windows: its config has `controls`, `models` and `windows`
-#   (docs/returns.md). Each window that you try is another test; say in the paper how many you tried.
-# - The themes of a quarter are made from all its calls, later ones included. Rows with `definition = 'known_before'` use
-#   only themes known before the call: if they agree, the look-ahead does not matter.
+# - Hold controls constant in `event_study` too, or test other windows: its config has `controls`, `models` and
+#   `windows` (docs/returns.md). Each window that you try is another test; say in the paper how many you tried.
+# - The themes of a quarter are made from all its calls, later ones included. Rows with `definition =
+#   'known_before'` use only themes known before the call: if they agree, the look-ahead does not matter.
 # - Take the panel to Stata: `ftm export panel --out panel --format dta --of call`.

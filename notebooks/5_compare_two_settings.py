@@ -13,15 +13,15 @@
 # %% [markdown]
 # # 5. Change a setting and compare two materializations
 #
-# How many themes a quarter has is a choice of yours, not a fact. A result should not hang on it. This notebook makes the
-# themes of a quarter with a second setting and compares: which themes are the same, which were split or joined, whether
-# quality changes, and whether the tone of a theme does.
+# How many themes a quarter has is a choice of yours, not a fact. A result should not hang on it. This notebook
+# makes the themes of a quarter with a second setting and compares: which themes are the same, which were split or
+# joined, whether quality changes, and whether the tone of a theme does.
 #
-# It works on a **copy** of your warehouse, so that nothing you have is changed. In the copy, the first state is kept by a
-# *tag*; any later state can then be read beside it. The same two commands work on the warehouse itself.
+# It works on a **copy** of your warehouse, so that nothing you have is changed. In the copy, the first state is
+# kept by a *tag*; any later state can then be read beside it. The same two commands work on the warehouse itself.
 #
-# **You need** one quarter (`make run`). Only what comes after the setting is computed again: here the themes and all
-# that is made from them, but not the topics and not the sentences.
+# **You need** one quarter (`make run`). Only what comes after the setting is computed again: here the themes and
+# all that is made from them, but not the topics and not the sentences.
 
 # %%
 import json
@@ -68,7 +68,8 @@ def command(*arguments: str) -> str:
 # dg launch --assets 'themes*' --partition 2023Q1 --config-json '{"ops": {"themes": {"config": {"granularity": 0.8}}}}'
 # ```
 #
-# `themes*` means the themes and everything downstream. The setting is recorded with the rows, as the next cell shows.
+# `themes*` means the themes and everything downstream. The setting is recorded with the rows, as the next cell
+# shows.
 
 # %%
 print(command("ftm_assets.cli", "tag", QUARTER, "default-themes"))
@@ -83,8 +84,8 @@ second = connect(scratch / "warehouse", quarter=QUARTER)
 # %% [markdown]
 # ## How many, how large, how good?
 #
-# More themes are not better, nor fewer. Look at `placed_share` (topics that are in a theme), `stability` (whether a theme
-# comes again when other firms are drawn), and `mixed_share` (themes that are about more than one thing).
+# More themes are not better, nor fewer. Look at `placed_share` (topics that are in a theme), `stability` (whether a
+# theme comes again when other firms are drawn), and `mixed_share` (themes that are about more than one thing).
 
 # %%
 measures = [
@@ -98,10 +99,10 @@ quality.loc[[m for m in ("n_themes", "placed_share", "largest_theme_share", "sta
 # %% [markdown]
 # ## Which themes are the same?
 #
-# Themes have no identity across two builds: `2023Q1:theme:002` is the third largest of its own build. Compare them by
-# their topics. A row of the picture is a theme of the first build, a column one of the second; dark means that most of
-# the row's topics are in that column. One dark cell in a row: the theme stayed together. Several dark cells in a column:
-# themes were joined. `(none)` are topics that are in no theme.
+# Themes have no identity across two builds: `2023Q1:theme:002` is the third largest of its own build. Compare them
+# by their topics. A row of the picture is a theme of the first build, a column one of the second; dark means that
+# most of the row's topics are in that column. One dark cell in a row: the theme stayed together. Several dark cells
+# in a column: themes were joined. `(none)` are topics that are in no theme.
 
 # %%
 query = "SELECT topic_id, coalesce(t.name, '(none)') AS theme FROM theme_topics p LEFT JOIN themes t USING (theme_id)"
@@ -121,7 +122,7 @@ figure.colorbar(picture, label="share of the row's topics")
 in_both = both[(both.theme_first != "(none)") & (both.theme_second != "(none)")]
 agreement = adjusted_rand_score(in_both.theme_first, in_both.theme_second)
 print(
-    f"Adjusted Rand index of the {len(in_both)} topics that are in a theme in both: {agreement:.2f} (1: the same themes)"
+    f"{len(in_both)} topics are in a theme in both; adjusted Rand index {agreement:.2f} (1: the same themes)"
 )
 
 # %% [markdown]
@@ -151,8 +152,9 @@ shutil.rmtree(scratch)  # the copy; your warehouse is as it was
 # %% [markdown]
 # ## What to do next
 #
-# - Run your regression (`4_event_study_panel_to_regression_table`) on both states: `connect(as_of="default-themes")`.
-# - Other settings worth a look: `min_firms` and `min_stability` of `themes`, `sentences_per_topic` of `firm_topics`. The
-#   launchpad of `ftm ui` lists them all with their defaults.
+# - Run your regression (`4_event_study_panel_to_regression_table`) on both states:
+#   `connect(as_of="default-themes")`.
+# - Other settings worth a look: `min_firms` and `min_stability` of `themes`, `sentences_per_topic` of
+#   `firm_topics`. The launchpad of `ftm ui` lists them all with their defaults.
 # - For a whole quarter with another setting, put it into a file and run `ftm run --config FILE`. Settings are not
 #   remembered: pass them again when you make the quarter again.

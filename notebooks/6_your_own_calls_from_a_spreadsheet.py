@@ -13,9 +13,10 @@
 # %% [markdown]
 # # 6. Your own calls from a spreadsheet
 #
-# You have calls in a spreadsheet: one row per speaker's turn. This notebook shows which columns FTM needs, what it refuses
-# and how it says so, and how a quarter is made from the file. So that it runs anywhere, it first writes a spreadsheet of
-# invented calls; **for your own, set `SPREADSHEET` to your file and skip the section that makes one**.
+# You have calls in a spreadsheet: one row per speaker's turn. This notebook shows which columns FTM needs, what it
+# refuses and how it says so, and how a quarter is made from the file. So that it runs anywhere, it first writes a
+# spreadsheet of invented calls; **for your own, set `SPREADSHEET` to your file and skip the section that makes
+# one**.
 #
 # **You need** nothing but FTM. The last step computes a small quarter, which takes a few minutes.
 
@@ -51,8 +52,8 @@ def ftm(*arguments: str) -> subprocess.CompletedProcess[str]:
 # %% [markdown]
 # ## A spreadsheet to try it with
 #
-# `ftm sample` writes invented calls in Capital IQ's columns. The seven columns kept here are all that is required; the
-# eighth, `permno`, is needed for returns. Your own further columns, such as `sector`, are kept too.
+# `ftm sample` writes invented calls in Capital IQ's columns. The seven columns kept here are all that is required;
+# the eighth, `permno`, is needed for returns. Your own further columns, such as `sector`, are kept too.
 
 # %%
 written = ftm("sample", "--firms", FIRMS, "--quarter", "2023Q1", "--out", str(folder / "sample"))
@@ -70,8 +71,8 @@ turns.head(3)
 # ## What is refused
 #
 # FTM reads the whole file before it computes anything, and refuses what it would have to guess. Here is a copy with
-# three mistakes as they happen in spreadsheets: a word in the column of dates, a turn without a number, and the id of a
-# transcript that is given to two companies.
+# three mistakes as they happen in spreadsheets: a word in the column of dates, a turn without a number, and the id
+# of a transcript that is given to two companies.
 
 # %%
 wrong = turns.astype(
@@ -96,8 +97,8 @@ assert not (folder / "warehouse").exists()
 # %% [markdown]
 # ## The quarter
 #
-# In a terminal: `ftm run --calls calls.xlsx`. If the file holds several quarters, `--quarter` says which. At the end the
-# command prints what it found and what was lost.
+# In a terminal: `ftm run --calls calls.xlsx`. If the file holds several quarters, `--quarter` says which. At the
+# end the command prints what it found and what was lost.
 
 # %%
 run = ftm("run", "--calls", str(SPREADSHEET))
@@ -107,8 +108,9 @@ print(run.stdout.replace(str(folder), "…").partition("\nNext\n")[0])
 # %% [markdown]
 # ## Did FTM read what you meant?
 #
-# `transcript_audit` has a row for every transcript, kept or not, with the reason. Look at the ones that are not kept, and
-# at whether speakers and sections are what you expect: a column of types that FTM does not know ends as `unknown`.
+# `transcript_audit` has a row for every transcript, kept or not, with the reason. Look at the ones that are not
+# kept, and at whether speakers and sections are what you expect: a column of types that FTM does not know ends as
+# `unknown`.
 
 # %%
 db = connect(folder / "warehouse")
@@ -120,13 +122,14 @@ db.sql("SELECT section, speaker_type, count(*) AS turns FROM transcripts GROUP B
 # %% [markdown]
 # ## Themes, and your own column
 #
-# The theme table is the same as in `1_first_look_at_a_quarter`. Your own column is in `firm_attributes`, and joins by
-# firm and quarter: here the attention of each sector to the largest themes.
+# The theme table is the same as in `1_first_look_at_a_quarter`. Your own column is in `firm_attributes`, and joins
+# by firm and quarter: here the attention of each sector to the largest themes.
 
 # %%
 attention = db.sql("""
     SELECT p.series_name AS theme, a.value AS sector, avg(p.attention) AS attention, sum(p.n_sentences) AS n_sentences
-    FROM firm_theme_panel p JOIN firm_attributes a ON a.firm_id = p.firm_id AND a.quarter = p.quarter AND a.name = 'sector'
+    FROM firm_theme_panel p
+    JOIN firm_attributes a ON a.firm_id = p.firm_id AND a.quarter = p.quarter AND a.name = 'sector'
     WHERE p.status = 'measured' GROUP BY ALL
 """).df()
 largest = attention.groupby("theme").n_sentences.sum().nlargest(8).index[::-1]
@@ -145,10 +148,10 @@ shutil.rmtree(folder)
 # %% [markdown]
 # ## What to do next
 #
-# - For good: `ftm run --calls calls.xlsx` without `FTM_WAREHOUSE` writes to `./warehouse`. A quarter made from another
-#   source (the sample, say) is replaced only with `--replace-source`.
-# - CSV, Parquet, Stata and SAS files are read in the same way, and faster: Excel is the slowest, and cuts texts at 32,767
-#   characters.
-# - Add `keydevid`, `componenttypename`, `transcriptpersonname` and times if you have them: events, sections and speakers
-#   are then read rather than inferred (README, "Your calls").
+# - For good: `ftm run --calls calls.xlsx` without `FTM_WAREHOUSE` writes to `./warehouse`. A quarter made from
+#   another source (the sample, say) is replaced only with `--replace-source`.
+# - CSV, Parquet, Stata and SAS files are read in the same way, and faster: Excel is the slowest, and cuts texts at
+#   32,767 characters.
+# - Add `keydevid`, `componenttypename`, `transcriptpersonname` and times if you have them: events, sections and
+#   speakers are then read rather than inferred (README, "Your calls").
 # - For market data of your own, see "Returns around calls" in the README.
