@@ -127,6 +127,7 @@ def figures(
     others are written, and the exit code is 1.
     """
     from ftm_assets.report.figure_rows import FigureError, series_named
+    from ftm_resources.warehouse.errors import WarehouseError
 
     last = to or quarter
     if quarter > last:
@@ -151,7 +152,7 @@ def figures(
     for name, draw in planned.items():
         try:
             made = draw()
-        except (FigureError, ValueError) as error:
+        except (FigureError, WarehouseError) as error:
             failed.append(f"{name} was not drawn: {error}.")
             continue
         out.mkdir(parents=True, exist_ok=True)
@@ -186,10 +187,11 @@ def _map(warehouse: Warehouse, quarter: str, width: float) -> _Made:
     from ftm_assets.report.figure_rows import map_rows
     from ftm_assets.report.map_figure import theme_map_figure
 
-    rows, points, themes = map_rows(warehouse, quarter)
-    drawn, named = theme_map_figure(points, themes, width=width)
-    said = f"{quarter}: {screen.count(rows.num_rows, 'topic')}; {len(named)} of {len(themes)} themes are named, the "
-    return _Made(drawn, rows, said + "largest for which there is room.")
+    found = map_rows(warehouse, quarter)
+    drawn, named = theme_map_figure(found.points, found.themes, width=width)
+    said = f"{quarter}: {screen.count(found.rows.num_rows, 'topic')}; {len(named)} of {len(found.themes)} themes are "
+    said += "named, the largest for which there is room."
+    return _Made(drawn, found.rows, " ".join([said, *found.warnings]))
 
 
 def _tone(warehouse: Warehouse, first: str, last: str, series: Sequence[str], width: float) -> _Made:
@@ -199,16 +201,13 @@ def _tone(warehouse: Warehouse, first: str, last: str, series: Sequence[str], wi
     if first == last:
         raise FigureError(f"{first} is one quarter; tone over time needs several: add --to with a later one")
     found = tone_rows(warehouse, first, last, series)
-    stored = set(warehouse.quarters("theme_panel"))
-    absent = [q for q in found.quarters if q not in stored]
     said = f"{first} to {last}: {len(found.lines)} series"
     said += (
-        f", of {len(found.lines) + found.n_left_out}; choose others with --theme."
-        if found.n_left_out
-        else "."
+        f" of {len(found.lines) + found.n_left_out}; choose others with --theme." if found.n_left_out else "."
     )
-    said += f" Not stored, so gaps: {', '.join(absent)}." if absent else ""
-    return _Made(tone_figure(found.quarters, found.lines, width=width), found.rows, said)
+    said += f" Not stored, so gaps: {', '.join(found.missing)}." if found.missing else ""
+    drawn = tone_figure(found.quarters, found.lines, width=width)
+    return _Made(drawn, found.rows, " ".join([said, *found.warnings]))
 
 
 def _car(warehouse: Warehouse, first: str, last: str, series: str, width: float) -> _Made:

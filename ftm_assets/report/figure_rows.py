@@ -1,21 +1,25 @@
 """What publication figures are drawn from: rows of the warehouse, as they are written beside each figure.
 
-What belongs here: reading, and why a figure cannot be drawn. The drawing is in `map_figure` and the like.
+What belongs here: reading, and why a figure cannot be drawn. The drawing is in `map_figure` and the like. A figure
+shows the state that the page of a quarter shows (see `reported_state`), and its map is the page's.
 """
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.topics.map_layout import landmark_texts, place
+from ftm_assets.report.gathering import layout_of
 from ftm_assets.report.map_figure import MapPoints, MapTheme
+from ftm_assets.report.numbered_rows import number
+from ftm_assets.report.points_told import told_points
+from ftm_assets.report.reported_state import PANEL, ReportedState
 from ftm_assets.report.tone_figure import MOST_SERIES, ToneLine
-from ftm_resources.models.embedder import Embedder
+from ftm_assets.report.tone_interval import intervals
 from ftm_resources.quarters import between
-from ftm_resources.warehouse.embedded_by import embedder_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,33 +29,28 @@ if TYPE_CHECKING:
 DEFAULT_SERIES = 6
 """Series that are drawn if none is chosen: those with most quarters, then with most sentences."""
 
-_MAP_TABLES = (
-    "firm_topics", "topic_summaries", "theme_topics", "themes", "sentence_topics", "sentence_sentiment", "transcripts",
-)  # fmt: skip
-_TOPICS = """
-WITH tone AS (
-    SELECT topic_id, count(*) FILTER (label = 'positive') AS n_positive,
-        count(*) FILTER (label = 'neutral') AS n_neutral, count(*) FILTER (label = 'negative') AS n_negative
-    FROM sentence_topics JOIN sentence_sentiment USING (sentence_id)
-    WHERE topic_id IS NOT NULL GROUP BY topic_id
-), firm AS (SELECT firm_id, arg_max(firm_name, call_at) AS firm_name FROM transcripts GROUP BY firm_id)
-SELECT t.topic_id, s.name AS topic_name, t.firm_id, firm.firm_name, p.theme_id, h.name AS theme_name,
-    p.reason AS why_no_theme, t.n_sentences, tone.n_positive, tone.n_neutral, tone.n_negative,
-    (tone.n_positive - tone.n_negative) / (tone.n_positive + tone.n_neutral + tone.n_negative) AS score, s.embedding
-FROM firm_topics t JOIN topic_summaries s USING (topic_id) LEFT JOIN theme_topics p USING (topic_id)
-    LEFT JOIN themes h ON h.theme_id = p.theme_id LEFT JOIN tone USING (topic_id)
-    LEFT JOIN firm ON firm.firm_id = t.firm_id
-ORDER BY t.topic_id
-"""
-_TONE = """
-SELECT quarter, series_id, series_name, theme_id, coherence_class, n_firms, n_sentences, attention, score, score_se,
-    score_df
-FROM theme_panel WHERE quarter BETWEEN ? AND ? ORDER BY series_id, quarter
-"""
+_FIRMS = "SELECT firm_id, name FROM told_firms ORDER BY firm"
+_THEMES = "SELECT theme_id, name FROM told_themes ORDER BY theme"
+_TONE = f"""
+    SELECT quarter, series_id, series_name, theme_id, coherence_class, n_firms, n_sentences, attention, score, score_se,
+        score_df
+    FROM {PANEL} ORDER BY series_id, quarter
+"""  # noqa: S608 - a constant
+_NAMES = f"SELECT series_id, theme_id, series_name FROM {PANEL} ORDER BY series_id, quarter"  # noqa: S608
 
 
 class FigureError(Exception):
     """A figure cannot be drawn; the message says why and what to do about it."""
+
+
+class MapRows(NamedTuple):
+    """What `theme_map_figure` is drawn from."""
+
+    rows: pa.Table
+    """A row per topic."""
+    points: MapPoints
+    themes: list[MapTheme]
+    warnings: tuple[str, ...]
 
 
 class ToneRows(NamedTuple):
@@ -59,136 +58,128 @@ class ToneRows(NamedTuple):
 
     quarters: list[str]
     """All from the first to the last of the figure, stored or not."""
+    missing: tuple[str, ...]
+    """Those that are not stored."""
     rows: pa.Table
-    """A row per series and quarter: the columns of `theme_panel`, and the interval."""
+    """A row per series and quarter: columns of `theme_panel`, and the 95% interval of the score."""
     lines: list[ToneLine]
     n_left_out: int
-    """Series of these quarters beyond those drawn."""
+    """Scored series of these quarters beyond those drawn."""
+    warnings: tuple[str, ...]
 
 
-def map_rows(warehouse: Warehouse, quarter: str) -> tuple[pa.Table, MapPoints, list[MapTheme]]:
-    """Return a quarter's topics with their places, as rows, as points, and the themes by which they are named.
+def map_rows(warehouse: Warehouse, quarter: str) -> MapRows:
+    """Return a quarter's topics with their places in the map, and the themes by which it is named.
 
-    FigureError if the quarter has no topics, or if its embedding model is not the present one, by which the map's
-    landmarks are placed. WarehouseError as `Warehouse.connect`.
+    FigureError if the quarter has no topics; WarehouseError if its tables do not go together (see `ReportedState.of`).
     """
-    with warehouse.connect(quarter=quarter, tables=_MAP_TABLES) as db:
-        rows = db.execute(_TOPICS).to_arrow_table()
-    if not rows.num_rows:
-        raise FigureError(f"{quarter} has no topics. Make them first: `ftm run --quarter {quarter}`")
-    vectors = np.stack(rows.column("embedding").to_numpy()).astype(np.float32)
-    landmarks = _embedded(warehouse, quarter, landmark_texts(), vectors.shape[1])
-    names = sorted({(i, n) for i, n in zip(*_lists(rows, "theme_id", "theme_name"), strict=True) if i})
-    number = {theme_id: k for k, (theme_id, _) in enumerate(names)}
-    theme = np.array([number.get(i, -1) for i in rows.column("theme_id").to_pylist()], dtype=np.int64)
-    places = place(vectors, theme, landmarks)
-    score = rows.column("score").fill_null(np.nan).to_numpy()
-    points = MapPoints(places[:, 0], places[:, 1], rows.column("n_sentences").to_numpy(), score, theme)
-    sizes = np.bincount(theme + 1, weights=points.n_sentences, minlength=len(names) + 1)[1:]
-    written = rows.drop_columns(["embedding"])
-    for axis, name in enumerate("xy"):
-        written = written.append_column(name, pa.array(places[:, axis]))
-    return written, points, [MapTheme(n, int(size)) for (_, n), size in zip(names, sizes, strict=True)]
-
-
-def _embedded(warehouse: Warehouse, quarter: str, texts: Sequence[str], dimension: int) -> Any:
-    embedder = Embedder()
-    made_by = embedder_of(warehouse.provenance("topic_summaries", quarter)).get("model")
-    if made_by not in {None, embedder.model_name()}:
-        raise FigureError(
-            f"the topics of {quarter} were embedded by {made_by}, and the map's landmarks would be by "
-            f"{embedder.model_name()}: set FTM_EMBEDDING_MODEL to {made_by}"
-        )
-    vectors = embedder.embed(list(texts))
-    if vectors.shape[1] != dimension:
-        raise FigureError(
-            f"the topics of {quarter} have vectors of {dimension} numbers, those of {embedder.model_name()} "
-            f"{vectors.shape[1]}: set FTM_EMBEDDING_MODEL to the model that made them"
-        )
-    return vectors
+    state = ReportedState.of(warehouse, quarter)
+    with closing(state.connect()) as db:
+        number(db)
+        layout = layout_of(warehouse, state, db)
+        topics, reasons = told_points(db, layout.places)
+        firms, themes = db.execute(_FIRMS).fetchall(), db.execute(_THEMES).fetchall()
+    if not topics.topic_id:
+        raise FigureError(f"{quarter} has no topics: `ftm run --quarter {quarter}` makes them")
+    theme = np.array(topics.theme, dtype=np.int64)
+    n_sentences = np.array(topics.n_sentences, dtype=np.int64)
+    score = np.array([np.nan if s is None else s for s in topics.score], dtype=np.float64)
+    sizes = np.bincount(theme + 1, weights=n_sentences, minlength=len(themes) + 1)[1:]
+    rows = pa.table(
+        {
+            "topic_id": topics.topic_id,
+            "topic_name": topics.name,
+            "firm_id": [firms[k][0] for k in topics.firm],
+            "firm_name": [firms[k][1] for k in topics.firm],
+            "call_date": topics.call_date,
+            "theme_id": pa.array([themes[k][0] if k >= 0 else None for k in topics.theme], pa.string()),
+            "theme_name": pa.array([themes[k][1] if k >= 0 else None for k in topics.theme], pa.string()),
+            "why_in_no_theme": pa.array([reasons[k] if k >= 0 else None for k in topics.reason], pa.string()),
+            "n_sentences": n_sentences,
+            "score": pa.array(topics.score, pa.float64()),
+            "x": topics.x,
+            "y": topics.y,
+        }
+    )
+    return MapRows(
+        rows,
+        MapPoints(np.array(topics.x), np.array(topics.y), n_sentences, score, theme),
+        [MapTheme(name, int(size)) for (_, name), size in zip(themes, sizes, strict=True)],
+        (*state.warnings, *layout.warnings),
+    )
 
 
 def tone_rows(warehouse: Warehouse, first: str, last: str, chosen: Sequence[str] = ()) -> ToneRows:
     """Return the tone of series from the first to the last quarter.
 
-    `chosen` are series_ids; by default the six series with most quarters, then with most sentences, without those whose
-    themes are weak. FigureError if no panel was made, if no series has a scored quarter, or for an unknown series.
+    `chosen` are series_ids; by default the six series with most quarters, then with most sentences. FigureError if
+    there is no series with a scored sentence, or for an unknown series; WarehouseError if the panels do not go together (see
+    `ReportedState.of`).
     """
-    with warehouse.connect(tables=["theme_panel"]) as db:
-        found = db.execute(_TONE, [first, last]).to_arrow_table()
-    if not found.num_rows:
-        raise FigureError(
-            f"there is no series of themes from {first} to {last}: theme_panel has no rows there. "
-            f"Make the quarters first: `ftm run --quarter {first}`"
-        )
-    by_series: dict[str, list[dict[str, Any]]] = {}
-    for row in _with_interval(found).to_pylist():
-        by_series.setdefault(row["series_id"], []).append(row)
-    scored = {s: n for s, rows in by_series.items() if (n := sum(row["score"] is not None for row in rows))}
-    if unknown := [s for s in chosen if s not in by_series]:
-        raise FigureError(f"from {first} to {last} there is no series {', '.join(unknown)}")
-    if empty := [s for s in chosen if s not in scored]:
-        raise FigureError(f"no sentence counts in {', '.join(empty)}, so that there is no tone to draw")
-    size = {s: sum(row["n_sentences"] or 0 for row in by_series[s]) for s in scored}
-    drawn = (
-        list(dict.fromkeys(chosen))
-        or sorted(scored, key=lambda s: (-scored[s], -size[s], s))[:DEFAULT_SERIES]
-    )
-    if not drawn:
-        raise FigureError(f"no series has a scored sentence from {first} to {last}")
-    if len(drawn) > MOST_SERIES:
-        raise FigureError(f"{len(drawn)} series are too many for a page: choose at most {MOST_SERIES}")
+    state = ReportedState.of(warehouse, first, last)
+    with state.connect_to(state.quarters, PANEL) as db:
+        found = db.execute(_TONE).to_arrow_table()
+    low, high = intervals(*(found.column(c).to_pylist() for c in ("score", "score_se", "score_df")))
+    for name, values in (("score_low", low), ("score_high", high)):
+        found = found.append_column(name, pa.array(values, pa.float64()))
+    of: dict[str, list[dict[str, Any]]] = {}
+    for row in found.to_pylist():
+        of.setdefault(row["series_id"], []).append(row)
+    drawn = _drawn(of, chosen, f"from {first} to {last}")
     quarters = between(first, last)
-    kept = [row for s in drawn for row in by_series[s]]
-    lines = [_line(by_series[s], quarters) for s in drawn]
-    schema = found.schema.append(pa.field("score_low", pa.float64())).append(
-        pa.field("score_high", pa.float64())
+    n_scored = sum(any(row["score"] is not None for row in rows) for rows in of.values())
+    return ToneRows(
+        list(quarters),
+        state.missing,
+        pa.Table.from_pylist([row for s in drawn for row in of[s]], found.schema),
+        [_line(of[s], quarters) for s in drawn],
+        n_scored - len(drawn),
+        state.warnings,
     )
-    return ToneRows(list(quarters), pa.Table.from_pylist(kept, schema), lines, len(scored) - len(drawn))
 
 
-def _with_interval(rows: pa.Table) -> pa.Table:
-    """Return the rows with the 95% interval of the score, within [-1, 1]; null without a standard error."""
-    from scipy.stats import t as student
-
-    score, se, df = (
-        rows.column(c).cast(pa.float64()).fill_null(np.nan).to_numpy()
-        for c in ("score", "score_se", "score_df")
-    )
-    half = student.ppf(0.975, np.where(df > 0, df, np.nan)) * se
-    for name, end in (("score_low", score - half), ("score_high", score + half)):
-        rows = rows.append_column(name, pa.array(np.clip(end, -1, 1), pa.float64(), from_pandas=True))
-    return rows
+def _drawn(of: dict[str, list[dict[str, Any]]], chosen: Sequence[str], when: str) -> list[str]:
+    """Return the series to draw, in their order."""
+    scored = {s: n for s, rows in of.items() if (n := sum(row["score"] is not None for row in rows))}
+    if not scored:
+        raise FigureError(
+            f"{when} there is no series with a scored sentence: `ftm quarters` says what was made"
+        )
+    if unknown := [s for s in chosen if s not in of]:
+        raise FigureError(f"{when} there is no series {', '.join(unknown)}")
+    if empty := [s for s in chosen if s not in scored]:
+        raise FigureError(
+            f"{when} no sentence counts in {', '.join(empty)}, so that there is no tone to draw"
+        )
+    if len(chosen) > MOST_SERIES:
+        raise FigureError(f"{len(chosen)} series are too many for a page: choose at most {MOST_SERIES}")
+    size = {s: sum(row["n_sentences"] or 0 for row in of[s]) for s in scored}
+    longest = sorted(scored, key=lambda s: (-scored[s], -size[s], s))
+    return list(dict.fromkeys(chosen)) or longest[:DEFAULT_SERIES]
 
 
 def _line(rows: Sequence[dict[str, Any]], quarters: Sequence[str]) -> ToneLine:
-    of = {row["quarter"]: row for row in rows}
-    name = rows[-1]["series_name"]
-    values = ([of.get(q, {}).get(c) for q in quarters] for c in ("score", "score_low", "score_high"))
-    return ToneLine(name, *values)
+    at = {row["quarter"]: row for row in rows}
+    values = ([at.get(q, {}).get(c) for q in quarters] for c in ("score", "score_low", "score_high"))
+    return ToneLine(rows[-1]["series_name"], *values)
 
 
 def series_named(warehouse: Warehouse, first: str, last: str, texts: Sequence[str]) -> list[str]:
     """Return the series that these texts mean: the id of a theme, or words in the name of a series.
 
-    FigureError if a text means none, or if words mean more than a page holds.
+    FigureError if a text means none; WarehouseError as `tone_rows`.
     """
-    with warehouse.connect(tables=["theme_panel"]) as db:
-        held = db.execute(
-            "SELECT series_id, theme_id, series_name FROM theme_panel WHERE quarter BETWEEN ? AND ? "
-            "ORDER BY series_id, quarter",
-            [first, last],
-        ).fetchall()
+    if not texts:
+        return []
+    state = ReportedState.of(warehouse, first, last)
+    with state.connect_to(state.quarters, PANEL) as db:
+        held = db.execute(_NAMES).fetchall()
     found: list[str] = []
     for text in texts:
-        own = [s for s, t, name in held if text == t or text.casefold() in name.casefold()]
+        own = [s for s, theme, name in held if text == theme or text.casefold() in name.casefold()]
         if not own:
             raise FigureError(
-                f"from {first} to {last} no theme has the id, or in its name the words, {text!r}"
+                f"from {first} to {last} no theme has the id {text!r}, or these words in its name"
             )
         found += own
     return list(dict.fromkeys(found))
-
-
-def _lists(rows: pa.Table, *names: str) -> list[list[Any]]:
-    return [rows.column(name).to_pylist() for name in names]
