@@ -113,8 +113,8 @@ def tone_rows(warehouse: Warehouse, first: str, last: str, chosen: Sequence[str]
     """Return the tone of series from the first to the last quarter.
 
     `chosen` are series_ids; by default the six series with most quarters, then with most sentences. FigureError if
-    there is no series with a scored sentence, or for an unknown series; WarehouseError if the panels do not go together (see
-    `ReportedState.of`).
+    there is no series with a scored sentence, or for an unknown series; WarehouseError if the panels do not go together
+    (see `ReportedState.of`).
     """
     state = ReportedState.of(warehouse, first, last)
     with state.connect_to(state.quarters, PANEL) as db:
