@@ -25,13 +25,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from IPython.display import display
 from scipy.stats import t as student
 
 from ftm_resources import connect, search
 
 QUARTER = "2023Q1"
 
-pd.set_option("display.max_colwidth", 90)
+pd.set_option("display.max_colwidth", 300)
 pd.set_option("display.precision", 3)
 db = connect(quarter=QUARTER)
 
@@ -52,11 +53,11 @@ db.sql("""
 # %% [markdown]
 # ## The themes
 #
-# A theme's score is (positive − negative) / sentences, between −1 and 1, over the sentences that speak of it. The
-# interval holds the score of a sample like this one in 95 of 100 cases; sentences of one firm are not taken to be
-# independent. An interval that includes zero says that we cannot tell whether firms are positive or negative about
-# the theme. `coherence_class` says whether the theme's sentences are about one thing: leave out `weak` themes, and
-# read `mixed` ones before you trust them.
+# A theme's score is (positive − negative) / sentences, between −1 and 1, over the sentences that speak of it.
+# Intervals made like these hold the true score in 95 of 100 samples; sentences of one firm are not taken to be
+# independent of each other. If an interval includes zero, we cannot tell whether firms are positive or negative
+# about the theme. `coherence_class` says whether the theme's sentences are about one thing: leave out `weak`
+# themes, and read `mixed` ones before you trust them.
 
 # %%
 themes = db.sql("""
@@ -103,7 +104,7 @@ for theme in extremes.itertuples():
     print(
         f"{theme.theme_name}: tone {theme.score:+.2f}, {theme.n_sentences} sentences of {theme.n_firms} firms"
     )
-    display(strongest)  # noqa: F821 - Jupyter has it
+    display(strongest)
 
 # %% [markdown]
 # ## Looking for something

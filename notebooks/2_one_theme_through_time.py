@@ -35,7 +35,7 @@ from ftm_resources import connect
 
 WORDS = ""  # words in the name of the series to follow, such as "freight"; empty: the longest and largest one
 
-pd.set_option("display.max_colwidth", 90)
+pd.set_option("display.max_colwidth", 300)
 pd.set_option("display.precision", 3)
 db = connect()
 quarters = [q for (q,) in db.sql("SELECT DISTINCT quarter FROM theme_panel ORDER BY quarter").fetchall()]
@@ -84,8 +84,9 @@ history.set_index("quarter")
 # %% [markdown]
 # ## Attention and tone
 #
-# The band is the 95% interval of the tone. Two bands that overlap do not show a change; two that do not, do.
-# Nothing in a quarter depends on a later one, so the line is what you could have known at the time.
+# The band is the 95% interval of the tone. If the bands of two quarters do not overlap, the tone has changed; if
+# they do, the picture alone does not show that it has. Nothing in a quarter depends on a later one, so the line is
+# what you could have known at the time.
 
 # %%
 panel = (
@@ -107,6 +108,7 @@ for axes in (left, right):
     axes.set_xticks(at, quarters)
     axes.spines[["top", "right"]].set_visible(False)
 figure.suptitle(NAME, x=0.01, ha="left", parse_math=False)
+plt.show()
 panel[["n_firms", "n_firms_measured", "n_sentences", "attention", "score", "score_se", "concentration"]]
 
 # %% [markdown]

@@ -30,7 +30,7 @@ from ftm_resources import connect
 QUARTER = "2023Q1"
 FIRM = ""  # words in its name; empty: the firm with most sentences in themes
 
-pd.set_option("display.max_colwidth", 90)
+pd.set_option("display.max_colwidth", 300)
 pd.set_option("display.precision", 3)
 db = connect(quarter=QUARTER)
 
@@ -93,23 +93,20 @@ themes.head(12)
 # %%
 shown = themes.head(12).iloc[::-1].reset_index(drop=True)
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4.2), sharey=True, layout="constrained")
-left.hlines(shown.index, 100 * shown.mean_attention, 100 * shown.attention, color="silver")
-left.plot(100 * shown.attention, shown.index, "o", color="black", label="the firm")
-left.plot(
-    100 * shown.mean_attention, shown.index, "o", color="black", fillstyle="none", label="mean of all firms"
-)
-left.set_yticks(shown.index, shown.theme, parse_math=False)
-left.set_xlabel("attention, % of business sentences")
-left.legend(frameon=False, loc="lower right")
-right.axvline(0, color="grey", linewidth=0.8)
-right.hlines(shown.index, shown.score_of_others, shown.score, color="silver")
-right.plot(shown.score, shown.index, "o", color="black", label="the firm")
-right.plot(shown.score_of_others, shown.index, "o", color="black", fillstyle="none", label="other firms")
-right.set_xlabel("tone")
-right.legend(frameon=False, loc="lower right")
-for axes in (left, right):
+for axes, own, others in (
+    (left, 100 * shown.attention, 100 * shown.mean_attention),
+    (right, shown.score, shown.score_of_others),
+):
+    axes.hlines(shown.index, others, own, color="silver")
+    axes.plot(others, shown.index, "o", color="black", fillstyle="none")
+    axes.plot(own, shown.index, "o", color="black")
     axes.spines[["top", "right"]].set_visible(False)
+right.axvline(0, color="grey", linewidth=0.8)
+left.set_yticks(shown.index, shown.theme, parse_math=False)
+left.set_xlabel("attention, % of business sentences (hollow: mean of all firms)")
+right.set_xlabel("tone (hollow: the other firms)")
 figure.suptitle(f"{firm.firm_name}, {QUARTER}", x=0.01, ha="left", parse_math=False)
+plt.show()
 
 # %% [markdown]
 # ## What it says, or how it says it?
@@ -125,9 +122,13 @@ own = np.average(compared.score, weights=compared.n_sentences)
 expected = np.average(compared.score_of_others, weights=compared.n_sentences)
 others = firms[firms.firm_id != firm.firm_id]
 overall = np.average(others.score, weights=others.n_sentences)
-print(f"tone of {firm.firm_name}                 {own:+.3f}")
-print(f"its themes in the tone of the others  {expected:+.3f}   so by how it speaks {own - expected:+.3f}")
-print(f"all other firms                       {overall:+.3f}   and by what about   {expected - overall:+.3f}")
+for what, tone in (
+    (f"tone of {firm.firm_name}", own),
+    ("its themes in the tone of the others", expected),
+    ("all other firms", overall),
+):
+    print(f"{what:<45}{tone:+.3f}")
+print(f"How it speaks: {own - expected:+.3f}. What it speaks about: {expected - overall:+.3f}.")
 rank = (others.score < firm.score).mean()
 print(f"{rank:.0%} of the other firms have a lower tone.")
 
