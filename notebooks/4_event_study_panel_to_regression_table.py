@@ -81,7 +81,7 @@ print(f"{len(panel)} calls of {panel.firm_id.nunique()} firms in {panel.quarter.
 print("without a return:", panel.reason.value_counts().to_dict() or "none")
 print("without a tone (no sentence in a theme):", int(panel.tone.isna().sum()))
 calls = panel.dropna(subset=["car", "tone"]).reset_index(drop=True)
-assert len(calls) >= 20, "Too few calls with a return: run more quarters, or set a source of returns"
+assert len(calls) >= 30, "Too few calls with a return: run more quarters, or set a source of returns"
 calls[["car", "tone", "sue", "log_size", "momentum"]].describe().T
 
 # %% [markdown]
@@ -167,7 +167,7 @@ study = (
     SELECT series_id, series_name, tone, sample, n_events, 100 * coefficient AS coefficient,
         100 * std_error AS std_error, t, p, q_value, p_romano_wolf, reason
     FROM event_study
-    WHERE definition = 'quarter' AND model = ? AND "window" = ? AND controls = 'none'
+    WHERE definition = 'quarter' AND model = ? AND ("window" = ? OR sample = 'pre_event') AND controls = 'none'
     """,
         [MODEL, WINDOW],
     )

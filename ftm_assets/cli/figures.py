@@ -133,8 +133,8 @@ def figures(
     if quarter > last:
         raise typer.BadParameter(f"{quarter} is after {last}")
     warehouse = arguments.warehouse()
-    held = warehouse.quarters("transcripts")
-    if absent := [q for q in (quarter, last) if q not in held]:
+    pinned = warehouse.pin()
+    if absent := [q for q in (quarter, last) if not pinned.holds(q)]:
         raise warehouse.no_such_quarter(absent[0])
     chosen = list(dict.fromkeys(figure or [k for k in Kind if k is not Kind.tone or to]))
     try:
