@@ -13,7 +13,7 @@ from ftm_resources.warehouse import Warehouse
 from tests.assets.quarters_of_events import SUBJECTS, write_events
 from tests.assets.spoken_quarter import filled
 
-QUARTERS = ("2019Q1", "2019Q2")
+QUARTERS = ("2020Q1", "2020Q2")
 FORMULA = "=1+1"
 """A series' name that a spreadsheet would run."""
 
@@ -62,7 +62,7 @@ def rows(file: Path) -> list[dict[str, str]]:
 
 
 def test_figures_are_written_with_their_data_and_are_the_same_again(draw: Callable[..., Result], place: Path):
-    arguments = ("2019Q1", "--to", "2019Q2", "--figure", "tone", "--figure", "car", "--format", "pdf,svg")
+    arguments = ("2020Q1", "--to", "2020Q2", "--figure", "tone", "--figure", "car", "--format", "pdf,svg")
     done = draw(*arguments, "--width", "single")
     assert done.exit_code == 0, done.output
     files = {f.name: f.read_bytes() for f in (place / "out").iterdir()}
@@ -83,9 +83,9 @@ def test_figures_are_written_with_their_data_and_are_the_same_again(draw: Callab
 def test_the_paths_of_a_theme_that_moves_prices_part_on_the_day_of_the_call(
     draw: Callable[..., Result], place: Path
 ):
-    done = draw("2019Q1", "--to", "2019Q2", "--figure", "car", "--theme", SUBJECTS[0])
+    done = draw("2020Q1", "--to", "2020Q2", "--figure", "car", "--theme", SUBJECTS[0])
     assert done.exit_code == 0, done.output
-    (file,) = (place / "out").glob("car_paths_2019Q1-series-*.csv")
+    (file,) = (place / "out").glob("car_paths_2020Q1-series-*.csv")
     gap = {
         int(row["day"]): (float(row["mean_car"]), float(row["car_low"]))
         for row in rows(file)
@@ -97,9 +97,9 @@ def test_the_paths_of_a_theme_that_moves_prices_part_on_the_day_of_the_call(
 
 
 def test_what_cannot_be_drawn_is_named_and_the_rest_is_written(draw: Callable[..., Result], place: Path):
-    done = draw("2019Q1", "--to", "2019Q2")
+    done = draw("2020Q1", "--to", "2020Q2")
     assert done.exit_code == 1
-    assert "theme_map was not drawn: 2019Q2 has no topics" in done.output
+    assert "theme_map was not drawn: 2020Q2 has no topics" in done.output
     assert {f.stem for f in (place / "out").iterdir()} == {"tone_over_time", "car_paths"}
 
 
@@ -107,12 +107,12 @@ def test_a_quarter_without_returns_or_without_a_later_one_says_what_to_do(
     ftm: Callable[..., Result], place: Path
 ):
     warehouse = Warehouse(path=str(place / "warehouse"))
-    write_events(warehouse, "2019Q1", firms=3, with_returns=False)
+    write_events(warehouse, "2020Q1", firms=3, with_returns=False)
     out = ("--out", str(place / "out"))
-    car = ftm("figures", "2019Q1", "--figure", "car", *out)
+    car = ftm("figures", "2020Q1", "--figure", "car", *out)
     assert car.exit_code == 1
     assert "Set FTM_RETURNS_SOURCE" in car.output
-    tone = ftm("figures", "2019Q1", "--figure", "tone", *out)
+    tone = ftm("figures", "2020Q1", "--figure", "tone", *out)
     assert tone.exit_code == 1
     assert "add --to" in tone.output
     assert not (place / "out").exists()
@@ -121,12 +121,12 @@ def test_a_quarter_without_returns_or_without_a_later_one_says_what_to_do(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("2019Q1", "--width", "wide"), 2, "single, onehalf, double"),
-        (("2019Q1", "--format", "pdf,gif"), 2, "gif: give one or more of pdf, png, svg"),
-        (("2019Q1", "--format", ","), 2, "give one or more of"),
-        (("2019Q2", "--to", "2019Q1"), 2, "2019Q2 is after 2019Q1"),
+        (("2020Q1", "--width", "wide"), 2, "single, onehalf, double"),
+        (("2020Q1", "--format", "pdf,gif"), 2, "gif: give one or more of pdf, png, svg"),
+        (("2020Q1", "--format", ","), 2, "give one or more of"),
+        (("2020Q2", "--to", "2020Q1"), 2, "2020Q2 is after 2020Q1"),
         (("2018Q1",), 1, "no quarter 2018Q1"),
-        (("2019Q1", "--theme", "oil"), 1, "no theme has the id 'oil'"),
+        (("2020Q1", "--theme", "oil"), 1, "no theme has the id 'oil'"),
     ],
 )
 def test_what_is_asked_wrongly_is_refused_before_anything_is_drawn(
