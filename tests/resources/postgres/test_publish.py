@@ -12,6 +12,7 @@ from ftm_resources.postgres import publish as module
 from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.layout import LAYOUT, READ
 from ftm_resources.postgres.publish import publish
+from ftm_resources.retrieval.indexed_tables import NUMBERED
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse, WarehouseError
 
@@ -25,6 +26,8 @@ def test_the_copy_holds_what_duckdb_shows(warehouse: Warehouse, connection: psyc
     assert not done.is_unchanged
     assert done.is_indexed
     with warehouse.connect(quarter=QUARTER, tables=READ) as db:
+        for statement in NUMBERED:
+            db.execute(statement)
         for table in LAYOUT:
             columns = ", ".join(f'"{c}"' for c in table.columns)
             wanted = db.execute(f"SELECT {columns} FROM ({table.query}) ORDER BY {table.key}").fetchall()
