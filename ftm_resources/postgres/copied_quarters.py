@@ -11,7 +11,6 @@ import warnings
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,15 +18,13 @@ import pyarrow as pa
 from ftm_resources.postgres.copied_rows import CopiedRows
 from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.failures import saying
-from ftm_resources.postgres.layout import OF_LEVEL, READ, SPOKEN, STATE
-from ftm_resources.postgres.quarter_state import stamp_of
+from ftm_resources.postgres.layout import OF_LEVEL, SPOKEN, STATE
+from ftm_resources.postgres.outdated_copies import outdated, type_of_vectors
 from ftm_resources.postgres.word_vectors import firm_tokens
 from ftm_resources.retrieval.calibration import Scale
 from ftm_resources.retrieval.levels import CALLS
 from ftm_resources.retrieval.quarter_spans import quarters_among
 from ftm_resources.retrieval.wanted import firms_without_calls
-from ftm_resources.warehouse.across import Across
-from ftm_resources.warehouse.location import CATALOG_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -133,7 +130,13 @@ def opened_copy(
 
             chosen = quarters_among(sorted(stamps), quarters, missing)
             known = {q: _known(connection, schema, q, stamps[q]) for q in chosen}
-            _say_outdated(warehouse, {q: (stamps[q], known[q].type) for q in chosen})
+            other = outdated(warehouse, {q: (stamps[q], known[q].type) for q in chosen})
+            if other:
+                warnings.warn(
+                    f"the warehouse shows other rows of {', '.join(other)} than the copy: publish them again",
+                    OutdatedCopyWarning,
+                    stacklevel=4,
+                )
             yield {q: CopiedQuarter(known[q], connection) for q in chosen}
 
 
@@ -198,12 +201,7 @@ def _read(connection: psycopg.Connection[tuple[Any, ...]], schema: str, quarter:
     if levels is None:
         raise _of_earlier_version(schema, quarter)
     sentences = OF_LEVEL["sentence"].name
-    ((type_,),) = connection.execute(
-        "SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
-        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s "
-        "AND a.attname = 'embedding'",
-        [schema, sentences],
-    ).fetchall()
+    type_ = type_of_vectors(connection, schema)
     indexed = connection.execute(
         "SELECT 1 FROM pg_indexes WHERE schemaname = %s AND tablename = %s AND indexdef LIKE '%%USING hnsw%%'",
         [schema, f"{sentences}_{quarter.lower()}"],
@@ -234,32 +232,3 @@ def _read(connection: psycopg.Connection[tuple[Any, ...]], schema: str, quarter:
         has_members,
         is_exact=indexed is None,
     )
-
-
-def _say_outdated(warehouse: Warehouse, copied: Mapping[str, tuple[str, str]]) -> None:
-    """Warn of the quarters (→ stamp and type of vectors) of which the warehouse shows other rows now."""
-    if not warehouse.exists():
-        return
-    now = _shown(warehouse)
-    other = [q for q, (stamp, type_) in copied.items() if stamp != stamp_of(now.tables(q), type_)]
-    if other:
-        warnings.warn(
-            f"the warehouse shows other rows of {', '.join(other)} than the copy: publish again what is searched",
-            OutdatedCopyWarning,
-            stacklevel=3,
-        )
-
-
-_shown_of: dict[str, tuple[tuple[int, ...], Across]] = {}
-
-
-def _shown(warehouse: Warehouse) -> Across:
-    """Return what the warehouse shows; of a local one, looked up again if its catalog changed."""
-    if warehouse.location.is_s3:
-        return Across.of(warehouse, READ)
-    about = (Path(warehouse.root) / CATALOG_FILE).stat()
-    state = (about.st_ino, about.st_mtime_ns, about.st_size)
-    held = _shown_of.get(warehouse.root)
-    if held is None or held[0] != state:
-        held = _shown_of[warehouse.root] = state, Across.of(warehouse, READ)
-    return held[1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftm_resources.postgres.database import PublishError, require_schema_name, take_turn
 from ftm_resources.postgres.failures import saying
+from ftm_resources.postgres.grants import give, grants_of
 from ftm_resources.postgres.layout import (
     EMBEDDING,
     LAYOUT,
@@ -52,8 +53,6 @@ class Loaded:
     """Whether the vectors have an HNSW index; without one, search compares all of them."""
     is_unchanged: bool
     """Whether the copy held these rows already."""
-    outdated: tuple[str, ...] = ()
-    """Other quarters of the copy of which the warehouse shows other rows now: they need not go with this one."""
 
 
 def publish(
@@ -97,9 +96,8 @@ def publish(
         with saying(lambda: f"{quarter} is not published: {copy.doing}"), connection.transaction():
             copy.prepare()
             copy.require_one_model(state.model)
-            outdated = state.outdated(copy.stamps(), copy.type)
             if (rows := copy.rows_if(stamp)) is not None:
-                return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=True, outdated=outdated)
+                return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=True)
             rows, words = {}, CountedWords.of(db)
             for table in LAYOUT:
                 say(f"{table.name} {quarter}")
@@ -117,7 +115,7 @@ def publish(
     with saying(lambda: f"{quarter} is published, but its statistics are not up to date (ANALYZE)"):
         for table in LAYOUT:
             connection.execute(copy.sql("ANALYZE {}", copy.parent(table.name)))
-    return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=False, outdated=outdated)
+    return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=False)
 
 
 class _Copy:
@@ -286,11 +284,6 @@ class _Copy:
                 f"{other or 'an unknown model'}: their vectors cannot be compared. Choose another --schema"
             )
 
-    def stamps(self) -> list[tuple[str, str]]:
-        """Return the quarters of the copy, each with what it was made of."""
-        held = self.connection.execute(self.sql("SELECT quarter, stamp FROM {}", self.parent(STATE)))
-        return [(quarter, stamp) for quarter, stamp in held.fetchall()]
-
     def rows_if(self, stamp: str) -> dict[str, int] | None:
         """Return the rows of the quarter by table, if the copy was made of the same and is whole; None if not."""
         self.doing = "what the copy holds of it cannot be read"
@@ -362,6 +355,7 @@ class _Copy:
 
         self.doing = "the rows that are there cannot be replaced"
         names = self._partitions()
+        grants = {table.name: grants_of(self.connection, self.partition(table.name)) for table in LAYOUT}
         for table in reversed(LAYOUT):  # what refers to others goes first
             old = self.partition(table.name)
             if old[1] in names:
@@ -379,6 +373,7 @@ class _Copy:
                     sql.Identifier(*self.parent(table.name)), sql.Identifier(*new), sql.Literal(self.quarter)
                 )
             )
+            give(self.connection, new, grants[table.name])
 
     def _rename_indexes(self, table: tuple[str, str]) -> None:
         found = self.connection.execute(

@@ -15,7 +15,7 @@ from ftm_resources.warehouse.embedded_by import embedder_of
 from ftm_resources.warehouse.snapshots import is_elsewhere, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import duckdb
 
@@ -73,17 +73,9 @@ class QuarterState:
         """Return these rows as an index of them would be made."""
         return IndexedTables(warehouse, self.quarter, self._across.tables(self.quarter))
 
-    def stamp(self, vectors: str, quarter: str | None = None) -> str:
-        """Return what tells a copy of these rows, in this layout, from any other.
-
-        With `quarter`, it is of what is shown of that quarter at the same time.
-        """
-        return stamp_of(self._across.tables(self.quarter if quarter is None else quarter), vectors)
-
-    def outdated(self, copied: Iterable[tuple[str, str]], vectors: str) -> tuple[str, ...]:
-        """Return, of these quarters and stamps of copies, the quarters of which other rows are shown now."""
-        others = [(quarter, stamp) for quarter, stamp in copied if quarter != self.quarter]
-        return tuple(sorted(q for q, stamp in others if stamp != self.stamp(vectors, q)))
+    def stamp(self, vectors: str) -> str:
+        """Return what tells a copy of these rows, in this layout, from any other."""
+        return stamp_of(self._across.tables(self.quarter), vectors)
 
 
 def stamp_of(tables: Mapping[str, QuarterTable], vectors: str) -> str:

@@ -40,8 +40,11 @@ _SATURATION = 2.2
 """BM25's k1 + 1: the most that a word can add, times its weight."""
 _LENGTH = 0.75
 """BM25's b: how much long rows count less."""
-_PATTERN = r"\d+(?:[.,]\d+)+|[\p{Alphabetic}\p{N}]+|[$€£¥%−＋]"
-"""A number with its separators, a run of letters and digits, or a sign that `_prepared` left at a number."""
+_SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}"
+"""Scripts that put no spaces between words: each character is a token, so that any part of a run can be found."""
+_PATTERN = rf"\d+(?:[.,]\d+)+|[{_SINGLE}]|[\p{{Alphabetic}}\p{{N}}--[{_SINGLE}]]+|[$€£¥%−＋]"
+"""A number with its separators, a character of such a script, another run of letters and digits, or a sign that
+`_prepared` left at a number."""
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER_SIGNS = re.compile(r"(?<!\w)[+-](?=[$€£¥]?\d)")

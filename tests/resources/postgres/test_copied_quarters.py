@@ -30,9 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ftm_resources.retrieval.kept_op
 
 
 @pytest.fixture(scope="session")
-def two_quarters(
-    tmp_path_factory: pytest.TempPathFactory, wrds_server: "Server"
-) -> tuple[Path, str]:
+def two_quarters(tmp_path_factory: pytest.TempPathFactory, wrds_server: "Server") -> tuple[Path, str]:
     """A warehouse with two quarters, and the address of a database with their copy in float32."""
     folder = tmp_path_factory.mktemp("searched") / "warehouse"
     held = Warehouse(path=str(folder))

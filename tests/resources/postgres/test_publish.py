@@ -210,3 +210,35 @@ def test_a_quarter_that_is_not_whole_is_refused(warehouse: Warehouse, connection
     warehouse.replace("sentences", "2031Q1", [TABLES["sentences"].empty()])
     with pytest.raises(WarehouseError, match="2031Q1 is not published: it has no "):
         publish(warehouse, "2031Q1", connection)
+
+
+def test_what_others_may_do_with_a_quarters_tables_is_kept(
+    warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
+):
+    publish(warehouse, QUARTER, connection)
+    connection.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader")
+    connection.execute("GRANT SELECT ON ftm.sentences_2023q1 TO reader WITH GRANT OPTION")
+    connection.execute("GRANT SELECT, UPDATE ON ftm.topics_2023q1 TO PUBLIC")
+    asked = (
+        "SELECT relname, relacl::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE nspname = 'ftm' AND relacl IS NOT NULL ORDER BY 1"
+    )
+    before = ask(asked)
+    assert len(before) == 2
+    rows = warehouse.read("sentences", QUARTER)
+    warehouse.replace("sentences", QUARTER, [rows.slice(0, rows.num_rows - 1)])
+    assert not publish(warehouse, QUARTER, connection).is_unchanged
+    assert ask(asked) == before
+    connection.execute("DROP OWNED BY reader; DROP ROLE reader")
+
+
+def test_a_copy_of_an_earlier_version_gets_the_columns_that_it_lacks(
+    warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
+):
+    publish(warehouse, QUARTER, connection)
+    connection.execute("ALTER TABLE ftm.sentences DROP COLUMN is_procedural, DROP COLUMN words")
+    connection.execute("ALTER TABLE ftm.published DROP COLUMN levels")
+    connection.execute("UPDATE ftm.published SET stamp = 'of another layout'")
+    assert not publish(warehouse, QUARTER, connection).is_unchanged
+    assert ask("SELECT count(*) FROM ftm.sentences WHERE is_procedural IS NULL OR words IS NULL") == [(0,)]
+    assert ask("SELECT levels ? 'sentence' FROM ftm.published") == [(True,)]
