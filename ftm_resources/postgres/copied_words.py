@@ -1,8 +1,8 @@
 """Words in a copy: rows are found by PostgreSQL's full text, and rated by BM25 with the counts that were published.
 
 What belongs here: the statement and the rating. PostgreSQL ranks nothing by itself: `ts_rank` does not know how rare a
-word is. So rows are ordered by BM25 as if each word occurred once, and the best are rated by how often each does. Two
-things differ from the index: a phrase counts once however often it occurs, and lengths are not rounded.
+word is. So rows are ordered by BM25 as if each word occurred once, and the best are rated by how often each does. Only
+lengths differ from the index, which rounds them.
 """
 
 # ruff: noqa: S608 - statements are made of constants and quoted names
@@ -64,17 +64,15 @@ class Asked:
     def statement(self, key: str, limit: str) -> tuple[str, list[Any], list[Any]] | None:
         """Return the statement for the best rows, and its values before and after those of quarter and limit.
 
-        It gives, for each row: id, its groups that are said and that are of its firm, how often it has each token, and
-        its length. None if the query has no word.
+        It gives, for each row: id, the places of each of the query's tokens, its length and its call. None if the query
+        has no word.
         """
         groups = self._groups
         if not groups:
             return None
-        has, has_values, score, score_values = [], [], [], []
+        score, score_values = [], []
         for group in groups:
             said, named = self._said(group), self._named(group)
-            has.append(f"({said[0]}), ({named[0]})")
-            has_values += [*said[1], *named[1]]
             score.append(
                 f"greatest(CASE WHEN {said[0]} THEN {self._weight('text', group)!r} "
                 f"/ (1 + 1.2 * (0.25 + 0.75 * length(x.words) / {max(1.0, self._mean('text'))!r})) ELSE 0 END, "
@@ -89,33 +87,33 @@ class Asked:
             any_values = [value for _, own in parts for value in own]
         tokens = sorted({token for group in groups for token in group})
         text = (
-            f"SELECT x.{key}, ARRAY[{', '.join(has)}], "
-            "(SELECT jsonb_object_agg(lexeme, cardinality(positions)) FROM unnest(x.words) WHERE lexeme = ANY(%s)), "
+            f"SELECT x.{key}, "
+            "(SELECT jsonb_object_agg(lexeme, positions) FROM unnest(x.words) WHERE lexeme = ANY(%s)), "
             "(SELECT sum(cardinality(positions)) FROM unnest(x.words)), "
             f"{'NULL' if self.level == 'theme' else 'x.transcript_id'} FROM {{}} x "
             f"WHERE x.quarter = %s AND {limit} AND {phrases} AND ({any_word}) "
             f"ORDER BY {' + '.join(score)} DESC, x.{key} LIMIT %s"
         )
-        return text, [*has_values, tokens], [*phrase_values, *any_values, *score_values]
+        return text, [tokens], [*phrase_values, *any_values, *score_values]
 
     def rated(self, rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, float]]:
         """Return the ids of the statement's rows and their share of the most possible BM25, best first."""
         n = self.known.levels[self.level].n
         most = most_possible(self.words, lambda name, token: self.counts.get((name, token), 0), n)
         rated = []
-        for id_, has, times, length, call in rows:
-            own, total = times or {}, 0.0
+        for id_, places, length, call in rows:
+            said_at = {token: set(at) for token, at in (places or {}).items()}
             firm = self.known.firms.get(call or "", [])
-            for i, group in enumerate(self._groups):
-                said = named = 0.0
-                if has[2 * i]:
-                    often = own.get(group[0], 1) if len(group) == 1 else 1
-                    said = self._weight("text", group) * saturated(often, float(length), self._mean("text"))
-                if has[2 * i + 1]:
-                    often = firm.count(group[0]) if len(group) == 1 else 1
-                    factor = saturated(often, len(firm), self._mean("firm"))
-                    named = FIRM_WEIGHT * self._weight("firm", group) * factor
-                total += max(said, named)
+            named_at: dict[str, set[int]] = {}
+            for i, token in enumerate(firm):
+                named_at.setdefault(token, set()).add(i)
+            total = 0.0
+            for group in self._groups:
+                said = saturated(_times(said_at, group), float(length), self._mean("text"))
+                named = saturated(_times(named_at, group), len(firm), self._mean("firm"))
+                total += max(
+                    self._weight("text", group) * said, FIRM_WEIGHT * self._weight("firm", group) * named
+                )
             rated.append((id_, total / most))
         return sorted(rated, key=lambda row: (-row[1], row[0]))
 
@@ -166,3 +164,9 @@ def _quoted(token: str) -> str:
 
 def _holds(tokens: list[str], group: tuple[str, ...]) -> bool:
     return any(tuple(tokens[i : i + len(group)]) == group for i in range(len(tokens)))
+
+
+def _times(places: Mapping[str, set[int]], group: tuple[str, ...]) -> int:
+    """Return how often tokens occur one after the other, from the places of each."""
+    first, *others = (places.get(token, set()) for token in group)
+    return sum(all(at + i in other for i, other in enumerate(others, 1)) for at in first)
