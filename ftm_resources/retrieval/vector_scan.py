@@ -123,6 +123,8 @@ class ScannedVectors:
             held: Any = array
             while isinstance(held, np.ndarray):
                 held = held.base
+            if isinstance(held, memoryview):
+                held = held.obj
             if isinstance(held, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 held.madvise(mmap.MADV_DONTNEED)
 

@@ -29,10 +29,10 @@ def test_every_citation_of_a_real_model_is_a_sentence_that_it_was_shown(
 ):
     monkeypatch.setenv("FTM_EXPORTS", str(tmp_path))
     llm = LlmResource(
-        base_url=small_llm, model="smollm2", max_tokens=200, context_tokens=CONTEXT, read_seconds=300.0
+        base_url=small_llm, model="smollm2", max_tokens=200, context_tokens=CONTEXT, read_seconds=600.0
     )
     answers = [
-        ask(question, QUARTER, k=6, warehouse=warehouse, embedder=MODEL, llm=llm) for question in QUESTIONS
+        ask(question, QUARTER, k=3, warehouse=warehouse, embedder=MODEL, llm=llm) for question in QUESTIONS
     ]
     for answer in answers:
         assert answer.shown
@@ -75,9 +75,9 @@ def test_what_a_real_model_invents_without_a_schema_is_removed_and_counted(
     monkeypatch.setenv("FTM_EXPORTS", str(tmp_path))
     monkeypatch.setattr(asking, "answer_schema", of_others)
     llm = LlmResource(
-        base_url=small_llm, model="smollm2", max_tokens=200, context_tokens=CONTEXT, read_seconds=300.0
+        base_url=small_llm, model="smollm2", max_tokens=200, context_tokens=CONTEXT, read_seconds=600.0
     )
-    answer = ask(QUESTIONS[0], QUARTER, k=6, warehouse=warehouse, embedder=MODEL, llm=llm)
+    answer = ask(QUESTIONS[0], QUARTER, k=3, warehouse=warehouse, embedder=MODEL, llm=llm)
     assert answer.checked is not None
     assert answer.claims == []
     assert answer.checked.invented > 0
