@@ -100,7 +100,7 @@ class ThemeMap {
     context.clearRect(0, 0, view.width, view.height);
     this.layers.show(context, view);
     this.names = placed(this.plates, view, this.theme);
-    writeNames(context, this.names, this.current.ink, this.current.paper, this.current.lit);
+    writeNames(context, this.names, this.current, view.ratio);
     if (this.topic !== null) this.ring(this.topic);
     this.canvas.dataset.drawn = this.layers.work || this.layers.isStale(view) ? "moving" : "still";
   }
