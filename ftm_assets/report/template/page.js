@@ -25,7 +25,8 @@ class Page {
 
   head() {
     const { report } = this;
-    document.getElementById("headline").append(...report.headline.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    const numbers = report.through ? [["Quarter", report.quarter], ...report.headline] : report.headline;
+    document.getElementById("headline").append(...numbers.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
     const warnings = document.getElementById("warnings");
     warnings.hidden = !report.warnings.length;
     warnings.querySelector("summary").textContent = counted(report.warnings.length, "warning");
