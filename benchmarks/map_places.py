@@ -156,6 +156,8 @@ def measured(quarters: Sequence[dict[str, Any]], landmarks: Floats) -> dict[str,
     found = {}
     own, other = pairs(quarters[0]["vectors"], quarters[1]["vectors"])
     for name, (way, is_fitted) in ways(landmarks).items():
+        if name == "by words" and not any(quarters[0]["texts"]):
+            continue
         places = [way(q["vectors"], q["texts"]) for q in quarters]
         means = [unit(q["vectors"] - landmarks.mean(axis=0)) for q in quarters]
         both = list(zip(means, places, quarters, strict=True))

@@ -1,7 +1,7 @@
 """How large the page of a large quarter is, how fast it opens, and whether its map moves without stutter.
 
-`python -m benchmarks.page_scale [--firms 5000 --topics 100000 --themes 500]` draws a generated report, opens the file in
-Chromium (software rendering, as on a machine without a GPU) and prints: megabytes; seconds until the map is drawn;
+`python -m benchmarks.page_scale [--firms 5000 --topics 100000 --themes 500]` draws a generated report, opens the file
+in Chromium (software rendering, as on a machine without a GPU) and prints: megabytes; seconds until the map is drawn;
 milliseconds between frames while it is dragged and while it is zoomed, and the processor's milliseconds that the page
 itself spends on a frame, which other programs on the machine do not lengthen; memory of the page.
 """
@@ -66,9 +66,10 @@ def frames(page: Page, action: Callable[[], None]) -> str:
 
 def drag(page: Page) -> None:
     """Drag the map across and back."""
-    box = page.locator("canvas").bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = page.evaluate(
+        "(({x, y, width, height}) => [x + width / 2, y + height / 2])"
+        "(document.querySelector('canvas').getBoundingClientRect())"
+    )
     page.mouse.move(x, y)
     page.mouse.down()
     for i in range(120):

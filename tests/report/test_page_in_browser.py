@@ -263,7 +263,7 @@ def test_quarters_that_are_not_stored_are_gaps(opened: "Opener", report: Report)
     assert page.locator(".multiple").nth(whole).locator("path.tone-line").count() == 2
     born = next(one for one in report.through.series if one.born)
     mark = page.locator(".multiple", has_text=born.name).first.locator("text.event").first
-    assert mark.text_content().endswith(f"began {born.born}")
+    assert f"▲ began {born.born}" in mark.text_content()
 
 
 def test_dark_follows_the_system_and_the_switch(opened: "Opener"):

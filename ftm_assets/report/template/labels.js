@@ -43,7 +43,7 @@ function placed(plates, view, first) {
     for (const shift of [0, -1, 1]) {
       const left = clamp(x - plate.width / 2, Math.min(4, x), Math.max(view.width - 4 - plate.width, x - plate.width));
       const top = y - plate.height / 2 + shift * plate.height * 0.8;
-      const box = { left: left - 3, top: top - 2, right: left + plate.width + 3, bottom: top + plate.height + 2 };
+      const box = { left: left - 8, top: top - 4, right: left + plate.width + 8, bottom: top + plate.height + 4 };
       if (!isFree(box)) continue;
       taken.push(box);
       found.push({ plate, box, left, top });

@@ -17,6 +17,7 @@ class Page {
     this.scrolled = new Map();
     this.head();
     followScheme(() => this.made.get("map")?.recoloured());
+    history.scrollRestoration = "manual";
     window.addEventListener("hashchange", () => this.follow());
     window.addEventListener("beforeprint", () => this.prepareToPrint());
     window.addEventListener("afterprint", () => this.afterPrint());
