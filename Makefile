@@ -1,5 +1,6 @@
 # make run    one quarter of the sample, from calls to scores: ftm run      make run CALLS=path QUARTER=2020Q4
 # make ui     the Dagster UI: lineage, metadata, backfills: ftm ui
+# make docs   the documentation as a site, in build/docs/site
 # make test   everything that CI checks
 # make lock   resolve constraints.txt and requirements.lock again after pyproject.toml changed
 
@@ -15,7 +16,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 WRONG := $(foreach v,quarter calls python Quarter Calls Python,$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(WRONG),$(error Write variables in capitals: $(shell echo '$(v)' | tr a-z A-Z)=, not $(v)=))
 
-.PHONY: run ui test browser lock clean
+.PHONY: run ui docs test browser lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/ftm run $(if $(QUARTER),--quarter '$(QUARTER)') $(if $(CALLS),--calls '$(CALLS)')
@@ -23,13 +24,18 @@ run: $(VENV)/.run
 ui: $(VENV)/.run
 	@$(BIN)/ftm ui
 
+# Links without a target, pages that nothing leads to and files from the network are errors.
+docs: $(VENV)/.docs
+	@$(BIN)/python -m docs.generate
+
 test: $(VENV)/.test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	# Three processes, because tests often wait. PASSIVE makes waiting threads sleep instead of using the other's cores.
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n 3 --dist worksteal
+	# Compiled files are kept even where the environment forbids it: tests start hundreds of processes.
+	OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -40,6 +46,10 @@ $(VENV)/bin/python:
 $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo 'Installing packages, about 3 to 5 minutes the first time'
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.run
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run tests/weights.in

@@ -1,50 +1,59 @@
-"""A browser for the tests of pages, and a report to draw."""
+"""The quarter that pages are gathered from, written once, and a made-up report to draw in the browser."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from benchmarks.made_reports import made
+from ftm_assets.report.gathering import gather
+from ftm_assets.report.numbered_rows import number
 from ftm_assets.report.page import render
 from ftm_assets.report.payload import Report
+from ftm_assets.report.reported_state import ReportedState
+from ftm_resources.warehouse import Warehouse
+
+from .told_quarter import QUARTER, write
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ON_MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 HOSTILE = "<script>alert(1)</script>"
 
 
-def _executable() -> str:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None) or (ON_MACOS.exists() and str(ON_MACOS))
-    if found:
-        return found
-    how = "no Chromium or Chrome is installed (Debian: apt-get install --no-install-recommends chromium)"
-    if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
-        pytest.fail(how, pytrace=False)
-    pytest.skip(how)
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A warehouse with the quarter; to be read only."""
+    return write(tmp_path_factory.mktemp("told") / "warehouse")
+
+
+@pytest.fixture
+def copied(told: Warehouse, tmp_path: Path) -> Warehouse:
+    """A copy of it, to be changed."""
+    return Warehouse(path=str(shutil.copytree(told.root, tmp_path / "warehouse")))
 
 
 @pytest.fixture(scope="session")
-def browser() -> "Iterator[Browser]":
-    executable = _executable()
-    from playwright.sync_api import sync_playwright
+def report(told: Warehouse) -> Report:
+    """Its page."""
+    return gather(told, QUARTER)
 
-    with sync_playwright() as playwright:
-        # Without a sandbox: root, as in a container, cannot have Chromium's.
-        started = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield started
-        started.close()
+
+@pytest.fixture
+def db(told: Warehouse) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the quarter, its firms, themes and topics numbered."""
+    with ReportedState.of(told, QUARTER).connect() as db:
+        number(db)
+        yield db
 
 
 @pytest.fixture(scope="session")
-def report() -> Report:
+def made_report() -> Report:
     """A report of several quarters, in which a firm, a theme, a topic and a sentence try to be HTML."""
     one = made(n_firms=24, n_topics=260, n_themes=14, n_quarters=8)
     firms = (replace(one.firms[0], name=HOSTILE), *one.firms[1:])
@@ -66,9 +75,9 @@ def report() -> Report:
 
 
 @pytest.fixture(scope="session")
-def page_file(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page_file(made_report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("page") / "report.html"
-    file.write_text(render(report), encoding="utf-8")
+    file.write_text(render(made_report), encoding="utf-8")
     return file
 
 

@@ -19,16 +19,16 @@ def element(page: str, pattern: str) -> str:
     return re.search(pattern, page, re.DOTALL)[1]
 
 
-def test_it_is_whole_and_the_same_each_time(report: Report):
-    page = render(report)
-    assert page == render(report)
+def test_it_is_whole_and_the_same_each_time(made_report: Report):
+    page = render(made_report)
+    assert page == render(made_report)
     assert page.startswith("<!doctype html>")
     assert "{{" not in page.partition("<style>")[0]
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
 
 
-def test_the_policy_allows_this_script_and_style_alone(report: Report):
-    page = render(report)
+def test_the_policy_allows_this_script_and_style_alone(made_report: Report):
+    page = render(made_report)
     policy = html.unescape(element(page, r'http-equiv="Content-Security-Policy" content="([^"]*)"'))
     directives = dict(part.split(" ", 1) for part in policy.split("; "))
     for name, pattern in (("script-src", r"<script>(.*?)</script>"), ("style-src", r"<style>(.*?)</style>")):
@@ -37,23 +37,23 @@ def test_the_policy_allows_this_script_and_style_alone(report: Report):
     assert directives["default-src"] == "'none'"
 
 
-def test_values_in_it_can_end_neither_element_nor_line(report: Report):
-    values = element(render(report), r'<script type="application/json" id="report">(.*?)</script>')
+def test_values_in_it_can_end_neither_element_nor_line(made_report: Report):
+    values = element(render(made_report), r'<script type="application/json" id="report">(.*?)</script>')
     assert not re.search("[<>&\u2028\u2029]", values)
-    assert json.loads(values)["points"]["name"][0] == report.points.name[0]
+    assert json.loads(values)["points"]["name"][0] == made_report.points.name[0]
 
 
-def test_many_values_are_compressed(report: Report, monkeypatch: pytest.MonkeyPatch):
-    plain = json.loads(element(render(report), r'id="report">(.*?)</script>'))
+def test_many_values_are_compressed(made_report: Report, monkeypatch: pytest.MonkeyPatch):
+    plain = json.loads(element(render(made_report), r'id="report">(.*?)</script>'))
     monkeypatch.setattr(page_module, "_PLAIN_UP_TO", 0)
-    packed = element(render(report), r'<script type="application/gzip" id="report">(.*?)</script>')
+    packed = element(render(made_report), r'<script type="application/gzip" id="report">(.*?)</script>')
     assert json.loads(gzip.decompress(base64.b64decode(packed))) == plain
 
 
-def test_a_number_that_json_does_not_know_is_an_error(report: Report):
-    broken = replace(report.firms[0], score=float("nan"))
+def test_a_number_that_json_does_not_know_is_an_error(made_report: Report):
+    broken = replace(made_report.firms[0], score=float("nan"))
     with pytest.raises(ValueError, match="not JSON compliant"):
-        render(replace(report, firms=(broken, *report.firms[1:])))
+        render(replace(made_report, firms=(broken, *made_report.firms[1:])))
 
 
 def test_every_file_of_the_template_is_in_the_page_and_short_enough_to_read():
