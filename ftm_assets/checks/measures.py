@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -80,6 +80,10 @@ def _largest_theme(n_topics: int) -> float:
     return max(MAX_LARGEST_THEME_SHARE, largest_by_chance(n_topics))
 
 
+Measured = Mapping[tuple[str, str], tuple[float, int]]
+"""(level, metric) of `topic_quality` → value, and of how many topics or firms it is."""
+
+
 @dataclass(frozen=True)
 class Limit:
     """A limit on a measure of `topic_quality`; crossing it does not stop a run."""
@@ -107,6 +111,15 @@ class Limit:
     def keeps(self, value: float | None, n: int) -> bool:
         """Return whether a value, of n topics or firms, is within the limit; a missing value is."""
         return value is None or (value <= self.at(n) if self.is_upper else value >= self.at(n))
+
+    def of(self, now: Measured) -> tuple[float | None, int]:
+        """Return the value that is judged, None if there is none, and of how many topics or firms it is."""
+        value, n = now.get((self.level, self.metric), (None, 0))
+        return (None if self.name == "largest_theme" and n < FEWEST_PLACED_TOPICS else value), n
+
+    def told(self, value: float | None, n: int) -> str:
+        """Return what is said of a value beyond the limit."""
+        return self.said.format(value, limit=self.at(n))
 
 
 LIMITS = (
@@ -175,6 +188,35 @@ COMPARED = tuple(
 """Measures whose level depends on the corpus, so they are compared with the other quarters."""
 
 
+def lowest_compared(others: Sequence[float]) -> float | None:
+    """Return the least value of a measure of COMPARED beside those of other quarters; None if they are too few."""
+    return median(others) - MAX_DROP if len(others) + 1 >= MIN_QUARTERS else None
+
+
+def far_below(level: str, metric: str, value: float, lowest: float) -> str:
+    """Return what is said of a value below `lowest_compared`."""
+    return (
+        f"{metric} of {level} is {value:.3f}, far below the other quarters' (expected: at least {lowest:.3f})"
+    )
+
+
+def doubts(now: Measured, others: Mapping[tuple[str, str], Sequence[float]]) -> dict[tuple[str, str], str]:
+    """Return (level, metric) → what is said of it, of the measures that the checks would warn of.
+
+    `others` holds the values of other quarters.
+    """
+    found = {}
+    for limit in LIMITS:
+        value, n = limit.of(now)
+        if not limit.keeps(value, n):
+            found[limit.level, limit.metric] = limit.told(value, n)
+    for key in COMPARED:
+        value, lowest = now.get(key, (None, 0))[0], lowest_compared(others.get(key, ()))
+        if value is not None and lowest is not None and value < lowest:
+            found[key] = far_below(*key, value, lowest)
+    return found
+
+
 def quality_limits() -> dg.AssetChecksDefinition:
     """Return the checks of `topic_quality`."""
     compared = {f"{level}_{metric}": (level, metric) for level, metric in COMPARED}
@@ -197,9 +239,7 @@ def quality_limits() -> dg.AssetChecksDefinition:
         rows = warehouse.connect(tables={"topic_quality"}, newest=True).execute(sql).fetchall()
         now = {(level, metric): (value, n) for q, level, metric, value, n in rows if q == quarter}
         for limit in LIMITS:
-            value, n = now.get((limit.level, limit.metric), (None, 0))
-            if limit.name == "largest_theme" and n < FEWEST_PLACED_TOPICS:
-                value = None
+            value, n = limit.of(now)
             if limit.keeps(value, n):
                 yield _passed(limit.name, value, n, limit.at(n))
                 continue
@@ -211,7 +251,7 @@ def quality_limits() -> dg.AssetChecksDefinition:
                 asset_key="topic_quality",
                 passed=False,
                 severity=dg.AssetCheckSeverity.ERROR if n >= limit.error_from else dg.AssetCheckSeverity.WARN,
-                description=limit.said.format(value, limit=limit.at(n)),
+                description=limit.told(value, n),
                 metadata=readable(
                     {
                         "advice": "; ".join(advice + _made_with(warehouse, quarter, limit)),
@@ -222,7 +262,7 @@ def quality_limits() -> dg.AssetChecksDefinition:
         for name, key in compared.items():
             value, n = now.get(key, (None, 0))
             others = [v for q, level, metric, v, _ in rows if (level, metric) == key and q != quarter]
-            lowest = median(others) - MAX_DROP if len(others) + 1 >= MIN_QUARTERS else None
+            lowest = lowest_compared(others)
             if value is None or lowest is None or value >= lowest:
                 yield _passed(name, value, n, lowest)
                 continue
@@ -231,8 +271,7 @@ def quality_limits() -> dg.AssetChecksDefinition:
                 asset_key="topic_quality",
                 passed=False,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=f"{key[1]} of {key[0]} is {value:.3f}, far below the other quarters' (expected: at least "
-                f"{lowest:.3f})",
+                description=far_below(*key, value, lowest),
                 metadata=readable(
                     {"advice": docs[name].partition("If not, ")[2], **_numbers(value, n, lowest)}
                 ),

@@ -2,32 +2,40 @@
 
 These are the modules that the asset imports, and those of the resources that it asks for by key.
 Only statements count. Comments, docstrings and layout do not, so rewording an explanation makes no table stale.
-Modules are parsed, not imported, and an installed copy has the same version as its repository.
+Modules are parsed, not imported, and an installed copy has the same version as its repository. What was read of a
+source is kept beside Python's compiled files: parsing all of them takes a process that loads the assets a second.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
+import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.util import find_spec
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Any
 
 FOLLOWED = (
     "ftm_assets.assets",
+    "ftm_assets.checks",
     "ftm_assets.methods",
     "ftm_assets.orchestration.calls_by_firm",
     "ftm_assets.orchestration.event_quarters",
     "ftm_assets.orchestration.known_before",
     "ftm_assets.orchestration.namer",
     "ftm_assets.orchestration.series_chain",
+    "ftm_assets.report",
     "ftm_resources.endpoint.chat",
     "ftm_resources.endpoint.embeddings",
     "ftm_resources.endpoint.llm",
     "ftm_resources.models",
     "ftm_resources.quarters",
+    "ftm_resources.retrieval.repetition",
     "ftm_resources.sources",
     "ftm_resources.tables.components",
     "ftm_resources.trading_days",
@@ -66,9 +74,11 @@ def code_version(module: str, sources: Sources = installed) -> str:
     so do those of the resources whose keys it passes as `resources`, as `FanOut` requires.
     Raises ValueError if the module has no source.
     """
-    whole = hashlib.blake2b(digest_size=6)
+    whole, known = hashlib.blake2b(digest_size=6), len(_kept())
     for name, meaning in sorted(_used(module, sources).items()):
         whole.update(f"{name} {meaning}\n".encode())
+    if sources is installed and len(_kept()) > known:
+        _keep()
     return whole.hexdigest()
 
 
@@ -90,12 +100,42 @@ def _used(module: str, sources: Sources) -> dict[str, str]:
     return found
 
 
-@cache
-def _read(source: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+def _read(source: str) -> tuple[str, list[str], list[str]]:
     """Return a module's digest of statements, imports other than for type checking, and keys of resources."""
-    tree = ast.parse(source)
-    digest = hashlib.blake2b(_said(tree).encode(), digest_size=8).hexdigest()
-    return digest, tuple(_imported(tree)), tuple(_resource_keys(tree))
+    kept, key = _kept(), hashlib.blake2b(source.encode(), digest_size=16).hexdigest()
+    if key not in kept:
+        tree = ast.parse(source)
+        digest = hashlib.blake2b(_said(tree).encode(), digest_size=8).hexdigest()
+        kept[key] = digest, list(_imported(tree)), list(_resource_keys(tree))
+    return kept[key]
+
+
+@cache
+def _kept() -> dict[str, tuple[str, list[str], list[str]]]:
+    """Return what was read of sources, by the digest of each; at first what other processes have kept."""
+    try:
+        kept = json.loads(_kept_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none yet, or unreadable: everything is read again
+        return {}
+    return {key: (digest, imported, keys) for key, (digest, imported, keys) in kept.items()}
+
+
+def _keep() -> None:
+    """Leave what was read to the processes to come, where files can be written."""
+    if sys.dont_write_bytecode:
+        return
+    file = _kept_file()
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):  # an installation that cannot be written is read anew each time
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(_kept()), encoding="utf-8")
+        part.replace(file)
+
+
+def _kept_file() -> Path:
+    """Return the file, whose name has the digest of this module: another way of reading does not see it."""
+    ours = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8).hexdigest()
+    return Path(cache_from_source(__file__)).with_suffix(f".{ours}.json")
 
 
 @cache

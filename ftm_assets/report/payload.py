@@ -1,6 +1,6 @@
 """What the page of a quarter is drawn from: plain values, which become JSON inside the page.
 
-What belongs here: the shape alone. `contents` gathers it from tables; `page` draws it. Firms, themes and groups are
+What belongs here: the shape alone. `gathering` gathers it from tables; `page` draws it. Firms, themes and groups are
 referred to by their position in the lists of `Report`, so that no name is repeated a hundred thousand times.
 """
 
@@ -68,11 +68,11 @@ class Theme:
     n_sentences: int
     """Member sentences."""
     attention: float | None
-    """Share of the quarter's member sentences, as the panel has it."""
+    """Share of the business sentences of the firms measured that are its members, as `theme_panel` has it."""
     score: float | None
     score_low: float | None
     score_high: float | None
-    """The 95% interval; None where it has no standard error."""
+    """The 95% interval, which may reach beyond [-1, 1]; None where it has no standard error."""
     attention_change: float | None
     score_change: float | None
     """Against the quarter before, of the same series; None without it."""
@@ -84,11 +84,11 @@ class Theme:
     stability: float | None
     member_share: float | None
     coherence_class: str
-    """coherent, mixed or weak."""
+    """coherent, mixed or weak; empty if it was not measured."""
     flags: tuple[str, ...]
     """What a reader must know of it, in words; empty if nothing."""
     firms: tuple[FirmInTheme, ...]
-    """All of its firms, most sentences first."""
+    """All of its firms, most sentences first; one may have topics in it and no member sentence."""
     up: tuple[Evidence, ...]
     down: tuple[Evidence, ...]
     """The sentences that drive its tone up and down, strongest first."""
@@ -107,16 +107,17 @@ class Firm:
     gvkey: str | None
     call_dates: tuple[str, ...]
     n_sentences: int
+    """About the business."""
     n_topics: int
     n_members: int
     """Of its sentences, those that are members of a theme."""
     score: float | None
     """Tone of its member sentences over all themes."""
     rank: float | None
-    """Share of the quarter's firms whose tone is lower, in [0, 1]."""
+    """Share of the quarter's other firms whose tone is lower, in [0, 1]; None if no other has one."""
     peer_score: float | None
-    """What its score would be, had it spoken of its themes as all firms did: the mean of the themes' scores, weighted
-    by its own sentences."""
+    """What its score would be, had it spoken of its themes as the other firms did: the mean of their scores in them,
+    weighted by its own sentences; None if no other firm spoke of them."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ class SeriesCurve:
     born: str | None
     ended: str | None
     """Quarter in which it began and that after which it did not come back, within the range; None if before or
-    after it."""
+    after it. `born` is None also for the first quarter that is stored, of which it is not known."""
 
 
 @dataclass(frozen=True)

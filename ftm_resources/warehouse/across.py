@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ftm_resources.warehouse.errors import mixtures_told
 from ftm_resources.warehouse.generations import mixtures
-from ftm_resources.warehouse.shown import one_generation
+from ftm_resources.warehouse.shown import as_tagged, one_generation
+from ftm_resources.warehouse.snapshots import moment_of
 from ftm_resources.warehouse.views import open_connection
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ftm_resources.warehouse.generations import Mixture
     from ftm_resources.warehouse.shown import Shown
-    from ftm_resources.warehouse.snapshots import Write
+    from ftm_resources.warehouse.snapshots import AsOf, Write
     from ftm_resources.warehouse.warehouse import QuarterTable, Warehouse
 
 
@@ -34,13 +35,33 @@ class Across:
     shown: Shown
     said: tuple[str, ...]
     """What `connect` warns of."""
+    as_of: AsOf | None = None
+    """The tag or time that is shown; None: now."""
 
     @classmethod
-    def of(cls, warehouse: Warehouse, names: Sequence[str]) -> Across:
-        """Return what is shown now. Raises WarehouseError if there is no warehouse."""
+    def of(
+        cls,
+        warehouse: Warehouse,
+        names: Sequence[str],
+        *,
+        quarter: str | None = None,
+        as_of: AsOf | None = None,
+    ) -> Across:
+        """Return what is shown now, or `as_of` a tag or a time.
+
+        With `quarter`, that one alone is judged, and other quarters are at their newest then; a tag is always of all
+        quarters that have it. Raises WarehouseError if there is no warehouse, or no such tag (of `quarter`).
+        """
+        moment = None if as_of is None else moment_of(as_of)
         with mixtures_told() as said:
-            shown = one_generation(warehouse.pin, warehouse.pin(), None, names, strict=False)
-        return cls(warehouse, names, shown, tuple(said))
+            pinned = warehouse.pin(moment)
+            if as_of is not None and moment is None:
+                if quarter is not None:
+                    as_tagged(pinned, quarter, names, str(as_of), strict=False)
+                shown = as_tagged(pinned, None, names, str(as_of), strict=False)
+            else:
+                shown = one_generation(lambda: warehouse.pin(moment), pinned, quarter, names, strict=False)
+        return cls(warehouse, names, shown, tuple(said), as_of)
 
     def holds(self, quarter: str) -> bool:
         """Return whether any table holds the quarter."""
@@ -63,7 +84,8 @@ class Across:
         shown, at = self.shown, self.warehouse.at
         return {n: at(n, quarter, shown.pinned.table(n), shown.snapshot(n, quarter)) for n in self.names}
 
-    def connect(self, quarter: str) -> duckdb.DuckDBPyConnection:
-        """Return a DuckDB connection whose views hold the quarter as shown."""
-        files = {name: self.shown.files(name, quarter) for name in self.names}
-        return open_connection(files, grown=self.names, on_s3=self.warehouse.location.is_s3)
+    def connect(self, *quarters: str, tables: Sequence[str] | None = None) -> duckdb.DuckDBPyConnection:
+        """Return a DuckDB connection whose views hold these quarters of the tables (default: all) as shown."""
+        names = self.names if tables is None else tables
+        files = {name: [uri for q in quarters for uri in self.shown.files(name, q)] for name in names}
+        return open_connection(files, grown=names, on_s3=self.warehouse.location.is_s3)

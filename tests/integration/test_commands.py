@@ -148,6 +148,7 @@ def documents_run(folder: Path) -> dict[str, subprocess.CompletedProcess[str]]:
         here = command.replace("--out tables", f"--out {folder}/tables")
         here = here.replace("--to ftm.duckdb", f"--to {folder}/ftm.duckdb")
         here = here.replace("--out panel", f"--out {folder}/panel")
+        here = here.replace("--out report.html", f"--out {folder}/report.html")
         here = here.replace("sheet.html", f"{folder}/sheet.html").replace(
             "answers.csv", f"{folder}/answers.csv"
         )

@@ -49,9 +49,11 @@ def daemon(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen]
     command = [str(BIN / "dagster-daemon"), "run", "-w", str(REPOSITORY / "workspace.yaml")]
     with log.open("a") as file:
         process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=file, stderr=file)
-        yield process
-        process.terminate()
-        process.wait(timeout=60)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
 
 
 def backfill(instance: dg.DagsterInstance, quarters: list[str]) -> None:

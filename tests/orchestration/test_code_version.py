@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -166,3 +167,32 @@ def test_nothing_is_imported_for_it():
         "assert 'ftm_assets.methods.topics.theme_clustering' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_what_was_read_is_kept_for_the_next_process_and_never_changes_a_version(tmp_path: Path):
+    """The second process reads the file of the first; one that finds a broken file reads the sources again."""
+    script = (
+        "import ast, sys\n"
+        "parsed, parse = [], ast.parse\n"
+        "ast.parse = lambda source: parsed.append(source) or parse(source)\n"
+        "from ftm_assets.orchestration.code_version import code_version\n"
+        "print(code_version('ftm_assets.assets.themes'), len(parsed))"
+    )
+    env = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+
+    def run(**more: str) -> tuple[str, int]:
+        said = subprocess.run(
+            [sys.executable, "-c", script], env={**env, **more}, text=True, check=True, capture_output=True
+        )
+        version, n = said.stdout.split()
+        return version, int(n)
+
+    first, n_first = run()
+    kept = [*tmp_path.rglob("code_version*.json")]
+    again, n_again = run()
+    kept[0].write_text("[half a file")
+    broken, n_broken = run()
+    elsewhere, n_elsewhere = run(PYTHONPYCACHEPREFIX="/dev/null/nowhere")
+    assert len(kept) == 1
+    assert first == again == broken == elsewhere == code_version("ftm_assets.assets.themes")
+    assert n_again < n_first == n_broken == n_elsewhere

@@ -102,6 +102,7 @@ _STEPS: Mapping[str, Size] = {
     "duckdb_file": MEDIUM,
     "sentiment_ready": MEDIUM,
     "search_index": MEDIUM,
+    "quarter_report": MEDIUM,
 }
 
 

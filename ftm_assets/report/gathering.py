@@ -1,0 +1,199 @@
+"""Everything that the page of a quarter says, gathered from one state of the warehouse.
+
+What belongs here: the order in which the parts are read, and the head of the page. Memory is bounded: DuckDB's queries
+within `numbered_rows.MEMORY`, the vectors of the topics, and the page's own content.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ftm_assets.methods.topics.map_layout import group_themes, landmark_texts, place, word_vectors
+from ftm_assets.methods.vectors import as_matrix
+from ftm_assets.methods.wording import counted
+from ftm_assets.report.changes_told import told_changes
+from ftm_assets.report.coverage_told import told_coverage
+from ftm_assets.report.firms_told import told_firms
+from ftm_assets.report.made_from_told import told_made_from
+from ftm_assets.report.map_landmarks import landmarks
+from ftm_assets.report.numbered_rows import number
+from ftm_assets.report.payload import Report
+from ftm_assets.report.points_told import MOST_SENTENCES, room, told_points, vectors
+from ftm_assets.report.quality_told import told_quality
+from ftm_assets.report.reported_state import PANEL, ReportedState
+from ftm_assets.report.themes_told import Places, told_themes
+from ftm_assets.report.through_time import told_through
+from ftm_resources.models.lexicon import scorer_name
+from ftm_resources.warehouse.embedded_by import embedder_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+    from numpy.typing import NDArray
+
+    from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.snapshots import AsOf
+
+_COUNTS = """
+    SELECT (SELECT count(*) FROM told_firms), (SELECT count(*) FROM told_calls), (SELECT count(*) FROM sentences),
+        (SELECT count(*) FROM firm_topics), (SELECT count(*) FROM told_topics), (SELECT count(*) FROM told_themes),
+        (SELECT sum(n_positive - n_negative) / sum(n_sentences) FROM theme_sentiment)
+"""
+
+
+_TEXTS = """
+    SELECT t.name || '. ' || s.summary FROM told_topics t JOIN topic_summaries s USING (topic_id) ORDER BY t.topic
+"""
+
+
+def gather(
+    warehouse: Warehouse,
+    first: str,
+    last: str | None = None,
+    *,
+    as_of: AsOf | None = None,
+    keeps_landmarks: bool = False,
+) -> Report:
+    """Return the page of a quarter; with `last`, that of `last`, with the themes from `first` on through time.
+
+    The same tables give the same page, whenever and wherever it is made, if the landmarks of its map were kept (see
+    `map_landmarks`), as `keeps_landmarks` does. Raises ReportError or WarehouseError (see
+    `ReportedState.of`).
+    """
+    state = ReportedState.of(warehouse, first, last, as_of=as_of)
+    through = None if last is None or last == first else told_through(state)
+    writes = state.writes()
+    with closing(state.connect()) as db:
+        number(db)
+        n_firms, n_calls, n_sentences, n_topics, n_named, n_themes, tone = (
+            db.execute(_COUNTS).fetchone() or (0,) * 7
+        )
+        layout = _layout(db, lambda d: landmarks(warehouse, _model(writes), d, keep=keeps_landmarks))
+        points, reasons = told_points(db, layout.places)
+        changes = told_changes(db, state)
+        flow, quality = told_coverage(db, state.quarter), told_quality(db, state)
+        config = writes["themes"].provenance().get("config", {}) if "themes" in writes else {}
+        themes = told_themes(
+            db,
+            layout.themes,
+            changes,
+            config,
+            is_named_by_model=quality.is_named_by_model,
+        )
+        warnings = [*state.warnings, *changes.warnings, *flow.warnings]
+        warnings += [*_degraded_tone(db), *quality.warnings, *_left_out(n_topics, n_named), *layout.warnings]
+        firms = told_firms(db)
+    range_ = state.quarter if through is None else f"{first} to {state.quarter}"
+    return Report(
+        quarter=state.quarter,
+        made_at=_made_at(state),
+        title=f"Earnings calls of {range_}",
+        headline=(
+            ("firms", f"{n_firms:,}"),
+            ("calls", f"{n_calls:,}"),
+            ("sentences", f"{n_sentences:,}"),
+            ("topics", f"{n_topics:,}"),
+            ("themes", f"{n_themes:,}"),
+            ("tone", "–" if tone is None else f"{tone:+.3f}".replace("-", "−")),
+        ),
+        warnings=tuple(dict.fromkeys(warnings)),
+        groups=layout.groups,
+        reasons=reasons,
+        themes=themes,
+        firms=firms,
+        points=points,
+        stages=flow.stages,
+        measures=quality.measures,
+        made_from=told_made_from(writes, None if as_of is None else str(as_of)),
+        through=through,
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The map."""
+
+    places: NDArray[np.floating]
+    """Of the topics, (n, 2)."""
+    themes: Places
+    groups: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def _layout(
+    db: duckdb.DuckDBPyConnection, landmarks_of: Callable[[int], NDArray[np.float32] | str]
+) -> _Layout:
+    """Return the map; `landmarks_of` returns the landmarks' vectors of a length, or why there are none."""
+    numbered = db.execute("SELECT coalesce(theme, -1) FROM told_topics ORDER BY topic").fetchnumpy()
+    of = np.asarray(next(iter(numbered.values())), dtype=np.int64)
+    themes = db.execute(
+        "SELECT h.name, t.embedding FROM told_themes h JOIN themes t USING (theme_id) ORDER BY h.theme"
+    )
+    found = themes.to_arrow_table()
+    names, centres = found.column("name").to_pylist(), as_matrix(found.column("embedding"))
+    group, groups = group_themes(centres, names) if names else (np.zeros(0, np.int64), ())
+    places, warnings = _places(db, of, landmarks_of)
+    at = np.full((len(names), 2), 0.5)
+    for i in np.unique(of[of >= 0]):
+        at[i] = np.median(places[of == i], axis=0)
+    return _Layout(places, Places(at, [int(g) for g in group]), tuple(groups), warnings)
+
+
+def _places(
+    db: duckdb.DuckDBPyConnection,
+    theme: NDArray[np.int64],
+    landmarks_of: Callable[[int], NDArray[np.float32] | str],
+) -> tuple[NDArray[np.floating], tuple[str, ...]]:
+    """Return the places of the topics (n, 2), and what is said of them."""
+    if not len(theme):
+        return np.zeros((0, 2)), ()
+    rows = vectors(db)
+    known = landmarks_of(rows.shape[1])
+    if not isinstance(known, str):
+        return place(rows, theme, known), ()
+    texts = [t for (t,) in db.execute(_TEXTS).fetchall()]
+    rows = word_vectors(texts)
+    said = f"Topics stand in the map by their words alone, which is less exact: {known}."
+    return place(rows, theme, word_vectors(landmark_texts())), (said,)
+
+
+def _model(writes: Any) -> str:
+    """Return the name of the model that embedded the topics; empty if it is not known."""
+    made = writes["topic_summaries"].provenance() if "topic_summaries" in writes else {}
+    return str(embedder_of(made).get("model", ""))
+
+
+def _made_at(state: ReportedState) -> str:
+    """Return when the newest of the tables that the page is made from was committed."""
+    before, _ = state.compared()
+    panels = [state.write(PANEL, q) for q in {*state.quarters, *([before] if before else [])}]
+    at = [write.at for write in (*state.writes().values(), *panels) if write is not None]
+    return f"{max(at):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _degraded_tone(db: duckdb.DuckDBPyConnection) -> list[str]:
+    models = [m for (m,) in db.execute("SELECT DISTINCT model FROM sentence_sentiment ORDER BY 1").fetchall()]
+    if not models:
+        return ["No sentence was scored: tone is not known."]
+    if scorer_name() in models:
+        return [f"Tone is by word lists, {scorer_name()}, which miss words such as raised and beat."]
+    return []
+
+
+def _left_out(n_topics: int, n_named: int) -> list[str]:
+    """Return what the map does not show."""
+    found = []
+    if n_named < n_topics:
+        found.append(f"{counted(n_topics - n_named, 'topic')} without a summary are not in the map.")
+    most, characters = room(n_named)
+    if most < MOST_SENTENCES:
+        found.append(
+            f"The map shows {counted(most, 'sentence')} of each topic, cut to {characters} characters, as there are "
+            f"{n_named:,} topics."
+        )
+    return found

@@ -1,0 +1,188 @@
+"""How good the quarter's topics, names and tone are: measures beside those of earlier quarters, with what is doubtful.
+
+What belongs here: what each measure means, in a line. What is doubtful is decided by the checks of the tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftm_assets.checks.degraded_names import MAX_DEGRADED_NAMES, is_degraded
+from ftm_assets.checks.firm_loss import MAX_FIRMS_WITHOUT_TOPICS
+from ftm_assets.checks.measures import doubts
+from ftm_assets.checks.one_class import of_one_class
+from ftm_assets.methods.naming.rules import DEGRADED
+from ftm_assets.methods.wording import counted
+from ftm_assets.report.measure_words import MEANINGS
+from ftm_assets.report.payload import Measure
+from ftm_resources.tables.categories import LABELS
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from ftm_assets.report.reported_state import ReportedState
+
+EARLIER_QUARTERS = 8
+"""Most earlier quarters beside which a measure is shown."""
+
+QUALITY = "topic_quality"
+
+_QUALITY_ROWS = "SELECT level, metric, quarter, value, n FROM topic_quality ORDER BY quarter"
+
+_NAMES = {"topic_naming_audit": "topics", "theme_naming_audit": "themes"}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The measures, and whether a model was asked for names."""
+
+    measures: tuple[Measure, ...]
+    is_named_by_model: bool
+    warnings: tuple[str, ...]
+    """What is said of the quarter as a whole."""
+
+
+def told_quality(db: duckdb.DuckDBPyConnection, state: ReportedState) -> Quality:
+    """Return the measures of the quarter."""
+    names, is_named_by_model, said = _names(db)
+    measures = (*_topics(state), *_firms(db), *names, *_labels(db))
+    return Quality(measures, is_named_by_model, (*said, *(m.warning for m in measures if m.warning)))
+
+
+def _topics(state: ReportedState) -> list[Measure]:
+    """Return the measures of topics and themes that the table has, beside those of earlier quarters."""
+    shown = state.quarters_of(QUALITY)
+    if state.quarter not in shown:
+        return []
+    with state.connect_to(shown, QUALITY) as db:
+        rows = db.execute(_QUALITY_ROWS).fetchall()
+    now = {(level, metric): (value, n) for level, metric, q, value, n in rows if q == state.quarter}
+    before: defaultdict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
+    for level, metric, quarter, value, _ in rows:
+        if quarter != state.quarter:
+            before[level, metric][quarter] = value
+    known = {key: (value, n) for key, (value, n) in now.items() if value is not None}
+    others = {key: [v for v in of.values() if v is not None] for key, of in before.items()}
+    said = doubts(known, others)
+    earlier = [q for q in shown if q != state.quarter][-EARLIER_QUARTERS:]
+    found = []
+    for key in (*(k for k in MEANINGS if k in now), *sorted(now.keys() - MEANINGS.keys())):
+        name, meaning, unit = MEANINGS.get(key, (f"{key[1]} of {key[0]}".replace("_", " "), "", ""))
+        value = now[key][0]
+        if value is None and not any(v is not None for v in before[key].values()):
+            continue  # not measurable here, such as what was planted in calls of one's own
+        found.append(
+            Measure(
+                name=name,
+                meaning=meaning,
+                value=None if value is None else round(value, 4),
+                unit=unit,
+                earlier=tuple((q, _rounded(before[key].get(q))) for q in earlier),
+                warning=said.get(key),
+            )
+        )
+    return found
+
+
+def _firms(db: duckdb.DuckDBPyConnection) -> list[Measure]:
+    """Return what became of the firms' topics."""
+    n, without = db.execute(
+        "SELECT count(*), count(*) FILTER (status <> 'ok') FROM firm_status"
+    ).fetchone() or (0, 0)
+    if not n:
+        return []
+    share = without / n
+    said = f"{without} of {counted(n, 'firm')} have no topics" if share > MAX_FIRMS_WITHOUT_TOPICS else None
+    meaning = "Share of the firms that said too little for topics, or whose topics failed"
+    return [Measure("Firms without topics", meaning, round(share, 4), "share", (), said)]
+
+
+def _names(db: duckdb.DuckDBPyConnection) -> tuple[list[Measure], bool, list[str]]:
+    """Return who named topics and themes and what it cost, whether a model was asked, and what is said of that."""
+    found: list[Measure] = []
+    asked, said = False, []
+    for audit, things in _NAMES.items():
+        rows = db.execute(
+            "SELECT outcome, count(*), sum(n_attempts), sum(tokens_in), sum(tokens_out), sum(cost), "  # noqa: S608 - ours
+            f"string_agg(DISTINCT model, ', ' ORDER BY model) FROM {audit} GROUP BY outcome ORDER BY outcome"
+        ).fetchall()
+        outcomes = Counter({outcome: n for outcome, n, *_ in rows})
+        total, substitutes = outcomes.total(), sum(outcomes[o] for o in DEGRADED)
+        if not total:
+            continue
+        own, extractive = total - substitutes - outcomes["extractive"], outcomes["extractive"]
+        is_asked = own + substitutes > 0
+        asked |= is_asked
+        models = sorted({m for outcome, *_, m in rows if outcome != "extractive" and m})
+        warning = (
+            f"{substitutes:,} of {total:,} names of {things} are extractive although a model was asked (expected: at "
+            f"most {MAX_DEGRADED_NAMES:.0%})"
+            if is_degraded(outcomes)
+            else None
+        )
+        found += [
+            _count(f"Names of {things} by a model", own, ", ".join(models) or "No model was asked"),
+            _count(
+                f"Names of {things} from their words",
+                extractive,
+                "Extracted from what was said; no model was asked",
+            ),
+        ]
+        if is_asked:
+            found += [
+                Measure(
+                    f"Substitutes for names of {things}", "The model gave no usable name", float(substitutes), "count",
+                    (), warning,
+                ),
+                _count(f"Requests for names of {things}", _sum(rows, 2), "Sent in this run, retries included"),
+                _count(f"Tokens sent for {things}", _sum(rows, 3), "In the prompts"),
+                _count(f"Tokens received for {things}", _sum(rows, 4), "In the replies"),
+            ]  # fmt: skip
+            costs = [float(c) for *_, c, _ in rows if c is not None]
+            if costs:
+                meaning = "At the configured prices; replies that were kept from earlier runs cost nothing"
+                found.append(
+                    Measure(f"Cost of names of {things}", meaning, round(sum(costs), 4), "USD", (), None)
+                )
+    if found and not asked:
+        said.append("Names are made of the calls' own words; no language model was asked.")
+    return found, asked, said
+
+
+def _labels(db: duckdb.DuckDBPyConnection) -> list[Measure]:
+    """Return the share of each class among the scored sentences."""
+    rows = db.execute(
+        "SELECT label, model, count(*) FROM sentence_sentiment GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    counts: Counter[str] = Counter()
+    for label, _, n in rows:
+        counts[label] += n
+    if not counts:
+        return []
+    models = ", ".join(sorted({model for _, model, _ in rows}))
+    said, most = of_one_class(counts, models), max(counts, key=lambda label: (counts[label], label))
+    return [
+        Measure(
+            name=f"{label.capitalize()} sentences",
+            meaning=f"Share of the sentences about the business, by {models}",
+            value=round(counts[label] / counts.total(), 4),
+            unit="share",
+            earlier=(),
+            warning=said if label == most else None,
+        )
+        for label in LABELS
+    ]
+
+
+def _count(name: str, n: int, meaning: str) -> Measure:
+    return Measure(name, meaning, float(n), "count", (), None)
+
+
+def _sum(rows: list[tuple], column: int) -> int:
+    return sum(int(row[column] or 0) for row in rows)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

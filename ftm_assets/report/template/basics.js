@@ -1,0 +1,80 @@
+// Elements and numbers: how everything on the page is made and written. Text only ever becomes a text node.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Set attributes of an element; a function is a listener, null and false leave it out. */
+function dress(element, attributes) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") element.addEventListener(name, value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  return element;
+}
+
+/** An HTML element with attributes and children; strings and numbers become text. */
+function h(tag, attributes, ...children) {
+  const element = dress(document.createElement(tag), attributes);
+  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** An SVG element. */
+function s(tag, attributes, ...children) {
+  const element = dress(document.createElementNS(SVG, tag), attributes);
+  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const NONE = "–";
+
+const count = (n) => (n === null || n === undefined ? NONE : WHOLE.format(n));
+
+/** A noun with its number, as "1 firm" and "12 firms". */
+const counted = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+
+const share = (x, digits = 1) => (x === null || x === undefined ? NONE : `${(100 * x).toFixed(digits)}%`);
+
+/** A number with its sign, with a real minus; zero has none. */
+function signed(x, digits = 2) {
+  if (x === null || x === undefined) return NONE;
+  const written = Math.abs(x).toFixed(digits);
+  if (Number(written) === 0) return written;
+  return (x > 0 ? "+" : "−") + written;
+}
+
+const points = (x) => (x === null || x === undefined ? NONE : `${signed(100 * x, 1)} pp`);
+
+/** A measure's value in its unit. */
+function inUnit(x, unit) {
+  if (x === null || x === undefined) return NONE;
+  if (unit === "share") return share(x);
+  if (unit === "score") return signed(x);
+  if (unit === "count") return count(x);
+  if (unit === "USD") return `$${x.toFixed(x < 10 ? 2 : 0)}`;
+  if (unit === "seconds") return x < 120 ? `${x.toFixed(x < 10 ? 1 : 0)} s` : `${(x / 60).toFixed(0)} min`;
+  return Math.abs(x) >= 100 || Number.isInteger(x) ? count(x) : x.toFixed(2);
+}
+
+/** A text that begins with a capital letter. */
+const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
+
+/** The value below which a share of the numbers lies. */
+function quantile(numbers, part) {
+  const sorted = numbers.filter((x) => x !== null).sort((a, b) => a - b);
+  return sorted.length ? sorted[Math.floor(part * (sorted.length - 1))] : null;
+}
+
+/** A function that runs only once its calls have ceased for some milliseconds. */
+function settled(action, wait) {
+  let timer = 0;
+  return (...given) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => action(...given), wait);
+  };
+}
+
+const addressOf = (kind, id) => `#${kind}=${encodeURIComponent(id)}`;

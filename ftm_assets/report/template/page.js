@@ -1,0 +1,144 @@
+// The page as a whole: its head, which part is shown for which address, light and dark, and printing.
+
+const PARTS = [
+  ["map", "Theme map", mapView],
+  ["themes", "Themes", themesView],
+  ["firms", "Firms", firmsView],
+  ["quality", "Quality", qualityView],
+  ["time", "Through time", throughView],
+];
+
+class Page {
+  constructor(report) {
+    this.report = report;
+    this.content = document.getElementById("content");
+    this.parts = PARTS.filter(([key]) => key !== "time" || report.through);
+    this.made = new Map();
+    this.scrolled = new Map();
+    this.head();
+    followScheme(() => this.made.get("map")?.recoloured());
+    window.addEventListener("hashchange", () => this.follow());
+    window.addEventListener("beforeprint", () => this.prepareToPrint());
+    window.addEventListener("afterprint", () => this.afterPrint());
+    this.follow();
+  }
+
+  head() {
+    const { report } = this;
+    document.getElementById("headline").append(...report.headline.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    const warnings = document.getElementById("warnings");
+    warnings.hidden = !report.warnings.length;
+    warnings.querySelector("summary").textContent = counted(report.warnings.length, "warning");
+    warnings.querySelector("ul").append(...report.warnings.map((warning) => h("li", {}, warning)));
+    document.getElementById("views").append(...this.parts.map(([key, name]) => h("a", { href: `#${key}`, id: `to-${key}` }, name)));
+    const when = report.made_at.replace("T", " ").replace(/(\.\d+)?(Z|\+00:00)$/, " UTC");
+    document.getElementById("footer").append(`${report.quarter}, from tables committed by ${when}. Made by FTM.`);
+  }
+
+  /** A part's view; it is made when it is first needed, and kept with its filters. */
+  part(key) {
+    if (!this.made.has(key)) this.made.set(key, this.parts.find(([name]) => name === key)[2](this.report));
+    return this.made.get(key);
+  }
+
+  /** Show what the address names. */
+  follow() {
+    const [kind, ...rest] = location.hash.slice(1).split("=");
+    const id = decoded(rest.join("="));
+    const { report } = this;
+    const before = this.key;
+    if (before) this.scrolled.set(before, window.scrollY);
+    this.key = location.hash;
+    const theme = report.themePosition.get(id) ?? null;
+    if (kind === "theme" && theme !== null) this.show(themeView(report, report.themes[theme]), "themes", report.themes[theme].name);
+    else if (kind === "firm" && report.firmPosition.has(id)) {
+      const firm = report.firmPosition.get(id);
+      this.show(firmView(report, firm), "firms", report.firms[firm].name);
+    } else {
+      const [key, name] = this.parts.find(([known]) => known === kind) ?? this.parts[0];
+      const part = this.part(key);
+      this.show(part.element, key, name);
+      part.shown?.(theme);
+    }
+    window.scrollTo(0, this.scrolled.get(this.key) ?? 0);
+    if (before !== undefined && before !== this.key) this.content.focus({ preventScroll: true });
+  }
+
+  show(element, key, name) {
+    this.content.replaceChildren(element);
+    document.title = `${name} – ${this.report.title}`;
+    for (const link of document.querySelectorAll("#views a")) {
+      if (link.id === `to-${key}`) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
+  /** All of the quarter, one part after another; a theme or firm alone if it is the one that is shown. Dark is for screens. */
+  prepareToPrint() {
+    setScheme("light");
+    if (/^#(theme|firm)=/.test(location.hash)) return;
+    const parts = this.parts.filter(([key]) => key !== "firms").map(([key]) => this.part(key));
+    this.content.replaceChildren(...parts.map((part) => part.element));
+    parts.forEach((part) => part.recoloured?.());
+    parts.forEach((part) => part.printed?.());
+  }
+
+  afterPrint() {
+    setScheme(chosenScheme());
+    this.made.get("map")?.recoloured();
+    this.follow();
+  }
+}
+
+const SYSTEM = matchMedia("(prefers-color-scheme: dark)");
+let schemeOfReader = null;
+
+/** Light or dark: as the system has it, until the reader says otherwise. */
+const chosenScheme = () => schemeOfReader ?? (SYSTEM.matches ? "dark" : "light");
+
+function setScheme(scheme) {
+  document.documentElement.dataset.scheme = scheme;
+}
+
+/** Keep the scheme and its button up to date; changed() is called after each change. */
+function followScheme(changed) {
+  const button = document.getElementById("scheme");
+  const apply = () => {
+    const scheme = chosenScheme();
+    setScheme(scheme);
+    button.textContent = scheme === "dark" ? "Light" : "Dark";
+    button.setAttribute("aria-label", `Switch to ${scheme === "dark" ? "light" : "dark"} colours`);
+    changed();
+  };
+  button.addEventListener("click", () => {
+    schemeOfReader = chosenScheme() === "dark" ? "light" : "dark";
+    apply();
+  });
+  SYSTEM.addEventListener("change", apply);
+  apply();
+}
+
+/** A part of an address as it was before it was encoded; as it is if it cannot be decoded. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (error instanceof URIError) return text;
+    throw error;
+  }
+}
+
+async function start() {
+  const status = document.getElementById("loading");
+  setScheme(chosenScheme());
+  try {
+    const report = await readReport();
+    new Page(report);
+  } catch (error) {
+    status.textContent = `This page could not be drawn: ${error.message}`;
+    document.getElementById("content").replaceChildren(status);
+    throw error;
+  }
+}
+
+start();

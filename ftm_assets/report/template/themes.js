@@ -1,0 +1,188 @@
+// The table of themes, and the page of one theme.
+
+const dot = (group) => s("svg", { class: "swatch", width: 10, height: 10, "aria-hidden": "true" }, s("circle", { cx: 5, cy: 5, r: 5, class: `group-${(group % 12) + 1}` }));
+
+const change = (theme) =>
+  theme.attention_change === null && theme.score_change === null
+    ? NONE
+    : h("span", { class: "stacked" }, h("span", {}, points(theme.attention_change)), h("span", { class: "soft" }, signed(theme.score_change)));
+
+const flagged = (theme) => (theme.flags.length ? h("span", { class: "flag", title: theme.flags.join("; ") }, count(theme.flags.length)) : "");
+
+function toneCell(report, theme) {
+  return h(
+    "span",
+    { class: "tone-cell" },
+    toneMark(theme.score, theme.score_low, theme.score_high, report.markRange),
+    h("span", {}, signed(theme.score)),
+  );
+}
+
+function themeColumns(report) {
+  const hasChange = report.themes.some((t) => t.attention_change !== null || t.score_change !== null);
+  return [
+    {
+      key: "name",
+      label: "Theme",
+      isText: true,
+      value: (t) => t.name,
+      cell: (t) => [dot(t.group), h("a", { href: addressOf("theme", t.theme_id) }, t.name)],
+    },
+    { key: "firms", label: "Firms", title: "Firms with a sentence in it", level: 2, value: (t) => t.n_firms, cell: (t) => count(t.n_firms) },
+    { key: "topics", label: "Topics", level: 3, value: (t) => t.n_topics, cell: (t) => count(t.n_topics) },
+    { key: "sentences", label: "Sentences", title: "Member sentences", level: 2, value: (t) => t.n_sentences, cell: (t) => count(t.n_sentences) },
+    { key: "attention", label: "Attention", title: "Share of the firms' sentences about business that are in it", value: (t) => t.attention, cell: (t) => share(t.attention) },
+    { key: "tone", label: "Tone", title: "Positive less negative sentences over all, with its 95% interval", value: (t) => t.score, cell: (t) => toneCell(report, t) },
+    hasChange && {
+      key: "change",
+      label: "Change",
+      title: "Against the quarter before: attention in percentage points, and below it tone",
+      level: 3,
+      value: (t) => t.attention_change,
+      cell: change,
+    },
+    {
+      key: "largest",
+      label: "Largest firm",
+      title: "Share of its sentences from the firm with most of them",
+      level: 3,
+      value: (t) => t.largest_firm_share,
+      cell: (t) =>
+        t.largest_firm === null
+          ? NONE
+          : h("span", { class: "stacked" }, h("span", {}, share(t.largest_firm_share, 0)), h("span", { class: "soft clip" }, report.firms[t.largest_firm].name)),
+    },
+    { key: "flags", label: "Flags", title: "Notes on its quality; open it to read them", level: 2, value: (t) => t.flags.length, cell: flagged },
+  ].filter(Boolean);
+}
+
+function themesView(report) {
+  const table = new Table({
+    caption: "Themes of the quarter",
+    columns: themeColumns(report),
+    rows: report.themes,
+    sortedBy: "sentences",
+    address: (t) => addressOf("theme", t.theme_id),
+  });
+  const groups = filterChoice("All groups", report.groups.map((name, g) => [String(g), name]), (t, g) => String(t.group) === g);
+  const quality = filterChoice(
+    "Any quality",
+    [["unflagged", "Without flags"], ["flagged", "With flags"]],
+    (t, kind) => (t.flags.length > 0) === (kind === "flagged"),
+  );
+  const filter = filterBox("Filter themes by name, keyword or firm", table, (t) =>
+    [t.name, t.description, ...t.keywords, ...t.firms.map(([firm]) => firmTitle(report.firms[firm]))].join(" "), [groups, quality]);
+  return { element: h("section", { class: "view", "aria-label": "Themes" }, h("h2", {}, "Themes"), filter, table.element) };
+}
+
+const fact = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("span", { class: "soft note" }, note) : null));
+
+const SECTIONS = { q_and_a: "Q&A" };
+
+/** The name of a section or a kind of speaker, for people. */
+const inWords = (name) => SECTIONS[name] ?? name.replaceAll("_", " ");
+
+/** Sentences as they were said. */
+function evidence(report, said, heading, none) {
+  return h(
+    "div",
+    { class: "evidence" },
+    h("h3", {}, heading),
+    said.length ? null : h("p", { class: "soft" }, none),
+    said.map((e) =>
+      h(
+        "figure",
+        {},
+        h("blockquote", {}, e.text),
+        h(
+          "figcaption",
+          {},
+          `${e.speaker ?? "Unnamed"}, ${inWords(e.speaker_type)} · `,
+          h("a", { href: addressOf("firm", report.firms[e.firm].firm_id) }, firmTitle(report.firms[e.firm])),
+          ` · ${e.call_date} · ${inWords(e.section)} · ${e.label} `,
+          h("span", { class: "soft", title: `Sentence ${e.sentence_id}` }, signed(e.strength)),
+        ),
+      ),
+    ),
+  );
+}
+
+/** Tone by section or speaker, as rows on one scale. */
+function splits(report, rows, heading) {
+  if (!rows.length) return null;
+  return h(
+    "div",
+    {},
+    h("h3", {}, heading),
+    h(
+      "table",
+      { class: "plain" },
+      h("tbody", {}, rows.map((row) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, sentenceCase(inWords(row.name))),
+          h("td", { class: "number" }, counted(row.n_sentences, "sentence")),
+          h("td", { class: "number" }, h("span", { class: "tone-cell" }, toneMark(row.score, null, null, report.markRange), h("span", {}, signed(row.score)))),
+        ),
+      )),
+    ),
+  );
+}
+
+function firmsOfTheme(report, theme) {
+  const rows = theme.firms.map(([firm, nSentences, nTopics, score]) => ({ firm: report.firms[firm], nSentences, nTopics, score }));
+  const table = new Table({
+    caption: `Firms of the theme ${theme.name}`,
+    columns: [
+      { key: "firm", label: "Firm", isText: true, value: (r) => r.firm.name, cell: (r) => h("a", { href: addressOf("firm", r.firm.firm_id) }, firmTitle(r.firm)) },
+      { key: "sentences", label: "Sentences", value: (r) => r.nSentences, cell: (r) => count(r.nSentences) },
+      { key: "topics", label: "Topics", level: 2, value: (r) => r.nTopics, cell: (r) => count(r.nTopics) },
+      { key: "tone", label: "Tone", value: (r) => r.score, cell: (r) => h("span", { class: "tone-cell" }, toneMark(r.score, null, null, 1), h("span", {}, signed(r.score))) },
+    ],
+    rows,
+    sortedBy: "sentences",
+    address: (r) => addressOf("firm", r.firm.firm_id),
+    first: 15,
+  });
+  return h("div", {}, h("h3", {}, `${counted(rows.length, "firm")}`), table.element);
+}
+
+function themeView(report, theme) {
+  const interval = theme.score_low === null ? "no interval" : `95%: ${signed(theme.score_low)} to ${signed(theme.score_high)}`;
+  const moved = (value) => (value === null ? null : `${value} on the quarter before`);
+  return h(
+    "article",
+    { class: "view detail" },
+    h("p", { class: "crumbs" }, h("a", { href: "#themes" }, "Themes"), " › ", dot(theme.group), " ", report.groups[theme.group] ?? ""),
+    h("h2", {}, theme.name),
+    theme.description ? h("p", { class: "lead" }, theme.description) : null,
+    h("ul", { class: "keywords", "aria-label": "Keywords" }, theme.keywords.map((word) => h("li", {}, word))),
+    h(
+      "dl",
+      { class: "facts" },
+      fact("Firms", count(theme.n_firms)),
+      fact("Topics", count(theme.n_topics)),
+      fact("Sentences", count(theme.n_sentences)),
+      fact("Attention", share(theme.attention), moved(theme.attention_change === null ? null : points(theme.attention_change))),
+      fact("Tone", signed(theme.score), interval),
+      theme.score_change === null ? null : fact("Change of tone", signed(theme.score_change), "on the quarter before"),
+      theme.largest_firm === null ? null : fact("Largest firm", share(theme.largest_firm_share, 0), report.firms[theme.largest_firm].name),
+      theme.since === null ? null : fact("Since", theme.since, theme.series_id),
+      fact("Coherence", theme.coherence_class),
+      theme.stability === null ? null : fact("Stability", theme.stability.toFixed(2)),
+      theme.member_share === null ? null : fact("Members", share(theme.member_share, 0), "of its topics' sentences"),
+    ),
+    theme.flags.length ? h("ul", { class: "flags" }, theme.flags.map((flag) => h("li", {}, flag))) : null,
+    h("p", {}, h("a", { class: "button", href: addressOf("map", theme.theme_id) }, "Show it in the map")),
+    h(
+      "div",
+      { class: "columns" },
+      evidence(report, theme.up, "What drives its tone up", "No positive sentence."),
+      evidence(report, theme.down, "What drives its tone down", "No negative sentence."),
+    ),
+    h("div", { class: "columns" }, splits(report, theme.by_section, "Tone by section"), splits(report, theme.by_speaker, "Tone by speaker")),
+    firmsOfTheme(report, theme),
+    h("p", { class: "id" }, theme.theme_id),
+  );
+}
