@@ -77,6 +77,7 @@ ELSEWHERE = {
     "ftm evaluate sentiment": "tests/cli/test_evaluate.py",
     "FTM_WAREHOUSE=./warehouse-bertopic": "tests/assets/test_firm_topics.py",
     "ftm bertopic": "tests/cli/test_save_bertopic.py",
+    "ftm figures": "tests/cli/test_figures.py",
     "ftm move": "tests/cli/test_relocation.py",
     "ftm mcp": "tests/answers/test_served_tools.py",
     "ftm publish postgres": "tests/cli/test_publishing.py",
