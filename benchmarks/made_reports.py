@@ -30,7 +30,7 @@ from ftm_assets.report.payload import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_WORDS = [
+_WORDS = (
     "margin",
     "demand",
     "price",
@@ -61,8 +61,8 @@ _WORDS = [
     "fleet",
     "reserves",
     "capital",
-]
-_FIRST = [
+)
+_FIRST = (
     "Aster",
     "Birch",
     "Cobalt",
@@ -78,8 +78,8 @@ _FIRST = [
     "Meridian",
     "Nimbus",
     "Orchard",
-]
-_SECOND = [
+)
+_SECOND = (
     "Energy",
     "Foods",
     "Health",
@@ -92,7 +92,7 @@ _SECOND = [
     "Software",
     "Systems",
     "Utilities",
-]
+)
 _REASONS = ("near no theme", "in a cluster of too few firms", "about the call itself")
 
 
@@ -101,19 +101,20 @@ def made(n_firms: int, n_topics: int, n_themes: int, n_quarters: int = 1, seed: 
     rng = np.random.default_rng(seed)
     centres = rng.random((n_themes, 2)) * 0.88 + 0.06
     popularity = rng.pareto(1.2, n_themes) + 0.3
-    theme = rng.choice(n_themes, n_topics, p=popularity / popularity.sum())
-    theme = np.unique(-np.bincount(theme, minlength=n_themes)[theme] * n_themes + theme, return_inverse=True)[
-        1
-    ]
+    theme = np.full(n_topics, -1)
+    if n_themes:
+        drawn = rng.choice(n_themes, n_topics, p=popularity / popularity.sum())
+        largest_first = np.argsort(-np.bincount(drawn, minlength=n_themes), kind="stable")
+        theme = np.argsort(largest_first)[drawn]
     theme[rng.random(n_topics) < 0.35] = -1
     firm = np.sort(rng.integers(n_firms, size=n_topics))
-    places = np.where(
-        theme[:, None] < 0, rng.random((n_topics, 2)), centres[theme] + rng.normal(0, 0.022, (n_topics, 2))
-    )
+    places = rng.random((n_topics, 2))
+    inside = theme >= 0
+    places[inside] = centres[theme[inside]] + rng.normal(0, 0.022, (int(inside.sum()), 2))
     places = np.clip(places, 0, 1)
     sizes = rng.integers(3, 40, n_topics)
     leaning = rng.normal(0.1, 0.25, n_themes)
-    tone = np.clip(np.where(theme < 0, 0.08, leaning[theme]) + rng.normal(0, 0.2, n_topics), -1, 1)
+    tone = np.clip(np.append(leaning, 0.08)[theme] + rng.normal(0, 0.2, n_topics), -1, 1)
     subjects = [s[0].upper() + s[1:] for s in rng.permutation(landmark_texts())]
     themes = tuple(
         _theme(t, np.flatnonzero(theme == t), firm, sizes, tone, centres, subjects, rng)

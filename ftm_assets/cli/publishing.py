@@ -63,11 +63,11 @@ def postgres(
     there already is left alone. The text of the calls goes to that server: Capital IQ's licence applies there too.
     """
     from ftm_resources.postgres.database import connected
+    from ftm_resources.postgres.outdated_copies import outdated_quarters
     from ftm_resources.postgres.publish import publish
 
     warehouse = arguments.warehouse()
     chosen = _chosen(spans(quarter), warehouse.quarters("sentences"))
-    outdated: tuple[str, ...] = ()
     if not chosen:
         raise CommandError(f"{warehouse.root} holds no sentences yet: run a quarter first.")
     with connected() as connection:
@@ -81,7 +81,6 @@ def postgres(
                 allows_mixed=allow_mixed,
                 progress=lambda what: typer.echo(what, err=True),
             )
-            outdated = done.outdated
             rows = ", ".join(f"{n:,} {table}" for table, n in done.rows.items())
             how = "was there already" if done.is_unchanged else "copied"
             typer.echo(f"{key}: {rows}; {how}.")
@@ -90,6 +89,7 @@ def postgres(
                     f"{screen.count(done.dimension, 'dimension')} are more than an HNSW index takes: searches compare "
                     "all vectors."
                 )
+        outdated = outdated_quarters(warehouse, connection, schema)
     if outdated:
         typer.echo(
             f"The copy has other rows of {', '.join(outdated)} than the warehouse shows now, which need not go with "

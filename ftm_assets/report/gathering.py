@@ -15,6 +15,7 @@ import numpy as np
 from ftm_assets.methods.topics.map_layout import group_themes, landmark_texts, place, word_vectors
 from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.methods.wording import counted
+from ftm_assets.report.changes_told import told_changes
 from ftm_assets.report.coverage_told import told_coverage
 from ftm_assets.report.firms_told import told_firms
 from ftm_assets.report.made_from_told import told_made_from
@@ -24,7 +25,7 @@ from ftm_assets.report.payload import Report
 from ftm_assets.report.points_told import MOST_SENTENCES, room, told_points, vectors
 from ftm_assets.report.quality_told import told_quality
 from ftm_assets.report.reported_state import PANEL, ReportedState
-from ftm_assets.report.themes_told import Changes, Places, told_themes
+from ftm_assets.report.themes_told import Places, told_themes
 from ftm_assets.report.through_time import told_through
 from ftm_resources.models.lexicon import scorer_name
 from ftm_resources.warehouse.embedded_by import embedder_of
@@ -65,7 +66,6 @@ def gather(
     `ReportedState.of`).
     """
     state = ReportedState.of(warehouse, first, last, as_of=as_of)
-    before, not_compared = state.compared()
     through = None if last is None or last == first else told_through(state)
     writes = state.writes()
     with closing(state.connect()) as db:
@@ -75,22 +75,23 @@ def gather(
         )
         layout = layout_of(warehouse, state, db, keeps_landmarks=keeps_landmarks)
         points, reasons = told_points(db, layout.places)
+        changes = told_changes(db, state)
         flow, quality = told_coverage(db, state.quarter), told_quality(db, state)
         config = writes["themes"].provenance().get("config", {}) if "themes" in writes else {}
         themes = told_themes(
             db,
             layout.themes,
-            Changes.from_before(state, before),
+            changes,
             config,
             is_named_by_model=quality.is_named_by_model,
         )
-        warnings = [*state.warnings, *([not_compared] if not_compared else []), *flow.warnings]
+        warnings = [*state.warnings, *changes.warnings, *flow.warnings]
         warnings += [*_degraded_tone(db), *quality.warnings, *_left_out(n_topics, n_named), *layout.warnings]
         firms = told_firms(db)
     range_ = state.quarter if through is None else f"{first} to {state.quarter}"
     return Report(
         quarter=state.quarter,
-        made_at=_made_at(state, before),
+        made_at=_made_at(state),
         title=f"Earnings calls of {range_}",
         headline=(
             ("firms", f"{n_firms:,}"),
@@ -179,8 +180,9 @@ def _model(writes: Any) -> str:
     return str(embedder_of(made).get("model", ""))
 
 
-def _made_at(state: ReportedState, before: str | None) -> str:
+def _made_at(state: ReportedState) -> str:
     """Return when the newest of the tables that the page is made from was committed."""
+    before, _ = state.compared()
     panels = [state.write(PANEL, q) for q in {*state.quarters, *([before] if before else [])}]
     at = [write.at for write in (*state.writes().values(), *panels) if write is not None]
     return f"{max(at):%Y-%m-%dT%H:%M:%SZ}"

@@ -29,7 +29,7 @@ def values_of(batch: pa.RecordBatch, table: Published, type_: str) -> list[list[
         if pa.types.is_list(column.type):
             values = [None if of is None else [_without_nul(value) for value in of] for of in values]
         made.append(values)
-    if table.has_vectors:
+    if table.level:
         made.append(_vectors(batch, table, type_))
     return made
 

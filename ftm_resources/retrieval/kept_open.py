@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.quarters import parse
 from ftm_resources.retrieval.building import in_memory
 from ftm_resources.retrieval.index_folder import IndexUnusableError, opened_index, state_of
 from ftm_resources.retrieval.indexed_tables import IndexedTables
 from ftm_resources.retrieval.levels import TABLES_READ
+from ftm_resources.retrieval.quarter_spans import quarters_among
 from ftm_resources.warehouse.location import CATALOG_FILE
 
 if TYPE_CHECKING:
@@ -39,29 +39,7 @@ def quarters_of(warehouse: Warehouse, asked: str | Iterable[str] | None) -> list
 
     Raises WarehouseError if there is none of a name or range, ValueError if it is not a quarter.
     """
-    stored = _stored(warehouse)
-    if asked is None:
-        return stored
-    chosen: set[str] = set()
-    texts = [asked] if isinstance(asked, str) else list(asked)
-    if not texts:
-        raise ValueError("no quarter is given; leave quarters out to search all that are stored")
-    for text in texts:
-        first, dots, last = text.partition("..")
-        if dots and not (first.strip() and last.strip(" .")):
-            raise ValueError(
-                f"{text!r} is not a range of quarters: it needs the first and the last, such as 2018Q1..2026Q4"
-            )
-        start, end = parse(first), parse(last.lstrip(".")) if last else parse(first)
-        if start > end:
-            raise ValueError(
-                f"{text!r} is not a range of quarters such as 2018Q1..2026Q4, from the first to the last"
-            )
-        within = [q for q in stored if start <= q <= end]
-        if not within:
-            raise warehouse.no_such_quarter(text)
-        chosen.update(within)
-    return sorted(chosen)
+    return quarters_among(_stored(warehouse), asked, warehouse.no_such_quarter)
 
 
 def _stored(warehouse: Warehouse) -> list[str]:

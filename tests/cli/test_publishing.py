@@ -1,4 +1,7 @@
-"""`ftm publish`."""
+"""`ftm publish`, and searching what was published."""
+
+import json
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +60,22 @@ def test_without_an_address_the_variable_is_named(ftm: Ftm, warehouse, monkeypat
     done = ftm("publish", "postgres")
     assert done.exit_code != 0
     assert "FTM_POSTGRES_URL is not set" in str(done.exception) + done.output
+
+
+def test_a_copy_is_searched_and_asked_where_there_is_no_warehouse(
+    ftm: Ftm, warehouse, ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
+    assert ftm("publish", "postgres", "--schema", "served").exit_code == 0
+    monkeypatch.setenv("FTM_WAREHOUSE", str(tmp_path / "none"))
+    there = ("--backend", "postgres", "--schema", "served")
+    done = ftm("search", '"copper mining"', "--mode", "text", "-l", "sentence", "-k", "50", "--json", *there)
+    assert done.exit_code == 0, done.output
+    hits = json.loads(done.stdout)
+    (n,) = ask("SELECT count(*) FROM served.sentences WHERE text LIKE '%%copper mining%%'")[0]
+    assert sum(1 + len(hit["duplicates"]) for hit in hits) == n > 0
+    assert ftm("search", "copper").exit_code != 0, "the warehouse is looked in unless the copy is named"
+    refused = ftm("search", "copper", *there[:2])
+    assert "there is no copy in schema ftm" in str(refused.exception) + refused.output
+    wrong = ftm("ask", "copper?", "--backend", "oracle")
+    assert "choose from warehouse, postgres" in str(wrong.exception) + wrong.output

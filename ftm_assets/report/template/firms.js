@@ -1,7 +1,7 @@
 // The list of firms, and the page of one firm.
 
 function firmsView(report) {
-  const mark = (f) => h("span", { class: "tone-cell" }, toneMark(f.score, null, null, report.toneRange), h("span", {}, signed(f.score)));
+  const mark = (f) => h("span", { class: "tone-cell" }, toneMark(f.score, null, null, report.markRange), h("span", {}, signed(f.score)));
   const table = new Table({
     caption: "Firms of the quarter",
     columns: [
@@ -96,7 +96,7 @@ function firmView(report, f) {
   return h(
     "article",
     { class: "view detail" },
-    h("p", { class: "crumbs" }, h("a", { href: "#firms" }, "Firms"), " / ", identifiers.filter(Boolean).join(" · ")),
+    h("p", { class: "crumbs" }, h("a", { href: "#firms" }, "Firms"), " › ", identifiers.filter(Boolean).join(" · ")),
     h("h2", {}, firm.name),
     h(
       "dl",

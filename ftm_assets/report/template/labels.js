@@ -18,7 +18,7 @@ function nameplates(report, context) {
   const most = Math.max(1, ...report.themes.map((t) => t.n_sentences));
   return report.themes
     .map((theme, t) => {
-      const size = 11 + 4 * Math.sqrt(theme.n_sentences / most);
+      const size = 11 + 3.5 * Math.sqrt(theme.n_sentences / most);
       const text = lines(theme.name);
       context.font = fontOf(size);
       const width = Math.max(...text.map((part) => context.measureText(part).width));
@@ -27,7 +27,7 @@ function nameplates(report, context) {
     .sort((a, b) => b.weight - a.weight || a.theme - b.theme);
 }
 
-const fontOf = (size) => `600 ${size.toFixed(1)}px "Avenir Next", "Segoe UI", system-ui, sans-serif`;
+const fontOf = (size) => `550 ${size.toFixed(1)}px "Avenir Next", "Segoe UI", system-ui, sans-serif`;
 
 /** Where names go in a view: [{ plate, left, top }], none over another or over the edge. */
 function placed(plates, view, first) {
@@ -54,7 +54,7 @@ function placed(plates, view, first) {
 }
 
 /** Write names onto the map, with the paper's colour around the letters. */
-function writeNames(context, places, ink, paper, chosen) {
+function writeNames(context, places, ink, paper, lit) {
   context.textAlign = "center";
   context.textBaseline = "top";
   context.lineJoin = "round";
@@ -62,7 +62,7 @@ function writeNames(context, places, ink, paper, chosen) {
   context.fillStyle = ink;
   for (const { plate, left, top } of places) {
     context.font = fontOf(plate.size);
-    context.globalAlpha = chosen === null || chosen === plate.theme ? 1 : 0.45;
+    context.globalAlpha = !lit || lit.has(plate.theme) ? 1 : 0.35;
     plate.text.forEach((part, i) => {
       const [x, y] = [left + plate.width / 2, top + i * plate.size * 1.15];
       context.lineWidth = 3.5;

@@ -4,7 +4,7 @@ const PARTS = [
   ["map", "Theme map", mapView],
   ["themes", "Themes", themesView],
   ["firms", "Firms", firmsView],
-  ["quality", "How good is this quarter", qualityView],
+  ["quality", "Quality", qualityView],
   ["time", "Through time", throughView],
 ];
 

@@ -12,6 +12,7 @@ from ftm_resources.postgres import publish as module
 from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.layout import LAYOUT, READ
 from ftm_resources.postgres.publish import publish
+from ftm_resources.retrieval.indexed_tables import NUMBERED
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse, WarehouseError
 
@@ -25,6 +26,8 @@ def test_the_copy_holds_what_duckdb_shows(warehouse: Warehouse, connection: psyc
     assert not done.is_unchanged
     assert done.is_indexed
     with warehouse.connect(quarter=QUARTER, tables=READ) as db:
+        for statement in NUMBERED:
+            db.execute(statement)
         for table in LAYOUT:
             columns = ", ".join(f'"{c}"' for c in table.columns)
             wanted = db.execute(f"SELECT {columns} FROM ({table.query}) ORDER BY {table.key}").fetchall()
@@ -207,3 +210,35 @@ def test_a_quarter_that_is_not_whole_is_refused(warehouse: Warehouse, connection
     warehouse.replace("sentences", "2031Q1", [TABLES["sentences"].empty()])
     with pytest.raises(WarehouseError, match="2031Q1 is not published: it has no "):
         publish(warehouse, "2031Q1", connection)
+
+
+def test_what_others_may_do_with_a_quarters_tables_is_kept(
+    warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
+):
+    publish(warehouse, QUARTER, connection)
+    connection.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader")
+    connection.execute("GRANT SELECT ON ftm.sentences_2023q1 TO reader WITH GRANT OPTION")
+    connection.execute("GRANT SELECT, UPDATE ON ftm.topics_2023q1 TO PUBLIC")
+    asked = (
+        "SELECT relname, relacl::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE nspname = 'ftm' AND relacl IS NOT NULL ORDER BY 1"
+    )
+    before = ask(asked)
+    assert len(before) == 2
+    rows = warehouse.read("sentences", QUARTER)
+    warehouse.replace("sentences", QUARTER, [rows.slice(0, rows.num_rows - 1)])
+    assert not publish(warehouse, QUARTER, connection).is_unchanged
+    assert ask(asked) == before
+    connection.execute("DROP OWNED BY reader; DROP ROLE reader")
+
+
+def test_a_copy_of_an_earlier_version_gets_the_columns_that_it_lacks(
+    warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
+):
+    publish(warehouse, QUARTER, connection)
+    connection.execute("ALTER TABLE ftm.sentences DROP COLUMN is_procedural, DROP COLUMN words")
+    connection.execute("ALTER TABLE ftm.published DROP COLUMN levels")
+    connection.execute("UPDATE ftm.published SET stamp = 'of another layout'")
+    assert not publish(warehouse, QUARTER, connection).is_unchanged
+    assert ask("SELECT count(*) FROM ftm.sentences WHERE is_procedural IS NULL OR words IS NULL") == [(0,)]
+    assert ask("SELECT levels ? 'sentence' FROM ftm.published") == [(True,)]
