@@ -25,6 +25,7 @@ from benchmarks.membership import digest, read
 from ftm_resources import search
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.retrieval.kept_open import opened_quarter
+from ftm_resources.retrieval.levels import LEVELS
 from ftm_resources.retrieval.searched import MODES
 from ftm_resources.warehouse import Warehouse
 
@@ -61,6 +62,8 @@ class Answered:
 
     query: Query
     hits: Mapping[str, Sequence[int | None]]
+    hybrid: Sequence[tuple[str, bool]] = ()
+    """Level of each hit of hybrid, and whether it is marked near."""
 
     def ndcg(self, mode: str) -> float:
         """Return nDCG@K of a mode, NaN if nothing that was read is relevant."""
@@ -138,7 +141,11 @@ def answered(warehouse: Warehouse) -> list[Answered]:
             for mode in MODES
         }
         found.append(
-            Answered(query, {mode: [query.grades.get(shown(h)) for h in of] for mode, of in hits.items()})
+            Answered(
+                query,
+                {mode: [query.grades.get(shown(h)) for h in of] for mode, of in hits.items()},
+                [(h["level"], h["is_near"]) for h in hits["hybrid"]],
+            )
         )
     return found
 
@@ -182,6 +189,20 @@ def first_hits(found: Sequence[Answered]) -> list[dict[str, Any]]:
     return rows
 
 
+def by_level(found: Sequence[Answered]) -> list[dict[str, Any]]:
+    """Return, for hits of hybrid by level and over all, how many are marked near, and how many of each are relevant."""
+    hits = [(*about, grade) for a in found for about, grade in zip(a.hybrid, a.hits["hybrid"], strict=True)]
+    rows = []
+    for name in (*LEVELS, "all"):
+        row: dict[str, Any] = {"hybrid": name}
+        for said, marks in (("hits", (True, False)), ("near", (True,)), ("not near", (False,))):
+            of = [grade for level, near, grade in hits if name in (level, "all") and near in marks]
+            row[said] = len(of)
+            row[f"{said}, relevant"] = sum(bool(grade) for grade in of)
+        rows.append(row)
+    return rows
+
+
 def labels_used(found: Sequence[Answered]) -> str:
     """Return how many of the labels are of names and texts that the quarter has."""
     used = [grade for a in found for grade in a.query.grades.values()]
@@ -217,7 +238,8 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="print every query too")
     given = parser.parse_args()
     found = answered(Warehouse(path=given.warehouse))
-    print(labels_used(found), markdown(by_kind(found)), markdown(first_hits(found)), sep="\n\n")
+    tables = (by_kind(found), first_hits(found), by_level(found))
+    print(labels_used(found), *map(markdown, tables), sep="\n\n")
     if given.each:
         print("", markdown(each(found)), sep="\n")
 
