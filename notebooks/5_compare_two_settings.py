@@ -80,10 +80,9 @@ command(
     "dagster", "asset", "materialize", "-m", "ftm_assets.definitions",
     "--select", "themes*", "--partition", QUARTER, "--config-json", config,
 )  # fmt: skip
+# Of tables that do not go together, connect() would show an older state and warn: stop there instead.
 with warnings.catch_warnings():
-    warnings.simplefilter(
-        "error"
-    )  # of tables that do not go together, connect() shows an older state and warns
+    warnings.simplefilter("error")
     first = connect(scratch / "warehouse", quarter=QUARTER, as_of="default-themes")
     second = connect(scratch / "warehouse", quarter=QUARTER)
 
@@ -121,14 +120,8 @@ columns = sorted(columns, key=lambda c: (c == "(none)", int(np.argmax(shares[c].
 figure, axes = plt.subplots(figsize=(2.6 + 0.36 * len(columns), 1.8 + 0.27 * len(rows)), layout="constrained")
 picture = axes.imshow(shares[columns], cmap="Greys", vmin=0, vmax=1, aspect="auto")
 axes.set_yticks(range(len(rows)), rows, parse_math=False, fontsize=8)
-axes.set_xticks(
-    range(len(columns)),
-    [c[:30] for c in columns],
-    rotation=60,
-    ha="right",
-    rotation_mode="anchor",
-    fontsize=8,
-)
+shortened = [name[:30] for name in columns]
+axes.set_xticks(range(len(columns)), shortened, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
 axes.set_ylabel("the 15 largest themes, default")
 axes.set_xlabel(f"themes with {LABEL}")
 figure.colorbar(picture, label="share of the row's topics")
