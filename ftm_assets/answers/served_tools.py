@@ -43,8 +43,9 @@ def build_server(
     server = FastMCP("ftm", instructions=INSTRUCTIONS, log_level="WARNING")
     reads = ToolAnnotations(readOnlyHint=True, openWorldHint=False)
 
-    def tool(answer: Callable[..., str]) -> None:
+    def tool(answer: Callable[..., str]) -> Callable[..., str]:
         server.add_tool(_in_a_thread(answer), annotations=reads)
+        return answer
 
     @tool
     def search(

@@ -15,13 +15,14 @@ Grant = tuple[str, str | None, bool]
 
 def grants_of(connection: psycopg.Connection[tuple[Any, ...]], table: tuple[str, str]) -> list[Grant]:
     """Return the grants on a table (schema, name); none without it. Those on columns are not read."""
-    return connection.execute(
+    found = connection.execute(
         "SELECT a.privilege_type, r.rolname, a.is_grantable FROM pg_class c "
         "JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN aclexplode(c.relacl) a "
         "LEFT JOIN pg_roles r ON r.oid = a.grantee "
         "WHERE n.nspname = %s AND c.relname = %s AND a.grantee <> c.relowner",
         table,
     ).fetchall()
+    return [(privilege, role, may_grant) for privilege, role, may_grant in found]
 
 
 def give(
