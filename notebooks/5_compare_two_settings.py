@@ -30,6 +30,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -41,6 +42,7 @@ from ftm_resources import connect
 
 QUARTER = "2023Q1"
 SETTING = {"granularity": 0.8}  # config of the asset `themes`; the default is 1.6: fewer, wider themes
+LABEL = ", ".join(f"{name} {value:g}" for name, value in SETTING.items())
 
 pd.set_option("display.max_colwidth", 60)
 pd.set_option("display.precision", 3)
@@ -76,10 +78,13 @@ print(command("ftm_assets.cli", "tag", QUARTER, "default-themes"))
 config = json.dumps({"ops": {"themes": {"config": SETTING}}})
 command(
     "dagster", "asset", "materialize", "-m", "ftm_assets.definitions",
-    "--select", "themes+", "--partition", QUARTER, "--config-json", config,
+    "--select", "themes*", "--partition", QUARTER, "--config-json", config,
 )  # fmt: skip
-first = connect(scratch / "warehouse", quarter=QUARTER, as_of="default-themes")
-second = connect(scratch / "warehouse", quarter=QUARTER)
+# Of tables that do not go together, connect() would show an older state and warn: stop there instead.
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    first = connect(scratch / "warehouse", quarter=QUARTER, as_of="default-themes")
+    second = connect(scratch / "warehouse", quarter=QUARTER)
 
 # %% [markdown]
 # ## How many, how large, how good?
@@ -92,7 +97,7 @@ measures = [
     db.sql("SELECT metric, value FROM topic_quality WHERE level = 'themes'").df().set_index("metric").value
     for db in (first, second)
 ]
-quality = pd.DataFrame({"default": measures[0], str(SETTING): measures[1]})
+quality = pd.DataFrame({"default": measures[0], LABEL: measures[1]})
 quality.loc[[m for m in ("n_themes", "placed_share", "largest_theme_share", "stability", "coherence_c_v", "mixed_share",
                          "weak_share") if m in quality.index]]  # fmt: skip
 
@@ -115,9 +120,10 @@ columns = sorted(columns, key=lambda c: (c == "(none)", int(np.argmax(shares[c].
 figure, axes = plt.subplots(figsize=(2.6 + 0.36 * len(columns), 1.8 + 0.27 * len(rows)), layout="constrained")
 picture = axes.imshow(shares[columns], cmap="Greys", vmin=0, vmax=1, aspect="auto")
 axes.set_yticks(range(len(rows)), rows, parse_math=False, fontsize=8)
-axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
+shortened = [name[:30] for name in columns]
+axes.set_xticks(range(len(columns)), shortened, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
 axes.set_ylabel("the 15 largest themes, default")
-axes.set_xlabel(f"themes with {SETTING}")
+axes.set_xlabel(f"themes with {LABEL}")
 figure.colorbar(picture, label="share of the row's topics")
 in_both = both[(both.theme_first != "(none)") & (both.theme_second != "(none)")]
 agreement = adjusted_rand_score(in_both.theme_first, in_both.theme_second)
