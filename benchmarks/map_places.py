@@ -8,7 +8,8 @@ the project, because another layout would move every map.
   and the reverse;
 - same theme: share of a topic's 10 nearest in the map, among topics in themes, that are of its theme;
 - shift: how far the places of two topics are apart that are each other's nearest in the two quarters (cosine of 0.6 or
-  more), by the median; 1 is the median distance of two topics at random.
+  more), by the median; 1 is the median distance of two topics at random;
+- theme shift: the same of the middles of themes that are of one series in both quarters.
 """
 
 from __future__ import annotations
@@ -138,21 +139,35 @@ def shift(one: Floats, other: Floats, is_fitted: bool) -> float:
     return float(np.median(np.linalg.norm(one - other, axis=1)) / apart)
 
 
+def theme_middles(quarters: Sequence[dict[str, Any]], places: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Return the median places of the series that both quarters have, a row per series."""
+    both = sorted(set(quarters[0]["series"]) & set(quarters[1]["series"]) - {""})
+    one, other = (
+        np.array([np.median(p[np.array(q["series"]) == series], axis=0) for series in both])
+        for q, p in zip(quarters, places, strict=True)
+    )
+    return one, other
+
+
 def measured(quarters: Sequence[dict[str, Any]], landmarks: Floats) -> dict[str, dict[str, float]]:
-    """Return each way's figures, means over the quarters; a quarter has vectors, texts and themes of its topics."""
+    """Return each way's figures, means over the quarters; a quarter has vectors, texts, themes and series."""
     from sklearn.manifold import trustworthiness
 
     found = {}
     own, other = pairs(quarters[0]["vectors"], quarters[1]["vectors"])
     for name, (way, is_fitted) in ways(landmarks).items():
+        if name == "by words" and not any(quarters[0]["texts"]):
+            continue
         places = [way(q["vectors"], q["texts"]) for q in quarters]
         means = [unit(q["vectors"] - landmarks.mean(axis=0)) for q in quarters]
         both = list(zip(means, places, quarters, strict=True))
+        middles = theme_middles(quarters, places)
         found[name] = {
             "trust": np.mean([trustworthiness(v, p, n_neighbors=NEIGHBOURS) for v, p, _ in both]),
             "continuity": np.mean([trustworthiness(p, v, n_neighbors=NEIGHBOURS) for v, p, _ in both]),
             "same_theme": np.mean([same_theme(p, q["themes"]) for _, p, q in both]),
             "shift": shift(places[0][own], places[1][other], is_fitted),
+            "theme_shift": shift(*middles, is_fitted),
         }
     return found
 
@@ -162,17 +177,19 @@ def topics_of(warehouse: str, quarter: str) -> dict[str, Any]:
     rows = connect(warehouse).execute(
         """
         SELECT s.embedding, s.name || ' ' || array_to_string(f.keywords, ' '),
-            coalesce(dense_rank() OVER (ORDER BY t.theme_id NULLS LAST) - 1, -1), t.theme_id IS NULL
+            dense_rank() OVER (ORDER BY t.theme_id NULLS LAST) - 1, t.theme_id IS NULL, coalesce(l.series_id, '')
         FROM topic_summaries s JOIN firm_topics f USING (topic_id) LEFT JOIN theme_topics t USING (topic_id)
+        LEFT JOIN theme_links l USING (theme_id)
         WHERE s.quarter = ? ORDER BY s.topic_id
         """,
         [quarter],
     )
-    vectors, texts, themes, loose = zip(*rows.fetchall(), strict=True)
+    vectors, texts, themes, loose, series = zip(*rows.fetchall(), strict=True)
     return {
         "vectors": np.array(vectors, dtype=np.float32),
         "texts": texts,
         "themes": np.where(loose, -1, np.array(themes)),
+        "series": series,
     }
 
 
@@ -186,7 +203,9 @@ def generated(n_subjects: int = 60, n_each: int = 25) -> list[dict[str, Any]]:
         noise = rng.normal(0, 0.7 / rows.shape[1] ** 0.5, (n_subjects * n_each, rows.shape[1]))
         vectors = unit(np.repeat(subjects, n_each, axis=0) + noise).astype(np.float32)
         themes = np.repeat(np.arange(n_subjects), n_each)
-        quarters.append({"vectors": vectors, "texts": [""] * len(vectors), "themes": themes})
+        quarters.append(
+            {"vectors": vectors, "texts": [""] * len(vectors), "themes": themes, "series": themes.astype(str)}
+        )
     return quarters
 
 

@@ -153,5 +153,5 @@ shutil.rmtree(folder)
 # - CSV, Parquet, Stata and SAS files are read in the same way, and faster: Excel is the slowest, and cuts texts at
 #   32,767 characters.
 # - Add `keydevid`, `componenttypename`, `transcriptpersonname` and times if you have them: events, sections and
-#   speakers are then read rather than inferred (README, "Your calls").
-# - For market data of your own, see "Returns around calls" in the README.
+#   speakers are then read rather than inferred (docs/your-calls.md).
+# - For market data of your own, see docs/market-data.md.

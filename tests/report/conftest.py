@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 HOSTILE = "<script>alert(1)</script>"
 
 
-
 @pytest.fixture(scope="session")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """A warehouse with the quarter; to be read only."""

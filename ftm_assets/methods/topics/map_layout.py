@@ -152,4 +152,4 @@ def group_themes(vectors: NDArray[np.floating], names: Sequence[str]) -> tuple[I
 
 
 def _group_name(names: Sequence[str]) -> str:
-    return " / ".join(names[:2])
+    return " · ".join(names[:2])

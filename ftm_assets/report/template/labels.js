@@ -43,7 +43,7 @@ function placed(plates, view, first) {
     for (const shift of [0, -1, 1]) {
       const left = clamp(x - plate.width / 2, Math.min(4, x), Math.max(view.width - 4 - plate.width, x - plate.width));
       const top = y - plate.height / 2 + shift * plate.height * 0.8;
-      const box = { left: left - 3, top: top - 2, right: left + plate.width + 3, bottom: top + plate.height + 2 };
+      const box = { left: left - 8, top: top - 4, right: left + plate.width + 8, bottom: top + plate.height + 4 };
       if (!isFree(box)) continue;
       taken.push(box);
       found.push({ plate, box, left, top });
@@ -53,22 +53,38 @@ function placed(plates, view, first) {
   return found;
 }
 
-/** Write names onto the map, with the paper's colour around the letters. */
-function writeNames(context, places, ink, paper, lit) {
-  context.textAlign = "center";
-  context.textBaseline = "top";
-  context.lineJoin = "round";
+/** Pixels around a name for the paper's colour. */
+const HALO = 2;
+
+/** A name as a picture, with the paper's colour around the letters; it is written once, since every frame shows it. */
+function inked(plate, ink, paper, ratio) {
+  const key = [ink, paper, ratio].join();
+  if (plate.key === key) return plate.picture;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.ceil((plate.width + 2 * HALO) * ratio);
+  canvas.height = Math.ceil((plate.height + 2 * HALO) * ratio);
+  const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
+  context.font = fontOf(plate.size);
+  Object.assign(context, { textAlign: "center", textBaseline: "top", lineJoin: "round", lineWidth: 2 * HALO - 0.5 });
   context.strokeStyle = paper;
   context.fillStyle = ink;
+  plate.text.forEach((part, i) => {
+    const [x, y] = [HALO + plate.width / 2, HALO + i * plate.size * 1.15];
+    context.strokeText(part, x, y);
+    context.fillText(part, x, y);
+  });
+  Object.assign(plate, { key, picture: canvas });
+  return canvas;
+}
+
+/** Write names onto the map: those of themes that are not lit are faint. */
+function writeNames(context, places, { ink, paper, lit }, ratio) {
+  const whole = (pixel) => Math.round(pixel * ratio) / ratio;
   for (const { plate, left, top } of places) {
-    context.font = fontOf(plate.size);
+    const picture = inked(plate, ink, paper, ratio);
     context.globalAlpha = !lit || lit.has(plate.theme) ? 1 : 0.35;
-    plate.text.forEach((part, i) => {
-      const [x, y] = [left + plate.width / 2, top + i * plate.size * 1.15];
-      context.lineWidth = 3.5;
-      context.strokeText(part, x, y);
-      context.fillText(part, x, y);
-    });
+    context.drawImage(picture, whole(left - HALO), whole(top - HALO), picture.width / ratio, picture.height / ratio);
   }
   context.globalAlpha = 1;
 }

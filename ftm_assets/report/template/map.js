@@ -12,8 +12,9 @@ function gridOf(report) {
 }
 
 class ThemeMap {
-  constructor(report, canvas, { onTopic, onTheme, onOpenTheme }) {
-    Object.assign(this, { report, canvas, onTopic, onTheme, onOpenTheme });
+  /** onTopic and onTheme are told what is pointed at, onPlaced where the topic is, onOpenTheme which theme is to be opened. */
+  constructor(report, canvas, { onTopic, onPlaced, onTheme, onOpenTheme }) {
+    Object.assign(this, { report, canvas, onTopic, onPlaced, onTheme, onOpenTheme });
     this.context = canvas.getContext("2d");
     const { paths, themeAt } = regions(report);
     this.themeAt = themeAt;
@@ -26,6 +27,7 @@ class ThemeMap {
     this.inGroup = null;
     this.theme = null;
     this.topic = null;
+    this.pinned = null;
     this.paintSoon = settled(() => this.paint(), 90);
     this.pointers = new Map();
     this.listen();
@@ -100,8 +102,11 @@ class ThemeMap {
     context.clearRect(0, 0, view.width, view.height);
     this.layers.show(context, view);
     this.names = placed(this.plates, view, this.theme);
-    writeNames(context, this.names, this.current.ink, this.current.paper, this.current.lit);
-    if (this.topic !== null) this.ring(this.topic);
+    writeNames(context, this.names, this.current, view.ratio);
+    if (this.topic !== null) {
+      this.ring(this.topic);
+      this.onPlaced(this.topic);
+    }
     this.canvas.dataset.drawn = this.layers.work || this.layers.isStale(view) ? "moving" : "still";
   }
 
@@ -217,7 +222,6 @@ class ThemeMap {
     canvas.addEventListener("pointerup", (event) => this.onUp(event));
     canvas.addEventListener("pointercancel", (event) => this.pointers.delete(event.pointerId));
     canvas.addEventListener("pointerleave", () => this.pointers.size || this.hover({ topic: null, theme: null }));
-    canvas.addEventListener("dblclick", (event) => this.zoom(2, event.offsetX, event.offsetY));
     canvas.addEventListener("keydown", (event) => this.onKey(event));
   }
 
@@ -268,7 +272,7 @@ class ThemeMap {
   }
 
   hover({ topic, theme }) {
-    if (this.pinned !== null && this.pinned !== undefined) return;
+    if (this.pinned !== null) return;
     this.canvas.classList.toggle("is-pointing", topic !== null || theme !== null);
     this.onTheme(topic === null ? theme : null);
     if (topic === this.topic) return;

@@ -126,7 +126,8 @@ function mapView(report) {
   const legend = h("div", { class: "legend" });
   const results = h("ul", { class: "results", hidden: true });
   const map = new ThemeMap(report, canvas, {
-    onTopic: (i, isPinned) => showCard(i, isPinned),
+    onTopic: showCard,
+    onPlaced: placeCard,
     onTheme: (theme) => caption.replaceChildren(theme === null ? usual : themeCaption(report.themes[theme])),
     onOpenTheme: (theme) => (location.hash = addressOf("theme", report.themes[theme].theme_id)),
   });
@@ -139,6 +140,10 @@ function mapView(report) {
     if (i === null) return;
     card.classList.toggle("is-pinned", isPinned);
     card.replaceChildren(...topicCard(report, i, isPinned ? () => map.pin(null) : null).flat().filter(Boolean));
+  }
+
+  /** Beside its topic, and wholly within the map. */
+  function placeCard(i) {
     const [x, y] = map.where(i);
     const { width, height } = map.view;
     const left = x + card.offsetWidth + 24 > width ? x - card.offsetWidth - 14 : x + 14;

@@ -113,7 +113,7 @@ function qualityView(report) {
     element: h(
       "section",
       { class: "view", "aria-label": "How good is this quarter" },
-      h("h2", {}, "How good is this quarter"),
+      h("h2", {}, `How good is ${report.quarter}`),
       report.warnings.length
         ? h("ul", { class: "flags" }, report.warnings.map((warning) => h("li", {}, warning)))
         : h("p", { class: "soft" }, "No warnings."),

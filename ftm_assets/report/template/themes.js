@@ -72,7 +72,7 @@ function themesView(report) {
   );
   const filter = filterBox("Filter themes by name, keyword or firm", table, (t) =>
     [t.name, t.description, ...t.keywords, ...t.firms.map(([firm]) => firmTitle(report.firms[firm]))].join(" "), [groups, quality]);
-  return { element: h("section", { class: "view", "aria-label": "Themes" }, h("h2", {}, "Themes"), filter, table.element) };
+  return { element: h("section", { class: "view", "aria-label": "Themes" }, h("h2", {}, `Themes of ${report.quarter}`), filter, table.element), printed: () => table.showMore(Infinity) };
 }
 
 const fact = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("span", { class: "soft note" }, note) : null));

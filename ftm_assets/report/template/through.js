@@ -64,10 +64,9 @@ function smallMultiple(through, one, scales) {
   const end = middle + tall / 2;
   const peak = one.attention.indexOf(highest);
   const anchor = (q) => anchorAt(q, quarters.length);
-  const mark = (quarter, sign, word) => {
-    const q = quarters.indexOf(quarter);
-    return q < 0 ? [] : s("text", { class: "event", x: x(q), y: end + 13, "text-anchor": anchor(q) }, `${sign} ${word} ${quarter}`);
-  };
+  const [born, ended] = [quarters.indexOf(one.born), quarters.indexOf(one.ended)];
+  const told = [born >= 0 && `▲ began ${one.born}`, ended >= 0 && `▼ ended ${one.ended}`].filter(Boolean).join("  ");
+  const at = born >= 0 && ended >= 0 ? Math.round((born + ended) / 2) : Math.max(born, ended);
   const last = one.score.findLastIndex((value) => value !== null);
   const words = `${one.name}: attention ${share(one.attention[last] ?? null)}, tone ${signed(one.score[last] ?? null)} in ${quarters[last] ?? "no quarter"}`;
   const gaps = through.missing.map((quarter) => {
@@ -90,8 +89,7 @@ function smallMultiple(through, one, scales) {
       s("line", { class: "zero", x1: 4, x2: width - 4, y1: middle, y2: middle }),
       area(one.score_low, one.score_high, x, tone, "band"),
       line(one.score, x, tone, "tone-line"),
-      mark(one.born, "▲", "began"),
-      mark(one.ended, "▼", "ended after"),
+      told ? s("text", { class: "event", x: x(at), y: end + 13, "text-anchor": anchor(at) }, told) : [],
     ),
   );
 }
@@ -128,6 +126,7 @@ function throughView(report) {
           h("span", { class: "key attention" }, "attention, its highest written"),
           h("span", { class: "key band" }, `tone with its 95% interval, ${signed(-scales.tone, 1)} to ${signed(scales.tone, 1)} for all`),
           h("span", { class: "key gap" }, "not stored"),
+          h("span", {}, "ended: its last quarter"),
         ),
       ),
       multiples,
