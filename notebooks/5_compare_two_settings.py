@@ -139,7 +139,12 @@ print(
 
 # %%
 query = "SELECT theme_id, theme_name, n_sentences, score, score_se FROM theme_sentiment"
-matched = counts.loc[rows].drop(columns="(none)", errors="ignore").idxmax(axis=1)
+held = counts.loc[rows].drop(columns="(none)", errors="ignore")
+has_match = held.max(axis=1) >= counts.loc[rows].sum(axis=1) / 2
+print(
+    "No theme of the second build holds half of the topics of:", ", ".join(held.index[~has_match]) or "none"
+)
+matched = held[has_match].idxmax(axis=1)
 tones = pd.DataFrame({"first": matched.index, "second": matched.to_numpy()})
 for build, db in (("first", first), ("second", second)):
     scores = db.sql(query).df().drop_duplicates("theme_name").set_index("theme_name")
@@ -148,7 +153,7 @@ for build, db in (("first", first), ("second", second)):
     ].to_numpy()
 tones["difference"] = tones.score_second - tones.score_first
 tones["in_standard_errors"] = tones.difference / tones.se_first
-tones
+tones.drop(columns=["sentences_first", "se_second"])
 
 # %%
 first.close()
