@@ -72,7 +72,7 @@ def gather(
         n_firms, n_calls, n_sentences, n_topics, n_named, n_themes, tone = (
             db.execute(_COUNTS).fetchone() or (0,) * 7
         )
-        layout = _layout(db, lambda d: landmarks(warehouse, _model(writes), d, keep=keeps_landmarks))
+        layout = layout_of(warehouse, state, db, keeps_landmarks=keeps_landmarks)
         points, reasons = told_points(db, layout.places)
         changes = told_changes(db, state)
         flow, quality = told_coverage(db, state.quarter), told_quality(db, state)
@@ -119,7 +119,7 @@ def gather(
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """The map."""
 
     places: NDArray[np.floating]
@@ -129,9 +129,21 @@ class _Layout:
     warnings: tuple[str, ...]
 
 
+def layout_of(
+    warehouse: Warehouse,
+    state: ReportedState,
+    db: duckdb.DuckDBPyConnection,
+    *,
+    keeps_landmarks: bool = False,
+) -> Layout:
+    """Return the map of the state's quarter; `db` is a connection to it in which `number` was called."""
+    model = _model(state.writes())
+    return _layout(db, lambda d: landmarks(warehouse, model, d, keep=keeps_landmarks))
+
+
 def _layout(
     db: duckdb.DuckDBPyConnection, landmarks_of: Callable[[int], NDArray[np.float32] | str]
-) -> _Layout:
+) -> Layout:
     """Return the map; `landmarks_of` returns the landmarks' vectors of a length, or why there are none."""
     numbered = db.execute("SELECT coalesce(theme, -1) FROM told_topics ORDER BY topic").fetchnumpy()
     of = np.asarray(next(iter(numbered.values())), dtype=np.int64)
@@ -145,7 +157,7 @@ def _layout(
     at = np.full((len(names), 2), 0.5)
     for i in np.unique(of[of >= 0]):
         at[i] = np.median(places[of == i], axis=0)
-    return _Layout(places, Places(at, [int(g) for g in group]), tuple(groups), warnings)
+    return Layout(places, Places(at, [int(g) for g in group]), tuple(groups), warnings)
 
 
 def _places(

@@ -104,6 +104,14 @@ class Location:
         filesystem, path = pafs.FileSystem.from_uri(self.root)
         return filesystem, path.rstrip("/")
 
+    def catalog_state(self) -> tuple[int, ...]:
+        """Return what changes with each write to a warehouse in a folder; empty on S3, or if there is no catalog."""
+        catalog = Path(self.root) / CATALOG_FILE
+        if self.is_s3 or not catalog.is_file():
+            return ()
+        about = catalog.stat()
+        return about.st_ino, about.st_mtime_ns, about.st_size
+
     def require_folder(self) -> None:
         """Raise WarehouseError if the root, or a folder above it, is a file."""
         place = Path(self.root)
