@@ -152,6 +152,6 @@ db.execute(
 # - The same as a figure for a paper: `ftm figures 2023Q1 --to 2023Q4 --figure tone --theme "freight" --out
 #   figures`.
 # - All series, firms and quarters for Stata or R: `ftm export panel --out panel --format dta`.
-# - To follow a subject of your own definition from the first quarter on, set `FTM_PINNED_THEMES` (README, "Your own
-#   themes").
+# - To follow a subject of your own definition from the first quarter on, set `FTM_PINNED_THEMES`
+#   (docs/through-time.md).
 # - `docs/series.md` says how well links find the same theme again, and where they fail.

@@ -34,7 +34,7 @@
 # - *debt* adds 0.15% on each of days 2 to 61, which the window used here does not see;
 #
 # and tone about any other theme moves nothing. For your own calls, set `FTM_RETURNS_SOURCE` to `wrds` or `files`
-# (README, "Returns around calls"); nobody knows the truth there.
+# (docs/market-data.md); nobody knows the truth there.
 
 # %%
 import subprocess

@@ -149,7 +149,8 @@ def browser() -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright
 
     of_macos = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
-    program = needed_program("chromium", "chromium-browser", "google-chrome", of_macos, package="chromium")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", of_macos)
+    program = needed_program(*names, package="chromium")
     with sync_playwright() as playwright:
         # Without a sandbox, which containers do not allow: the pages are our own.
         opened = playwright.chromium.launch(executable_path=str(program), args=["--no-sandbox"])

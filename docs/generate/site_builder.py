@@ -38,7 +38,7 @@ TOP = {"CHANGELOG.md": "changelog.md", "SECURITY.md": "security.md", "CONTRIBUTI
 
 API = {
     "ftm_resources": ("__init__", ("connect",), "ftm_resources"),
-    "ftm_resources.retrieval.searching": (None, ("search",), "ftm_resources"),
+    "ftm_resources.backends": (None, ("search",), "ftm_resources"),
     "ftm_resources.warehouse.warehouse": (None, ("Warehouse", "QuarterTable"), "ftm_resources.warehouse"),
     "ftm_assets.answers.asking": (None, ("ask", "Answer"), None),
     "ftm_assets.orchestration.fitted_bertopic": (None, ("to_bertopic", "Fitted"), None),

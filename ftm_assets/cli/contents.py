@@ -26,7 +26,7 @@ def quarters(
     A quarter is `being computed` if a run of it has not ended. Otherwise, it is `complete` if every
     table exists and was made from the current rows of its inputs, `incomplete` if tables are missing,
     and `mixed` if a table was made from rows that have since been replaced. Its search index is `current`,
-    `outdated` or `none`; without a current one, a search reads the whole quarter.
+    `outdated`, `none`, or `unknown` if tables are damaged; without a current one, a search reads the whole quarter.
     """
     from ftm_assets.cli import stored_quarters as words
     from ftm_resources.retrieval.stored_indexes import index_states

@@ -205,7 +205,7 @@ def _tone(warehouse: Warehouse, first: str, last: str, series: Sequence[str], wi
     said += (
         f" of {len(found.lines) + found.n_left_out}; choose others with --theme." if found.n_left_out else "."
     )
-    said += f" Not stored, so gaps: {', '.join(found.missing)}." if found.missing else ""
+    said += f" Without a panel, so gaps: {', '.join(found.missing)}." if found.missing else ""
     drawn = tone_figure(found.quarters, found.lines, width=width)
     return _Made(drawn, found.rows, " ".join([said, *found.warnings]))
 

@@ -59,7 +59,7 @@ class ToneRows(NamedTuple):
     quarters: list[str]
     """All from the first to the last of the figure, stored or not."""
     missing: tuple[str, ...]
-    """Those that are not stored."""
+    """Those of which there is no panel."""
     rows: pa.Table
     """A row per series and quarter: columns of `theme_panel`, and the 95% interval of the score."""
     lines: list[ToneLine]
@@ -130,7 +130,7 @@ def tone_rows(warehouse: Warehouse, first: str, last: str, chosen: Sequence[str]
     n_scored = sum(any(row["score"] is not None for row in rows) for rows in of.values())
     return ToneRows(
         list(quarters),
-        state.missing,
+        tuple(q for q in quarters if q not in set(found.column("quarter").to_pylist())),
         pa.Table.from_pylist([row for s in drawn for row in of[s]], found.schema),
         [_line(of[s], quarters) for s in drawn],
         n_scored - len(drawn),

@@ -49,8 +49,8 @@ def tone_figure(quarters: Sequence[str], lines: Sequence[ToneLine], *, width: fl
         if {len(line.score), len(line.low), len(line.high)} != {len(quarters)}:
             raise ValueError(f"{line.name}: not a value for each of {len(quarters)} quarters")
     with styled():
-        n_columns = min(len(lines), max(1, int(width // _PANEL_WIDTH)))
-        n_rows = math.ceil(len(lines) / n_columns)
+        n_rows = math.ceil(len(lines) / max(1, int(width // _PANEL_WIDTH)))
+        n_columns = math.ceil(len(lines) / n_rows)  # rows as even as can be
         figure = blank(width, _PANEL_HEIGHT * n_rows + 8)
         panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
         characters = int(width / n_columns / 1.55)

@@ -124,7 +124,8 @@ class IndexedTables:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.close()
+        if "_db" in self.__dict__:  # else it would be opened to be closed
+            self._db.close()
 
     def calls(self) -> pa.Table:
         """Return the calls (CALLS)."""

@@ -14,6 +14,7 @@ from ftm_resources.retrieval.indexed_tables import made_from
 from ftm_resources.retrieval.levels import TABLES_READ
 from ftm_resources.warehouse.across import Across
 from ftm_resources.warehouse.cleanup import Kept
+from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,16 +25,22 @@ if TYPE_CHECKING:
 def index_states(warehouse: Warehouse, quarters: Iterable[str]) -> dict[str, str]:
     """Return quarter → `current`, `outdated` (other rows are shown now, or another version made it) or `none`.
 
-    Reads what each index says of itself; whether its files are whole is seen when it is opened.
+    Reads what each index says of itself; whether its files are whole is seen when it is opened. `unknown` if the
+    tables are damaged.
     """
-    across = Across.of(warehouse, TABLES_READ)
     found = {}
+    across: Across | None = None
     for quarter in quarters:
         about = _manifest(warehouse, quarter)
         if about is None:
             found[quarter] = "none"
             continue
-        now = made_from(across.tables(quarter))
+        try:
+            across = across or Across.of(warehouse, TABLES_READ)
+            now = made_from(across.tables(quarter))
+        except WarehouseError:  # `ftm quarters` says which is damaged
+            found[quarter] = "unknown"
+            continue
         is_current = about.get("format") == FORMAT and about.get("made_from") == now
         found[quarter] = "current" if is_current else "outdated"
     return found

@@ -42,6 +42,8 @@ DOCUMENTS = (
     "docs/your-calls.md",
     "docs/wrds.md",
     "docs/backfill.md",
+    "docs/figures.md",
+    "docs/notebooks.md",
 )
 """In the order in which a reader may follow them; a command that a page before showed is not run again."""
 
@@ -69,7 +71,9 @@ ELSEWHERE = {
     "ftm run --calls": "test_your_own_calls_run",
     "for quarter in": "ftm run --quarter, which is run in order",
     "dagster job backfill": "test_a_backfill_from_the_command_line_runs_the_quarters_between_two",
-    "pip install 'ftm[returns]'": "the extra is installed here",
+    "pip install 'ftm[": "the extras are installed here",
+    "jupytext --to ipynb": "tests/integration/test_notebooks.py",
+    "jupyter lab": "a program that is not installed here",
     "dagster asset materialize --select event_study --partition 2023Q4": "the same of 2023Q1 is run in order",
     "vllm serve": "a server that is not installed here",
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",

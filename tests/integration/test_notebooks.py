@@ -52,6 +52,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(root / "notebooks.lock"):
         if not folder.exists():
             made = root / "notebooks.partial"
+            shutil.rmtree(made, ignore_errors=True)  # what a process that failed left
             made.mkdir()
             model = quick_model(folder.with_name("notebooks.model"))
             source = ConfiguredSource(kind="sample", sample_firms=FIRMS)

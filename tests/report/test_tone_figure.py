@@ -12,7 +12,7 @@ def line(name: str = "Freight", *, gap: bool = False) -> ToneLine:
     return ToneLine(name, [0.2, middle, -0.1, 0.3], [0.1, None, -0.4, 0.2], [0.3, None, 0.2, 0.4])
 
 
-@pytest.mark.parametrize(("width", "columns"), [(90, 2), (140, 3), (190, 4)])
+@pytest.mark.parametrize(("width", "columns"), [(90, 2), (140, 3), (190, 3)])
 def test_a_panel_per_series_in_as_many_columns_as_fit(width: float, columns: int):
     figure = tone_figure(QUARTERS, [line(f"Series {k}") for k in range(5)], width=width)
     shown = [axes for axes in figure.axes if axes.get_visible()]

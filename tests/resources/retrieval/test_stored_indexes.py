@@ -31,6 +31,14 @@ def test_an_index_is_current_until_its_rows_change(warehouse: Warehouse):
     assert state(warehouse) == "outdated", "what cannot be read must be made again"
 
 
+def test_of_a_damaged_table_nothing_is_said(warehouse: Warehouse):
+    build_index(warehouse, QUARTER)
+    for file in Path(warehouse.root).rglob("*.metadata.json"):
+        if "/themes/" in file.as_posix():
+            file.write_text("{")
+    assert state(warehouse) == "unknown"
+
+
 def test_only_the_indexes_of_quarters_that_are_gone_are_removed(warehouse: Warehouse):
     assert sweep_indexes(warehouse) == Kept()
     build_index(warehouse, QUARTER)
