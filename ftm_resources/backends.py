@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.postgres.layout import SCHEMA
 from ftm_resources.retrieval.hits import HITS, shown
 from ftm_resources.retrieval.kept_open import NoIndexWarning, opened_quarter, quarters_of
 from ftm_resources.retrieval.levels import LEVELS
@@ -30,9 +31,6 @@ __all__ = ["BACKENDS", "NoIndexWarning", "search"]
 
 Backend = Literal["warehouse", "postgres"]
 BACKENDS: tuple[Backend, ...] = ("warehouse", "postgres")
-
-SCHEMA = "ftm"
-"""Schema of the copy in PostgreSQL, unless another is given."""
 
 
 def search(
@@ -93,8 +91,9 @@ def search(
     Raises
     ------
     ValueError
-        If the query is empty or quotes a phrase without a word, no quarter or level is given, a level, kind of speaker,
-        section, mode, date or range of quarters is none there is, or a firm or PERMNO has no call in any quarter.
+        If the query is empty or quotes a phrase without a word, no quarter or level is given, there is no such level,
+        kind of speaker, section, mode or backend, `k` is out of range, a date or range of quarters is malformed, or a
+        firm or PERMNO has no call in any quarter.
     QueryModelError
         If the embedder is another model than that of the quarter.
     WarehouseError

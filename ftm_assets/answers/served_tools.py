@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.answers.served_sql import run_sql
+from ftm_resources.postgres.layout import SCHEMA
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _THEME_ID = re.compile(r"(\d{4}Q[1-4]):theme:\w+", re.IGNORECASE)
 
 
 def build_server(
-    warehouse: Warehouse | None = None, *, backend: str = "warehouse", schema: str = "ftm"
+    warehouse: Warehouse | None = None, *, backend: str = "warehouse", schema: str = SCHEMA
 ) -> FastMCP:
     """Return the server of a warehouse (default: FTM_WAREHOUSE), to be run over stdio.
 

@@ -24,6 +24,7 @@ from ftm_assets.cli.search_options import (
     place,
     spans,
 )
+from ftm_resources.postgres.layout import SCHEMA
 
 if TYPE_CHECKING:
     from ftm_assets.answers.asking import Answer
@@ -45,7 +46,7 @@ def ask(
     until: Until = None,
     k: Annotated[int, typer.Option("-k", min=1, max=200, help="Hits to answer from.")] = 12,
     backend: Backend = "warehouse",
-    schema: Schema = "ftm",
+    schema: Schema = SCHEMA,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the answer and its evidence as JSON.")
     ] = False,

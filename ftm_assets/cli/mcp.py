@@ -7,12 +7,13 @@ import typer
 from ftm_assets.cli import arguments
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.search_options import Backend, Schema
+from ftm_resources.postgres.layout import SCHEMA
 
 commands = typer.Typer()
 
 
 @commands.command(rich_help_panel="Read")
-def mcp(backend: Backend = "warehouse", schema: Schema = "ftm") -> None:
+def mcp(backend: Backend = "warehouse", schema: Schema = SCHEMA) -> None:
     """Serve the warehouse to an assistant over stdio, by the Model Context Protocol; nothing can be changed.
 
     Tools: search, evidence, theme, firm, and sql: one SELECT with a limit of rows that reads no other files. Register

@@ -27,6 +27,7 @@ from ftm_assets.cli.search_options import (
     place,
     spans,
 )
+from ftm_resources.postgres.layout import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +57,7 @@ def search(
         int, typer.Option("--children", min=0, help="Sentences to show of each theme and topic.")
     ] = 0,
     backend: Backend = "warehouse",
-    schema: Schema = "ftm",
+    schema: Schema = SCHEMA,
     as_json: Annotated[bool, typer.Option("--json", help="Write a JSON list of hits.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, with lists as JSON.")] = False,
 ) -> None:

@@ -70,12 +70,14 @@ class QueryEncoder:
         return mixed
 
     def _linear(self, hidden: Array, at: str) -> Array:
-        return hidden @ self.weights[f"{at}.weight"].T + self.weights[f"{at}.bias"]
+        made: Array = hidden @ self.weights[f"{at}.weight"].T + self.weights[f"{at}.bias"]
+        return made
 
     def _normed(self, hidden: Array, at: str) -> Array:
         centred = hidden - hidden.mean(axis=-1, keepdims=True)
         spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + np.float32(self.epsilon))
-        return centred / spread * self.weights[f"{at}.weight"] + self.weights[f"{at}.bias"]
+        made: Array = centred / spread * self.weights[f"{at}.weight"] + self.weights[f"{at}.bias"]
+        return made
 
 
 @cache
@@ -126,7 +128,7 @@ def _gelu(x: Array) -> Array:
     """Return x times the normal distribution function of x, within 2e-7 (Abramowitz & Stegun 1964, 7.1.26)."""
     z = np.abs(x) * np.float32(np.sqrt(0.5))
     t = 1 / (1 + np.float32(0.3275911) * z)
-    series = np.float32(1.061405429)
+    series: Array = np.full_like(t, 1.061405429)
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
         series = series * t + np.float32(factor)
     erf = np.sign(x) * (1 - series * t * np.exp(-z * z))

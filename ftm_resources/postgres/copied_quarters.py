@@ -18,7 +18,7 @@ import pyarrow as pa
 from ftm_resources.postgres.copied_rows import CopiedRows
 from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.failures import saying
-from ftm_resources.postgres.layout import OF_LEVEL, SPOKEN, STATE
+from ftm_resources.postgres.layout import OF_LEVEL, SPOKEN, STATE, split_type
 from ftm_resources.postgres.outdated_copies import outdated, type_of_vectors
 from ftm_resources.postgres.word_vectors import firm_tokens
 from ftm_resources.retrieval.calibration import Scale
@@ -212,7 +212,7 @@ def _read(connection: psycopg.Connection[tuple[Any, ...]], schema: str, quarter:
     ((has_members,),) = rows(
         "SELECT EXISTS (SELECT FROM {} WHERE quarter = %s AND theme_id IS NOT NULL)", sentences, quarter
     )
-    dimension = int(type_.partition("(")[2].rstrip(")"))
+    _, dimension = split_type(type_)
     return Known(
         quarter,
         schema,

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.postgres.layout import WORD_COUNTS
-from ftm_resources.retrieval.full_text import FIRM_WEIGHT, most_possible, saturated, weight
+from ftm_resources.retrieval.full_text import (
+    FIRM_WEIGHT,
+    LENGTH_SHARE,
+    SATURATION,
+    most_possible,
+    saturated,
+    weight,
+)
 from ftm_resources.retrieval.merging import LEAST_OF_QUERY
 
 if TYPE_CHECKING:
@@ -75,8 +82,9 @@ class Asked:
             said, named = self._said(group), self._named(group)
             score.append(
                 f"greatest(CASE WHEN {said[0]} THEN {self._weight('text', group)!r} "
-                f"/ (1 + 1.2 * (0.25 + 0.75 * length(x.words) / {max(1.0, self._mean('text'))!r})) ELSE 0 END, "
-                f"CASE WHEN {named[0]} THEN {FIRM_WEIGHT * self._weight('firm', group) / 2.2!r} ELSE 0 END)"
+                f"/ (1 + {SATURATION - 1!r} * ({1 - LENGTH_SHARE!r} + {LENGTH_SHARE!r} * length(x.words) "
+                f"/ {max(1.0, self._mean('text'))!r})) ELSE 0 END, "
+                f"CASE WHEN {named[0]} THEN {FIRM_WEIGHT * self._weight('firm', group) / SATURATION!r} ELSE 0 END)"
             )
             score_values += [*said[1], *named[1]]
         phrases, phrase_values = self.phrases()

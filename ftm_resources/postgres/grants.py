@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import psycopg
 
-Grant = tuple[str, str | None, bool]
-"""Privilege, role (None: all), and whether the role may grant it."""
+
+class Grant(NamedTuple):
+    """A privilege on a table or on one of its columns."""
+
+    privilege: str
+    column: str | None
+    """None: the whole table."""
+    role: str | None
+    """None: all roles."""
+    may_grant: bool
+    """Whether the role may give it to others."""
 
 
 def grants_of(connection: psycopg.Connection[tuple[Any, ...]], table: tuple[str, str]) -> list[Grant]:
-    """Return the grants on a table (schema, name); none without it. Those on columns are not read."""
+    """Return the grants on a table (schema, name) and its columns; none if there is no such table."""
     found = connection.execute(
-        "SELECT a.privilege_type, r.rolname, a.is_grantable FROM pg_class c "
-        "JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN aclexplode(c.relacl) a "
-        "LEFT JOIN pg_roles r ON r.oid = a.grantee "
+        "SELECT a.privilege_type, g.attname, r.rolname, a.is_grantable FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL ("
+        "SELECT NULL AS attname, c.relacl AS acl "
+        "UNION ALL SELECT attname, attacl FROM pg_attribute WHERE attrelid = c.oid AND NOT attisdropped"
+        ") g CROSS JOIN LATERAL aclexplode(g.acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
         "WHERE n.nspname = %s AND c.relname = %s AND a.grantee <> c.relowner",
         table,
     ).fetchall()
-    return [(privilege, role, may_grant) for privilege, role, may_grant in found]
+    return [Grant(*row) for row in found]
 
 
 def give(
@@ -31,12 +42,13 @@ def give(
     """Grant what another table had."""
     from psycopg import sql  # noqa: PLC0415 - an extra
 
-    for privilege, role, may_grant in grants:
-        statement = "GRANT {} ON {} TO {} WITH GRANT OPTION" if may_grant else "GRANT {} ON {} TO {}"
+    for grant in grants:
+        columns = [] if grant.column is None else [sql.SQL("({})").format(sql.Identifier(grant.column))]
         connection.execute(
-            sql.SQL(statement).format(
-                sql.SQL(privilege),  # PostgreSQL's own word
+            sql.SQL("GRANT {} ON {} TO {}{}").format(
+                sql.SQL(" ").join([sql.SQL(grant.privilege), *columns]),  # PostgreSQL's own word
                 sql.Identifier(*table),
-                sql.SQL("PUBLIC") if role is None else sql.Identifier(role),
+                sql.SQL("PUBLIC") if grant.role is None else sql.Identifier(grant.role),
+                sql.SQL(" WITH GRANT OPTION" if grant.may_grant else ""),
             )
         )

@@ -16,6 +16,17 @@ Vectors = Literal["vector", "halfvec"]
 MAX_INDEXED: Mapping[Vectors, int] = {"vector": 2000, "halfvec": 4000}
 """Dimensions that pgvector's HNSW can index (its README, "HNSW")."""
 
+
+def split_type(type_: str) -> tuple[str, int]:
+    """Return the name and the dimension of a type of vectors.
+
+    >>> split_type("halfvec(384)")
+    ('halfvec', 384)
+    """
+    name, _, rest = type_.partition("(")
+    return name, int(rest.rstrip(")"))
+
+
 EMBEDDING, WORDS = "embedding", "words"
 
 
@@ -197,6 +208,9 @@ OF_LEVEL: Mapping[str, Published] = {table.level: table for table in LAYOUT if t
 
 READ = tuple(dict.fromkeys(table for published in LAYOUT for table in published.reads))
 """Tables of the warehouse that a copy is made of."""
+
+SCHEMA = "ftm"
+"""Where the tables are, unless another schema is given."""
 
 STATE = "published"
 """The table that says which quarters are there, of which rows, model and type of vectors."""

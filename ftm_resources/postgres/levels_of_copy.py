@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ftm_resources.postgres.layout import split_type
 from ftm_resources.retrieval.calibration import Sample, background_of, scale_of
 from ftm_resources.retrieval.levels import LEVELS
 
@@ -35,7 +36,7 @@ def scales_of(
     """
     samples = {level: Sample(source.count(level)) for level in LEVELS}
     n = dict.fromkeys(LEVELS, 0)
-    dimension = int(type_.partition("(")[2].rstrip(")"))
+    _, dimension = split_type(type_)
     for level in LEVELS:
         for vectors, wanted in source.unlabelled(level):
             samples[level].see(vectors, wanted)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.postgres.layout import EMBEDDING, OF_LEVEL, READ, STATE
-from ftm_resources.postgres.quarter_state import stamp_of
-from ftm_resources.warehouse.across import Across
-from ftm_resources.warehouse.location import CATALOG_FILE
+from ftm_resources.postgres.layout import EMBEDDING, OF_LEVEL, STATE
+from ftm_resources.postgres.quarter_state import shown_now, stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +13,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.across import Across
 
 
 def outdated_quarters(
@@ -58,10 +56,9 @@ _shown_of: dict[str, tuple[tuple[int, ...], Across]] = {}
 def _shown(warehouse: Warehouse) -> Across:
     """Return what the warehouse shows; of a local one, looked up again if its catalog changed."""
     if warehouse.location.is_s3:
-        return Across.of(warehouse, READ)
-    about = (Path(warehouse.root) / CATALOG_FILE).stat()
-    state = (about.st_ino, about.st_mtime_ns, about.st_size)
+        return shown_now(warehouse)
+    state = warehouse.location.catalog_state()
     held = _shown_of.get(warehouse.root)
     if held is None or held[0] != state:
-        held = _shown_of[warehouse.root] = state, Across.of(warehouse, READ)
+        held = _shown_of[warehouse.root] = state, shown_now(warehouse)
     return held[1]

@@ -15,11 +15,13 @@ from ftm_resources.postgres.layout import (
     LAYOUT,
     MAX_INDEXED,
     OF_LEVEL,
+    SCHEMA,
     STATE,
     WORD_COUNTS,
     WORDS,
     Published,
     Vectors,
+    split_type,
 )
 from ftm_resources.postgres.levels_of_copy import scales_of
 from ftm_resources.postgres.quarter_state import QuarterState, dimension_of
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     import duckdb
     import psycopg
 
-    from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.across import Across
 
 BATCH_ROWS = 10_000
 """Rows that are held at once."""
@@ -56,21 +58,21 @@ class Loaded:
 
 
 def publish(
-    warehouse: Warehouse,
+    across: Across,
     quarter: str,
     connection: psycopg.Connection[tuple[Any, ...]],
     *,
-    schema: str = "ftm",
+    schema: str = SCHEMA,
     vectors: Vectors = "halfvec",
     allows_mixed: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Loaded:
     """Replace a quarter of the copy in `schema` with the warehouse's, in one transaction; other quarters stay.
 
-    The rows are those that `Warehouse.connect` shows over all quarters, so that published quarters go together. Nothing
-    is copied if the copy was made of the same rows and still has as many. Until the transaction ends readers see the
-    old rows; they wait only while the loaded tables take the old ones' place. `progress` is told each table. Texts lose
-    NUL characters, which PostgreSQL cannot hold.
+    `across` is what `quarter_state.shown_now` returned; quarters that are published with the same one go together.
+    Nothing is copied if the copy was made of the same rows and still has as many. Until the transaction ends readers
+    see the old rows; they wait only while the loaded tables take the old ones' place. `progress` is told each table.
+    Texts lose NUL characters, which PostgreSQL cannot hold.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def publish(
     """
     quarter, say = parse(quarter), progress or (lambda _: None)
     require_schema_name(schema)
-    state = QuarterState.of(warehouse, quarter, allows_mixed=allows_mixed)
+    state = QuarterState.of(across, quarter, allows_mixed=allows_mixed)
     with closing(state.connect()) as db:
         for statement in NUMBERED:
             db.execute(statement)
@@ -104,7 +106,7 @@ def publish(
                 rows[table.name] = copy.load(table, db, words)
                 copy.index(table, f"{vectors}_cosine_ops" if is_indexed and table.level else None)
             say(f"the scales of {quarter}")
-            with state.indexed_tables(warehouse) as source:
+            with state.indexed_tables() as source:
                 tables = {level: copy.loading(table.name) for level, table in OF_LEVEL.items()}
                 scales = scales_of(source, connection, tables, copy.type)
             say(f"{quarter} takes its place")
@@ -315,7 +317,7 @@ class _Copy:
         self.doing = f"{table.name} cannot be copied"
         self.connection.execute(self.sql("CREATE TABLE {} (LIKE {})", loading, self.parent(table.name)))
         types = [t.removesuffix(" NOT NULL") for t in table.columns.values()]
-        of_level = [self.type.partition("(")[0], "tsvector"] if table.level else []
+        of_level = [split_type(self.type)[0], "tsvector"] if table.level else []
         columns = ", ".join(f'"{name}"' for name in table.names)
         batches = db.execute(table.query).to_arrow_reader(BATCH_ROWS)
         with (

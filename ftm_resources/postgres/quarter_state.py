@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _WITH_VECTORS = ("sentence_embeddings", "topic_summaries", "themes")
 
 
+def shown_now(warehouse: Warehouse) -> Across:
+    """Return all quarters of what a copy is made of, as `connect` shows them; later writes do not change them."""
+    return Across.of(warehouse, READ)
+
+
 @dataclass(frozen=True)
 class QuarterState:
     """The rows of a quarter that `connect` over all quarters shows; later writes do not change them."""
@@ -35,16 +40,15 @@ class QuarterState:
     _across: Across
 
     @classmethod
-    def of(cls, warehouse: Warehouse, quarter: str, *, allows_mixed: bool) -> QuarterState:
-        """Return what is shown of a quarter.
+    def of(cls, across: Across, quarter: str, *, allows_mixed: bool) -> QuarterState:
+        """Return what is shown of a quarter (`across` is of `shown_now`).
 
         Raises WarehouseError if a table lacks it, or its newest rows do not go together or not with what is shown of
         other quarters; with `allows_mixed` only if no rows that go together within the quarter are left. Raises
         PublishError if its vectors are of different models.
         """
-        across = Across.of(warehouse, READ)
         if not across.holds(quarter):
-            raise warehouse.no_such_quarter(quarter)
+            raise across.warehouse.no_such_quarter(quarter)
         found = across.mixtures(quarter)
         if not allows_mixed and (found or not across.is_newest(quarter)):
             why = (
@@ -69,9 +73,9 @@ class QuarterState:
         """Return a DuckDB connection whose views hold these rows."""
         return self._across.connect(self.quarter)
 
-    def indexed_tables(self, warehouse: Warehouse) -> IndexedTables:
+    def indexed_tables(self) -> IndexedTables:
         """Return these rows as an index of them would be made."""
-        return IndexedTables(warehouse, self.quarter, self._across.tables(self.quarter))
+        return IndexedTables(self._across.warehouse, self.quarter, self._across.tables(self.quarter))
 
     def stamp(self, vectors: str) -> str:
         """Return what tells a copy of these rows, in this layout, from any other."""

@@ -36,9 +36,9 @@ NUMBERS = ("call", "section", "speaker", "is_procedural")
 _ANALYZER = "ftm"
 _HEAP = 64_000_000
 """Bytes that the writer holds before it writes a segment."""
-_SATURATION = 2.2
+SATURATION = 2.2
 """BM25's k1 + 1: the most that a word can add, times its weight."""
-_LENGTH = 0.75
+LENGTH_SHARE = 0.75
 """BM25's b: how much long rows count less."""
 _SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}"
 """Scripts that put no spaces between words: each character is a token, so that any part of a run can be found."""
@@ -127,7 +127,7 @@ def most_possible(query: Words, rows_with: Callable[[str, str], int], n: int) ->
         named = FIRM_WEIGHT * sum(weight(n, rows_with("firm", token)) for token in group)
         is_named = any(rows_with("firm", token) for token in group)
         total += max(said, named) if is_named else said
-    return _SATURATION * total
+    return SATURATION * total
 
 
 def weight(n: int, with_it: int) -> float:
@@ -137,9 +137,9 @@ def weight(n: int, with_it: int) -> float:
 
 
 def saturated(times: int, length: float, mean_length: float) -> float:
-    """Return BM25's factor of a token that a row of `length` tokens has `times` times, at most _SATURATION."""
-    around = (1 - _LENGTH) + _LENGTH * length / mean_length
-    return times * _SATURATION / (times + (_SATURATION - 1) * around)
+    """Return BM25's factor of a token that a row of `length` tokens has `times` times, at most SATURATION."""
+    around = (1 - LENGTH_SHARE) + LENGTH_SHARE * length / mean_length
+    return times * SATURATION / (times + (SATURATION - 1) * around)
 
 
 @dataclass

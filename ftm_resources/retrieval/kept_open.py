@@ -7,7 +7,6 @@ import time
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.retrieval.building import in_memory
@@ -15,7 +14,6 @@ from ftm_resources.retrieval.index_folder import IndexUnusableError, opened_inde
 from ftm_resources.retrieval.indexed_tables import IndexedTables
 from ftm_resources.retrieval.levels import TABLES_READ
 from ftm_resources.retrieval.quarter_spans import quarters_among
-from ftm_resources.warehouse.location import CATALOG_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,8 +44,7 @@ def _stored(warehouse: Warehouse) -> list[str]:
     """Return the quarters that any of the tables holds, sorted; looked up again if the catalog changed."""
     if warehouse.location.is_s3:
         return warehouse.pin().quarters(TABLES_READ)
-    catalog = Path(warehouse.root) / CATALOG_FILE
-    state = _of_file(catalog) if catalog.is_file() else ()
+    state = warehouse.location.catalog_state()
     known = _quarters.get(warehouse.root)
     if known is None or known[0] != state:
         known = _quarters[warehouse.root] = state, tuple(warehouse.pin().quarters(TABLES_READ))
@@ -103,13 +100,5 @@ def opened_quarter(warehouse: Warehouse, quarter: str) -> OpenQuarter:
 
 
 def _state(warehouse: Warehouse, quarter: str) -> tuple[Any, ...]:
-    """Return what changes whenever a table or the index of a local warehouse does."""
-    index = state_of(warehouse, quarter)
-    if warehouse.location.is_s3:
-        return index
-    return *_of_file(Path(warehouse.root) / CATALOG_FILE), *index
-
-
-def _of_file(file: Path) -> tuple[int, ...]:
-    about = file.stat()
-    return about.st_ino, about.st_mtime_ns, about.st_size
+    """Return what changes whenever a table of a local warehouse does, or an index on this machine."""
+    return *warehouse.location.catalog_state(), *state_of(warehouse, quarter)

@@ -24,8 +24,7 @@ LEAST_SHARE = 0.5
 
 LEAST_OF_QUERY = 0.35
 """Share of the most possible BM25 from which a row is ranked by words, where vectors rank it too: of a query in other
-words than were spoken, the best row by words has `of` and little else. Chosen on
-generated calls (see docs/search.md)."""
+words than were spoken, the best row by words has `of` and little else. Chosen on generated calls (docs/search.md)."""
 
 FAR = -1.0
 """Calibrated similarity below which a hit that words did not find either is not near: a standard deviation below what a

@@ -110,7 +110,10 @@ def require_firms(wanted: Wanted, quarters: Mapping[str, Searchable]) -> None:
 
 
 def asked_for(query: str, levels: Iterable[str], k: int, mode: str) -> Asked:
-    """Return a query that may be searched. ValueError if it is empty, or a level, `k` or the mode is none there is."""
+    """Return a query that may be searched.
+
+    Raises ValueError if it is empty, `k` is out of range, or there is no such level or mode.
+    """
     wanted = tuple(dict.fromkeys([levels] if isinstance(levels, str) else levels))
     if not wanted:
         raise ValueError(f"no level is given; choose from {', '.join(LEVELS)}")

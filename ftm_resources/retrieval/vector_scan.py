@@ -113,7 +113,10 @@ class ScannedVectors:
         def rated(some: NDArray[np.int64]) -> NDArray[np.float32]:
             packed = self.rests[some]
             rest = (packed & 15).astype(np.float32) @ low + (packed >> 4).astype(np.float32) @ high - middle
-            return self._roughly(some, query) + rest / np.float32(_STEPS) * self.scales[some]
+            finer: NDArray[np.float32] = (
+                self._roughly(some, query) + rest / np.float32(_STEPS) * self.scales[some]
+            )
+            return finer
 
         return _in_blocks(rows, rated)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ftm_resources.warehouse.across import Across
 from tests.resources.postgres.conftest import QUARTER, ask, database, of_later, warehouse, written
 
 from .conftest import Ftm
@@ -39,7 +40,7 @@ def test_quarters_are_given_as_ranges_and_with_commas(
     assert ask("SELECT quarter FROM ftm.published ORDER BY 1") == [(QUARTER,), (LATER,)]
     none = ftm("publish", "postgres", "--quarter", "2019Q1..2020Q4")
     assert none.exit_code != 0
-    assert f"there are {QUARTER}, {LATER}" in str(none.exception) + none.output
+    assert f"there are of {QUARTER}, {LATER}" in str(none.exception) + none.output
     assert ftm("publish", "postgres", "--quarter", "2023Q4..2023Q1").exit_code != 0
 
 
@@ -47,7 +48,13 @@ def test_quarters_are_given_as_ranges_and_with_commas(
 def test_a_quarter_of_the_copy_that_is_outdated_is_said(ftm: Ftm, warehouse, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
     of_later(warehouse, LATER)
+    looks = []
+    of = Across.of.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(Across, "of", classmethod(lambda *given: looks.append(given) or of(*given)))
     assert "publish them again" not in ftm("publish", "postgres").output
+    assert len(looks) == 2, (
+        "once to copy both quarters, and once to compare the copy with what is shown after that"
+    )
     rows = warehouse.read("sentences", QUARTER)
     warehouse.replace("sentences", QUARTER, [rows.slice(1)])
     assert f"other rows of {QUARTER} than" in ftm("publish", "postgres", "-q", LATER).output

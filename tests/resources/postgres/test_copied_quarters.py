@@ -14,6 +14,7 @@ from ftm_resources.postgres import copied_words
 from ftm_resources.postgres.copied_quarters import OutdatedCopyWarning
 from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.publish import publish
+from ftm_resources.postgres.quarter_state import shown_now
 from ftm_resources.retrieval.query_model import QueryModelError
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -54,8 +55,8 @@ def two_quarters(tmp_path_factory: pytest.TempPathFactory, wrds_server: "Server"
         patch.setenv("FTM_POSTGRES_URL", url)
         with connected() as connection:
             for quarter in (QUARTER, LATER):
-                publish(held, quarter, connection, vectors="vector")
-                publish(held, quarter, connection, schema="half")
+                publish(shown_now(held), quarter, connection, vectors="vector")
+                publish(shown_now(held), quarter, connection, schema="half")
     return folder, url
 
 

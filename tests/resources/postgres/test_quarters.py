@@ -10,6 +10,7 @@ import pytest
 from ftm_resources.postgres.layout import READ
 from ftm_resources.postgres.outdated_copies import outdated_quarters
 from ftm_resources.postgres.publish import publish
+from ftm_resources.postgres.quarter_state import shown_now
 from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, WarehouseError
 
 from .conftest import QUARTER, of_later
@@ -58,13 +59,13 @@ def test_a_later_quarter_that_does_not_go_with_what_is_shown_of_an_earlier_one_i
     link(linked, LATER, "b", after=[QUARTER])
     assert linked.together(LATER, READ)["theme_links"].read().column("series_id")[0].as_py() == "b0"
     with pytest.raises(WarehouseError, match=r"2023Q1 is not published\. 2023Q1 is of mixed generations"):
-        publish(linked, QUARTER, connection)
+        publish(shown_now(linked), QUARTER, connection)
     said = r"2023Q2 is not published\. 2023Q1 is of mixed .* Shown as they were before: 2023Q2 .*allow mixed"
     with pytest.raises(WarehouseError, match=said):
-        publish(linked, LATER, connection)
+        publish(shown_now(linked), LATER, connection)
     assert ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'ftm'") == [(0,)]
     for quarter in (QUARTER, LATER):
-        publish(linked, quarter, connection, allows_mixed=True)
+        publish(shown_now(linked), quarter, connection, allows_mixed=True)
     assert outdated_quarters(linked, connection, "ftm") == []
     assert series(ask) == {(QUARTER, "a"), (LATER, "a")}
     with pytest.warns(MixedGenerationsWarning):
@@ -75,15 +76,15 @@ def test_a_later_quarter_that_does_not_go_with_what_is_shown_of_an_earlier_one_i
 def test_a_quarter_of_the_copy_of_which_other_rows_are_shown_now_is_named(
     linked: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
-    publish(linked, QUARTER, connection)
-    publish(linked, LATER, connection)
+    publish(shown_now(linked), QUARTER, connection)
+    publish(shown_now(linked), LATER, connection)
     assert outdated_quarters(linked, connection, "ftm") == []
     link(linked, QUARTER, "b")
     link(linked, LATER, "b", after=[QUARTER])
-    publish(linked, LATER, connection)
+    publish(shown_now(linked), LATER, connection)
     assert outdated_quarters(linked, connection, "ftm") == [QUARTER]
     assert series(ask) == {(QUARTER, "a"), (LATER, "b")}
-    publish(linked, LATER, connection)
+    publish(shown_now(linked), LATER, connection)
     assert outdated_quarters(linked, connection, "ftm") == [QUARTER], "also if nothing was copied"
-    publish(linked, QUARTER, connection)
+    publish(shown_now(linked), QUARTER, connection)
     assert outdated_quarters(linked, connection, "ftm") == []
