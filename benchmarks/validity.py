@@ -101,10 +101,11 @@ SECTIONS = {
     "scale": (
         "The same with 1,000 and 5,000 firms",
         ("benchmarks.stability", "--only-generated", "--generated", "1000", "5000"),
-        "Generated firms of 20 topics each: vectors planted around 250 and 600 themes, since embedding as many calls would "
-        "take hours. So no filter applies and topics have no sentences: *consensus* is the clusterer alone. What remains "
-        "weak: with 5,000 firms a firm less, a five-thousandth of the topics, still moves one cell in thirteen, hardly "
-        "fewer than a tenth of the firms does: what moves is chance between planted themes that are near to each other.",
+        "Generated firms of 20 topics each: vectors planted around 250 and 600 themes, since embedding as many calls "
+        "would take hours. So no filter applies and topics have no sentences: *consensus* is the clusterer alone. "
+        "What remains weak: with 5,000 firms a firm less, a five-thousandth of the topics, still moves one cell in "
+        "thirteen, hardly fewer than a tenth of the firms does: what moves is chance between planted themes that are "
+        "near to each other.",
     ),
     "names": (
         "What topics and themes are called",

@@ -30,6 +30,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -41,6 +42,7 @@ from ftm_resources import connect
 
 QUARTER = "2023Q1"
 SETTING = {"granularity": 0.8}  # config of the asset `themes`; the default is 1.6: fewer, wider themes
+LABEL = ", ".join(f"{name} {value:g}" for name, value in SETTING.items())
 
 pd.set_option("display.max_colwidth", 60)
 pd.set_option("display.precision", 3)
@@ -76,10 +78,13 @@ print(command("ftm_assets.cli", "tag", QUARTER, "default-themes"))
 config = json.dumps({"ops": {"themes": {"config": SETTING}}})
 command(
     "dagster", "asset", "materialize", "-m", "ftm_assets.definitions",
-    "--select", "themes+", "--partition", QUARTER, "--config-json", config,
+    "--select", "themes*", "--partition", QUARTER, "--config-json", config,
 )  # fmt: skip
-first = connect(scratch / "warehouse", quarter=QUARTER, as_of="default-themes")
-second = connect(scratch / "warehouse", quarter=QUARTER)
+# Of tables that do not go together, connect() would show an older state and warn: stop there instead.
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    first = connect(scratch / "warehouse", quarter=QUARTER, as_of="default-themes")
+    second = connect(scratch / "warehouse", quarter=QUARTER)
 
 # %% [markdown]
 # ## How many, how large, how good?
@@ -92,7 +97,7 @@ measures = [
     db.sql("SELECT metric, value FROM topic_quality WHERE level = 'themes'").df().set_index("metric").value
     for db in (first, second)
 ]
-quality = pd.DataFrame({"default": measures[0], str(SETTING): measures[1]})
+quality = pd.DataFrame({"default": measures[0], LABEL: measures[1]})
 quality.loc[[m for m in ("n_themes", "placed_share", "largest_theme_share", "stability", "coherence_c_v", "mixed_share",
                          "weak_share") if m in quality.index]]  # fmt: skip
 
@@ -115,9 +120,10 @@ columns = sorted(columns, key=lambda c: (c == "(none)", int(np.argmax(shares[c].
 figure, axes = plt.subplots(figsize=(2.6 + 0.36 * len(columns), 1.8 + 0.27 * len(rows)), layout="constrained")
 picture = axes.imshow(shares[columns], cmap="Greys", vmin=0, vmax=1, aspect="auto")
 axes.set_yticks(range(len(rows)), rows, parse_math=False, fontsize=8)
-axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
+shortened = [name[:30] for name in columns]
+axes.set_xticks(range(len(columns)), shortened, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
 axes.set_ylabel("the 15 largest themes, default")
-axes.set_xlabel(f"themes with {SETTING}")
+axes.set_xlabel(f"themes with {LABEL}")
 figure.colorbar(picture, label="share of the row's topics")
 in_both = both[(both.theme_first != "(none)") & (both.theme_second != "(none)")]
 agreement = adjusted_rand_score(in_both.theme_first, in_both.theme_second)
@@ -133,7 +139,12 @@ print(
 
 # %%
 query = "SELECT theme_id, theme_name, n_sentences, score, score_se FROM theme_sentiment"
-matched = counts.loc[rows].drop(columns="(none)", errors="ignore").idxmax(axis=1)
+held = counts.loc[rows].drop(columns="(none)", errors="ignore")
+has_match = held.max(axis=1) >= counts.loc[rows].sum(axis=1) / 2
+print(
+    "No theme of the second build holds half of the topics of:", ", ".join(held.index[~has_match]) or "none"
+)
+matched = held[has_match].idxmax(axis=1)
 tones = pd.DataFrame({"first": matched.index, "second": matched.to_numpy()})
 for build, db in (("first", first), ("second", second)):
     scores = db.sql(query).df().drop_duplicates("theme_name").set_index("theme_name")
@@ -142,7 +153,7 @@ for build, db in (("first", first), ("second", second)):
     ].to_numpy()
 tones["difference"] = tones.score_second - tones.score_first
 tones["in_standard_errors"] = tones.difference / tones.se_first
-tones
+tones.drop(columns=["sentences_first", "se_second"])
 
 # %%
 first.close()

@@ -65,7 +65,7 @@ turns = turns[[
 ]]  # fmt: skip
 turns["sector"] = turns.companyid.map(lambda firm: ["Industrials", "Technology", "Retail"][firm % 3])
 turns.to_excel(SPREADSHEET, index=False)
-turns.head(3)
+turns.head(3).T
 
 # %% [markdown]
 # ## What is refused
@@ -87,8 +87,9 @@ print(f"exit code {refused.returncode}\n")
 print(refused.stderr.replace(str(folder), "…"))
 
 # %% [markdown]
-# Each line names the file, the row and the column. Rows count from the first row of data, so row 4 is line 5 of the
-# spreadsheet. Nothing was written: there is no half-read quarter.
+# Each line names the file, the row and the column; a mistake that touches several rows or companies has a line for
+# each. Rows count from the first row of data, so row 4 is line 5 of the spreadsheet. Nothing was written: there is
+# no half-read quarter.
 
 # %%
 assert refused.returncode == 1
@@ -103,7 +104,7 @@ assert not (folder / "warehouse").exists()
 # %%
 run = ftm("run", "--calls", str(SPREADSHEET))
 assert run.returncode == 0, run.stderr[-2000:]
-print(run.stdout.replace(str(folder), "…").partition("\nNext\n")[0])
+print(run.stdout.replace(str(folder), "…"))
 
 # %% [markdown]
 # ## Did FTM read what you meant?

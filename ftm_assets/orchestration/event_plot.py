@@ -57,8 +57,8 @@ def event_panels(
 
     `font_size` is that of the axes, in points; titles are a point larger, legends one smaller, but at least 7.
     """
-    panels = figure.subplots(2 if is_stacked else 1, 1 if is_stacked else 2, sharey=True, sharex=True)
-    left, right = panels
+    n_rows, n_columns = (2, 1) if is_stacked else (1, 2)
+    left, right = figure.subplots(n_rows, n_columns, sharey=True, sharex=True, squeeze=False).flat
     large, small = font_size + 1, max(font_size - 1, 7)
     for k in range(3):
         left.plot(placebo.days, 100 * placebo.mean[k], color=_PLACEBO, linestyle=_LINES[k], linewidth=0.9)

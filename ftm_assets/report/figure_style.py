@@ -30,7 +30,7 @@ INK, PALE, FAINT = "#1a1a1a", "#8c8c8c", "#d9d9d9"
 TONES = "RdBu"
 """The diverging scale of tone: red is negative, blue positive; told apart by those who see no red or no green."""
 
-_RC = {
+_RC: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],  # bundled with matplotlib, so that every machine draws the same
     "font.size": 7,
     "axes.titlesize": 7,
@@ -93,9 +93,9 @@ def blank(width: float, height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width * MM, height * MM), layout="constrained")
+    figure = Figure(figsize=(width * MM, height * MM))
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)  # type: ignore[union-attr] # just given one
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
     return figure
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,17 +27,16 @@ from ftm_assets.report.quality_told import told_quality
 from ftm_assets.report.reported_state import PANEL, ReportedState
 from ftm_assets.report.themes_told import Places, told_themes
 from ftm_assets.report.through_time import told_through
-from ftm_resources.models.lexicon import scorer_name
 from ftm_resources.warehouse.embedded_by import embedder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import duckdb
     from numpy.typing import NDArray
 
     from ftm_resources.warehouse import Warehouse
-    from ftm_resources.warehouse.snapshots import AsOf
+    from ftm_resources.warehouse.snapshots import AsOf, Write
 
 _COUNTS = """
     SELECT (SELECT count(*) FROM told_firms), (SELECT count(*) FROM told_calls), (SELECT count(*) FROM sentences),
@@ -86,7 +85,12 @@ def gather(
             is_named_by_model=quality.is_named_by_model,
         )
         warnings = [*state.warnings, *changes.warnings, *flow.warnings]
-        warnings += [*_degraded_tone(db), *quality.warnings, *_left_out(n_topics, n_named), *layout.warnings]
+        warnings += [
+            *_degraded_tone(db, writes),
+            *quality.warnings,
+            *_left_out(n_topics, n_named),
+            *layout.warnings,
+        ]
         firms = told_firms(db)
     range_ = state.quarter if through is None else f"{first} to {state.quarter}"
     return Report(
@@ -174,7 +178,7 @@ def _places(
     return place(rows, theme, word_vectors(landmark_texts())), (said,)
 
 
-def _model(writes: Any) -> str:
+def _model(writes: Mapping[str, Write]) -> str:
     """Return the name of the model that embedded the topics; empty if it is not known."""
     made = writes["topic_summaries"].provenance() if "topic_summaries" in writes else {}
     return str(embedder_of(made).get("model", ""))
@@ -188,13 +192,13 @@ def _made_at(state: ReportedState) -> str:
     return f"{max(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _degraded_tone(db: duckdb.DuckDBPyConnection) -> list[str]:
-    models = [m for (m,) in db.execute("SELECT DISTINCT model FROM sentence_sentiment ORDER BY 1").fetchall()]
-    if not models:
+def _degraded_tone(db: duckdb.DuckDBPyConnection, writes: Mapping[str, Write]) -> list[str]:
+    """Return what is said of the scorer: that there was none, or that it is only a substitute."""
+    if db.execute("SELECT 1 FROM sentence_sentiment LIMIT 1").fetchone() is None:
         return ["No sentence was scored: tone is not known."]
-    if scorer_name() in models:
-        return [f"Tone is by word lists, {scorer_name()}, which miss words such as raised and beat."]
-    return []
+    made = writes["sentence_sentiment"].provenance()
+    scorer = made.get("models", {}).get("sentiment", {})
+    return [f"Tone is by {scorer['model']}. {scorer.get('note', '')}"] if scorer.get("is_degraded") else []
 
 
 def _left_out(n_topics: int, n_named: int) -> list[str]:

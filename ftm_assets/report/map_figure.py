@@ -98,7 +98,8 @@ def theme_map_figure(
 def _areas(n_sentences: Ints) -> Floats:
     """Return areas in proportion to sentences, smaller where there are many topics."""
     largest = _LARGEST * min(1.0, (100 / len(n_sentences)) ** 0.5)
-    return np.maximum(largest * n_sentences / max(int(n_sentences.max()), 1), _SMALLEST)
+    areas: Floats = np.maximum(largest * n_sentences / max(int(n_sentences.max()), 1), _SMALLEST)
+    return areas
 
 
 def _signs(score: Floats) -> tuple[NDArray[np.bool_], ...]:
@@ -121,11 +122,16 @@ def _legend(figure: Figure, axes: Axes, points: MapPoints, area: Floats, norm: o
         ScalarMappable(norm=norm, cmap=TONES),  # type: ignore[arg-type]
         ax=axes, location="bottom", fraction=0.035, aspect=32, pad=0.015, shrink=0.75,
     )  # fmt: skip
-    bar.outline.set_linewidth(0.3)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.3)
     bar.set_label("Tone of the topic: (positive − negative) / sentences")
 
-    def mark(shape: str, size: float, label: str, **more: object) -> Line2D:
-        look = {"color": "none", "markeredgecolor": INK, "markerfacecolor": "white", "markeredgewidth": 0.4}
+    def mark(shape: str, size: float, label: str, **more: Any) -> Line2D:
+        look: dict[str, Any] = {
+            "color": "none",
+            "markeredgecolor": INK,
+            "markerfacecolor": "white",
+            "markeredgewidth": 0.4,
+        }
         return Line2D([], [], marker=shape, markersize=size**0.5, label=label, linestyle="", **(look | more))
 
     handles = [mark(shape, 18, name) for shape, name in _SHAPES]
@@ -152,7 +158,9 @@ def _labelled(
     """Write the names of at most so many themes, largest first, where they overlap neither each other nor the frame."""
     figure.draw_without_rendering()  # settles where the axes are
     figure.set_layout_engine("none")
-    frame, taken, named = axes.get_window_extent(), [], []
+    frame = axes.get_window_extent()
+    taken: list[Bbox] = []
+    named: list[int] = []
     spots = axes.transData.transform(np.column_stack([points.x, points.y]))[points.theme >= 0]
     pixels = figure.dpi / 72
     look: dict[str, Any] = {

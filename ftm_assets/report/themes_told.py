@@ -10,7 +10,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_assets.methods.topics.theme_model import ThemeParams
 from ftm_assets.methods.wording import counted
 from ftm_assets.report.evidence_told import drivers
 from ftm_assets.report.payload import FirmInTheme, Split, Theme
@@ -105,7 +104,8 @@ def told_themes(
     firms, driving = _firms(db), drivers(db)
     by_section = _splits(db, "section", SECTIONS)
     by_speaker = _splits(db, "speaker_type", SPEAKER_TYPES)
-    most = float(config.get("max_firm_share", ThemeParams().max_firm_share))
+    # Of the topics, that is the share that themes were made with; of what is said, it need not hold.
+    most = float(config.get("max_firm_share", 1.0))
     return tuple(
         Theme(
             theme_id=row["theme_id"],

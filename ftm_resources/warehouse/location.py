@@ -34,7 +34,7 @@ LOCKS = ".locks"
 MAX_NEAR = 5
 """Nearby warehouses that an error lists at most."""
 
-_MANAGED = (NAMESPACE, LOCKS, "staging", "runs", "replies", "search")
+_MANAGED = (NAMESPACE, LOCKS, "staging", "runs", "replies", "search", "reports")
 """Folders of a warehouse that FTM writes to and cleans up."""
 
 ROOT = "ftm.root"

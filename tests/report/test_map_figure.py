@@ -28,6 +28,7 @@ def test_names_overlap_neither_each_other_nor_the_frame(width: float):
 
     points, themes = quarter(60)
     figure, named = theme_map_figure(points, themes, width=width)
+    figure.draw_without_rendering()  # labels are placed when they are drawn
     axes = figure.axes[0]
     boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to the theme
     assert len(boxes) == len(named) > 5

@@ -276,14 +276,14 @@ def test_dark_follows_the_system_and_the_switch(opened: "Opener"):
     assert picture(page) != drawn
 
 
-def test_it_prints_every_part_in_light_colours(opened: "Opener", report: Report):
+def test_it_prints_every_part_in_light_colours(opened: "Opener", made_report: Report):
     page = opened("#themes", color_scheme="dark")
     printed = page.pdf(format="A4", print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 4
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert texts(page.locator("main h2"))[:2] == ["Themes of 2023Q1", "How good is 2023Q1"]
     assert page.locator(MAP).count() == 1
-    assert page.locator("tbody .opens").count() == len(report.themes)
+    assert page.locator("tbody .opens").count() == len(made_report.themes)
     assert page.evaluate("document.documentElement.dataset.scheme") == "light"
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.evaluate("document.documentElement.dataset.scheme") == "dark"

@@ -115,7 +115,8 @@ def word_vectors(texts: Sequence[str]) -> Floats:
     hashed = HashingVectorizer(
         analyzer="char_wb", ngram_range=(3, 5), n_features=1024, alternate_sign=True, norm="l2"
     )
-    return hashed.transform(texts).toarray().astype(np.float32)
+    found: Floats = hashed.transform(texts).toarray().astype(np.float32)
+    return found
 
 
 def group_themes(vectors: NDArray[np.floating], names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
