@@ -105,7 +105,7 @@ def search(
     NoIndexWarning
         If a quarter has no index, or one that is outdated or damaged: each of its vectors is compared then.
     OutdatedCopyWarning
-        If the warehouse shows other rows of a quarter than its copy holds.
+        If the warehouse shows other rows of a quarter than its copy holds, or does not have the quarter.
 
     Examples
     --------

@@ -50,7 +50,7 @@ def postgres(
     there already is left alone. The text of the calls goes to that server: Capital IQ's licence applies there too.
     """
     from ftm_resources.postgres.database import connected
-    from ftm_resources.postgres.outdated_copies import outdated_quarters
+    from ftm_resources.postgres.outdated_copies import differing_quarters
     from ftm_resources.postgres.publish import publish
     from ftm_resources.postgres.quarter_state import shown_now
     from ftm_resources.retrieval.quarter_spans import quarters_among
@@ -84,10 +84,6 @@ def postgres(
                     f"{screen.count(done.dimension, 'dimension')} are more than an HNSW index takes: searches compare "
                     "all vectors."
                 )
-        outdated = outdated_quarters(warehouse, connection, schema)
-    if outdated:
-        typer.echo(
-            f"The copy has other rows of {', '.join(outdated)} than the warehouse shows now, which need not go with "
-            "these: publish them again.",
-            err=True,
-        )
+        found = differing_quarters(warehouse, connection, schema)
+    if found.told():
+        typer.echo(f"Warning: {found.told()}. They need not go with these.", err=True)

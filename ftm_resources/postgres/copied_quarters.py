@@ -6,6 +6,7 @@ What belongs here: what is read of a quarter once, and kept until it is publishe
 
 from __future__ import annotations
 
+import shlex
 import threading
 import warnings
 from collections import OrderedDict
@@ -18,8 +19,8 @@ import pyarrow as pa
 from ftm_resources.postgres.copied_rows import CopiedRows
 from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.failures import saying
-from ftm_resources.postgres.layout import OF_LEVEL, SPOKEN, STATE, split_type
-from ftm_resources.postgres.outdated_copies import outdated, type_of_vectors
+from ftm_resources.postgres.layout import OF_LEVEL, SCHEMA, SPOKEN, STATE, split_type
+from ftm_resources.postgres.outdated_copies import differing, type_of_vectors
 from ftm_resources.postgres.word_vectors import firm_tokens
 from ftm_resources.retrieval.calibration import Scale
 from ftm_resources.retrieval.levels import CALLS
@@ -43,7 +44,7 @@ _LEAST_PGVECTOR = (0, 8)
 
 
 class OutdatedCopyWarning(UserWarning):
-    """The warehouse shows other rows of a quarter than its copy holds."""
+    """The warehouse shows other rows of a quarter than its copy holds, or does not have the quarter."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def opened_copy(
     """Yield the quarters of a copy that are asked for (see `search`), all as they are at one moment.
 
     Raises PublishError if there is no copy in the schema, it lacks a quarter or was made by an earlier version of FTM,
-    or PostgreSQL fails. Warns (OutdatedCopyWarning) of quarters of which the warehouse, if there is one, shows others.
+    or PostgreSQL fails. Warns (OutdatedCopyWarning) of quarters that differ from the warehouse's, if there is one.
     """
     from psycopg import IsolationLevel  # noqa: PLC0415 - an extra
 
@@ -125,15 +126,15 @@ def opened_copy(
             def missing(asked: str) -> PublishError:
                 return PublishError(
                     f"the copy in schema {schema} does not hold {asked}, but {', '.join(sorted(stamps)) or 'nothing'}: "
-                    f"run `ftm publish postgres --quarter {asked}`"
+                    f"run `{_command(schema)} --quarter {asked}`"
                 )
 
             chosen = quarters_among(sorted(stamps), quarters, missing)
             known = {q: _known(connection, schema, q, stamps[q]) for q in chosen}
-            other = outdated(warehouse, {q: (stamps[q], known[q].type) for q in chosen})
-            if other:
+            found = differing(warehouse, {q: (stamps[q], known[q].type) for q in chosen})
+            if said := found.told():
                 warnings.warn(
-                    f"the warehouse shows other rows of {', '.join(other)} than the copy: publish them again",
+                    said,
                     OutdatedCopyWarning,
                     stacklevel=4,
                 )
@@ -151,7 +152,7 @@ def _stamps(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> dic
     ).fetchall()
     if not found:
         raise PublishError(
-            f"there is no copy in schema {schema}: run `ftm publish postgres`, or name another --schema"
+            f"there is no copy in schema {schema}: run `{_command(schema)}`, or name another --schema"
         )
     version = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
     if version is None or tuple(int(part) for part in version[0].split(".")[:2]) < _LEAST_PGVECTOR:
@@ -170,8 +171,13 @@ def _stamps(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> dic
 def _of_earlier_version(schema: str, what: str) -> PublishError:
     return PublishError(
         f"{what} was copied to schema {schema} by an earlier version of FTM, without the words, tones and scales "
-        "that a search needs: run `ftm publish postgres` again"
+        f"that a search needs: run `{_command(schema)}` again"
     )
+
+
+def _command(schema: str) -> str:
+    """Return the command that publishes to a schema."""
+    return "ftm publish postgres" + ("" if schema == SCHEMA else f" --schema {shlex.quote(schema)}")
 
 
 _kept: OrderedDict[tuple[str, ...], Known] = OrderedDict()

@@ -1,7 +1,8 @@
-"""Which quarters of a copy hold other rows than the warehouse shows now."""
+"""Which quarters of a copy hold other rows than the warehouse shows now, or are not in it at all."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.postgres.layout import EMBEDDING, OF_LEVEL, STATE
@@ -16,28 +17,52 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.across import Across
 
 
-def outdated_quarters(
+@dataclass(frozen=True)
+class Differing:
+    """Quarters of a copy that differ from the warehouse, sorted."""
+
+    outdated: tuple[str, ...] = ()
+    """Those of which the warehouse shows other rows."""
+    absent: tuple[str, ...] = ()
+    """Those that it does not hold."""
+
+    def told(self) -> str:
+        """Return what to say of them; nothing if there are none."""
+        parts = []
+        if self.outdated:
+            parts.append(
+                f"the copy has other rows of {', '.join(self.outdated)} than the warehouse shows now: "
+                "publish them again"
+            )
+        if self.absent:
+            parts.append(f"the warehouse does not hold {', '.join(self.absent)}, which the copy has")
+        return "; ".join(parts)
+
+
+def differing_quarters(
     warehouse: Warehouse, connection: psycopg.Connection[tuple[Any, ...]], schema: str
-) -> list[str]:
-    """Return the quarters of a whole copy of which the warehouse shows other rows now, sorted."""
+) -> Differing:
+    """Return the quarters of a whole copy that differ from what the warehouse shows now."""
     from psycopg import sql  # noqa: PLC0415 - an extra
 
     held = connection.execute(
         sql.SQL("SELECT quarter, stamp FROM {}").format(sql.Identifier(schema, STATE))
     ).fetchall()
     type_ = type_of_vectors(connection, schema)
-    return outdated(warehouse, {quarter: (stamp, type_) for quarter, stamp in held})
+    return differing(warehouse, {quarter: (stamp, type_) for quarter, stamp in held})
 
 
-def outdated(warehouse: Warehouse, copied: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Return, of quarters (→ stamp of the copy and type of its vectors), those of which other rows are shown now.
+def differing(warehouse: Warehouse, copied: Mapping[str, tuple[str, str]]) -> Differing:
+    """Return, of quarters (→ stamp of the copy and type of its vectors), those that differ from what is shown now.
 
-    None if there is no warehouse.
+    None do if there is no warehouse.
     """
     if not warehouse.exists():
-        return []
+        return Differing()
     now = _shown(warehouse)
-    return sorted(q for q, (stamp, type_) in copied.items() if stamp != stamp_of(now.tables(q), type_))
+    there = {q: copy for q, copy in copied.items() if now.holds(q)}
+    other = (q for q, (stamp, type_) in there.items() if stamp != stamp_of(now.tables(q), type_))
+    return Differing(tuple(sorted(other)), tuple(sorted(copied.keys() - there.keys())))
 
 
 def type_of_vectors(connection: psycopg.Connection[tuple[Any, ...]], schema: str) -> str:

@@ -185,7 +185,9 @@ def test_what_the_copy_cannot_answer_is_refused_with_what_to_do(
         PublishError, match=r"does not hold 2020Q1, but 2023Q1, 2024Q1: run `ftm publish postgres"
     ):
         search("freight", "2020Q1", **asked)
-    with pytest.raises(PublishError, match="there is no copy in schema none: run `ftm publish postgres`"):
+    with pytest.raises(
+        PublishError, match="there is no copy in schema none: run `ftm publish postgres --schema none`"
+    ):
         search("freight", schema="none", **asked)
     with pytest.raises(ValueError, match="no call of NOPE in 2023Q1, 2024Q1"):
         search("freight", firms="NOPE", **asked)
@@ -224,7 +226,11 @@ def test_a_copy_of_other_rows_than_the_warehouse_shows_is_said_to_be_outdated(
     rows = held.read("themes", LATER)
     names = pa.array([f"{name}!" for name in rows.column("name").to_pylist()])
     held.replace("themes", LATER, [rows.set_column(rows.column_names.index("name"), "name", names)])
-    with pytest.warns(OutdatedCopyWarning, match=r"other rows of 2024Q1 than the copy"):
+    with pytest.warns(OutdatedCopyWarning, match=r"other rows of 2024Q1 than the warehouse"):
         assert search("copper", warehouse=held, **asked).equals(before)
+    another = Warehouse(path=str(tmp_path / "another"))
+    another.replace("themes", "2019Q1", [TABLES["themes"].empty()])
+    with pytest.warns(OutdatedCopyWarning, match=r"does not hold 2023Q1, 2024Q1, which the copy has"):
+        assert search("copper", warehouse=another, **asked).equals(before)
     nowhere = search("copper", warehouse=str(tmp_path / "none"), **asked)
     assert nowhere.equals(before), "the copy is searched without a warehouse too"

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_resources.postgres.layout import READ
-from ftm_resources.postgres.outdated_copies import outdated_quarters
+from ftm_resources.postgres.outdated_copies import Differing, differing_quarters
 from ftm_resources.postgres.publish import publish
 from ftm_resources.postgres.quarter_state import shown_now
 from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, WarehouseError
@@ -66,7 +66,7 @@ def test_a_later_quarter_that_does_not_go_with_what_is_shown_of_an_earlier_one_i
     assert ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'ftm'") == [(0,)]
     for quarter in (QUARTER, LATER):
         publish(shown_now(linked), quarter, connection, allows_mixed=True)
-    assert outdated_quarters(linked, connection, "ftm") == []
+    assert differing_quarters(linked, connection, "ftm") == Differing()
     assert series(ask) == {(QUARTER, "a"), (LATER, "a")}
     with pytest.warns(MixedGenerationsWarning):
         shown = linked.connect().execute("SELECT DISTINCT quarter, series_id[1] FROM theme_links").fetchall()
@@ -78,13 +78,15 @@ def test_a_quarter_of_the_copy_of_which_other_rows_are_shown_now_is_named(
 ):
     publish(shown_now(linked), QUARTER, connection)
     publish(shown_now(linked), LATER, connection)
-    assert outdated_quarters(linked, connection, "ftm") == []
+    assert differing_quarters(linked, connection, "ftm") == Differing()
     link(linked, QUARTER, "b")
     link(linked, LATER, "b", after=[QUARTER])
     publish(shown_now(linked), LATER, connection)
-    assert outdated_quarters(linked, connection, "ftm") == [QUARTER]
+    assert differing_quarters(linked, connection, "ftm") == Differing((QUARTER,))
     assert series(ask) == {(QUARTER, "a"), (LATER, "b")}
     publish(shown_now(linked), LATER, connection)
-    assert outdated_quarters(linked, connection, "ftm") == [QUARTER], "also if nothing was copied"
+    assert differing_quarters(linked, connection, "ftm") == Differing((QUARTER,)), (
+        "also if nothing was copied"
+    )
     publish(shown_now(linked), QUARTER, connection)
-    assert outdated_quarters(linked, connection, "ftm") == []
+    assert differing_quarters(linked, connection, "ftm") == Differing()
