@@ -116,11 +116,13 @@ class LocalAws:
         status, content, kind = self._forward(method, path, headers, body)
         if action == "StopTask" and asked["task"] in self.tasks:
             self._stop(asked["task"])
+        if status == 200 and action == "RunTask":
+            for task in json.loads(content)["tasks"]:
+                self._give_address(task, asked)
         if status == 200 and self.run_tasks and action in {"RunTask", "DescribeTasks"}:
             answer = json.loads(content)
             for task in answer["tasks"]:
                 if action == "RunTask":
-                    self._give_address(task, asked)
                     self._start(task, asked)
                 else:
                     self._describe(task)
