@@ -34,6 +34,8 @@ ELSEWHERE = {
     "make run": "test_make_runs_ftm",
     "make ui": "test_make_runs_ftm",
     "make test": "this suite",
+    "make synth": "tests/infra/test_stacks.py",
+    "infra/deploy.sh": "tests/infra/test_deploy_script.py",
     ". ./env.sh": "test_the_environment_file_names_where_things_are",
     "export FTM_SOURCE=capital_iq": "tests/integration/test_capital_iq.py",
     "export FTM_RETURNS_SOURCE=wrds": "tests/resources/sources/returns/test_market_wrds.py",
