@@ -52,6 +52,8 @@ class LocalAws:
         self.tasks: dict[str, subprocess.Popen[bytes]] = {}
         self.started: dict[str, str | None] = {}
         """ARN of a task → the step it runs, None for a run's own."""
+        self.direct_url = f"http://{moto[0]}:{moto[1]}"
+        """moto itself, which records nothing."""
         self._moto = moto
         self._lock = threading.Lock()
         aws = self
@@ -108,9 +110,9 @@ class LocalAws:
 
         boto3.client("ecs").update_service(cluster="ftm", service=service, desiredCount=tasks)
 
-    def post(self, path: str) -> None:
-        """Ask moto itself."""
-        self._forward("POST", path, {}, b"")
+    def reset(self) -> None:
+        """Empty moto."""
+        self._forward("POST", "/moto-api/reset", {}, b"")
 
     def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes, str]:
         if path.startswith("/metadata/"):  # what ECS_CONTAINER_METADATA_URI_V4 points at
@@ -264,8 +266,7 @@ def aws(moto: tuple[str, int], postgres: str) -> Iterator[LocalAws]:
         for name, value in {**client, **PLAIN_SECRETS}.items():
             patch.setenv(name, value)
         boto3.DEFAULT_SESSION = None  # it would keep the endpoint of another module's tests
-        local.post("/moto-api/reset")
-        local.account = Account.deployed()
+        local.account = Account.kept(local.reset)
         local.secrets = local.account.secrets
         # What the container of the daemon gets; the database is PostgreSQL on this machine, and no bucket a warehouse.
         given = local.account.environment("Daemon") | {

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,9 @@ UNKNOWN = (
 """Attributes that moto cannot tell: a made-up value stands in the template that it gets."""
 
 
+_deployed: list["Account"] = []
+
+
 @dataclass
 class Account:
     """The deployed stacks, and the same rendered with what was made in them."""
@@ -40,6 +44,17 @@ class Account:
     stacks: dict[str, Stack]
     secrets: dict[str, str]
     """Environment variable → ARN of its secret."""
+
+    @classmethod
+    def kept(cls, reset: Callable[[], None]) -> "Account":
+        """Return the account that this process deployed before, if moto still has it; else deploy one after `reset`."""
+        import boto3
+
+        names = {s["StackName"] for s in boto3.client("cloudformation").describe_stacks()["Stacks"]}
+        if not _deployed or not names >= {f"ftm-{name}" for name in ORDER}:
+            reset()
+            _deployed[:] = [cls.deployed()]
+        return _deployed[0]
 
     @classmethod
     def deployed(cls) -> "Account":
@@ -56,8 +71,7 @@ class Account:
         }
         parameters = {**synth.NEEDED, "LlmApiKeyArn": arns["llm"], "HostImage": "/ftm/host"}
         parameters |= {"LlmBaseUrl": "http://vllm.ftm.internal:8000/v1", "LlmService": "ftm/ftm-vllm"}
-        ec2 = boto3.client("ec2")
-        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        image = boto3.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         boto3.client("ssm").put_parameter(Name="/ftm/host", Value=image, Type="String")
         status, made, outputs, exports = {}, {}, {}, {}
         cloudformation = boto3.client("cloudformation")
@@ -106,7 +120,7 @@ class Account:
                 "FTM_EMBEDDING_API_KEY": arns["llm"],
             },
         )
-        account._make_what_moto_left_out()
+        account._make_what_moto_left_out(image)
         return account
 
     def environment(self, task: str) -> dict[str, str]:
@@ -133,7 +147,7 @@ class Account:
         arn: str = started["tasks"][0]["taskArn"]
         return arn
 
-    def _make_what_moto_left_out(self) -> None:
+    def _make_what_moto_left_out(self, image: str) -> None:
         import boto3
 
         database = self.stacks["storage"].resources["Database"]["Properties"]
@@ -152,7 +166,6 @@ class Account:
         ):
             ecs.register_task_definition(**self.task_definition(stack, name))
         # moto places tasks that are not on Fargate on an instance that says it is in the cluster.
-        image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         (host,) = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"]
         document = json.dumps({"instanceId": host["InstanceId"]})
         ecs.register_container_instance(cluster="ftm", instanceIdentityDocument=document)

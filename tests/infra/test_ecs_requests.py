@@ -222,8 +222,12 @@ def test_every_override_is_short_enough_for_ecs(requests: dict):
 
 @pytest.mark.usefixtures("run")
 def test_secrets_go_by_arn_and_no_credential_is_in_any_request(aws: LocalAws):
-    definitions = {d["family"]: d for d in aws.requests("RegisterTaskDefinition")}
-    for family in (ecs.RUN_TASK_DEFINITION, ecs.STEP_TASK_DEFINITION, ecs.GPU_TASK_DEFINITION):
+    import boto3
+
+    families = (ecs.RUN_TASK_DEFINITION, ecs.STEP_TASK_DEFINITION, ecs.GPU_TASK_DEFINITION)
+    described = [boto3.client("ecs").describe_task_definition(taskDefinition=f) for f in families]
+    definitions = {d["taskDefinition"]["family"]: d["taskDefinition"] for d in described}
+    for family in families:
         (container,) = definitions[family]["containerDefinitions"]
         assert {s["name"]: s["valueFrom"] for s in container["secrets"]} == aws.secrets
     roles = {family: d["taskRoleArn"].rpartition(":")[2] for family, d in definitions.items()}

@@ -98,6 +98,8 @@ def llm(aws: LocalAws) -> Iterator[ScriptedLlm]:
             "FTM_SAMPLE_FIRMS": str(FIRMS),
             "FTM_SENTIMENT_MODEL": QUICK.model,
         }
+        # What is asked of ECS is recorded; files and catalog take the shorter way.
+        settings |= {f"AWS_ENDPOINT_URL_{service}": aws.direct_url for service in ("S3", "GLUE")}
         aws.environment |= {**settings, "FTM_EXECUTOR": "in_process"}
         for name, value in {**settings, "FTM_WAREHOUSE": aws.account.outputs["storage"]["Warehouse"]}.items():
             patch.setenv(name, str(value))
@@ -126,7 +128,7 @@ def backfill(daemon: Daemon, llm: ScriptedLlm) -> list[str]:
         if len(launched) == 1 and daemon.begun(launched[0], "firm_topics"):
             launched.append(daemon.launch(QUARTERS[1]))
         assert time.monotonic() < end, daemon.said[-5:]
-        time.sleep(1)
+        time.sleep(2)
     for run_id in launched:
         failed = daemon.instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         said = [str(e.dagster_event.step_failure_data.error) for e in failed if e.dagster_event]
