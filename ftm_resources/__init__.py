@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from ftm_resources.retrieval.searching import search
+    from ftm_resources.backends import search
     from ftm_resources.warehouse.snapshots import AsOf
 
 __all__ = ["connect", "search"]
@@ -60,7 +60,7 @@ def connect(
 def __getattr__(name: str) -> Any:
     # Importing a module of this package must not load the models either.
     if name == "search":
-        from ftm_resources.retrieval.searching import search  # noqa: PLC0415
+        from ftm_resources.backends import search  # noqa: PLC0415
 
         return search
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

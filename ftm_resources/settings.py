@@ -241,6 +241,8 @@ _NO_SECRETS = frozenset({"empty", "none", "null", "dummy", "true", "false", "0",
 """Values, in lower case, that programs ask for where there is no key: OPENAI_API_KEY=EMPTY, as vLLM's examples say."""
 _WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]*:[^/?#\s]*@", re.IGNORECASE)
 
+_UNKNOWN = "the documentation's page on environment variables lists those that have"
+
 SHARED_PREFIXES = ("WRDS_", "LLM_")
 """Other programs use these prefixes too, so only a near match with one of FTM's variables counts as a mistake."""
 
@@ -322,7 +324,7 @@ def _strangers() -> tuple[str, ...]:
 def _parsed(_values: tuple[str | None, ...], _names: tuple[str, ...]) -> Settings:
     """Return the settings; cached, so that warnings appear once, until the environment changes."""
     for name, nearest in unknown().items():
-        advice = f"did you mean {nearest}?" if nearest else "README.md lists the variables"
+        advice = f"did you mean {nearest}?" if nearest else _UNKNOWN
         warnings.warn(f"{name} is set and has no effect: {advice}", SettingsWarning, stacklevel=3)
     try:
         return Settings()

@@ -18,12 +18,14 @@ from hypothesis import settings
 from sqlalchemy import Engine, event
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from benchmarks.wrds_server import Library, Server
 
 from ftm_resources.warehouse import Warehouse
 
 from . import small_topics as quarter_with_topics
-from .needed_files import needed
+from .needed_files import needed, needed_program
 from .scripted_llm import Reply, ScriptedLlm
 
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
@@ -135,6 +137,25 @@ def library(wrds_server: "Server", monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PGPASSFILE", str(tmp_path / "no.pgpass"))
     return made
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """The system's Chromium, without a window.
+
+    Not of the session: while playwright is open, its event loop runs in this thread, where `asyncio.run` is refused to
+    the code under test.
+    """
+    from playwright.sync_api import sync_playwright
+
+    of_macos = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", of_macos)
+    program = needed_program(*names, package="chromium")
+    with sync_playwright() as playwright:
+        # Without a sandbox, which containers do not allow: the pages are our own.
+        opened = playwright.chromium.launch(executable_path=str(program), args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

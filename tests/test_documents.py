@@ -11,14 +11,15 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 NOTICE = (REPOSITORY / "NOTICE").read_text()
-CODE = {".py", ".typed", ".pyc", ".md"}
+CODE = {".py", ".typed", ".md", ".js", ".css", ".html"}
 
 
 def data_files() -> list[str]:
     """Every file of the packages, the fixtures and the benchmarks that is not code."""
     folders = ("ftm_assets", "ftm_resources", "tests", "benchmarks")
     found = (p for folder in folders for p in (REPOSITORY / folder).rglob("*") if p.is_file())
-    return sorted(str(p.relative_to(REPOSITORY)) for p in found if p.suffix not in CODE)
+    kept = (p for p in found if p.suffix not in CODE and p.parent.name != "__pycache__")
+    return sorted(str(p.relative_to(REPOSITORY)) for p in kept)
 
 
 @pytest.mark.parametrize("name", data_files())

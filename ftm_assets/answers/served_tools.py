@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.answers.served_sql import run_sql
+from ftm_resources.postgres.layout import SCHEMA
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     import duckdb
     from mcp.server.fastmcp import FastMCP
 
@@ -24,12 +28,14 @@ MOST_HITS, MOST_CHILDREN, MOST_SENTENCES, MOST_TOPICS = 50, 20, 200, 500
 _THEME_ID = re.compile(r"(\d{4}Q[1-4]):theme:\w+", re.IGNORECASE)
 
 
-def build_server(warehouse: Warehouse | None = None) -> FastMCP:
+def build_server(
+    warehouse: Warehouse | None = None, *, backend: str = "warehouse", schema: str = SCHEMA
+) -> FastMCP:
     """Return the server of a warehouse (default: FTM_WAREHOUSE), to be run over stdio.
 
-    Raises ImportError without the extra `mcp`.
+    Its tool `search` looks where `ftm_resources.search` does with this backend and schema. Raises
+    ImportError without the extra `mcp`.
     """
-    import anyio.to_thread  # noqa: PLC0415 - with the extra
     from mcp.server.fastmcp import FastMCP  # noqa: PLC0415 - an extra
     from mcp.types import ToolAnnotations  # noqa: PLC0415
 
@@ -38,7 +44,11 @@ def build_server(warehouse: Warehouse | None = None) -> FastMCP:
     server = FastMCP("ftm", instructions=INSTRUCTIONS, log_level="WARNING")
     reads = ToolAnnotations(readOnlyHint=True, openWorldHint=False)
 
-    @server.tool(annotations=reads)
+    def tool(answer: Callable[..., str]) -> Callable[..., str]:
+        server.add_tool(_in_a_thread(answer), annotations=reads)
+        return answer
+
+    @tool
     def search(
         query: str,
         quarters: list[str] | str | None = None,
@@ -57,7 +67,9 @@ def build_server(warehouse: Warehouse | None = None) -> FastMCP:
         from ftm_resources import search as find  # noqa: PLC0415 - the models are loaded with it
 
         chosen = [level.lower() for level in _listed(levels)]
-        given: dict[str, Any] = {"levels": chosen} if chosen else {}
+        given: dict[str, Any] = {"backend": backend, "schema": schema} | (
+            {"levels": chosen} if chosen else {}
+        )
         hits = find(
             query,
             _listed(quarters) or None,
@@ -70,7 +82,7 @@ def build_server(warehouse: Warehouse | None = None) -> FastMCP:
         )
         return as_json([{n: v for n, v in hit.items() if v is not None} for hit in hits.to_pylist()])
 
-    @server.tool(annotations=reads)
+    @tool
     def evidence(theme_id: str, firm: str | None = None, limit: int = 30) -> str:
         """List the sentences that count in a theme, strongest first: who said each, when, and its tone.
 
@@ -90,7 +102,7 @@ def build_server(warehouse: Warehouse | None = None) -> FastMCP:
             )
         return as_json(rows)
 
-    @server.tool(annotations=reads)
+    @tool
     def theme(theme_id: str) -> str:
         """Describe a theme: name, keywords, size, stability, tone, its series through time, and its topics by firm."""
         quarter, theme_id = _theme(theme_id)
@@ -112,7 +124,7 @@ def build_server(warehouse: Warehouse | None = None) -> FastMCP:
             )
         return as_json({"theme": described, "topics": topics})
 
-    @server.tool(annotations=reads)
+    @tool
     def firm(firm: str, quarter: str) -> str:
         """List a firm's topics in a quarter, with their themes; `firm` is an id or a ticker."""
         with held.connect(quarter=quarter) as db:
@@ -124,19 +136,28 @@ def build_server(warehouse: Warehouse | None = None) -> FastMCP:
             )
         return as_json(rows)
 
-    @server.tool(annotations=reads)
-    async def sql(statement: str, quarter: str | None = None, limit: int = 100) -> str:
+    @tool
+    def sql(statement: str, quarter: str | None = None, limit: int = 100) -> str:
         """Run one SELECT (DuckDB) over the tables and the views topics, theme_evidence and sentiment_ready.
 
         SHOW TABLES lists them and DESCRIBE topics its columns; PIVOT must stand in a SELECT's FROM. Table functions
         other than unnest, range, generate_series and json_each are refused, and so are files. Name a quarter wherever
         possible. limit: at most 1,000 rows; long values and replies are cut.
         """
-        # In a thread: the server answers others meanwhile.
-        made = await anyio.to_thread.run_sync(lambda: run_sql(held, statement, quarter=quarter, limit=limit))
-        return as_json(made)
+        return as_json(run_sql(held, statement, quarter=quarter, limit=limit))
 
     return server
+
+
+def _in_a_thread(answer: Callable[..., str]) -> Callable[..., Awaitable[str]]:
+    """Return a tool that answers in a thread: the server hears others meanwhile."""
+    import anyio.to_thread  # noqa: PLC0415 - with the extra
+
+    @wraps(answer)
+    async def answered(**given: Any) -> str:
+        return await anyio.to_thread.run_sync(lambda: answer(**given))
+
+    return answered
 
 
 def _listed(given: list[str] | str | None) -> list[str]:

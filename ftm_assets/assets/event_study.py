@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 from ftm_assets.methods.returns.clustered_errors import require_linearmodels
 from ftm_assets.methods.returns.event_choices import EventStudyParams
 from ftm_assets.methods.returns.event_curves import tercile_curves
-from ftm_assets.methods.returns.event_paths import joined
-from ftm_assets.methods.returns.event_samples import POOLED, Events, Sample, Toned
+from ftm_assets.methods.returns.event_samples import POOLED, Events, Toned
 from ftm_assets.methods.returns.event_statistics import FIT
 from ftm_assets.methods.returns.event_tests import build_event_study
-from ftm_assets.methods.returns.event_tone import toned_series
-from ftm_assets.methods.returns.event_windows import ReturnsParams, Window
 from ftm_assets.methods.returns.many_tests import LEVEL
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.event_plot import event_picture
 from ftm_assets.orchestration.event_quarters import (
     CONTROLS,
+    NAME,
     PATH_FIRST_DAY,
     READ,
-    QuarterEvents,
     Reader,
+    refuse_other_ids,
+    same_returns,
+    together,
 )
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.inputs import allows_mixed
@@ -40,17 +40,14 @@ from ftm_assets.orchestration.known_before import READ_FOR_KNOWN
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.params_config import offering, params_of
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.series_chain import require_whole, rests_on_others, settled
+from ftm_assets.orchestration.series_chain import require_whole, settled
 from ftm_assets.orchestration.specs import page_table, preview
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 CODE_VERSION = code_version(__name__)
-NAME = "event_study"
 TABLES = (NAME, "event_terciles")
-SAME = ("models", "windows", "estimation_first_day", "estimation_last_day", "min_estimation_days")
-"""What abnormal_returns of all quarters must have been made with alike."""
 
 
 @offering(EventStudyParams)
@@ -91,10 +88,10 @@ def event_study(
     used = [q for q in seen if q not in left_out]
     require_whole(pinned, used, f"{NAME} {last}")
     if not allows_mixed(op.run):
-        _refuse_other_ids(reader, used, last)
-    returns, windows = _same_returns(reader, used, params, last)
+        refuse_other_ids(reader, used, last)
+    returns, windows = same_returns(reader, used, params, last)
     quarters = [reader.events_of(q, returns, windows) for q in used]
-    events, toned = _together(quarters, windows, _names(theme_series), params)
+    events, toned = together(quarters, windows, _names(theme_series), params)
     study, terciles = build_event_study(events, toned, params, quarter=last)
     for quarter, lacking in left_out.items():
         context.log.warning(
@@ -138,97 +135,9 @@ def event_study(
     yield from write_tables(op, warehouse, made, code_version=CODE_VERSION, config=config.model_dump())
 
 
-def _refuse_other_ids(reader: Reader, used: Sequence[str], last: str) -> None:
-    """Raise a Failure if a series' id need not mean the same in an earlier quarter."""
-    for quarter in used[:-1]:
-        if why := rests_on_others(reader.pinned, last, quarter):
-            raise dg.Failure(
-                f"{NAME} {last}: its series may not be those of {quarter}: {why}. Materialize theme_links of {last} "
-                "first",
-                allow_retries=False,
-            )
-
-
-def _same_returns(
-    reader: Reader, used: Sequence[str], params: EventStudyParams, last: str
-) -> tuple[ReturnsParams, list[Window]]:
-    """Return what abnormal_returns was made with in all quarters, of the chosen models, and the windows to test.
-
-    Raises a Failure if quarters differ, or were made without a model that is asked for.
-    """
-    made = {q: found for q in used if (found := reader.returns_of(q)) is not None}
-    returns, windows = made[last]
-    for quarter, (other, _) in made.items():
-        if differ := [name for name in SAME if getattr(other, name) != getattr(returns, name)]:
-            raise dg.Failure(
-                f"{NAME} {last}: abnormal_returns of {quarter} was made with other {', '.join(differ)}. Materialize "
-                "abnormal_returns of all quarters with the same config first",
-                allow_retries=False,
-            )
-    if unknown := [m for m in params.models if m not in returns.models]:
-        raise dg.Failure(
-            f"{NAME} {last}: abnormal_returns was made without {', '.join(unknown)}, only with "
-            f"{', '.join(returns.models)}. Materialize it with these models, or choose other models",
-            allow_retries=False,
-        )
-    before = Window.parse(params.pre_event_window)
-    if before in windows or before.first <= returns.estimation_last_day:
-        raise dg.Failure(
-            f"{NAME} {last}: pre_event_window {before} is an event window, or overlaps the estimation window, of "
-            "abnormal_returns. Choose another one",
-            allow_retries=False,
-        )
-    chosen = {name: getattr(returns, name) for name in SAME} | {
-        "models": params.models or returns.models[-1:]
-    }
-    return ReturnsParams(**chosen), [*windows, before]
-
-
 def _names(theme_series: QuarterTable) -> dict[str, str]:
     rows = theme_series.read(["series_id", "name"])
     return dict(zip(*(rows.column(c).to_pylist() for c in ("series_id", "name")), strict=True))
-
-
-def _together(
-    quarters: Sequence[QuarterEvents],
-    windows: Sequence[Window],
-    names: Mapping[str, str],
-    params: EventStudyParams,
-) -> tuple[Events, dict[str, list[Toned]]]:
-    """Return the events of all quarters under one numbering of firms and days."""
-    days = np.unique(np.concatenate([q.calendar for q in quarters]))
-    firms = {firm: i for i, firm in enumerate(sorted({f for q in quarters for f in q.firms}))}
-    models = list(quarters[0].paths["event"])
-    zero = {
-        "event": np.concatenate([q.days for q in quarters]),
-        "placebo": np.concatenate([np.where(np.isnat(q.pseudo), days[0], q.pseudo) for q in quarters]),
-    }
-    samples = {
-        sample: Sample(
-            np.searchsorted(days, of),
-            {model: joined([q.paths[sample].pop(model) for q in quarters]) for model in models},
-        )
-        for sample, of in zero.items()
-    }
-    events = Events(
-        firm=np.array([firms[f] for q in quarters for f in q.firms], dtype=np.int64),
-        quarter=np.repeat(np.arange(len(quarters)), [len(q.transcripts) for q in quarters]),
-        windows=windows,
-        calls=samples["event"],
-        placebo=samples["placebo"],
-        controls={c: np.concatenate([q.controls[c] for q in quarters]) for c in params.controls},
-    )
-    toned = {
-        definition: toned_series(
-            [q.tones[definition] for q in quarters],
-            [q.transcripts for q in quarters],
-            names,
-            params.tones,
-            min_sentences=params.min_sentences,
-        )
-        for definition in params.definitions
-    }
-    return events, toned
 
 
 def _without_factors(events: Events, days: NDArray[np.datetime64]) -> dg.TableMetadataValue:

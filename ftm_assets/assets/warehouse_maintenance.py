@@ -14,6 +14,8 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.specs import OWNER, page_table
 from ftm_assets.orchestration.unfinished import unfinished_since
 from ftm_resources.expected import plainly
+from ftm_resources.retrieval.index_folder import FOLDER
+from ftm_resources.retrieval.stored_indexes import sweep_indexes
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
 from ftm_resources.warehouse.errors import RefusedCleanupError
@@ -51,8 +53,8 @@ class MaintenanceConfig(dg.Config):
 
 @dg.asset(
     name=NAME,
-    description="Expire old snapshots, remove the files, parts and run values that nothing needs, and report what "
-    "the warehouse holds. Never touches what a tag, a live snapshot or an unfinished run needs.",
+    description="Expire old snapshots, remove the files, parts, run values and search indexes that nothing needs, and "
+    "report what the warehouse holds. Never touches what a tag, a live snapshot or an unfinished run needs.",
     group_name=GROUP,
     owners=[OWNER],
     kinds={"iceberg"},
@@ -74,7 +76,10 @@ def warehouse_maintenance(
         dry_run=config.dry_run,
     )
     try:
-        return dg.MaterializeResult(metadata=_metadata(maintain(warehouse, policy), config, since))
+        found = maintain(warehouse, policy)
+        if (indexes := sweep_indexes(warehouse, dry_run=config.dry_run)) != Kept():
+            found[FOLDER] = indexes
+        return dg.MaterializeResult(metadata=_metadata(found, config, since))
     except RefusedCleanupError as error:
         # Trying again changes nothing: a person must look. The other tables have been maintained.
         raise dg.Failure(

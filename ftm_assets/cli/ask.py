@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ftm_assets.cli import arguments, screen
+from ftm_assets.cli import screen
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.search_options import (
+    Backend,
     Firms,
     Levels,
     Permnos,
     Quarters,
+    Schema,
     Sections,
     Since,
     Speakers,
     Until,
     filters,
+    place,
     spans,
 )
+from ftm_resources.postgres.layout import SCHEMA
 
 if TYPE_CHECKING:
     from ftm_assets.answers.asking import Answer
@@ -41,6 +45,8 @@ def ask(
     since: Since = None,
     until: Until = None,
     k: Annotated[int, typer.Option("-k", min=1, max=200, help="Hits to answer from.")] = 12,
+    backend: Backend = "warehouse",
+    schema: Schema = SCHEMA,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the answer and its evidence as JSON.")
     ] = False,
@@ -56,7 +62,7 @@ def ask(
     Without an endpoint, the evidence alone is shown, by theme and topic.
     """
     limits = filters(level, firm, permno, speaker, section, since, until)
-    arguments.warehouse()  # before the models are loaded: whether there is one
+    limits |= place(backend, schema)
     from ftm_assets.answers.asking import ask as answer_to
     from ftm_resources.endpoint.connection import EndpointUnavailableError, RequestError
 

@@ -25,13 +25,16 @@ def quarters(
 
     A quarter is `being computed` if a run of it has not ended. Otherwise, it is `complete` if every
     table exists and was made from the current rows of its inputs, `incomplete` if tables are missing,
-    and `mixed` if a table was made from rows that have since been replaced.
+    and `mixed` if a table was made from rows that have since been replaced. Its search index is `current`,
+    `outdated`, `none`, or `unknown` if tables are damaged; without a current one, a search reads the whole quarter.
     """
     from ftm_assets.cli import stored_quarters as words
+    from ftm_resources.retrieval.stored_indexes import index_states
     from ftm_resources.warehouse.status import status
 
     warehouse = arguments.warehouse()
     found = status(warehouse)
+    indexes = index_states(warehouse, [q.quarter for q in found])
     running = _unfinished_runs()
     console = screen.console()
     if not found and not running:
@@ -44,16 +47,20 @@ def quarters(
             "being computed" if q.quarter in running else words.state(q),
             screen.moment(q.made_at),
             f"{len(q.tables)}",
+            indexes[q.quarter],
         )
         for q in found
     ]
     rows += [
-        (quarter, "", "being computed", "", "0")
+        (quarter, "", "being computed", "", "0", "")
         for quarter in sorted(running.keys() - {q.quarter for q in found})
     ]
     console.print(
         screen.table(
-            f"Quarters of {warehouse.root}", ("quarter", "source", "state", "made", "tables"), rows, left=3
+            f"Quarters of {warehouse.root}",
+            ("quarter", "source", "state", "made", "tables", "search index"),
+            rows,
+            left=3,
         )
     )
     if running:

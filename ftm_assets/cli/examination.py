@@ -24,6 +24,8 @@ from ftm_resources import settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ftm_resources.warehouse import Warehouse
+
 SPARE_BYTES = 5 * 1024**3
 """Free disk space below which a full-size quarter may not fit."""
 
@@ -178,6 +180,23 @@ def warehouse() -> Iterator[Finding]:
         f"{found.root}, {screen.count(len(quarters), 'quarter')}"
         + (f"; not complete: {', '.join(unsound)}" if unsound else ""),
         "See `ftm quarters`." if unsound else "",
+    )
+    if quarters:
+        yield _indexes(found, [q.quarter for q in quarters])
+
+
+def _indexes(warehouse: Warehouse, quarters: list[str]) -> Finding:
+    from ftm_resources.retrieval.stored_indexes import index_states
+
+    states = index_states(warehouse, quarters)
+    behind = [f"{quarter} ({state})" for quarter, state in states.items() if state != "current"]
+    return Finding(
+        "warn" if behind else "ok",
+        "Search indexes",
+        f"not current: {', '.join(behind)}" if behind else "current",
+        "Materialize search_index for them; until then, each search reads the whole quarter."
+        if behind
+        else "",
     )
 
 

@@ -10,6 +10,7 @@ import typer
 from ftm_assets.cli import arguments, screen
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.search_options import Quarters, spans
+from ftm_resources.postgres.layout import SCHEMA
 
 commands = typer.Typer()
 
@@ -24,26 +25,12 @@ class VectorType(StrEnum):
     vector = "vector"
 
 
-def _chosen(of: list[str] | None, held: list[str]) -> list[str]:
-    """Return the quarters to copy, in order: of a range the stored ones. CommandError if a range holds none."""
-    if of is None:
-        return held
-    found: set[str] = set()
-    for span in of:
-        first, _, last = span.partition("..")
-        within = [q for q in held if first <= q <= last] if last else [first]
-        if not within:
-            raise CommandError(f"No quarter of {span} has sentences: there are {', '.join(held) or 'none'}.")
-        found.update(within)
-    return sorted(found)
-
-
 @group.command()
 def postgres(
     quarter: Quarters = None,
     schema: Annotated[
         str, typer.Option("--schema", metavar="NAME", help="Schema to copy to; made if it is not there.")
-    ] = "ftm",
+    ] = SCHEMA,
     vectors: Annotated[
         VectorType, typer.Option("--vectors", help="2 bytes per dimension (halfvec) or 4 (vector).")
     ] = VectorType.halfvec,
@@ -63,17 +50,25 @@ def postgres(
     there already is left alone. The text of the calls goes to that server: Capital IQ's licence applies there too.
     """
     from ftm_resources.postgres.database import connected
+    from ftm_resources.postgres.outdated_copies import differing_quarters
     from ftm_resources.postgres.publish import publish
+    from ftm_resources.postgres.quarter_state import shown_now
+    from ftm_resources.retrieval.quarter_spans import quarters_among
 
     warehouse = arguments.warehouse()
-    chosen = _chosen(spans(quarter), warehouse.quarters("sentences"))
-    outdated: tuple[str, ...] = ()
-    if not chosen:
+    held = warehouse.quarters("sentences")
+    if not held:
         raise CommandError(f"{warehouse.root} holds no sentences yet: run a quarter first.")
+    chosen = quarters_among(
+        held,
+        spans(quarter),
+        lambda span: CommandError(f"There are no sentences of {span}; there are of {', '.join(held)}."),
+    )
     with connected() as connection:
+        across = shown_now(warehouse)
         for key in chosen:
             done = publish(
-                warehouse,
+                across,
                 key,
                 connection,
                 schema=schema,
@@ -81,7 +76,6 @@ def postgres(
                 allows_mixed=allow_mixed,
                 progress=lambda what: typer.echo(what, err=True),
             )
-            outdated = done.outdated
             rows = ", ".join(f"{n:,} {table}" for table, n in done.rows.items())
             how = "was there already" if done.is_unchanged else "copied"
             typer.echo(f"{key}: {rows}; {how}.")
@@ -90,9 +84,6 @@ def postgres(
                     f"{screen.count(done.dimension, 'dimension')} are more than an HNSW index takes: searches compare "
                     "all vectors."
                 )
-    if outdated:
-        typer.echo(
-            f"The copy has other rows of {', '.join(outdated)} than the warehouse shows now, which need not go with "
-            "these: publish them again.",
-            err=True,
-        )
+        found = differing_quarters(warehouse, connection, schema)
+    if found.told():
+        typer.echo(f"Warning: {found.told()}. They need not go with these.", err=True)

@@ -41,6 +41,7 @@ def report(
     """
     from ftm_assets.report.gathering import gather
     from ftm_assets.report.page import render
+    from ftm_assets.report.reported_state import READ
     from ftm_resources.replaced_file import replaced
 
     if out.exists() and not force:
@@ -48,6 +49,7 @@ def report(
     if not out.expanduser().absolute().parent.is_dir():
         raise CommandError(f"there is no folder {out.expanduser().absolute().parent}: create it first.")
     warehouse = arguments.warehouse()
+    arguments.require_state(warehouse, to or quarter, READ, as_of)
     made = gather(warehouse, quarter, to, as_of=as_of)
     page = render(made).encode()
     with replaced(out.expanduser().absolute()) as partial:

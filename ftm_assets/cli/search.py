@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ftm_assets.cli import arguments, screen
+from ftm_assets.cli import screen
 from ftm_assets.cli.csv_cells import marked
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.search_options import (
+    Backend,
     Firms,
     Levels,
     Permnos,
     Quarters,
+    Schema,
     Sections,
     Since,
     Speakers,
     Until,
     filters,
+    place,
     spans,
 )
+from ftm_resources.postgres.layout import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,6 +56,8 @@ def search(
     children: Annotated[
         int, typer.Option("--children", min=0, help="Sentences to show of each theme and topic.")
     ] = 0,
+    backend: Backend = "warehouse",
+    schema: Schema = SCHEMA,
     as_json: Annotated[bool, typer.Option("--json", help="Write a JSON list of hits.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, with lists as JSON.")] = False,
 ) -> None:
@@ -64,7 +70,7 @@ def search(
     if as_json and as_csv:
         raise CommandError("--json and --csv exclude each other.")
     limits = filters(level, firm, permno, speaker, section, since, until)
-    arguments.warehouse()  # before the models are loaded: whether there is one
+    limits |= place(backend, schema)
     from ftm_resources import search as find
 
     hits = find(

@@ -45,6 +45,22 @@ Sections = Annotated[
 Since = Annotated[datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="First date of calls.")]
 Until = Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last date of calls.")]
 
+Backend = Annotated[
+    str,
+    typer.Option("--backend", metavar="WHERE", help="warehouse, or postgres: its copy at FTM_POSTGRES_URL."),
+]
+Schema = Annotated[str, typer.Option("--schema", metavar="NAME", help="Schema of that copy.")]
+
+
+def place(backend: str, schema: str) -> dict[str, Any]:
+    """Return where to search as `ftm_resources.search` takes it.
+
+    Raises CommandError if that is the warehouse and there is none: before the models are loaded.
+    """
+    if backend == "warehouse":
+        arguments.warehouse()
+    return {"backend": backend, "schema": schema}
+
 
 def listed(values: Sequence[str] | None) -> list[str]:
     """Return values that were given one by one or separated by commas."""

@@ -197,12 +197,14 @@ def cleanup(
 ) -> None:
     """Remove old snapshots and files that nothing needs; by default, only show what would be removed.
 
-    It never touches a current or tagged state, nor anything newer than the oldest unfinished run. A table whose
-    files and catalog do not agree is refused and loses nothing. The asset warehouse_maintenance does the same on a
-    schedule.
+    Search indexes of quarters that are gone go too. It never touches a current or tagged state, nor anything newer
+    than the oldest unfinished run. A table whose files and catalog do not agree is refused and loses nothing. The
+    asset warehouse_maintenance does the same on a schedule.
     """
     from datetime import timedelta
 
+    from ftm_resources.retrieval.index_folder import FOLDER
+    from ftm_resources.retrieval.stored_indexes import sweep_indexes
     from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
     from ftm_resources.warehouse.errors import RefusedCleanupError
 
@@ -214,9 +216,11 @@ def cleanup(
         max_removed_share=max_removed_share,
         dry_run=not yes,
     )
-    refused = None
+    refused, warehouse = None, arguments.warehouse()
     try:
-        found = maintain(arguments.warehouse(), policy)
+        found = maintain(warehouse, policy)
+        if (indexes := sweep_indexes(warehouse, dry_run=policy.dry_run)) != Kept():
+            found[FOLDER] = indexes
     except RefusedCleanupError as error:
         refused, found = error, dict(error.found)
     total = sum(found.values(), Kept())

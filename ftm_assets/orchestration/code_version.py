@@ -22,7 +22,6 @@ from typing import Any
 
 FOLLOWED = (
     "ftm_assets.assets",
-    "ftm_assets.checks",
     "ftm_assets.methods",
     "ftm_assets.orchestration.calls_by_firm",
     "ftm_assets.orchestration.event_quarters",

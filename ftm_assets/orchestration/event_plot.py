@@ -44,22 +44,38 @@ def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figur
 
     figure = Figure(figsize=(8.6, 4.3), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2, sharey=True)
+    event_panels(figure, found, placebo)
+    figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
+    figure.supxlabel(said, fontsize=7.5, x=0.01, ha="left", parse_math=False)
+    return figure
+
+
+def event_panels(
+    figure: Figure, found: Curves, placebo: Curves, *, is_stacked: bool = False, font_size: float = 8
+) -> None:
+    """Draw the two panels of `event_figure` into a figure, beside each other or one below the other.
+
+    `font_size` is that of the axes, in points; titles are a point larger, legends one smaller, but at least 7.
+    """
+    n_rows, n_columns = (2, 1) if is_stacked else (1, 2)
+    left, right = figure.subplots(n_rows, n_columns, sharey=True, sharex=True, squeeze=False).flat
+    large, small = font_size + 1, max(font_size - 1, 7)
     for k in range(3):
         left.plot(placebo.days, 100 * placebo.mean[k], color=_PLACEBO, linestyle=_LINES[k], linewidth=0.9)
     for k in range(3):
         label = f"{_NAMES[k]} (n = {found.n_events[k]:,})"
-        _curve(left, found, k, _COLOURS[k], _LINES[k], label)
+        _curve(left, found, k, _COLOURS[k], _LINES[k], label, has_band=k != 1)  # three bands hide each other
     left.plot([], [], color=_PLACEBO, linewidth=0.9, label="placebo, each tercile")
     _curve(right, placebo, 3, _PLACEBO, "-", "placebo")
     _curve(right, found, 3, _DIFFERENCE, "-", "high less low tone")
-    left.set_title("By tone of the call", fontsize=9, loc="left")
-    right.set_title("Difference, with 95% band", fontsize=9, loc="left")
+    left.set_title("By tone of the call", fontsize=large, loc="left")
+    right.set_title("Difference, with 95% band", fontsize=large, loc="left")
     for axes in (left, right):
         axes.axhline(0, color="black", linewidth=0.6)
         axes.axvline(0, ymax=0.78, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.set_xlabel("trading days from the call (day 0)", fontsize=8)
-        axes.tick_params(labelsize=8)
+        if axes is right or not is_stacked:
+            axes.set_xlabel("trading days from the call (day 0)", fontsize=font_size)
+        axes.tick_params(labelsize=font_size)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.01)
         handles, names = axes.get_legend_handles_labels()
@@ -67,21 +83,29 @@ def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figur
         axes.legend(
             [handles[i] for i in order],
             [names[i] for i in order],
-            fontsize=7,
+            fontsize=small,
             frameon=False,
             loc="upper left",
+            ncols=2 if is_stacked else 1,
+            handlelength=2.4,
+            columnspacing=1.2,
         )
     # Room for the legends above the curves of both panels, which share the axis.
     low, high = left.get_ylim()
     left.set_ylim(low, high + 0.28 * (high - low))
-    left.set_ylabel(f"mean abnormal return, cumulated from day {found.days[0]}, %", fontsize=8)
-    figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
-    figure.supxlabel(said, fontsize=7.5, x=0.01, ha="left", parse_math=False)
-    return figure
+    since = str(found.days[0]).replace("-", "−")
+    unit = f"mean abnormal return, cumulated from day {since}, %"
+    if is_stacked:
+        figure.supylabel(unit, fontsize=font_size)
+    else:
+        left.set_ylabel(unit, fontsize=font_size)
 
 
-def _curve(axes: Axes, curves: Curves, k: int, colour: str, line: str, label: str) -> None:
+def _curve(
+    axes: Axes, curves: Curves, k: int, colour: str, line: str, label: str, *, has_band: bool = True
+) -> None:
     mean, half = 100 * curves.mean[k], 100 * curves.half_width[k]
-    axes.fill_between(curves.days, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
+    if has_band:
+        axes.fill_between(curves.days, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
     if np.isfinite(mean).any():
         axes.plot(curves.days, mean, color=colour, linestyle=line, linewidth=1.6, label=label)

@@ -1,8 +1,8 @@
-"""The events of one quarter as an event study over several quarters reads them: returns, pseudo-events and tone.
+"""The events of quarters as an event study over several quarters reads them: returns, pseudo-events and tone.
 
-What belongs here: reading a quarter's tables at fixed snapshots, and why a quarter is left out. What is kept of a
-quarter is its abnormal returns day by day, in single precision: about 11 MB per model for 5,000 calls and as many
-pseudo-events.
+What belongs here: reading a quarter's tables at fixed snapshots, why a quarter is left out or refused, and the events
+of all quarters under one numbering. What is kept of a quarter is its abnormal returns day by day, in single precision:
+about 11 MB per model for 5,000 calls and as many pseudo-events.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.returns.event_paths import Paths, event_paths
-from ftm_assets.methods.returns.event_tone import call_tones
+from ftm_assets.methods.returns.event_paths import Paths, event_paths, joined
+from ftm_assets.methods.returns.event_samples import Events, Sample, Toned
+from ftm_assets.methods.returns.event_tone import call_tones, toned_series
 from ftm_assets.methods.returns.event_windows import ReturnsParams, Window, days_needed
 from ftm_assets.methods.returns.known_themes import COLUMNS
 from ftm_assets.methods.returns.market_arrays import calendar_of, market_of
@@ -24,10 +25,11 @@ from ftm_assets.methods.returns.pseudo_events import pseudo_days
 from ftm_assets.orchestration.inputs import pinned_inputs
 from ftm_assets.orchestration.known_before import READ_FOR_KNOWN, said_before
 from ftm_assets.orchestration.params_config import recorded
+from ftm_assets.orchestration.series_chain import rests_on_others
 from ftm_resources import quarters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from logging import Logger
 
     from numpy.typing import NDArray
@@ -39,8 +41,13 @@ if TYPE_CHECKING:
 
 READ = ("abnormal_returns", "daily_returns", "factor_returns", "sentiment_scores", "theme_links")
 """Tables that every quarter is read from."""
+NAME = "event_study"
+"""The asset that reads them, for messages."""
 CONTROLS = "controls"
 """The table of what is held constant, if config names any."""
+
+SAME = ("models", "windows", "estimation_first_day", "estimation_last_day", "min_estimation_days")
+"""What abnormal_returns of all quarters must have been made with alike."""
 
 PATH_FIRST_DAY = -10
 """First day of the paths around the events, from day 0."""
@@ -204,3 +211,91 @@ def _of_quarter(held: dict[str, Any]) -> pa.Table:
     return call_tones(
         scores.set_column(0, "series_id", links.column("series_id").combine_chunks().take(place))
     )
+
+
+def refuse_other_ids(reader: Reader, used: Sequence[str], last: str) -> None:
+    """Raise a Failure if a series' id need not mean the same in an earlier quarter."""
+    for quarter in used[:-1]:
+        if why := rests_on_others(reader.pinned, last, quarter):
+            raise dg.Failure(
+                f"{NAME} {last}: its series may not be those of {quarter}: {why}. Materialize theme_links of {last} "
+                "first",
+                allow_retries=False,
+            )
+
+
+def same_returns(
+    reader: Reader, used: Sequence[str], params: EventStudyParams, last: str
+) -> tuple[ReturnsParams, list[Window]]:
+    """Return what abnormal_returns was made with in all quarters, of the chosen models, and the windows to test.
+
+    Raises a Failure if quarters differ, or were made without a model that is asked for.
+    """
+    made = {q: found for q in used if (found := reader.returns_of(q)) is not None}
+    returns, windows = made[last]
+    for quarter, (other, _) in made.items():
+        if differ := [name for name in SAME if getattr(other, name) != getattr(returns, name)]:
+            raise dg.Failure(
+                f"{NAME} {last}: abnormal_returns of {quarter} was made with other {', '.join(differ)}. Materialize "
+                "abnormal_returns of all quarters with the same config first",
+                allow_retries=False,
+            )
+    if unknown := [m for m in params.models if m not in returns.models]:
+        raise dg.Failure(
+            f"{NAME} {last}: abnormal_returns was made without {', '.join(unknown)}, only with "
+            f"{', '.join(returns.models)}. Materialize it with these models, or choose other models",
+            allow_retries=False,
+        )
+    before = Window.parse(params.pre_event_window)
+    if before in windows or before.first <= returns.estimation_last_day:
+        raise dg.Failure(
+            f"{NAME} {last}: pre_event_window {before} is an event window, or overlaps the estimation window, of "
+            "abnormal_returns. Choose another one",
+            allow_retries=False,
+        )
+    chosen = {name: getattr(returns, name) for name in SAME} | {
+        "models": params.models or returns.models[-1:]
+    }
+    return ReturnsParams(**chosen), [*windows, before]
+
+
+def together(
+    quarters: Sequence[QuarterEvents],
+    windows: Sequence[Window],
+    names: Mapping[str, str],
+    params: EventStudyParams,
+) -> tuple[Events, dict[str, list[Toned]]]:
+    """Return the events of all quarters under one numbering of firms and days."""
+    days = np.unique(np.concatenate([q.calendar for q in quarters]))
+    firms = {firm: i for i, firm in enumerate(sorted({f for q in quarters for f in q.firms}))}
+    models = list(quarters[0].paths["event"])
+    zero = {
+        "event": np.concatenate([q.days for q in quarters]),
+        "placebo": np.concatenate([np.where(np.isnat(q.pseudo), days[0], q.pseudo) for q in quarters]),
+    }
+    samples = {
+        sample: Sample(
+            np.searchsorted(days, of),
+            {model: joined([q.paths[sample].pop(model) for q in quarters]) for model in models},
+        )
+        for sample, of in zero.items()
+    }
+    events = Events(
+        firm=np.array([firms[f] for q in quarters for f in q.firms], dtype=np.int64),
+        quarter=np.repeat(np.arange(len(quarters)), [len(q.transcripts) for q in quarters]),
+        windows=windows,
+        calls=samples["event"],
+        placebo=samples["placebo"],
+        controls={c: np.concatenate([q.controls[c] for q in quarters]) for c in params.controls},
+    )
+    toned = {
+        definition: toned_series(
+            [q.tones[definition] for q in quarters],
+            [q.transcripts for q in quarters],
+            names,
+            params.tones,
+            min_sentences=params.min_sentences,
+        )
+        for definition in params.definitions
+    }
+    return events, toned

@@ -46,4 +46,33 @@ _ROWS = """
 
 def told_firms(db: duckdb.DuckDBPyConnection) -> tuple[Firm, ...]:
     """Return the firms in the page's order."""
-    return tuple(Firm(*row[:5], tuple(row[5]), *row[6:]) for row in db.execute(_ROWS).fetchall())
+    return tuple(
+        Firm(
+            firm_id=firm_id,
+            name=name,
+            ticker=ticker,
+            permno=permno,
+            gvkey=gvkey,
+            call_dates=tuple(days),
+            n_sentences=n_sentences,
+            n_topics=n_topics,
+            n_members=n_members,
+            score=score,
+            rank=rank,
+            peer_score=peer_score,
+        )
+        for (
+            firm_id,
+            name,
+            ticker,
+            permno,
+            gvkey,
+            days,
+            n_sentences,
+            n_topics,
+            n_members,
+            score,
+            rank,
+            peer_score,
+        ) in db.execute(_ROWS).fetchall()
+    )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ftm_assets.methods.topics.map_layout import group_themes, landmark_texts, place, word_vectors
 from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.methods.wording import counted
+from ftm_assets.report.changes_told import told_changes
 from ftm_assets.report.coverage_told import told_coverage
 from ftm_assets.report.firms_told import told_firms
 from ftm_assets.report.made_from_told import told_made_from
@@ -24,19 +25,18 @@ from ftm_assets.report.payload import Report
 from ftm_assets.report.points_told import MOST_SENTENCES, room, told_points, vectors
 from ftm_assets.report.quality_told import told_quality
 from ftm_assets.report.reported_state import PANEL, ReportedState
-from ftm_assets.report.themes_told import Changes, Places, told_themes
+from ftm_assets.report.themes_told import Places, told_themes
 from ftm_assets.report.through_time import told_through
-from ftm_resources.models.lexicon import scorer_name
 from ftm_resources.warehouse.embedded_by import embedder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import duckdb
     from numpy.typing import NDArray
 
     from ftm_resources.warehouse import Warehouse
-    from ftm_resources.warehouse.snapshots import AsOf
+    from ftm_resources.warehouse.snapshots import AsOf, Write
 
 _COUNTS = """
     SELECT (SELECT count(*) FROM told_firms), (SELECT count(*) FROM told_calls), (SELECT count(*) FROM sentences),
@@ -65,7 +65,6 @@ def gather(
     `ReportedState.of`).
     """
     state = ReportedState.of(warehouse, first, last, as_of=as_of)
-    before, not_compared = state.compared()
     through = None if last is None or last == first else told_through(state)
     writes = state.writes()
     with closing(state.connect()) as db:
@@ -73,24 +72,30 @@ def gather(
         n_firms, n_calls, n_sentences, n_topics, n_named, n_themes, tone = (
             db.execute(_COUNTS).fetchone() or (0,) * 7
         )
-        layout = _layout(db, lambda d: landmarks(warehouse, _model(writes), d, keep=keeps_landmarks))
+        layout = layout_of(warehouse, state, db, keeps_landmarks=keeps_landmarks)
         points, reasons = told_points(db, layout.places)
+        changes = told_changes(db, state)
         flow, quality = told_coverage(db, state.quarter), told_quality(db, state)
         config = writes["themes"].provenance().get("config", {}) if "themes" in writes else {}
         themes = told_themes(
             db,
             layout.themes,
-            Changes.from_before(state, before),
+            changes,
             config,
             is_named_by_model=quality.is_named_by_model,
         )
-        warnings = [*state.warnings, *([not_compared] if not_compared else []), *flow.warnings]
-        warnings += [*_degraded_tone(db), *quality.warnings, *_left_out(n_topics, n_named), *layout.warnings]
+        warnings = [*state.warnings, *changes.warnings, *flow.warnings]
+        warnings += [
+            *_degraded_tone(db, writes),
+            *quality.warnings,
+            *_left_out(n_topics, n_named),
+            *layout.warnings,
+        ]
         firms = told_firms(db)
     range_ = state.quarter if through is None else f"{first} to {state.quarter}"
     return Report(
         quarter=state.quarter,
-        made_at=_made_at(state, before),
+        made_at=_made_at(state),
         title=f"Earnings calls of {range_}",
         headline=(
             ("firms", f"{n_firms:,}"),
@@ -114,7 +119,7 @@ def gather(
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """The map."""
 
     places: NDArray[np.floating]
@@ -124,13 +129,27 @@ class _Layout:
     warnings: tuple[str, ...]
 
 
+def layout_of(
+    warehouse: Warehouse,
+    state: ReportedState,
+    db: duckdb.DuckDBPyConnection,
+    *,
+    keeps_landmarks: bool = False,
+) -> Layout:
+    """Return the map of the state's quarter; `db` is a connection to it in which `number` was called."""
+    model = _model(state.writes())
+    return _layout(db, lambda d: landmarks(warehouse, model, d, keep=keeps_landmarks))
+
+
 def _layout(
     db: duckdb.DuckDBPyConnection, landmarks_of: Callable[[int], NDArray[np.float32] | str]
-) -> _Layout:
+) -> Layout:
     """Return the map; `landmarks_of` returns the landmarks' vectors of a length, or why there are none."""
     numbered = db.execute("SELECT coalesce(theme, -1) FROM told_topics ORDER BY topic").fetchnumpy()
     of = np.asarray(next(iter(numbered.values())), dtype=np.int64)
-    themes = db.execute("SELECT h.name, t.embedding FROM told_themes h JOIN themes t USING (theme_id) ORDER BY h.theme")
+    themes = db.execute(
+        "SELECT h.name, t.embedding FROM told_themes h JOIN themes t USING (theme_id) ORDER BY h.theme"
+    )
     found = themes.to_arrow_table()
     names, centres = found.column("name").to_pylist(), as_matrix(found.column("embedding"))
     group, groups = group_themes(centres, names) if names else (np.zeros(0, np.int64), ())
@@ -138,7 +157,7 @@ def _layout(
     at = np.full((len(names), 2), 0.5)
     for i in np.unique(of[of >= 0]):
         at[i] = np.median(places[of == i], axis=0)
-    return _Layout(places, Places(at, [int(g) for g in group]), tuple(groups), warnings)
+    return Layout(places, Places(at, [int(g) for g in group]), tuple(groups), warnings)
 
 
 def _places(
@@ -159,26 +178,27 @@ def _places(
     return place(rows, theme, word_vectors(landmark_texts())), (said,)
 
 
-def _model(writes: Any) -> str:
+def _model(writes: Mapping[str, Write]) -> str:
     """Return the name of the model that embedded the topics; empty if it is not known."""
     made = writes["topic_summaries"].provenance() if "topic_summaries" in writes else {}
     return str(embedder_of(made).get("model", ""))
 
 
-def _made_at(state: ReportedState, before: str | None) -> str:
+def _made_at(state: ReportedState) -> str:
     """Return when the newest of the tables that the page is made from was committed."""
+    before, _ = state.compared()
     panels = [state.write(PANEL, q) for q in {*state.quarters, *([before] if before else [])}]
     at = [write.at for write in (*state.writes().values(), *panels) if write is not None]
     return f"{max(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _degraded_tone(db: duckdb.DuckDBPyConnection) -> list[str]:
-    models = [m for (m,) in db.execute("SELECT DISTINCT model FROM sentence_sentiment ORDER BY 1").fetchall()]
-    if not models:
+def _degraded_tone(db: duckdb.DuckDBPyConnection, writes: Mapping[str, Write]) -> list[str]:
+    """Return what is said of the scorer: that there was none, or that it is only a substitute."""
+    if db.execute("SELECT 1 FROM sentence_sentiment LIMIT 1").fetchone() is None:
         return ["No sentence was scored: tone is not known."]
-    if scorer_name() in models:
-        return [f"Tone is by word lists, {scorer_name()}, which miss words such as raised and beat."]
-    return []
+    made = writes["sentence_sentiment"].provenance()
+    scorer = made.get("models", {}).get("sentiment", {})
+    return [f"Tone is by {scorer['model']}. {scorer.get('note', '')}"] if scorer.get("is_degraded") else []
 
 
 def _left_out(n_topics: int, n_named: int) -> list[str]:

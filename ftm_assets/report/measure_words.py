@@ -1,7 +1,5 @@
 """What the measures of `topic_quality` are called on the page, and what each means, in a line."""
 
-from ftm_assets.methods.topics.quality import LARGE_TOPIC_SHARE
-
 MEANINGS = {
     ("firm_topics", "n_topics"): ("Topics", "Topics of all firms together", "count"),
     ("firm_topics", "topics_per_firm_median"): (
@@ -21,7 +19,7 @@ MEANINGS = {
     ),
     ("firm_topics", "dominated_firms"): (
         "Dominated firms",
-        f"Firms of which one topic holds over {LARGE_TOPIC_SHARE:.0%}",
+        "Firms of which one topic holds a large part of what they say",
         "count",
     ),
     ("firm_topics", "procedural_share"): (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-TEXT_CHARACTERS = 4_000_000
+TEXT_CHARACTERS = 8_000_000
 """Characters of the sentences of all topics together, so that the page of 100,000 topics can still be sent by mail."""
 
 MOST_SENTENCES, LONGEST = 3, 280
@@ -118,7 +118,7 @@ def room(n_topics: int) -> tuple[int, int]:
     """Return how many sentences each of so many topics may show, and the characters of each.
 
     >>> room(1_000), room(12_000), room(100_000)
-    ((3, 280), (2, 166), (1, 60))
+    ((3, 280), (3, 222), (1, 80))
     """
     each = TEXT_CHARACTERS // max(n_topics, 1)
     sentences = min(MOST_SENTENCES, max(1, each // (2 * SHORTEST)))

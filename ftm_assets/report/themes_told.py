@@ -7,14 +7,12 @@ which is counted from the members of `theme_sentences`.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_assets.methods.topics.theme_model import ThemeParams
 from ftm_assets.methods.wording import counted
 from ftm_assets.report.evidence_told import drivers
 from ftm_assets.report.payload import FirmInTheme, Split, Theme
-from ftm_assets.report.reported_state import PANEL
 from ftm_assets.report.tone_interval import intervals
 from ftm_resources.tables.categories import FEWEST_FIRMS, SECTIONS, SPEAKER_TYPES
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-    from ftm_assets.report.reported_state import ReportedState
+    from ftm_assets.report.changes_told import Changes
 
 _ROWS = """
     WITH members AS (
@@ -87,27 +85,6 @@ class Places:
     group: Sequence[int]
 
 
-@dataclass(frozen=True)
-class Changes:
-    """What is known of the quarter before."""
-
-    attention: Mapping[str, float] = field(default_factory=dict)
-    score: Mapping[str, float] = field(default_factory=dict)
-    """Series → its value there; a series without one is not in it."""
-
-    @classmethod
-    def from_before(cls, state: ReportedState, before: str | None) -> Changes:
-        """Read the panel of the quarter before; nothing if there is none to compare with."""
-        if before is None:
-            return cls()
-        with state.connect_to([before], PANEL) as db:
-            rows = db.execute(f"SELECT series_id, attention, score FROM {PANEL}").fetchall()  # noqa: S608 - a constant
-        return cls(
-            {series: a for series, a, _ in rows if a is not None},
-            {series: s for series, _, s in rows if s is not None},
-        )
-
-
 def told_themes(
     db: duckdb.DuckDBPyConnection,
     places: Places,
@@ -127,7 +104,8 @@ def told_themes(
     firms, driving = _firms(db), drivers(db)
     by_section = _splits(db, "section", SECTIONS)
     by_speaker = _splits(db, "speaker_type", SPEAKER_TYPES)
-    most = float(config.get("max_firm_share", ThemeParams().max_firm_share))
+    # Of the topics, that is the share that themes were made with; of what is said, it need not hold.
+    most = float(config.get("max_firm_share", 1.0))
     return tuple(
         Theme(
             theme_id=row["theme_id"],

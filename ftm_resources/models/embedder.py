@@ -21,6 +21,7 @@ from ftm_resources.expected import plainly
 from ftm_resources.models import batches, loading
 from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models.loading import LoadedModel, Progress
+from ftm_resources.models.query_encoder import query_encoder
 from ftm_resources.settings import Precision
 
 if TYPE_CHECKING:
@@ -151,8 +152,15 @@ class Embedder(ConfigurableResource):
         """Embed a query: float32 (dimension,), of unit length.
 
         A local model with a prompt for queries gets it (sentence-transformers' `prompts["query"]`); of an endpoint's
-        model, none is known. ValueError and EndpointUnavailableError as `embed` raises them.
+        model, none is known. A model like the bundled one needs no torch (see `query_encoder`). ValueError and
+        EndpointUnavailableError as `embed` raises them.
         """
+        plain = None if self._remote() else query_encoder(self._configured() or _bundled())
+        if plain is not None:
+            made: NDArray[np.float32] = _unit(plain.encode(text)[None].astype(np.float64), [text])[0].astype(
+                np.float32
+            )
+            return made
         if not self._remote() and (encode := self._load().encode_query) is not None:
             vector: NDArray[np.float32] = _unit(encode(text)[None].astype(np.float64), [text])[0].astype(
                 np.float32

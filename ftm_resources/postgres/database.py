@@ -17,16 +17,21 @@ _LOCK = 0x46544D
 """Key of the advisory lock that publishers of one database take in turn; the letters FTM."""
 
 
+_NAME_BYTES = 63
+"""Bytes of a name that PostgreSQL keeps."""
+
+
 class PublishError(WarehouseError):
     """The copy cannot be made; the message says why, and what to do."""
 
 
 @contextmanager
-def connected() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def connected(*, only_reads: bool = False) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """Yield a connection to the database at FTM_POSTGRES_URL, with pgvector's types.
 
-    A password comes from the URL, PGPASSWORD or `.pgpass`. Raises SettingsError if the variable is unset or no
-    address, and PublishError if the server cannot be reached, refuses, or has no pgvector.
+    With `only_reads`, nothing can be changed over it, and it waits for no publisher. A password comes from the URL,
+    PGPASSWORD or `.pgpass`. Raises SettingsError if the variable is unset or no address, and PublishError if the server
+    cannot be reached, refuses, or has no pgvector.
     """
     try:
         import psycopg  # noqa: PLC0415 - an extra
@@ -48,6 +53,11 @@ def connected() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     except psycopg.OperationalError as error:
         raise PublishError(f"PostgreSQL at FTM_POSTGRES_URL cannot be used: {error}") from error
     with closing(connection):
+        if only_reads:
+            connection.read_only = True
+            find_vectors(connection)
+            yield connection
+            return
         try:
             with connection.transaction():
                 take_turn(connection)  # of two that create an extension at once, PostgreSQL lets one fail
@@ -57,12 +67,12 @@ def connected() -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
                 f"the database has no pgvector, and this account cannot add it ({error}). Have an administrator run "
                 "CREATE EXTENSION vector in it"
             ) from error
-        _find_vectors(connection)
+        find_vectors(connection)
         register_vector(connection)
         yield connection
 
 
-def _find_vectors(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+def find_vectors(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     """Let this session find pgvector's types in the schema that an administrator put them in."""
     connection.execute(
         "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), "
@@ -74,3 +84,15 @@ def _find_vectors(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
 def take_turn(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     """Wait for other publishers; the turn is held until the transaction ends."""
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def require_schema_name(schema: str) -> None:
+    """Raise PublishError if PostgreSQL would not take this name, or not keep it whole."""
+    if not schema or "\x00" in schema:
+        raise PublishError(f"{schema!r} is no name of a schema; choose another --schema")
+    if schema.startswith("pg_") or schema == "information_schema":
+        raise PublishError(f"the schema {schema} is PostgreSQL's own; choose another --schema")
+    if (n := len(schema.encode())) > _NAME_BYTES:
+        raise PublishError(
+            f"the schema's name has {n} bytes, and PostgreSQL keeps {_NAME_BYTES}; choose another --schema"
+        )

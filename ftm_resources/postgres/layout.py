@@ -16,7 +16,18 @@ Vectors = Literal["vector", "halfvec"]
 MAX_INDEXED: Mapping[Vectors, int] = {"vector": 2000, "halfvec": 4000}
 """Dimensions that pgvector's HNSW can index (its README, "HNSW")."""
 
-EMBEDDING = "embedding"
+
+def split_type(type_: str) -> tuple[str, int]:
+    """Return the name and the dimension of a type of vectors.
+
+    >>> split_type("halfvec(384)")
+    ('halfvec', 384)
+    """
+    name, _, rest = type_.partition("(")
+    return name, int(rest.rstrip(")"))
+
+
+EMBEDDING, WORDS = "embedding", "words"
 
 
 @dataclass(frozen=True)
@@ -29,12 +40,14 @@ class Published:
     key: str
     """Column that, with the quarter, tells rows apart."""
     columns: Mapping[str, str]
-    """Name → PostgreSQL's type, in order; `quarter` and, where `has_vectors`, `embedding` follow."""
+    """Name → PostgreSQL's type, in order; `quarter` and, of a level, `embedding` and `words` follow."""
     query: str
-    """Over the views of `Warehouse.connect(quarter=...)`: these columns, then `embedding` if there is one."""
+    """Over the views of `Warehouse.connect(quarter=...)` and the tables of `indexed_tables.NUMBERED`: these columns,
+    then `embedding` if it is a level."""
     reads: tuple[str, ...]
     """Tables of the warehouse that the query reads."""
-    has_vectors: bool = True
+    level: str | None = None
+    """The level of search whose rows these are; they have vectors and words."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Column → table of the copy in whose key its values are, where it is not null."""
     indexed: tuple[str, ...] = ()
@@ -43,7 +56,7 @@ class Published:
     @property
     def names(self) -> list[str]:
         """All columns, in the order in which rows are copied."""
-        return [*self.columns, *([EMBEDDING] if self.has_vectors else []), "quarter"]
+        return [*self.columns, *([EMBEDDING, WORDS] if self.level else []), "quarter"]
 
 
 FIRMS = Published(
@@ -68,8 +81,26 @@ FIRMS = Published(
     QUALIFY row_number() OVER (PARTITION BY firm_id ORDER BY call_at DESC, transcript_id DESC) = 1
     """,
     ("transcripts",),
-    has_vectors=False,
     indexed=("permno", "gvkey"),
+)
+
+SPOKEN = Published(
+    "calls",
+    "A call of a firm, with the firm's name and ticker as they were then",
+    "transcript_id",
+    {
+        "transcript_id": "text NOT NULL",
+        "firm_id": "text NOT NULL",
+        "firm_name": "text",
+        "ticker": "text",
+        "permno": "bigint",
+        "call_date": "date",
+        "number": "integer NOT NULL",
+    },
+    "SELECT transcript_id, firm_id, firm_name, ticker, permno, call_date, call AS number FROM calls",
+    ("transcripts",),
+    references={"firm_id": "firms"},
+    indexed=("firm_id",),
 )
 
 THEMES = Published(
@@ -86,13 +117,15 @@ THEMES = Published(
         "n_firms": "integer NOT NULL",
         "n_sentences": "integer NOT NULL",
         "stability": "double precision",
+        "tone": "double precision",
     },
     """
     SELECT h.theme_id, l.series_id, h.name, h.description, h.keywords, h.n_topics, h.n_firms, h.n_sentences,
-        h.stability, h.embedding
-    FROM themes h LEFT JOIN theme_links l ON l.theme_id = h.theme_id
+        h.stability, r.tone, h.embedding
+    FROM themes h LEFT JOIN theme_links l ON l.theme_id = h.theme_id LEFT JOIN theme_rows r ON r.id = h.theme_id
     """,
-    ("themes", "theme_links"),
+    ("themes", "theme_links", "theme_sentences", "sentence_sentiment"),
+    level="theme",
     indexed=("series_id",),
 )
 
@@ -108,14 +141,20 @@ TOPICS = Published(
         "summary": "text",
         "keywords": "text[]",
         "n_sentences": "integer NOT NULL",
+        "transcript_id": "text",
+        "tone": "double precision",
     },
     """
-    SELECT t.topic_id, t.firm_id, p.theme_id, s.name, s.summary, t.keywords, t.n_sentences, s.embedding
+    SELECT t.topic_id, t.firm_id, p.theme_id, s.name, s.summary, t.keywords, t.n_sentences, c.transcript_id, r.tone,
+        s.embedding
     FROM firm_topics t
     LEFT JOIN topic_summaries s ON s.topic_id = t.topic_id
     LEFT JOIN theme_topics p ON p.topic_id = t.topic_id
+    LEFT JOIN topic_rows r ON r.id = t.topic_id
+    LEFT JOIN calls c ON c.call = r.call
     """,
-    ("firm_topics", "topic_summaries", "theme_topics"),
+    ("firm_topics", "topic_summaries", "theme_topics", "sentence_topics", "sentences", "transcripts"),
+    level="topic",
     references={"firm_id": "firms", "theme_id": "themes"},
     indexed=("firm_id", "theme_id"),
 )
@@ -141,28 +180,40 @@ SENTENCES = Published(
         "p_positive": "double precision",
         "p_neutral": "double precision",
         "p_negative": "double precision",
+        "is_procedural": "boolean",
     },
     """
     SELECT s.sentence_id, s.firm_id, t.topic_id, m.theme_id, s.transcript_id, s.component_id, c.call_date, s.section,
         s.speaker_type, c.speaker_name, s.position, s.text, v.label, v.p_positive, v.p_neutral, v.p_negative,
-        e.embedding
+        coalesce(k.is_procedural, false) AS is_procedural, e.embedding
     FROM sentences s
     JOIN transcripts c ON c.component_id = s.component_id
     LEFT JOIN sentence_topics t ON t.sentence_id = s.sentence_id
     LEFT JOIN theme_sentences m ON m.sentence_id = s.sentence_id AND m.is_member AND NOT m.is_second
     LEFT JOIN sentence_sentiment v ON v.sentence_id = s.sentence_id
+    LEFT JOIN sentence_kinds k ON k.sentence_id = s.sentence_id
     LEFT JOIN sentence_embeddings e ON e.sentence_id = s.sentence_id
     """,
-    ("sentences", "transcripts", "sentence_topics", "theme_sentences", "sentence_sentiment", "sentence_embeddings"),
+    ("sentences", "transcripts", "sentence_topics", "theme_sentences", "sentence_sentiment", "sentence_kinds",
+     "sentence_embeddings"),
+    level="sentence",
     references={"firm_id": "firms", "topic_id": "topics", "theme_id": "themes"},
-    indexed=("firm_id", "topic_id", "theme_id", "call_date"),
+    indexed=("firm_id", "transcript_id", "topic_id", "theme_id", "call_date"),
 )  # fmt: skip
 
-LAYOUT = (FIRMS, THEMES, TOPICS, SENTENCES)
+LAYOUT = (FIRMS, SPOKEN, THEMES, TOPICS, SENTENCES)
 """Each after those that it refers to."""
+
+OF_LEVEL: Mapping[str, Published] = {table.level: table for table in LAYOUT if table.level}
 
 READ = tuple(dict.fromkeys(table for published in LAYOUT for table in published.reads))
 """Tables of the warehouse that a copy is made of."""
 
+SCHEMA = "ftm"
+"""Where the tables are, unless another schema is given."""
+
 STATE = "published"
 """The table that says which quarters are there, of which rows, model and type of vectors."""
+
+WORD_COUNTS = "word_counts"
+"""The table that says how many rows of a quarter and level have a word, in what is said or in the firm's name."""

@@ -7,12 +7,28 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.postgres.database import PublishError, take_turn
+from ftm_resources.postgres.database import PublishError, require_schema_name, take_turn
 from ftm_resources.postgres.failures import saying
-from ftm_resources.postgres.layout import EMBEDDING, LAYOUT, MAX_INDEXED, STATE, Published, Vectors
+from ftm_resources.postgres.grants import give, grants_of
+from ftm_resources.postgres.layout import (
+    EMBEDDING,
+    LAYOUT,
+    MAX_INDEXED,
+    OF_LEVEL,
+    SCHEMA,
+    STATE,
+    WORD_COUNTS,
+    WORDS,
+    Published,
+    Vectors,
+    split_type,
+)
+from ftm_resources.postgres.levels_of_copy import scales_of
 from ftm_resources.postgres.quarter_state import QuarterState, dimension_of
 from ftm_resources.postgres.row_values import values_of
+from ftm_resources.postgres.word_vectors import CountedWords, register_words
 from ftm_resources.quarters import parse
+from ftm_resources.retrieval.indexed_tables import NUMBERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,13 +36,10 @@ if TYPE_CHECKING:
     import duckdb
     import psycopg
 
-    from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.across import Across
 
 BATCH_ROWS = 10_000
 """Rows that are held at once."""
-
-_NAME_BYTES = 63
-"""Bytes of a name that PostgreSQL keeps."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +55,24 @@ class Loaded:
     """Whether the vectors have an HNSW index; without one, search compares all of them."""
     is_unchanged: bool
     """Whether the copy held these rows already."""
-    outdated: tuple[str, ...] = ()
-    """Other quarters of the copy of which the warehouse shows other rows now: they need not go with this one."""
 
 
 def publish(
-    warehouse: Warehouse,
+    across: Across,
     quarter: str,
     connection: psycopg.Connection[tuple[Any, ...]],
     *,
-    schema: str = "ftm",
+    schema: str = SCHEMA,
     vectors: Vectors = "halfvec",
     allows_mixed: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Loaded:
     """Replace a quarter of the copy in `schema` with the warehouse's, in one transaction; other quarters stay.
 
-    The rows are those that `Warehouse.connect` shows over all quarters, so that published quarters go together. Nothing
-    is copied if the copy was made of the same rows and still has as many. Until the transaction ends readers see the
-    old rows; they wait only while the loaded tables take the old ones' place. `progress` is told each table. Texts lose
-    NUL characters, which PostgreSQL cannot hold.
+    `across` is what `quarter_state.shown_now` returned; quarters that are published with the same one go together.
+    Nothing is copied if the copy was made of the same rows and still has as many. Until the transaction ends readers
+    see the old rows; they wait only while the loaded tables take the old ones' place. `progress` is told each table.
+    Texts lose NUL characters, which PostgreSQL cannot hold.
 
     Raises
     ------
@@ -75,9 +86,11 @@ def publish(
 
     """
     quarter, say = parse(quarter), progress or (lambda _: None)
-    _require_schema_name(schema)
-    state = QuarterState.of(warehouse, quarter, allows_mixed=allows_mixed)
+    require_schema_name(schema)
+    state = QuarterState.of(across, quarter, allows_mixed=allows_mixed)
     with closing(state.connect()) as db:
+        for statement in NUMBERED:
+            db.execute(statement)
         dimension = dimension_of(db, quarter)
         copy = _Copy(connection, schema, quarter, f"{vectors}({dimension})")
         is_indexed = dimension <= MAX_INDEXED[vectors]
@@ -85,33 +98,26 @@ def publish(
         with saying(lambda: f"{quarter} is not published: {copy.doing}"), connection.transaction():
             copy.prepare()
             copy.require_one_model(state.model)
-            outdated = state.outdated(copy.stamps(), copy.type)
             if (rows := copy.rows_if(stamp)) is not None:
-                return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=True, outdated=outdated)
-            rows = {}
+                return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=True)
+            rows, words = {}, CountedWords.of(db)
             for table in LAYOUT:
                 say(f"{table.name} {quarter}")
-                rows[table.name] = copy.load(table, db)
-                copy.index(table, f"{vectors}_cosine_ops" if is_indexed and table.has_vectors else None)
+                rows[table.name] = copy.load(table, db, words)
+                copy.index(table, f"{vectors}_cosine_ops" if is_indexed and table.level else None)
+            say(f"the scales of {quarter}")
+            with state.indexed_tables() as source:
+                tables = {level: copy.loading(table.name) for level, table in OF_LEVEL.items()}
+                scales = scales_of(source, connection, tables, copy.type)
             say(f"{quarter} takes its place")
             copy.swap()
-            copy.note(stamp, state.model, rows)
+            copy.count_words(words)
+            about = {level: {**words.about(level), **scales[level]} for level in scales}
+            copy.note(stamp, state.model, rows, about)
     with saying(lambda: f"{quarter} is published, but its statistics are not up to date (ANALYZE)"):
         for table in LAYOUT:
             connection.execute(copy.sql("ANALYZE {}", copy.parent(table.name)))
-    return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=False, outdated=outdated)
-
-
-def _require_schema_name(schema: str) -> None:
-    """Raise PublishError if PostgreSQL would not take this name, or not keep it whole."""
-    if not schema or "\x00" in schema:
-        raise PublishError(f"{schema!r} is no name of a schema; choose another --schema")
-    if schema.startswith("pg_") or schema == "information_schema":
-        raise PublishError(f"the schema {schema} is PostgreSQL's own; choose another --schema")
-    if (n := len(schema.encode())) > _NAME_BYTES:
-        raise PublishError(
-            f"the schema's name has {n} bytes, and PostgreSQL keeps {_NAME_BYTES}; choose another --schema"
-        )
+    return Loaded(quarter, rows, dimension, is_indexed, is_unchanged=False)
 
 
 class _Copy:
@@ -148,20 +154,31 @@ class _Copy:
         self.connection.execute(
             self.sql(
                 "CREATE TABLE IF NOT EXISTS {} (quarter text PRIMARY KEY, stamp text NOT NULL, model text NOT NULL, "
-                "n_rows jsonb NOT NULL, published_at timestamptz NOT NULL DEFAULT now())",
+                "n_rows jsonb NOT NULL, published_at timestamptz NOT NULL DEFAULT now(), levels jsonb)",
                 self.parent(STATE),
             )
         )
-        self._require_columns(STATE, {"quarter", "stamp", "model", "n_rows", "published_at"})
+        state = dict.fromkeys(("quarter", "stamp", "model", "n_rows", "published_at"), "text") | {
+            "levels": "jsonb"
+        }
+        self._require_columns(STATE, state)
+        self.connection.execute(
+            self.sql(
+                "CREATE TABLE IF NOT EXISTS {} (quarter text, level text, field text, word text, "
+                "n_rows bigint NOT NULL, PRIMARY KEY (quarter, level, field, word))",
+                self.parent(WORD_COUNTS),
+            )
+        )
+        self._require_columns(
+            WORD_COUNTS, dict.fromkeys(("quarter", "level", "field", "word", "n_rows"), "text")
+        )
         for table in LAYOUT:
             self._require_own(table)
             self._create(table)
 
     def _create(self, table: Published) -> None:
-        columns = [f'"{name}" {type_}' for name, type_ in table.columns.items()]
-        if table.has_vectors:
-            columns.append(f"{EMBEDDING} {self.type}")
-        columns += ["quarter text NOT NULL", f"PRIMARY KEY (quarter, {table.key})"]
+        columns = [f'"{name}" {type_}' for name, type_ in self._types(table).items()]
+        columns.append(f"PRIMARY KEY (quarter, {table.key})")
         names: list[tuple[str, ...] | str] = [self.parent(table.name)]
         for column, other in table.references.items():
             columns.append(f"FOREIGN KEY (quarter, {column}) REFERENCES {{}}")
@@ -180,6 +197,11 @@ class _Copy:
             )
         self._comment(table)
 
+    def _types(self, table: Published) -> dict[str, str]:
+        """Return all columns of a table with their types."""
+        of_level = {EMBEDDING: self.type, WORDS: "tsvector"} if table.level else {}
+        return {**table.columns, **of_level, "quarter": "text NOT NULL"}
+
     def _comment(self, table: Published) -> None:
         from psycopg import sql  # noqa: PLC0415 - an extra
 
@@ -191,7 +213,7 @@ class _Copy:
 
     def _require_free(self) -> None:
         """Raise PublishError if the schema has something else under a name that the copy uses."""
-        whole = {STATE: "r"} | {table.name: "p" for table in LAYOUT}
+        whole = {STATE: "r", WORD_COUNTS: "r"} | {table.name: "p" for table in LAYOUT}
         parts = {self.partition(table.name)[1]: table.name for table in LAYOUT}
         loading = [self.loading(table.name)[1] for table in LAYOUT]
         found = self.connection.execute(
@@ -220,23 +242,32 @@ class _Copy:
             ).fetchall()
         )
 
-    def _require_columns(self, table: str, wanted: set[str]) -> dict[str, str]:
-        """Return the columns of a table; raise PublishError if it has others than FTM's."""
+    def _require_columns(self, table: str, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Return the columns of a table, with those added that an earlier version of FTM did not have.
+
+        Raises PublishError if it has others than FTM's, or no key.
+        """
         found = self._columns(table)
-        if found and set(found) != wanted:
+        if found and not (set(found) <= set(wanted) and next(iter(wanted)) in found):
             raise PublishError(
                 f"{self.schema}.{table} has other columns than FTM's ({', '.join(sorted(found))}); choose another "
                 "--schema, or drop this one"
             )
+        for column, type_ in wanted.items():
+            if found and column not in found:
+                # Rows that are there have none until their quarter is published again.
+                add = f"ALTER TABLE {{}} ADD COLUMN {{}} {type_.removesuffix(' NOT NULL')}"
+                self.connection.execute(self.sql(add, (self.schema, table), column))
+                found[column] = type_
         return found
 
     def _require_own(self, table: Published) -> None:
         """Raise PublishError if the schema has a table of this name that cannot hold these rows."""
-        found = self._require_columns(table.name, set(table.names))
+        found = self._require_columns(table.name, self._types(table))
         if not found:
             return
         place = f"{self.schema}.{table.name}"
-        if table.has_vectors and found[EMBEDDING].rpartition(".")[2] != self.type:
+        if table.level and found[EMBEDDING].rpartition(".")[2] != self.type:
             raise PublishError(
                 f"{place} holds vectors of type {found[EMBEDDING]}, and {self.quarter} would be {self.type}: search "
                 "over both is impossible. Choose another --schema, or drop this one"
@@ -254,11 +285,6 @@ class _Copy:
                 f"{self.quarter} was embedded by {model or 'an unknown model'}, {quarter} in schema {self.schema} by "
                 f"{other or 'an unknown model'}: their vectors cannot be compared. Choose another --schema"
             )
-
-    def stamps(self) -> list[tuple[str, str]]:
-        """Return the quarters of the copy, each with what it was made of."""
-        held = self.connection.execute(self.sql("SELECT quarter, stamp FROM {}", self.parent(STATE)))
-        return [(quarter, stamp) for quarter, stamp in held.fetchall()]
 
     def rows_if(self, stamp: str) -> dict[str, int] | None:
         """Return the rows of the quarter by table, if the copy was made of the same and is whole; None if not."""
@@ -285,22 +311,26 @@ class _Copy:
         ).fetchall()
         return {name for (name,) in held}
 
-    def load(self, table: Published, db: duckdb.DuckDBPyConnection) -> int:
+    def load(self, table: Published, db: duckdb.DuckDBPyConnection, words: CountedWords) -> int:
         """Copy the quarter's rows into a table that nobody reads yet; return how many there are."""
         loading, n = self.loading(table.name), 0
         self.doing = f"{table.name} cannot be copied"
         self.connection.execute(self.sql("CREATE TABLE {} (LIKE {})", loading, self.parent(table.name)))
-        types = [t.split(" ")[0] if t != "double precision" else t for t in table.columns.values()]
-        vectors = [self.type.partition("(")[0]] if table.has_vectors else []
+        types = [t.removesuffix(" NOT NULL") for t in table.columns.values()]
+        of_level = [split_type(self.type)[0], "tsvector"] if table.level else []
         columns = ", ".join(f'"{name}"' for name in table.names)
         batches = db.execute(table.query).to_arrow_reader(BATCH_ROWS)
         with (
             self.connection.cursor() as cursor,
             cursor.copy(self.sql(f"COPY {{}} ({columns}) FROM STDIN (FORMAT binary)", loading)) as copy,
         ):
-            copy.set_types([*types, *vectors, "text"])
+            register_words(cursor)
+            copy.set_types([*types, *of_level, "text"])
             for batch in batches:
-                for row in zip(*values_of(batch, table, self.type), strict=True):
+                values = values_of(batch, table, self.type)
+                if table.level:
+                    values.append(words.vectors(table.level, batch))
+                for row in zip(*values, strict=True):
                     copy.write_row((*row, self.quarter))
                 n += batch.num_rows
         return n
@@ -312,10 +342,14 @@ class _Copy:
         self.connection.execute(self.sql(f"ALTER TABLE {{}} ADD PRIMARY KEY (quarter, {table.key})", loading))
         for column in table.indexed:
             self.connection.execute(self.sql(f"CREATE INDEX ON {{}} ({column})", loading))
+        if table.level:
+            self.connection.execute(self.sql(f"CREATE INDEX ON {{}} USING gin ({WORDS})", loading))
         if operators:
             self.connection.execute(
                 self.sql(f"CREATE INDEX ON {{}} USING hnsw ({EMBEDDING} {operators})", loading)
             )
+        # Its statistics stay with it, and the next searches are of it.
+        self.connection.execute(self.sql("ANALYZE {}", loading))
 
     def swap(self) -> None:
         """Put the loaded tables into the place of the quarter's."""
@@ -323,6 +357,7 @@ class _Copy:
 
         self.doing = "the rows that are there cannot be replaced"
         names = self._partitions()
+        grants = {table.name: grants_of(self.connection, self.partition(table.name)) for table in LAYOUT}
         for table in reversed(LAYOUT):  # what refers to others goes first
             old = self.partition(table.name)
             if old[1] in names:
@@ -340,6 +375,7 @@ class _Copy:
                     sql.Identifier(*self.parent(table.name)), sql.Identifier(*new), sql.Literal(self.quarter)
                 )
             )
+            give(self.connection, new, grants[table.name])
 
     def _rename_indexes(self, table: tuple[str, str]) -> None:
         found = self.connection.execute(
@@ -350,15 +386,29 @@ class _Copy:
                 self.sql("ALTER INDEX {} RENAME TO {}", (self.schema, index), index.replace("_loading", ""))
             )
 
-    def note(self, stamp: str, model: str, rows: Mapping[str, int]) -> None:
-        """Record what the quarter was made of."""
+    def count_words(self, words: CountedWords) -> None:
+        """Put how many rows have each word into the place of the quarter's."""
+        self.doing = "its words cannot be counted"
+        table = self.parent(WORD_COUNTS)
+        self.connection.execute(self.sql("DELETE FROM {} WHERE quarter = %s", table), [self.quarter])
+        with (
+            self.connection.cursor() as cursor,
+            cursor.copy(self.sql("COPY {} (quarter, level, field, word, n_rows) FROM STDIN", table)) as copy,
+        ):
+            for row in words.counts():
+                copy.write_row((self.quarter, *row))
+
+    def note(
+        self, stamp: str, model: str, rows: Mapping[str, int], levels: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        """Record what the quarter was made of, and what search must know of its levels."""
         self.doing = "it cannot be recorded"
         self.connection.execute(
             self.sql(
-                "INSERT INTO {} (quarter, stamp, model, n_rows) VALUES (%s, %s, %s, %s) "
+                "INSERT INTO {} (quarter, stamp, model, n_rows, levels) VALUES (%s, %s, %s, %s, %s) "
                 "ON CONFLICT (quarter) DO UPDATE SET stamp = excluded.stamp, model = excluded.model, "
-                "n_rows = excluded.n_rows, published_at = now()",
+                "n_rows = excluded.n_rows, levels = excluded.levels, published_at = now()",
                 self.parent(STATE),
             ),
-            [self.quarter, stamp, model, json.dumps(dict(rows))],
+            [self.quarter, stamp, model, json.dumps(dict(rows)), json.dumps(levels)],
         )

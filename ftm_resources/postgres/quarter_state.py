@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING
 
 from ftm_resources.postgres.database import PublishError
 from ftm_resources.postgres.layout import LAYOUT, READ
+from ftm_resources.retrieval.indexed_tables import IndexedTables
 from ftm_resources.warehouse import WarehouseError
 from ftm_resources.warehouse.across import Across
 from ftm_resources.warehouse.embedded_by import embedder_of
 from ftm_resources.warehouse.snapshots import is_elsewhere, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     import duckdb
 
     from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.warehouse import QuarterTable
 
 _WITH_VECTORS = ("sentence_embeddings", "topic_summaries", "themes")
+
+
+def shown_now(warehouse: Warehouse) -> Across:
+    """Return all quarters of what a copy is made of, as `connect` shows them; later writes do not change them."""
+    return Across.of(warehouse, READ)
 
 
 @dataclass(frozen=True)
@@ -33,16 +40,15 @@ class QuarterState:
     _across: Across
 
     @classmethod
-    def of(cls, warehouse: Warehouse, quarter: str, *, allows_mixed: bool) -> QuarterState:
-        """Return what is shown of a quarter.
+    def of(cls, across: Across, quarter: str, *, allows_mixed: bool) -> QuarterState:
+        """Return what is shown of a quarter (`across` is of `shown_now`).
 
         Raises WarehouseError if a table lacks it, or its newest rows do not go together or not with what is shown of
         other quarters; with `allows_mixed` only if no rows that go together within the quarter are left. Raises
         PublishError if its vectors are of different models.
         """
-        across = Across.of(warehouse, READ)
         if not across.holds(quarter):
-            raise warehouse.no_such_quarter(quarter)
+            raise across.warehouse.no_such_quarter(quarter)
         found = across.mixtures(quarter)
         if not allows_mixed and (found or not across.is_newest(quarter)):
             why = (
@@ -67,20 +73,20 @@ class QuarterState:
         """Return a DuckDB connection whose views hold these rows."""
         return self._across.connect(self.quarter)
 
-    def stamp(self, vectors: str, quarter: str | None = None) -> str:
-        """Return what tells a copy of these rows, in this layout, from any other.
+    def indexed_tables(self) -> IndexedTables:
+        """Return these rows as an index of them would be made."""
+        return IndexedTables(self._across.warehouse, self.quarter, self._across.tables(self.quarter))
 
-        With `quarter`, it is of what is shown of that quarter at the same time.
-        """
-        layout = [(t.name, dict(t.columns), t.query, dict(t.references), t.indexed) for t in LAYOUT]
-        tables = self._across.tables(self.quarter if quarter is None else quarter)
-        contents = sorted((name, table.content) for name, table in tables.items())
-        return hashlib.sha256(repr((contents, vectors, layout)).encode()).hexdigest()
+    def stamp(self, vectors: str) -> str:
+        """Return what tells a copy of these rows, in this layout, from any other."""
+        return stamp_of(self._across.tables(self.quarter), vectors)
 
-    def outdated(self, copied: Iterable[tuple[str, str]], vectors: str) -> tuple[str, ...]:
-        """Return, of these quarters and stamps of copies, the quarters of which other rows are shown now."""
-        others = [(quarter, stamp) for quarter, stamp in copied if quarter != self.quarter]
-        return tuple(sorted(q for q, stamp in others if stamp != self.stamp(vectors, q)))
+
+def stamp_of(tables: Mapping[str, QuarterTable], vectors: str) -> str:
+    """Return what tells a copy of these tables' rows, with vectors of this type and in this layout, from any other."""
+    layout = [(t.name, dict(t.columns), t.query, dict(t.references), t.indexed, t.level) for t in LAYOUT]
+    contents = sorted((name, table.content) for name, table in tables.items())
+    return hashlib.sha256(repr((contents, vectors, layout)).encode()).hexdigest()
 
 
 def _about(across: Across, quarter: str) -> list[str]:

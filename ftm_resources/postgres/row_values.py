@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.postgres.database import PublishError
-from ftm_resources.postgres.layout import EMBEDDING, Published
+from ftm_resources.postgres.layout import EMBEDDING, Published, split_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,7 @@ def values_of(batch: pa.RecordBatch, table: Published, type_: str) -> list[list[
         if pa.types.is_list(column.type):
             values = [None if of is None else [_without_nul(value) for value in of] for of in values]
         made.append(values)
-    if table.has_vectors:
+    if table.level:
         made.append(_vectors(batch, table, type_))
     return made
 
@@ -43,8 +43,7 @@ def _vectors(batch: pa.RecordBatch, table: Published, type_: str) -> list[Any]:
     import pyarrow.compute as pc  # noqa: PLC0415
     from pgvector import HalfVector, Vector  # noqa: PLC0415 - an extra
 
-    name, _, rest = type_.partition("(")
-    width = int(rest.rstrip(")"))
+    name, width = split_type(type_)
     kind, number = (HalfVector, np.float16) if name == "halfvec" else (Vector, np.float32)
     column = batch.column(EMBEDDING)
     held = column.drop_null()

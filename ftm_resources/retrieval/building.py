@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from ftm_resources.retrieval.calibration import AS_IT_IS, Sample, Scale, scale_of
+from ftm_resources.retrieval.calibration import AS_IT_IS, Sample, Scale, background_of, may_be_query, scale_of
 from ftm_resources.retrieval.checksums import checksum, checksum_of
 from ftm_resources.retrieval.full_text import TextIndex, TextWriter
-from ftm_resources.retrieval.levels import CALLS, COLUMNS, LEVELS, STRINGS, indexed_texts
+from ftm_resources.retrieval.levels import CALLS, COLUMNS, LEVELS, STRINGS, firm_texts, indexed_texts
 from ftm_resources.retrieval.opened_quarter import OpenLevel, OpenQuarter, numbers_of
 from ftm_resources.retrieval.vector_scan import ExactVectors, ScannedVectors, codes_of, signs_of
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
     """Told the level, the rows done and how many there are."""
 
-_VERSION = 6
+_VERSION = 7
 """Of how the files are written."""
 FORMAT = hashlib.sha256(repr((_VERSION, COLUMNS, STRINGS, CALLS)).encode()).hexdigest()[:12]
 """The form of the files: an index of another form is outdated."""
@@ -51,7 +52,7 @@ def write_index(source: QuarterRows, folder: Path, progress: Progress = lambda *
     calls = source.calls()
     with pa.OSFile(str(folder / "calls.arrow"), "wb") as out, pa.ipc.new_file(out, CALLS) as writer:
         writer.write_table(calls)
-    firms = _firms(calls)
+    firms = firm_texts(calls)
     samples = {level: Sample(source.count(level)) for level in LEVELS}
     levels = {level: _write_level(source, level, folder, firms, samples[level], progress) for level in LEVELS}
     opened = {level: _open_level(folder, level, levels[level]) for level in LEVELS}
@@ -88,13 +89,13 @@ def open_index(folder: Path, manifest: Mapping[str, Any]) -> OpenQuarter:
 def in_memory(source: QuarterRows) -> OpenQuarter:
     """Return a quarter to search exactly, with its vectors in float32; full text is made at first use."""
     calls = source.calls()
-    firms = _firms(calls)
+    firms = firm_texts(calls)
     samples = {level: Sample(source.count(level)) for level in LEVELS}
     levels = {}
     for level in LEVELS:
         batches = list(source.rows(level))
         for rows in batches:
-            samples[level].see(rows.vectors, _may_be_query(level, rows))
+            samples[level].see(rows.vectors, may_be_query(level, rows))
         strings = pa.Table.from_batches([b.strings for b in batches], STRINGS[level])
         columns = {
             name: np.concatenate([np.empty(0, kind), *(b.columns[name] for b in batches)])
@@ -133,14 +134,15 @@ def _write_level(
         def opened(name: str) -> Any:
             return files.enter_context((folder / f"{level}.{name}").open("wb"))
 
-        signs, codes, scales = opened("signs"), opened("codes"), opened("scales")
+        signs, codes, rests, scales = (opened(name) for name in ("signs", "codes", "rests", "scales"))
         columns = {name: opened(name) for name in COLUMNS[level]}
         pages = files.enter_context(pa.ipc.new_file(opened("arrow"), STRINGS[level]))
         (folder / f"{level}.mean").write_bytes(mean.tobytes())
         page: list[pa.RecordBatch] = []
         for rows in source.rows(level):
-            coded, scaled = codes_of(rows.vectors)
+            coded, rest, scaled = codes_of(rows.vectors)
             codes.write(coded.tobytes())
+            rests.write(rest.tobytes())
             scales.write(scaled.tobytes())
             for i, word in enumerate(signs_of(rows.vectors, mean)):
                 signs.seek((i * n + done) * 8)
@@ -148,7 +150,7 @@ def _write_level(
             for name, file in columns.items():
                 file.write(rows.columns[name].tobytes())
             text.add(_texts(level, rows), _firms_of(level, rows, firms), rows.columns)
-            sample.see(rows.vectors, _may_be_query(level, rows))
+            sample.see(rows.vectors, may_be_query(level, rows))
             page = _write_pages(pages, [*page, rows.strings])
             done += rows.strings.num_rows
             progress(level, done, n)
@@ -201,6 +203,7 @@ def _open_vectors(folder: Path, level: str, about: Mapping[str, Any]) -> Scanned
     return ScannedVectors(
         signs=_mapped(folder / f"{level}.signs", "<u8", (words, n)),
         codes=_mapped(folder / f"{level}.codes", "i1", (n, dimension)),
+        rests=_mapped(folder / f"{level}.rests", "u1", (n, -(-dimension // 2))),
         scales=_mapped(folder / f"{level}.scales", "<f4", (n,)),
         mean=_mapped(folder / f"{level}.mean", "<f4", (dimension,)),
     )
@@ -209,7 +212,9 @@ def _open_vectors(folder: Path, level: str, about: Mapping[str, Any]) -> Scanned
 def _mapped(file: Path, kind: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     if not np.prod(shape):  # an empty file cannot be mapped
         return np.empty(shape, kind)
-    return np.asarray(np.memmap(file, kind, "r", shape=shape))
+    with file.open("rb") as opened:
+        held = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.frombuffer(held, kind).reshape(shape)
 
 
 def _mean(source: QuarterRows, level: str) -> NDArray[np.float32]:
@@ -222,27 +227,15 @@ def _mean(source: QuarterRows, level: str) -> NDArray[np.float32]:
     return (total / max(1, n)).astype(np.float32)
 
 
-def _may_be_query(level: str, rows: Rows) -> NDArray[np.bool_] | None:
-    return rows.columns["is_procedural"] == 0 if level == "sentence" else None
-
-
 def _scales(levels: Mapping[str, OpenLevel], samples: Mapping[str, Sample]) -> dict[str, Scale]:
     """Return the scale of each level."""
     found = {}
     for level, held in levels.items():
-        kinds = ("sentence",) if level == "theme" else ("sentence", "topic")
-        # Topics may be of another model than sentences, until they are made again.
-        queries = [q for kind in kinds for q in samples[kind].vectors() if len(q) == held.dimension]
+        queries = background_of(level, samples, held.dimension)
         mask = held.columns["is_procedural"] == 0 if level == "sentence" else None
         n = held.n if mask is None else int(np.count_nonzero(mask))
         found[level] = scale_of(held.vectors, queries, mask=mask, n=n)
     return found
-
-
-def _firms(calls: pa.Table) -> list[str]:
-    """Return the firm's name and ticker of each call; last, of none."""
-    both = zip(calls["firm_name"].to_pylist(), calls["ticker"].to_pylist(), strict=True)
-    return [*(" ".join(part for part in of if part) for of in both), ""]
 
 
 def _texts(level: str, rows: Rows) -> list[list[str]]:

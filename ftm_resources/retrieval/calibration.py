@@ -10,16 +10,16 @@ deviation of it, over the queries, above that. Themes are made of topics, so for
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from ftm_resources.retrieval.vector_scan import Vectors
+    from ftm_resources.retrieval.levels import Rows
 
 BACKGROUND = 64
 """Background queries of each kind, evenly spaced over the quarter's rows."""
@@ -41,22 +41,35 @@ class Scale:
     centre: float
     spread: float
 
-    def scores(self, cosines: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the scores of cosines."""
-        return (cosines.astype(np.float64) - self.centre) / self.spread
+    def score(self, cosine: float) -> float:
+        """Return the score of a cosine."""
+        return (cosine - self.centre) / self.spread
 
 
 AS_IT_IS = Scale(0.0, 1.0)
 """The scale of a level without rows, or of a quarter without sentences."""
 
 
+class Nearby(Protocol):
+    """Vectors among which the nearest are found."""
+
+    def nearest(
+        self, query: NDArray[np.float32], n: int, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See `vector_scan.Vectors`."""
+
+    def release(self) -> None:
+        """See `vector_scan.Vectors`."""
+
+
 def scale_of(
-    vectors: Vectors, queries: Iterable[NDArray[np.float32]], *, mask: NDArray[np.bool_] | None, n: int
+    vectors: Nearby, queries: Iterable[NDArray[np.float32]], *, mask: NDArray[np.bool_] | None, n: int
 ) -> Scale:
     """Return the scale of the `n` rows of a level that a mask leaves (None: all), from background queries (d,)."""
     usual, rank = [], min(RANK, max(1, n // ROWS_PER_RANK))
     for query in queries:
         _, found = vectors.nearest(query, rank + 4, mask)
+        vectors.release()  # else all rows that any query met stay in memory
         others = found[found < SAME][:rank]
         if len(others):
             usual.append(float(others[-1]))
@@ -85,3 +98,15 @@ class Sample:
         if len(found) <= BACKGROUND:
             return found
         return [found[i] for i in np.linspace(0, len(found) - 1, BACKGROUND).astype(int)]
+
+
+def background_of(level: str, samples: Mapping[str, Sample], dimension: int) -> list[NDArray[np.float32]]:
+    """Return the background queries (d,) of a level, of the samples of sentences and topics."""
+    kinds = ("sentence",) if level == "theme" else ("sentence", "topic")
+    # Topics may be of another model than sentences, until they are made again.
+    return [q for kind in kinds for q in samples[kind].vectors() if len(q) == dimension]
+
+
+def may_be_query(level: str, rows: Rows) -> NDArray[np.bool_] | None:
+    """Return the mask (n,) of the rows that may be background queries; None for all."""
+    return rows.columns["is_procedural"] == 0 if level == "sentence" else None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import tantivy
@@ -36,10 +36,15 @@ NUMBERS = ("call", "section", "speaker", "is_procedural")
 _ANALYZER = "ftm"
 _HEAP = 64_000_000
 """Bytes that the writer holds before it writes a segment."""
-_SATURATION = 2.2
+SATURATION = 2.2
 """BM25's k1 + 1: the most that a word can add, times its weight."""
-_PATTERN = r"\d+(?:[.,]\d+)+|[\p{Alphabetic}\p{N}]+|[$€£¥%−＋]"
-"""A number with its separators, a run of letters and digits, or a sign that `_prepared` left at a number."""
+LENGTH_SHARE = 0.75
+"""BM25's b: how much long rows count less."""
+_SINGLE = r"\p{Han}\p{Hiragana}\p{Katakana}"
+"""Scripts that put no spaces between words: each character is a token, so that any part of a run can be found."""
+_PATTERN = rf"\d+(?:[.,]\d+)+|[{_SINGLE}]|[\p{{Alphabetic}}\p{{N}}--[{_SINGLE}]]+|[$€£¥%−＋]"
+"""A number with its separators, a character of such a script, another run of letters and digits, or a sign that
+`_prepared` left at a number."""
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER_SIGNS = re.compile(r"(?<!\w)[+-](?=[$€£¥]?\d)")
@@ -109,6 +114,32 @@ def _prepared(text: str) -> str:
     if ("," in text or "-" in text or "+" in text) and any(c.isdigit() for c in text):
         text = _NUMBER_SIGNS.sub(lambda sign: _MARKS[sign[0]], _THOUSANDS.sub("", text))
     return text
+
+
+def most_possible(query: Words, rows_with: Callable[[str, str], int], n: int) -> float:
+    """Return the most that a row's BM25 can be: of a word that none has, what a word of one row would add.
+
+    `rows_with` returns how many of the `n` rows have a token in a field ("text" or "firm").
+    """
+    total = 0.0
+    for group in (*query.words, *query.phrases):
+        said = sum(weight(n, rows_with("text", token)) for token in group)
+        named = FIRM_WEIGHT * sum(weight(n, rows_with("firm", token)) for token in group)
+        is_named = any(rows_with("firm", token) for token in group)
+        total += max(said, named) if is_named else said
+    return SATURATION * total
+
+
+def weight(n: int, with_it: int) -> float:
+    """Return BM25's weight of a token that this many of `n` rows have; of none, as if one had it."""
+    with_it = max(1, with_it)
+    return math.log(1 + (n - with_it + 0.5) / (with_it + 0.5)) if n else 1.0
+
+
+def saturated(times: int, length: float, mean_length: float) -> float:
+    """Return BM25's factor of a token that a row of `length` tokens has `times` times, at most SATURATION."""
+    around = (1 - LENGTH_SHARE) + LENGTH_SHARE * length / mean_length
+    return times * SATURATION / (times + (SATURATION - 1) * around)
 
 
 @dataclass
@@ -219,18 +250,7 @@ class TextIndex:
         return tantivy.Query.boost_query(self._phrase("firm", words), FIRM_WEIGHT)
 
     def _most(self, query: Words) -> float:
-        """Return the most that a row's score can be: of a word that none has, what a word of one row would add."""
-        total = 0.0
-        for group in (*query.words, *query.phrases):
-            said = sum(self._weight("text", token) for token in group)
-            named = FIRM_WEIGHT * sum(self._weight("firm", token) for token in group)
-            is_named = any(self._searcher.doc_freq("firm", token) for token in group)
-            total += max(said, named) if is_named else said
-        return _SATURATION * total
-
-    def _weight(self, name: str, token: str) -> float:
-        n, with_it = self._searcher.num_docs, max(1, self._searcher.doc_freq(name, token))
-        return math.log(1 + (n - with_it + 0.5) / (with_it + 0.5)) if n else 1.0
+        return most_possible(query, self._searcher.doc_freq, self._searcher.num_docs)
 
 
 class TextWriter:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-
-from ftm_resources.retrieval.levels import NOT_SCORED
-from ftm_resources.tables.categories import SECTIONS, SPEAKER_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from ftm_resources.retrieval.merging import Candidate
-    from ftm_resources.retrieval.opened_quarter import Chosen, OpenQuarter
+    from ftm_resources.retrieval.searched import Row, SearchedQuarter, Vector
 
 _CHILD = pa.struct(
     [
@@ -101,15 +95,15 @@ HITS = pa.schema(
 
 def shown(
     hits: Sequence[Candidate],
-    quarters: Mapping[str, OpenQuarter],
+    quarters: Mapping[str, SearchedQuarter],
     *,
-    vector: NDArray[np.float32] | None,
-    chosen: Mapping[str, Mapping[str, Chosen]],
+    vector: Vector | None,
     children: int = 0,
 ) -> list[dict[str, Any]]:
-    """Return the rows of HITS for hits, best first."""
+    """Return the rows of HITS for hits, best first, from their quarters under the filter."""
     rows = []
-    calls = {name: _calls_of_topics(hits, quarter, chosen[name]) for name, quarter in quarters.items()}
+    topics = {q: [c.row for c in hits if (c.quarter, c.level) == (q, "topic")] for q in quarters}
+    calls = {name: quarter.calls_under_filter(topics[name]) for name, quarter in quarters.items()}
     for rank, c in enumerate(hits, 1):
         quarter = quarters[c.quarter]
         rows.append(
@@ -124,116 +118,57 @@ def shown(
                 "is_near": c.is_near,
                 "topics_found": c.topics_found,
                 "sentences_found": c.sentences_found,
-                "duplicates": [
-                    quarter_.levels[d.level].strings(d.row)["id"] for d, quarter_ in _of(c, quarters)
-                ],
+                "duplicates": [quarters[d.quarter].strings(d.level, d.row)["id"] for d in c.duplicates],
                 "is_exact": quarter.is_exact,
                 **_about(quarter, c, calls[c.quarter]),
-                "children": _children(quarter, c, vector, chosen[c.quarter]["sentence"], children),
+                "children": _children(quarter, c, vector, children),
             }
         )
     return rows
 
 
-def _of(c: Candidate, quarters: Mapping[str, OpenQuarter]) -> list[tuple[Candidate, OpenQuarter]]:
-    return [(d, quarters[d.quarter]) for d in c.duplicates]
-
-
-def _calls_of_topics(
-    hits: Sequence[Candidate], quarter: OpenQuarter, chosen: Mapping[str, Chosen]
-) -> dict[int, int]:
-    """Return topic → the call of most of its sentences that meet the filter; nothing where no filter limits topics."""
-    topics = [c.row for c in hits if c.level == "topic" and c.quarter == quarter.quarter]
-    mask = chosen["sentence"].mask
-    if not topics or chosen["topic"].mask is None or mask is None:
-        return {}
-    columns = quarter.levels["sentence"].columns
-    kept = np.flatnonzero(mask & np.isin(columns["topic"], topics) & (columns["call"] >= 0))
-    pairs, counts = np.unique(
-        np.stack([columns["topic"][kept], columns["call"][kept]]), axis=1, return_counts=True
-    )
-    # Later entries replace earlier ones: the largest count, of equals the later call, is the last.
-    order = np.lexsort((pairs[1], counts))
-    return dict(zip(pairs[0][order].tolist(), pairs[1][order].tolist(), strict=True))
-
-
-def _about(quarter: OpenQuarter, c: Candidate, calls: Mapping[int, int]) -> dict[str, Any]:
+def _about(quarter: SearchedQuarter, c: Candidate, calls: Mapping[Row, dict[str, Any]]) -> dict[str, Any]:
     """Return what a row says of itself and of its parents; `calls` are those of topics under a filter."""
-    level = quarter.levels[c.level]
-    own = level.strings(c.row)
-    about = {**own, "name": own.get("name")}
+    own = quarter.strings(c.level, c.row)
+    about = {**own, "name": own.get("name"), "tone": quarter.tone(c.level, c.row)}
     about.pop("keywords", None)
-    topic, theme = c.topic, c.theme
-    about |= {**_parent(quarter, "topic", topic), **_parent(quarter, "theme", theme)}
+    about |= {**_parent(quarter, "topic", c.topic), **_parent(quarter, "theme", c.theme)}
     if c.level == "sentence":
-        label = int(level.columns["label"][c.row])
-        about |= {"tone": None if label == NOT_SCORED else float(label), **_spoken(quarter, c.row)}
-    else:
-        tone = float(level.columns["tone"][c.row])
-        about["tone"] = None if np.isnan(tone) else tone
+        about |= quarter.spoken(c.row)
     if c.level == "topic":
         about["n_topics"] = None
     if c.level != "theme":
-        call = int(level.columns["call"][c.row])
-        if c.level == "topic":
-            call = calls.get(c.row, call)
-        about |= _call(quarter, call)
+        chosen = calls.get(c.row) if c.level == "topic" else None
+        about |= chosen or quarter.call(c.level, c.row)
     return about
 
 
 def _children(
-    quarter: OpenQuarter, c: Candidate, vector: NDArray[np.float32] | None, chosen: Chosen, n: int
+    quarter: SearchedQuarter, c: Candidate, vector: Vector | None, n: int
 ) -> list[dict[str, Any]] | None:
     """Return the sentences of a topic or theme that meet the filter and are nearest to the query."""
     if not n or vector is None or c.level == "sentence":
         return None
-    sentences, topics = quarter.levels["sentence"], quarter.levels["topic"]
-    if not sentences.n:
-        return []
-    of_topic = sentences.columns["topic"]
-    if c.level == "topic":
-        mask = of_topic == c.row
-    else:
-        is_its = np.append(
-            topics.columns["theme"] == c.row, False
-        )  # the last place is of sentences without a topic
-        mask = is_its[of_topic] & (sentences.columns["is_member"] == 1)
-    if chosen.mask is not None:
-        mask &= chosen.mask
-    rows, found = sentences.vectors.nearest(vector, n, mask)
     made = []
-    for row, similarity in zip(rows.tolist(), found.tolist(), strict=True):
-        own = sentences.strings(row)
-        held = _call(quarter, int(sentences.columns["call"][row]))
+    for row, similarity in quarter.nearest_sentences(c.level, c.row, vector, n):
+        own, held = quarter.strings("sentence", row), quarter.call("sentence", row)
         made.append(
             {
                 "sentence_id": own["id"],
                 "text": own["text"],
                 **{name: held.get(name) for name in ("firm_id", "firm_name", "call_date")},
-                **_spoken(quarter, row),
+                **quarter.spoken(row),
                 "speaker_name": own["speaker_name"],
-                **_parent(quarter, "topic", int(of_topic[row])),
+                **_parent(quarter, "topic", quarter.topic_of(row)),
                 "similarity": similarity,
             }
         )
     return made
 
 
-def _parent(quarter: OpenQuarter, level: str, row: int) -> dict[str, Any]:
-    """Return the id and name of a topic or theme by its row; nothing for −1."""
-    if row < 0:
+def _parent(quarter: SearchedQuarter, level: str, row: Row | None) -> dict[str, Any]:
+    """Return the id and name of a topic or theme by its row; nothing without one."""
+    if row is None:
         return {}
-    own = quarter.levels[level].strings(row)
+    own = quarter.strings(level, row)
     return {f"{level}_id": own["id"], f"{level}_name": own["name"]}
-
-
-def _spoken(quarter: OpenQuarter, sentence: int) -> dict[str, str]:
-    columns = quarter.levels["sentence"].columns
-    section, speaker = columns["section"][sentence], columns["speaker"][sentence]
-    return {"section": SECTIONS[section], "speaker_type": SPEAKER_TYPES[speaker]}
-
-
-def _call(quarter: OpenQuarter, call: int) -> dict[str, Any]:
-    """Return what is known of a call by its number; nothing for −1."""
-    held: list[dict[str, Any]] = quarter.calls.slice(call, 1).to_pylist() if call >= 0 else [{}]
-    return held[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ftm_resources.retrieval.levels import (
@@ -84,6 +85,9 @@ _TOPICS = f"""
     LEFT JOIN tones USING (topic_id) LEFT JOIN main_calls m USING (topic_id)
 """
 
+NUMBERED = (_CALLS, _THEMES, _TOPICS)
+"""Make the tables `calls`, `theme_rows` and `topic_rows`: what is known of them, with tones and usual calls."""
+
 _SENTENCES = f"""
     WITH members AS (SELECT DISTINCT sentence_id FROM theme_sentences WHERE is_member AND NOT is_second),
     turns AS (SELECT component_id, max(speaker_name) AS speaker_name FROM transcripts GROUP BY component_id)
@@ -120,7 +124,8 @@ class IndexedTables:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.close()
+        if "_db" in self.__dict__:  # else it would be opened to be closed
+            self._db.close()
 
     def calls(self) -> pa.Table:
         """Return the calls (CALLS)."""
@@ -139,6 +144,19 @@ class IndexedTables:
             return
         for batch in self._sentence_batches("embedding"):
             yield _matrix(batch.column("embedding"))
+
+    def unlabelled(self, level: str) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None]]:
+        """Yield the level's vectors (n, d) with what `calibration.may_be_query` says of their rows."""
+        if level != "sentence":
+            yield from ((vectors, None) for vectors in self.vectors(level))
+            return
+        kinds = self.tables["sentence_kinds"].read(["sentence_id", "is_procedural"])
+        procedural = kinds.filter(kinds["is_procedural"])["sentence_id"].combine_chunks()
+        done = 0
+        for vectors in self.vectors(level):
+            ids = self._ids.slice(done, len(vectors))
+            done += len(vectors)
+            yield vectors, ~pc.is_in(ids, value_set=procedural).to_numpy(zero_copy_only=False)
 
     def rows(self, level: str) -> Iterator[Rows]:
         """Yield the level's rows, in batches."""
@@ -203,7 +221,7 @@ class IndexedTables:
         """The tables, with calls, themes and topics numbered; closed with this object."""
         db = open_connection(self._files, grown=TABLES_READ, on_s3=self.warehouse.location.is_s3)
         db.execute(f"SET memory_limit = '{MEMORY}'")
-        for query in (_CALLS, _THEMES, _TOPICS):
+        for query in NUMBERED:
             db.execute(query)
         return db
 

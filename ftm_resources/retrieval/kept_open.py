@@ -7,15 +7,13 @@ import time
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftm_resources.quarters import parse
 from ftm_resources.retrieval.building import in_memory
 from ftm_resources.retrieval.index_folder import IndexUnusableError, opened_index, state_of
 from ftm_resources.retrieval.indexed_tables import IndexedTables
 from ftm_resources.retrieval.levels import TABLES_READ
-from ftm_resources.warehouse.location import CATALOG_FILE
+from ftm_resources.retrieval.quarter_spans import quarters_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,37 +37,14 @@ def quarters_of(warehouse: Warehouse, asked: str | Iterable[str] | None) -> list
 
     Raises WarehouseError if there is none of a name or range, ValueError if it is not a quarter.
     """
-    stored = _stored(warehouse)
-    if asked is None:
-        return stored
-    chosen: set[str] = set()
-    texts = [asked] if isinstance(asked, str) else list(asked)
-    if not texts:
-        raise ValueError("no quarter is given; leave quarters out to search all that are stored")
-    for text in texts:
-        first, dots, last = text.partition("..")
-        if dots and not (first.strip() and last.strip(" .")):
-            raise ValueError(
-                f"{text!r} is not a range of quarters: it needs the first and the last, such as 2018Q1..2026Q4"
-            )
-        start, end = parse(first), parse(last.lstrip(".")) if last else parse(first)
-        if start > end:
-            raise ValueError(
-                f"{text!r} is not a range of quarters such as 2018Q1..2026Q4, from the first to the last"
-            )
-        within = [q for q in stored if start <= q <= end]
-        if not within:
-            raise warehouse.no_such_quarter(text)
-        chosen.update(within)
-    return sorted(chosen)
+    return quarters_among(_stored(warehouse), asked, warehouse.no_such_quarter)
 
 
 def _stored(warehouse: Warehouse) -> list[str]:
     """Return the quarters that any of the tables holds, sorted; looked up again if the catalog changed."""
     if warehouse.location.is_s3:
         return warehouse.pin().quarters(TABLES_READ)
-    catalog = Path(warehouse.root) / CATALOG_FILE
-    state = _of_file(catalog) if catalog.is_file() else ()
+    state = warehouse.location.catalog_state()
     known = _quarters.get(warehouse.root)
     if known is None or known[0] != state:
         known = _quarters[warehouse.root] = state, tuple(warehouse.pin().quarters(TABLES_READ))
@@ -125,13 +100,5 @@ def opened_quarter(warehouse: Warehouse, quarter: str) -> OpenQuarter:
 
 
 def _state(warehouse: Warehouse, quarter: str) -> tuple[Any, ...]:
-    """Return what changes whenever a table or the index of a local warehouse does."""
-    index = state_of(warehouse, quarter)
-    if warehouse.location.is_s3:
-        return index
-    return *_of_file(Path(warehouse.root) / CATALOG_FILE), *index
-
-
-def _of_file(file: Path) -> tuple[int, ...]:
-    about = file.stat()
-    return about.st_ino, about.st_mtime_ns, about.st_size
+    """Return what changes whenever a table of a local warehouse does, or an index on this machine."""
+    return *warehouse.location.catalog_state(), *state_of(warehouse, quarter)

@@ -120,3 +120,9 @@ def indexed_texts(level: str, row: Mapping[str, Any]) -> list[str]:
     return [
         text for text in (row["name"], row["text"], *(row["keywords"] or "").split(KEYWORD_SEPARATOR)) if text
     ]
+
+
+def firm_texts(calls: pa.Table) -> list[str]:
+    """Return the firm's name and ticker of each call (CALLS), by which full text finds it; last, of none."""
+    both = zip(calls["firm_name"].to_pylist(), calls["ticker"].to_pylist(), strict=True)
+    return [*(" ".join(part for part in (name, ticker) if part) for name, ticker in both), ""]

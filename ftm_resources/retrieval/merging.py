@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
+    from ftm_resources.retrieval.searched import Row
+
 RECIPROCAL = 60
 """Cormack et al.'s constant: how little the first places of a ranking count above the next."""
 
@@ -22,8 +24,7 @@ LEAST_SHARE = 0.5
 
 LEAST_OF_QUERY = 0.35
 """Share of the most possible BM25 from which a row is ranked by words, where vectors rank it too: of a query in other
-words than were spoken, the best row by words has `of` and little else. Chosen on
-generated calls (see docs/search.md)."""
+words than were spoken, the best row by words has `of` and little else. Chosen on generated calls (docs/search.md)."""
 
 FAR = -1.0
 """Calibrated similarity below which a hit that words did not find either is not near: a standard deviation below what a
@@ -32,7 +33,7 @@ query's tenth hit of the level usually is."""
 PER_THEME = 3
 """Sentences and topics of one theme that are hits of their own before the theme is."""
 
-Key = tuple[str, str, int]
+Key = tuple[str, str, "Row"]
 """Quarter, level and row."""
 
 
@@ -42,7 +43,7 @@ class Candidate:
 
     quarter: str
     level: str
-    row: int
+    row: Row
     cosine: float
     calibrated: float
     """The cosine on the scale of its level."""
@@ -50,9 +51,9 @@ class Candidate:
     """Share of the most possible; None if its words were not among the best."""
     by_words: bool = False
     """Whether it is in the ranking by words; set by `fused`."""
-    topic: int = -1
+    topic: Row | None = None
     """Row of its topic: of a sentence's, or its own."""
-    theme: int = -1
+    theme: Row | None = None
     """Row of its theme: of a topic's, its own, or of a sentence that counts in it."""
     score: float = 0.0
     duplicates: list[Candidate] = field(default_factory=list)
@@ -115,7 +116,7 @@ def folded(
     hits: list[Candidate] = []
     said: dict[tuple[Hashable, ...], Candidate] = {}
     speaking: set[tuple[Hashable, ...]] = set()
-    of_theme: dict[tuple[str, int], list[Candidate]] = {}
+    of_theme: dict[tuple[str, Row], list[Candidate]] = {}
     parents: dict[Key, Candidate] = {}
     for c in ranked:
         who, is_full = (c.quarter, c.level, speaker(c)), len(hits) == k
@@ -135,7 +136,7 @@ def folded(
         speaking.add(who)
         if c.level != "sentence":
             parents[c.key] = c
-        if c.level != "theme" and c.theme >= 0:
+        if c.level != "theme" and c.theme is not None:
             of_theme.setdefault((c.quarter, c.theme), []).append(c)
     return hits
 
@@ -143,14 +144,18 @@ def folded(
 def _parent(
     c: Candidate,
     parents: dict[Key, Candidate],
-    of_theme: dict[tuple[str, int], list[Candidate]],
+    of_theme: dict[tuple[str, Row], list[Candidate]],
     per_theme: int | None,
 ) -> Candidate | None:
     """Return the hit that stands for a candidate; None if there is none."""
     if c.level == "theme":
         return None
-    if c.level == "sentence" and (topic := parents.get((c.quarter, "topic", c.topic))):
-        return topic
+    if c.level == "sentence" and c.topic is not None:
+        topic = parents.get((c.quarter, "topic", c.topic))
+        if topic is not None:
+            return topic
+    if c.theme is None:
+        return None
     if theme := parents.get((c.quarter, "theme", c.theme)):
         return theme
     siblings = of_theme.get((c.quarter, c.theme), [])

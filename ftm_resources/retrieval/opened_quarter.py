@@ -1,4 +1,7 @@
-"""A quarter that is open for search: its calls, its levels, and which of their rows meet a filter."""
+"""A quarter whose rows are numbered in arrays: its calls, its levels, and which rows meet a filter and a query.
+
+What belongs here: how `searched.Searchable` and `SearchedQuarter` are answered by an index or from memory.
+"""
 
 from __future__ import annotations
 
@@ -7,46 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ftm_resources.retrieval.full_text import NUMBERS
+from ftm_resources.retrieval.levels import NOT_SCORED
+from ftm_resources.retrieval.searched import Match
+from ftm_resources.retrieval.wanted import calls_wanted, firms_without_calls
 from ftm_resources.tables.categories import SECTIONS, SPEAKER_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import date
 
     from numpy.typing import NDArray
 
     from ftm_resources.retrieval.calibration import Scale
-    from ftm_resources.retrieval.full_text import TextIndex
+    from ftm_resources.retrieval.full_text import TextIndex, Words
+    from ftm_resources.retrieval.searched import Mode, Row
     from ftm_resources.retrieval.vector_scan import Vectors
+    from ftm_resources.retrieval.wanted import Wanted
 
     Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which rows are searched. An empty tuple allows all; ids of firms may be tickers too."""
-
-    firms: tuple[str, ...] = ()
-    permnos: tuple[int, ...] = ()
-    speakers: tuple[str, ...] = ()
-    sections: tuple[str, ...] = ()
-    since: date | None = None
-    until: date | None = None
-    with_procedural: bool = False
-    """Sentences about the call itself, too."""
-
-    def __post_init__(self) -> None:
-        for what, given, known in (
-            ("speaker", self.speakers, SPEAKER_TYPES),
-            ("section", self.sections, SECTIONS),
-        ):
-            if unknown := [g for g in given if g not in known]:
-                raise ValueError(f"there is no {what} {unknown[0]!r}; choose from {', '.join(known)}")
-        if self.since and self.until and self.since > self.until:
-            raise ValueError(f"since ({self.since}) is after until ({self.until})")
 
 
 @dataclass
@@ -104,7 +86,7 @@ class OpenQuarter:
         sentence, topic, theme = (self.levels[name] for name in ("sentence", "topic", "theme"))
         columns, within = sentence.columns, {}
         mask = np.ones(sentence.n, np.bool_)
-        calls = self._calls(wanted)
+        calls = calls_wanted(wanted, self.calls)
         if calls is not None:
             # The last place is of sentences without a call.
             mask &= np.append(calls, False)[columns["call"]]
@@ -132,37 +114,141 @@ class OpenQuarter:
 
     def firms_without_calls(self, wanted: Wanted) -> list[str]:
         """Return the wanted firms and PERMNOs, as text, of which no call is here."""
-        held = {name: set(self.calls[name].to_pylist()) for name in ("firm_id", "ticker", "permno")}
-        tickers = {t.upper() for t in held["ticker"] if t}
-        return [
-            *(f for f in wanted.firms if f not in held["firm_id"] and f.upper() not in tickers),
-            *(f"PERMNO {p}" for p in wanted.permnos if p not in held["permno"]),
-        ]
+        return firms_without_calls(wanted, self.calls)
 
-    def _calls(self, wanted: Wanted) -> Mask | None:
-        """Return the mask of the calls that meet the filter; None if it does not limit them."""
-        limits = []
-        if wanted.firms:
-            named = [f.upper() for f in wanted.firms]
-            tickers = pc.is_in(
-                pc.utf8_upper(self.calls["ticker"]), value_set=_array(named, "ticker", self.calls)
-            )
-            ids = pc.is_in(self.calls["firm_id"], value_set=_array(wanted.firms, "firm_id", self.calls))
-            limits.append(pc.or_(ids, tickers))
-        if wanted.permnos:
-            limits.append(
-                pc.is_in(self.calls["permno"], value_set=_array(wanted.permnos, "permno", self.calls))
-            )
-        if wanted.since:
-            limits.append(pc.greater_equal(self.calls["call_date"], wanted.since))
-        if wanted.until:
-            limits.append(pc.less_equal(self.calls["call_date"], wanted.until))
-        if not limits:
-            return None
-        mask = np.ones(self.calls.num_rows, np.bool_)
-        for limit in limits:
-            mask &= limit.fill_null(False).to_numpy(zero_copy_only=False)
-        return mask
+    def under(self, wanted: Wanted) -> UnderFilter:
+        """Return the quarter under a filter."""
+        return UnderFilter(self, self.chosen(wanted))
+
+    def call_at(self, number: int) -> dict[str, Any]:
+        """Return a call by its number; nothing for −1."""
+        held: list[dict[str, Any]] = self.calls.slice(number, 1).to_pylist() if number >= 0 else [{}]
+        return held[0]
+
+
+@dataclass(frozen=True)
+class UnderFilter:
+    """See `searched.SearchedQuarter`; rows are numbers."""
+
+    opened: OpenQuarter
+    chosen: Mapping[str, Chosen]
+
+    @property
+    def is_exact(self) -> bool:
+        """See SearchedQuarter."""
+        return self.opened.is_exact
+
+    def matches(
+        self, level: str, words: Words, vector: NDArray[np.float32] | None, pool: int, mode: Mode
+    ) -> list[Match]:
+        """See SearchedQuarter."""
+        held, chosen = self.opened.levels[level], self.chosen[level]
+        mask = chosen.mask
+        if not held.n:
+            return []
+        if words.phrases:
+            with_phrases = held.text.with_phrases(words, held.n)
+            mask = with_phrases if mask is None else mask & with_phrases
+        near = np.empty(0, np.int64)
+        if vector is not None:
+            near, _ = held.vectors.nearest(vector, pool, mask)
+        worded, shares = np.empty(0, np.int64), np.empty(0, np.float64)
+        if mode != "vector":
+            # The full text filters by itself, unless it lacks the numbers.
+            within = chosen.within
+            worded, shares = held.text.best(words, pool, within=within, mask=None if within else mask)
+        rows = np.unique(np.concatenate([near, worded]))
+        cosines = (
+            np.full(len(rows), np.nan, np.float32)
+            if vector is None
+            else held.vectors.similarities(rows, vector)
+        )
+        share = dict(zip(worded.tolist(), shares.tolist(), strict=True))
+        both = zip(rows.tolist(), cosines.tolist(), strict=True)
+        return [Match(row, cosine, share.get(row)) for row, cosine in both]
+
+    def parents(self, level: str, row: Row) -> tuple[Row | None, Row | None]:
+        """See SearchedQuarter."""
+        if level == "theme":
+            return None, row
+        if level == "topic":
+            return row, self._number("topic", "theme", row)
+        topic = self.topic_of(row)
+        is_member = topic is not None and bool(self._column("sentence", "is_member")[row])
+        return topic, self._number("topic", "theme", topic) if topic is not None and is_member else None
+
+    def topic_of(self, sentence: Row) -> Row | None:
+        """See SearchedQuarter."""
+        return self._number("sentence", "topic", sentence)
+
+    def strings(self, level: str, row: Row) -> dict[str, Any]:
+        """See SearchedQuarter."""
+        return self.opened.levels[level].strings(int(row))
+
+    def tone(self, level: str, row: Row) -> float | None:
+        """See SearchedQuarter."""
+        if level == "sentence":
+            label = int(self._column(level, "label")[row])
+            return None if label == NOT_SCORED else float(label)
+        tone = float(self._column(level, "tone")[row])
+        return None if np.isnan(tone) else tone
+
+    def spoken(self, sentence: Row) -> dict[str, str]:
+        """See SearchedQuarter."""
+        section, speaker = (self._column("sentence", name)[sentence] for name in ("section", "speaker"))
+        return {"section": SECTIONS[section], "speaker_type": SPEAKER_TYPES[speaker]}
+
+    def firm(self, level: str, row: Row) -> str | None:
+        """See SearchedQuarter."""
+        call = int(self._column(level, "call")[row])
+        firm: str | None = self.opened.calls["firm_id"][call].as_py() if call >= 0 else None
+        return firm
+
+    def call(self, level: str, row: Row) -> dict[str, Any]:
+        """See SearchedQuarter."""
+        return self.opened.call_at(int(self._column(level, "call")[row]))
+
+    def calls_under_filter(self, topics: Sequence[Row]) -> dict[Row, dict[str, Any]]:
+        """See SearchedQuarter."""
+        mask = self.chosen["sentence"].mask
+        if not topics or self.chosen["topic"].mask is None or mask is None:
+            return {}
+        columns = self.opened.levels["sentence"].columns
+        kept = np.flatnonzero(mask & np.isin(columns["topic"], topics) & (columns["call"] >= 0))
+        pairs, counts = np.unique(
+            np.stack([columns["topic"][kept], columns["call"][kept]]), axis=1, return_counts=True
+        )
+        # Later entries replace earlier ones: the largest count, of equals the later call, is the last.
+        order = np.lexsort((pairs[1], counts))
+        both = zip(pairs[0][order].tolist(), pairs[1][order].tolist(), strict=True)
+        return {topic: self.opened.call_at(call) for topic, call in both}
+
+    def nearest_sentences(
+        self, level: str, row: Row, vector: NDArray[np.float32], n: int
+    ) -> list[tuple[Row, float]]:
+        """See SearchedQuarter."""
+        sentences, limit = self.opened.levels["sentence"], self.chosen["sentence"].mask
+        if not sentences.n:
+            return []
+        of_topic = sentences.columns["topic"]
+        if level == "topic":
+            mask = of_topic == row
+        else:
+            # The last place is of sentences without a topic.
+            is_its = np.append(self._column("topic", "theme") == row, False)
+            mask = is_its[of_topic] & (sentences.columns["is_member"] == 1)
+        if limit is not None:
+            mask &= limit
+        rows, found = sentences.vectors.nearest(vector, n, mask)
+        return list(zip(rows.tolist(), found.tolist(), strict=True))
+
+    def _column(self, level: str, name: str) -> NDArray[Any]:
+        return self.opened.levels[level].columns[name]
+
+    def _number(self, level: str, name: str, row: Row) -> int | None:
+        """Return the number of a row that another refers to; None for −1."""
+        number = int(self._column(level, name)[row])
+        return None if number < 0 else number
 
 
 def numbers_of(level: str) -> tuple[str, ...]:
@@ -174,7 +260,3 @@ def _with_one(numbers: NDArray[np.int32], n: int) -> Mask:
     mask = np.zeros(n, np.bool_)
     mask[numbers[numbers >= 0]] = True
     return mask
-
-
-def _array(values: Sequence[Any], column: str, calls: pa.Table) -> pa.Array:
-    return pa.array(values, calls.schema.field(column).type)

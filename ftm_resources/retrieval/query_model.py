@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.retrieval.opened_quarter import OpenQuarter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+    from ftm_resources.retrieval.searched import Searchable
 
 
 class QueryModelError(ValueError):
@@ -20,7 +21,7 @@ class QueryModelError(ValueError):
 
 
 def query_vector(
-    text: str, quarters: Iterable[OpenQuarter], levels: Sequence[str], embedder: Embedder
+    text: str, quarters: Iterable[Searchable], levels: Sequence[str], embedder: Embedder
 ) -> NDArray[np.float32]:
     """Return the query's unit vector (d,).
 

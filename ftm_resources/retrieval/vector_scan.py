@@ -1,13 +1,16 @@
-"""Nearest rows to a query: by scanning the signs of centred vectors and rating the best by 8-bit ones, or exactly.
+"""Nearest rows to a query: by signs of centred vectors, the best by 8-bit ones and of these by 12-bit ones, or exactly.
 
 What belongs here: numbers only. A vector is stored as one sign bit per dimension, of the vector less the mean of its
-level, and as one signed byte per dimension with a scale per row; a filter is a mask over rows, applied before ranking.
+level; as one signed byte per dimension with a scale per row; and as four bits per dimension of what the byte leaves: of
+two million rows, the tenth and eleventh are nearer to each other than bytes can tell. A filter is a mask over rows,
+applied before ranking.
 """
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -27,7 +30,12 @@ CANDIDATES = 2_000
 RATE_ALL_UP_TO = 20_000
 """With no more rows than this, in all or left by a filter, each is rated by its bytes and none is missed."""
 
+REFINED = 200
+"""Rows, the best by their bytes, that are rated by all 12 bits; for more than 50 hits, 4 times as many."""
+
 _BYTES = 127.0
+_STEPS = 15
+"""Of a byte's width: the most that four bits can be."""
 _FARTHEST = np.iinfo(np.uint16).max
 
 
@@ -41,6 +49,9 @@ class Vectors(Protocol):
 
     def similarities(self, rows: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the cosines of rows to a unit vector."""
+
+    def release(self) -> None:
+        """Give back the memory of what was read of files, which stay open."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +72,22 @@ class ExactVectors:
         """See Vectors."""
         return _in_blocks(rows, lambda some: self.all[some] @ query)
 
+    def release(self) -> None:
+        """Nothing is of a file."""
+
 
 @dataclass(frozen=True)
 class ScannedVectors:
-    """Vectors as signs and bytes; the arrays may be files in memory."""
+    """Vectors as signs, bytes and four bits; the arrays may be files in memory."""
 
     signs: NDArray[np.uint64]
     """(words, n): 64 dimensions a word."""
     codes: NDArray[np.int8]
     """(n, d)."""
+    rests: NDArray[np.uint8]
+    """(n, d/2 or more): see `rests_of`."""
     scales: NDArray[np.float32]
-    """(n,): a row is its codes times its scale."""
+    """(n,): a row is its codes and rests times its scale."""
     mean: NDArray[np.float32]
     """(d,)."""
 
@@ -84,13 +100,40 @@ class ScannedVectors:
             rows = np.arange(len(self.scales)) if mask is None else np.flatnonzero(mask)
         else:
             rows = np.sort(self._candidates(query, max(CANDIDATES, 40 * n), mask))
+        rows, _ = _best(rows, _in_blocks(rows, lambda some: self._roughly(some, query)), max(REFINED, 4 * n))
         return _best(rows, self.similarities(rows, query), n)
 
     def similarities(self, rows: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
         """See Vectors."""
-        return _in_blocks(
-            rows, lambda some: (self.codes[some].astype(np.float32) @ query) * self.scales[some]
-        )
+        half = self.rests.shape[1]
+        low, high = query[:half], np.pad(query[half:], (0, 2 * half - len(query)))
+        # The middle of the steps is no rest.
+        middle = np.float32(_STEPS / 2) * query.sum(dtype=np.float32)
+
+        def rated(some: NDArray[np.int64]) -> NDArray[np.float32]:
+            packed = self.rests[some]
+            rest = (packed & 15).astype(np.float32) @ low + (packed >> 4).astype(np.float32) @ high - middle
+            finer: NDArray[np.float32] = (
+                self._roughly(some, query) + rest / np.float32(_STEPS) * self.scales[some]
+            )
+            return finer
+
+        return _in_blocks(rows, rated)
+
+    def release(self) -> None:
+        """See Vectors."""
+        for array in (self.codes, self.rests):
+            held: Any = array
+            while isinstance(held, np.ndarray):
+                held = held.base
+            if isinstance(held, memoryview):
+                held = held.obj
+            if isinstance(held, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                held.madvise(mmap.MADV_DONTNEED)
+
+    def _roughly(self, rows: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return cosines by bytes alone."""
+        return (self.codes[rows].astype(np.float32) @ query) * self.scales[rows]
 
     def _candidates(
         self, query: NDArray[np.float32], wanted: int, mask: NDArray[np.bool_] | None
@@ -127,12 +170,22 @@ def signs_of(vectors: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray
     return np.ascontiguousarray(np.packbits(signs, axis=1, bitorder="little").view("<u8").T)
 
 
-def codes_of(vectors: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return vectors (n, d) as bytes and a scale per row; a zero vector has scale 0."""
+def codes_of(
+    vectors: NDArray[np.float32],
+) -> tuple[NDArray[np.int8], NDArray[np.uint8], NDArray[np.float32]]:
+    """Return vectors (n, d) as bytes, rests and a scale per row; a zero vector has scale 0.
+
+    Rests hold, in four bits a dimension, how far a byte is from the value: the first half of the dimensions in the low
+    bits, the second in the high ones.
+    """
     largest = np.abs(vectors).max(axis=1, initial=0).astype(np.float32)
     scales = largest / np.float32(_BYTES)
-    divisors = np.where(scales > 0, scales, np.float32(1))[:, None]
-    return np.rint(vectors / divisors).astype(np.int8), scales
+    scaled = vectors / np.where(scales > 0, scales, np.float32(1))[:, None]
+    codes = np.rint(scaled)
+    half = -(-vectors.shape[1] // 2)
+    steps = np.zeros((len(vectors), 2 * half), np.uint8)
+    steps[:, : vectors.shape[1]] = np.rint((scaled - codes + np.float32(0.5)) * _STEPS)
+    return codes.astype(np.int8), steps[:, :half] | (steps[:, half:] << 4), scales
 
 
 def _in_blocks(rows: NDArray[np.int64], rated: _Rated) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ LOCKS = ".locks"
 MAX_NEAR = 5
 """Nearby warehouses that an error lists at most."""
 
-_MANAGED = (NAMESPACE, LOCKS, "staging", "runs", "replies", "search")
+_MANAGED = (NAMESPACE, LOCKS, "staging", "runs", "replies", "search", "reports")
 """Folders of a warehouse that FTM writes to and cleans up."""
 
 ROOT = "ftm.root"
@@ -106,6 +106,14 @@ class Location:
             return pafs.LocalFileSystem(), self.root
         filesystem, path = pafs.FileSystem.from_uri(self.root)
         return filesystem, path.rstrip("/")
+
+    def catalog_state(self) -> tuple[int, ...]:
+        """Return what changes with each write to a warehouse in a folder; empty on S3, or if there is no catalog."""
+        catalog = Path(self.root) / CATALOG_FILE
+        if self.is_s3 or not catalog.is_file():
+            return ()
+        about = catalog.stat()
+        return about.st_ino, about.st_mtime_ns, about.st_size
 
     def require_folder(self) -> None:
         """Raise WarehouseError if the root, or a folder above it, is a file."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,28 @@ def test_nan_is_null_to_an_assistant():
     assert json.loads(as_json([{"tone": float("nan"), "n": [1.5, float("inf")]}])) == [
         {"tone": None, "n": [1.5, None]}
     ]
+
+
+def test_a_slow_tool_keeps_no_other_waiting(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch):
+    """The first theme is held until the second was answered."""
+    began, answered = threading.Event(), threading.Event()
+    connect = Warehouse.connect
+
+    def slow(self: Warehouse, **given: Any) -> Any:
+        if not began.is_set():
+            began.set()
+            assert answered.wait(60), "the second waited for the first"
+        return connect(self, **given)
+
+    monkeypatch.setattr(Warehouse, "connect", slow)
+    server, given = build_server(warehouse), {"theme_id": f"{QUARTER}:theme:000"}
+
+    async def both() -> None:
+        first = asyncio.create_task(server.call_tool("theme", given))
+        while not began.is_set():
+            await asyncio.sleep(0.01)
+        assert "Ocean Freight Rates" in str(await server.call_tool("theme", given))
+        answered.set()
+        assert "Ocean Freight Rates" in str(await first)
+
+    asyncio.run(both())

@@ -1,6 +1,6 @@
 """One quarter of a small sample, materialized once with everything real, for all tests of this folder."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from ftm_resources.models.sentiment import SentimentScorer
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.tables import QUARTERLY
 from ftm_resources.warehouse import Warehouse
+
+from .small_llm import served
 
 SAMPLE_QUARTER = "2023Q1"
 QUICK = SentimentScorer(model="word-lists")
@@ -63,3 +65,10 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, dg.Exe
     result = deployment.run(SAMPLE_QUARTER)
     assert result.success, failures(result)
     return deployment, result
+
+
+@pytest.fixture(scope="session")
+def small_llm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a small real model, which may still be loading; one server for all tests."""
+    with served(tmp_path_factory.mktemp("small_llm")) as url:
+        yield url

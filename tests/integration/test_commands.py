@@ -1,4 +1,4 @@
-"""The commands that the README shows, as a user runs them: all of them, in its order."""
+"""The commands that the README and the pages of docs/ show, as a user runs them: all of them, in their order."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import dagster as dg
 import pytest
 
-from ftm_resources.tables import TABLES
+from ftm_resources.tables import QUARTERLY, TABLES
 from ftm_resources.warehouse import Warehouse
 
 from .conftest import SAMPLE_QUARTER, Deployment
@@ -25,14 +25,43 @@ from .conftest import SAMPLE_QUARTER, Deployment
 pytestmark = pytest.mark.integration
 REPOSITORY = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+DOCUMENTS = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/results.md",
+    "docs/through-time.md",
+    "docs/paper.md",
+    "docs/share.md",
+    "docs/upkeep.md",
+    "docs/market-data.md",
+    "docs/returns.md",
+    "docs/settings.md",
+    "docs/bertopic.md",
+    "docs/tone-model.md",
+    "docs/language-model.md",
+    "docs/your-calls.md",
+    "docs/wrds.md",
+    "docs/backfill.md",
+    "docs/figures.md",
+    "docs/notebooks.md",
+)
+"""In the order in which a reader may follow them; a command that a page before showed is not run again."""
+
+TEXTS = [(REPOSITORY / name).read_text() for name in DOCUMENTS]
+QUERIED = [p.read_text() for p in [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]]
+ON_DEMAND = "FROM event_study"
+"""Queries of what the commands make and a quarter's run does not."""
+
+OF_OTHERS = (ON_DEMAND, "FROM 'exports/ask/questions.jsonl'", "FROM ftm.")
+"""Queries that a quarter's run does not answer; the others are of the log of `ftm ask`, and of a copy in PostgreSQL."""
+
 FTM = [sys.executable, "-m", "ftm_assets.cli"]
 """`ftm`, where its script may belong to another checkout."""
 
 ELSEWHERE = {
     "make run": "test_make_runs_ftm",
     "make ui": "test_make_runs_ftm",
+    "make docs": "tests/docs/test_site.py",
     "make test": "this suite",
     "make synth": "tests/infra/test_stacks.py",
     "infra/deploy.sh": "tests/infra/test_deploy_script.py",
@@ -41,13 +70,20 @@ ELSEWHERE = {
     "export FTM_RETURNS_SOURCE=wrds": "tests/resources/sources/returns/test_market_wrds.py",
     "export FTM_RETURNS_SOURCE=files": "tests/assets/test_abnormal_returns.py",
     "ftm export transcripts": "tests/resources/sources/wrds/test_export.py",
-    "ftm run --calls 2023Q1.parquet": "test_your_own_calls_run",
+    "ftm run --calls": "test_your_own_calls_run",
+    "for quarter in": "ftm run --quarter, which is run in order",
+    "dagster job backfill": "test_a_backfill_from_the_command_line_runs_the_quarters_between_two",
+    "pip install 'ftm[": "the extras are installed here",
+    "jupytext --to ipynb": "tests/integration/test_notebooks.py",
+    "jupyter lab": "a program that is not installed here",
+    "dagster asset materialize --select event_study --partition 2023Q4": "the same of 2023Q1 is run in order",
     "vllm serve": "a server that is not installed here",
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
     "FTM_SENTIMENT_MODEL=": "tests/resources/models/test_sentiment.py",
     "ftm evaluate sentiment": "tests/cli/test_evaluate.py",
     "FTM_WAREHOUSE=./warehouse-bertopic": "tests/assets/test_firm_topics.py",
     "ftm bertopic": "tests/cli/test_save_bertopic.py",
+    "ftm figures": "tests/cli/test_figures.py",
     "ftm move": "tests/cli/test_relocation.py",
     "ftm mcp": "tests/answers/test_served_tools.py",
     "ftm publish postgres": "tests/cli/test_publishing.py",
@@ -56,11 +92,18 @@ ELSEWHERE = {
 
 
 def commands() -> list[str]:
-    """Return the README's command lines in order, without their comments."""
-    lines = "\n".join(BLOCKS).replace("\\\n", " ").splitlines()
-    return [
-        line for raw in lines if (line := re.sub(r"(^| +)# .*$", "", raw).strip().removesuffix("&").strip())
-    ]
+    """Return the command lines of the documents in order, each once, without their comments."""
+    blocks = [block for text in TEXTS for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)]
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    stripped = (re.sub(r"(^| +)# .*$", "", raw).strip().removesuffix("&").strip() for raw in lines)
+    return list(dict.fromkeys(line for line in stripped if line))
+
+
+def queries() -> list[str]:
+    """Return the SQL of the documents, each query once."""
+    found = [query for text in QUERIED for query in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)]
+    assert len(found) > 3
+    return list(dict.fromkeys(found))
 
 
 def in_order() -> list[str]:
@@ -98,15 +141,21 @@ def call(command: str, environment: dict[str, str]) -> subprocess.CompletedProce
 
 
 @pytest.fixture(scope="module")
-def readme_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Every command of the README that can follow the one before, run in that order."""
-    folder = tmp_path_factory.mktemp("readme")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands of the documents write."""
+    return tmp_path_factory.mktemp("documents")
+
+
+@pytest.fixture(scope="module")
+def documents_run(folder: Path) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Every command of the documents that can follow the one before, run in that order."""
     environment = in_folder(folder)
     done = {}
     for command in in_order():
         here = command.replace("--out tables", f"--out {folder}/tables")
         here = here.replace("--to ftm.duckdb", f"--to {folder}/ftm.duckdb")
         here = here.replace("--out panel", f"--out {folder}/panel")
+        here = here.replace("--out report.html", f"--out {folder}/report.html")
         here = here.replace("sheet.html", f"{folder}/sheet.html").replace(
             "answers.csv", f"{folder}/answers.csv"
         )
@@ -121,27 +170,39 @@ def readme_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess
     return done
 
 
-def test_no_command_that_is_run_elsewhere_has_left_the_readme():
+def test_every_page_with_commands_is_run():
+    with_commands = {
+        f"docs/{p.name}" for p in (REPOSITORY / "docs").glob("*.md") if "```sh\n" in p.read_text()
+    }
+    assert with_commands == set(DOCUMENTS) - {"README.md"}
+
+
+def test_no_command_that_is_run_elsewhere_has_left_the_documents():
     assert [c for c in ELSEWHERE if not any(line.startswith(c) for line in commands())] == []
 
 
-def test_the_readme_s_commands_run_in_its_order(
-    readme_run: dict[str, subprocess.CompletedProcess[str]],
+def test_the_commands_of_the_documents_run_in_their_order(
+    documents_run: dict[str, subprocess.CompletedProcess[str]], folder: Path
 ):
-    said = {command: done.stdout for command, done in readme_run.items()}
+    said = {command: done.stdout for command, done in documents_run.items()}
     run = said[f"ftm run --quarter {SAMPLE_QUARTER}"]
     assert re.search(rf"Themes of {SAMPLE_QUARTER}: \d+|Top \d+ of \d+ themes of {SAMPLE_QUARTER}", run)
     for fact in ("Sentiment", "Names", "Calls", "Checks", "Took", "Warehouse"):
         assert re.search(rf"^{fact} ", run, re.MULTILINE), fact
     assert "complete" in said["ftm quarters"]
     assert set(TABLES) <= set(re.findall(r"\w+", said["dg list defs"]))
-    assert f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(TABLES)} tables." in said["ftm tag 2023Q1 paper-v1"]
-    assert said["ftm verify 2023Q1"] == f"2023Q1 is unchanged: {len(TABLES)} tables checked.\n"
+    assert f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(QUARTERLY)} tables." in said["ftm tag 2023Q1 paper-v1"]
+    made = {*QUARTERLY, "event_study", "event_terciles"}
+    assert said["ftm verify 2023Q1"] == f"2023Q1 is unchanged: {len(made)} tables checked.\n"
     assert said["ftm themes 2023Q1 --as-of paper-v1"] == said["ftm themes 2023Q1 --limit 30"]
     assert "Removed tag paper-v1" in said["ftm untag 2023Q1 paper-v1"]
-    assert "sentence_embeddings" in readme_run[f"ftm run --quarter {SAMPLE_QUARTER}"].stderr, (
+    assert "sentence_embeddings" in documents_run[f"ftm run --quarter {SAMPLE_QUARTER}"].stderr, (
         "progress is shown"
     )
+    asked = [query for query in queries() if ON_DEMAND in query]
+    assert asked
+    for query in asked:
+        assert Warehouse(path=str(folder / "warehouse")).connect().execute(query).fetchall(), query
 
 
 def test_make_runs_ftm():
@@ -290,19 +351,20 @@ def test_the_ui_answers(ui: str):
     pytest.fail("no answer within five minutes")
 
 
-def test_the_readme_queries_run(
+def test_the_queries_of_the_documents_run(
     sample: tuple[Deployment, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     warehouse = sample[0].warehouse
     monkeypatch.chdir(tmp_path)  # where a plot is written
     monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
     assert call("ftm tag 2023Q1 paper-v1", dict(os.environ)).returncode == 0
-    for python in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-        exec(python, {})  # noqa: S102 - the README is ours
-    sql = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
-    assert sql
-    for query in sql:
-        assert warehouse.connect().execute(query).fetchall()
+    python = [code for text in QUERIED for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL)]
+    assert len(python) > 3
+    for code in dict.fromkeys(python):
+        exec(code, {})  # noqa: S102 - the documents are ours
+    for query in queries():
+        if not any(other in query for other in OF_OTHERS):
+            assert warehouse.connect().execute(query).fetchall(), query
 
 
 def test_a_table_is_restored_by_the_command_that_its_error_names(environment: dict[str, str]):

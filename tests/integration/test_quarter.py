@@ -7,10 +7,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from ftm_assets.report.coverage_told import not_adding_up
+from ftm_assets.report.gathering import gather
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.tables import QUARTERLY, TABLES
 from ftm_resources.tables.categories import SCORE
+from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.fingerprint import fingerprint
 
 from .conftest import MAY_BE_EMPTY, SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, failures
@@ -112,6 +115,18 @@ def test_a_theme_traces_down_to_the_spoken_sentence(db: duckdb.DuckDBPyConnectio
     assert {speaker for *_, speaker in spoken} <= {"executive", "analyst"}
 
 
+def test_all_tables_name_the_same_firm_call_and_speaker_of_a_sentence(db: duckdb.DuckDBPyConnection):
+    """So that theme_evidence can take each from the table in which a filter by it leaves the fewest rows to read."""
+    joined = """
+        FROM theme_sentences e JOIN sentences s USING (sentence_id) JOIN transcripts t USING (component_id)
+        JOIN firm_topics f ON f.topic_id = e.topic_id
+        WHERE e.firm_id = s.firm_id AND s.firm_id = t.firm_id AND f.firm_id = e.firm_id
+            AND s.transcript_id = t.transcript_id AND s.section = t.section AND s.speaker_type = t.speaker_type
+    """
+    n = one(db, "SELECT count(*) FROM theme_sentences")
+    assert one(db, f"SELECT count(*) {joined}") == n > 0
+
+
 def test_the_snapshots_say_what_they_were_made_from(sample: Sample):
     deployment, result = sample
     for table in (
@@ -178,6 +193,33 @@ def test_metadata_answers_whether_it_went_well(sample: Sample):
     assert events["sentence_sentiment"]["models"].value["sentiment"]["is_degraded"] is False
 
 
+def tells_what_the_tables_hold(warehouse: Warehouse, quarter: str) -> None:
+    """Assert that a quarter's page is there, that its numbers add up, and that they are those of the tables."""
+    assert (Path(warehouse.root) / "reports" / f"{quarter}.html").is_file()
+    report = gather(warehouse, quarter)
+    assert report.stages
+    assert not_adding_up(list(report.stages), quarter) == []
+    assert not any("does not" in said or "not known" in said for said in report.warnings)
+    assert not any("by their words alone" in said for said in report.warnings)
+    scored = {r["theme_id"]: r for r in warehouse.read("theme_sentiment", quarter).to_pylist()}
+    assert {t.theme_id: t.n_sentences for t in report.themes if t.n_sentences} == {
+        theme: row["n_sentences"] for theme, row in scored.items()
+    }
+    assert report.stages[-1].n == sum(row["n_sentences"] for row in scored.values())
+    for theme in report.themes:
+        assert sum(part.n_sentences for part in theme.firms) == theme.n_sentences
+        assert sum(split.n_sentences for split in theme.by_section) == theme.n_sentences
+        assert theme.n_topics == sum(at == report.themes.index(theme) for at in report.points.theme)
+        assert theme.up or theme.down or theme.score in {0, None}
+    net = sum(row["n_positive"] - row["n_negative"] for row in scored.values())
+    assert dict(report.headline)["tone"] == f"{net / report.stages[-1].n:+.3f}".replace("-", "−")
+    assert sum(firm.n_sentences for firm in report.firms) == report.stages[3].n - report.stages[4].losses[0].n
+
+
+def test_the_page_of_the_sample_says_what_its_tables_hold(sample: Sample):
+    tells_what_the_tables_hold(sample[0].warehouse, SAMPLE_QUARTER)
+
+
 @pytest.fixture(scope="module")
 def real_calls(tmp_path_factory: pytest.TempPathFactory, earnings21: Path) -> Deployment:
     """An empty deployment that reads the real calls; each test has a quarter of its own."""
@@ -190,11 +232,13 @@ def test_the_real_calls_run_whole(real_calls: Deployment):
     result = real_calls.run("2020Q2")
     assert result.success, failures(result)
     assert real_calls.warehouse.read("firm_status", "2020Q2").num_rows == 5
+    tells_what_the_tables_hold(real_calls.warehouse, "2020Q2")
 
 
 def test_a_quarter_without_calls_gives_empty_tables(real_calls: Deployment):
     result = real_calls.run("2001Q1")
     assert result.success, failures(result)
+    assert (Path(real_calls.warehouse.root) / "reports" / "2001Q1.html").is_file()
     made = [t for t in QUARTERLY if not TABLES[t].is_optional]
     assert all(real_calls.warehouse.read(t, "2001Q1").num_rows == 0 for t in made)
 

@@ -125,9 +125,9 @@ def mutated(module: str) -> Sources:
         ("ftm_assets.methods.time.families", {"theme_families"}),
         ("ftm_resources.models.lexicon", {"sentence_sentiment"}),
         ("ftm_resources.models.tone_classifier", {"sentence_sentiment"}),
-        ("ftm_resources.models.encoders", {*EMBEDDING, "sentence_sentiment"}),
-        ("ftm_resources.models.embedder", EMBEDDING),
-        ("ftm_resources.endpoint.embeddings", EMBEDDING),
+        ("ftm_resources.models.encoders", {*EMBEDDING, "sentence_sentiment", "quarter_report"}),
+        ("ftm_resources.models.embedder", {*EMBEDDING, "quarter_report"}),
+        ("ftm_resources.endpoint.embeddings", {*EMBEDDING, "quarter_report"}),
         ("ftm_resources.endpoint.llm", {"topic_summaries", "themes"}),
         ("ftm_resources.endpoint.chat", {"topic_summaries", "themes"}),
         ("ftm_resources.endpoint.connection", set()),
@@ -142,6 +142,8 @@ def mutated(module: str) -> Sources:
             {"daily_returns", "abnormal_returns", "controls", "event_study", "portfolio_sorts"},
         ),
         ("ftm_assets.orchestration.fan_out", set()),
+        ("ftm_assets.report.firms_told", {"quarter_report"}),
+        ("ftm_assets.methods.topics.map_layout", {"quarter_report"}),
     ],
 )
 def test_the_assets_that_a_module_decides_change_with_it_and_no_others(module: str, changes: set[str]):

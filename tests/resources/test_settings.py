@@ -95,7 +95,7 @@ def test_a_misspelt_variable_warns_with_the_nearest_name(
 ):
     monkeypatch.setenv(name, "x")
     assert settings.unknown() == {name: nearest}
-    with pytest.warns(SettingsWarning, match=f"{name} is set.*{nearest or 'README.md lists'}"):
+    with pytest.warns(SettingsWarning, match=f"{name} is set.*{nearest or 'documentation'}"):
         settings.current()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -125,15 +125,17 @@ def test_variables_of_the_infrastructure_are_known():
     assert named >= set(settings.ELSEWHERE)
 
 
-def test_the_readme_documents_each_variable_with_its_default_and_meaning():
-    rows = re.findall(
-        r"^\| `([A-Z0-9_]+)` \| (.*?) \| (.*) \|$", (REPOSITORY / "README.md").read_text(), re.M
-    )
-    table = {name: (default, meaning) for name, default, meaning in rows}
-    assert set(table) == set(settings.NAMES)
-    for name, field in Settings.model_fields.items():
-        default = "unset" if field.default is None else f"`{field.default}`"
-        assert table[name.upper()] == (default, field.description)
+def test_the_documents_name_only_variables_that_exist():
+    """The reference is made from the settings (tests/docs/test_settings_page.py); the other pages are written."""
+    pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
+    named = {
+        n: p.name
+        for p in pages
+        for n in re.findall(r"\b(?:FTM|WRDS|LLM)_[A-Z0-9_]*[A-Z0-9]\b", p.read_text())
+    }
+    known = {*settings.NAMES, *settings.ELSEWHERE, settings.CONFIG_KEY.removesuffix("_")}
+    assert {n: page for n, page in named.items() if n not in known} == {}
+    assert {"FTM_WAREHOUSE", "FTM_SENTIMENT_MODEL", "LLM_BASE_URL", "WRDS_USERNAME"} <= set(named)
 
 
 @pytest.mark.parametrize(

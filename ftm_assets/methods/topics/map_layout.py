@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _LANDMARKS = Path(__file__).with_name("map_anchors.csv")
 _NEAREST = 8
 """Landmarks that a topic is placed between."""
-_SHARPNESS = 14.0
-"""How much more a landmark counts that is nearer by a cosine of 1: exp(14)."""
-_PULL = 0.4
+_SHARPNESS = 20.0
+"""A landmark that is nearer by a cosine of 0.1 counts exp(2) = 7.4 times as much."""
+_PULL = 0.5
 """Share of the way to its theme's middle that a topic is moved."""
 _BLOCK = 4_000
 _MOST_GROUPS = 12
@@ -62,7 +62,7 @@ def place(vectors: Floats, theme: Ints, landmarks: Floats, *, pull: float = _PUL
         Unit vectors of `landmark_texts()`, in that order, by the same embedding model. Without a model at hand, pass
         the vectors of `word_vectors` for both.
     pull : float
-        Share of the way to the mean place of its theme that a topic is moved: 0 leaves it where its own meaning is,
+        Share of the way to the median place of its theme that a topic is moved: 0 leaves it where its own meaning is,
         1 would make each theme a point. It is all that the themes, and with them the quarter, have to say in it.
 
     Raises
@@ -93,10 +93,15 @@ def place(vectors: Floats, theme: Ints, landmarks: Floats, *, pull: float = _PUL
 
 
 def _middles(places: NDArray[np.float64], theme: Ints) -> NDArray[np.float64]:
-    """Return the mean place of each theme's topics (themes, 2); 0 for one without topics."""
-    counts = np.maximum(np.bincount(theme), 1)
-    sums = [np.bincount(theme, weights=places[:, axis]) for axis in (0, 1)]
-    return np.column_stack(sums) / counts[:, None]
+    """Return the median place of each theme's topics (themes, 2); 0 for one without topics.
+
+    Not the mean: where some of a theme's topics lie far off, it would be between them and the others, near nothing.
+    """
+    found = np.zeros((int(theme.max()) + 1, 2))
+    order = np.argsort(theme, kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(theme[order])) + 1):
+        found[theme[own[0]]] = np.median(places[own], axis=0)
+    return found
 
 
 def word_vectors(texts: Sequence[str]) -> Floats:
@@ -110,7 +115,8 @@ def word_vectors(texts: Sequence[str]) -> Floats:
     hashed = HashingVectorizer(
         analyzer="char_wb", ngram_range=(3, 5), n_features=1024, alternate_sign=True, norm="l2"
     )
-    return hashed.transform(texts).toarray().astype(np.float32)
+    found: Floats = hashed.transform(texts).toarray().astype(np.float32)
+    return found
 
 
 def group_themes(vectors: NDArray[np.floating], names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
@@ -147,4 +153,4 @@ def group_themes(vectors: NDArray[np.floating], names: Sequence[str]) -> tuple[I
 
 
 def _group_name(names: Sequence[str]) -> str:
-    return " / ".join(names[:2])
+    return " · ".join(names[:2])

@@ -57,6 +57,9 @@ function inUnit(x, unit) {
   return Math.abs(x) >= 100 || Number.isInteger(x) ? count(x) : x.toFixed(2);
 }
 
+/** A text that begins with a capital letter. */
+const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
 /** The value below which a share of the numbers lies. */

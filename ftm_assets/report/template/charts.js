@@ -26,6 +26,13 @@ function toneScale(range, palette) {
   return (score) => made[Math.round((clamp(score / range, -1, 1) + 1) * steps)];
 }
 
+/** Which side of the tone scale a score is on, as it is written: one that is written as zero is on neither. */
+function sideOf(score) {
+  if (score === null) return "is-none";
+  if (Math.abs(score) < 0.005) return "is-even";
+  return score < 0 ? "is-low" : "is-high";
+}
+
 /** A score as a point on a scale from -range to range, with its interval as a bar if it has one. */
 function toneMark(score, low, high, range, width = 120) {
   const height = 14;
@@ -36,7 +43,7 @@ function toneMark(score, low, high, range, width = 120) {
     s("line", { class: "zero", x1: x(0), x2: x(0), y1: 1, y2: 13 }),
   );
   if (score === null) return mark;
-  const side = score < 0 ? "is-low" : "is-high";
+  const side = sideOf(score);
   if (low !== null && high !== null) {
     mark.append(s("line", { class: `interval ${side}`, x1: x(low), x2: x(high), y1: 7, y2: 7 }));
   }

@@ -42,6 +42,7 @@ function indexed(report) {
   report.themePosition = new Map(themes.map((theme, t) => [theme.theme_id, t]));
   report.firmPosition = new Map(firms.map((firm, f) => [firm.firm_id, f]));
   report.toneRange = toneRange(report);
+  report.markRange = markRange(report);
   report.sought = null;
   return report;
 }
@@ -51,6 +52,12 @@ function toneRange(report) {
   const scores = report.themes.length ? report.themes.map((t) => t.score) : report.points.score;
   const most = quantile(scores.filter((x) => x !== null).map(Math.abs), 0.95) ?? 0;
   return clamp(Math.ceil(most * 10) / 10, 0.2, 1);
+}
+
+/** What the ends of the small pictures of tone stand for: every theme with its interval is within it. */
+function markRange(report) {
+  const ends = report.themes.flatMap((t) => [t.score, t.score_low, t.score_high]).filter((x) => x !== null);
+  return clamp(Math.ceil(Math.max(0, ...ends.map(Math.abs)) * 10) / 10, 0.2, 1);
 }
 
 const firmTitle = (firm) => (firm.ticker ? `${firm.name} (${firm.ticker})` : firm.name);

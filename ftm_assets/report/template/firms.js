@@ -1,7 +1,7 @@
 // The list of firms, and the page of one firm.
 
 function firmsView(report) {
-  const mark = (f) => h("span", { class: "tone-cell" }, toneMark(f.score, null, null, report.toneRange), h("span", {}, signed(f.score)));
+  const mark = (f) => h("span", { class: "tone-cell" }, toneMark(f.score, null, null, report.markRange), h("span", {}, signed(f.score)));
   const table = new Table({
     caption: "Firms of the quarter",
     columns: [
@@ -19,7 +19,7 @@ function firmsView(report) {
         cell: (f) => share(f.n_sentences ? f.n_members / f.n_sentences : null, 0),
       },
       { key: "tone", label: "Tone", title: "Positive less negative sentences over all, of its member sentences", value: (f) => f.score, cell: mark },
-      { key: "rank", label: "Rank", title: "Share of firms whose tone is lower", level: 3, value: (f) => f.rank, cell: (f) => share(f.rank, 0) },
+      { key: "rank", label: "Rank", title: "Share of the other firms whose tone is lower", level: 3, value: (f) => f.rank, cell: (f) => share(f.rank, 0) },
     ],
     rows: report.firms,
     sortedBy: "name",
@@ -27,7 +27,7 @@ function firmsView(report) {
     address: (f) => addressOf("firm", f.firm_id),
   });
   const filter = filterBox("Find a firm by name or ticker", table, (f) => [f.name, f.ticker, f.permno, f.gvkey, f.firm_id].join(" "));
-  return { element: h("section", { class: "view", "aria-label": "Firms" }, h("h2", {}, "Firms"), filter, table.element) };
+  return { element: h("section", { class: "view", "aria-label": "Firms" }, h("h2", {}, `Firms of ${report.quarter}`), filter, table.element) };
 }
 
 function themesOfFirm(report, f) {
@@ -96,7 +96,7 @@ function firmView(report, f) {
   return h(
     "article",
     { class: "view detail" },
-    h("p", { class: "crumbs" }, h("a", { href: "#firms" }, "Firms"), " / ", identifiers.filter(Boolean).join(" · ")),
+    h("p", { class: "crumbs" }, h("a", { href: "#firms" }, "Firms"), " › ", identifiers.filter(Boolean).join(" · ")),
     h("h2", {}, firm.name),
     h(
       "dl",
@@ -105,8 +105,8 @@ function firmView(report, f) {
       fact("Sentences", count(firm.n_sentences)),
       fact("Topics", count(firm.n_topics)),
       fact("In themes", share(firm.n_sentences ? firm.n_members / firm.n_sentences : null, 0), "of its sentences"),
-      fact("Tone", signed(firm.score), firm.rank === null ? null : `above ${share(firm.rank, 0)} of firms`),
-      fact("Its themes' tone", signed(firm.peer_score), "had it spoken as all firms did"),
+      fact("Tone", signed(firm.score), firm.rank === null ? null : `above ${share(firm.rank, 0)} of the others`),
+      fact("Its themes' tone", signed(firm.peer_score), "as the other firms speak of them"),
     ),
     firm.score === null
       ? null
@@ -118,9 +118,9 @@ function firmView(report, f) {
             "figcaption",
             {},
             h("span", { class: "key own" }, "this firm"),
-            firm.peer_score === null ? null : h("span", { class: "key peer" }, "its themes as all firms spoke of them"),
+            firm.peer_score === null ? null : h("span", { class: "key peer" }, "its themes, as the other firms speak of them"),
             h("span", { class: "key bin" }, "all firms"),
-            gap === null ? null : h("span", {}, `It speaks ${signed(gap)} ${gap < 0 ? "below" : "above"} its themes.`),
+            gap === null ? null : h("span", {}, `Its tone is ${Math.abs(gap).toFixed(2)} ${gap < 0 ? "below" : "above"} that.`),
           ),
         ),
     themesOfFirm(report, f),

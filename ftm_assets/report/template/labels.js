@@ -18,7 +18,7 @@ function nameplates(report, context) {
   const most = Math.max(1, ...report.themes.map((t) => t.n_sentences));
   return report.themes
     .map((theme, t) => {
-      const size = 11 + 4 * Math.sqrt(theme.n_sentences / most);
+      const size = 11 + 3.5 * Math.sqrt(theme.n_sentences / most);
       const text = lines(theme.name);
       context.font = fontOf(size);
       const width = Math.max(...text.map((part) => context.measureText(part).width));
@@ -27,7 +27,7 @@ function nameplates(report, context) {
     .sort((a, b) => b.weight - a.weight || a.theme - b.theme);
 }
 
-const fontOf = (size) => `600 ${size.toFixed(1)}px "Avenir Next", "Segoe UI", system-ui, sans-serif`;
+const fontOf = (size) => `550 ${size.toFixed(1)}px "Avenir Next", "Segoe UI", system-ui, sans-serif`;
 
 /** Where names go in a view: [{ plate, left, top }], none over another or over the edge. */
 function placed(plates, view, first) {
@@ -43,7 +43,7 @@ function placed(plates, view, first) {
     for (const shift of [0, -1, 1]) {
       const left = clamp(x - plate.width / 2, Math.min(4, x), Math.max(view.width - 4 - plate.width, x - plate.width));
       const top = y - plate.height / 2 + shift * plate.height * 0.8;
-      const box = { left: left - 3, top: top - 2, right: left + plate.width + 3, bottom: top + plate.height + 2 };
+      const box = { left: left - 8, top: top - 4, right: left + plate.width + 8, bottom: top + plate.height + 4 };
       if (!isFree(box)) continue;
       taken.push(box);
       found.push({ plate, box, left, top });
@@ -53,22 +53,38 @@ function placed(plates, view, first) {
   return found;
 }
 
-/** Write names onto the map, with the paper's colour around the letters. */
-function writeNames(context, places, ink, paper, chosen) {
-  context.textAlign = "center";
-  context.textBaseline = "top";
-  context.lineJoin = "round";
+/** Pixels around a name for the paper's colour. */
+const HALO = 2;
+
+/** A name as a picture, with the paper's colour around the letters; it is written once, since every frame shows it. */
+function inked(plate, ink, paper, ratio) {
+  const key = [ink, paper, ratio].join();
+  if (plate.key === key) return plate.picture;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.ceil((plate.width + 2 * HALO) * ratio);
+  canvas.height = Math.ceil((plate.height + 2 * HALO) * ratio);
+  const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
+  context.font = fontOf(plate.size);
+  Object.assign(context, { textAlign: "center", textBaseline: "top", lineJoin: "round", lineWidth: 2 * HALO - 0.5 });
   context.strokeStyle = paper;
   context.fillStyle = ink;
+  plate.text.forEach((part, i) => {
+    const [x, y] = [HALO + plate.width / 2, HALO + i * plate.size * 1.15];
+    context.strokeText(part, x, y);
+    context.fillText(part, x, y);
+  });
+  Object.assign(plate, { key, picture: canvas });
+  return canvas;
+}
+
+/** Write names onto the map: those of themes that are not lit are faint. */
+function writeNames(context, places, { ink, paper, lit }, ratio) {
+  const whole = (pixel) => Math.round(pixel * ratio) / ratio;
   for (const { plate, left, top } of places) {
-    context.font = fontOf(plate.size);
-    context.globalAlpha = chosen === null || chosen === plate.theme ? 1 : 0.45;
-    plate.text.forEach((part, i) => {
-      const [x, y] = [left + plate.width / 2, top + i * plate.size * 1.15];
-      context.lineWidth = 3.5;
-      context.strokeText(part, x, y);
-      context.fillText(part, x, y);
-    });
+    const picture = inked(plate, ink, paper, ratio);
+    context.globalAlpha = !lit || lit.has(plate.theme) ? 1 : 0.35;
+    context.drawImage(picture, whole(left - HALO), whole(top - HALO), picture.width / ratio, picture.height / ratio);
   }
   context.globalAlpha = 1;
 }

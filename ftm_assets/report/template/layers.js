@@ -102,7 +102,7 @@ class Layers {
       if (!path) continue;
       const outline = new Path2D();
       outline.addPath(path, across);
-      const faded = look.chosen && theme !== look.theme;
+      const faded = look.lit && !look.lit.has(theme);
       context.fillStyle = context.strokeStyle = look.ofTheme(theme);
       context.globalAlpha = faded ? 0.05 : look.regionAlpha;
       context.fill(outline);

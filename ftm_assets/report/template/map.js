@@ -1,6 +1,6 @@
 // The map: a canvas that is moved and zoomed by mouse, touch and keys, with a search, a legend and a card for a topic.
 
-const PAD = 28;
+const PAD = 14;
 const FARTHEST = 60;
 const GRID = 128;
 
@@ -12,8 +12,9 @@ function gridOf(report) {
 }
 
 class ThemeMap {
-  constructor(report, canvas, { onTopic, onTheme, onOpenTheme }) {
-    Object.assign(this, { report, canvas, onTopic, onTheme, onOpenTheme });
+  /** onTopic and onTheme are told what is pointed at, onPlaced where the topic is, onOpenTheme which theme is to be opened. */
+  constructor(report, canvas, { onTopic, onPlaced, onTheme, onOpenTheme }) {
+    Object.assign(this, { report, canvas, onTopic, onPlaced, onTheme, onOpenTheme });
     this.context = canvas.getContext("2d");
     const { paths, themeAt } = regions(report);
     this.themeAt = themeAt;
@@ -23,8 +24,10 @@ class ThemeMap {
     this.colouring = "theme";
     this.isLooseShown = true;
     this.found = null;
+    this.inGroup = null;
     this.theme = null;
     this.topic = null;
+    this.pinned = null;
     this.paintSoon = settled(() => this.paint(), 90);
     this.pointers = new Map();
     this.listen();
@@ -53,6 +56,7 @@ class ThemeMap {
     const tone = toneScale(this.report.toneRange, palette);
     const none = palette.of("loose");
     const groups = themes.map((t) => palette.group(t.group));
+    const chosen = this.chosen();
     const isTone = this.colouring === "tone";
     const ofScore = (score) => (score === null ? none : tone(score));
     return {
@@ -60,22 +64,25 @@ class ThemeMap {
       ink: palette.of("ink"),
       regionAlpha: isTone ? 0.16 : 0.13,
       isLooseShown: this.isLooseShown,
-      chosen: this.chosen(),
+      chosen,
+      lit: chosen && new Set(topics.theme.filter((_, i) => chosen[i])),
       theme: this.theme,
       ofTheme: (t) => (isTone ? ofScore(themes[t].score) : groups[t]),
       ofTopic: (i) => (isTone ? ofScore(topics.score[i]) : topics.theme[i] < 0 ? none : groups[topics.theme[i]]),
     };
   }
 
-  /** Flags of the topics that a search or a chosen theme picks out; null if nothing is picked out. */
+  /** Flags of the topics that a search, a group or a chosen theme picks out; null if nothing is picked out. */
   chosen() {
     if (this.found) return this.found.topics;
+    if (this.inGroup) return this.inGroup;
     if (this.theme === null) return null;
     return Uint8Array.from(this.report.points.theme, (t) => (t === this.theme ? 1 : 0));
   }
 
   paint() {
     if (!this.view.width) return;
+    this.canvas.dataset.drawn = "moving";
     this.current = this.look();
     this.plates ??= nameplates(this.report, this.context);
     this.layers.paint(this.view, this.current);
@@ -95,9 +102,12 @@ class ThemeMap {
     context.clearRect(0, 0, view.width, view.height);
     this.layers.show(context, view);
     this.names = placed(this.plates, view, this.theme);
-    writeNames(context, this.names, this.current.ink, this.current.paper, this.theme);
-    if (this.topic !== null) this.ring(this.topic);
-    this.canvas.dataset.drawn = "true";
+    writeNames(context, this.names, this.current, view.ratio);
+    if (this.topic !== null) {
+      this.ring(this.topic);
+      this.onPlaced(this.topic);
+    }
+    this.canvas.dataset.drawn = this.layers.work || this.layers.isStale(view) ? "moving" : "still";
   }
 
   ring(i) {
@@ -141,6 +151,7 @@ class ThemeMap {
     view.x = clamp(view.x, width / 2 - k * across, width / 2);
     view.y = clamp(view.y, height / 2 - k * down, height / 2);
     this.view = view;
+    this.canvas.dataset.drawn = "moving";
     this.drawSoon();
     if (this.layers.isStale(view)) this.paintSoon();
   }
@@ -189,10 +200,14 @@ class ThemeMap {
     return best;
   }
 
-  /** The theme whose name or region is at a pixel; null if none is. */
-  themeUnder(x, y) {
+  /** What is at a pixel: the theme whose name is there, else the nearest topic, and the theme whose region is there. */
+  under(x, y) {
     const name = this.names?.find(({ box }) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom);
-    if (name) return name.plate.theme;
+    if (name) return { topic: null, theme: name.plate.theme };
+    return { topic: this.nearest(x, y), theme: this.themeOfRegion(x, y) };
+  }
+
+  themeOfRegion(x, y) {
     const { k, across, down } = this.view;
     const theme = this.themeAt((x - this.view.x) / (k * across), (y - this.view.y) / (k * down));
     return theme >= 0 ? theme : null;
@@ -206,8 +221,7 @@ class ThemeMap {
     canvas.addEventListener("pointermove", (event) => this.onMove(event));
     canvas.addEventListener("pointerup", (event) => this.onUp(event));
     canvas.addEventListener("pointercancel", (event) => this.pointers.delete(event.pointerId));
-    canvas.addEventListener("pointerleave", () => this.pointers.size || this.hover(null, null));
-    canvas.addEventListener("dblclick", (event) => this.zoom(2, event.offsetX, event.offsetY));
+    canvas.addEventListener("pointerleave", () => this.pointers.size || this.hover({ topic: null, theme: null }));
     canvas.addEventListener("keydown", (event) => this.onKey(event));
   }
 
@@ -227,7 +241,7 @@ class ThemeMap {
     const [x, y] = [event.offsetX, event.offsetY];
     const before = this.pointers.get(event.pointerId);
     if (!before) {
-      this.hover(this.nearest(x, y), this.themeUnder(x, y));
+      this.hover(this.under(x, y));
       return;
     }
     this.travelled += Math.hypot(x - before.x, y - before.y);
@@ -243,9 +257,7 @@ class ThemeMap {
 
   onUp(event) {
     if (!this.pointers.delete(event.pointerId) || this.travelled > 6) return;
-    const [x, y] = [event.offsetX, event.offsetY];
-    const topic = this.nearest(x, y);
-    const theme = this.themeUnder(x, y);
+    const { topic, theme } = this.under(event.offsetX, event.offsetY);
     if (topic !== null) this.pin(topic);
     else if (theme !== null) this.onOpenTheme(theme);
     else this.pin(null);
@@ -259,8 +271,8 @@ class ThemeMap {
     this.drawSoon();
   }
 
-  hover(topic, theme) {
-    if (this.pinned !== null && this.pinned !== undefined) return;
+  hover({ topic, theme }) {
+    if (this.pinned !== null) return;
     this.canvas.classList.toggle("is-pointing", topic !== null || theme !== null);
     this.onTheme(topic === null ? theme : null);
     if (topic === this.topic) return;

@@ -12,10 +12,9 @@ function choice(label, options, chosen, onChoose) {
   return h("div", { class: "choice", role: "group", "aria-label": label }, buttons);
 }
 
-/** A score with a dot in its colour. */
+/** A score in its colour. */
 function toneOf(score) {
-  const side = score === null ? "is-none" : score < 0 ? "is-low" : score > 0 ? "is-high" : "is-even";
-  return h("span", { class: `tone ${side}` }, signed(score));
+  return h("span", { class: `tone ${sideOf(score)}` }, signed(score));
 }
 
 /** The card of a topic: what it is, whose, when, how it sounds, and what was said. */
@@ -127,7 +126,8 @@ function mapView(report) {
   const legend = h("div", { class: "legend" });
   const results = h("ul", { class: "results", hidden: true });
   const map = new ThemeMap(report, canvas, {
-    onTopic: (i, isPinned) => showCard(i, isPinned),
+    onTopic: showCard,
+    onPlaced: placeCard,
     onTheme: (theme) => caption.replaceChildren(theme === null ? usual : themeCaption(report.themes[theme])),
     onOpenTheme: (theme) => (location.hash = addressOf("theme", report.themes[theme].theme_id)),
   });
@@ -140,6 +140,10 @@ function mapView(report) {
     if (i === null) return;
     card.classList.toggle("is-pinned", isPinned);
     card.replaceChildren(...topicCard(report, i, isPinned ? () => map.pin(null) : null).flat().filter(Boolean));
+  }
+
+  /** Beside its topic, and wholly within the map. */
+  function placeCard(i) {
     const [x, y] = map.where(i);
     const { width, height } = map.view;
     const left = x + card.offsetWidth + 24 > width ? x - card.offsetWidth - 14 : x + 14;
@@ -154,19 +158,18 @@ function mapView(report) {
   function showGroup(group) {
     const inGroup = (t) => t >= 0 && report.themes[t].group === group;
     const topics = group === null ? null : Uint8Array.from(report.points.theme, (t) => (inGroup(t) ? 1 : 0));
-    map.set({ found: topics && { topics }, theme: null });
+    map.set({ inGroup: topics, theme: null });
   }
 
+  const note = h("span", { class: "found", role: "status" });
   const look = settled((query) => {
     const found = search(report, query);
     map.set({ found, theme: null });
     results.hidden = !found;
-    if (!found) return onCount("");
-    results.replaceChildren(...findings(report, found, (i) => go(i)));
-    return onCount(found.n ? `${counted(found.n, "topic")} highlighted` : "Nothing found");
+    results.replaceChildren(...(found ? findings(report, found, go) : []));
+    note.textContent = !found ? "" : found.n ? `${counted(found.n, "topic")} highlighted` : "Nothing found";
   }, 120);
-  const note = h("span", { class: "found", role: "status" });
-  const onCount = (text) => (note.textContent = text);
+  const hideResults = () => (results.hidden = true);
   const box = h("input", {
     type: "search",
     id: "search",
@@ -174,12 +177,14 @@ function mapView(report) {
     "aria-label": "Search topics, themes, firms and keywords",
     autocomplete: "off",
     input: () => look(box.value),
-    keydown: (event) => event.key === "Escape" && (results.hidden = true),
+    focus: () => (results.hidden = !results.childElementCount),
+    keydown: (event) => event.key === "Escape" && hideResults(),
   });
+  const leaving = (event) => event.currentTarget.contains(event.relatedTarget) || hideResults();
 
   /** Go to a topic of the findings. */
   function go(i) {
-    results.hidden = true;
+    hideResults();
     const { width, height, across, down } = map.view;
     const k = Math.max(map.view.k, 4);
     map.go({ ...map.view, k, x: width / 2 - report.points.px[i] * k * across, y: height / 2 - report.points.py[i] * k * down });
@@ -194,9 +199,9 @@ function mapView(report) {
     h(
       "div",
       { class: "tools" },
-      h("div", { class: "searching" }, box, note, results),
+      h("div", { class: "searching", focusout: leaving }, box, note, results),
       choice("Colour by", [["theme", "Theme"], ["tone", "Tone"]], "theme", (colouring) => {
-        map.set({ colouring, found: null });
+        map.set({ colouring, inGroup: null });
         drawLegend();
       }),
       h("label", { class: "check" }, loose, "topics in no theme"),
@@ -209,8 +214,8 @@ function mapView(report) {
       ),
     ),
     h("div", { class: "plate" }, canvas, card),
-    caption,
     legend,
+    caption,
   );
   drawLegend();
   return {

@@ -4,7 +4,7 @@ const PARTS = [
   ["map", "Theme map", mapView],
   ["themes", "Themes", themesView],
   ["firms", "Firms", firmsView],
-  ["quality", "How good is this quarter", qualityView],
+  ["quality", "Quality", qualityView],
   ["time", "Through time", throughView],
 ];
 
@@ -17,6 +17,7 @@ class Page {
     this.scrolled = new Map();
     this.head();
     followScheme(() => this.made.get("map")?.recoloured());
+    history.scrollRestoration = "manual";
     window.addEventListener("hashchange", () => this.follow());
     window.addEventListener("beforeprint", () => this.prepareToPrint());
     window.addEventListener("afterprint", () => this.afterPrint());
@@ -25,7 +26,8 @@ class Page {
 
   head() {
     const { report } = this;
-    document.getElementById("headline").append(...report.headline.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    const numbers = report.through ? [["Quarter", report.quarter], ...report.headline] : report.headline;
+    document.getElementById("headline").append(...numbers.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
     const warnings = document.getElementById("warnings");
     warnings.hidden = !report.warnings.length;
     warnings.querySelector("summary").textContent = counted(report.warnings.length, "warning");

@@ -14,83 +14,98 @@ function partsOf(before, stage) {
 }
 
 /**
- * The way from what was offered to what is scored, downwards. A band is as wide as its number: bands of one unit are on
- * one scale, and the parts that a band falls into are as wide as the band. Where the unit changes, the scale begins anew.
+ * The way from what was offered to what is scored, downwards. A bar is as wide as its number, and its parts, what went on
+ * and each loss, are as wide together as the bar. Bars of one unit are on one scale; where the unit changes it begins anew.
  */
 function flow(report) {
   const { stages } = report;
-  const width = 640;
-  const [bar, gap] = [18, 46];
-  const picture = s("svg", { class: "flow", viewBox: `0 0 ${width} ${stages.length * (bar + gap)}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-  const rows = [];
-  let full = stages[0]?.n ?? 0;
-  stages.forEach((stage, i) => {
+  let full = 0;
+  const rows = stages.map((stage, i) => {
+    const isAnew = i === 0 || stages[i - 1].unit !== stage.unit;
+    if (isAnew) full = stage.n;
     const next = stages[i + 1];
-    const parts = next ? partsOf(stage, next) : null;
-    const scale = (n) => (full ? (n / full) * width : 0);
-    const top = i * (bar + gap);
-    picture.append(s("rect", { class: "flow-bar", x: 0, y: top, width: scale(stage.n), height: bar }));
-    if (parts) {
-      const end = top + bar + gap;
-      const target = parts.isSameUnit ? scale(parts.went) : width;
-      picture.append(s("path", { class: "flow-on", d: `M0,${top + bar}L${scale(parts.went)},${top + bar}L${target},${end}L0,${end}Z` }));
-      let at = scale(parts.went);
-      for (const loss of parts.losses) {
-        const wide = scale(loss.n);
-        const kind = loss.is_lost ? "flow-lost" : "flow-aside";
-        picture.append(s("rect", { class: kind, x: at, y: top, width: wide, height: bar }), s("rect", { class: kind, x: at, y: top + bar, width: wide, height: 10 }));
-        at += wide;
-      }
-      if (!parts.isSameUnit) full = next.n;
-    }
-    rows.push(flowRow(stage, parts, next));
+    const parts = next ? partsOf(stage, next) : { went: stage.n, losses: [], isSameUnit: true };
+    const wide = (n) => (full ? (100 * n) / full : 0);
+    return h(
+      "li",
+      { class: isAnew && i ? "anew" : null },
+      h("div", { class: "flow" }, stageBar(stage, parts, wide), next && parts.isSameUnit ? onward(wide(parts.went)) : null),
+      stageText(stage, parts, next),
+    );
   });
-  return h("div", { class: "flow-box" }, picture, h("ol", { class: "flow-rows" }, rows));
+  return h("ol", { class: "flows" }, rows);
 }
 
-function flowRow(stage, parts, next) {
-  const losses = parts ? parts.losses.filter((loss) => loss.n) : [];
+function stageBar(stage, parts, wide) {
+  const bar = s("svg", { class: "flow-stage", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" });
+  let at = 0;
+  const piece = (kind, n) => {
+    bar.append(s("rect", { class: kind, x: at, y: 0, width: wide(n), height: 10 }));
+    at += wide(n);
+  };
+  piece("flow-bar", parts.went);
+  for (const loss of parts.losses) piece(loss.is_lost ? "flow-lost" : "flow-aside", loss.n);
+  return bar;
+}
+
+/** The band from what went on down to the next bar. */
+function onward(width) {
+  return s(
+    "svg",
+    { class: "flow-band", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+    s("rect", { class: "flow-on", x: 0, y: 0, width, height: 10 }),
+  );
+}
+
+function stageText(stage, parts, next) {
+  const losses = parts.losses.filter((loss) => loss.n);
+  const lost = (loss) => h("li", { class: loss.is_lost ? "lost" : "aside" }, `${count(loss.n)} (${share(loss.n / stage.n)}): ${loss.reason}`);
   return h(
-    "li",
+    "div",
     {},
-    h("p", {}, h("strong", {}, stage.name), ` ${counted(stage.n, "").trim()} ${stage.unit}`),
-    losses.length
-      ? h("ul", {}, losses.map((loss) => h("li", { class: loss.is_lost ? "lost" : "aside" }, `${count(loss.n)} ${stage.unit} (${share(loss.n / stage.n)}): ${loss.reason}`)))
-      : null,
-    parts && !parts.isSameUnit ? h("p", { class: "soft" }, `${count(parts.went)} ${stage.unit} hold the ${next.unit} below`) : null,
+    h("p", {}, h("strong", {}, sentenceCase(stage.name)), ` ${count(stage.n)} ${stage.unit}`),
+    losses.length ? h("ul", {}, losses.map(lost)) : null,
+    next && !parts.isSameUnit ? h("p", { class: "soft" }, `${count(parts.went)} ${stage.unit} hold the ${count(next.n)} ${next.unit} below`) : null,
   );
 }
 
 function measures(report) {
+  const hasEarlier = report.measures.some((measure) => measure.earlier.some(([, value]) => value !== null));
+  const headings = ["Measure", report.quarter, ...(hasEarlier ? ["Quarters before"] : []), "What it says"];
   return h(
     "table",
     { class: "plain measures" },
-    h("thead", {}, h("tr", {}, ["Measure", report.quarter, "Quarters before", "What it says"].map((name, i) => h("th", { scope: "col", class: i === 1 ? "number" : "text" }, name)))),
+    h("thead", {}, h("tr", {}, headings.map((name, i) => h("th", { scope: "col", class: i === 1 ? "number" : "text" }, name)))),
     h("tbody", {}, report.measures.map((measure) => {
       const values = [...measure.earlier.map(([, value]) => value), measure.value];
       const quarters = measure.earlier.map(([quarter, value]) => `${quarter}: ${inUnit(value, measure.unit)}`).join(", ");
       return h(
         "tr",
         { class: measure.warning ? "is-warned" : null },
-        h("th", { scope: "row" }, measure.name),
+        h("th", { scope: "row" }, sentenceCase(measure.name)),
         h("td", { class: "number" }, inUnit(measure.value, measure.unit)),
-        h("td", { class: "spark-cell" }, values.filter((v) => v !== null).length > 1 ? sparkline(values, quarters) : h("span", { class: "soft" }, "no earlier quarter")),
+        hasEarlier ? h("td", { class: "spark-cell" }, values.filter((v) => v !== null).length > 1 ? sparkline(values, quarters) : NONE) : null,
         h("td", { class: "text" }, measure.meaning, measure.warning ? h("strong", { class: "warning" }, measure.warning) : null),
       );
     })),
   );
 }
 
+/** What is long is folded away until it is asked for. */
+const LONG = 600;
+
 function madeFrom(report) {
   const headings = [...new Set(report.made_from.map((f) => f.heading))];
-  return h("div", { class: "made" }, headings.map((heading) =>
-    h(
-      "section",
-      {},
-      h("h4", {}, heading),
-      h("dl", {}, report.made_from.filter((f) => f.heading === heading).map((f) => h("div", {}, h("dt", {}, f.name), h("dd", {}, f.value)))),
-    ),
-  ));
+  return headings.map((heading) => {
+    const facts = report.made_from.filter((f) => f.heading === heading);
+    const isShort = facts.reduce((sum, f) => sum + f.value.length, 0) <= LONG;
+    return h(
+      "details",
+      { class: "made", open: isShort },
+      h("summary", {}, heading),
+      h("dl", {}, facts.map((f) => h("div", {}, h("dt", {}, f.name), h("dd", {}, f.value)))),
+    );
+  });
 }
 
 function qualityView(report) {
@@ -98,7 +113,7 @@ function qualityView(report) {
     element: h(
       "section",
       { class: "view", "aria-label": "How good is this quarter" },
-      h("h2", {}, "How good is this quarter"),
+      h("h2", {}, `How good is ${report.quarter}`),
       report.warnings.length
         ? h("ul", { class: "flags" }, report.warnings.map((warning) => h("li", {}, warning)))
         : h("p", { class: "soft" }, "No warnings."),

@@ -1,37 +1,39 @@
 // Themes as regions of the map: where a theme's topics are denser than any other theme's, outlined.
 
 const CELLS = 200;
-const REACH = 6;
+/** Cells around the map, so that a region at its edge is whole. */
+const BORDER = 16;
+const WIDE = CELLS + 2 * BORDER;
 /** Share of its highest density at which a theme's region ends. */
-const EDGE = 0.22;
+const EDGE = 0.25;
 
-/** The weight of a topic in the cells around it. */
-const KERNEL = (() => {
+/** The weights of a topic in the cells around it: they reach farther where there are few topics. */
+function kernel(n) {
+  const reach = clamp(Math.round(14 * (400 / Math.max(n, 1)) ** 0.2), 5, BORDER - 1);
   const found = [];
-  for (let dy = -REACH; dy <= REACH; dy++) {
-    for (let dx = -REACH; dx <= REACH; dx++) {
-      const far = (dx * dx + dy * dy) / (REACH * REACH);
+  for (let dy = -reach; dy <= reach; dy++) {
+    for (let dx = -reach; dx <= reach; dx++) {
+      const far = (dx * dx + dy * dy) / (reach * reach);
       if (far < 1) found.push([dx, dy, (1 - far) ** 2]);
     }
   }
   return found;
-})();
-
-const WIDE = CELLS + 2 * REACH;
+}
 
 /** The theme whose topics are densest, per cell of the grid; -1 where none is dense enough. */
 function territories(report) {
-  const { px, py, n_sentences: weight } = report.points;
+  const { px, py, n, n_sentences: weight } = report.points;
+  const around = kernel(n);
   const owner = new Int32Array(WIDE * WIDE).fill(-1);
   const best = new Float32Array(WIDE * WIDE);
   const density = new Float32Array(WIDE * WIDE);
   report.topicsOfTheme.forEach((topics, theme) => {
     const touched = [];
     for (const i of topics) {
-      const cx = Math.round(px[i] * (CELLS - 1)) + REACH;
-      const cy = Math.round(py[i] * (CELLS - 1)) + REACH;
+      const cx = Math.round(px[i] * (CELLS - 1)) + BORDER;
+      const cy = Math.round(py[i] * (CELLS - 1)) + BORDER;
       const own = Math.sqrt(weight[i]);
-      for (const [dx, dy, part] of KERNEL) {
+      for (const [dx, dy, part] of around) {
         const cell = (cy + dy) * WIDE + cx + dx;
         if (density[cell] === 0) touched.push(cell);
         density[cell] += own * part;
@@ -117,7 +119,7 @@ function outlines(field, wide, tall) {
 /** Per theme the outline of its region, as a Path2D in the map's units (null for one without), and what is whose. */
 function regions(report) {
   const owner = territories(report);
-  const cell = (at) => clamp(Math.round(at * (CELLS - 1)), -REACH, CELLS - 1 + REACH) + REACH;
+  const cell = (at) => clamp(Math.round(at * (CELLS - 1)), -BORDER, CELLS - 1 + BORDER) + BORDER;
   const themeAt = (x, y) => owner[cell(y) * WIDE + cell(x)];
   return { paths: outlinedRegions(report, owner), themeAt };
 }
@@ -129,7 +131,7 @@ function outlinedRegions(report, owner) {
     const [x, y, box] = [cell % WIDE, Math.floor(cell / WIDE), boxes[theme]];
     boxes[theme] = [Math.min(box[0], x), Math.min(box[1], y), Math.max(box[2], x), Math.max(box[3], y)];
   });
-  const unit = (cell) => (cell - REACH) / (CELLS - 1);
+  const unit = (cell) => (cell - BORDER) / (CELLS - 1);
   return boxes.map(([left, top, right, bottom], theme) => {
     if (right < left) return null;
     const [wide, tall] = [right - left + 7, bottom - top + 7];

@@ -63,8 +63,8 @@ class Table {
     return this.rows.length;
   }
 
-  showMore() {
-    this.shown = this.shown * 5;
+  showMore(most = this.shown * 5) {
+    this.shown = most;
     this.fill();
   }
 

@@ -13,7 +13,7 @@ function toneCell(report, theme) {
   return h(
     "span",
     { class: "tone-cell" },
-    toneMark(theme.score, theme.score_low, theme.score_high, report.toneRange),
+    toneMark(theme.score, theme.score_low, theme.score_high, report.markRange),
     h("span", {}, signed(theme.score)),
   );
 }
@@ -31,7 +31,7 @@ function themeColumns(report) {
     { key: "firms", label: "Firms", title: "Firms with a sentence in it", level: 2, value: (t) => t.n_firms, cell: (t) => count(t.n_firms) },
     { key: "topics", label: "Topics", level: 3, value: (t) => t.n_topics, cell: (t) => count(t.n_topics) },
     { key: "sentences", label: "Sentences", title: "Member sentences", level: 2, value: (t) => t.n_sentences, cell: (t) => count(t.n_sentences) },
-    { key: "attention", label: "Attention", title: "Share of the quarter's member sentences", value: (t) => t.attention, cell: (t) => share(t.attention) },
+    { key: "attention", label: "Attention", title: "Share of the firms' sentences about business that are in it", value: (t) => t.attention, cell: (t) => share(t.attention) },
     { key: "tone", label: "Tone", title: "Positive less negative sentences over all, with its 95% interval", value: (t) => t.score, cell: (t) => toneCell(report, t) },
     hasChange && {
       key: "change",
@@ -72,10 +72,15 @@ function themesView(report) {
   );
   const filter = filterBox("Filter themes by name, keyword or firm", table, (t) =>
     [t.name, t.description, ...t.keywords, ...t.firms.map(([firm]) => firmTitle(report.firms[firm]))].join(" "), [groups, quality]);
-  return { element: h("section", { class: "view", "aria-label": "Themes" }, h("h2", {}, "Themes"), filter, table.element) };
+  return { element: h("section", { class: "view", "aria-label": "Themes" }, h("h2", {}, `Themes of ${report.quarter}`), filter, table.element), printed: () => table.showMore(Infinity) };
 }
 
 const fact = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("span", { class: "soft note" }, note) : null));
+
+const SECTIONS = { q_and_a: "Q&A" };
+
+/** The name of a section or a kind of speaker, for people. */
+const inWords = (name) => SECTIONS[name] ?? name.replaceAll("_", " ");
 
 /** Sentences as they were said. */
 function evidence(report, said, heading, none) {
@@ -92,9 +97,9 @@ function evidence(report, said, heading, none) {
         h(
           "figcaption",
           {},
-          `${e.speaker ?? "Unnamed"}, ${e.speaker_type} · `,
+          `${e.speaker ?? "Unnamed"}, ${inWords(e.speaker_type)} · `,
           h("a", { href: addressOf("firm", report.firms[e.firm].firm_id) }, firmTitle(report.firms[e.firm])),
-          ` · ${e.call_date} · ${e.section} · ${e.label} `,
+          ` · ${e.call_date} · ${inWords(e.section)} · ${e.label} `,
           h("span", { class: "soft", title: `Sentence ${e.sentence_id}` }, signed(e.strength)),
         ),
       ),
@@ -116,9 +121,9 @@ function splits(report, rows, heading) {
         h(
           "tr",
           {},
-          h("th", { scope: "row" }, row.name),
+          h("th", { scope: "row" }, sentenceCase(inWords(row.name))),
           h("td", { class: "number" }, counted(row.n_sentences, "sentence")),
-          h("td", { class: "number" }, h("span", { class: "tone-cell" }, toneMark(row.score, null, null, report.toneRange), h("span", {}, signed(row.score)))),
+          h("td", { class: "number" }, h("span", { class: "tone-cell" }, toneMark(row.score, null, null, report.markRange), h("span", {}, signed(row.score)))),
         ),
       )),
     ),
@@ -149,7 +154,7 @@ function themeView(report, theme) {
   return h(
     "article",
     { class: "view detail" },
-    h("p", { class: "crumbs" }, h("a", { href: "#themes" }, "Themes"), " / ", dot(theme.group), report.groups[theme.group] ?? ""),
+    h("p", { class: "crumbs" }, h("a", { href: "#themes" }, "Themes"), " › ", dot(theme.group), " ", report.groups[theme.group] ?? ""),
     h("h2", {}, theme.name),
     theme.description ? h("p", { class: "lead" }, theme.description) : null,
     h("ul", { class: "keywords", "aria-label": "Keywords" }, theme.keywords.map((word) => h("li", {}, word))),

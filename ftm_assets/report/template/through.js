@@ -4,9 +4,16 @@ const LAYERS_IN_STREAM = 12;
 
 const seriesColour = (i) => `group-${(i % 12) + 1}`;
 
+/** How a text is aligned that belongs to a quarter, so that it stays within the picture. */
+function anchorAt(q, n) {
+  const at = n > 1 ? q / (n - 1) : 0.5;
+  return at < 0.3 ? "start" : at > 0.7 ? "end" : "middle";
+}
+
 /** Attention of the largest series on top of each other; nothing is drawn where a quarter is missing. */
 function stream(through) {
-  const [width, height, foot] = [960, 300, 24];
+  const width = clamp(document.getElementById("content").clientWidth, 300, 1280);
+  const [height, foot] = [300, 24];
   const { quarters } = through;
   const shown = through.series.slice(0, LAYERS_IN_STREAM);
   const isMissing = quarters.map((quarter) => through.missing.includes(quarter));
@@ -25,11 +32,12 @@ function stream(through) {
   });
   quarters.forEach((quarter, q) => {
     if (isMissing[q]) picture.append(s("text", { class: "missing", x: x(q), y: height / 2, "text-anchor": "middle" }, "not stored"));
-    if (q % Math.ceil(quarters.length / 8) && q !== quarters.length - 1) return;
+    const every = Math.ceil(quarters.length / Math.max(2, Math.floor(width / 120)));
+    if (q % every || (q > quarters.length - 1 - every && q !== quarters.length - 1)) return;
     const anchor = q === 0 ? "start" : q === quarters.length - 1 ? "end" : "middle";
     picture.append(s("text", { x: x(q), y: height - 6, "text-anchor": anchor }, quarter));
   });
-  picture.append(s("text", { x: 4, y: 12 }, `${share(most, 0)} of member sentences`));
+  picture.append(s("text", { x: 4, y: 12 }, share(most, 0)));
   return h(
     "figure",
     {},
@@ -38,44 +46,50 @@ function stream(through) {
   );
 }
 
-/** One series: attention above, tone with its band below, both on the scale that all series share. */
+/**
+ * One series: attention above, tone with its band below. Tone is on one scale for all series; attention too, or each on
+ * its own, with its highest value written beside it.
+ */
 function smallMultiple(through, one, scales) {
   const { quarters } = through;
-  const [width, tall, gap] = [260, 52, 14];
-  const x = (q) => 6 + (q * (width - 12)) / Math.max(1, quarters.length - 1);
-  const up = (value) => tall - (value / scales.attention) * (tall - 6);
-  const tone = (value) => tall + gap + tall / 2 - (clamp(value, -scales.tone, scales.tone) / scales.tone) * (tall / 2);
+  const [width, tall, gap, top] = [210, 44, 12, 14];
+  const x = (q) => 4 + (q * (width - 8)) / Math.max(1, quarters.length - 1);
+  const highest = Math.max(0, ...one.attention.filter((value) => value !== null));
+  const scale = (scales.isShared ? scales.attention : highest) || 1;
+  const base = top + tall;
+  const middle = base + gap + tall / 2;
+  const up = (value) => base - (value / scale) * tall;
+  const tone = (value) => middle - (clamp(value, -scales.tone, scales.tone) / scales.tone) * (tall / 2);
   const zeros = one.attention.map((value) => (value === null ? null : 0));
-  const height = 2 * tall + gap + 16;
-  const event = (quarter, letter, word) => {
-    const q = quarters.indexOf(quarter);
-    return q < 0 ? [] : s("text", { class: "event", x: x(q), y: 10, "text-anchor": q === quarters.length - 1 ? "end" : q ? "middle" : "start" }, s("title", {}, `${word} ${quarter}`), letter);
-  };
+  const end = middle + tall / 2;
+  const peak = one.attention.indexOf(highest);
+  const anchor = (q) => anchorAt(q, quarters.length);
+  const [born, ended] = [quarters.indexOf(one.born), quarters.indexOf(one.ended)];
+  const told = [born >= 0 && `▲ began ${one.born}`, ended >= 0 && `▼ ended ${one.ended}`].filter(Boolean).join("  ");
+  const at = born >= 0 && ended >= 0 ? Math.round((born + ended) / 2) : Math.max(born, ended);
   const last = one.score.findLastIndex((value) => value !== null);
   const words = `${one.name}: attention ${share(one.attention[last] ?? null)}, tone ${signed(one.score[last] ?? null)} in ${quarters[last] ?? "no quarter"}`;
   const gaps = through.missing.map((quarter) => {
     const q = quarters.indexOf(quarter);
-    return s("rect", { class: "gap", x: x(q) - 4, y: 0, width: 8, height: 2 * tall + gap }, s("title", {}, `${quarter} is not stored`));
+    return s("rect", { class: "gap", x: x(q) - 3, y: top, width: 6, height: end - top }, s("title", {}, `${quarter} is not stored`));
   });
   return h(
     "figure",
     { class: "multiple" },
-    h("figcaption", {}, h("strong", {}, one.name), h("span", { class: "soft" }, [one.born && `began ${one.born}`, one.ended && `ended after ${one.ended}`].filter(Boolean).join(", "))),
+    h("figcaption", {}, one.name),
     s(
       "svg",
-      { viewBox: `0 0 ${width} ${height}`, role: "img" },
+      { viewBox: `0 0 ${width} ${end + 16}`, role: "img" },
       s("title", {}, words),
       gaps,
-      s("line", { class: "axis", x1: 6, x2: width - 6, y1: tall, y2: tall }),
       area(zeros, one.attention, x, up, "attention"),
       line(one.attention, x, up, "attention-line"),
-      s("line", { class: "zero", x1: 6, x2: width - 6, y1: tone(0), y2: tone(0) }),
+      s("line", { class: "axis", x1: 4, x2: width - 4, y1: base, y2: base }),
+      highest ? s("text", { x: x(peak), y: up(highest) - 4, "text-anchor": anchor(peak) }, share(highest)) : [],
+      s("line", { class: "zero", x1: 4, x2: width - 4, y1: middle, y2: middle }),
       area(one.score_low, one.score_high, x, tone, "band"),
       line(one.score, x, tone, "tone-line"),
-      event(one.born, "▲", "began in"),
-      event(one.ended, "▼", "ended after"),
-      s("text", { x: 6, y: height - 3 }, quarters[0]),
-      s("text", { x: width - 6, y: height - 3, "text-anchor": "end" }, quarters.at(-1)),
+      told ? s("text", { class: "event", x: x(at), y: end + 13, "text-anchor": anchor(at) }, told) : [],
     ),
   );
 }
@@ -84,33 +98,38 @@ function throughView(report) {
   const { through } = report;
   const present = (rows) => rows.flat().filter((value) => value !== null);
   const scales = {
-    attention: Math.max(0.001, ...present(through.series.map((one) => one.attention))),
+    isShared: false,
+    attention: Math.max(0, ...present(through.series.map((one) => one.attention))),
     tone: Math.max(0.1, quantile(present(through.series.flatMap((one) => [one.score_low, one.score_high, one.score])).map(Math.abs), 0.98) ?? 0),
   };
+  const multiples = h("div", { class: "multiples" });
+  const draw = (isShared) => multiples.replaceChildren(...through.series.map((one) => smallMultiple(through, one, { ...scales, isShared })));
+  draw(false);
+  const missing = through.missing.length ? ` Not stored: ${through.missing.join(", ")}.` : "";
+  const left = through.n_left_out ? ` ${count(through.n_left_out)} more series, with less attention, are left out.` : "";
   return {
     element: h(
       "section",
       { class: "view", "aria-label": "Through time" },
-      h("h2", {}, "Through time"),
-      h(
-        "p",
-        { class: "soft" },
-        `${through.quarters[0]} to ${through.quarters.at(-1)}`,
-        through.missing.length ? `; not stored: ${through.missing.join(", ")}` : "",
-        through.n_left_out ? `; ${count(through.n_left_out)} more series have less attention and are left out` : "",
-        ".",
-      ),
-      h("h3", {}, "Attention"),
+      h("h2", {}, `Through time, ${through.quarters[0]} to ${through.quarters.at(-1)}`),
+      missing || left ? h("p", { class: "soft" }, missing + left) : null,
+      h("h3", {}, "Attention to the largest themes, on top of each other"),
       stream(through),
-      h("h3", {}, "Each theme"),
+      h("h3", {}, "Theme by theme"),
       h(
-        "p",
-        { class: "keys" },
-        h("span", { class: "key attention" }, `attention, to ${share(scales.attention)}`),
-        h("span", { class: "key band" }, `tone with its 95% interval, from ${signed(-scales.tone, 1)} to ${signed(scales.tone, 1)}`),
-        h("span", {}, "▲ began, ▼ ended, hatched: not stored. All on the same scales."),
+        "div",
+        { class: "tools" },
+        choice("Scale of attention", [[false, "Each on its own scale"], [true, "One scale"]], false, draw),
+        h(
+          "p",
+          { class: "keys" },
+          h("span", { class: "key attention" }, "attention, its highest written"),
+          h("span", { class: "key band" }, `tone with its 95% interval, ${signed(-scales.tone, 1)} to ${signed(scales.tone, 1)} for all`),
+          h("span", { class: "key gap" }, "not stored"),
+          h("span", {}, "ended: its last quarter"),
+        ),
       ),
-      h("div", { class: "multiples" }, through.series.map((one) => smallMultiple(through, one, scales))),
+      multiples,
     ),
   };
 }

@@ -35,6 +35,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published") / "warehouse"
     held = member_sentences.write(folder)
     add_vectors(held, {})
+    sentences = held.read("sentences", QUARTER, columns=["sentence_id", "firm_id"]).to_pylist()
+    kinds = [
+        {**row, "kind": "business", "method": "words", "is_procedural": False, "quarter": QUARTER}
+        | {"p_business": 1.0, "p_call": 0.0, "p_empty": 0.0}
+        for row in sentences
+    ]
+    schema = TABLES["sentence_kinds"].arrow_schema
+    held.replace("sentence_kinds", QUARTER, [pa.Table.from_pylist(kinds, schema=schema)])
     links = TABLES["theme_links"].arrow_schema
     linked = [
         {"theme_id": row["theme_id"], "series_id": f"s{i}", "series_name": row["name"], "event": "born"}

@@ -12,6 +12,8 @@ from ftm_resources.postgres import publish as module
 from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.layout import LAYOUT, READ
 from ftm_resources.postgres.publish import publish
+from ftm_resources.postgres.quarter_state import shown_now
+from ftm_resources.retrieval.indexed_tables import NUMBERED
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse, WarehouseError
 
@@ -21,10 +23,12 @@ Ask = Callable[..., list[tuple[Any, ...]]]
 
 
 def test_the_copy_holds_what_duckdb_shows(warehouse: Warehouse, connection: psycopg.Connection, ask: Ask):
-    done = publish(warehouse, QUARTER, connection)
+    done = publish(shown_now(warehouse), QUARTER, connection)
     assert not done.is_unchanged
     assert done.is_indexed
     with warehouse.connect(quarter=QUARTER, tables=READ) as db:
+        for statement in NUMBERED:
+            db.execute(statement)
         for table in LAYOUT:
             columns = ", ".join(f'"{c}"' for c in table.columns)
             wanted = db.execute(f"SELECT {columns} FROM ({table.query}) ORDER BY {table.key}").fetchall()
@@ -37,7 +41,7 @@ def test_the_copy_holds_what_duckdb_shows(warehouse: Warehouse, connection: psyc
 def test_each_member_leads_by_key_to_its_theme_and_others_to_none(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     with warehouse.connect(quarter=QUARTER) as db:
         wanted = db.execute(
             "SELECT theme_id, count(*) FROM theme_evidence WHERE is_member AND NOT is_second GROUP BY 1 ORDER BY 1"
@@ -58,7 +62,7 @@ def test_each_member_leads_by_key_to_its_theme_and_others_to_none(
 
 
 def test_vectors_are_searched_by_the_index(warehouse: Warehouse, connection: psycopg.Connection, ask: Ask):
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     asked = warehouse.read("sentence_embeddings", QUARTER).to_pylist()[5]
     order = "ORDER BY embedding <=> %s::halfvec LIMIT 1"
     nearest = ask(f"SELECT sentence_id FROM ftm.sentences {order}", str(asked["embedding"]))
@@ -72,15 +76,15 @@ def test_vectors_are_searched_by_the_index(warehouse: Warehouse, connection: psy
 def test_the_same_rows_are_not_copied_again_and_changed_ones_take_the_old_ones_place(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
-    first = publish(warehouse, QUARTER, connection)
-    again = publish(warehouse, QUARTER, connection)
+    first = publish(shown_now(warehouse), QUARTER, connection)
+    again = publish(shown_now(warehouse), QUARTER, connection)
     assert again.is_unchanged
     assert again.rows == first.rows
     rows = warehouse.read("sentences", QUARTER)
     texts = pa.array([f"{t} Again\x00." for t in rows.column("text").to_pylist()])
     at = rows.column_names.index("text")
     warehouse.replace("sentences", QUARTER, [rows.set_column(at, "text", texts)])
-    assert not publish(warehouse, QUARTER, connection).is_unchanged
+    assert not publish(shown_now(warehouse), QUARTER, connection).is_unchanged
     n = rows.num_rows
     assert ask("SELECT count(*), count(*) FILTER (WHERE text LIKE '%% Again.') FROM ftm.sentences") == [
         (n, n)
@@ -91,9 +95,9 @@ def test_the_same_rows_are_not_copied_again_and_changed_ones_take_the_old_ones_p
 def test_quarters_lie_side_by_side(warehouse: Warehouse, connection: psycopg.Connection, ask: Ask):
     other = "2030Q4"
     of_later(warehouse, other)
-    publish(warehouse, QUARTER, connection)
-    publish(warehouse, other, connection)
-    publish(warehouse, QUARTER, connection, vectors="halfvec")
+    publish(shown_now(warehouse), QUARTER, connection)
+    publish(shown_now(warehouse), other, connection)
+    publish(shown_now(warehouse), QUARTER, connection, vectors="halfvec")
     counts = dict(ask("SELECT quarter, count(*) FROM ftm.sentences GROUP BY 1"))
     assert counts.keys() == {QUARTER, other}
     assert len(set(counts.values())) == 1
@@ -102,7 +106,7 @@ def test_quarters_lie_side_by_side(warehouse: Warehouse, connection: psycopg.Con
 def test_readers_see_the_old_quarter_until_the_new_one_is_whole(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ):
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     rows = warehouse.read("sentences", QUARTER)
     warehouse.replace("sentences", QUARTER, [rows.slice(0, rows.num_rows - 1)])
     counts = []
@@ -113,7 +117,7 @@ def test_readers_see_the_old_quarter_until_the_new_one_is_whole(
         index(self, *arguments)
 
     monkeypatch.setattr(module._Copy, "index", look)
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     assert counts == [rows.num_rows] * len(LAYOUT)
     assert ask("SELECT count(*) FROM ftm.sentences") == [(rows.num_rows - 1,)]
 
@@ -121,7 +125,7 @@ def test_readers_see_the_old_quarter_until_the_new_one_is_whole(
 def test_what_fails_midway_leaves_everything_as_it_was(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ):
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     before = ask("SELECT * FROM ftm.published")
     add_vectors(warehouse, {"run_id": "b"}, 2)
     rows = warehouse.read("sentences", QUARTER)
@@ -132,7 +136,7 @@ def test_what_fails_midway_leaves_everything_as_it_was(
 
     monkeypatch.setattr(module._Copy, "swap", dies)
     with pytest.raises(ConnectionError):
-        publish(warehouse, QUARTER, connection)
+        publish(shown_now(warehouse), QUARTER, connection)
     assert ask("SELECT * FROM ftm.published") == before
     assert ask("SELECT count(*) FROM ftm.sentences") == [(rows.num_rows,)]
     assert ask("SELECT count(*) FROM pg_class WHERE relname LIKE '%%loading%%'") == [(0,)]
@@ -143,7 +147,7 @@ def test_two_publishers_of_one_quarter_take_turns(warehouse: Warehouse, database
 
     def one() -> None:
         with connected() as own:
-            done.append(publish(warehouse, QUARTER, own).is_unchanged)
+            done.append(publish(shown_now(warehouse), QUARTER, own).is_unchanged)
 
     threads = [threading.Thread(target=one) for _ in range(3)]
     for thread in threads:
@@ -158,12 +162,12 @@ def test_two_publishers_of_one_quarter_take_turns(warehouse: Warehouse, database
 def test_vectors_that_cannot_be_compared_are_refused(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     with pytest.raises(
         PublishError, match=r"holds vectors of type halfvec\(2\), and .* would be vector\(2\)"
     ):
-        publish(warehouse, QUARTER, connection, vectors="vector")
-    assert publish(warehouse, QUARTER, connection, schema="exact", vectors="vector").is_indexed
+        publish(shown_now(warehouse), QUARTER, connection, vectors="vector")
+    assert publish(shown_now(warehouse), QUARTER, connection, schema="exact", vectors="vector").is_indexed
     assert ask("SELECT count(*) FROM exact.themes") == ask("SELECT count(*) FROM ftm.themes")
     other = "2030Q4"
     for name in READ:
@@ -173,7 +177,7 @@ def test_vectors_that_cannot_be_compared_are_refused(
         of_other = rows.set_column(at, "quarter", pa.array([other] * rows.num_rows))
         warehouse.replace(name, other, [of_other], provenance=made)
     with pytest.raises(PublishError, match=r"was embedded by another, .* by an unknown model"):
-        publish(warehouse, other, connection)
+        publish(shown_now(warehouse), other, connection)
 
 
 def test_a_table_of_somebody_else_is_left_alone(
@@ -184,26 +188,65 @@ def test_a_table_of_somebody_else_is_left_alone(
         connection.execute(f"CREATE TABLE ftm.{name} (name text)")
         other = "has other columns than" if name == "published" else "is there, and is not"
         with pytest.raises(PublishError, match=rf"ftm\.{name} {other} FTM's \(name\)"):
-            publish(warehouse, QUARTER, connection)
+            publish(shown_now(warehouse), QUARTER, connection)
         assert ask(f"SELECT count(*) FROM ftm.{name}") == [(0,)]
         connection.execute(f"DROP TABLE ftm.{name}")
     connection.execute("CREATE VIEW ftm.firms AS SELECT 1 AS firm_id")
     with pytest.raises(PublishError, match=r"ftm\.firms is there, and is not FTM's"):
-        publish(warehouse, QUARTER, connection)
+        publish(shown_now(warehouse), QUARTER, connection)
     connection.execute("DROP VIEW ftm.firms")
-    assert publish(warehouse, QUARTER, connection).rows["firms"] == 3
+    assert publish(shown_now(warehouse), QUARTER, connection).rows["firms"] == 3
 
 
 def test_names_and_texts_are_data(warehouse: Warehouse, connection: psycopg.Connection, ask: Ask):
     schema = 'odd "name"; DROP TABLE firms; --'
-    publish(warehouse, QUARTER, connection, schema=schema)
+    publish(shown_now(warehouse), QUARTER, connection, schema=schema)
     quoted = schema.replace('"', '""')
     assert ask(f'SELECT count(*) FROM "{quoted}".firms') == [(3,)]
 
 
 def test_a_quarter_that_is_not_whole_is_refused(warehouse: Warehouse, connection: psycopg.Connection):
     with pytest.raises(WarehouseError, match="2031Q1"):
-        publish(warehouse, "2031Q1", connection)
+        publish(shown_now(warehouse), "2031Q1", connection)
     warehouse.replace("sentences", "2031Q1", [TABLES["sentences"].empty()])
     with pytest.raises(WarehouseError, match="2031Q1 is not published: it has no "):
-        publish(warehouse, "2031Q1", connection)
+        publish(shown_now(warehouse), "2031Q1", connection)
+
+
+def test_what_others_may_do_with_a_quarters_tables_is_kept(
+    warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
+):
+    publish(shown_now(warehouse), QUARTER, connection)
+    connection.execute("DROP ROLE IF EXISTS reader; CREATE ROLE reader")
+    connection.execute("GRANT SELECT ON ftm.sentences_2023q1 TO reader WITH GRANT OPTION")
+    connection.execute("GRANT SELECT, UPDATE ON ftm.topics_2023q1 TO PUBLIC")
+    connection.execute("GRANT SELECT (name, theme_id), UPDATE (name) ON ftm.themes_2023q1 TO reader")
+    connection.execute("GRANT SELECT (firm_name) ON ftm.firms_2023q1 TO PUBLIC")
+    asked = (
+        "SELECT relname, attname, attacl::text, relacl::text FROM pg_class c "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid "
+        "WHERE nspname = 'ftm' AND (relacl IS NOT NULL OR attacl IS NOT NULL) ORDER BY 1, 2"
+    )
+    before = ask(asked)
+    assert {row[0] for row in before if row[3]} == {"sentences_2023q1", "topics_2023q1"}
+    on_columns = {(row[0], row[1]) for row in before if row[2]}
+    assert on_columns == {
+        *(("themes_2023q1", "name"), ("themes_2023q1", "theme_id"), ("firms_2023q1", "firm_name"))
+    }
+    rows = warehouse.read("sentences", QUARTER)
+    warehouse.replace("sentences", QUARTER, [rows.slice(0, rows.num_rows - 1)])
+    assert not publish(shown_now(warehouse), QUARTER, connection).is_unchanged
+    assert ask(asked) == before
+    connection.execute("DROP OWNED BY reader; DROP ROLE reader")
+
+
+def test_a_copy_of_an_earlier_version_gets_the_columns_that_it_lacks(
+    warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
+):
+    publish(shown_now(warehouse), QUARTER, connection)
+    connection.execute("ALTER TABLE ftm.sentences DROP COLUMN is_procedural, DROP COLUMN words")
+    connection.execute("ALTER TABLE ftm.published DROP COLUMN levels")
+    connection.execute("UPDATE ftm.published SET stamp = 'of another layout'")
+    assert not publish(shown_now(warehouse), QUARTER, connection).is_unchanged
+    assert ask("SELECT count(*) FROM ftm.sentences WHERE is_procedural IS NULL OR words IS NULL") == [(0,)]
+    assert ask("SELECT levels ? 'sentence' FROM ftm.published") == [(True,)]

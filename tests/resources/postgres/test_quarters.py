@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 
 from ftm_resources.postgres.layout import READ
+from ftm_resources.postgres.outdated_copies import Differing, differing_quarters
 from ftm_resources.postgres.publish import publish
+from ftm_resources.postgres.quarter_state import shown_now
 from ftm_resources.warehouse import MixedGenerationsWarning, Warehouse, WarehouseError
 
 from .conftest import QUARTER, of_later
@@ -57,13 +59,14 @@ def test_a_later_quarter_that_does_not_go_with_what_is_shown_of_an_earlier_one_i
     link(linked, LATER, "b", after=[QUARTER])
     assert linked.together(LATER, READ)["theme_links"].read().column("series_id")[0].as_py() == "b0"
     with pytest.raises(WarehouseError, match=r"2023Q1 is not published\. 2023Q1 is of mixed generations"):
-        publish(linked, QUARTER, connection)
+        publish(shown_now(linked), QUARTER, connection)
     said = r"2023Q2 is not published\. 2023Q1 is of mixed .* Shown as they were before: 2023Q2 .*allow mixed"
     with pytest.raises(WarehouseError, match=said):
-        publish(linked, LATER, connection)
+        publish(shown_now(linked), LATER, connection)
     assert ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'ftm'") == [(0,)]
     for quarter in (QUARTER, LATER):
-        assert publish(linked, quarter, connection, allows_mixed=True).outdated == ()
+        publish(shown_now(linked), quarter, connection, allows_mixed=True)
+    assert differing_quarters(linked, connection, "ftm") == Differing()
     assert series(ask) == {(QUARTER, "a"), (LATER, "a")}
     with pytest.warns(MixedGenerationsWarning):
         shown = linked.connect().execute("SELECT DISTINCT quarter, series_id[1] FROM theme_links").fetchall()
@@ -73,11 +76,17 @@ def test_a_later_quarter_that_does_not_go_with_what_is_shown_of_an_earlier_one_i
 def test_a_quarter_of_the_copy_of_which_other_rows_are_shown_now_is_named(
     linked: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
-    publish(linked, QUARTER, connection)
-    assert publish(linked, LATER, connection).outdated == ()
+    publish(shown_now(linked), QUARTER, connection)
+    publish(shown_now(linked), LATER, connection)
+    assert differing_quarters(linked, connection, "ftm") == Differing()
     link(linked, QUARTER, "b")
     link(linked, LATER, "b", after=[QUARTER])
-    assert publish(linked, LATER, connection).outdated == (QUARTER,)
+    publish(shown_now(linked), LATER, connection)
+    assert differing_quarters(linked, connection, "ftm") == Differing((QUARTER,))
     assert series(ask) == {(QUARTER, "a"), (LATER, "b")}
-    assert publish(linked, LATER, connection).outdated == (QUARTER,), "also if nothing was copied"
-    assert publish(linked, QUARTER, connection).outdated == ()
+    publish(shown_now(linked), LATER, connection)
+    assert differing_quarters(linked, connection, "ftm") == Differing((QUARTER,)), (
+        "also if nothing was copied"
+    )
+    publish(shown_now(linked), QUARTER, connection)
+    assert differing_quarters(linked, connection, "ftm") == Differing()

@@ -10,6 +10,7 @@ import pytest
 
 from ftm_resources.postgres.database import PublishError, connected
 from ftm_resources.postgres.publish import publish
+from ftm_resources.postgres.quarter_state import shown_now
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
@@ -39,7 +40,7 @@ def test_nul_characters_are_left_out_of_lists_too(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
     edit(warehouse, "themes", lambda i, row: row.update(keywords=["a\x00b", "c"] if i else []))
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     found = {tuple(of) for (of,) in ask("SELECT keywords FROM ftm.themes")}
     assert found == {(), ("ab", "c")}
 
@@ -63,10 +64,10 @@ def test_a_vector_that_cannot_be_compared_is_named(
 
     edit(warehouse, "themes", spoil)
     with pytest.raises(PublishError, match=f"themes: the vector of {ids[-1]} has .*{why}|{ids[-1]} {why}"):
-        publish(warehouse, QUARTER, connection)
+        publish(shown_now(warehouse), QUARTER, connection)
     assert ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'ftm'") == [(0,)]
     if "--vectors" in why:
-        assert publish(warehouse, QUARTER, connection, vectors="vector").rows["themes"] == len(ids)
+        assert publish(shown_now(warehouse), QUARTER, connection, vectors="vector").rows["themes"] == len(ids)
 
 
 @pytest.mark.parametrize(
@@ -77,34 +78,34 @@ def test_a_name_that_is_no_schemas_is_refused(
     warehouse: Warehouse, connection: psycopg.Connection, schema: str, why: str
 ):
     with pytest.raises(PublishError, match=why):
-        publish(warehouse, QUARTER, connection, schema=schema)
+        publish(shown_now(warehouse), QUARTER, connection, schema=schema)
 
 
 def test_what_depends_on_a_quarters_table_is_named(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     before = ask("SELECT * FROM ftm.published")
     renamed(warehouse)
     connection.execute("CREATE VIEW mine AS SELECT * FROM ftm.sentences_2023q1")
     with pytest.raises(
         PublishError, match=r"2023Q1 is not published: .* view mine depends on .* Drop it, or"
     ):
-        publish(warehouse, QUARTER, connection)
+        publish(shown_now(warehouse), QUARTER, connection)
     connection.execute("DROP VIEW mine")
     connection.execute("CREATE TABLE own (q text, s text, FOREIGN KEY (q, s) REFERENCES ftm.sentences)")
     connection.execute("INSERT INTO own SELECT quarter, sentence_id FROM ftm.sentences LIMIT 1")
     with pytest.raises(PublishError, match="Your table own refers to rows of the quarter"):
-        publish(warehouse, QUARTER, connection)
+        publish(shown_now(warehouse), QUARTER, connection)
     assert ask("SELECT * FROM ftm.published") == before
     connection.execute("DROP TABLE own")
-    assert not publish(warehouse, QUARTER, connection).is_unchanged
+    assert not publish(shown_now(warehouse), QUARTER, connection).is_unchanged
 
 
 def test_a_row_that_refers_to_none_is_named(warehouse: Warehouse, connection: psycopg.Connection):
     edit(warehouse, "theme_topics", lambda i, row: row.update(theme_id="nowhere") if i == 0 else None)
     with pytest.raises(PublishError, match=r"topics_2023q1 refers to a row .* `ftm verify`") as said:
-        publish(warehouse, QUARTER, connection)
+        publish(shown_now(warehouse), QUARTER, connection)
     assert "nowhere" in str(said.value)
 
 
@@ -114,7 +115,7 @@ def test_pgvector_may_be_in_a_schema_of_its_own(warehouse: Warehouse, database: 
         opened.execute("CREATE EXTENSION vector SCHEMA ext")
     for is_unchanged in (False, True):
         with connected() as connection:
-            assert publish(warehouse, QUARTER, connection).is_unchanged is is_unchanged
+            assert publish(shown_now(warehouse), QUARTER, connection).is_unchanged is is_unchanged
     assert ask("SELECT count(*) FROM ftm.firms") == [(3,)]
 
 
@@ -128,25 +129,25 @@ def test_pgvector_may_be_in_a_schema_of_its_own(warehouse: Warehouse, database: 
 def test_a_damaged_copy_is_not_taken_for_a_whole_one(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask, damage: str
 ):
-    whole = publish(warehouse, QUARTER, connection).rows
+    whole = publish(shown_now(warehouse), QUARTER, connection).rows
     connection.execute(damage)
-    again = publish(warehouse, QUARTER, connection)
+    again = publish(shown_now(warehouse), QUARTER, connection)
     assert not again.is_unchanged
     assert again.rows == whole
     assert ask("SELECT count(*) FROM ftm.sentences") == [(whole["sentences"],)]
-    assert publish(warehouse, QUARTER, connection).is_unchanged
+    assert publish(shown_now(warehouse), QUARTER, connection).is_unchanged
 
 
 def test_vectors_of_two_models_are_not_published_together(
     warehouse: Warehouse, connection: psycopg.Connection, ask: Ask
 ):
     add_vectors(warehouse, made_by("A"))
-    publish(warehouse, QUARTER, connection)
+    publish(shown_now(warehouse), QUARTER, connection)
     assert ask("SELECT model FROM ftm.published") == [("A",)], "what did not record a model is not compared"
     topics = warehouse.read("topic_summaries", QUARTER)
     warehouse.replace("topic_summaries", QUARTER, [topics], provenance=made_by("B"))
     with pytest.raises(PublishError, match=r"\(sentence_embeddings by A, topic_summaries by B\)"):
-        publish(warehouse, QUARTER, connection)
+        publish(shown_now(warehouse), QUARTER, connection)
 
 
 def test_the_model_is_that_of_the_vectors_that_are_shown(
@@ -159,6 +160,6 @@ def test_the_model_is_that_of_the_vectors_that_are_shown(
     edit(warehouse, "sentence_embeddings", lambda _, row: row.update(embedding=[0.0, 9.0]))
     rows = warehouse.read("sentence_embeddings", QUARTER)
     warehouse.replace("sentence_embeddings", QUARTER, [rows], provenance=made_by("B"))
-    publish(warehouse, QUARTER, connection, allows_mixed=True)
+    publish(shown_now(warehouse), QUARTER, connection, allows_mixed=True)
     assert ask("SELECT model FROM ftm.published") == [("A",)]
     assert ask("SELECT count(*) FROM ftm.sentences WHERE embedding::text = '[0,9]'") == [(0,)]

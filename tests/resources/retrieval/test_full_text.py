@@ -160,3 +160,12 @@ def test_an_index_without_rows_finds_nothing():
     empty = index(texts=[])
     assert found(empty, "freight") == []
     assert empty.with_phrases(taken_apart('"a b"'), 0).tolist() == []
+
+
+def test_parts_of_a_run_without_spaces_are_found():
+    texts = index(texts=["公司的供应链成本上升", "運賃が上がった", "成本 up 供应", "Freight"])
+    assert found(texts, "供应链") == [0], "the characters in a row"
+    assert sorted(found(texts, "成本")) == [0, 2]
+    assert found(texts, '"が上"') == [1]
+    assert found(texts, '"供应 链"') == [0]
+    assert found(texts, "应供") == []

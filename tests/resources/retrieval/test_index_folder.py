@@ -9,10 +9,11 @@ from typing import Any
 import platformdirs
 import pytest
 
+from ftm_resources import search
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.retrieval import checksums, index_folder
 from ftm_resources.retrieval.index_folder import CURRENT, build_index, folder_of
-from ftm_resources.retrieval.searching import NoIndexWarning, search
+from ftm_resources.retrieval.kept_open import NoIndexWarning
 from ftm_resources.warehouse import Warehouse
 
 from .conftest import MODEL, QUARTER

@@ -81,6 +81,30 @@ def test_signs_are_one_bit_per_dimension(dimension: int):
 
 
 def test_a_zero_vector_has_no_scale():
-    codes, scales = codes_of(np.zeros((2, 3), np.float32))
+    codes, _, scales = codes_of(np.zeros((2, 3), np.float32))
     assert scales.tolist() == [0.0, 0.0]
     assert not codes.any()
+    assert scanned(np.zeros((2, 3), np.float32)).similarities(np.arange(2), rows(1, 3)[0]).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 63, 384])
+def test_cosines_of_stored_vectors_are_right_to_a_ten_thousandth(dimension: int):
+    held, query = rows(200, dimension), rows(1, dimension)[0]
+    found = scanned(held).similarities(np.arange(200), query)
+    assert found == pytest.approx(held @ query, abs=4e-4 if dimension < 3 else 2e-4)
+
+
+def test_rows_that_bytes_cannot_tell_apart_are_ranked_by_what_bytes_leave():
+    """Cosines that differ by less than a byte's rounding: the ten best by bytes alone are others."""
+    rng = np.random.default_rng(1)
+    query = rows(1, 384)[0]
+    apart = rng.standard_normal((3000, 384)).astype(np.float32)
+    apart -= (apart @ query)[:, None] * query
+    apart /= np.linalg.norm(apart, axis=1, keepdims=True)
+    cosines = np.linspace(0.2, 0.8, 3000, dtype=np.float32)[:, None]
+    held = cosines * query + np.sqrt(1 - cosines**2) * apart
+    wanted = set(range(2990, 3000))
+    found, _ = scanned(held).nearest(query, 10)
+    roughly = np.argsort(-scanned(held)._roughly(np.arange(3000), query))[:10]
+    assert set(found.tolist()) == wanted
+    assert len(wanted & set(roughly.tolist())) < 10

@@ -1,0 +1,118 @@
+"""The abnormal returns around calls that a publication figure shows, from the tables of several quarters.
+
+What belongs here: reading them as `event_study` does, for one series or all themes together, and why it cannot be done.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+
+import dagster as dg
+import pyarrow as pa
+
+from ftm_assets.methods.returns.event_choices import EventStudyParams
+from ftm_assets.methods.returns.event_curves import tercile_curves
+from ftm_assets.methods.returns.event_samples import POOLED
+from ftm_assets.orchestration.event_quarters import (
+    PATH_FIRST_DAY,
+    Reader,
+    refuse_other_ids,
+    same_returns,
+    together,
+)
+from ftm_assets.orchestration.inputs import allows_mixed
+from ftm_assets.orchestration.series_chain import settled
+from ftm_assets.report.figure_rows import FigureError
+from ftm_resources.duck import ConfiguredDuckDB
+from ftm_resources.quarters import between
+
+if TYPE_CHECKING:
+    from ftm_assets.methods.returns.event_curves import Curves
+    from ftm_resources.warehouse import Warehouse
+
+_GROUPS = ("low tone", "middle", "high tone", "high less low")
+_TONE = "score"
+
+
+class CarRows(NamedTuple):
+    """What `car_figure` is drawn from."""
+
+    name: str
+    """Of the series."""
+    model: str
+    """Of expected returns."""
+    found: Curves
+    placebo: Curves
+    rows: pa.Table
+    """A row per sample, group and day: mean CAR and its 95% interval, decimal."""
+    left_out: dict[str, list[str]]
+    """Quarter → the tables that it lacks."""
+
+
+def car_rows(warehouse: Warehouse, first: str, last: str, series_id: str = POOLED) -> CarRows:
+    """Return the mean CARs around the calls of these quarters, by tone about a series or (`pooled`) all its themes.
+
+    Returns are abnormal by the last model that `abnormal_returns` was made with, tone is `score`, and themes are those
+    of the call's own quarter. FigureError if no quarter has returns, or if quarters do not go together; the message
+    says what to materialize.
+    """
+    params = EventStudyParams(definitions=["quarter"], tones=[_TONE])
+    # Read as by a run that has made nothing: what it would refuse is refused here.
+    run, pinned = dg.DagsterRun(job_name="figures"), settled(warehouse)
+    reader = Reader(warehouse, pinned, params, ConfiguredDuckDB(), run, logging.getLogger(__name__))
+    absent = {q: reader.absent(q) for q in between(first, last)}
+    used = [q for q, lacking in absent.items() if not lacking]
+    if not used:
+        raise FigureError(
+            f"there are no returns from {first} to {last}: {last} has no {', '.join(absent[last])}. Set "
+            "FTM_RETURNS_SOURCE to files or wrds (the sample has returns of its own) and make the quarters again"
+        )
+    try:
+        if not allows_mixed(run):
+            refuse_other_ids(reader, used, used[-1])
+        returns, windows = same_returns(reader, used, params, used[-1])
+        quarters = [reader.events_of(q, returns, windows) for q in used]
+        series = warehouse.quarter("theme_series", used[-1], pinned=pinned).read(["series_id", "name"])
+    except dg.Failure as failure:
+        raise FigureError(str(failure.description)) from failure
+    names = dict(zip(*(series.column(c).to_pylist() for c in ("series_id", "name")), strict=True))
+    events, toned = together(quarters, windows, names, params)
+    known = {one.series_id: one for one in toned["quarter"]}
+    if series_id not in known:
+        raise FigureError(f"no call from {first} to {last} speaks of {series_id}")
+    model, span = returns.models[-1], {"first_day": PATH_FIRST_DAY, "last_day": params.picture_last_day}
+    found, placebo = (
+        tercile_curves(events, of, model, known[series_id], _TONE, **span)
+        for of in (events.calls, events.placebo)
+    )
+    if not sum(found.n_events):
+        raise FigureError(
+            f"of no call from {first} to {last} that speaks of {series_id} is there a return on each day from "
+            f"{PATH_FIRST_DAY} to {params.picture_last_day}"
+        )
+    rows = pa.concat_tables([_rows("event", found), _rows("placebo", placebo)])
+    left_out = {q: lacking for q, lacking in absent.items() if lacking}
+    return CarRows(known[series_id].name, model, found, placebo, rows, left_out)
+
+
+def _rows(sample: str, curves: Curves) -> pa.Table:
+    """Return the curves as rows; null where there is no mean or no band."""
+    rows = [
+        {
+            "sample": sample,
+            "group": group,
+            "day": int(day),
+            "n_events": curves.n_events[k] if k < 3 else curves.n_events[0] + curves.n_events[2],
+            "mean_car": mean,
+            "car_low": mean - half,
+            "car_high": mean + half,
+        }
+        for k, group in enumerate(_GROUPS)
+        for day, mean, half in zip(curves.days, curves.mean[k], curves.half_width[k], strict=True)
+    ]
+    table = pa.Table.from_pylist(rows)
+    for name in ("mean_car", "car_low", "car_high"):
+        values = pa.array(table.column(name).to_numpy(), from_pandas=True)
+        table = table.set_column(table.column_names.index(name), name, values)
+    return table

@@ -1,0 +1,43 @@
+from ftm_assets.report.payload import Measure, Report
+
+from .told_quarter import EARLIER
+
+
+def measure(report: Report, name: str) -> Measure:
+    (found,) = [m for m in report.measures if m.name == name]
+    return found
+
+
+def test_a_measure_is_shown_beside_earlier_quarters_with_the_checks_doubts(report: Report):
+    outliers, placed = measure(report, "In no topic"), measure(report, "In a theme")
+    assert outliers.warning == "40% of the sentences are in no topic (expected: at most 30%)"
+    assert outliers.warning in report.warnings
+    assert outliers.earlier == ((EARLIER, None),)
+    assert (placed.value, placed.earlier, placed.warning) == (0.8, ((EARLIER, 0.7),), None)
+
+
+def test_what_was_never_measured_is_left_out_and_what_is_not_known_by_name_is_not(report: Report):
+    names = [m.name for m in report.measures]
+    assert not any("Planted" in name for name in names)
+    assert measure(report, "new measure of themes").value == 2.0
+
+
+def test_names_say_who_made_them_and_what_it_cost(report: Report):
+    assert measure(report, "Names of topics from their words").value == 17
+    assert measure(report, "Names of themes by a model").value == 2
+    substitutes = measure(report, "Substitutes for names of themes")
+    assert substitutes.value == 1
+    assert substitutes.warning is not None
+    assert "1 of 3 names of themes are extractive although a model was asked" in substitutes.warning
+    assert measure(report, "Tokens sent for themes").value == 290
+    assert measure(report, "Cost of names of themes").value == 0.75
+
+
+def test_the_classes_of_sentences_are_shares(report: Report):
+    shares = [measure(report, f"{label} sentences").value for label in ("Positive", "Neutral", "Negative")]
+    assert abs(sum(s or 0 for s in shares) - 1) < 1e-3
+
+
+def test_firms_without_topics(report: Report):
+    found = measure(report, "Firms without topics")
+    assert (found.value, found.warning) == (round(1 / 6, 4), None)
