@@ -17,11 +17,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 WRONG := $(foreach v,quarter calls python Quarter Calls Python,$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(WRONG),$(error Write variables in capitals: $(shell echo '$(v)' | tr a-z A-Z)=, not $(v)=))
 
-<<<<<<< HEAD
-.PHONY: run ui test synth lock clean
-=======
-.PHONY: run ui docs test browser lock clean
->>>>>>> integ
+.PHONY: run ui docs test browser synth lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/ftm run $(if $(QUARTER),--quarter '$(QUARTER)') $(if $(CALLS),--calls '$(CALLS)')

@@ -42,6 +42,7 @@ DOCUMENTS = (
     "docs/your-calls.md",
     "docs/wrds.md",
     "docs/backfill.md",
+    "docs/aws.md",
     "docs/figures.md",
     "docs/notebooks.md",
 )
@@ -65,6 +66,10 @@ ELSEWHERE = {
     "make test": "this suite",
     "make synth": "tests/infra/test_stacks.py",
     "infra/deploy.sh": "tests/infra/test_deploy_script.py",
+    "aws ": "AWS's command line, and an account, which are not here",
+    "task=$(aws": "likewise",
+    "runtime=$(aws": "likewise",
+    "hf download": "a hub, which cannot be reached from here",
     ". ./env.sh": "test_the_environment_file_names_where_things_are",
     "export FTM_SOURCE=capital_iq": "tests/integration/test_capital_iq.py",
     "export FTM_RETURNS_SOURCE=wrds": "tests/resources/sources/returns/test_market_wrds.py",
