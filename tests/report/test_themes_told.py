@@ -1,6 +1,9 @@
+import pyarrow as pa
 import pytest
 
+from ftm_assets.report.gathering import gather
 from ftm_assets.report.payload import Report, Theme
+from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
 from .told_quarter import EARLIER, FREIGHT, HIRING, QUARTER, VAGUE
@@ -50,6 +53,31 @@ def test_the_largest_firm_and_the_firms_of_a_theme(report: Report):
     sizes = [part.n_sentences for part in theme.firms]
     assert sizes == sorted(sizes, reverse=True) == [7, 6, 5, 4, 3]
     assert sum(sizes) == theme.n_sentences
+
+
+def test_what_firms_move_a_themes_tone_by_adds_up_to_nothing(report: Report):
+    theme = report.themes[FREIGHT]
+    moves = [part.moves or 0 for part in theme.firms]
+    assert sum(moves) == pytest.approx(0, abs=1e-5)
+    # Firm 1: 5 positive, 1 neutral, 1 negative, of the theme's 25.
+    assert theme.firms[0].moves == pytest.approx(7 / 25 * (4 / 7 - 10 / 25), abs=1e-6)
+    assert {part.moves for part in report.themes[VAGUE].firms} == {None}
+
+
+def test_the_series_name_is_told_where_it_is_another(copied: Warehouse):
+    links = copied.read("theme_links", QUARTER).sort_by("theme_id").to_pylist()
+    own = copied.read("themes", QUARTER).sort_by("theme_id").column("name").to_pylist()
+    for row, name in zip(links, ["Shipping", *own[1:]], strict=True):
+        row["series_name"] = name
+    schema = TABLES["theme_links"].arrow_schema
+    copied.replace("theme_links", QUARTER, [pa.Table.from_pylist(links, schema=schema)])
+    themes = gather(copied, QUARTER).themes
+    assert [t.series_name for t in themes] == ["Shipping", None, None]
+
+
+def test_firms_with_a_topic_and_with_a_member_are_counted_apart(report: Report):
+    assert [(t.n_firms, t.n_topic_firms) for t in report.themes] == [(5, 5), (3, 3), (0, 4)]
+    assert all(len(t.firms) >= max(t.n_firms, t.n_topic_firms) for t in report.themes)
 
 
 def test_splits_add_up(report: Report):

@@ -127,15 +127,26 @@ def tables() -> dict[str, pa.Table]:
             "cost": 0.5,
             **asked,
         },
-        {"theme_id": themes[2], "outcome": "named", "n_attempts": 1, **asked},
+        # Its reply was kept from an earlier run: its tokens are not of this one.
+        {
+            "theme_id": themes[2],
+            "outcome": "named",
+            "tokens_in": 5_000,
+            "cost": 0.0,
+            **asked,
+            "is_cached": True,
+        },
     ]
     own_themes = made["themes"].to_pylist()
     own_themes[1]["naming_method"] = "extractive"
     made["themes"] = pa.Table.from_pylist(own_themes, schema=TABLES["themes"].arrow_schema)
     rows["theme_series"] = [
         {"series_id": row["series_id"], "first_quarter": row["series_id"].partition(":")[0]}
+        | {"last_quarter": QUARTER, "status": "active"}
         for row in made["theme_links"].to_pylist()
     ]
+    away = {"series_id": f"{EARLIER}:series:001", "first_quarter": EARLIER, "last_quarter": EARLIER}
+    rows["theme_series"].append(away | {"status": "dormant"})
     rows["topic_quality"] = [
         {"level": level, "metric": metric, "value": value, "n": 300}
         for level, metric, value in (
