@@ -12,9 +12,9 @@ from .told_quarter import EARLIER, QUARTER
 @pytest.mark.parametrize(
     ("table", "quarter", "column", "value"),
     [
-        ("firm_theme_sentiment", QUARTER, "score", float("nan")),
+        ("theme_sentiment", QUARTER, "score_se", float("nan")),
         ("topic_summaries", QUARTER, "embedding", [1.0, float("inf")]),
-        ("theme_panel", EARLIER, "attention", float("-inf")),
+        ("theme_panel", EARLIER, "score_se", float("-inf")),
         ("topic_quality", EARLIER, "value", float("nan")),
     ],
 )
@@ -22,6 +22,7 @@ def test_a_number_that_is_none_is_refused_by_table_and_column(
     copied: Warehouse, table: str, quarter: str, column: str, value: object
 ):
     rows = copied.read(table, quarter).to_pylist()
+    # What the contract bounds cannot be written at all.
     rows[0][column] = value
     copied.replace(table, quarter, [pa.Table.from_pylist(rows, schema=TABLES[table].arrow_schema)])
     with pytest.raises(ReportError, match=rf"{table}\.{column} of {quarter} holds 1 value"):

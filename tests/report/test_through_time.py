@@ -16,7 +16,7 @@ def test_series_of_several_quarters(told: Warehouse):
     assert (found.quarters, found.missing) == (("2022Q3", EARLIER, QUARTER), ("2022Q3",))
     assert found.n_left_out == 0
     series = {s.name: s for s in found.series}
-    assert list(series) == ["Freight", "Tariffs", "Hiring </script>", "Vague"]
+    assert list(series) == ["Freight", "Tariffs", "Hiring </script>", "Vague talk"]
     freight, tariffs, hiring = series["Freight"], series["Tariffs"], series["Hiring </script>"]
     assert freight.attention[:2] == (None, 0.25)
     assert freight.score[2] == 0.4
@@ -26,7 +26,7 @@ def test_series_of_several_quarters(told: Warehouse):
     assert (freight.born, freight.ended) == (None, None)
     assert (tariffs.attention, tariffs.n_firms) == ((None, 0.5, None), (None, 3, None))
     assert (hiring.born, hiring.ended) == (QUARTER, None)
-    assert series["Vague"].attention == (None, None, None)
+    assert series["Vague talk"].attention == (None, None, None)
 
 
 def test_a_series_has_ended_only_if_the_table_says_so(copied: Warehouse):

@@ -93,6 +93,11 @@ def tables() -> dict[str, pa.Table]:
     for sentence, topic in topics.items():
         if topic:
             of_topic[topic].append(sentence)
+    links = made["theme_links"].to_pylist()
+    for row in links:
+        if row["theme_id"] == f"{QUARTER}:theme:{VAGUE:03d}":
+            row["series_name"] = "Vague talk"
+    made["theme_links"] = pa.Table.from_pylist(links, schema=TABLES["theme_links"].arrow_schema)
     in_theme = {row["topic_id"]: row["theme_id"] for row in made["theme_topics"].to_pylist()}
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for topic, sentences in sorted(of_topic.items()):
