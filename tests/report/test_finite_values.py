@@ -12,9 +12,9 @@ from .told_quarter import EARLIER, QUARTER
 @pytest.mark.parametrize(
     ("table", "quarter", "column", "value"),
     [
-        ("theme_sentiment", QUARTER, "score_se", float("nan")),
+        ("theme_sentiment", QUARTER, "score_se", float("inf")),
         ("topic_summaries", QUARTER, "embedding", [1.0, float("inf")]),
-        ("theme_panel", EARLIER, "score_se", float("-inf")),
+        ("theme_panel", EARLIER, "score_se", float("inf")),
         ("topic_quality", EARLIER, "value", float("nan")),
     ],
 )
