@@ -128,7 +128,7 @@ def gather(
         points=points,
         stages=flow.stages,
         measures=quality.measures,
-        made_from=told_made_from(writes, as_of_text),
+        made_from=told_made_from(writes, as_of_text, names=quality.names),
         through=through,
         is_generated=is_generated(source),
         headline_of=_headline_of(state.quarter, flow.stages, is_range=through is not None),

@@ -19,8 +19,13 @@ _RESOURCES = {"sentiment": "Tone", "embedder": "Meaning of sentences", "llm": "N
 """What computed rows, as provenance calls it → as a reader does."""
 
 
-def told_made_from(writes: Mapping[str, Write], as_of: str | None = None) -> tuple[Fact, ...]:
-    """Return the facts, of the writes by table; folders of the machine that read the calls are left out."""
+def told_made_from(
+    writes: Mapping[str, Write], as_of: str | None = None, *, names: str = ""
+) -> tuple[Fact, ...]:
+    """Return the facts, of the writes by table; folders of the machine that read the calls are left out.
+
+    `names` is the sentence that says who named topics and themes, `Names: ...`.
+    """
     made = {name: write.provenance() for name, write in writes.items()}
     facts = [
         *(
@@ -29,6 +34,7 @@ def told_made_from(writes: Mapping[str, Write], as_of: str | None = None) -> tup
         ),
         *([Fact("Source", "state", f"as of {as_of}")] if as_of else []),
         *(Fact("Models", name, value) for name, value in _models(made)),
+        *([Fact("Models", "Names", names.removeprefix("Names: ").removesuffix("."))] if names else []),
         *(
             Fact("Configuration", name, _listed(_in_use(of["config"])))
             for name, of in made.items()

@@ -6,6 +6,8 @@ import pyarrow as pa
 
 from ftm_assets.report.gathering import gather
 from ftm_assets.report.payload import Report
+from ftm_assets.report.reader_notes import GENERATED
+from ftm_resources.sources.sample.generated import SampleSource
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 from tests.assets.spoken_quarter import filled
@@ -47,6 +49,10 @@ def test_a_page_of_several_quarters_shows_the_last_and_all_through_time(told: Wa
     assert both.themes == report.themes
     assert both.through is not None
     assert both.through.quarters == (EARLIER, QUARTER)
+    assert both.headline_of == (
+        f"All numbers are of {QUARTER}, the last quarter. Calls are those that were kept; 5 of them have a score."
+    )
+    assert report.headline_of == "Calls are those that were kept; 5 of them have a score."
 
 
 def written(folder: Path, names: tuple[str, ...], *, empty: bool = False) -> Warehouse:
@@ -56,6 +62,16 @@ def written(folder: Path, names: tuple[str, ...], *, empty: bool = False) -> War
         if name in names:
             warehouse.replace(name, QUARTER, [rows.slice(0, 0) if empty else rows])
     return warehouse
+
+
+def test_a_page_of_the_sample_says_first_that_its_calls_are_generated(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path))
+    made = {"source": SampleSource(firms=1).provenance()}
+    warehouse.replace("transcripts", QUARTER, [tables()["transcripts"]], provenance=made)
+    report = gather(warehouse, QUARTER)
+    assert report.is_generated
+    assert report.warnings[0] == GENERATED
+    assert "(generated calls)" in report.cite
 
 
 def test_a_quarter_without_firms_has_a_page(tmp_path: Path):

@@ -21,5 +21,12 @@ def test_each_table_names_its_snapshot_and_code(report: Report, told: Warehouse)
     assert {"theme_panel", "coverage"} <= tables.keys()
 
 
+def test_models_are_told_in_words(report: Report):
+    models = facts(report, "Models")
+    assert models["Names"] == "by writer, a language model; others from the calls' own words, rule extractive"
+    assert not any(" = " in value for value in models.values())
+    assert "FTM" in facts(report, "Drawn by")
+
+
 def test_parameters_of_a_method_that_was_not_used_are_left_out(report: Report):
     assert facts(report, "Configuration") == {"themes": "max_firm_share = 0.4, method = graph"}
