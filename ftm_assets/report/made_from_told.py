@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.snapshots import Write
 
 
-_RESOURCES = {"sentiment": "Tone", "embedder": "Meaning of sentences", "llm": "Names"}
+_RESOURCES = {"sentiment": "Tone", "embedder": "Meaning of sentences", "namer": "Namer"}
 """What computed rows, as provenance calls it → as a reader does."""
 
 
@@ -69,12 +69,15 @@ def _model(model: Any) -> str:
 
     >>> _model({"model": "m-1", "device": "cpu", "backend_version": "2", "is_degraded": False, "note": "Unset X."})
     'm-1 (backend version 2, device cpu)'
+    >>> _model({"method": "extractive", "prompt_version": "extractive-4"})
+    'extractive (prompt version extractive-4)'
     """
     if not isinstance(model, dict):
         return _text(model)
-    rest = {k: v for k, v in model.items() if k not in {"model", "is_degraded", "note"}}
+    name = next((key for key in ("model", "method") if model.get(key)), "")
+    rest = {k: v for k, v in model.items() if k not in {name, "is_degraded", "note"}}
     told = ", ".join(f"{k.replace('_', ' ')} {_text(v)}" for k, v in sorted(rest.items()) if v is not None)
-    return f"{_text(model.get('model', 'not recorded'))}{f' ({told})' if told else ''}"
+    return f"{_text(model.get(name, 'not recorded'))}{f' ({told})' if told else ''}"
 
 
 def _in_use(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ QUALITY = "topic_quality"
 
 _QUALITY_ROWS = "SELECT level, metric, quarter, value, n FROM topic_quality ORDER BY quarter"
 
-_AUDIT = "SELECT outcome, model, is_cached, n_attempts, tokens_in, tokens_out, cost FROM {}"
+_AUDIT = "SELECT outcome, model, prompt_version, is_cached, n_attempts, tokens_in, tokens_out, cost FROM {}"
 
 _KEPT = "replies that were kept from earlier runs are not counted"
 
@@ -146,11 +146,10 @@ def _names(db: duckdb.DuckDBPyConnection) -> tuple[list[Measure], bool, str]:
         is_asked = own + substitutes > 0
         asked |= is_asked
         sent = usage(rows)
-        by = {
-            (o, m) for o, m in zip(*(rows.column(c).to_pylist() for c in ("outcome", "model")), strict=True)
-        }
-        models = sorted({m for outcome, m in by if outcome != "extractive" and m})
-        rules |= {m for outcome, m in by if outcome == "extractive" and m}
+        by = zip(*(rows.column(c).to_pylist() for c in ("outcome", "model", "prompt_version")), strict=True)
+        distinct = set(by)
+        models = sorted({model for outcome, model, _ in distinct if outcome != "extractive" and model})
+        rules |= {rule for outcome, _, rule in distinct if outcome == "extractive" and rule}
         asked_models |= set(models)
         warning = (
             f"{substitutes:,} of {total:,} names of {things} are extractive although a model was asked (expected: at "

@@ -23,7 +23,9 @@ def test_each_table_names_its_snapshot_and_code(report: Report, told: Warehouse)
 
 def test_models_are_told_in_words(report: Report):
     models = facts(report, "Models")
-    assert models["Names"] == "by writer, a language model; others from the calls' own words, rule extractive"
+    assert (
+        models["Names"] == "by writer, a language model; others from the calls' own words, rule extractive-4"
+    )
     assert not any(" = " in value for value in models.values())
     assert "FTM" in facts(report, "Drawn by")
 

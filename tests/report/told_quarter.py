@@ -113,7 +113,12 @@ def tables() -> dict[str, pa.Table]:
             | {"name": f"Topic {topic} <b>", "summary": "Freight costs.", "naming_method": "extractive"}
             | {"model": "m", "prompt_version": "1", "embedding": [1.0, float(int(local) % 7)]}
         )
-        audited = {"outcome": "extractive", "model": "extractive", "prompt_version": "1", "is_cached": False}
+        audited = {
+            "outcome": "extractive",
+            "model": "extractive",
+            "prompt_version": "extractive-4",
+            "is_cached": False,
+        }
         rows["topic_naming_audit"].append(own | audited)
         if theme := in_theme[topic]:
             rows["topic_coherence"].append(
