@@ -2,6 +2,7 @@
 # make ui     the Dagster UI: lineage, metadata, backfills: ftm ui
 # make docs   the documentation as a site, in build/docs/site
 # make test   everything that CI checks
+# make synth  lint, render and check the CloudFormation stacks offline; the rendered ones are in build/stacks
 # make lock   resolve constraints.txt and requirements.lock again after pyproject.toml changed
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ export DAGSTER_DISABLE_TELEMETRY ?= 1
 WRONG := $(foreach v,quarter calls python Quarter Calls Python,$(if $(filter command line,$(origin $(v))),$(v)))
 $(foreach v,$(WRONG),$(error Write variables in capitals: $(shell echo '$(v)' | tr a-z A-Z)=, not $(v)=))
 
-.PHONY: run ui docs test browser lock clean
+.PHONY: run ui docs test browser synth lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/ftm run $(if $(QUARTER),--quarter '$(QUARTER)') $(if $(CALLS),--calls '$(CALLS)')
@@ -36,6 +37,9 @@ test: $(VENV)/.test browser
 	# Three processes, because tests often wait. PASSIVE makes waiting threads sleep instead of using the other's cores.
 	# Compiled files are kept even where the environment forbids it: tests start hundreds of processes.
 	OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3 --dist worksteal
+
+synth: $(VENV)/.test
+	$(BIN)/python -m infra.synth build/stacks
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -6,7 +6,9 @@ were pooled and read in shuffled order without their way, score or rank: 2 answe
 is neither. `--each` prints every query, with the grades of its hits in order.
 
 Labels hold a hash of what was read (a name and a text), never the text. A hit that differs from what was read is
-unjudged: it gains nothing, and is counted. Nothing may be tuned on these labels.
+unjudged: it gains nothing, and is counted. A label of a name or text that the quarter no longer has counts nowhere,
+also not in the ideal ranking, and is counted. Labels of a new reading follow the older ones, which stay. Nothing may be
+tuned on these labels.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ from benchmarks.measure import markdown
 from benchmarks.membership import digest, read
 from ftm_resources import search
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.retrieval.kept_open import opened_quarter
+from ftm_resources.retrieval.levels import LEVELS
 from ftm_resources.retrieval.searched import MODES
 from ftm_resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,6 +51,10 @@ class Query:
     text: str
     grades: Mapping[Shown, int]
 
+    def of(self, held: Collection[Shown]) -> Query:
+        """Return the query with the grades of what is `held` alone, as no search can find the rest."""
+        return Query(self.kind, self.text, {s: grade for s, grade in self.grades.items() if s in held})
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -54,6 +62,8 @@ class Answered:
 
     query: Query
     hits: Mapping[str, Sequence[int | None]]
+    hybrid: Sequence[tuple[str, bool]] = ()
+    """Level of each hit of hybrid, and whether it is marked near."""
 
     def ndcg(self, mode: str) -> float:
         """Return nDCG@K of a mode, NaN if nothing that was read is relevant."""
@@ -73,6 +83,16 @@ def queries() -> list[Query]:
 def shown(hit: Mapping[str, Any]) -> Shown:
     """Return what the labels hold of a hit."""
     return hit["level"], digest(": ".join(filter(None, (hit["name"], hit["text"]))))
+
+
+def in_quarter(warehouse: Warehouse) -> set[Shown]:
+    """Return what the labels would hold of every theme, topic and sentence of the quarter."""
+    levels = opened_quarter(warehouse, QUARTER).levels
+    return {
+        shown({"name": None, **level.strings(row), "level": name})
+        for name, level in levels.items()
+        for row in range(level.n)
+    }
 
 
 def ndcg(grades: Sequence[int], pool: Iterable[int], k: int = K) -> float:
@@ -111,9 +131,9 @@ def interval(values: NDArray[np.float64], seed: int = 0) -> tuple[float, float]:
 
 
 def answered(warehouse: Warehouse) -> list[Answered]:
-    """Search all queries in every mode."""
-    embedder, found = Embedder(), []
-    for query in queries():
+    """Search all queries in every mode; their grades are of what the quarter has."""
+    embedder, found, held = Embedder(), [], in_quarter(warehouse)
+    for query in (query.of(held) for query in queries()):
         hits = {
             mode: search(
                 query.text, QUARTER, k=K, mode=mode, warehouse=warehouse, embedder=embedder
@@ -121,7 +141,11 @@ def answered(warehouse: Warehouse) -> list[Answered]:
             for mode in MODES
         }
         found.append(
-            Answered(query, {mode: [query.grades.get(shown(h)) for h in of] for mode, of in hits.items()})
+            Answered(
+                query,
+                {mode: [query.grades.get(shown(h)) for h in of] for mode, of in hits.items()},
+                [(h["level"], h["is_near"]) for h in hits["hybrid"]],
+            )
         )
     return found
 
@@ -165,6 +189,29 @@ def first_hits(found: Sequence[Answered]) -> list[dict[str, Any]]:
     return rows
 
 
+def by_level(found: Sequence[Answered]) -> list[dict[str, Any]]:
+    """Return, for hits of hybrid by level and over all, how many are marked near, and how many of each are relevant."""
+    hits = [(*about, grade) for a in found for about, grade in zip(a.hybrid, a.hits["hybrid"], strict=True)]
+    rows = []
+    for name in (*LEVELS, "all"):
+        row: dict[str, Any] = {"hybrid": name}
+        for said, marks in (("hits", (True, False)), ("near", (True,)), ("not near", (False,))):
+            of = [grade for level, near, grade in hits if name in (level, "all") and near in marks]
+            row[said] = len(of)
+            row[f"{said}, relevant"] = sum(bool(grade) for grade in of)
+        rows.append(row)
+    return rows
+
+
+def labels_used(found: Sequence[Answered]) -> str:
+    """Return how many of the labels are of names and texts that the quarter has."""
+    used = [grade for a in found for grade in a.query.grades.values()]
+    return (
+        f"{len(used)} of {len(read(FILE))} labels are of what the quarter has: {used.count(2)} answer the query, "
+        f"{used.count(1)} are about its subject, {used.count(0)} are neither."
+    )
+
+
 def each(found: Sequence[Answered]) -> list[dict[str, Any]]:
     """Return, for each query and mode, nDCG and the grades of the hits; ? is unjudged."""
     return [
@@ -191,7 +238,8 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="print every query too")
     given = parser.parse_args()
     found = answered(Warehouse(path=given.warehouse))
-    print(markdown(by_kind(found)), markdown(first_hits(found)), sep="\n\n")
+    tables = (by_kind(found), first_hits(found), by_level(found))
+    print(labels_used(found), *map(markdown, tables), sep="\n\n")
     if given.each:
         print("", markdown(each(found)), sep="\n")
 

@@ -37,6 +37,7 @@ from ftm_assets.checks.build import build_checks
 from ftm_assets.orchestration.deployment import resources
 from ftm_assets.orchestration.execution import retries
 from ftm_assets.orchestration.execution.executors import ftm_executor
+from ftm_assets.orchestration.model_services import model_services_sensor
 from ftm_resources.tables import QUARTERLY
 
 QUARTER_JOB = "quarter"
@@ -81,6 +82,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
         asset_checks=build_checks(),
         jobs=[quarter],
         schedules=[maintenance_schedule],
+        sensors=[model_services_sensor],
         executor=ftm_executor,
         resources={**resources(), **(resource_overrides or {})},
     )

@@ -179,6 +179,25 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr | None = Field(
         None, description="API key of that endpoint, if it needs one; never stored or logged"
     )
+    ftm_llm_service: str | None = Field(
+        None,
+        pattern="^[^/]+/[^/]+$",
+        description="`cluster/service` of ECS that serves the endpoint at `LLM_BASE_URL`: started before a run needs "
+        "it and stopped afterwards; unset: the endpoint is not FTM's to start",
+    )
+    ftm_embedding_service: str | None = Field(
+        None,
+        pattern="^[^/]+/[^/]+$",
+        description="The same for the endpoint at `FTM_EMBEDDING_BASE_URL`",
+    )
+    ftm_service_idle_seconds: float = Field(
+        900, ge=0, description="Seconds that such a service is kept running after nothing needs it any more"
+    )
+    ftm_service_silent_seconds: float = Field(
+        7200,
+        gt=0,
+        description="Seconds after which a run that reports nothing no longer keeps such a service running",
+    )
     # Variables of other tools, which FTM honours as those tools do.
     aws_endpoint_url: str | None = Field(
         None, description="AWS variable: alternative endpoint for its services, such as your own S3 server"
@@ -206,11 +225,7 @@ class Settings(BaseSettings):
 NAMES = tuple(name.upper() for name in Settings.model_fields)
 """All variables that FTM reads."""
 
-ELSEWHERE = (
-    *("FTM_CPU_IMAGE", "FTM_GPU_IMAGE", "FTM_LOGS_BUCKET", "FTM_LOG_GROUP", "FTM_EXECUTION_ROLE_ARN"),
-    *("FTM_TASK_ROLE_ARN", "FTM_POSTGRES_PASSWORD_ARN", "FTM_LLM_API_KEY_ARN", "FTM_EARNINGS21"),
-    "FTM_FAULTS",
-)
+ELSEWHERE = ("FTM_LOGS_BUCKET", "FTM_EARNINGS21", "FTM_FAULTS")
 """Variables of `infra/` and the tests, which this package does not read."""
 
 PREFIX = "FTM_"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ftm_assets.orchestration.dbt_project import dbt_resource
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_resources.duck import ConfiguredDuckDB
+from ftm_resources.endpoint.ecs_service import ModelServices
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.models.sentiment import SentimentScorer
@@ -39,6 +40,7 @@ def _over(warehouse: Warehouse) -> dict[str, Any]:
         "embedder": Embedder(),
         "sentiment": SentimentScorer(),
         "llm": LlmResource(),
+        "model_services": ModelServices(),
         "duckdb": ConfiguredDuckDB(),
         "dbt": dbt_resource(),
     }

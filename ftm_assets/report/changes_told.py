@@ -42,7 +42,7 @@ def told_changes(db: duckdb.DuckDBPyConnection, state: ReportedState) -> Changes
     with state.connect_to([before], FIRMS) as other:
         then = {firm for (firm,) in other.execute(f"SELECT firm_id FROM {FIRMS}").fetchall()}  # noqa: S608 - a constant
     now = {firm for (firm,) in db.execute("SELECT firm_id FROM told_firms").fetchall()}
-    said = ()
+    said: tuple[str, ...] = ()
     if then and len(now & then) < FEWEST_THE_SAME * len(now):
         of = "none" if not now & then else f"only {len(now & then):,}"
         said = (

@@ -93,7 +93,10 @@ class Location:
         now = settings.current()
         endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url
         confined = {"py-io-impl": "ftm_resources.warehouse.rooted_io.RootedFileIO", ROOT: self.uri}
-        return confined | ({"s3.endpoint": endpoint} if endpoint and self.is_s3 else {})
+        if not self.is_s3:
+            return confined
+        # pyarrow gives a request up after 3 seconds without a byte, which a busy task or server may need.
+        return confined | {"s3.request-timeout": "60"} | ({"s3.endpoint": endpoint} if endpoint else {})
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
         """Return the file system that holds the warehouse and the root's path in it."""

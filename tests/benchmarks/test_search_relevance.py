@@ -13,9 +13,11 @@ from benchmarks.search_relevance import (
     Answered,
     Query,
     by_kind,
+    by_level,
     each,
     first_hits,
     interval,
+    labels_used,
     ndcg,
     queries,
     shown,
@@ -56,6 +58,27 @@ def test_an_unjudged_hit_gains_nothing_and_is_counted():
     assert (hybrid["unjudged"], hybrid["is neither"], hybrid["relevant"]) == (1, 0, 1)
     assert (vector["unjudged"], vector["is neither"], vector["relevant"]) == (0, 1, 1)
     assert each([found])[0]["hybrid"].endswith(": ?2")
+
+
+def test_relevant_hits_are_counted_by_level_and_by_whether_they_are_marked_near():
+    hits: dict[str, list[int | None]] = {"hybrid": [2, 0, 1], "vector": [], "text": []}
+    marks = [("topic", True), ("topic", False), ("sentence", False)]
+    theme, topic, sentence, overall = by_level([Answered(Query("name", "acme", {}), hits, marks)])
+    assert list(theme.values()) == ["theme", 0, 0, 0, 0, 0, 0]
+    assert list(topic.values()) == ["topic", 2, 1, 1, 1, 1, 0]
+    assert list(sentence.values()) == ["sentence", 1, 1, 0, 0, 1, 1]
+    assert list(overall.values()) == ["all", 3, 2, 1, 1, 2, 1]
+
+
+def test_what_the_quarter_no_longer_has_is_not_in_the_ideal():
+    query = Query("name", "acme", {("topic", "renamed"): 2, ("sentence", "b"): 1, ("sentence", "c"): 0})
+    hits: dict[str, list[int | None]] = {"hybrid": [1], "vector": [0], "text": []}
+    assert Answered(query, hits).ndcg("hybrid") < 1
+    held = query.of({("sentence", "b"), ("sentence", "c"), ("sentence", "never read")})
+    assert held.grades == {("sentence", "b"): 1, ("sentence", "c"): 0}
+    found = Answered(held, hits)
+    assert (found.ndcg("hybrid"), found.ndcg("vector")) == (1, 0)
+    assert re.match(r"2 of \d+ labels .*: 0 answer the query, 1 are about", labels_used([found]))
 
 
 def test_a_query_without_hits_scores_nothing_and_one_without_relevant_rows_is_left_out():

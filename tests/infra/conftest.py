@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import signal
-import string
 import subprocess
 import sys
 import tempfile
@@ -22,17 +21,14 @@ from typing import Any
 
 import pytest
 
+from .deployed_account import Account
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
-PLAIN_SECRETS = {"DAGSTER_POSTGRES_PASSWORD": "plain-db-passw0rd", "LLM_API_KEY": "plain-llm-k3y"}
-
-
-ACCOUNT = {
-    "FTM_EXECUTION_ROLE_ARN": "arn:aws:iam::123456789012:role/ftm-execution",
-    "FTM_TASK_ROLE_ARN": "arn:aws:iam::123456789012:role/ftm-task",
-    "FTM_LOG_GROUP": "/ftm/steps",
-    "FTM_CPU_IMAGE": "123456789012.dkr.ecr.us-east-1.amazonaws.com/ftm:test",
-    "FTM_GPU_IMAGE": "123456789012.dkr.ecr.us-east-1.amazonaws.com/ftm-gpu:test",
+PLAIN_SECRETS = {
+    "DAGSTER_POSTGRES_PASSWORD": "plain-db-passw0rd",
+    "LLM_API_KEY": "plain-llm-k3y",
+    "FTM_EMBEDDING_API_KEY": "plain-llm-k3y",
 }
 
 
@@ -46,6 +42,8 @@ class LocalAws:
         """Why ECS cannot place the task of a RunTask request, None where it can."""
         self.secrets: dict[str, str] = {}
         """Environment variable → ARN of its secret."""
+        self.account: Account
+        """What the stacks made."""
         self.run_tasks = False
         self.lose: Callable[[dict[str, Any]], bool] = lambda _: False
         """Whether the host of a RunTask request's task is lost as soon as the task runs."""
@@ -54,6 +52,8 @@ class LocalAws:
         self.tasks: dict[str, subprocess.Popen[bytes]] = {}
         self.started: dict[str, str | None] = {}
         """ARN of a task → the step it runs, None for a run's own."""
+        self.direct_url = f"http://{moto[0]}:{moto[1]}"
+        """moto itself, which records nothing."""
         self._moto = moto
         self._lock = threading.Lock()
         aws = self
@@ -97,9 +97,22 @@ class LocalAws:
         """Return the bodies of the requests for an ECS action, in order."""
         return [body for name, body in self.asked if name == action]
 
-    def post(self, path: str) -> None:
-        """Ask moto itself."""
-        self._forward("POST", path, {}, b"")
+    def desired(self, service: str) -> int:
+        """Return how many tasks ECS is to run of a service."""
+        import boto3
+
+        (found,) = boto3.client("ecs").describe_services(cluster="ftm", services=[service])["services"]
+        return int(found["desiredCount"])
+
+    def set_desired(self, service: str, tasks: int) -> None:
+        """Set how many tasks ECS is to run of a service."""
+        import boto3
+
+        boto3.client("ecs").update_service(cluster="ftm", service=service, desiredCount=tasks)
+
+    def reset(self) -> None:
+        """Empty moto."""
+        self._forward("POST", "/moto-api/reset", {}, b"")
 
     def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes, str]:
         if path.startswith("/metadata/"):  # what ECS_CONTAINER_METADATA_URI_V4 points at
@@ -118,6 +131,9 @@ class LocalAws:
         status, content, kind = self._forward(method, path, headers, body)
         if action == "StopTask" and asked["task"] in self.tasks:
             self._stop(asked["task"])
+        if status == 200 and action == "RunTask":
+            for task in json.loads(content)["tasks"]:
+                self._give_address(task, asked)
         if status == 200 and self.run_tasks and action in {"RunTask", "DescribeTasks"}:
             answer = json.loads(content)
             for task in answer["tasks"]:
@@ -149,8 +165,9 @@ class LocalAws:
         secrets = boto3.client("secretsmanager")
         environment = {e["name"]: e["value"] for e in container["environment"]}
         for secret in container["secrets"]:
-            found = secrets.get_secret_value(SecretId=secret["valueFrom"])
-            environment[secret["name"]] = found["SecretString"]
+            arn, key = ":".join(secret["valueFrom"].split(":")[:7]), secret["valueFrom"].split(":")[7:8]
+            value = secrets.get_secret_value(SecretId=arn)["SecretString"]
+            environment[secret["name"]] = json.loads(value)[key[0]] if key else value
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         environment |= {"PATH": path, "PYTHONPATH": str(REPOSITORY)} | {
             e["name"]: e["value"] for e in override.get("environment", [])
@@ -170,6 +187,19 @@ class LocalAws:
         )
         if self.lose(asked):
             kill(process)
+
+    def _give_address(self, task: dict[str, Any], asked: dict[str, Any]) -> None:
+        """Give a task the public address that it asked for: only tasks on Fargate may have one."""
+        import boto3
+
+        if asked["networkConfiguration"]["awsvpcConfiguration"].get("assignPublicIp") != "ENABLED":
+            return
+        providers = [p["capacityProvider"] for p in asked.get("capacityProviderStrategy", [])]
+        assert all(p.startswith("FARGATE") for p in providers), "ECS rejects this for tasks on EC2"
+        ec2 = boto3.client("ec2")
+        address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+        details = {d["name"]: d["value"] for d in task["attachments"][0]["details"]}
+        ec2.associate_address(AllocationId=address, NetworkInterfaceId=details["networkInterfaceId"])
 
     def _stop(self, arn: str) -> None:
         """SIGTERM to a task's main process, and to a step, shortly after, what comes when its time is over."""
@@ -219,26 +249,11 @@ def moto() -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture(scope="module")
-def aws(moto: tuple[str, int], postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    """An account with what the stacks would have made, and the environment of its daemon."""
+def aws(moto: tuple[str, int], postgres: str) -> Iterator[LocalAws]:
+    """An account with what the stacks make, and the environment of its daemon."""
     import boto3
 
     local = LocalAws(moto)
-    settings = {
-        "FTM_WAREHOUSE": str(tmp_path_factory.mktemp("warehouse")),
-        "FTM_SOURCE": "sample",
-        "FTM_SOURCE_PATH": "",
-        "FTM_RETURNS_SOURCE": "",
-        "FTM_RETURNS_PATH": "",
-        "FTM_EMBEDDING_MODEL": "",
-        "FTM_SENTIMENT_MODEL": "",
-        "LLM_BASE_URL": "",
-        "LLM_MODEL": "",
-        "FTM_LOGS_BUCKET": "ftm-logs",
-        "DAGSTER_POSTGRES_HOST": "",
-        "DAGSTER_POSTGRES_DB": "postgres",
-        "DAGSTER_POSTGRES_USER": "postgres",
-    }
     client = {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -248,66 +263,21 @@ def aws(moto: tuple[str, int], postgres: str, tmp_path_factory: pytest.TempPathF
         "PGHOST": postgres,
     }
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**client, **settings, **PLAIN_SECRETS}.items():
+        for name, value in {**client, **PLAIN_SECRETS}.items():
             patch.setenv(name, value)
         boto3.DEFAULT_SESSION = None  # it would keep the endpoint of another module's tests
-        local.post("/moto-api/reset")
-        secrets = boto3.client("secretsmanager")
-        local.secrets = {
-            name: secrets.create_secret(Name=f"ftm/{name}", SecretString=value)["ARN"]
-            for name, value in PLAIN_SECRETS.items()
+        local.account = Account.kept(local.reset)
+        local.secrets = local.account.secrets
+        # What the container of the daemon gets; the database is PostgreSQL on this machine, and no bucket a warehouse.
+        given = local.account.environment("Daemon") | {
+            "DAGSTER_POSTGRES_HOST": "",
+            "DAGSTER_POSTGRES_DB": "postgres",
+            "DAGSTER_POSTGRES_USER": "postgres",
         }
-        _build_account(
-            {**settings, **ACCOUNT, "AWS_REGION": REGION}
-            | {
-                "FTM_POSTGRES_PASSWORD_ARN": local.secrets["DAGSTER_POSTGRES_PASSWORD"],
-                "FTM_LLM_API_KEY_ARN": local.secrets["LLM_API_KEY"],
-            }
-        )
-        patch.setenv("ECS_CONTAINER_METADATA_URI_V4", f"{local.url}/metadata/{_start_daemon()}")
+        for name, value in given.items():
+            patch.setenv(name, value)
+        local.environment |= {n: given[n] for n in given if n.startswith("DAGSTER_POSTGRES_")}
+        patch.setenv("ECS_CONTAINER_METADATA_URI_V4", f"{local.url}/metadata/{local.account.start_daemon()}")
         yield local
     local.close()
     boto3.DEFAULT_SESSION = None
-
-
-def task_definition(name: str, values: dict[str, str]) -> dict[str, Any]:
-    """Return a task definition of infra/ecs with its variables filled in, as `envsubst` would."""
-    text = (REPOSITORY / "infra" / "ecs" / f"{name}.json").read_text()
-    return json.loads(string.Template(text).substitute(values))
-
-
-def _build_account(values: dict[str, str]) -> None:
-    import boto3
-
-    ecs, ec2 = boto3.client("ecs"), boto3.client("ec2")
-    boto3.client("s3").create_bucket(Bucket="ftm-logs")
-    ecs.create_cluster(clusterName="ftm")
-    for name in ("steps", "gpu-steps"):
-        ecs.register_task_definition(**task_definition(name, values))
-    # moto places tasks that are not on Fargate on an instance that says it is in the cluster.
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    (host,) = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"]
-    document = json.dumps({"instanceId": host["InstanceId"]})
-    ecs.register_container_instance(cluster="ftm", instanceIdentityDocument=document)
-
-
-def _start_daemon() -> str:
-    """Start the daemon's own task, whose cluster and network a run takes over; its ARN."""
-    import boto3
-
-    ec2 = boto3.client("ec2")
-    subnet = ec2.describe_subnets()["Subnets"][0]
-    group = ec2.create_security_group(GroupName="ftm", Description="ftm", VpcId=subnet["VpcId"])["GroupId"]
-    network = {
-        "subnets": [subnet["SubnetId"]],
-        "securityGroups": [group],
-        "assignPublicIp": "DISABLED",
-    }
-    started = boto3.client("ecs").run_task(
-        cluster="ftm",
-        taskDefinition="ftm-steps",
-        launchType="FARGATE",
-        networkConfiguration={"awsvpcConfiguration": network},
-    )
-    arn: str = started["tasks"][0]["taskArn"]
-    return arn

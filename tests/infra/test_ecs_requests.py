@@ -23,7 +23,7 @@ from dagster._core.launcher.base import LaunchRunContext
 
 from ftm_assets.orchestration.execution import ecs
 
-from .conftest import ACCOUNT, PLAIN_SECRETS, REPOSITORY, LocalAws
+from .conftest import PLAIN_SECRETS, REPOSITORY, LocalAws
 
 pytestmark = pytest.mark.integration
 DEADLINE_SECONDS = 300
@@ -148,14 +148,18 @@ def test_a_gpu_step_asks_for_its_image_its_gpu_and_spot(requests: dict, run: Run
     assert first["startedBy"] == run.run.run_id
 
 
-def test_a_step_runs_in_the_network_of_the_run(requests: dict):
-    import boto3
-
-    daemon = boto3.client("ec2").describe_security_groups(GroupNames=["ftm"])["SecurityGroups"][0]
-    networks = [r["networkConfiguration"]["awsvpcConfiguration"] for sent in requests.values() for r in sent]
-    assert {tuple(n["securityGroups"]) for n in networks} == {(daemon["GroupId"],)}
-    assert len({tuple(n["subnets"]) for n in networks}) == 1
-    assert {n["assignPublicIp"] for n in networks} == {"DISABLED"}
+def test_a_step_runs_in_the_network_of_the_run(requests: dict, aws: LocalAws):
+    network = aws.account.outputs["network"]
+    networks = {
+        name: r["networkConfiguration"]["awsvpcConfiguration"]
+        for name, sent in requests.items()
+        for r in sent
+    }
+    assert {tuple(n["securityGroups"]) for n in networks.values()} == {(network["TaskGroup"],)}
+    assert {tuple(n["subnets"]) for n in networks.values()} == {(network["TaskSubnet"],)}
+    # In a public subnet a task on Fargate needs an address of its own; ECS rejects the wish for tasks on EC2.
+    public = {name for name, n in networks.items() if n["assignPublicIp"] == "ENABLED"}
+    assert set(networks) - public == {f"sentence_embeddings_chunk-chunk_{i}" for i in range(2)}
     assert {r["cluster"].rpartition("/")[2] for sent in requests.values() for r in sent} == {"ftm"}
 
 
@@ -185,14 +189,24 @@ def test_a_cpu_step_runs_on_fargate_spot_at_its_size(
     assert (overrides["cpu"], overrides["memory"]) == (cpu, memory)
     assert overrides.get("ephemeralStorage") == storage
     assert "resourceRequirements" not in overrides["containerOverrides"][0]
-    assert "/ftm-steps:" in request["taskDefinition"]
+    assert request["taskDefinition"] == ecs.STEP_TASK_DEFINITION
     assert strategy(request) == {"FARGATE_SPOT": 1, "FARGATE": 0}
 
 
 def test_the_run_itself_is_not_on_spot(requests: dict):
     (request,) = requests[None]
     assert strategy(request) == {"FARGATE": 1}
+    assert "/ftm-runs:" in request["taskDefinition"]
     assert request["overrides"]["containerOverrides"][0]["command"][:3] == ["dagster", "api", "execute_run"]
+
+
+def test_every_task_is_tagged_for_its_cost(requests: dict):
+    """The fan's runs have no partition."""
+    for name, sent in requests.items():
+        stage = "run" if name is None else name.partition("-")[0]
+        for request in sent:
+            assert tags(request).items() >= {"project": "ftm", "quarter": "none", "stage": stage}.items()
+            assert len(request["tags"]) == len(tags(request)), "ECS rejects a key that comes twice"
 
 
 def test_every_request_has_a_token_of_its_own(requests: dict):
@@ -208,13 +222,17 @@ def test_every_override_is_short_enough_for_ecs(requests: dict):
 
 @pytest.mark.usefixtures("run")
 def test_secrets_go_by_arn_and_no_credential_is_in_any_request(aws: LocalAws):
-    definitions = aws.requests("RegisterTaskDefinition")
-    assert {d["family"] for d in definitions} == {"ftm-steps", "ftm-gpu-steps"}
-    for definition in definitions:
-        (container,) = definition["containerDefinitions"]
+    import boto3
+
+    families = (ecs.RUN_TASK_DEFINITION, ecs.STEP_TASK_DEFINITION, ecs.GPU_TASK_DEFINITION)
+    described = [boto3.client("ecs").describe_task_definition(taskDefinition=f) for f in families]
+    definitions = {d["taskDefinition"]["family"]: d["taskDefinition"] for d in described}
+    for family in families:
+        (container,) = definitions[family]["containerDefinitions"]
         assert {s["name"]: s["valueFrom"] for s in container["secrets"]} == aws.secrets
-        assert definition["executionRoleArn"] == ACCOUNT["FTM_EXECUTION_ROLE_ARN"]
-        assert definition["taskRoleArn"] == ACCOUNT["FTM_TASK_ROLE_ARN"]
+    roles = {family: d["taskRoleArn"].rpartition(":")[2] for family, d in definitions.items()}
+    assert roles["ftm-runs"] == "ftm-run-us-east-1"
+    assert roles["ftm-steps"] == roles["ftm-gpu-steps"] == "ftm-step-us-east-1"
     sent = json.dumps(aws.asked)
     # Arguments of steps are compressed: what is in them is looked at, too.
     sent += "".join(unpacked(e["value"]) for e in compressed(aws))
@@ -241,7 +259,7 @@ def test_the_output_of_steps_is_on_s3(run: Run):
     import boto3
 
     listed = boto3.client("s3").list_objects_v2(
-        Bucket="ftm-logs", Prefix=f"dagster-logs/storage/{run.run.run_id}"
+        Bucket="ftm-logs-123456789012-us-east-1", Prefix=f"dagster-logs/storage/{run.run.run_id}"
     )
     assert listed["KeyCount"]
 

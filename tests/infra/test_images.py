@@ -37,10 +37,16 @@ def image(request: pytest.FixtureRequest) -> Path:
 
 
 def test_there_is_one_for_each_task_definition():
-    wanted = re.findall(
-        r"\$\{FTM_(\w+)_IMAGE\}", "".join(p.read_text() for p in (REPOSITORY / "infra/ecs").iterdir())
+    repositories = {"cpu": "ftm", "gpu": "ftm-gpu"}
+    named = set(
+        re.findall(
+            r"!ImportValue ftm-(\w*Images)", (REPOSITORY / "infra/cloudformation/dagster.yaml").read_text()
+        )
     )
-    assert {p.stem for p in IMAGES} == {w.lower() for w in wanted}
+    assert named == {"Images", "GpuImages"}
+    cluster = (REPOSITORY / "infra/cloudformation/cluster.yaml").read_text()
+    assert set(re.findall(r"RepositoryName: (\S+)", cluster)) == set(repositories.values())
+    assert {p.stem for p in IMAGES} == set(repositories)
 
 
 def test_the_linter_has_nothing_to_say(image: Path):

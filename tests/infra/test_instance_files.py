@@ -51,9 +51,9 @@ def test_the_instance_on_aws_opens_with_all_its_parts(tmp_path: Path):
         ]
         assert [type(p).__name__ for p in parts] == [
             *("PostgresRunStorage", "PostgresEventLogStorage", "PostgresScheduleStorage"),
-            *("EcsRunLauncher", "S3ComputeLogManager", "QueuedRunCoordinator"),
+            *("TaggedRunLauncher", "S3ComputeLogManager", "QueuedRunCoordinator"),
         ]
-        assert instance.run_launcher.task_definition.endswith("task-definition/ftm-steps:1")
+        assert instance.run_launcher.task_definition.endswith("task-definition/ftm-runs:2")
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_max_resume_run_attempts == 0
         assert instance.run_retries_enabled

@@ -2,7 +2,7 @@
 
 Sizes are set only here. Dagster's ECS executor reads the tags; the other executors ignore them. A step without
 tags, such as a check, gets `DEFAULT`. A size applies to the step alone: the run's own process, which only waits,
-has the size in the task definition in `infra/ecs`.
+has the size in its task definition.
 """
 
 import json
@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+RUN_TASK_DEFINITION = "ftm-runs"
+"""Family of the task definition of runs, which may start tasks; those of steps may not. All three are in
+`infra/cloudformation/dagster.yaml`."""
+STEP_TASK_DEFINITION = "ftm-steps"
+"""Family of the steps on Fargate."""
 GPU_TASK_DEFINITION = "ftm-gpu-steps"
-"""Family of `infra/ecs/gpu-steps.json`; an override cannot change the image, so a GPU step names its definition."""
+"""Family of the steps on hosts with a GPU: an override cannot change the image."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +60,27 @@ class Size:
         """Where a task of this size runs."""
         return GPU_HOSTS if self.gpus else FARGATE
 
+    @property
+    def task_definition(self) -> str:
+        """Family of the task definition of a step of this size."""
+        return GPU_TASK_DEFINITION if self.gpus else STEP_TASK_DEFINITION
+
+    def request(self) -> dict[str, Any]:
+        """Return the arguments of RunTask that say where a step of this size runs, and from which definition."""
+        return {
+            "capacityProviderStrategy": self.machines.strategy(),
+            "taskDefinition": self.task_definition,
+        }
+
     def tags(self) -> dict[str, str]:
         """Return the op tags that Dagster's ECS executor reads."""
-        request: dict[str, Any] = {"capacityProviderStrategy": self.machines.strategy()}
         tags = {"ecs/cpu": str(self.cpu), "ecs/memory": str(self.memory)}
         if self.storage:
             tags["ecs/ephemeral_storage"] = str(self.storage)
         if self.gpus:
-            request["taskDefinition"] = GPU_TASK_DEFINITION
             gpus = [{"type": "GPU", "value": str(self.gpus)}]
             tags["ecs/container_overrides"] = json.dumps({"resourceRequirements": gpus})
-        return {**tags, "ecs/run_task_kwargs": json.dumps(request)}
+        return {**tags, "ecs/run_task_kwargs": json.dumps(self.request())}
 
 
 SMALL = Size(cpu=1024, memory=4096)
@@ -109,3 +124,15 @@ _STEPS: Mapping[str, Size] = {
 def op_tags(step: str) -> dict[str, str]:
     """Return the tags of a step's op: those of its size, or of `DEFAULT` if it has none of its own."""
     return _STEPS.get(step, DEFAULT).tags()
+
+
+def cost_tags(run_tags: Mapping[str, str], step_key: str | None = None) -> dict[str, str]:
+    """Return the tags by which a task's cost is told apart: project, quarter and stage.
+
+    The stage is the step's asset, `run` for a run's own task. The quarter is the run's partition, its first and last
+    one (`2023Q1..2023Q4`) if it has several, `none` without one.
+    """
+    first, last = (run_tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
+    quarter = run_tags.get("dagster/partition") or (f"{first}..{last}" if first and last else "none")
+    stage = step_key.partition(".")[0].partition("[")[0] if step_key else "run"
+    return {"project": "ftm", "quarter": quarter, "stage": stage}

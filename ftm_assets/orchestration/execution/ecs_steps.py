@@ -62,7 +62,7 @@ def ecs_step_executor(context: InitExecutorContext) -> EcsStepExecutor:
     assert max_concurrent is None or isinstance(max_concurrent, int)  # noqa: S101 - narrows the type
     handler = SpotStepHandler(
         run_launcher=launcher,
-        run_task_kwargs={"capacityProviderStrategy": ecs.DEFAULT.machines.strategy()},
+        run_task_kwargs=ecs.DEFAULT.request(),
         cpu=ecs.DEFAULT.cpu,
         memory=ecs.DEFAULT.memory,
         ephemeral_storage=ecs.DEFAULT.storage,
@@ -115,6 +115,11 @@ class SpotStepHandler(EcsStepHandler):
         # The launch type is the run's; ECS rejects a request that has both a launch type and a strategy.
         request.pop("launchType", None)
         request["startedBy"] = run.run_id
+        tags = {tag["key"]: tag["value"] for tag in request["tags"]} | ecs.cost_tags(run.tags, step_key)
+        request["tags"] = [{"key": key, "value": value} for key, value in tags.items()]
+        if request["capacityProviderStrategy"][0]["capacityProvider"] != ecs.FARGATE.spot:
+            # The run's own task may have a public address; ECS rejects the wish for one for tasks on EC2.
+            request["networkConfiguration"]["awsvpcConfiguration"]["assignPublicIp"] = "DISABLED"
         for container in request["overrides"]["containerOverrides"]:
             container["command"] = [*(_TELL if _is_chunk(step_key) else _SHIELD), *container["command"]]
         known = step_handler_context.execute_step_args.known_state

@@ -68,3 +68,32 @@ def test_tags_are_what_the_executor_parses():
     for op in OPS.values():
         for key in ("ecs/run_task_kwargs", "ecs/container_overrides"):
             assert isinstance(json.loads(op.tags.get(key, "{}")), dict)
+
+
+@pytest.mark.parametrize(
+    ("run_tags", "step", "quarter", "stage"),
+    [
+        ({"dagster/partition": "2023Q1"}, None, "2023Q1", "run"),
+        (
+            {"dagster/partition": "2023Q1"},
+            "firm_topics.firm_topics_chunk[chunk_003]",
+            "2023Q1",
+            "firm_topics",
+        ),
+        ({"dagster/partition": "2023Q1"}, "themes", "2023Q1", "themes"),
+        (
+            {
+                "dagster/asset_partition_range_start": "2023Q1",
+                "dagster/asset_partition_range_end": "2023Q4",
+            },
+            "marts",
+            "2023Q1..2023Q4",
+            "marts",
+        ),
+        ({}, "warehouse_maintenance", "none", "warehouse_maintenance"),
+    ],
+)
+def test_a_task_is_tagged_with_project_quarter_and_stage(
+    run_tags: dict[str, str], step: str | None, quarter: str, stage: str
+):
+    assert ecs.cost_tags(run_tags, step) == {"project": "ftm", "quarter": quarter, "stage": stage}

@@ -1,0 +1,106 @@
+"""infra/deploy.sh, with a command line of AWS and a docker that note what they are asked."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.rendering import ORDER, template
+
+from .conftest import REPOSITORY
+
+SCRIPT = REPOSITORY / "infra" / "deploy.sh"
+STUB = """#!/bin/sh
+echo "$(basename "$0") $*" >> "$CALLS"
+case "$*" in
+    "sts get-caller-identity"*) echo 123456789012 ;;
+    "configure get region") echo eu-central-1 ;;
+    "ecr describe-images --repository-name ftm --"*) exit "$PUSHED" ;;
+    "ecr describe-images"*) exit 255 ;;
+esac
+"""
+
+
+@pytest.fixture
+def called(tmp_path: Path):
+    """A function that runs the script and returns its exit status, output, and what it called."""
+    for name in ("aws", "docker"):
+        (tmp_path / name).write_text(STUB)
+        (tmp_path / name).chmod(0o755)
+    calls = tmp_path / "calls"
+
+    def run(*arguments: str, pushed: int = 255) -> tuple[int, str, list[str]]:
+        calls.write_text("")
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [SCRIPT, *arguments],
+            env={"PATH": path, "CALLS": str(calls), "PUSHED": str(pushed)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr, calls.read_text().splitlines()
+
+    return run
+
+
+def stacks(calls: list[str], what: str) -> list[str]:
+    return [
+        c.partition("--stack-name ftm-")[2].split()[0]
+        for c in calls
+        if c.startswith(f"aws cloudformation {what}")
+    ]
+
+
+def test_everything_is_deployed_in_an_order_in_which_each_finds_what_it_imports(called):
+    status, said, calls = called("up", "infra/parameters.json")
+    assert status == 0, said
+    order = stacks(calls, "deploy")
+    assert order == ["budget", "storage", "network", "cluster", "dagster", "vllm"]
+    assert sorted(order) == sorted(ORDER)
+    pushed = [c for c in calls if c.startswith("docker push")]
+    registry = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+    assert pushed == [f"docker push {registry}/ftm:1", f"docker push {registry}/ftm-gpu:1"]
+    assert calls.index(pushed[1]) < calls.index(next(c for c in calls if "ftm-dagster" in c))
+    assert all("--parameter-overrides file://infra/parameters.json" in c for c in calls if "deploy" in c)
+
+
+def test_an_image_that_is_in_the_registry_is_not_built_again(called):
+    _, said, calls = called("up", "infra/parameters.json", pushed=0)
+    assert "ftm:1 is in the registry" in said
+    assert [c.split()[3] for c in calls if c.startswith("docker build")] == ["infra/images/gpu.Dockerfile"]
+
+
+def test_without_a_service_vllm_is_left_out(called, tmp_path: Path):
+    parameters = tmp_path / "parameters.json"
+    parameters.write_text(json.dumps({"Parameters": {"ImageTag": "1", "Email": "a@b.c"}}))
+    status, said, calls = called("up", str(parameters))
+    assert status == 0, said
+    assert "vllm" not in stacks(calls, "deploy")
+
+
+def test_the_stacks_are_deleted_in_reverse_and_no_bucket_is(called):
+    status, said, calls = called("down")
+    assert status == 0
+    assert stacks(calls, "delete-stack") == ["vllm", "dagster", "cluster", "network", "storage", "budget"]
+    assert not [c for c in calls if " s3" in c]
+    assert "are left" in said
+
+
+@pytest.mark.parametrize("arguments", [(), ("sideways",), ("up",), ("up", "no.json")])
+def test_a_wrong_call_says_what_is_missing_and_does_nothing(called, arguments: tuple[str, ...]):
+    status, said, calls = called(*arguments)
+    assert status != 0
+    assert "parameters" in said.lower() or "no.json" in said
+    assert calls == []
+
+
+def test_the_example_s_parameters_are_those_of_the_stacks():
+    given = json.loads((REPOSITORY / "infra" / "parameters.json").read_text())["Parameters"]
+    known = {p for name in ORDER for p in template(name)["Parameters"]}
+    needed = {
+        p for name in ORDER for p, body in template(name)["Parameters"].items() if "Default" not in body
+    }
+    assert needed <= set(given) <= known

@@ -1,0 +1,239 @@
+"""The CloudFormation templates: linted, rendered in every variant, and agreeing with the code about names and sizes."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from ftm_assets.orchestration import pools
+from ftm_assets.orchestration.execution import ecs
+from ftm_resources import settings
+from infra import synth
+from infra.rendering import FOLDER, ORDER, Stack, render, template
+
+TASKS = {"Runs", "Steps", "GpuSteps"}
+
+
+def rendered(variant: str) -> dict[str, Stack]:
+    return render({**synth.NEEDED, **synth.VARIANTS[variant]})
+
+
+@pytest.fixture(scope="module")
+def stacks() -> dict[str, Stack]:
+    return rendered("everything")
+
+
+def definition(stack: Stack, name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = stack.resources[name]["Properties"]
+    return properties
+
+
+def environment(stack: Stack, name: str) -> dict[str, str]:
+    (container,) = definition(stack, name)["ContainerDefinitions"]
+    return {e["Name"]: e["Value"] for e in container["Environment"]}
+
+
+def strategy(stack: Stack, service: str) -> dict[str, dict[str, int]]:
+    asked = stack.resources[service]["Properties"]["CapacityProviderStrategy"]
+    return {p["CapacityProvider"]: {"base": p["Base"], "weight": p["Weight"]} for p in asked}
+
+
+def test_the_command_finds_nothing_in_any_variant(capsys: pytest.CaptureFixture[str], tmp_path: Any):
+    status = synth.main(tmp_path)
+    said = capsys.readouterr().out
+    assert status == 0, said
+    assert said.startswith("cfn-lint: clean\n")
+    assert said.count("policy findings: 0 high, 0 low") == len(synth.VARIANTS)
+    made = json.loads((tmp_path / "default" / "cluster.json").read_text())
+    assert made["Outputs"]["Cluster"] == "ftm"
+
+
+def test_every_template_is_rendered_and_no_other_is_there():
+    assert {p.stem for p in FOLDER.iterdir()} == set(ORDER)
+
+
+def test_every_condition_is_met_in_one_variant_and_not_in_another():
+    made = [{(n, r) for n, s in rendered(v).items() for r in s.resources} for v in synth.VARIANTS]
+    conditional = {
+        (name, resource)
+        for name in ORDER
+        for resource, body in template(name)["Resources"].items()
+        if "Condition" in body
+    }
+    assert conditional
+    for item in conditional - {("dagster", "LlmApiKey")}:
+        assert {item in m for m in made} == {True, False}, item
+
+
+def test_every_template_fits_into_one_request():
+    """`aws cloudformation deploy` needs a bucket for templates of more than 51,200 bytes."""
+    assert max(p.stat().st_size for p in FOLDER.iterdir()) < 51_200
+
+
+def test_every_parameter_says_what_it_is():
+    assert [
+        (n, p) for n in ORDER for p, body in template(n)["Parameters"].items() if not body.get("Description")
+    ] == []
+
+
+def test_a_published_ui_without_a_login_is_refused():
+    parameters = {**synth.NEEDED, **synth.LOGIN, "OidcClientId": ""}
+    with pytest.raises(ValueError, match="no login of its own"):
+        render(parameters)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"UiCidr": "0.0.0.0/0"}, {"Subnets": "secret"}, {"MaxHosts": "0"}, {"Typo": "1"}]
+)
+def test_a_wrong_parameter_is_refused(wrong: dict[str, str]):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=name):
+        render({**synth.NEEDED, **wrong})
+
+
+def test_anchors_are_refused_because_cloudformation_does_not_read_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+):
+    from infra import rendering
+
+    (tmp_path / "anchored.yaml").write_text("Resources: {A: &a {Type: X}, B: *a}\n")
+    monkeypatch.setattr(rendering, "FOLDER", tmp_path)
+    with pytest.raises(yaml.YAMLError, match="anchor"):
+        rendering.template("anchored")
+
+
+def test_the_executor_s_names_are_those_of_the_stacks(stacks: dict[str, Stack]):
+    dagster, cluster = stacks["dagster"], stacks["cluster"]
+    families = {n: definition(dagster, n)["Family"] for n in TASKS}
+    assert families == {
+        "Runs": ecs.RUN_TASK_DEFINITION,
+        "Steps": ecs.STEP_TASK_DEFINITION,
+        "GpuSteps": ecs.GPU_TASK_DEFINITION,
+    }
+    providers = cluster.resources["Providers"]["Properties"]["CapacityProviders"]
+    machines = (ecs.FARGATE, ecs.GPU_HOSTS)
+    assert set(providers) == {name for m in machines for name in (m.spot, m.on_demand)}
+    launcher = yaml.safe_load((FOLDER.parent / "dagster" / "aws.yaml").read_text())["run_launcher"]["config"]
+    assert launcher["task_definition"] == families["Runs"]
+    assert {definition(dagster, n)["ContainerDefinitions"][0]["Name"] for n in TASKS} == {
+        launcher["container_name"]
+    }
+
+
+def test_a_host_has_what_a_gpu_step_asks_for(stacks: dict[str, Stack]):
+    """A whole host of 4 vCPU and 16 GiB; vLLM's tasks take as much, so one host holds one of them."""
+    assert (ecs.GPU.cpu, ecs.GPU.memory) == (4096, 14336)
+    for task in ("LlmTask", "EmbeddingTask"):
+        asked = definition(stacks["vllm"], task)
+        assert (asked["Cpu"], asked["Memory"]) == (str(ecs.GPU.cpu), str(ecs.GPU.memory))
+    for group in ("SpotHosts", "OnDemandHosts"):
+        properties = stacks["cluster"].resources[group]["Properties"]
+        types = [o["InstanceType"] for o in properties["MixedInstancesPolicy"]["LaunchTemplate"]["Overrides"]]
+        assert types == ["g6.xlarge", "g5.xlarge", "g4dn.xlarge"]
+        assert properties["MaxSize"] == str(pools.LIMITS["gpu"])
+    newer = rendered("private subnets, buckets of an earlier deployment, stopped")["cluster"]
+    overrides = newer.resources["SpotHosts"]["Properties"]["MixedInstancesPolicy"]["LaunchTemplate"][
+        "Overrides"
+    ]
+    assert {"InstanceType": "g4dn.xlarge"} not in overrides
+
+
+def test_spot_hosts_are_spot_and_the_others_are_not(stacks: dict[str, Stack]):
+    share = {
+        group: stacks["cluster"].resources[group]["Properties"]["MixedInstancesPolicy"][
+            "InstancesDistribution"
+        ]["OnDemandPercentageAboveBaseCapacity"]
+        for group in ("SpotHosts", "OnDemandHosts")
+    }
+    assert share == {"SpotHosts": 0, "OnDemandHosts": 100}
+
+
+def test_runs_and_steps_have_the_same_environment_of_known_variables(stacks: dict[str, Stack]):
+    runs, *others = ({**environment(stacks["dagster"], n)} for n in sorted(TASKS))
+    assert all(other == runs for other in others)
+    tools = {
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "DAGSTER_POSTGRES_HOST",
+        "DAGSTER_POSTGRES_DB",
+        "DAGSTER_POSTGRES_USER",
+    }
+    for task in (*TASKS, "Daemon", "Webserver"):
+        ours = set(environment(stacks["dagster"], task)) - tools
+        assert ours <= {*settings.NAMES, *settings.ELSEWHERE}, task
+    assert runs["FTM_WAREHOUSE"] == stacks["storage"].outputs["Warehouse"]
+    assert runs["FTM_LOGS_BUCKET"] == stacks["storage"].outputs["LogsBucket"]
+
+
+def test_each_task_has_the_rights_that_it_needs_and_no_others(stacks: dict[str, Stack]):
+    def allowed(role: str) -> set[str]:
+        (policy,) = stacks["dagster"].resources[role]["Properties"]["Policies"]
+        return {a for s in policy["PolicyDocument"]["Statement"] for a in s["Action"]}
+
+    roles = {
+        n: definition(stacks["dagster"], n)["TaskRoleArn"].rpartition(":")[2]
+        for n in (*TASKS, "Daemon", "Webserver")
+    }
+    assert roles["Steps"] == roles["GpuSteps"] == "ftm-step-us-east-1"
+    assert len(set(roles.values())) == 4
+    launches = {"ecs:RunTask", "iam:PassRole"}
+    assert {
+        r: bool(launches & allowed(r)) for r in ("StepRole", "RunRole", "DaemonRole", "WebserverRole")
+    } == {
+        "StepRole": False,
+        "RunRole": True,
+        "DaemonRole": True,
+        "WebserverRole": False,
+    }
+    assert [
+        r for r in ("StepRole", "RunRole", "DaemonRole", "WebserverRole") if "ecs:UpdateService" in allowed(r)
+    ] == ["DaemonRole"]
+    managed = {
+        r: stacks["dagster"].resources[r]["Properties"].get("ManagedPolicyArns")
+        for r in ("DaemonRole", "WebserverRole")
+    }
+    assert set(managed.values()) == {None}, "neither reads the warehouse"
+
+
+def test_the_llm_starts_at_zero_on_an_on_demand_host_and_takes_four_fifths_of_more_from_spot(
+    stacks: dict[str, Stack],
+):
+    for service in ("LlmService", "EmbeddingService"):
+        assert stacks["vllm"].resources[service]["Properties"]["DesiredCount"] == 0
+        assert strategy(stacks["vllm"], service) == {
+            ecs.GPU_HOSTS.on_demand: {"base": 1, "weight": 1},
+            ecs.GPU_HOSTS.spot: {"base": 0, "weight": 4},
+        }
+
+
+def test_vllm_loads_from_the_bucket_and_is_believed_healthy_only_once_it_answers(stacks: dict[str, Stack]):
+    weights, vllm = definition(stacks["vllm"], "LlmTask")["ContainerDefinitions"]
+    bucket = stacks["storage"].outputs["WarehouseBucket"]
+    assert weights["Command"][:4] == ["s3", "sync", f"s3://{bucket}/models/Qwen3-8B-AWQ", "/weights"]
+    assert vllm["DependsOn"] == [{"ContainerName": "weights", "Condition": "SUCCESS"}]
+    assert {"Name": "HF_HUB_OFFLINE", "Value": "1"} in vllm["Environment"]
+    assert vllm["EntryPoint"] == ["vllm", "serve"]
+    flags = dict(zip(vllm["Command"][1:-1:2], vllm["Command"][2:-1:2], strict=True))
+    assert flags["--served-model-name"] == environment(stacks["dagster"], "Steps")["LLM_MODEL"]
+    assert flags["--max-model-len"] == "8192"
+    assert vllm["Command"][-1] == "--enable-prefix-caching"
+    health = vllm["HealthCheck"]
+    assert "/health" in health["Command"][1]
+    grace = health["StartPeriod"] + health["Interval"] * health["Retries"]
+    assert grace >= 900, "loading takes 5 to 10 minutes"
+
+
+def test_deleting_the_stacks_keeps_the_warehouse_and_its_catalog(stacks: dict[str, Stack]):
+    kept = {n for n, r in stacks["storage"].resources.items() if r.get("DeletionPolicy") == "Retain"}
+    assert kept >= {"WarehouseBucket", "WarehouseBucketPolicy", "Database"}
+    again = rendered("private subnets, buckets of an earlier deployment, stopped")["storage"]
+    assert set(again.resources) == {"Queries"}
+    assert again.outputs == stacks["storage"].outputs
+
+
+def test_unfinished_work_outlives_the_grace_of_clean_up(stacks: dict[str, Stack]):
+    rules = stacks["storage"].resources["WarehouseBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    days = {r["Prefix"]: int(r["ExpirationInDays"]) for r in rules if "Prefix" in r}
+    assert days == {"warehouse/staging/": 14, "warehouse/runs/": 14}
+    assert min(days.values()) > 7
