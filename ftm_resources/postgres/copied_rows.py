@@ -115,7 +115,8 @@ class CopiedRows:
 
     def call(self, level: str, row: Row) -> dict[str, Any]:
         """See SearchedQuarter."""
-        return self._calls.get(self._rows[level][row]["transcript_id"], (-1, {}))[1]
+        call: dict[str, Any] = self._calls.get(self._rows[level][row]["transcript_id"], (-1, {}))[1]
+        return call
 
     def calls_under_filter(self, topics: Sequence[Row]) -> dict[Row, dict[str, Any]]:
         """See SearchedQuarter."""
