@@ -114,7 +114,9 @@ for theme in extremes.itertuples():
 
 # %%
 hits = search("higher freight and shipping costs", QUARTER, k=8).to_pandas()
-hits[["level", "name", "text", "firm_name", "theme_name", "tone"]].fillna("")
+hits[["level", "name", "text", "firm_name", "theme_name", "tone"]].astype(object).where(
+    lambda shown: shown.notna(), ""
+)
 
 # %% [markdown]
 # ## How good is this quarter?
