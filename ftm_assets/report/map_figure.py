@@ -89,6 +89,7 @@ def theme_map_figure(
             )  # fmt: skip
         axes.set(xticks=[], yticks=[])
         axes.margins(0.04)
+        axes.yaxis.set_inverted(True)  # y grows downward, as on the page of the quarter: the same place is the same
         axes.spines[:].set(color=FAINT)
         _legend(figure, axes, points, area, norm, width)
         named = _labelled(figure, axes, points, themes, int(width / _MM_PER_NAME))
