@@ -219,7 +219,7 @@ def _car(warehouse: Warehouse, first: str, last: str, series: str, width: float)
     said = f"{found.name}: {screen.count(n, 'call')} of {first} to {last}, abnormal returns by {found.model}."
     if found.left_out:
         said += f" Without returns, so left out: {', '.join(found.left_out)}."
-    return _Made(car_figure(found.found, found.placebo, width=width), found.rows, said)
+    return _Made(car_figure(found.found, found.placebo, width=width, model=found.model), found.rows, said)
 
 
 def _write(made: _Made, files: Sequence[Path]) -> None:
