@@ -72,7 +72,7 @@ def quarters(
         )
     if behind := [q.quarter for q in found if indexes[q.quarter] == "outdated" and q.quarter not in running]:
         console.print(
-            f"\nThe search index of {', '.join(behind)} is outdated: searches there read the whole quarter. To renew it: "
+            f"\nThe search index of {', '.join(behind)} is outdated: a search reads the whole quarter. To renew it: "
             f"`dg launch --assets search_index --partition {behind[0]}`."
         )
     notes = [
