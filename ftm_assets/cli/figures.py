@@ -146,11 +146,11 @@ def figures(
         raise CommandError(str(error)) from error
     planned = _planned(warehouse, quarter, last, chosen, of, float(width))
     formats = format_.split(",")
-    files = {name: [out / f"{name}.{ending}" for ending in (*formats, "csv", "txt")] for name in planned}
-    if (taken := [str(f) for of_one in files.values() for f in of_one if f.exists()]) and not force:
-        raise CommandError(
-            f"already there: {', '.join(taken)}. Choose another folder, or replace files with --force."
-        )
+    endings = (*formats, "csv", "txt")
+    listed = arguments.outputs(
+        [out / f"{name}.{ending}" for name in planned for ending in endings], force=force, makes_folder=True
+    )
+    files = {name: listed[i * len(endings) : (i + 1) * len(endings)] for i, name in enumerate(planned)}
     failed, state = [], state_of(warehouse, between(quarter, last))
     for name, draw in planned.items():
         try:
@@ -158,7 +158,7 @@ def figures(
         except (FigureError, WarehouseError) as error:
             failed.append(f"{name} was not drawn: {error}.")
             continue
-        out.mkdir(parents=True, exist_ok=True)
+        files[name][0].parent.mkdir(parents=True, exist_ok=True)
         _write(made, files[name], state)
         typer.echo(f"{', '.join(map(str, files[name]))}\n    {made.said}")
     if quarter == last and not figure and not failed:

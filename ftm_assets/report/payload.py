@@ -46,6 +46,9 @@ class FirmInTheme:
     """Member sentences."""
     n_topics: int
     score: float | None
+    moves: float | None = None
+    """How far the firm moves the theme's tone: its share of the theme's member sentences times (its score - the
+    theme's score). Those of all firms of a theme add up to 0; None without a score."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,14 @@ class Theme:
     """All of its firms, most sentences first; one may have topics in it and no member sentence."""
     up: tuple[Evidence, ...]
     down: tuple[Evidence, ...]
-    """The sentences that drive its tone up and down, strongest first."""
+    """Its surest positive and surest negative sentences, surest first. Who drives the tone: `FirmInTheme.moves`."""
     by_section: tuple[Split, ...]
     by_speaker: tuple[Split, ...]
+    series_name: str | None = None
+    """The name of its series, where it is another than the theme's own in this quarter; else None."""
+    n_topic_firms: int = 0
+    """Firms with a topic in it; a firm may have a topic in a theme without a member sentence, and the reverse, so
+    that `firms` has more rows than either number."""
 
 
 @dataclass(frozen=True)
@@ -157,12 +165,16 @@ class Stage:
     """A stage of the way from what the source offered to what is scored."""
 
     name: str
-    """As offered, kept, linked, sentences, topics, themes, scored."""
+    """Of calls: offered, kept, linked, spoken, scored (calls with a score). Of sentences: sentences, topics, themes,
+    scored. The first of sentences counts those of all linked calls, also of calls without a score."""
     unit: str
     """calls, sentences or topics."""
     n: int
     losses: tuple[Loss, ...]
-    """Between the stage before and this one, of the unit of the stage before where the unit changes."""
+    """Between the stage before and this one, of the unit of the stage before where the unit changes. Empty for the
+    first stage of each unit."""
+    notes: tuple[tuple[str, int], ...] = ()
+    """What `n` is made of, in words, such as linked to a PERMNO and kept without one; adds up to `n`, or empty."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,8 @@ class Measure:
     """(quarter, value), oldest first; the quarters that the panel has."""
     warning: str | None
     """What is wrong with the value; None if nothing."""
+    limit: str | None = None
+    """What a check expects of it, such as "at most 30%"; None if no check has a limit."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +216,14 @@ class SeriesCurve:
     n_firms: tuple[int | None, ...]
     born: str | None
     ended: str | None
-    """Quarter in which it began and that after which it did not come back, within the range; None if before or
-    after it. `born` is None also for the first quarter that is stored, of which it is not known."""
+    """Quarter in which it began and, only for a series that `theme_series` of the page's quarter has as ended, that in
+    which it was last seen; None otherwise, or outside the range. `born` is None also for the first quarter that is
+    stored, of which it is not known."""
+    status: str = ""
+    """At the end of the page's quarter, as `theme_series` has it: active, dormant or ended. Empty if not known."""
+    last_seen: str | None = None
+    """Last quarter with a theme of it, as far as stored, as `theme_series` has it; may lie in a quarter before a
+    missing one."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +231,9 @@ class Through:
     """Themes through time, for a report of several quarters."""
 
     quarters: tuple[str, ...]
+    """All quarters of the range, stored or not: in one that is missing, every series is None."""
     missing: tuple[str, ...]
-    """Quarters of the range that are not stored."""
+    """Those of `quarters` that are not stored, or have no panel."""
     series: tuple[SeriesCurve, ...]
     """Most attention first."""
     n_left_out: int
@@ -230,7 +251,7 @@ class Report:
     often it is made."""
     title: str
     headline: tuple[tuple[str, str], ...]
-    """(name, formatted value): firms, calls, sentences, topics, themes, tone."""
+    """(name, formatted value): firms, calls, sentences, topics, themes, tone; of `quarter` also for a range."""
     warnings: tuple[str, ...]
     groups: tuple[str, ...]
     """Names of the groups of themes."""
@@ -244,3 +265,14 @@ class Report:
     made_from: tuple[Fact, ...]
     through: Through | None
     """None for one quarter."""
+    is_generated: bool = False
+    """The calls are the sample's, which a program wrote of invented firms: evidence about no company."""
+    headline_of: str = ""
+    """What the headline counts, in words: which calls, how many have a score, and that counts of a range are of its
+    last quarter."""
+    tone_note: str = ""
+    """A sentence on how far single labels can be trusted; empty if nothing was scored."""
+    summary: tuple[str, ...] = ()
+    """The quality in a few sentences: calls kept, topics in a theme, coherent, mixed and weak themes."""
+    cite: str = ""
+    """How to cite the page: software and version, quarter, tag or state, date of the state."""
