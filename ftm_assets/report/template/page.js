@@ -49,8 +49,9 @@ class Page {
   foot() {
     const { report } = this;
     const when = report.made_at.replace("T", " ").replace(/(\.\d+)?(Z|\+00:00)$/, " UTC");
-    const cite = report.cite ? [h("h2", {}, "How to cite"), citation(report.cite)] : [];
-    document.getElementById("footer").append(...cite, h("p", {}, `${report.quarter}, from tables committed by ${when}. Made by FTM.`));
+    const footer = document.getElementById("footer");
+    if (report.cite) footer.append(citation(report.cite));
+    footer.append(h("p", {}, `${report.quarter}, from tables committed by ${when}. Made by FTM.`));
   }
 
   /** A part's view; it is made when it is first needed, and kept with its filters. */
@@ -149,7 +150,7 @@ function citation(text) {
       status.textContent = "Marked, to be copied"; // no clipboard here, or the reader did not allow it
     }
   };
-  return h("p", {}, cite, " ", h("button", { type: "button", class: "quiet copy", click: copy }, "Copy"), " ", status);
+  return h("p", {}, h("strong", {}, "How to cite: "), cite, " ", h("button", { type: "button", class: "quiet copy", click: copy }, "Copy"), " ", status);
 }
 
 const SYSTEM = matchMedia("(prefers-color-scheme: dark)");

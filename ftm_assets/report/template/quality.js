@@ -57,6 +57,8 @@ function onward(width) {
   );
 }
 
+const STAGES = { topics: "in topics", themes: "in themes" };
+
 function stageText(stage, parts, next) {
   const losses = parts.losses.filter((loss) => loss.n);
   const lost = (loss) => h("li", { class: loss.is_lost ? "lost" : "aside" }, `${count(loss.n)} (${share(loss.n / stage.n)}): ${loss.reason}`);
@@ -65,7 +67,7 @@ function stageText(stage, parts, next) {
     {},
     stage.name === stage.unit
       ? h("p", {}, h("strong", {}, `${count(stage.n)} ${stage.unit}`))
-      : h("p", {}, h("strong", {}, sentenceCase(stage.name)), ` ${count(stage.n)} ${stage.unit}`),
+      : h("p", {}, h("strong", {}, sentenceCase(STAGES[stage.name] ?? stage.name)), ` ${count(stage.n)} ${stage.unit}`),
     stage.notes.length ? h("p", { class: "soft notes" }, stage.notes.map(([words, n]) => `${count(n)} ${words}`).join(", ")) : null,
     losses.length ? h("ul", {}, losses.map(lost)) : null,
     next && !parts.isSameUnit && next.losses.length ? h("p", { class: "soft" }, `${count(parts.went)} ${stage.unit} hold the ${count(next.n)} ${next.unit} below`) : null,
