@@ -41,7 +41,7 @@ def tone_caption(found: ToneRows) -> str:
     text = (
         f"Tone of {len(found.lines):,} of {len(found.lines) + found.n_left_out:,} series of themes, {first} to {last}: "
         "(positive − negative) / sentences. Bands are 95% intervals, by Student's t, of standard errors clustered by "
-        "speaker's turn. A gap is a quarter without the theme"
+        "firm; a theme of few firms has none. A gap is a quarter without the theme"
     )
     return text + (f", or without a panel ({', '.join(found.missing)})." if found.missing else ".")
 

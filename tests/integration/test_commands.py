@@ -80,6 +80,7 @@ ELSEWHERE = {
     "for quarter in": "ftm run --quarter, which is run in order",
     "dagster job backfill": "test_a_backfill_from_the_command_line_runs_the_quarters_between_two",
     "pip install 'ftm[": "the extras are installed here",
+    ".venv/bin/python -m pip install": "likewise",
     "jupytext --to ipynb": "tests/integration/test_notebooks.py",
     "jupyter lab": "a program that is not installed here",
     "dagster asset materialize --select event_study --partition 2023Q4": "the same of 2023Q1 is run in order",
