@@ -90,9 +90,8 @@ def test_a_quarter_that_a_run_computes_is_not_to_be_rebuilt(warehouse: Warehouse
     assert "ftm run --quarter" not in shown
 
 
-def test_an_outdated_search_index_is_named_with_its_remedy(
-    warehouse: Warehouse, ftm, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.usefixtures("warehouse")
+def test_an_outdated_search_index_is_named_with_its_remedy(ftm, monkeypatch: pytest.MonkeyPatch):
     remedy = "dg launch --assets search_index --partition 2020Q1"
     assert remedy not in ftm("quarters").stdout
     monkeypatch.setattr(

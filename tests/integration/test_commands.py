@@ -83,7 +83,7 @@ ELSEWHERE = {
     ".venv/bin/python -m pip install": "likewise",
     "jupytext --to ipynb": "tests/integration/test_notebooks.py",
     "jupyter lab": "a program that is not installed here",
-    "dagster asset materialize --select event_study --partition 2023Q4": "the same of 2023Q1 is run in order",
+    "dg launch --assets event_study --partition 2023Q4": "the same of 2023Q1 is run in order",
     "vllm serve": "a server that is not installed here",
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
     "FTM_SENTIMENT_MODEL=": "tests/resources/models/test_sentiment.py",
