@@ -24,7 +24,10 @@ OF_A_FIRM = 2
 """Most of them of one firm, so that a theme's tone is not one firm's."""
 
 CHARACTERS = 600
-"""A longer sentence is cut, and at twice as many bytes."""
+"""A longer sentence is cut."""
+
+_BYTES = CHARACTERS * 3 // 2
+"""And one of more bytes of UTF-8."""
 
 _CANDIDATES = 5 * SHOWN
 _CANDIDATES_OF_A_FIRM = 2 * OF_A_FIRM
@@ -79,7 +82,7 @@ def drivers(db: duckdb.DuckDBPyConnection) -> Drivers:
             shown.append(
                 Evidence(
                     sentence_id=sentence_id,
-                    text=cut(text, CHARACTERS, 2 * CHARACTERS),
+                    text=cut(text, CHARACTERS, _BYTES),
                     firm=firm,
                     call_date=day,
                     speaker=speaker,

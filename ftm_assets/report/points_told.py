@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-TEXT_BYTES = 8_000_000
+TEXT_BYTES = 6_500_000
 """Bytes (UTF-8) of the sentences of all topics together, so that the page of 100,000 topics can still be sent by mail,
 whatever the language."""
 
-NAME_BYTES = 6_000_000
+NAME_BYTES = 4_500_000
 """Bytes (UTF-8) of the names of all topics together, for the same reason."""
 
 MOST_SENTENCES, LONGEST = 3, 280
@@ -122,7 +122,7 @@ def room(n_topics: int) -> tuple[int, int, int]:
     """Return how many sentences each of so many topics may show, and the most characters, and bytes, of each.
 
     >>> room(1_000), room(12_000), room(100_000)
-    ((3, 280, 840), (3, 222, 222), (1, 80, 80))
+    ((3, 280, 840), (3, 180, 180), (1, 65, 65))
     """
     each = TEXT_BYTES // max(n_topics, 1)
     sentences = min(MOST_SENTENCES, max(1, each // (2 * SHORTEST)))
@@ -134,7 +134,7 @@ def name_room(n_topics: int) -> int:
     """Return the most bytes of the name of each of so many topics.
 
     >>> name_room(1_000), name_room(100_000)
-    (360, 60)
+    (360, 45)
     """
     return min(3 * NAME_CHARACTERS, max(SHORTEST // 2, NAME_BYTES // max(n_topics, 1)))
 

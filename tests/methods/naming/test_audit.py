@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from ftm_assets.methods.naming.audit import audit_columns, describe_audit
+from ftm_assets.methods.naming.audit import audit_columns, describe_audit, usage
 from ftm_assets.methods.naming.rules import Audit, Named
 
 EXTRACTIVE = Named("Tires", "Tires sold.", "extractive", "noun-phrases", "extractive-1")
@@ -41,3 +41,12 @@ def test_what_was_asked_now_is_summed_up_and_what_was_kept_is_counted():
     assert told["cost_usd"] == pytest.approx(0.0027)
     assert told["latency_p50_seconds"] == 2.0
     assert "requests" not in describe_audit(pa.table(audit_columns([EXTRACTIVE], lambda _in, _out: None)))
+
+
+def test_a_cost_that_is_known_in_part_says_of_how_many_names_it_is_not():
+    price = iter([0.5, None, 0.0])
+    named = [by_model(), by_model(), by_model(is_cached=True, attempts=0)]
+    rows = pa.table(audit_columns(named, lambda _in, _out: next(price)))
+    told = usage(pa.concat_tables([rows, pa.table(audit_columns([EXTRACTIVE], lambda _in, _out: None))]))
+    assert (told["cost_usd"], told["names_without_cost"]) == (0.5, 1)
+    assert "names_without_cost" not in usage(rows.slice(0, 1))
