@@ -217,6 +217,32 @@ def doubts(now: Measured, others: Mapping[tuple[str, str], Sequence[float]]) -> 
     return found
 
 
+def expected(now: Measured, others: Mapping[tuple[str, str], Sequence[float]]) -> dict[tuple[str, str], str]:
+    """Return (level, metric) → what the checks expect of it, such as "at most 30%"; of the measures that have a limit.
+
+    `others` holds the values of other quarters.
+    """
+    found = {}
+    for limit in LIMITS:
+        value, n = limit.of(now)
+        if value is not None:
+            found[limit.level, limit.metric] = _expected(limit.told(value, n))
+    for key in COMPARED:
+        value, lowest = now.get(key, (None, 0))[0], lowest_compared(others.get(key, ()))
+        if value is not None and lowest is not None:
+            found[key] = _expected(far_below(*key, value, lowest))
+    return found
+
+
+def _expected(told: str) -> str:
+    """Return the limit that a message names.
+
+    >>> _expected("One theme holds 40% of the topics (expected of so many: at most 15%)")
+    'at most 15%'
+    """
+    return told.rpartition("(expected")[2].partition(": ")[2].removesuffix(")")
+
+
 def quality_limits() -> dg.AssetChecksDefinition:
     """Return the checks of `topic_quality`."""
     compared = {f"{level}_{metric}": (level, metric) for level, metric in COMPARED}

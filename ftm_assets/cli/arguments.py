@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from ftm_assets.cli.failing import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from ftm_resources.warehouse import Warehouse
 
@@ -63,6 +65,35 @@ def require_state(warehouse: Warehouse, quarter: str, tables: Iterable[str], as_
         raise CommandError(
             f"{quarter} has no state as of {as_of}: it was first written at {first:%Y-%m-%d %H:%M:%S} UTC."
         )
+
+
+def outputs(files: Iterable[Path], *, force: bool, makes_folder: bool = False) -> list[Path]:
+    """Return the absolute paths of files to write, of one folder; ~ is the home folder.
+
+    Raises CommandError if one is there already and `force` is not given, is a folder, or if their folder is no folder,
+    may not be written to, or does not exist, which is no error with `makes_folder`.
+    """
+    found = [file.expanduser().absolute() for file in files]
+    folder = found[0].parent
+    try:
+        if is_folder := [str(file) for file in found if file.is_dir()]:
+            raise CommandError(f"{is_folder[0]} is a folder: name a file.")
+        if (taken := [str(file) for file in found if file.exists()]) and not force:
+            raise CommandError(
+                f"already there: {', '.join(taken)}. Choose another place, or replace with --force."
+            )
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    except PermissionError as error:
+        raise CommandError(f"{folder} may not be read by this user: choose another folder.") from error
+    except NotADirectoryError:
+        there = next(parent for parent in folder.parents if parent.is_file())
+    if not there.is_dir():
+        raise CommandError(f"{there} is a file, not a folder: choose another place.")
+    if there != folder and not makes_folder:
+        raise CommandError(f"there is no folder {folder}: create it first.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise CommandError(f"{there} may not be written to by this user: choose another folder.")
+    return found
 
 
 def warehouse() -> Warehouse:

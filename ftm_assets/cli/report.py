@@ -9,7 +9,6 @@ import typer
 
 from ftm_assets.cli import arguments, failing, screen
 from ftm_assets.cli.arguments import AsOf, Quarter
-from ftm_assets.cli.failing import CommandError
 
 commands = typer.Typer()
 
@@ -44,15 +43,12 @@ def report(
     from ftm_assets.report.reported_state import READ
     from ftm_resources.replaced_file import replaced
 
-    if out.exists() and not force:
-        raise CommandError(f"already there: {out}. Choose another file, or replace it with --force.")
-    if not out.expanduser().absolute().parent.is_dir():
-        raise CommandError(f"there is no folder {out.expanduser().absolute().parent}: create it first.")
+    (file,) = arguments.outputs([out], force=force)
     warehouse = arguments.warehouse()
     arguments.require_state(warehouse, to or quarter, READ, as_of)
     made = gather(warehouse, quarter, to, as_of=as_of)
     page = render(made).encode()
-    with replaced(out.expanduser().absolute()) as partial:
+    with replaced(file) as partial:
         partial.write_bytes(page)
     typer.echo(
         f"{out}: {made.title}, {screen.count(len(made.themes), 'theme')}, "

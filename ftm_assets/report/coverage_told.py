@@ -48,6 +48,11 @@ _WORDS = {
 }
 """Outcome of `coverage` → in words; one of a step of its own is said there."""
 
+_LINKS = {"linked": "linked to a PERMNO", "kept without a PERMNO": "kept without a PERMNO"}
+
+_AFTER_LINK = ("sentences", "topics", "themes", "scores")
+"""Steps at which a linked call is lost before it has a score."""
+
 _PROCEDURAL = {"sentences": "about the call itself, or empty", "themes": "in a topic about the call itself"}
 _BY_DESIGN_AT = {"sentences", "selection", "version"}
 """Steps at which such an outcome is by design: a topic about the call should have been none."""
@@ -89,9 +94,15 @@ def told_coverage(db: duckdb.DuckDBPyConnection, quarter: str) -> Flow:
             _calls_at(rows, "version"),
             (*_calls(rows, "selection"), *_calls(rows, "version")),
         ),
-        Stage("linked", "calls", _calls_at(rows, "link"), _calls(rows, "link")),
-        # Calls in which all is about the call have sentences, which are lost at the next stage.
-        Stage("sentences", "sentences", spoken, _calls(rows, "sentences", but="procedural")),
+        Stage("linked", "calls", _calls_at(rows, "link"), _calls(rows, "link"), _links(rows)),
+        Stage(
+            "scored",
+            "calls",
+            _calls_at(rows, "scores"),
+            tuple(loss for step in _AFTER_LINK for loss in _calls(rows, step)),
+        ),
+        # Of all linked calls: what those without a score said is lost, with its reasons, below.
+        Stage("sentences", "sentences", spoken, ()),
         Stage(
             "topics",
             "sentences",
@@ -125,9 +136,14 @@ def _sentences_at(rows: list[_Row], step: str) -> int:
     return sum(r.n_sentences for r in rows if r.step == step and not r.is_lost)
 
 
-def _calls(rows: list[_Row], step: str, *, but: str = "") -> tuple[Loss, ...]:
-    lost = (r for r in rows if r.step == step and r.is_lost and r.outcome != but)
-    return _losses(step, {r.outcome: r.n_calls for r in lost})
+def _links(rows: list[_Row]) -> tuple[tuple[str, int], ...]:
+    """Return what the linked calls were linked to."""
+    kept = (r for r in rows if r.step == "link" and not r.is_lost and r.n_calls)
+    return tuple((_LINKS.get(r.outcome, r.outcome), r.n_calls) for r in kept)
+
+
+def _calls(rows: list[_Row], step: str) -> tuple[Loss, ...]:
+    return _losses(step, {r.outcome: r.n_calls for r in rows if r.step == step and r.is_lost})
 
 
 def _sentences(rows: list[_Row], step: str) -> tuple[Loss, ...]:

@@ -1,7 +1,7 @@
-"""The sentences that drive a theme's tone up and down, as they were said, and how texts are cut.
+"""The surest positive and negative sentences of a theme, as they were said.
 
 What belongs here: which sentences are shown, of the many that a theme has. Only members of a theme that count as
-positive raise its score, and only negative ones lower it; among these, the surest come first.
+positive raise its score, and only negative ones lower it; among these, those of which the scorer is surest come first.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from ftm_assets.report.cut_texts import cut
 from ftm_assets.report.payload import Evidence
 from ftm_resources.retrieval.repetition import same_words
 from ftm_resources.tables.categories import EXPECTED_SCORE
@@ -23,7 +24,7 @@ OF_A_FIRM = 2
 """Most of them of one firm, so that a theme's tone is not one firm's."""
 
 CHARACTERS = 600
-"""A longer sentence is cut."""
+"""A longer sentence is cut, and at twice as many bytes."""
 
 _CANDIDATES = 5 * SHOWN
 _CANDIDATES_OF_A_FIRM = 2 * OF_A_FIRM
@@ -58,11 +59,11 @@ _DRIVERS = f"""
 """  # noqa: S608 - constants
 
 Drivers = dict[tuple[int, str], tuple[Evidence, ...]]
-"""(theme, label) → its sentences, strongest first."""
+"""(theme, label) → its sentences, surest first."""
 
 
 def drivers(db: duckdb.DuckDBPyConnection) -> Drivers:
-    """Return the sentences that drive each theme's tone; a theme without any is not in it."""
+    """Return the surest sentences of each theme and label; a theme without any is not in it."""
     found: defaultdict[tuple[int, str], list[Evidence]] = defaultdict(list)
     of_firm: Counter[tuple[int, str, int]] = Counter()
     said: set[tuple[int, tuple[str, ...]]] = set()
@@ -78,7 +79,7 @@ def drivers(db: duckdb.DuckDBPyConnection) -> Drivers:
             shown.append(
                 Evidence(
                     sentence_id=sentence_id,
-                    text=cut(text, CHARACTERS),
+                    text=cut(text, CHARACTERS, 2 * CHARACTERS),
                     firm=firm,
                     call_date=day,
                     speaker=speaker,
@@ -89,17 +90,3 @@ def drivers(db: duckdb.DuckDBPyConnection) -> Drivers:
                 )
             )
     return {key: tuple(shown) for key, shown in found.items()}
-
-
-def cut(text: str, characters: int) -> str:
-    """Return a text of at most so many characters, cut between words, with an ellipsis for what is left out.
-
-    >>> cut("Freight rates rose again", 16), cut("Freight rates rose", 18)
-    ('Freight rates…', 'Freight rates rose')
-    """
-    if len(text) <= characters:
-        return text
-    short = text[: characters - 1]
-    head, _, tail = short.rpartition(" ")
-    # A word longer than a third of what is left is cut within.
-    return f"{(head if head and len(tail) < characters / 3 else short).rstrip(' ,;:-–')}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ftm_assets.report.cut_texts import NAME_CHARACTERS, cut
 from ftm_assets.report.payload import Firm
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def told_firms(db: duckdb.DuckDBPyConnection) -> tuple[Firm, ...]:
     return tuple(
         Firm(
             firm_id=firm_id,
-            name=name,
+            name=cut(name, NAME_CHARACTERS),
             ticker=ticker,
             permno=permno,
             gvkey=gvkey,

@@ -17,6 +17,7 @@ from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.methods.wording import counted
 from ftm_assets.report.changes_told import told_changes
 from ftm_assets.report.coverage_told import told_coverage
+from ftm_assets.report.finite_values import refuse_not_finite
 from ftm_assets.report.firms_told import told_firms
 from ftm_assets.report.made_from_told import told_made_from
 from ftm_assets.report.map_landmarks import landmarks
@@ -24,19 +25,27 @@ from ftm_assets.report.numbered_rows import number
 from ftm_assets.report.payload import Report
 from ftm_assets.report.points_told import MOST_SENTENCES, room, told_points, vectors
 from ftm_assets.report.quality_told import told_quality
+from ftm_assets.report.reader_notes import GENERATED, citation, is_generated, summary, tone_note
 from ftm_assets.report.reported_state import PANEL, ReportedState
 from ftm_assets.report.themes_told import Places, told_themes
 from ftm_assets.report.through_time import told_through
 from ftm_resources.warehouse.embedded_by import embedder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import duckdb
     from numpy.typing import NDArray
 
+    from ftm_assets.report.payload import Stage, Through
     from ftm_resources.warehouse import Warehouse
     from ftm_resources.warehouse.snapshots import AsOf, Write
+
+_NUMBERS = (
+    *("sentence_sentiment", "topic_summaries", "themes", "topic_naming_audit", "theme_naming_audit"),
+    *("theme_sentences", "theme_coherence", "firm_theme_sentiment", "theme_sentiment", "theme_panel"),
+)
+"""Tables whose numbers the page shows, or places things by."""
 
 _COUNTS = """
     SELECT (SELECT count(*) FROM told_firms), (SELECT count(*) FROM told_calls), (SELECT count(*) FROM sentences),
@@ -60,14 +69,15 @@ def gather(
 ) -> Report:
     """Return the page of a quarter; with `last`, that of `last`, with the themes from `first` on through time.
 
-    The same tables give the same page, whenever and wherever it is made, if the landmarks of its map were kept (see
-    `map_landmarks`), as `keeps_landmarks` does. Raises ReportError or WarehouseError (see
-    `ReportedState.of`).
+    The same tables give the same page, whenever and wherever this version makes it, if the landmarks of its map were
+    kept (see `map_landmarks`), as `keeps_landmarks` does. Raises ReportError or WarehouseError (see
+    `ReportedState.of`), and ReportError if a number of the tables is none (see `refuse_not_finite`).
     """
     state = ReportedState.of(warehouse, first, last, as_of=as_of)
     through = None if last is None or last == first else told_through(state)
     writes = state.writes()
     with closing(state.connect()) as db:
+        refuse_not_finite(db, _NUMBERS)
         number(db)
         n_firms, n_calls, n_sentences, n_topics, n_named, n_themes, tone = (
             db.execute(_COUNTS).fetchone() or (0,) * 7
@@ -84,18 +94,23 @@ def gather(
             config,
             is_named_by_model=quality.is_named_by_model,
         )
-        warnings = [*state.warnings, *changes.warnings, *flow.warnings]
+        source = writes["transcripts"].provenance().get("source", {}) if "transcripts" in writes else {}
+        scorers = [m for (m,) in db.execute("SELECT DISTINCT model FROM sentence_sentiment").fetchall()]
+        warnings = [*([GENERATED] if is_generated(source) else []), *_gaps(through), *state.warnings]
         warnings += [
-            *_degraded_tone(db, writes),
+            *changes.warnings,
+            *flow.warnings,
+            *_degraded_tone(scorers, writes),
             *quality.warnings,
             *_left_out(n_topics, n_named),
             *layout.warnings,
         ]
         firms = told_firms(db)
     range_ = state.quarter if through is None else f"{first} to {state.quarter}"
+    as_of_text, made_at = None if as_of is None else str(as_of), _made_at(state)
     return Report(
         quarter=state.quarter,
-        made_at=_made_at(state),
+        made_at=made_at,
         title=f"Earnings calls of {range_}",
         headline=(
             ("firms", f"{n_firms:,}"),
@@ -113,8 +128,13 @@ def gather(
         points=points,
         stages=flow.stages,
         measures=quality.measures,
-        made_from=told_made_from(writes, None if as_of is None else str(as_of)),
+        made_from=told_made_from(writes, as_of_text),
         through=through,
+        is_generated=is_generated(source),
+        headline_of=_headline_of(state.quarter, flow.stages, is_range=through is not None),
+        tone_note=tone_note(scorers),
+        summary=summary(flow.stages, quality.placed, themes),
+        cite=citation(range_, as_of_text, made_at, source),
     )
 
 
@@ -192,13 +212,36 @@ def _made_at(state: ReportedState) -> str:
     return f"{max(at):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _degraded_tone(db: duckdb.DuckDBPyConnection, writes: Mapping[str, Write]) -> list[str]:
+def _gaps(through: Through | None) -> list[str]:
+    """Return which quarters of a range the curves cannot show."""
+    if through is None or not through.missing:
+        return []
+    listed, n = ", ".join(through.missing), len(through.missing)
+    return [
+        f"{listed} {'is' if n == 1 else 'are'} not stored or {'has' if n == 1 else 'have'} no {PANEL}: the curves "
+        f"through time have {'a gap' if n == 1 else 'gaps'} there, after which no theme is said to begin."
+    ]
+
+
+def _headline_of(quarter: str, stages: Sequence[Stage], *, is_range: bool) -> str:
+    """Return what the headline counts."""
+    scored = [s.n for s in stages if (s.name, s.unit) == ("scored", "calls")]
+    said = [f"All numbers are of {quarter}, the last quarter."] if is_range else []
+    said += [f"Calls are those that were kept; {n:,} of them have a score." for n in scored]
+    return " ".join(said)
+
+
+def _degraded_tone(scorers: Sequence[str], writes: Mapping[str, Write]) -> list[str]:
     """Return what is said of the scorer: that there was none, or that it is only a substitute."""
-    if db.execute("SELECT 1 FROM sentence_sentiment LIMIT 1").fetchone() is None:
+    if not scorers:
         return ["No sentence was scored: tone is not known."]
     made = writes["sentence_sentiment"].provenance()
-    scorer = made.get("models", {}).get("sentiment", {})
-    return [f"Tone is by {scorer['model']}. {scorer.get('note', '')}"] if scorer.get("is_degraded") else []
+    if not made.get("models", {}).get("sentiment", {}).get("is_degraded"):
+        return []
+    return [
+        f"Tone is by {', '.join(sorted(scorers))}: word lists, not a model. They miss words such as raised, beat and "
+        "increased, and count question as negative."
+    ]
 
 
 def _left_out(n_topics: int, n_named: int) -> list[str]:
@@ -206,7 +249,7 @@ def _left_out(n_topics: int, n_named: int) -> list[str]:
     found = []
     if n_named < n_topics:
         found.append(f"{counted(n_topics - n_named, 'topic')} without a summary are not in the map.")
-    most, characters = room(n_named)
+    most, characters, _ = room(n_named)
     if most < MOST_SENTENCES:
         found.append(
             f"The map shows {counted(most, 'sentence')} of each topic, cut to {characters} characters, as there are "

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.snapshots import Write
 
 
+_RESOURCES = {"sentiment": "Tone", "embedder": "Meaning of sentences", "llm": "Names"}
+"""What computed rows, as provenance calls it → as a reader does."""
+
+
 def told_made_from(writes: Mapping[str, Write], as_of: str | None = None) -> tuple[Fact, ...]:
     """Return the facts, of the writes by table; folders of the machine that read the calls are left out."""
     made = {name: write.provenance() for name, write in writes.items()}
@@ -30,7 +34,7 @@ def told_made_from(writes: Mapping[str, Write], as_of: str | None = None) -> tup
             for name, of in made.items()
             if of.get("config") and name == _first_of_step(name, of)
         ),
-        Fact("Software", "FTM", version("ftm")),
+        Fact("Drawn by", "FTM", version("ftm")),
         *(Fact("Tables", name, _table(write, made[name])) for name, write in writes.items()),
     ]
     return tuple(facts)
@@ -49,9 +53,22 @@ def _models(made: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     tables: dict[tuple[str, str], list[str]] = {}
     for name, of in made.items():
         for resource, model in of.get("models", {}).items():
-            tables.setdefault((resource, _listed(model)), []).append(name)
+            tables.setdefault((resource, _model(model)), []).append(name)
     for (resource, model), names in tables.items():
-        yield f"{resource} of {', '.join(names)}", model
+        yield f"{_RESOURCES.get(resource, resource)} ({', '.join(names)})", model
+
+
+def _model(model: Any) -> str:
+    """Return a model in words: its name first, then what determines its results.
+
+    >>> _model({"model": "m-1", "device": "cpu", "backend_version": "2", "is_degraded": False, "note": "Unset X."})
+    'm-1 (backend version 2, device cpu)'
+    """
+    if not isinstance(model, dict):
+        return _text(model)
+    rest = {k: v for k, v in model.items() if k not in {"model", "is_degraded", "note"}}
+    told = ", ".join(f"{k.replace('_', ' ')} {_text(v)}" for k, v in sorted(rest.items()) if v is not None)
+    return f"{_text(model.get('model', 'not recorded'))}{f' ({told})' if told else ''}"
 
 
 def _in_use(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -166,13 +166,13 @@ class Stage:
 
     name: str
     """Of calls: offered, kept, linked, spoken, scored (calls with a score). Of sentences: sentences, topics, themes,
-    scored."""
+    scored. The first of sentences counts those of all linked calls, also of calls without a score."""
     unit: str
     """calls, sentences or topics."""
     n: int
     losses: tuple[Loss, ...]
     """Between the stage before and this one, of the unit of the stage before where the unit changes. Empty for the
-    first stage, and for the first of another unit that what was lost before does not count in."""
+    first stage of each unit."""
     notes: tuple[tuple[str, int], ...] = ()
     """What `n` is made of, in words, such as linked to a PERMNO and kept without one; adds up to `n`, or empty."""
 
@@ -268,7 +268,8 @@ class Report:
     is_generated: bool = False
     """The calls are the sample's, which a program wrote of invented firms: evidence about no company."""
     headline_of: str = ""
-    """What the headline counts, in words, where that is not plain: for a range, its last quarter; else empty."""
+    """What the headline counts, in words: which calls, how many have a score, and that counts of a range are of its
+    last quarter."""
     tone_note: str = ""
     """A sentence on how far single labels can be trusted; empty if nothing was scored."""
     summary: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftm_assets.report.evidence_told import cut
+from ftm_assets.report.cut_texts import NAME_CHARACTERS, cut
 from ftm_assets.report.payload import Points
 
 if TYPE_CHECKING:
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-TEXT_CHARACTERS = 8_000_000
-"""Characters of the sentences of all topics together, so that the page of 100,000 topics can still be sent by mail."""
+TEXT_BYTES = 8_000_000
+"""Bytes (UTF-8) of the sentences of all topics together, so that the page of 100,000 topics can still be sent by mail,
+whatever the language."""
+
+NAME_BYTES = 6_000_000
+"""Bytes (UTF-8) of the names of all topics together, for the same reason."""
 
 MOST_SENTENCES, LONGEST = 3, 280
 """Sentences of a topic, and the characters of each, where there are few topics."""
 
 SHORTEST = 60
-"""Characters that a sentence has at least; with fewer, none says anything."""
+"""Characters, or bytes, that a sentence has at least; with fewer, none says anything."""
 
 REASONS = {
     "outlier": "near no theme",
@@ -100,7 +104,7 @@ def told_points(
     number = {reason: i for i, reason in enumerate(reasons)}
     points = Points(
         topic_id=tuple(ids),
-        name=tuple(names),
+        name=tuple(cut(name, NAME_CHARACTERS, name_room(len(ids))) for name in names),
         x=_rounded(places[:, 0]),
         y=_rounded(places[:, 1]),
         firm=tuple(firms),
@@ -114,24 +118,34 @@ def told_points(
     return points, reasons
 
 
-def room(n_topics: int) -> tuple[int, int]:
-    """Return how many sentences each of so many topics may show, and the characters of each.
+def room(n_topics: int) -> tuple[int, int, int]:
+    """Return how many sentences each of so many topics may show, and the most characters, and bytes, of each.
 
     >>> room(1_000), room(12_000), room(100_000)
-    ((3, 280), (3, 222), (1, 80))
+    ((3, 280, 840), (3, 222, 222), (1, 80, 80))
     """
-    each = TEXT_CHARACTERS // max(n_topics, 1)
+    each = TEXT_BYTES // max(n_topics, 1)
     sentences = min(MOST_SENTENCES, max(1, each // (2 * SHORTEST)))
-    return sentences, min(LONGEST, max(SHORTEST, each // sentences))
+    n_bytes = max(SHORTEST, each // sentences)
+    return sentences, min(LONGEST, n_bytes), min(3 * LONGEST, n_bytes)
+
+
+def name_room(n_topics: int) -> int:
+    """Return the most bytes of the name of each of so many topics.
+
+    >>> name_room(1_000), name_room(100_000)
+    (360, 60)
+    """
+    return min(3 * NAME_CHARACTERS, max(SHORTEST // 2, NAME_BYTES // max(n_topics, 1)))
 
 
 def _sentences(db: duckdb.DuckDBPyConnection, n_topics: int) -> tuple[tuple[str, ...], ...]:
-    most, characters = room(n_topics)
+    most, characters, n_bytes = room(n_topics)
     found: list[list[str]] = [[] for _ in range(n_topics)]
     rows = db.execute(_SENTENCES, [most, most])
     while batch := rows.fetchmany(20_000):
         for topic, text in batch:
-            found[topic].append(cut(text, characters))
+            found[topic].append(cut(text, characters, n_bytes))
     return tuple(map(tuple, found))
 
 

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftm_assets.checks.degraded_names import MAX_DEGRADED_NAMES, is_degraded
 from ftm_assets.checks.firm_loss import MAX_FIRMS_WITHOUT_TOPICS
-from ftm_assets.checks.measures import doubts
-from ftm_assets.checks.one_class import of_one_class
+from ftm_assets.checks.measures import doubts, expected
+from ftm_assets.checks.one_class import MAX_SHARE_OF_ONE_CLASS, of_one_class
+from ftm_assets.methods.naming.audit import usage
 from ftm_assets.methods.naming.rules import DEGRADED
 from ftm_assets.methods.wording import counted
+from ftm_assets.report.finite_values import refuse_not_finite
 from ftm_assets.report.measure_words import MEANINGS
 from ftm_assets.report.payload import Measure
+from ftm_assets.report.reader_notes import names_told
 from ftm_resources.tables.categories import LABELS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
     from ftm_assets.report.reported_state import ReportedState
@@ -31,6 +36,10 @@ QUALITY = "topic_quality"
 
 _QUALITY_ROWS = "SELECT level, metric, quarter, value, n FROM topic_quality ORDER BY quarter"
 
+_AUDIT = "SELECT outcome, model, is_cached, n_attempts, tokens_in, tokens_out, cost FROM {}"
+
+_KEPT = "replies that were kept from earlier runs are not counted"
+
 _NAMES = {"topic_naming_audit": "topics", "theme_naming_audit": "themes"}
 
 
@@ -40,6 +49,10 @@ class Quality:
 
     measures: tuple[Measure, ...]
     is_named_by_model: bool
+    names: str
+    """Who named topics and themes, in a sentence; empty if none has a name."""
+    placed: Measure | None
+    """The share of topics that are in a theme; None if it was not measured."""
     warnings: tuple[str, ...]
     """What is said of the quarter as a whole."""
 
@@ -47,16 +60,23 @@ class Quality:
 def told_quality(db: duckdb.DuckDBPyConnection, state: ReportedState) -> Quality:
     """Return the measures of the quarter."""
     names, is_named_by_model, said = _names(db)
-    measures = (*_topics(state), *_firms(db), *names, *_labels(db))
-    return Quality(measures, is_named_by_model, (*said, *(m.warning for m in measures if m.warning)))
+    topics, placed = _topics(state)
+    measures = (*topics, *_firms(db), *names, *_labels(db))
+    told = [said] if said and not is_named_by_model else []
+    warnings = (*told, *(m.warning for m in measures if m.warning))
+    return Quality(measures, is_named_by_model, said, placed, warnings)
 
 
-def _topics(state: ReportedState) -> list[Measure]:
-    """Return the measures of topics and themes that the table has, beside those of earlier quarters."""
+def _topics(state: ReportedState) -> tuple[list[Measure], Measure | None]:
+    """Return the measures of topics and themes that the table has, beside those of earlier quarters.
+
+    And, of them, the share of topics in a theme.
+    """
     shown = state.quarters_of(QUALITY)
     if state.quarter not in shown:
-        return []
+        return [], None
     with state.connect_to(shown, QUALITY) as db:
+        refuse_not_finite(db, [QUALITY])
         rows = db.execute(_QUALITY_ROWS).fetchall()
     now = {(level, metric): (value, n) for level, metric, q, value, n in rows if q == state.quarter}
     before: defaultdict[tuple[str, str], dict[str, float | None]] = defaultdict(dict)
@@ -65,25 +85,24 @@ def _topics(state: ReportedState) -> list[Measure]:
             before[level, metric][quarter] = value
     known = {key: (value, n) for key, (value, n) in now.items() if value is not None}
     others = {key: [v for v in of.values() if v is not None] for key, of in before.items()}
-    said = doubts(known, others)
+    said, limits = doubts(known, others), expected(known, others)
     earlier = [q for q in shown if q != state.quarter][-EARLIER_QUARTERS:]
-    found = []
+    found: dict[tuple[str, str], Measure] = {}
     for key in (*(k for k in MEANINGS if k in now), *sorted(now.keys() - MEANINGS.keys())):
         name, meaning, unit = MEANINGS.get(key, (f"{key[1]} of {key[0]}".replace("_", " "), "", ""))
         value = now[key][0]
         if value is None and not any(v is not None for v in before[key].values()):
             continue  # not measurable here, such as what was planted in calls of one's own
-        found.append(
-            Measure(
-                name=name,
-                meaning=meaning,
-                value=None if value is None else round(value, 4),
-                unit=unit,
-                earlier=tuple((q, _rounded(before[key].get(q))) for q in earlier),
-                warning=said.get(key),
-            )
+        found[key] = Measure(
+            name=name,
+            meaning=meaning,
+            value=None if value is None else round(value, 4),
+            unit=unit,
+            earlier=tuple((q, _rounded(before[key].get(q))) for q in earlier),
+            warning=said.get(key),
+            limit=limits.get(key),
         )
-    return found
+    return list(found.values()), found.get(("themes", "placed_share"))
 
 
 def _firms(db: duckdb.DuckDBPyConnection) -> list[Measure]:
@@ -96,26 +115,43 @@ def _firms(db: duckdb.DuckDBPyConnection) -> list[Measure]:
     share = without / n
     said = f"{without} of {counted(n, 'firm')} have no topics" if share > MAX_FIRMS_WITHOUT_TOPICS else None
     meaning = "Share of the firms that said too little for topics, or whose topics failed"
-    return [Measure("Firms without topics", meaning, round(share, 4), "share", (), said)]
+    limit = f"at most {MAX_FIRMS_WITHOUT_TOPICS:.0%}"
+    return [Measure("Firms without topics", meaning, round(share, 4), "share", (), said, limit)]
 
 
-def _names(db: duckdb.DuckDBPyConnection) -> tuple[list[Measure], bool, list[str]]:
-    """Return who named topics and themes and what it cost, whether a model was asked, and what is said of that."""
+def _cost(things: str, sent: Mapping[str, Any]) -> list[Measure]:
+    """Return the cost as far as it is known, called the least where some is not; nothing if none is."""
+    if "cost_usd" not in sent:
+        return []
+    name = f"Cost of names of {things}"
+    meaning = f"At the configured prices; {_KEPT.removesuffix(' are not counted')} cost nothing"
+    if unpriced := sent.get("names_without_cost", 0):
+        name, meaning = f"{name}, at least", f"{meaning}; that of {counted(unpriced, 'name')} is not known"
+    return [Measure(name, meaning, sent["cost_usd"], "USD", (), None)]
+
+
+def _names(db: duckdb.DuckDBPyConnection) -> tuple[list[Measure], bool, str]:
+    """Return who named topics and themes and what it cost, whether a model was asked, and that in a sentence."""
     found: list[Measure] = []
-    asked, said = False, []
+    asked = False
+    rules: set[str] = set()
+    asked_models: set[str] = set()
     for audit, things in _NAMES.items():
-        rows = db.execute(
-            "SELECT outcome, count(*), sum(n_attempts), sum(tokens_in), sum(tokens_out), sum(cost), "  # noqa: S608 - ours
-            f"string_agg(DISTINCT model, ', ' ORDER BY model) FROM {audit} GROUP BY outcome ORDER BY outcome"
-        ).fetchall()
-        outcomes = Counter({outcome: n for outcome, n, *_ in rows})
+        rows = db.execute(_AUDIT.format(audit)).to_arrow_table()
+        outcomes = Counter(rows.column("outcome").to_pylist())
         total, substitutes = outcomes.total(), sum(outcomes[o] for o in DEGRADED)
         if not total:
             continue
         own, extractive = total - substitutes - outcomes["extractive"], outcomes["extractive"]
         is_asked = own + substitutes > 0
         asked |= is_asked
-        models = sorted({m for outcome, *_, m in rows if outcome != "extractive" and m})
+        sent = usage(rows)
+        by = {
+            (o, m) for o, m in zip(*(rows.column(c).to_pylist() for c in ("outcome", "model")), strict=True)
+        }
+        models = sorted({m for outcome, m in by if outcome != "extractive" and m})
+        rules |= {m for outcome, m in by if outcome == "extractive" and m}
+        asked_models |= set(models)
         warning = (
             f"{substitutes:,} of {total:,} names of {things} are extractive although a model was asked (expected: at "
             f"most {MAX_DEGRADED_NAMES:.0%})"
@@ -134,21 +170,14 @@ def _names(db: duckdb.DuckDBPyConnection) -> tuple[list[Measure], bool, list[str
             found += [
                 Measure(
                     f"Substitutes for names of {things}", "The model gave no usable name", float(substitutes), "count",
-                    (), warning,
+                    (), warning, f"at most {MAX_DEGRADED_NAMES:.0%} of the names",
                 ),
-                _count(f"Requests for names of {things}", _sum(rows, 2), "Sent in this run, retries included"),
-                _count(f"Tokens sent for {things}", _sum(rows, 3), "In the prompts"),
-                _count(f"Tokens received for {things}", _sum(rows, 4), "In the replies"),
+                _count(f"Requests for names of {things}", sent["requests"], "Sent in this run, retries included"),
+                _count(f"Tokens sent for {things}", sent["tokens_in"], f"In the prompts; {_KEPT}"),
+                _count(f"Tokens received for {things}", sent["tokens_out"], f"In the replies; {_KEPT}"),
+                *_cost(things, sent),
             ]  # fmt: skip
-            costs = [float(c) for *_, c, _ in rows if c is not None]
-            if costs:
-                meaning = "At the configured prices; replies that were kept from earlier runs cost nothing"
-                found.append(
-                    Measure(f"Cost of names of {things}", meaning, round(sum(costs), 4), "USD", (), None)
-                )
-    if found and not asked:
-        said.append("Names are made of the calls' own words; no language model was asked.")
-    return found, asked, said
+    return found, asked, names_told(rules, asked_models) if found else ""
 
 
 def _labels(db: duckdb.DuckDBPyConnection) -> list[Measure]:
@@ -171,6 +200,7 @@ def _labels(db: duckdb.DuckDBPyConnection) -> list[Measure]:
             unit="share",
             earlier=(),
             warning=said if label == most else None,
+            limit=f"at most {MAX_SHARE_OF_ONE_CLASS:.0%}",
         )
         for label in LABELS
     ]
@@ -178,10 +208,6 @@ def _labels(db: duckdb.DuckDBPyConnection) -> list[Measure]:
 
 def _count(name: str, n: int, meaning: str) -> Measure:
     return Measure(name, meaning, float(n), "count", (), None)
-
-
-def _sum(rows: list[tuple], column: int) -> int:
-    return sum(int(row[column] or 0) for row in rows)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.methods.wording import counted
+from ftm_assets.report.cut_texts import NAME_CHARACTERS, cut
 from ftm_assets.report.evidence_told import drivers
 from ftm_assets.report.payload import FirmInTheme, Split, Theme
 from ftm_assets.report.tone_interval import intervals
@@ -32,15 +33,17 @@ _ROWS = """
             arg_min(firm_id, (-n, firm_id)) AS largest
         FROM members GROUP BY theme_id
     ), topics AS (
-        SELECT theme_id, count(*) AS n_topics FROM theme_topics WHERE theme_id IS NOT NULL GROUP BY theme_id
+        SELECT theme_id, count(*) AS n_topics, count(DISTINCT firm_id) AS n_topic_firms
+        FROM theme_topics WHERE theme_id IS NOT NULL GROUP BY theme_id
     ), mixed AS (
         SELECT theme_id, count(*) FILTER (is_mixed) AS n_mixed FROM topic_coherence GROUP BY theme_id
     )
     SELECT h.theme, h.theme_id, h.name, h.description, h.keywords, h.stability, h.naming_method,
         coalesce(z.n_firms, 0) AS n_firms, coalesce(z.n_sentences, 0) AS n_sentences, f.firm AS largest,
-        z.most / z.n_sentences AS largest_share, coalesce(o.n_topics, 0) AS n_topics, c.member_share,
+        z.most / z.n_sentences AS largest_share, coalesce(o.n_topics, 0) AS n_topics,
+        coalesce(o.n_topic_firms, 0) AS n_topic_firms, c.member_share,
         coalesce(c.coherence_class, '') AS coherence_class, coalesce(m.n_mixed, 0) AS n_mixed, t.score, t.score_se,
-        t.score_df, l.series_id, r.first_quarter, p.attention
+        t.score_df, l.series_id, l.series_name, r.first_quarter, p.attention
     FROM told_themes h
     LEFT JOIN sizes z USING (theme_id)
     LEFT JOIN told_firms f ON f.firm_id = z.largest
@@ -54,17 +57,23 @@ _ROWS = """
     ORDER BY h.theme
 """
 
-# A firm has a part in a theme by a topic, or by a sentence that also counts there (count_second).
+# A firm has a part in a theme by a topic, or by a sentence that also counts there (count_second). A theme's score is
+# the mean of its members', so what firms move it by adds up to nothing.
 _FIRMS = """
     WITH members AS (
         SELECT theme_id, firm_id, count(*) AS n FROM theme_sentences WHERE is_member GROUP BY ALL
     ), topics AS (
         SELECT theme_id, firm_id, count(*) AS n FROM theme_topics WHERE theme_id IS NOT NULL GROUP BY ALL
+    ), sizes AS (
+        SELECT theme_id, sum(n) AS n FROM members GROUP BY theme_id
     )
-    SELECT h.theme, f.firm, coalesce(m.n, 0), coalesce(t.n, 0), round(s.score, 4)
+    SELECT h.theme, f.firm, coalesce(m.n, 0), coalesce(t.n, 0), round(s.score, 4),
+        round(m.n / z.n * (s.score - w.score), 6)
     FROM topics t
     FULL JOIN members m USING (theme_id, firm_id)
     LEFT JOIN firm_theme_sentiment s USING (theme_id, firm_id)
+    LEFT JOIN sizes z USING (theme_id)
+    LEFT JOIN theme_sentiment w USING (theme_id)
     JOIN told_themes h USING (theme_id)
     JOIN told_firms f USING (firm_id)
     ORDER BY h.theme, coalesce(m.n, 0) DESC, coalesce(t.n, 0) DESC, f.firm
@@ -110,7 +119,7 @@ def told_themes(
         Theme(
             theme_id=row["theme_id"],
             series_id=row["series_id"],
-            name=row["name"],
+            name=cut(row["name"], NAME_CHARACTERS),
             description=row["description"],
             keywords=tuple(row["keywords"]),
             group=int(places.group[i]),
@@ -137,6 +146,8 @@ def told_themes(
             down=driving.get((i, "negative"), ()),
             by_section=by_section.get(i, ()),
             by_speaker=by_speaker.get(i, ()),
+            series_name=_other(row["series_name"], row["name"]),
+            n_topic_firms=row["n_topic_firms"],
         )
         for i, row in enumerate(rows)
     )
@@ -176,6 +187,11 @@ def _splits(db: duckdb.DuckDBPyConnection, by: str, order: Sequence[str]) -> dic
     for theme, name, n, score in db.execute(_SPLITS.format(by=by)).fetchall():
         found[theme].append(Split(name, int(n), score))
     return {theme: tuple(sorted(parts, key=lambda p: order.index(p.name))) for theme, parts in found.items()}
+
+
+def _other(series: str | None, own: str) -> str | None:
+    """Return the name of a theme's series where it is not the theme's own."""
+    return None if series is None or series == own else cut(series, NAME_CHARACTERS)
 
 
 def _change(now: float | None, before: float | None, digits: int = 4) -> float | None:

@@ -45,6 +45,7 @@ DOCUMENTS = (
     "docs/aws.md",
     "docs/figures.md",
     "docs/notebooks.md",
+    "docs/postgres.md",
 )
 """In the order in which a reader may follow them; a command that a page before showed is not run again."""
 
@@ -53,7 +54,7 @@ QUERIED = [p.read_text() for p in [REPOSITORY / "README.md", *sorted((REPOSITORY
 ON_DEMAND = "FROM event_study"
 """Queries of what the commands make and a quarter's run does not."""
 
-OF_OTHERS = (ON_DEMAND, "FROM 'exports/ask/questions.jsonl'", "FROM ftm.")
+OF_OTHERS = (ON_DEMAND, "FROM 'exports/ask/questions.jsonl'", "FROM ftm.", "GRANT ")
 """Queries that a quarter's run does not answer; the others are of the log of `ftm ask`, and of a copy in PostgreSQL."""
 
 FTM = [sys.executable, "-m", "ftm_assets.cli"]
@@ -91,7 +92,9 @@ ELSEWHERE = {
     "ftm figures": "tests/cli/test_figures.py",
     "ftm move": "tests/cli/test_relocation.py",
     "ftm mcp": "tests/answers/test_served_tools.py",
+    "export FTM_POSTGRES_URL=": "tests/cli/test_publishing.py",
     "ftm publish postgres": "tests/cli/test_publishing.py",
+    'ftm search "freight costs" --backend postgres': "tests/cli/test_publishing.py",
 }
 """How commands open that are not run in order here, and where they are."""
 

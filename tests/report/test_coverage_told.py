@@ -1,3 +1,5 @@
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -6,6 +8,7 @@ from ftm_assets.report.payload import Loss, Report, Stage
 from ftm_assets.report.reported_state import ReportedState
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
+from tests.assets.spoken_quarter import filled
 
 from .told_quarter import QUARTER
 
@@ -16,6 +19,7 @@ def test_every_stage_is_what_the_one_before_leaves(report: Report):
         ("offered", "calls", 6),
         ("kept", "calls", 6),
         ("linked", "calls", 6),
+        ("scored", "calls", 5),
         ("sentences", "sentences", 43),
         ("topics", "sentences", 37),
         ("themes", "sentences", 32),
@@ -25,13 +29,50 @@ def test_every_stage_is_what_the_one_before_leaves(report: Report):
 
 
 def test_every_loss_has_its_reason_and_what_is_left_out_by_design_is_not_called_lost(report: Report):
-    losses = {loss.reason: (loss.n, loss.is_lost) for stage in report.stages for loss in stage.losses}
-    assert losses == {
+    calls, sentences = (
+        {
+            loss.reason: (loss.n, loss.is_lost)
+            for stage in report.stages
+            if stage.unit == unit
+            for loss in stage.losses
+        }
+        for unit in ("calls", "sentences")
+    )
+    assert calls == {"of a firm that said too little for topics": (1, True)}
+    assert sentences == {
         "about the call itself, or empty": (5, False),
         "of a firm that said too little for topics": (1, True),
         "near no theme": (5, True),
         "in a theme that does not hold together": (4, True),
     }
+
+
+def test_calls_without_a_permno_and_without_a_score_are_told(copied: Warehouse):
+    def row(step: str, position: int, outcome: str, n: int, *, is_lost: bool = False) -> dict[str, Any]:
+        return {"step": step, "position": position, "outcome": outcome, "n_calls": n, "is_lost": is_lost}
+
+    rows = [
+        *(row("seen", 0, "offered by the source", 50), row("selection", 1, "to be read", 50)),
+        *(row("version", 2, "one version of each call", 50), row("link", 3, "linked", 47)),
+        *(row("link", 3, "kept without a PERMNO", 3), row("sentences", 4, "has sentences", 49)),
+        row("sentences", 4, "procedural", 1, is_lost=True),
+        *(
+            row("topics", 5, "in a topic", 49),
+            row("themes", 6, "in a theme", 49),
+            row("scores", 7, "scored", 49),
+        ),
+    ]
+    copied.replace("coverage", QUARTER, [filled("coverage", rows, QUARTER)])
+    with ReportedState.of(copied, QUARTER).connect() as db:
+        flow = told_coverage(db, QUARTER)
+    assert flow.warnings == ()
+    of = {s.name: s for s in flow.stages if s.unit == "calls"}
+    assert of["linked"].notes == (("kept without a PERMNO", 3), ("linked to a PERMNO", 47))
+    assert sum(n for _, n in of["linked"].notes) == of["linked"].n == 50
+    assert (of["scored"].n, of["scored"].losses) == (
+        49,
+        (Loss("about the call itself, or empty", 1, is_lost=False),),
+    )
 
 
 def test_stages_that_do_not_add_up_are_said():

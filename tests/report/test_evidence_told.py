@@ -1,6 +1,7 @@
 from collections import Counter
 
-from ftm_assets.report.evidence_told import CHARACTERS, OF_A_FIRM, SHOWN, cut
+from ftm_assets.report.cut_texts import cut
+from ftm_assets.report.evidence_told import CHARACTERS, OF_A_FIRM, SHOWN
 from ftm_assets.report.payload import Report
 from ftm_resources.retrieval.repetition import same_words
 

@@ -1,8 +1,18 @@
 import duckdb
 import numpy as np
 
+from ftm_assets.report.cut_texts import cut
 from ftm_assets.report.payload import Report
-from ftm_assets.report.points_told import LONGEST, MOST_SENTENCES, SHORTEST, TEXT_CHARACTERS, room, vectors
+from ftm_assets.report.points_told import (
+    LONGEST,
+    MOST_SENTENCES,
+    NAME_BYTES,
+    SHORTEST,
+    TEXT_BYTES,
+    name_room,
+    room,
+    vectors,
+)
 from ftm_resources.warehouse import Warehouse
 
 from .told_quarter import QUARTER
@@ -40,7 +50,18 @@ def test_vectors_are_those_of_the_summaries_in_the_points_order(
 
 def test_the_room_for_texts_shrinks_with_the_topics_and_is_never_too_little():
     for n in (0, 1, 100, 5_000, 20_000, 100_000, 1_000_000):
-        sentences, characters = room(n)
+        sentences, characters, n_bytes = room(n)
         assert 1 <= sentences <= MOST_SENTENCES
         assert SHORTEST <= characters <= LONGEST
-        assert n * sentences * characters <= TEXT_CHARACTERS or (sentences, characters) == (1, SHORTEST)
+        assert n * sentences * n_bytes <= TEXT_BYTES or (sentences, n_bytes) == (1, SHORTEST)
+
+
+def test_in_chinese_the_texts_of_many_topics_take_no_more_room_than_in_english():
+    n = 100_000
+    sentences, characters, n_bytes = room(n)
+    said, name = (cut("运费上涨" * 200, most, most_bytes) for most, most_bytes in (
+        (characters, n_bytes), (120, name_room(n)),
+    ))  # fmt: skip
+    assert n * sentences * len(said.encode()) <= TEXT_BYTES
+    assert n * len(name.encode()) <= NAME_BYTES
+    assert name.startswith("运费上涨")

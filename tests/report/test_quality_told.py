@@ -1,6 +1,12 @@
-from ftm_assets.report.payload import Measure, Report
+import pyarrow as pa
 
-from .told_quarter import EARLIER
+from ftm_assets.report.payload import Measure, Report
+from ftm_assets.report.quality_told import told_quality
+from ftm_assets.report.reported_state import ReportedState
+from ftm_resources.tables import TABLES
+from ftm_resources.warehouse import Warehouse
+
+from .told_quarter import EARLIER, QUARTER
 
 
 def measure(report: Report, name: str) -> Measure:
@@ -29,8 +35,37 @@ def test_names_say_who_made_them_and_what_it_cost(report: Report):
     assert substitutes.value == 1
     assert substitutes.warning is not None
     assert "1 of 3 names of themes are extractive although a model was asked" in substitutes.warning
-    assert measure(report, "Tokens sent for themes").value == 290
+    assert measure(report, "Tokens sent for themes").value == 290, "not those of a reply that was kept"
     assert measure(report, "Cost of names of themes").value == 0.75
+
+
+def test_a_cost_of_which_a_part_is_not_known_is_the_least(copied: Warehouse):
+    rows = copied.read("theme_naming_audit", QUARTER).to_pylist()
+    rows[0]["cost"] = None
+    schema = TABLES["theme_naming_audit"].arrow_schema
+    copied.replace("theme_naming_audit", QUARTER, [pa.Table.from_pylist(rows, schema=schema)])
+    state = ReportedState.of(copied, QUARTER)
+    with state.connect() as db:
+        found = told_quality(db, state).measures
+    (cost,) = [m for m in found if m.name.startswith("Cost of names of themes")]
+    assert (cost.name, cost.value) == ("Cost of names of themes, at least", 0.5)
+    assert cost.meaning.endswith("that of 1 name is not known")
+
+
+def test_a_measure_names_what_the_checks_expect(report: Report):
+    assert measure(report, "In no topic").limit == "at most 30%"
+    assert measure(report, "In a theme").limit == "at least 55%"
+    assert measure(report, "Firms without topics").limit == "at most 25%"
+    assert measure(report, "new measure of themes").limit is None
+
+
+def test_the_summary_says_what_was_kept_and_how_good_themes_are(report: Report):
+    calls, placed, themes = report.summary
+    assert calls == "6 of 6 calls that the source offered were kept; 5 of them have a score."
+    assert placed == "80% of the topics are in a theme (expected: at least 55%)."
+    assert themes.startswith(
+        "Of 3 themes, 2 hold together (coherent), 0 do less well (mixed), and of 1 (weak)"
+    )
 
 
 def test_the_classes_of_sentences_are_shares(report: Report):

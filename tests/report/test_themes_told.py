@@ -52,6 +52,24 @@ def test_the_largest_firm_and_the_firms_of_a_theme(report: Report):
     assert sum(sizes) == theme.n_sentences
 
 
+def test_what_firms_move_a_themes_tone_by_adds_up_to_nothing(report: Report):
+    theme = report.themes[FREIGHT]
+    moves = [part.moves or 0 for part in theme.firms]
+    assert sum(moves) == pytest.approx(0, abs=1e-5)
+    # Firm 1: 5 positive, 1 neutral, 1 negative, of the theme's 25.
+    assert theme.firms[0].moves == pytest.approx(7 / 25 * (4 / 7 - 10 / 25), abs=1e-6)
+    assert {part.moves for part in report.themes[VAGUE].firms} == {None}
+
+
+def test_the_series_name_is_told_where_it_is_another(report: Report):
+    assert [t.series_name for t in report.themes] == [None, None, "Vague talk"]
+
+
+def test_firms_with_a_topic_and_with_a_member_are_counted_apart(report: Report):
+    assert [(t.n_firms, t.n_topic_firms) for t in report.themes] == [(5, 5), (3, 3), (0, 4)]
+    assert all(len(t.firms) >= max(t.n_firms, t.n_topic_firms) for t in report.themes)
+
+
 def test_splits_add_up(report: Report):
     theme = report.themes[FREIGHT]
     for splits in (theme.by_section, theme.by_speaker):

@@ -60,15 +60,8 @@ def describe_audit(rows: pa.Table) -> dict[str, Any]:
     }
     if set(outcomes) <= {"extractive"}:
         return found
-    asked = rows.filter(pc.invert(rows.column("is_cached")))
-    found |= {
-        "requests": pc.sum(asked.column("n_attempts")).as_py() or 0,
-        "cache_hits": rows.num_rows - asked.num_rows,
-        "tokens_in": pc.sum(asked.column("tokens_in")).as_py() or 0,
-        "tokens_out": pc.sum(asked.column("tokens_out")).as_py() or 0,
-    }
-    if rows.column("cost").null_count < rows.num_rows:
-        found["cost_usd"] = round(pc.sum(rows.column("cost")).as_py(), 4)
+    asked = _sent(rows)
+    found |= usage(rows)
     answered = asked.filter(pc.is_valid(asked.column("answered_at")))
     if answered.num_rows:
         p50, p95 = np.quantile(answered.column("seconds").to_numpy(), (0.5, 0.95))
@@ -78,6 +71,33 @@ def describe_audit(rows: pa.Table) -> dict[str, Any]:
             "requests_per_minute": round(_per_minute(answered), 1),
         }
     return found
+
+
+def usage(rows: pa.Table) -> dict[str, Any]:
+    """Return requests, cache_hits, tokens_in and tokens_out of an audit, and its cost_usd if any cost is known.
+
+    Only requests sent now count; replies from the cache cost nothing. `names_without_cost`, where there is a cost: the
+    names that were asked for now at an unknown price, above 0 only; the cost is then more than `cost_usd`. Reads the
+    columns outcome, is_cached, n_attempts, tokens_in, tokens_out and cost.
+    """
+    asked = _sent(rows)
+    found: dict[str, Any] = {
+        "requests": pc.sum(asked.column("n_attempts")).as_py() or 0,
+        "cache_hits": rows.num_rows - asked.num_rows,
+        "tokens_in": pc.sum(asked.column("tokens_in")).as_py() or 0,
+        "tokens_out": pc.sum(asked.column("tokens_out")).as_py() or 0,
+    }
+    if rows.column("cost").null_count < rows.num_rows:
+        found["cost_usd"] = round(pc.sum(rows.column("cost")).as_py(), 4)
+        by_model = asked.filter(pc.not_equal(asked.column("outcome"), "extractive"))
+        if unpriced := by_model.column("cost").null_count:
+            found["names_without_cost"] = unpriced
+    return found
+
+
+def _sent(rows: pa.Table) -> pa.Table:
+    """Return the rows of an audit whose replies are not from the cache."""
+    return rows.filter(pc.invert(rows.column("is_cached")))
 
 
 def _per_minute(answered: pa.Table) -> float:
