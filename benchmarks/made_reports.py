@@ -105,7 +105,7 @@ def made(n_firms: int, n_topics: int, n_themes: int, n_quarters: int = 1, seed: 
         made_from=_FACTS,
         through=_through(themes, n_quarters, rng) if n_quarters > 1 else None,
         is_generated=True,
-        headline_of="2023Q1, the last quarter of the range" if n_quarters > 1 else "",
+        headline_of="All numbers are of 2023Q1, the last quarter." if n_quarters > 1 else "",
         tone_note="A single label is right in about four of five sentences; an average over many is surer.",
         summary=(
             f"{n_firms:,} calls were kept; {int(inside.sum()):,} of {n_topics:,} topics are in a theme.",

@@ -124,7 +124,10 @@ def opened(browser: "Browser", tab: "Page", page_file: Path) -> Iterator[Opener]
             page.on(event, listener)
             watched.append((page, event, listener))
 
-    def open_(address: str = "", width: int = 1200, file: Path = page_file, **given: Any) -> "Page":
+    def open_(
+        address: str = "", width: int = 1200, file: Path = page_file, *, anew: bool = True, **given: Any
+    ) -> "Page":
+        """Open the page at an address; `anew=False`, for a test that leaves no filter: as the last test left it."""
         page = tab
         if given:
             contexts.append(browser.new_context(**given))
@@ -134,6 +137,10 @@ def opened(browser: "Browser", tab: "Page", page_file: Path) -> Iterator[Opener]
         page.mouse.move(0, 0)
         if not any(page is other for other, *_ in watched):
             watch(page)
+        if not anew and page.url.startswith(f"{file.as_uri()}?"):
+            if not page.url.endswith(address):
+                go(page, address)
+            return page
         # Another query each time: an address that differs in its fragment alone is not loaded anew.
         page.goto(f"{file.as_uri()}?{next(_LOADS)}{address}")
         page.wait_for_selector("#views a")

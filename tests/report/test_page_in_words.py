@@ -71,19 +71,22 @@ def crossed(page: "Page") -> int:
 def test_a_quarter_that_is_not_stored_is_a_gap_in_the_middle_and_at_the_ends(
     opened: "Opener", made_report: Report, other_file: Path
 ):
-    page = opened("#time")
+    page = opened("#time", anew=False)
     through = made_report.through
     for n in (2, 3):  # 0 and 1 are one gap
         assert page.locator(".stream .gap text").all_text_contents() == ["not stored"] * n
         assert page.locator(".multiple").count() == len(through.series)
         assert page.locator(".multiple .gap").count() == n * len(through.series)
         assert page.locator(".layer").count() > 0
+        assert {through.quarters[0], through.quarters[-1]} <= set(
+            page.locator(".stream > text").all_text_contents()
+        )
         assert crossed(page) == 0
-        page = opened("#time", file=other_file) if n == 2 else page
+        page = opened("#time", file=other_file, anew=False) if n == 2 else page
 
 
 def test_a_series_has_ended_only_by_its_status(opened: "Opener", made_report: Report):
-    page = opened("#time")
+    page = opened("#time", anew=False)
     statuses = {one.status for one in made_report.through.series}
     assert statuses == {"active", "dormant", "ended"}
     for i, one in enumerate(made_report.through.series):
@@ -96,7 +99,7 @@ def test_a_series_has_ended_only_by_its_status(opened: "Opener", made_report: Re
 def test_generated_calls_are_named_so_on_every_part_and_on_paper(
     opened: "Opener", made_report: Report, other_file: Path
 ):
-    page = opened("#map")
+    page = opened("#map", anew=False)
     banner = page.locator("#generated")
     for address in ("#themes", "#firms", "#quality", "#time", f"#theme={made_report.themes[1].theme_id}"):
         go(page, address)
@@ -109,7 +112,7 @@ def test_generated_calls_are_named_so_on_every_part_and_on_paper(
 
 def test_a_theme_says_who_moves_it_and_what_its_sentences_show(opened: "Opener", made_report: Report):
     theme = made_report.themes[1]
-    page = opened(f"#theme={theme.theme_id}")
+    page = opened(f"#theme={theme.theme_id}", anew=False)
     said = page.locator("article").inner_text()
     for part in (
         "Surest positive sentences",
@@ -129,7 +132,7 @@ def test_a_theme_says_who_moves_it_and_what_its_sentences_show(opened: "Opener",
 
 
 def test_changes_name_the_quarter_before_and_what_they_are_of(opened: "Opener", made_report: Report):
-    page = opened("#themes")
+    page = opened("#themes", anew=False)
     assert "Change on 2022Q4" in texts(page.locator("thead th"))
     theme = next(t for t in made_report.themes if t.attention_change is not None)
     row = page.locator("tbody tr", has_text=theme.name).first.inner_text().split()
@@ -139,7 +142,7 @@ def test_changes_name_the_quarter_before_and_what_they_are_of(opened: "Opener", 
 
 
 def test_small_numbers_are_told_apart(opened: "Opener", other_file: Path):
-    page = opened("#themes", file=other_file)
+    page = opened("#themes", file=other_file, anew=False)
     shares = texts(page.locator("tbody td:nth-child(5)"))
     assert len(set(shares)) == len(shares) == 14
     assert "0.021%" in shares
@@ -149,13 +152,13 @@ def test_small_numbers_are_told_apart(opened: "Opener", other_file: Path):
 
 def test_what_is_beyond_a_scale_is_marked_at_its_end(opened: "Opener", made_report: Report, other_file: Path):
     firm = max(made_report.firms, key=lambda f: f.n_members)
-    page = opened(f"#firm={firm.firm_id}", file=other_file)
+    page = opened(f"#firm={firm.firm_id}", file=other_file, anew=False)
     assert float(page.locator("circle.peer").get_attribute("cx")) == 12
     assert "−1.00, beyond the scale" in page.locator("figcaption").inner_text()
 
 
 def test_the_legend_says_how_many_themes_a_colour_has(opened: "Opener", made_report: Report):
-    page = opened("#map")
+    page = opened("#map", anew=False)
     for text, name in zip(texts(page.locator(".groups button")), made_report.groups, strict=True):
         n = sum(made_report.groups[t.group] == name for t in made_report.themes)
         assert text == (f"{name} (+{n - 2})" if n > 2 else name)
@@ -164,7 +167,7 @@ def test_the_legend_says_how_many_themes_a_colour_has(opened: "Opener", made_rep
 def test_quality_opens_with_its_summary_and_has_limits_notes_and_ends_of_lines(
     opened: "Opener", made_report: Report
 ):
-    page = opened("#quality")
+    page = opened("#quality", anew=False)
     assert texts(page.locator("main .lead")) == list(made_report.summary)
     linked = next(stage for stage in made_report.stages if stage.notes)
     assert texts(page.locator(".notes")) == [", ".join(f"{n:,} {words}" for words, n in linked.notes)]
@@ -179,7 +182,7 @@ def test_quality_opens_with_its_summary_and_has_limits_notes_and_ends_of_lines(
 
 
 def test_it_says_how_to_cite_it(opened: "Opener", made_report: Report):
-    page = opened("#map")
+    page = opened("#map", anew=False)
     page.get_by_role("button", name="Copy").click()
     assert (
         page.evaluate("getSelection().toString()") == made_report.cite == page.locator(".cite").inner_text()
@@ -187,7 +190,7 @@ def test_it_says_how_to_cite_it(opened: "Opener", made_report: Report):
 
 
 def test_the_skip_link_stays_where_the_reader_is(opened: "Opener"):
-    page = opened("#quality")
+    page = opened("#quality", anew=False)
     page.locator("#skip").focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "content"
@@ -196,7 +199,7 @@ def test_the_skip_link_stays_where_the_reader_is(opened: "Opener"):
 
 
 def test_an_address_of_what_is_not_here_is_said_to_be_so(opened: "Opener"):
-    page = opened("#theme=nope")
+    page = opened("#theme=nope", anew=False)
     for address, said in (
         ("#theme=nope", "“nope” is not in 2023Q1"),
         ("#firm=%", "“%” is not in"),

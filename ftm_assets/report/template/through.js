@@ -52,8 +52,9 @@ function stream(through) {
   });
   quarters.forEach((quarter, q) => {
     const every = Math.ceil(quarters.length / Math.max(2, Math.floor(width / 120)));
-    if (q % every || (q > quarters.length - 1 - every && q !== quarters.length - 1)) return;
-    const anchor = q === 0 ? "start" : q === quarters.length - 1 ? "end" : "middle";
+    const isLast = q === quarters.length - 1;
+    if (!isLast && (q % every || q > quarters.length - 1 - every)) return;
+    const anchor = q === 0 ? "start" : isLast ? "end" : "middle";
     picture.append(s("text", { x: x(q), y: height - 6, "text-anchor": anchor }, quarter));
   });
   picture.append(s("text", { x: 4, y: 12 }, share(most, most < 0.1 ? 1 : 0)));
