@@ -41,13 +41,14 @@ def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figur
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
 
     figure = Figure(figsize=(8.6, 4.3), layout="constrained")
     FigureCanvasAgg(figure)
     event_panels(figure, found, placebo)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
     (legend,) = figure.legends
-    legend.set_title(said, prop={"size": 7.5})
+    legend.set_title(said, prop=FontProperties(size=7.5))
     legend.get_title().set_parse_math(False)
     return figure
 

@@ -37,11 +37,11 @@ class Regions(NamedTuple):
     def inside(self, theme: int) -> Floats:
         """Return (g, g): how far each cell is inside a region; its smooth outline is where this is 0.5."""
         mask: Floats = (self.owner == theme).astype(np.float64)
-        for _ in range(
-            2
-        ):  # the mean over each cell and its eight neighbours, twice, so that outlines are round
+        # The mean over each cell and its eight neighbours, twice, so that outlines are round.
+        for _ in range(2):
             padded = np.pad(mask, 1)
-            mask = sum(padded[i : i + _WIDE, j : j + _WIDE] for i in range(3) for j in range(3)) / 9
+            near = [padded[i : i + _WIDE, j : j + _WIDE] for i in range(3) for j in range(3)]
+            mask = np.mean(near, axis=0)
         return mask
 
 
