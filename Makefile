@@ -35,8 +35,9 @@ test: $(VENV)/.test browser
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	# Three processes, because tests often wait. PASSIVE makes waiting threads sleep instead of using the other's cores.
+	# A file stays in one process, so that what its tests share (a whole quarter) is made once.
 	# Compiled files are kept even where the environment forbids it: tests start hundreds of processes.
-	OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3 --dist worksteal
+	OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 synth: $(VENV)/.test
 	$(BIN)/python -m infra.synth build/stacks

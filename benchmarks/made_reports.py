@@ -31,67 +31,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WORDS = (
-    "margin",
-    "demand",
-    "price",
-    "cost",
-    "volume",
-    "guidance",
-    "inventory",
-    "supply",
-    "freight",
-    "labor",
-    "customers",
-    "backlog",
-    "growth",
-    "currency",
-    "tariffs",
-    "mix",
-    "capacity",
-    "rates",
-    "deposits",
-    "pipeline",
-    "renewals",
-    "bookings",
-    "traffic",
-    "stores",
-    "launch",
-    "trial",
-    "approval",
-    "fleet",
-    "reserves",
-    "capital",
+    *("margin", "demand", "price", "cost", "volume", "guidance", "inventory", "supply"),
+    *("freight", "labor", "customers", "backlog", "growth", "currency", "tariffs", "mix"),
+    *("capacity", "rates", "deposits", "pipeline", "renewals", "bookings", "traffic", "stores"),
+    *("launch", "trial", "approval", "fleet", "reserves", "capital"),
 )
 _FIRST = (
-    "Aster",
-    "Birch",
-    "Cobalt",
-    "Delta",
-    "Ember",
-    "Fjord",
-    "Garnet",
-    "Harbor",
-    "Indigo",
-    "Juniper",
-    "Kestrel",
-    "Lumen",
-    "Meridian",
-    "Nimbus",
-    "Orchard",
+    *("Aster", "Birch", "Cobalt", "Delta", "Ember", "Fjord", "Garnet", "Harbor"),
+    *("Indigo", "Juniper", "Kestrel", "Lumen", "Meridian", "Nimbus", "Orchard"),
 )
 _SECOND = (
-    "Energy",
-    "Foods",
-    "Health",
-    "Industries",
-    "Logistics",
-    "Materials",
-    "Networks",
-    "Pharma",
-    "Retail",
-    "Software",
-    "Systems",
-    "Utilities",
+    *("Energy", "Foods", "Health", "Industries", "Logistics", "Materials", "Networks", "Pharma"),
+    *("Retail", "Software", "Systems", "Utilities"),
 )
 _REASONS = ("near no theme", "in a cluster of too few firms", "about the call itself")
 
@@ -153,6 +104,13 @@ def made(n_firms: int, n_topics: int, n_themes: int, n_quarters: int = 1, seed: 
         measures=_measures(rng),
         made_from=_FACTS,
         through=_through(themes, n_quarters, rng) if n_quarters > 1 else None,
+        is_generated=True,
+        headline_of="All numbers are of 2023Q1, the last quarter." if n_quarters > 1 else "",
+        tone_note="A single label is right in about four of five sentences; an average over many is surer.",
+        summary=(
+            f"{n_firms:,} calls were kept; {int(inside.sum()):,} of {n_topics:,} topics are in a theme.",
+        ),
+        cite="Financial Topic Modeling (FTM) 1.0, page of 2023Q1, state of 2026-01-15T08:30:00Z.",
     )
 
 
@@ -178,12 +136,7 @@ def _theme(
     for i in topics.tolist():
         own.setdefault(int(firm[i]), []).append(i)
     rows = sorted(
-        (
-            FirmInTheme(
-                f, int(sizes[i].sum()), len(i), round(float(np.average(tone[i], weights=sizes[i])), 3)
-            )
-            for f, i in own.items()
-        ),
+        (_firm_in_theme(f, np.array(i), topics, sizes, tone) for f, i in own.items()),
         key=lambda row: (-row.n_sentences, row.firm),
     )
     n = int(sizes[topics].sum())
@@ -196,8 +149,8 @@ def _theme(
             firm=rows[k % len(rows)].firm,
             call_date="2023-02-09",
             speaker=None if k == 3 else f"{_FIRST[k]} Reed",
-            speaker_type=("Executives", "Analysts")[k % 2],
-            section=("presentation", "answer")[k % 2],
+            speaker_type=("executive", "analyst", "unknown")[k % 3],
+            section=("presentation", "q_and_a")[k % 2],
             label=("positive", "negative")[k % 2],
             strength=round((0.98 - 0.03 * k) * (1 if k % 2 == 0 else -1), 3),
         )
@@ -218,7 +171,7 @@ def _theme(
         n_firms=len(rows),
         n_topics=len(topics),
         n_sentences=n,
-        attention=round(n / max(int(sizes.sum()), 1), 5),
+        attention=round(n / max(int(sizes.sum()), 1), 6),
         score=score,
         score_low=None if score is None or len(rows) < 3 else round(score - error, 3),
         score_high=None if score is None or len(rows) < 3 else round(score + error, 3),
@@ -234,9 +187,23 @@ def _theme(
         firms=tuple(rows),
         up=tuple(e for e in said if e.strength > 0),
         down=tuple(e for e in said if e.strength < 0),
-        by_section=(Split("presentation", n * 6 // 10, score), Split("answers", n - n * 6 // 10, score)),
-        by_speaker=(Split("Executives", n * 9 // 10, score), Split("Analysts", n - n * 9 // 10, None)),
+        by_section=(Split("presentation", n * 6 // 10, score), Split("q_and_a", n - n * 6 // 10, score)),
+        by_speaker=(Split("executive", n * 9 // 10, score), Split("analyst", n - n * 9 // 10, None)),
+        series_name=f"{subjects[(t + 1) % len(subjects)]} and more" if t % 5 == 1 else None,
+        n_topic_firms=len(rows),
     )
+
+
+def _firm_in_theme(
+    f: int,
+    own: NDArray[np.int64],
+    topics: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    tone: NDArray[np.float64],
+) -> FirmInTheme:
+    score = float(np.average(tone[own], weights=sizes[own]))
+    moves = sizes[own].sum() / sizes[topics].sum() * (score - np.average(tone[topics], weights=sizes[topics]))
+    return FirmInTheme(f, int(sizes[own].sum()), len(own), round(score, 3), round(float(moves), 6))
 
 
 def _firm(
@@ -280,15 +247,22 @@ def _stages(n_firms: int, theme: NDArray[np.int64], sizes: NDArray[np.int64]) ->
     sentences = int(sizes.sum())
     spoken = sentences + sentences // 3
     loose, inside = int((theme < 0).sum()), int(sizes[theme >= 0].sum())
-    weak = inside // 8
+    weak, silent = inside // 8, n_firms // 12
     return (
         Stage("offered", "calls", offered, ()),
         Stage("kept", "calls", n_firms + 1, (Loss("not in English", offered - n_firms - 1, True),)),
-        Stage("linked", "calls", n_firms, (Loss("no firm was found", 1, True),)),
-        Stage("spoken", "sentences", spoken, ()),
-        Stage("in topics", "sentences", sentences, (Loss("talk about the call", spoken - sentences, False),)),
         Stage(
-            "in themes",
+            "linked",
+            "calls",
+            n_firms,
+            (Loss("no firm was found", 1, True),),
+            (("linked to a PERMNO", n_firms - n_firms // 10), ("kept without one", n_firms // 10)),
+        ),
+        Stage("scored", "calls", n_firms - silent, (Loss("without a member of a theme", silent, True),)),
+        Stage("sentences", "sentences", spoken, ()),
+        Stage("topics", "sentences", sentences, (Loss("talk about the call", spoken - sentences, False),)),
+        Stage(
+            "themes",
             "sentences",
             inside,
             (Loss(f"{loose:,} topics in no theme", sentences - inside, True),),
@@ -299,7 +273,15 @@ def _stages(n_firms: int, theme: NDArray[np.int64], sizes: NDArray[np.int64]) ->
 
 def _measures(rng: np.random.Generator) -> tuple[Measure, ...]:
     kinds = (
-        ("Topics in a theme", "Share of topics that are in a theme", "share", 0.62, 0.03, None),
+        (
+            "Topics in a theme",
+            "Share of topics that are in a theme",
+            "share",
+            0.62,
+            0.03,
+            None,
+            "at least 30%",
+        ),
         (
             "Stability",
             "Mean share of a theme's topics that stay together when firms are left out",
@@ -307,8 +289,9 @@ def _measures(rng: np.random.Generator) -> tuple[Measure, ...]:
             0.71,
             0.04,
             None,
+            None,
         ),
-        ("Coherence", "Mean agreement of a theme's topics in meaning", "score", 0.41, 0.02, None),
+        ("Coherence", "Mean agreement of a theme's topics in meaning", "score", 0.41, 0.02, None, None),
         (
             "Names repaired",
             "Names that the model was asked for twice",
@@ -316,9 +299,10 @@ def _measures(rng: np.random.Generator) -> tuple[Measure, ...]:
             14,
             5,
             "Twice as many as a year ago",
+            "at most 10",
         ),
-        ("Cost of names", "What the endpoint charged", "USD", 3.4, 0.5, None),
-        ("Time", "From calls to scores", "seconds", 1_430, 200, None),
+        ("Cost of names", "What the endpoint charged", "USD", 0.0043, 0.0005, None, None),
+        ("Time", "From calls to scores", "seconds", 1_430, 200, None, None),
     )
     quarters = ("2021Q4", "2022Q1", "2022Q2", "2022Q3", "2022Q4")
     return tuple(
@@ -328,12 +312,13 @@ def _measures(rng: np.random.Generator) -> tuple[Measure, ...]:
             value,
             unit,
             tuple(
-                (q, None if q == "2022Q2" else round(value + float(rng.normal(0, spread)), 3))
+                (q, None if q == "2022Q2" else round(value + float(rng.normal(0, spread)), 5))
                 for q in quarters
             ),
             warning,
+            limit,
         )
-        for name, meaning, unit, value, spread, warning in kinds
+        for name, meaning, unit, value, spread, warning, limit in kinds
     )
 
 
@@ -352,11 +337,12 @@ def _through(themes: tuple[Theme, ...], n_quarters: int, rng: np.random.Generato
     quarters = [
         f"{2023 - (n_quarters - 1 - q + 3) // 4}Q{(q - n_quarters + 1) % 4 + 1}" for q in range(n_quarters)
     ]
-    missing = {n_quarters // 2} if n_quarters > 4 else set()
+    missing = {n_quarters // 2, n_quarters - 2} if n_quarters > 4 else set()
     curves = []
     for t, theme in enumerate(themes[:40]):
         first = n_quarters // 3 if t % 5 == 2 else 0
-        last = n_quarters - 3 if t % 6 == 3 and n_quarters > 5 else n_quarters - 1
+        last = n_quarters - 3 if t % 3 == 0 and n_quarters > 5 else n_quarters - 1
+        status = "active" if last == n_quarters - 1 else ("dormant", "ended")[t % 6 // 3]
         there = [first <= q <= last and q not in missing for q in range(n_quarters)]
         wander = np.cumsum(rng.normal(0, 0.05, n_quarters))
         attention = [
@@ -377,7 +363,9 @@ def _through(themes: tuple[Theme, ...], n_quarters: int, rng: np.random.Generato
                 score_high=tuple(None if s is None else s + 0.08 for s in score),
                 n_firms=tuple(theme.n_firms if here else None for here in there),
                 born=quarters[first] if first else None,
-                ended=quarters[last] if last < n_quarters - 1 else None,
+                ended=quarters[last] if status == "ended" else None,
+                status=status,
+                last_seen=quarters[last],
             )
         )
     return Through(

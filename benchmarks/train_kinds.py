@@ -283,13 +283,13 @@ def main() -> None:
     started = time.process_time()
     kinds.judge(data.sentences, data.vectors, trained)
     seconds = (time.process_time() - started) / len(data.call) * 100_000
-    print(f"{seconds:.1f} s of one processor per 100,000 sentences")
+    print(f"\n{seconds:.1f} s of one processor per 100,000 sentences")
     file = content(trained)
     digest = hashlib.sha256(file).hexdigest()[:12]
     if options.check:
         if file != kinds.WEIGHTS.read_bytes():
             raise SystemExit(f"{kinds.WEIGHTS} is not what these labels give ({digest})")
-        print(f"{kinds.WEIGHTS.name} is what these labels give")
+        print(f"\n{kinds.WEIGHTS.name} is what these labels give")
         return
     kinds.WEIGHTS.write_bytes(file)
     print(f'wrote {kinds.WEIGHTS}: {len(file):,} bytes. Set DIGEST = "{digest}" in {kinds.__file__}')

@@ -151,12 +151,14 @@ def _allowed(statement: Mapping[str, Any]) -> Iterator[str]:
     if "*" in resources and (wide := sorted(set(actions) - WITHOUT_RESOURCES)):
         yield f"allows actions on every resource: {wide}"
     principal = statement.get("Principal", {})
-    if principal == "*" or "*" in _list(principal.get("AWS", [])):
+    named = {"AWS": principal} if isinstance(principal, str) else principal
+    services = _list(named.get("Service", []))
+    if "*" in _list(named.get("AWS", [])):
         yield "allows anybody"
     if "iam:PassRole" in actions and "iam:PassedToService" not in str(statement.get("Condition")):
         yield "hands roles to any service"
     conditions = str(statement.get("Condition"))
-    if principal.get("Service") == "ecs-tasks.amazonaws.com" and "aws:SourceAccount" not in conditions:
+    if "ecs-tasks.amazonaws.com" in services and "aws:SourceAccount" not in conditions:
         yield "can be assumed by ECS on behalf of another account"
 
 

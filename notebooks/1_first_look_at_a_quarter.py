@@ -42,6 +42,10 @@ db = connect(quarter=QUARTER)
 # The table `coverage` follows the calls from the source to the scores. Each step that loses calls or sentences says
 # why. Two kinds of loss are by design: an earlier version of a call that was published again (`superseded`), and
 # sentences that are about the call rather than the business ("please ask one question at a time").
+#
+# Words that occur here: an *outlier* is a sentence in no topic of its firm, or a topic in no theme; a topic is
+# *dominated* if its firm holds too much of the cluster that would be a theme; a sentence is *nearer another* if it is
+# clearly more like another theme than that of its topic. None of them counts in a theme's score.
 
 # %%
 db.sql("""
@@ -89,7 +93,10 @@ axes.spines[["top", "right"]].set_visible(False)
 # what its name says? Would you have given the sentences the same label?
 
 # %%
-extremes = largest.loc[[largest.score.idxmax(), largest.score.idxmin()]]
+broad = largest[
+    largest.n_firms >= min(10, largest.n_firms.max())
+]  # the tone of few firms says little of a theme
+extremes = broad.loc[[broad.score.idxmax(), broad.score.idxmin()]]
 for theme in extremes.itertuples():
     strongest = db.execute(
         """
@@ -114,7 +121,9 @@ for theme in extremes.itertuples():
 
 # %%
 hits = search("higher freight and shipping costs", QUARTER, k=8).to_pandas()
-hits[["level", "name", "text", "firm_name", "theme_name", "tone"]].fillna("")
+hits[["level", "name", "text", "firm_name", "theme_name", "tone"]].astype(object).where(
+    lambda shown: shown.notna(), ""
+)
 
 # %% [markdown]
 # ## How good is this quarter?

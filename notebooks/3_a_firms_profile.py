@@ -68,7 +68,7 @@ db.execute(
     WHERE firm_id = ? ORDER BY n_sentences DESC, topic_id LIMIT 12
     """,
     [firm.firm_id],
-).df().fillna("")
+).df().astype(object).where(lambda shown: shown.notna(), "")
 
 # %% [markdown]
 # ## Where it differs from the others
@@ -171,7 +171,7 @@ through = (
 )
 (100 * through.pivot_table(index="theme", columns="quarter", values="attention")).round(1).astype(
     object
-).fillna("")
+).astype(object).where(lambda shown: shown.notna(), "")
 
 # %% [markdown]
 # ## What to do next

@@ -79,7 +79,12 @@ panel = db.execute(
 ).df()
 print(f"{len(panel)} calls of {panel.firm_id.nunique()} firms in {panel.quarter.nunique()} quarters")
 print("without a return:", panel.reason.value_counts().to_dict() or "none")
-print("without a tone (no sentence in a theme):", int(panel.tone.isna().sum()))
+unscored = sorted(
+    set(panel.quarter) - set(db.sql("SELECT DISTINCT quarter FROM sentiment_scores").df().quarter)
+)
+is_scored = ~panel.quarter.isin(unscored)
+print("without a tone (no sentence in a theme):", int((panel.tone.isna() & is_scored).sum()))
+print("in quarters without scores:", int((~is_scored).sum()), *unscored)
 calls = panel.dropna(subset=["car", "tone"]).reset_index(drop=True)
 assert len(calls) >= 30, "Too few calls with a return: run more quarters, or set a source of returns"
 calls[["car", "tone", "sue", "log_size", "momentum"]].describe().T

@@ -70,6 +70,11 @@ def quarters(
                 for quarter, run in sorted(running.items())
             )
         )
+    if behind := [q.quarter for q in found if indexes[q.quarter] == "outdated" and q.quarter not in running]:
+        console.print(
+            f"\nThe search index of {', '.join(behind)} is outdated: a search reads the whole quarter. To renew it: "
+            f"`dg launch --assets search_index --partition {behind[0]}`."
+        )
     notes = [
         (q.quarter, note)
         for q in found

@@ -39,6 +39,7 @@ class _Made(NamedTuple):
     figure: Figure
     rows: pa.Table
     said: str
+    caption: str
 
 
 def _formats(text: str) -> str:
@@ -122,11 +123,13 @@ def figures(
 ) -> None:
     """Draw figures for a paper: the theme map, tone over time, and returns around calls.
 
-    Beside each is a CSV file with the data behind it. Fonts are embedded, colours are told apart by the colour-blind
-    and in grey, and the same data give the same bytes. A figure that cannot be drawn is named with the reason; the
-    others are written, and the exit code is 1.
+    Beside each are a CSV file with the data behind it and a text file with a draft caption. Fonts are embedded,
+    colours are told apart by the colour-blind and in grey, and the same data give the same bytes. A figure that cannot
+    be drawn is named with the reason; the others are written, and the exit code is 1.
     """
+    from ftm_assets.report.figure_captions import state_of
     from ftm_assets.report.figure_rows import FigureError, series_named
+    from ftm_resources.quarters import between
     from ftm_resources.warehouse.errors import WarehouseError
 
     last = to or quarter
@@ -143,12 +146,12 @@ def figures(
         raise CommandError(str(error)) from error
     planned = _planned(warehouse, quarter, last, chosen, of, float(width))
     formats = format_.split(",")
-    endings = (*formats, "csv")
+    endings = (*formats, "csv", "txt")
     listed = arguments.outputs(
         [out / f"{name}.{ending}" for name in planned for ending in endings], force=force, makes_folder=True
     )
     files = {name: listed[i * len(endings) : (i + 1) * len(endings)] for i, name in enumerate(planned)}
-    failed = []
+    failed, state = [], state_of(warehouse, between(quarter, last))
     for name, draw in planned.items():
         try:
             made = draw()
@@ -156,7 +159,7 @@ def figures(
             failed.append(f"{name} was not drawn: {error}.")
             continue
         files[name][0].parent.mkdir(parents=True, exist_ok=True)
-        _write(made, files[name])
+        _write(made, files[name], state)
         typer.echo(f"{', '.join(map(str, files[name]))}\n    {made.said}")
     if quarter == last and not figure and not failed:
         failing.tell("To draw tone over time too, add --to with a later quarter.")
@@ -184,6 +187,7 @@ def _planned(
 
 
 def _map(warehouse: Warehouse, quarter: str, width: float) -> _Made:
+    from ftm_assets.report.figure_captions import map_caption
     from ftm_assets.report.figure_rows import map_rows
     from ftm_assets.report.map_figure import theme_map_figure
 
@@ -191,10 +195,12 @@ def _map(warehouse: Warehouse, quarter: str, width: float) -> _Made:
     drawn, named = theme_map_figure(found.points, found.themes, width=width)
     said = f"{quarter}: {screen.count(found.rows.num_rows, 'topic')}; {len(named)} of {len(found.themes)} themes are "
     said += "named, the largest for which there is room."
-    return _Made(drawn, found.rows, " ".join([said, *found.warnings]))
+    caption = map_caption(found, quarter, len(named))
+    return _Made(drawn, found.rows, " ".join([said, *found.warnings]), caption)
 
 
 def _tone(warehouse: Warehouse, first: str, last: str, series: Sequence[str], width: float) -> _Made:
+    from ftm_assets.report.figure_captions import tone_caption
     from ftm_assets.report.figure_rows import FigureError, tone_rows
     from ftm_assets.report.tone_figure import tone_figure
 
@@ -207,33 +213,37 @@ def _tone(warehouse: Warehouse, first: str, last: str, series: Sequence[str], wi
     )
     said += f" Without a panel, so gaps: {', '.join(found.missing)}." if found.missing else ""
     drawn = tone_figure(found.quarters, found.lines, width=width)
-    return _Made(drawn, found.rows, " ".join([said, *found.warnings]))
+    return _Made(drawn, found.rows, " ".join([said, *found.warnings]), tone_caption(found))
 
 
 def _car(warehouse: Warehouse, first: str, last: str, series: str, width: float) -> _Made:
     from ftm_assets.report.car_figure import car_figure
     from ftm_assets.report.car_rows import car_rows
+    from ftm_assets.report.figure_captions import car_caption
 
     found = car_rows(warehouse, first, last, series)
     n = sum(found.found.n_events)
     said = f"{found.name}: {screen.count(n, 'call')} of {first} to {last}, abnormal returns by {found.model}."
     if found.left_out:
         said += f" Without returns, so left out: {', '.join(found.left_out)}."
-    return _Made(car_figure(found.found, found.placebo, width=width), found.rows, said)
+    drawn = car_figure(found.found, found.placebo, width=width, model=found.model)
+    return _Made(drawn, found.rows, said, car_caption(found, first, last))
 
 
-def _write(made: _Made, files: Sequence[Path]) -> None:
-    """Write a figure to all files but the last, and its data to the last; each appears once it is complete."""
+def _write(made: _Made, files: Sequence[Path], state: str) -> None:
+    """Write a figure, its data and its caption, these to the last two files; each appears once it is complete."""
     import csv
 
     from ftm_assets.report.figure_style import write_figure
     from ftm_resources.replaced_file import replaced
 
-    for file in files[:-1]:
+    for file in files[:-2]:
         with replaced(file) as partial:
             write_figure(made.figure, partial, file.suffix.removeprefix("."))
-    with replaced(files[-1]) as partial, partial.open("w", newline="", encoding="utf-8") as out:
+    with replaced(files[-2]) as partial, partial.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(made.rows.column_names)
         for row in made.rows.to_pylist():
             writer.writerow([marked(v) if isinstance(v, str) else v for v in row.values()])
+    with replaced(files[-1]) as partial:
+        partial.write_text(f"{made.caption} {state}\n", encoding="utf-8")

@@ -173,6 +173,10 @@ def show(
     console.print("\nNext", style="bold")
     steps = [
         ("ftm themes " + quarter, "these themes again; --limit 100 for more"),
+        (
+            f"ftm report {quarter} --out report.html",
+            "a page to look at and to send: map, themes, firms, quality",
+        ),
         ("ftm ui", "lineage, metadata and backfills in the browser"),
         *([] if own_calls else [("ftm run --calls PATH", "your own calls")]),
     ]

@@ -37,25 +37,35 @@ def event_picture(title: str, said: str, found: Curves, placebo: Curves) -> dg.M
 def event_figure(title: str, said: str, found: Curves, placebo: Curves) -> Figure:
     """Return a figure of two panels: mean CAR of each tercile of tone, and that of high less low tone.
 
-    Bands are of 95%. The placebo is grey. `said` is the line below the title.
+    Bands are of 95%. The placebo is grey. `said` is the line above the legend.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
 
     figure = Figure(figsize=(8.6, 4.3), layout="constrained")
     FigureCanvasAgg(figure)
     event_panels(figure, found, placebo)
     figure.suptitle(title, fontsize=11, x=0.01, ha="left", parse_math=False)
-    figure.supxlabel(said, fontsize=7.5, x=0.01, ha="left", parse_math=False)
+    (legend,) = figure.legends
+    legend.set_title(said, prop=FontProperties(size=7.5))
+    legend.get_title().set_parse_math(False)
     return figure
 
 
 def event_panels(
-    figure: Figure, found: Curves, placebo: Curves, *, is_stacked: bool = False, font_size: float = 8
+    figure: Figure,
+    found: Curves,
+    placebo: Curves,
+    *,
+    is_stacked: bool = False,
+    font_size: float = 8,
+    model: str = "",
 ) -> None:
     """Draw the two panels of `event_figure` into a figure, beside each other or one below the other.
 
-    `font_size` is that of the axes, in points; titles are a point larger, legends one smaller, but at least 7.
+    `font_size` is that of the axes, in points; titles are a point larger, legends one smaller, but at least 7. `model`
+    is that of expected returns, in words, for the axis.
     """
     n_rows, n_columns = (2, 1) if is_stacked else (1, 2)
     left, right = figure.subplots(n_rows, n_columns, sharey=True, sharex=True, squeeze=False).flat
@@ -65,36 +75,36 @@ def event_panels(
     for k in range(3):
         label = f"{_NAMES[k]} (n = {found.n_events[k]:,})"
         _curve(left, found, k, _COLOURS[k], _LINES[k], label, has_band=k != 1)  # three bands hide each other
-    left.plot([], [], color=_PLACEBO, linewidth=0.9, label="placebo, each tercile")
-    _curve(right, placebo, 3, _PLACEBO, "-", "placebo")
+    left.plot([], [], color=_PLACEBO, linewidth=0.9, label="placebo: days without a call")
+    _curve(right, placebo, 3, _PLACEBO, "-", "")
     _curve(right, found, 3, _DIFFERENCE, "-", "high less low tone")
-    left.set_title("By tone of the call", fontsize=large, loc="left")
-    right.set_title("Difference, with 95% band", fontsize=large, loc="left")
+    left.set_title("By tone of the call; bands: 95%, of low and high", fontsize=large, loc="left")
+    right.set_title("High less low tone; bands: 95%", fontsize=large, loc="left")
     for axes in (left, right):
         axes.axhline(0, color="black", linewidth=0.6)
-        axes.axvline(0, ymax=0.78, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.axvline(0, color="black", linewidth=0.8, linestyle=(0, (4, 3)))
         if axes is right or not is_stacked:
             axes.set_xlabel("trading days from the call (day 0)", fontsize=font_size)
         axes.tick_params(labelsize=font_size)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.01)
-        handles, names = axes.get_legend_handles_labels()
-        order = sorted(range(len(names)), key=lambda i: "placebo" in names[i])
-        axes.legend(
-            [handles[i] for i in order],
-            [names[i] for i in order],
-            fontsize=small,
-            frameon=False,
-            loc="upper left",
-            ncols=2 if is_stacked else 1,
-            handlelength=2.4,
-            columnspacing=1.2,
-        )
-    # Room for the legends above the curves of both panels, which share the axis.
-    low, high = left.get_ylim()
-    left.set_ylim(low, high + 0.28 * (high - low))
+    drawn = [axes.get_legend_handles_labels() for axes in (left, right)]
+    by_name = dict(zip(drawn[0][1] + drawn[1][1], drawn[0][0] + drawn[1][0], strict=True))
+    names = sorted(by_name, key=lambda name: "placebo" in name)
+    figure.legend(
+        [by_name[name] for name in names],
+        names,
+        fontsize=small,
+        frameon=False,
+        loc="outside lower left",
+        alignment="left",
+        ncols=2 if is_stacked else len(names),
+        handlelength=2.4,
+        columnspacing=1.2,
+    )
     since = str(found.days[0]).replace("-", "−")
-    unit = f"mean abnormal return, cumulated from day {since}, %"
+    unit = "mean abnormal return" + (f" ({model})" if model else "")
+    unit += f",\ncumulated from day {since}, %"
     if is_stacked:
         figure.supylabel(unit, fontsize=font_size)
     else:
@@ -108,4 +118,4 @@ def _curve(
     if has_band:
         axes.fill_between(curves.days, mean - half, mean + half, color=colour, alpha=0.15, linewidth=0)
     if np.isfinite(mean).any():
-        axes.plot(curves.days, mean, color=colour, linestyle=line, linewidth=1.6, label=label)
+        axes.plot(curves.days, mean, color=colour, linestyle=line, linewidth=1.6, label=label or None)

@@ -15,16 +15,27 @@ if TYPE_CHECKING:
 _SIDE_BY_SIDE = 130.0
 """Least width in mm at which the two panels stand beside each other."""
 
+MODEL_WORDS = {
+    "market_adjusted": "market-adjusted",
+    "market_model": "market model",
+    "ff3": "Fama-French three factors",
+    "carhart": "Carhart four factors",
+}
+"""Models of expected returns, as a paper calls them."""
 
-def car_figure(found: Curves, placebo: Curves, *, width: float) -> Figure:
+
+def car_figure(found: Curves, placebo: Curves, *, width: float, model: str = "") -> Figure:
     """Return a figure, `width` mm wide, of two panels: mean CAR by tercile of tone, and high less low tone.
 
-    Bands are of 95%; grey lines are the placebo. ValueError if no call has a return on all days.
+    Bands are of 95%; grey lines are the placebo. `model` is that of expected returns, for the axis.
+    ValueError if no call has a return on all days.
     """
     if not sum(found.n_events):
         raise ValueError("no call has a return on each of the days")
     with styled():
         is_stacked = width < _SIDE_BY_SIDE
         figure = blank(width, 1.5 * width if is_stacked else 0.46 * width)
-        event_panels(figure, found, placebo, is_stacked=is_stacked, font_size=7)
+        event_panels(
+            figure, found, placebo, is_stacked=is_stacked, font_size=7, model=MODEL_WORDS.get(model, model)
+        )
     return figure

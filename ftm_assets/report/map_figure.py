@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ftm_assets.report.figure_style import FAINT, INK, PALE, TONES, blank, styled
+from ftm_assets.report.figure_style import FAINT, INK, TONES, blank, styled
+from ftm_assets.report.map_regions import regions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,12 +28,13 @@ NEUTRAL = 0.1
 _LARGEST = 110.0
 """Area of the largest topic among a hundred, in square points; of more topics, each is smaller."""
 _SMALLEST = 3.0
-_MM_PER_NAME = 6.0
+_MM_PER_NAME = 8.0
 """Width per name, so that a narrow figure does not consist of names."""
-_WRAP = 17
-"""Characters in a line of a label."""
-_DISTANCE = 0.2
+_WRAP, _LINES = 22, 4
+"""Characters in a line of a label, and lines: names have at most 80 characters, so that none is cut."""
+_DISTANCE = 0.05
 """Topics that a label would rather cover than stand a point farther from its theme."""
+_REGION, _OUTLINE = "#f3f3f0", "#c9c9c4"
 _SHAPES = (("^", "positive"), ("o", f"within ±{NEUTRAL:g}"), ("v", "negative"))
 """Shapes say the sign, so that a print in grey does too."""
 
@@ -63,8 +65,9 @@ def theme_map_figure(
     """Return a map of a quarter's topics, `width` mm wide, and the positions of the themes that it names.
 
     Colour is the tone, and so is the shape; area is the number of sentences; small grey dots are topics in no theme.
-    A theme is named at the middle of its topics, if there is room there beside the names of larger ones: names never
-    overlap. ValueError if there is no topic.
+    Shaded regions are themes: where its topics are denser than any other theme's. A line leads from a name to the
+    densest place of its theme, unless it stands there; a theme is named if there is room beside the names of larger
+    ones: names never overlap. ValueError if there is no topic.
     """
     from matplotlib.colors import Normalize
 
@@ -75,6 +78,13 @@ def theme_map_figure(
         axes = figure.subplots()
         inside = points.theme >= 0
         area = _areas(points.n_sentences)
+        regions = regions_of(points.x, points.y, points.n_sentences, points.theme, len(themes))
+        for theme in np.unique(regions.owner[regions.owner >= 0]):
+            shade = regions.inside(int(theme))
+            axes.contourf(regions.at, regions.at, shade, levels=[0.5, 2], colors=[_REGION], zorder=0)
+            axes.contour(
+                regions.at, regions.at, shade, levels=[0.5], colors=[_OUTLINE], linewidths=0.35, zorder=0
+            )
         axes.scatter(
             points.x[~inside], points.y[~inside], s=_SMALLEST, c=FAINT, linewidths=0, rasterized=False
         )
@@ -88,10 +98,14 @@ def theme_map_figure(
                 linewidths=0.3, edgecolors=INK, alpha=0.9,
             )  # fmt: skip
         axes.set(xticks=[], yticks=[])
-        axes.margins(0.04)
+        for limit, values in ((axes.set_xlim, points.x), (axes.set_ylim, points.y)):
+            limit(values.min() - 0.07 * (np.ptp(values) or 1), values.max() + 0.07 * (np.ptp(values) or 1))
+        axes.yaxis.set_inverted(
+            True
+        )  # y grows downward, as on the page of the quarter: the same place is the same
         axes.spines[:].set(color=FAINT)
         _legend(figure, axes, points, area, norm, width)
-        named = _labelled(figure, axes, points, themes, int(width / _MM_PER_NAME))
+        named = _labelled(figure, axes, points, themes, regions.middle, int(width / _MM_PER_NAME))
     return figure, named
 
 
@@ -153,48 +167,66 @@ def _legend(figure: Figure, axes: Axes, points: MapPoints, area: Floats, norm: o
 
 
 def _labelled(
-    figure: Figure, axes: Axes, points: MapPoints, themes: Sequence[MapTheme], most: int
+    figure: Figure, axes: Axes, points: MapPoints, themes: Sequence[MapTheme], middle: Floats, most: int
 ) -> list[int]:
-    """Write the names of at most so many themes, largest first, where they overlap neither each other nor the frame."""
+    """Write the names of at most so many themes, largest first, where they overlap neither each other nor the frame.
+
+    `middle` is (themes, 2). A line that leads to it crosses no name.
+    """
+    from matplotlib.patheffects import withStroke
+
     figure.draw_without_rendering()  # settles where the axes are
     figure.set_layout_engine("none")
     frame = axes.get_window_extent()
     taken: list[Bbox] = []
+    crossed = np.zeros((0, 2))
     named: list[int] = []
     spots = axes.transData.transform(np.column_stack([points.x, points.y]))[points.theme >= 0]
     pixels = figure.dpi / 72
     look: dict[str, Any] = {
         "textcoords": "offset points", "ha": "center", "va": "center", "fontsize": 6.5, "linespacing": 0.95,
-        "bbox": {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.7},
+        "path_effects": [withStroke(linewidth=1.2, foreground="white")], "zorder": 5,
     }  # fmt: skip
     for theme in sorted(range(len(themes)), key=lambda k: (-themes[k].n_sentences, k)):
         if len(named) == most:
             break
-        of = points.theme == theme
-        if not of.any():
+        if np.isnan(middle[theme]).any():
             continue
-        at = (float(np.median(points.x[of])), float(np.median(points.y[of])))
-        shown = "\n".join(textwrap.wrap(themes[theme].name, _WRAP, max_lines=3, placeholder="…"))
+        at = (float(middle[theme, 0]), float(middle[theme, 1]))
+        end = axes.transData.transform(at)
+        shown = "\n".join(textwrap.wrap(themes[theme].name, _WRAP, max_lines=_LINES, placeholder="…"))
         label = axes.annotate(shown, at, xytext=(0, 0), **look)
         own = label.get_window_extent()
-        free = [
-            (_covered(box, spots) + _DISTANCE * distance, n, offset, box)
-            for n, (distance, offset) in enumerate(_offsets())
-            if _is_inside(box := own.translated(*(pixels * v for v in offset)).padded(1.5 * pixels), frame)
-            and not any(box.overlaps(other) for other in taken)
-        ]
+        free = []
+        for n, (distance, offset) in enumerate(_offsets()):
+            box = own.translated(*(pixels * v for v in offset)).padded(1.5 * pixels)
+            if not _is_inside(box, frame) or any(box.overlaps(other) for other in taken):
+                continue
+            line = _line(box, end)
+            if _covered(box, crossed) or any(_covered(other, line) for other in taken):
+                continue
+            free.append((_covered(box, spots) + _DISTANCE * distance, n, offset, box, line))
         if not free:
             label.remove()
             continue
-        _, _, offset, box = min(free, key=lambda found: found[:2])
+        _, _, offset, box, line = min(free, key=lambda found: found[:2])
         label.xyann = offset
-        if not box.padded(2 * pixels).contains(*axes.transData.transform(at)):
-            line = {"arrowstyle": "-", "linewidth": 0.4, "color": PALE, "shrinkA": 0, "shrinkB": 0}
-            label.remove()
-            label = axes.annotate(label.get_text(), at, xytext=offset, arrowprops=line, **look)
         taken.append(box)
         named.append(theme)
+        if len(line):
+            crossed = np.vstack([crossed, line])
+            (x0, y0), (x1, y1) = axes.transData.inverted().transform(line[[0, -1]])
+            axes.plot([x0, x1], [y0, y1], color=INK, linewidth=0.4, zorder=4)
+            axes.plot([x1], [y1], color=INK, marker="o", markersize=1.6, zorder=4)
     return sorted(named)
+
+
+def _line(box: Bbox, end: Floats) -> Floats:
+    """Return (n, 2) places of the line from a name to its theme, in pixels; none if the name stands on it."""
+    if box.contains(*end):
+        return np.zeros((0, 2))
+    start = np.clip(end, [box.x0, box.y0], [box.x1, box.y1])
+    return np.linspace(start, end, 12)
 
 
 def _covered(box: Bbox, spots: Floats) -> int:
@@ -206,7 +238,7 @@ def _covered(box: Bbox, spots: Floats) -> int:
 def _offsets() -> Iterator[tuple[float, tuple[float, float]]]:
     """Yield where a label may stand from the middle of its theme: the distance and the place, in points."""
     yield 0.0, (0.0, 0.0)
-    for distance in (7.0, 11.0, 15.0, 20.0, 26.0, 33.0):
+    for distance in (7.0, 11.0, 15.0, 20.0, 26.0, 33.0, 41.0, 50.0):
         for turn in range(16):
             angle = turn * np.pi / 8
             yield distance, (1.6 * distance * float(np.cos(angle)), distance * float(np.sin(angle)))

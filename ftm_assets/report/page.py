@@ -33,6 +33,7 @@ _PLAIN_UP_TO = 1_000_000
 _PLACES = 10_000
 """Steps of a place in the map: finer than a pixel at any zoom that the page allows."""
 _DIGITS = 4
+"""Places of a number from 1 on, significant digits of a smaller one: the share of one theme of 500 is small."""
 _UNSAFE = re.compile("[<>&\u2028\u2029]")
 
 
@@ -95,12 +96,16 @@ def _values(value: Any) -> Any:
     if isinstance(value, Points):
         return _columns(value)
     if isinstance(value, FirmInTheme):
-        return [value.firm, value.n_sentences, value.n_topics, _values(value.score)]
+        return [value.firm, value.n_sentences, value.n_topics, _values(value.score), _values(value.moves)]
     if is_dataclass(value):
         return {field.name: _values(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple):
         return [_values(item) for item in value]
-    return round(value, _DIGITS) if isinstance(value, float) else value
+    return _rounded(value) if isinstance(value, float) else value
+
+
+def _rounded(value: float) -> float:
+    return round(value, _DIGITS) if abs(value) >= 1 else float(f"{value:.{_DIGITS}g}")
 
 
 def _columns(points: Points) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def _read(file: Path) -> Any:
 def _gelu(x: Array) -> Array:
     """Return x times the normal distribution function of x, within 2e-7 (Abramowitz & Stegun 1964, 7.1.26)."""
     z = np.abs(x) * np.float32(np.sqrt(0.5))
-    t = 1 / (1 + np.float32(0.3275911) * z)
+    t: Array = np.reciprocal(1 + np.float32(0.3275911) * z)
     series: Array = np.full_like(t, 1.061405429)
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
         series = series * t + np.float32(factor)

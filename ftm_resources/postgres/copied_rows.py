@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftm_resources.postgres.copied_words import Asked, counts_of
+from ftm_resources.postgres.copied_words import AskedWords, counts_of
 from ftm_resources.postgres.layout import OF_LEVEL
 from ftm_resources.postgres.levels_of_copy import as_text, tune
 from ftm_resources.postgres.word_vectors import as_strings
@@ -69,7 +69,7 @@ class CopiedRows:
         """See SearchedQuarter."""
         if not self._known.levels[level].n:
             return []
-        asked = Asked(words, self._known, level, counts_of(self._connection, self._known, level, words))
+        asked = AskedWords(words, self._known, level, counts_of(self._connection, self._known, level, words))
         found: dict[str, float | None] = {}
         if vector is not None:
             found = dict.fromkeys(self._nearest(level, asked, vector, pool))
@@ -115,7 +115,8 @@ class CopiedRows:
 
     def call(self, level: str, row: Row) -> dict[str, Any]:
         """See SearchedQuarter."""
-        return self._calls.get(self._rows[level][row]["transcript_id"], (-1, {}))[1]
+        call: dict[str, Any] = self._calls.get(self._rows[level][row]["transcript_id"], (-1, {}))[1]
+        return call
 
     def calls_under_filter(self, topics: Sequence[Row]) -> dict[Row, dict[str, Any]]:
         """See SearchedQuarter."""
@@ -147,7 +148,7 @@ class CopiedRows:
         self._fetch("topic", {r["topic_id"] for r in self._held("sentence", cosines, "topic_id")})
         return [(id_, cosines[id_]) for (id_,) in found]
 
-    def _nearest(self, level: str, asked: Asked, vector: Vector, pool: int) -> list[str]:
+    def _nearest(self, level: str, asked: AskedWords, vector: Vector, pool: int) -> list[str]:
         """Return the ids of the nearest rows: by the HNSW index, or by all that meet the filter if it ends early."""
         limit, values = self._limit(level)
         phrases, phrase_values = asked.phrases()
@@ -167,7 +168,7 @@ class CopiedRows:
                 break
         return found
 
-    def _best_by_words(self, level: str, asked: Asked, pool: int) -> list[tuple[str, float]]:
+    def _best_by_words(self, level: str, asked: AskedWords, pool: int) -> list[tuple[str, float]]:
         limit, values = self._limit(level)
         statement = asked.statement(OF_LEVEL[level].key, limit)
         if statement is None:

@@ -51,7 +51,7 @@ def counts_of(
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedWords:
     """A query's words and phrases, in a level of a quarter."""
 
     words: Words

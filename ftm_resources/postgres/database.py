@@ -41,7 +41,7 @@ def connected(*, only_reads: bool = False) -> Iterator[psycopg.Connection[tuple[
     chosen = settings.current().ftm_postgres_url
     if chosen is None:
         raise settings.SettingsError(
-            "FTM_POSTGRES_URL is not set: the database to copy to, such as postgresql://user@host:5432/name"
+            "FTM_POSTGRES_URL is not set; it names the database of the copy, such as postgresql://user@host:5432/name"
         )
     try:
         connection = psycopg.connect(chosen.get_secret_value(), autocommit=True)

@@ -77,6 +77,8 @@ _TOPICS = JoinedView(
     """,
 )
 
+# A sentence's firm is the same in all tables, which are sorted by it. It is in each join, since DuckDB passes a filter
+# by firm on from one side to the other and then skips most of each file.
 _EVIDENCE = JoinedView(
     "theme_evidence",
     "One row per theme and sentence of its topics, down to the spoken turn: who said it, when, and its tone. "
@@ -107,14 +109,14 @@ _EVIDENCE = JoinedView(
     },
     """
     SELECT e.theme_id, h.name AS theme_name, e.topic_id, n.name AS topic_name, e.sentence_id, s.text, e.strength,
-        e.is_member, e.is_second, e.reason, v.label, v.p_positive, v.p_neutral, v.p_negative, c.firm_id, c.firm_name,
+        e.is_member, e.is_second, e.reason, v.label, v.p_positive, v.p_neutral, v.p_negative, e.firm_id, c.firm_name,
         c.ticker, c.permno, c.gvkey, c.transcript_id, c.call_at, c.call_date, c.is_after_close, c.component_id,
         c.component_order, s.position, c.section, c.speaker_type, c.speaker_name, e.quarter
     FROM theme_sentences e
-    JOIN sentences s ON s.quarter = e.quarter AND s.sentence_id = e.sentence_id
-    JOIN transcripts c ON c.quarter = s.quarter AND c.component_id = s.component_id
+    JOIN sentences s ON s.quarter = e.quarter AND s.firm_id = e.firm_id AND s.sentence_id = e.sentence_id
+    JOIN transcripts c ON c.quarter = e.quarter AND c.firm_id = e.firm_id AND c.component_id = s.component_id
     LEFT JOIN themes h ON h.quarter = e.quarter AND h.theme_id = e.theme_id
-    LEFT JOIN topic_summaries n ON n.quarter = e.quarter AND n.topic_id = e.topic_id
+    LEFT JOIN topic_summaries n ON n.quarter = e.quarter AND n.firm_id = e.firm_id AND n.topic_id = e.topic_id
     LEFT JOIN sentence_sentiment v ON v.quarter = e.quarter AND v.sentence_id = e.sentence_id
     """,
 )

@@ -90,6 +90,17 @@ def test_a_quarter_that_a_run_computes_is_not_to_be_rebuilt(warehouse: Warehouse
     assert "ftm run --quarter" not in shown
 
 
+@pytest.mark.usefixtures("warehouse")
+def test_an_outdated_search_index_is_named_with_its_remedy(ftm, monkeypatch: pytest.MonkeyPatch):
+    remedy = "dg launch --assets search_index --partition 2020Q1"
+    assert remedy not in ftm("quarters").stdout
+    monkeypatch.setattr(
+        "ftm_resources.retrieval.stored_indexes.index_states",
+        lambda _, quarters: dict.fromkeys(quarters, "outdated"),
+    )
+    assert remedy in " ".join(ftm("quarters").stdout.split())
+
+
 def test_themes_of_a_quarter_without_any_name_those_that_have_some(warehouse: Warehouse, ftm):
     refused = ftm("themes", "2020-Q1")
     assert refused.exit_code == 1

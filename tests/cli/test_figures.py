@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from ftm_assets.report.figure_captions import state_of
 from ftm_resources.warehouse import Warehouse
+from ftm_resources.warehouse.tags import tag
 from tests.assets.quarters_of_events import SUBJECTS, write_events
 from tests.assets.spoken_quarter import filled
 
@@ -66,8 +68,13 @@ def test_figures_are_written_with_their_data_and_are_the_same_again(draw: Callab
     done = draw(*arguments, "--width", "single")
     assert done.exit_code == 0, done.output
     files = {f.name: f.read_bytes() for f in (place / "out").iterdir()}
-    assert set(files) == {f"{n}.{e}" for n in ("tone_over_time", "car_paths") for e in ("pdf", "svg", "csv")}
+    assert set(files) == {
+        f"{n}.{e}" for n in ("tone_over_time", "car_paths") for e in ("pdf", "svg", "csv", "txt")
+    }
     assert files["car_paths.pdf"].startswith(b"%PDF")
+    caption = files["car_paths.txt"].decode()
+    assert "around 40 earnings calls, 2020Q1 to 2020Q2" in caption
+    assert "not tagged" in caption
     assert "4 series." in done.output
     assert "All themes: 40 calls" in done.output
     tone = rows(place / "out" / "tone_over_time.csv")
@@ -78,6 +85,17 @@ def test_figures_are_written_with_their_data_and_are_the_same_again(draw: Callab
     assert draw(*arguments).exit_code == 1
     assert draw(*arguments, "--width", "90", "--force").exit_code == 0
     assert {f.name: f.read_bytes() for f in (place / "out").iterdir()} == files
+
+
+def test_captions_name_the_tag_that_holds_what_is_drawn(written: Path, tmp_path: Path):
+    shutil.copytree(written, tmp_path / "warehouse")
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    for quarter in QUARTERS:
+        warehouse.replace("themes", quarter, [])
+    for quarter in QUARTERS:
+        assert "not tagged" in state_of(warehouse, QUARTERS)
+        tag(warehouse, quarter, "paper")
+    assert state_of(warehouse, QUARTERS) == "State of the tables: tag paper."
 
 
 def test_the_paths_of_a_theme_that_moves_prices_part_on_the_day_of_the_call(

@@ -45,6 +45,7 @@ DOCUMENTS = (
     "docs/aws.md",
     "docs/figures.md",
     "docs/notebooks.md",
+    "docs/postgres.md",
 )
 """In the order in which a reader may follow them; a command that a page before showed is not run again."""
 
@@ -53,7 +54,7 @@ QUERIED = [p.read_text() for p in [REPOSITORY / "README.md", *sorted((REPOSITORY
 ON_DEMAND = "FROM event_study"
 """Queries of what the commands make and a quarter's run does not."""
 
-OF_OTHERS = (ON_DEMAND, "FROM 'exports/ask/questions.jsonl'", "FROM ftm.")
+OF_OTHERS = (ON_DEMAND, "FROM 'exports/ask/questions.jsonl'", "FROM ftm.", "GRANT ")
 """Queries that a quarter's run does not answer; the others are of the log of `ftm ask`, and of a copy in PostgreSQL."""
 
 FTM = [sys.executable, "-m", "ftm_assets.cli"]
@@ -79,9 +80,10 @@ ELSEWHERE = {
     "for quarter in": "ftm run --quarter, which is run in order",
     "dagster job backfill": "test_a_backfill_from_the_command_line_runs_the_quarters_between_two",
     "pip install 'ftm[": "the extras are installed here",
+    ".venv/bin/python -m pip install": "likewise",
     "jupytext --to ipynb": "tests/integration/test_notebooks.py",
     "jupyter lab": "a program that is not installed here",
-    "dagster asset materialize --select event_study --partition 2023Q4": "the same of 2023Q1 is run in order",
+    "dg launch --assets event_study --partition 2023Q4": "the same of 2023Q1 is run in order",
     "vllm serve": "a server that is not installed here",
     "LLM_BASE_URL=": "tests/orchestration/test_vllm.py",
     "FTM_SENTIMENT_MODEL=": "tests/resources/models/test_sentiment.py",
@@ -91,7 +93,9 @@ ELSEWHERE = {
     "ftm figures": "tests/cli/test_figures.py",
     "ftm move": "tests/cli/test_relocation.py",
     "ftm mcp": "tests/answers/test_served_tools.py",
+    "export FTM_POSTGRES_URL=": "tests/cli/test_publishing.py",
     "ftm publish postgres": "tests/cli/test_publishing.py",
+    'ftm search "freight costs" --backend postgres': "tests/cli/test_publishing.py",
 }
 """How commands open that are not run in order here, and where they are."""
 

@@ -1,5 +1,6 @@
 """The quarter that pages are gathered from, written once, and a made-up report to draw in the browser."""
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,8 +21,9 @@ from ftm_resources.warehouse import Warehouse
 from .told_quarter import QUARTER, write
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
+_LOADS = itertools.count()
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -80,31 +82,73 @@ def page_file(made_report: Report, tmp_path_factory: pytest.TempPathFactory) -> 
     return file
 
 
+def go(page: "Page", address: str) -> None:
+    """Follow an address within the page, another than the one that it is at, and wait until it is drawn."""
+    page.evaluate(
+        "address => new Promise((done) => {"
+        " addEventListener('hashchange', () => requestAnimationFrame(done), { once: true });"
+        " location.hash = address; })",
+        address,
+    )
+
+
+def texts(rows: "Locator") -> list[str]:
+    return [text.strip() for text in rows.all_inner_texts()]
+
+
 Opener = Callable[..., "Page"]
 
 
+@pytest.fixture(scope="module")
+def tab(browser: "Browser") -> Iterator["Page"]:
+    """A tab that tests share: what is opened in it is loaded anew, without a new process."""
+    context = browser.new_context()
+    page = context.new_page()
+    yield page
+    context.close()
+
+
 @pytest.fixture
-def opened(browser: "Browser", page_file: Path) -> Iterator[Opener]:
+def opened(browser: "Browser", tab: "Page", page_file: Path) -> Iterator[Opener]:
     """A function that opens the page; after the test, nothing was fetched, no error was written, no dialog came up."""
-    contexts, told = [], []
+    contexts, told, watched = [], [], []
 
-    def watch(page: "Page", own: str) -> None:
-        page.on("console", lambda line: told.append(line.text) if line.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("dialog", lambda dialog: (told.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda asked: None if asked.url.split("#")[0] == own else told.append(asked.url))
+    def watch(page: "Page") -> None:
+        listeners = {
+            "console": lambda line: told.append(line.text) if line.type in {"error", "warning"} else None,
+            "pageerror": lambda error: told.append(str(error)),
+            "dialog": lambda dialog: (told.append(dialog.message), dialog.dismiss()),
+            "request": lambda asked: None if asked.is_navigation_request() else told.append(asked.url),
+        }
+        for event, listener in listeners.items():
+            page.on(event, listener)
+            watched.append((page, event, listener))
 
-    def open_(address: str = "", width: int = 1200, file: Path = page_file, **given: Any) -> "Page":
-        context = browser.new_context(viewport={"width": width, "height": 900}, **given)
-        contexts.append(context)
-        page = context.new_page()
+    def open_(
+        address: str = "", width: int = 1200, file: Path = page_file, *, anew: bool = True, **given: Any
+    ) -> "Page":
+        """Open the page at an address; `anew=False`, for a test that leaves no filter: as the last test left it."""
+        page = tab
+        if given:
+            contexts.append(browser.new_context(**given))
+            page = contexts[-1].new_page()
         page.set_default_timeout(20_000)
-        watch(page, file.as_uri())
-        page.goto(file.as_uri() + address)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.mouse.move(0, 0)
+        if not any(page is other for other, *_ in watched):
+            watch(page)
+        if not anew and page.url.startswith(f"{file.as_uri()}?"):
+            if not page.url.endswith(address):
+                go(page, address)
+            return page
+        # Another query each time: an address that differs in its fragment alone is not loaded anew.
+        page.goto(f"{file.as_uri()}?{next(_LOADS)}{address}")
         page.wait_for_selector("#views a")
         return page
 
     yield open_
+    for page, event, listener in watched:
+        page.remove_listener(event, listener)
     for context in contexts:
         context.close()
     assert told == []

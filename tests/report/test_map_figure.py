@@ -37,6 +37,15 @@ def test_names_overlap_neither_each_other_nor_the_frame(width: float):
     assert all(frame.contains(*corner) for box in boxes for corner in box.corners())
 
 
+def test_a_topic_stands_where_the_page_of_the_quarter_has_it():
+    points, themes = quarter(3)
+    figure, _ = theme_map_figure(points, themes, width=90)
+    to_pixels = figure.axes[0].transData.transform
+    (left, top), (right, bottom) = to_pixels([(0.2, 0.2), (0.8, 0.8)])
+    assert left < right
+    assert top > bottom, "the page's canvas counts y downward, matplotlib's pixels upward"
+
+
 def test_larger_themes_are_named_first():
     points, themes = quarter(8)
     _, named = theme_map_figure(points, themes, width=190)
@@ -46,10 +55,13 @@ def test_larger_themes_are_named_first():
 
 
 def test_every_topic_is_drawn_in_the_shape_of_its_sign():
+    from matplotlib.collections import PathCollection
+
     points, themes = quarter(3)
     score = np.resize([0.5, -0.5, 0.0, np.nan], len(points.x))
     figure, _ = theme_map_figure(replace(points, score=score), themes, width=90)
-    no_theme, *of_sign = [len(c.get_offsets()) for c in figure.axes[0].collections]
+    drawn = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+    no_theme, *of_sign = [len(c.get_offsets()) for c in drawn]
     inside = score[points.theme >= 0]
     with np.errstate(invalid="ignore"):
         assert of_sign == [

@@ -50,6 +50,17 @@ def test_many_values_are_compressed(made_report: Report, monkeypatch: pytest.Mon
     assert json.loads(gzip.decompress(base64.b64decode(packed))) == plain
 
 
+def test_small_numbers_keep_their_digits(made_report: Report):
+    theme = made_report.themes[0]
+    part = replace(theme.firms[0], moves=-0.00004321)
+    small = replace(theme, attention=0.00031234, firms=(part, *theme.firms[1:]))
+    page = render(replace(made_report, themes=(small, *made_report.themes[1:])))
+    values = json.loads(element(page, r'id="report">(.*?)</script>'))
+    assert values["themes"][0]["attention"] == 0.0003123
+    assert values["themes"][0]["firms"][0][-1] == -0.00004321
+    assert values["measures"][-1]["value"] == made_report.measures[-1].value
+
+
 def test_a_number_that_json_does_not_know_is_an_error(made_report: Report):
     broken = replace(made_report.firms[0], score=float("nan"))
     with pytest.raises(ValueError, match="not JSON compliant"):

@@ -34,7 +34,12 @@ const count = (n) => (n === null || n === undefined ? NONE : WHOLE.format(n));
 /** A noun with its number, as "1 firm" and "12 firms". */
 const counted = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 
-const share = (x, digits = 1) => (x === null || x === undefined ? NONE : `${(100 * x).toFixed(digits)}%`);
+/** A share in percent; one that is more than nothing is never written as nothing. */
+function share(x, digits = 1) {
+  if (x === null || x === undefined) return NONE;
+  const written = (100 * x).toFixed(digits);
+  return x > 0 && Number(written) === 0 ? `<${(10 ** -digits).toFixed(digits)}%` : `${written}%`;
+}
 
 /** A number with its sign, with a real minus; zero has none. */
 function signed(x, digits = 2) {
@@ -44,7 +49,15 @@ function signed(x, digits = 2) {
   return (x > 0 ? "+" : "−") + written;
 }
 
-const points = (x) => (x === null || x === undefined ? NONE : `${signed(100 * x, 1)} pp`);
+const points = (x, digits = 1) => (x === null || x === undefined ? NONE : `${signed(100 * x, digits)} pp`);
+
+const FEW_DIGITS = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 2 });
+
+/** An amount in dollars: whole ones from ten, and below a cent as many places as it takes. */
+function dollars(x) {
+  if (x >= 10) return `$${WHOLE.format(x)}`;
+  return x > 0 && x < 0.01 ? `$${FEW_DIGITS.format(x)}` : `$${x.toFixed(2)}`;
+}
 
 /** A measure's value in its unit. */
 function inUnit(x, unit) {
@@ -52,13 +65,24 @@ function inUnit(x, unit) {
   if (unit === "share") return share(x);
   if (unit === "score") return signed(x);
   if (unit === "count") return count(x);
-  if (unit === "USD") return `$${x.toFixed(x < 10 ? 2 : 0)}`;
+  if (unit === "USD") return dollars(x);
   if (unit === "seconds") return x < 120 ? `${x.toFixed(x < 10 ? 1 : 0)} s` : `${(x / 60).toFixed(0)} min`;
   return Math.abs(x) >= 100 || Number.isInteger(x) ? count(x) : x.toFixed(2);
 }
 
 /** A text that begins with a capital letter. */
 const sentenceCase = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+const WORDS = { q_and_a: "Q&A", unknown: "role not known" };
+
+/** A word of a table's categories, for people. */
+const inWords = (name) => WORDS[name] ?? name.replaceAll("_", " ");
+
+/** The quarter before one, as 2022Q4 before 2023Q1. */
+function quarterBefore(quarter) {
+  const [year, q] = quarter.split("Q").map(Number);
+  return q > 1 ? `${year}Q${q - 1}` : `${year - 1}Q4`;
+}
 
 const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 

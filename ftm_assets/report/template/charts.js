@@ -63,6 +63,9 @@ function runs(values) {
   return found;
 }
 
+/** Half the width in pixels of what stands alone between gaps. */
+const ALONE = 2.5;
+
 /** A line through the values, interrupted where one is missing; a value alone is a dot. */
 function line(values, x, y, kind) {
   return runs(values).map((run) =>
@@ -72,15 +75,15 @@ function line(values, x, y, kind) {
   );
 }
 
-/** The area between two rows of values, interrupted where one is missing. */
+/** The area between two rows of values, interrupted where one is missing; a value alone is a bar, a few pixels wide. */
 function area(lows, highs, x, y, kind) {
   const there = lows.map((low, i) => (low === null || highs[i] === null ? null : 0));
-  const at = (values) => (i) => `${x(i).toFixed(1)},${y(values[i]).toFixed(1)}`;
-  return runs(there)
-    .filter((run) => run.length > 1)
-    .map((run) =>
-      s("path", { class: kind, d: `M${run.map(at(highs)).join("L")}L${run.toReversed().map(at(lows)).join("L")}Z` }),
-    );
+  const place = (across, value) => `${across.toFixed(1)},${y(value).toFixed(1)}`;
+  return runs(there).map((run) => {
+    const columns = run.length > 1 ? run.map((i) => [x(i), i]) : [-ALONE, ALONE].map((aside) => [x(run[0]) + aside, run[0]]);
+    const along = (values, order) => order.map(([across, i]) => place(across, values[i])).join("L");
+    return s("path", { class: kind, d: `M${along(highs, columns)}L${along(lows, columns.toReversed())}Z` });
+  });
 }
 
 /** The earlier values of a measure and the one of now, which has a dot. */
@@ -109,7 +112,8 @@ function amongFirms(report, firm) {
   const counts = new Array(bins).fill(0);
   for (const score of scores) counts[Math.round(((score + range) / (2 * range)) * (bins - 1))] += 1;
   const most = Math.max(...counts);
-  const x = (score) => 12 + ((score + range) / (2 * range)) * (width - 24);
+  // The scale is that of the firms: what lies beyond it is marked at its end.
+  const x = (score) => 12 + ((clamp(score, -range, range) + range) / (2 * range)) * (width - 24);
   const wide = (width - 24) / (bins - 1);
   const base = height - 22;
   const bars = counts.map((n, i) => {

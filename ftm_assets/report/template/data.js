@@ -43,6 +43,7 @@ function indexed(report) {
   report.firmPosition = new Map(firms.map((firm, f) => [firm.firm_id, f]));
   report.toneRange = toneRange(report);
   report.markRange = markRange(report);
+  report.attentionDigits = attentionDigits(themes);
   report.sought = null;
   return report;
 }
@@ -60,12 +61,18 @@ function markRange(report) {
   return clamp(Math.ceil(Math.max(0, ...ends.map(Math.abs)) * 10) / 10, 0.2, 1);
 }
 
+/** Digits after the point of attention in percent, so that themes of the same page can be told apart by it. */
+function attentionDigits(themes) {
+  const typical = quantile(themes.map((theme) => theme.attention).filter((x) => x > 0), 0.25) ?? 1;
+  return clamp(Math.ceil(-Math.log10(10 * typical)), 1, 3);
+}
+
 const firmTitle = (firm) => (firm.ticker ? `${firm.name} (${firm.ticker})` : firm.name);
 
 /** Lower-case texts that a search goes through, made at the first search. */
 function searchable(report) {
   report.sought ??= {
-    themes: report.themes.map((t) => [t.name, ...t.keywords].join(" ").toLowerCase()),
+    themes: report.themes.map((t) => [t.name, t.series_name ?? "", ...t.keywords].join(" ").toLowerCase()),
     firms: report.firms.map((f) => `${f.name} ${f.ticker ?? ""}`.toLowerCase()),
     topics: report.points.name.map((name) => name.toLowerCase()),
   };

@@ -27,7 +27,7 @@ function firmsView(report) {
     address: (f) => addressOf("firm", f.firm_id),
   });
   const filter = filterBox("Find a firm by name or ticker", table, (f) => [f.name, f.ticker, f.permno, f.gvkey, f.firm_id].join(" "));
-  return { element: h("section", { class: "view", "aria-label": "Firms" }, h("h2", {}, `Firms of ${report.quarter}`), filter, table.element) };
+  return { element: h("section", { class: "view", "aria-label": "Firms" }, h("h2", {}, `Firms of ${report.quarter}`), filter, table.element), printed: () => table.showMore(Infinity) };
 }
 
 function themesOfFirm(report, f) {
@@ -93,6 +93,8 @@ function firmView(report, f) {
   const firm = report.firms[f];
   const identifiers = [firm.ticker, firm.permno && `PERMNO ${firm.permno}`, firm.gvkey && `GVKEY ${firm.gvkey}`, `firm ${firm.firm_id}`];
   const gap = firm.score === null || firm.peer_score === null ? null : firm.score - firm.peer_score;
+  const furthest = Math.max(0.1, ...report.firms.map((one) => Math.abs(one.score ?? 0)));
+  const isBeyond = Math.abs(firm.peer_score ?? 0) > furthest;
   return h(
     "article",
     { class: "view detail" },
@@ -118,7 +120,7 @@ function firmView(report, f) {
             "figcaption",
             {},
             h("span", { class: "key own" }, "this firm"),
-            firm.peer_score === null ? null : h("span", { class: "key peer" }, "its themes, as the other firms speak of them"),
+            firm.peer_score === null ? null : h("span", { class: "key peer" }, `its themes, as the other firms speak of them${isBeyond ? ` (${signed(firm.peer_score)}, beyond the scale)` : ""}`),
             h("span", { class: "key bin" }, "all firms"),
             gap === null ? null : h("span", {}, `Its tone is ${Math.abs(gap).toFixed(2)} ${gap < 0 ? "below" : "above"} that.`),
           ),

@@ -2,10 +2,13 @@
 
 const LINE_LENGTH = 20;
 
+/** A word that fits a line, cut if it must be. */
+const fitting = (word) => (word.length > 1.5 * LINE_LENGTH ? `${word.slice(0, LINE_LENGTH)}…` : word);
+
 /** A name in lines of about LINE_LENGTH letters, three at most. */
 function lines(name) {
   const found = [""];
-  for (const word of name.split(/\s+/)) {
+  for (const word of name.split(/\s+/).map(fitting)) {
     const longer = `${found.at(-1)} ${word}`.trim();
     if (longer.length > LINE_LENGTH && found.at(-1)) found.push(word);
     else found[found.length - 1] = longer;

@@ -69,11 +69,15 @@ function findings(report, found, onTopic) {
   return [...themes, ...firms, ...topics];
 }
 
+/** Groups that have a theme, with a name that says how many themes there are beyond the largest two, which name it. */
+function groupNames(report) {
+  const sizes = grouped(report.themes.map((theme) => theme.group), report.groups.length).map((themes) => themes.length);
+  return report.groups.flatMap((name, g) => (sizes[g] ? [[g, sizes[g] > 2 ? `${name} (+${count(sizes[g] - 2)})` : name]] : []));
+}
+
 function groupLegend(report, onGroup) {
   const palette = colours();
-  const used = new Set(report.themes.map((theme) => theme.group));
-  const entries = report.groups.map((name, g) => {
-    if (!used.has(g)) return null;
+  const entries = groupNames(report).map(([g, name]) => {
     const swatch = s("svg", { class: "swatch", width: 10, height: 10, "aria-hidden": "true" }, s("circle", { cx: 5, cy: 5, r: 5, fill: palette.group(g) }));
     const button = h("button", { type: "button", "aria-pressed": "false", title: "Show only this group", click: () => press() }, swatch, name);
     const press = () => {

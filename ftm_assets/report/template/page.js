@@ -16,6 +16,7 @@ class Page {
     this.made = new Map();
     this.scrolled = new Map();
     this.head();
+    this.foot();
     followScheme(() => this.made.get("map")?.recoloured());
     history.scrollRestoration = "manual";
     window.addEventListener("hashchange", () => this.follow());
@@ -26,15 +27,31 @@ class Page {
 
   head() {
     const { report } = this;
-    const numbers = report.through ? [["Quarter", report.quarter], ...report.headline] : report.headline;
-    document.getElementById("headline").append(...numbers.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    const of = document.getElementById("headline-of");
+    const whole = report.headline_of || (report.through ? report.quarter : "");
+    of.hidden = !whole;
+    of.textContent = sentenceCase(whole);
+    const named = (name) => (name.toLowerCase() === "tone" ? "Tone of member sentences" : name);
+    document.getElementById("headline").append(...report.headline.map(([name, value]) => h("div", {}, h("dt", {}, named(name)), h("dd", {}, value))));
+    document.getElementById("generated").hidden = !report.is_generated;
+    document.documentElement.classList.toggle("is-generated", report.is_generated);
+    document.getElementById("skip").addEventListener("click", (event) => {
+      event.preventDefault(); // its address would be taken for a part of the page
+      this.content.focus();
+    });
     const warnings = document.getElementById("warnings");
     warnings.hidden = !report.warnings.length;
     warnings.querySelector("summary").textContent = counted(report.warnings.length, "warning");
     warnings.querySelector("ul").append(...report.warnings.map((warning) => h("li", {}, warning)));
     document.getElementById("views").append(...this.parts.map(([key, name]) => h("a", { href: `#${key}`, id: `to-${key}` }, name)));
+  }
+
+  foot() {
+    const { report } = this;
     const when = report.made_at.replace("T", " ").replace(/(\.\d+)?(Z|\+00:00)$/, " UTC");
-    document.getElementById("footer").append(`${report.quarter}, from tables committed by ${when}. Made by FTM.`);
+    const footer = document.getElementById("footer");
+    if (report.cite) footer.append(citation(report.cite));
+    footer.append(h("p", {}, `${report.quarter}, from tables committed by ${when}. Made by FTM.`));
   }
 
   /** A part's view; it is made when it is first needed, and kept with its filters. */
@@ -52,10 +69,13 @@ class Page {
     if (before) this.scrolled.set(before, window.scrollY);
     this.key = location.hash;
     const theme = report.themePosition.get(id) ?? null;
+    const said = unknown(report, kind, id, this.parts);
     if (kind === "theme" && theme !== null) this.show(themeView(report, report.themes[theme]), "themes", report.themes[theme].name);
     else if (kind === "firm" && report.firmPosition.has(id)) {
       const firm = report.firmPosition.get(id);
       this.show(firmView(report, firm), "firms", report.firms[firm].name);
+    } else if (said) {
+      this.show(unknownView(said), null, "Not here");
     } else {
       const [key, name] = this.parts.find(([known]) => known === kind) ?? this.parts[0];
       const part = this.part(key);
@@ -67,6 +87,8 @@ class Page {
   }
 
   show(element, key, name) {
+    this.shown = element === this.made.get(key)?.element ? key : null;
+    this.isAlone = this.shown === null || key === "firms";
     this.content.replaceChildren(element);
     document.title = `${name} – ${this.report.title}`;
     for (const link of document.querySelectorAll("#views a")) {
@@ -75,10 +97,14 @@ class Page {
     }
   }
 
-  /** All of the quarter, one part after another; a theme or firm alone if it is the one that is shown. Dark is for screens. */
+  /**
+   * The list of firms, a theme, a firm or what is not here alone, as it is shown; else all of the quarter but the firms,
+   * one part after another. Dark is for screens.
+   */
   prepareToPrint() {
     setScheme("light");
-    if (/^#(theme|firm)=/.test(location.hash)) return;
+    if (this.shown === "firms") this.part("firms").printed();
+    if (this.isAlone) return;
     const parts = this.parts.filter(([key]) => key !== "firms").map(([key]) => this.part(key));
     this.content.replaceChildren(...parts.map((part) => part.element));
     parts.forEach((part) => part.recoloured?.());
@@ -90,6 +116,41 @@ class Page {
     this.made.get("map")?.recoloured();
     this.follow();
   }
+}
+
+/** What is wrong with an address that names something that the page does not have; null if nothing. */
+function unknown(report, kind, id, parts) {
+  if (kind === "theme" || (kind === "map" && id)) {
+    return report.themePosition.has(id) ? null : `The theme “${id}” is not in ${report.quarter}.`;
+  }
+  if (kind === "firm") return report.firmPosition.has(id) ? null : `The firm “${id}” is not in ${report.quarter}.`;
+  if (kind === "time" && !report.through) return `This page is of ${report.quarter} alone: it has no themes through time.`;
+  return kind === "" || kind === "content" || parts.some(([key]) => key === kind) ? null : `This page has no part “${kind}”.`;
+}
+
+function unknownView(said) {
+  return h(
+    "section",
+    { class: "view", "aria-label": "Not here" },
+    h("h2", {}, "Not in this quarter"),
+    h("p", {}, said, " See the ", h("a", { href: "#themes" }, "themes"), " and the ", h("a", { href: "#firms" }, "firms"), " that are."),
+  );
+}
+
+/** A text to be copied: the button copies it where the browser allows that, and marks it in any case. */
+function citation(text) {
+  const cite = h("span", { class: "cite" }, text);
+  const status = h("span", { role: "status" });
+  const copy = async () => {
+    getSelection().selectAllChildren(cite);
+    try {
+      await navigator.clipboard.writeText(text);
+      status.textContent = "Copied";
+    } catch {
+      status.textContent = "Marked, to be copied"; // no clipboard here, or the reader did not allow it
+    }
+  };
+  return h("p", {}, h("strong", {}, "How to cite: "), cite, " ", h("button", { type: "button", class: "quiet copy", click: copy }, "Copy"), " ", status);
 }
 
 const SYSTEM = matchMedia("(prefers-color-scheme: dark)");

@@ -57,15 +57,31 @@ function onward(width) {
   );
 }
 
+const STAGES = { topics: "in topics", themes: "in themes" };
+
 function stageText(stage, parts, next) {
   const losses = parts.losses.filter((loss) => loss.n);
   const lost = (loss) => h("li", { class: loss.is_lost ? "lost" : "aside" }, `${count(loss.n)} (${share(loss.n / stage.n)}): ${loss.reason}`);
   return h(
     "div",
     {},
-    h("p", {}, h("strong", {}, sentenceCase(stage.name)), ` ${count(stage.n)} ${stage.unit}`),
+    stage.name === stage.unit
+      ? h("p", {}, h("strong", {}, `${count(stage.n)} ${stage.unit}`))
+      : h("p", {}, h("strong", {}, sentenceCase(STAGES[stage.name] ?? stage.name)), ` ${count(stage.n)} ${stage.unit}`),
+    stage.notes.length ? h("p", { class: "soft notes" }, stage.notes.map(([words, n]) => `${count(n)} ${words}`).join(", ")) : null,
     losses.length ? h("ul", {}, losses.map(lost)) : null,
-    next && !parts.isSameUnit ? h("p", { class: "soft" }, `${count(parts.went)} ${stage.unit} hold the ${count(next.n)} ${next.unit} below`) : null,
+    next && !parts.isSameUnit && next.losses.length ? h("p", { class: "soft" }, `${count(parts.went)} ${stage.unit} hold the ${count(next.n)} ${next.unit} below`) : null,
+  );
+}
+
+/** A line through quarters between the values that it begins and ends with. */
+function ended(picture, [quarter, value], measure) {
+  return h(
+    "span",
+    { class: "spark-ends" },
+    h("span", { class: "soft", title: quarter }, inUnit(value, measure.unit)),
+    picture,
+    h("span", {}, inUnit(measure.value, measure.unit)),
   );
 }
 
@@ -77,14 +93,20 @@ function measures(report) {
     { class: "plain measures" },
     h("thead", {}, h("tr", {}, headings.map((name, i) => h("th", { scope: "col", class: i === 1 ? "number" : "text" }, name)))),
     h("tbody", {}, report.measures.map((measure) => {
+      const first = measure.earlier.find(([, value]) => value !== null);
       const values = [...measure.earlier.map(([, value]) => value), measure.value];
       const quarters = measure.earlier.map(([quarter, value]) => `${quarter}: ${inUnit(value, measure.unit)}`).join(", ");
       return h(
         "tr",
         { class: measure.warning ? "is-warned" : null },
         h("th", { scope: "row" }, sentenceCase(measure.name)),
-        h("td", { class: "number" }, inUnit(measure.value, measure.unit)),
-        hasEarlier ? h("td", { class: "spark-cell" }, values.filter((v) => v !== null).length > 1 ? sparkline(values, quarters) : NONE) : null,
+        h(
+          "td",
+          { class: "number" },
+          inUnit(measure.value, measure.unit),
+          measure.limit ? h("span", { class: "soft limit" }, `expected: ${measure.limit}`) : null,
+        ),
+        hasEarlier ? h("td", { class: "spark-cell" }, values.filter((v) => v !== null).length > 1 ? ended(sparkline(values, quarters), first, measure) : NONE) : null,
         h("td", { class: "text" }, measure.meaning, measure.warning ? h("strong", { class: "warning" }, measure.warning) : null),
       );
     })),
@@ -114,6 +136,7 @@ function qualityView(report) {
       "section",
       { class: "view", "aria-label": "How good is this quarter" },
       h("h2", {}, `How good is ${report.quarter}`),
+      report.summary.map((line) => h("p", { class: "lead" }, line)),
       report.warnings.length
         ? h("ul", { class: "flags" }, report.warnings.map((warning) => h("li", {}, warning)))
         : h("p", { class: "soft" }, "No warnings."),

@@ -80,7 +80,9 @@ class Table {
     this.body.replaceChildren(...sorted.slice(0, this.shown).map((row) => this.row(row)));
     if (!sorted.length) this.body.append(h("tr", {}, h("td", { class: "empty", colspan: columns.length }, "Nothing matches.")));
     this.more.hidden = sorted.length <= this.shown;
-    this.more.textContent = `Show more (${count(sorted.length - this.shown)} left)`;
+    const left = count(sorted.length - this.shown);
+    this.more.textContent = `Show more (${left} left)`;
+    this.more.dataset.printed = `${left} more are not printed.`;
   }
 
   row(row) {

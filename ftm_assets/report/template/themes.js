@@ -2,10 +2,17 @@
 
 const dot = (group) => s("svg", { class: "swatch", width: 10, height: 10, "aria-hidden": "true" }, s("circle", { cx: 5, cy: 5, r: 5, class: `group-${(group % 12) + 1}` }));
 
-const change = (theme) =>
-  theme.attention_change === null && theme.score_change === null
-    ? NONE
-    : h("span", { class: "stacked" }, h("span", {}, points(theme.attention_change)), h("span", { class: "soft" }, signed(theme.score_change)));
+/** What changed since the quarter before: each number beside what it is of. */
+function changeCell(report, theme) {
+  if (theme.attention_change === null && theme.score_change === null) return NONE;
+  const labelled = (label, value) => [h("span", { class: "soft" }, label), h("span", {}, value)];
+  return h(
+    "span",
+    { class: "labelled" },
+    labelled("attention", points(theme.attention_change, report.attentionDigits)),
+    labelled("tone", signed(theme.score_change)),
+  );
+}
 
 const flagged = (theme) => (theme.flags.length ? h("span", { class: "flag", title: theme.flags.join("; ") }, count(theme.flags.length)) : "");
 
@@ -26,20 +33,24 @@ function themeColumns(report) {
       label: "Theme",
       isText: true,
       value: (t) => t.name,
-      cell: (t) => [dot(t.group), h("a", { href: addressOf("theme", t.theme_id) }, t.name)],
+      cell: (t) => [
+        dot(t.group),
+        h("a", { href: addressOf("theme", t.theme_id) }, t.name),
+        t.series_name ? h("span", { class: "soft series" }, `series: ${t.series_name}`) : null,
+      ].filter(Boolean),
     },
     { key: "firms", label: "Firms", title: "Firms with a sentence in it", level: 2, value: (t) => t.n_firms, cell: (t) => count(t.n_firms) },
     { key: "topics", label: "Topics", level: 3, value: (t) => t.n_topics, cell: (t) => count(t.n_topics) },
     { key: "sentences", label: "Sentences", title: "Member sentences", level: 2, value: (t) => t.n_sentences, cell: (t) => count(t.n_sentences) },
-    { key: "attention", label: "Attention", title: "Share of the firms' sentences about business that are in it", value: (t) => t.attention, cell: (t) => share(t.attention) },
+    { key: "attention", label: "Attention", title: "Share of the firms' sentences about business that are in it", value: (t) => t.attention, cell: (t) => share(t.attention, report.attentionDigits) },
     { key: "tone", label: "Tone", title: "Positive less negative sentences over all, with its 95% interval", value: (t) => t.score, cell: (t) => toneCell(report, t) },
     hasChange && {
       key: "change",
-      label: "Change",
-      title: "Against the quarter before: attention in percentage points, and below it tone",
+      label: `Change on ${quarterBefore(report.quarter)}`,
+      title: `Against ${quarterBefore(report.quarter)}: attention in percentage points, and tone. Sorted by attention`,
       level: 3,
       value: (t) => t.attention_change,
-      cell: change,
+      cell: (t) => changeCell(report, t),
     },
     {
       key: "largest",
@@ -64,23 +75,21 @@ function themesView(report) {
     sortedBy: "sentences",
     address: (t) => addressOf("theme", t.theme_id),
   });
-  const groups = filterChoice("All groups", report.groups.map((name, g) => [String(g), name]), (t, g) => String(t.group) === g);
+  const groups = filterChoice("All groups", groupNames(report).map(([g, name]) => [String(g), name]), (t, g) => String(t.group) === g);
   const quality = filterChoice(
     "Any quality",
     [["unflagged", "Without flags"], ["flagged", "With flags"]],
     (t, kind) => (t.flags.length > 0) === (kind === "flagged"),
   );
   const filter = filterBox("Filter themes by name, keyword or firm", table, (t) =>
-    [t.name, t.description, ...t.keywords, ...t.firms.map(([firm]) => firmTitle(report.firms[firm]))].join(" "), [groups, quality]);
+    [t.name, t.series_name ?? "", t.description, ...t.keywords, ...t.firms.map(([firm]) => firmTitle(report.firms[firm]))].join(" "), [groups, quality]);
   return { element: h("section", { class: "view", "aria-label": "Themes" }, h("h2", {}, `Themes of ${report.quarter}`), filter, table.element), printed: () => table.showMore(Infinity) };
 }
 
 const fact = (name, value, note) => h("div", {}, h("dt", {}, name), h("dd", {}, value, note ? h("span", { class: "soft note" }, note) : null));
 
-const SECTIONS = { q_and_a: "Q&A" };
-
-/** The name of a section or a kind of speaker, for people. */
-const inWords = (name) => SECTIONS[name] ?? name.replaceAll("_", " ");
+/** Who said a sentence: a name, what they are, or both, as far as either is known. */
+const speakerOf = (e) => [e.speaker ?? "Unnamed speaker", e.speaker_type === "unknown" ? "" : inWords(e.speaker_type)].filter(Boolean).join(", ");
 
 /** Sentences as they were said. */
 function evidence(report, said, heading, none) {
@@ -97,7 +106,7 @@ function evidence(report, said, heading, none) {
         h(
           "figcaption",
           {},
-          `${e.speaker ?? "Unnamed"}, ${inWords(e.speaker_type)} · `,
+          `${speakerOf(e)} · `,
           h("a", { href: addressOf("firm", report.firms[e.firm].firm_id) }, firmTitle(report.firms[e.firm])),
           ` · ${e.call_date} · ${inWords(e.section)} · ${e.label} `,
           h("span", { class: "soft", title: `Sentence ${e.sentence_id}` }, signed(e.strength)),
@@ -131,7 +140,7 @@ function splits(report, rows, heading) {
 }
 
 function firmsOfTheme(report, theme) {
-  const rows = theme.firms.map(([firm, nSentences, nTopics, score]) => ({ firm: report.firms[firm], nSentences, nTopics, score }));
+  const rows = theme.firms.map(([firm, nSentences, nTopics, score, moves]) => ({ firm: report.firms[firm], nSentences, nTopics, score, moves }));
   const table = new Table({
     caption: `Firms of the theme ${theme.name}`,
     columns: [
@@ -139,23 +148,34 @@ function firmsOfTheme(report, theme) {
       { key: "sentences", label: "Sentences", value: (r) => r.nSentences, cell: (r) => count(r.nSentences) },
       { key: "topics", label: "Topics", level: 2, value: (r) => r.nTopics, cell: (r) => count(r.nTopics) },
       { key: "tone", label: "Tone", value: (r) => r.score, cell: (r) => h("span", { class: "tone-cell" }, toneMark(r.score, null, null, 1), h("span", {}, signed(r.score))) },
+      {
+        key: "moves",
+        label: "Moves the theme by",
+        title: "Its share of the theme's sentences times (its tone less the theme's); all firms' add up to zero",
+        value: (r) => r.moves,
+        cell: (r) => signed(r.moves, 3),
+      },
     ],
     rows,
     sortedBy: "sentences",
     address: (r) => addressOf("firm", r.firm.firm_id),
     first: 15,
   });
-  return h("div", {}, h("h3", {}, `${counted(rows.length, "firm")}`), table.element);
+  const counts = `${counted(theme.n_firms, "firm")} with counted sentences`;
+  const inTopics = theme.n_topic_firms ? `; ${count(theme.n_topic_firms)} ${theme.n_topic_firms === 1 ? "has" : "have"} a topic in it` : "";
+  return h("div", {}, h("h3", {}, counts + inTopics), table.element);
 }
 
 function themeView(report, theme) {
+  const digits = report.attentionDigits;
   const interval = theme.score_low === null ? "no interval" : `95%: ${signed(theme.score_low)} to ${signed(theme.score_high)}`;
-  const moved = (value) => (value === null ? null : `${value} on the quarter before`);
+  const before = quarterBefore(report.quarter);
   return h(
     "article",
     { class: "view detail" },
     h("p", { class: "crumbs" }, h("a", { href: "#themes" }, "Themes"), " › ", dot(theme.group), " ", report.groups[theme.group] ?? ""),
     h("h2", {}, theme.name),
+    theme.series_name ? h("p", { class: "soft series" }, `Of the series “${theme.series_name}”`) : null,
     theme.description ? h("p", { class: "lead" }, theme.description) : null,
     h("ul", { class: "keywords", "aria-label": "Keywords" }, theme.keywords.map((word) => h("li", {}, word))),
     h(
@@ -164,9 +184,9 @@ function themeView(report, theme) {
       fact("Firms", count(theme.n_firms)),
       fact("Topics", count(theme.n_topics)),
       fact("Sentences", count(theme.n_sentences)),
-      fact("Attention", share(theme.attention), moved(theme.attention_change === null ? null : points(theme.attention_change))),
+      fact("Attention", share(theme.attention, digits), theme.attention_change === null ? null : `${points(theme.attention_change, digits)} on ${before}`),
       fact("Tone", signed(theme.score), interval),
-      theme.score_change === null ? null : fact("Change of tone", signed(theme.score_change), "on the quarter before"),
+      theme.score_change === null ? null : fact("Change of tone", signed(theme.score_change), `on ${before}`),
       theme.largest_firm === null ? null : fact("Largest firm", share(theme.largest_firm_share, 0), report.firms[theme.largest_firm].name),
       theme.since === null ? null : fact("Since", theme.since, theme.series_id),
       fact("Coherence", theme.coherence_class),
@@ -175,11 +195,12 @@ function themeView(report, theme) {
     ),
     theme.flags.length ? h("ul", { class: "flags" }, theme.flags.map((flag) => h("li", {}, flag))) : null,
     h("p", {}, h("a", { class: "button", href: addressOf("map", theme.theme_id) }, "Show it in the map")),
+    report.tone_note && (theme.up.length || theme.down.length) ? h("p", { class: "soft tone-note" }, report.tone_note) : null,
     h(
       "div",
       { class: "columns" },
-      evidence(report, theme.up, "What drives its tone up", "No positive sentence."),
-      evidence(report, theme.down, "What drives its tone down", "No negative sentence."),
+      evidence(report, theme.up, "Surest positive sentences", "No positive sentence."),
+      evidence(report, theme.down, "Surest negative sentences", "No negative sentence."),
     ),
     h("div", { class: "columns" }, splits(report, theme.by_section, "Tone by section"), splits(report, theme.by_speaker, "Tone by speaker")),
     firmsOfTheme(report, theme),

@@ -61,6 +61,18 @@ def test_evidence_leads_from_a_theme_to_the_turn_and_its_members_are_those_that_
     )  # fmt: skip
 
 
+def test_a_filter_by_firm_reaches_every_table_that_has_the_firm(db: duckdb.DuckDBPyConnection):
+    asked = f"SELECT text, topic_name FROM theme_evidence WHERE quarter = '{QUARTER}' AND firm_id = '2'"
+    plan = db.execute(f"EXPLAIN {asked}").fetchall()[0][1]
+    assert plan.count("firm_id='2'") == len(
+        {"theme_sentences", "sentences", "transcripts", "topic_summaries"}
+    )
+    n = db.execute(
+        "SELECT count(*) FROM theme_sentences JOIN sentences USING (sentence_id) WHERE sentences.firm_id = '2'"
+    ).fetchone()
+    assert n == (len(db.execute(asked).fetchall()),)
+
+
 def test_a_scorer_gets_each_topic_with_its_member_sentences(db: duckdb.DuckDBPyConnection):
     rows = {
         (theme, topic): (said, n, calls)
