@@ -69,7 +69,7 @@ def largest_by_chance(n_topics: int) -> float:
     Probability Theory and Its Applications II, section I.9).
 
     >>> [round(largest_by_chance(n), 2) for n in (20, 150, 500, 5000)]
-    [0.66, 0.28, 0.17, 0.07]
+    [0.68, 0.27, 0.17, 0.07]
     """
     params = ThemeParams()
     n = max(2.0, min(params.granularity * math.sqrt(n_topics), n_topics / params.min_topics))
