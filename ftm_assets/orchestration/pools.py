@@ -23,3 +23,18 @@ def set_limits(instance: dg.DagsterInstance) -> None:
     """Set the pools' limits; running steps keep their slots."""
     for pool, limit in LIMITS.items():
         instance.event_log_storage.set_concurrency_slots(pool, limit)
+
+
+def make_known(instance: dg.DagsterInstance) -> None:
+    """Give the pools that have no limit yet the instance's default one, if it has one, before a run starts.
+
+    Runs do so themselves at their first step in a pool. But of two that do it at once in PostgreSQL, one fails: after
+    its insert was refused, dagster goes on in the broken transaction (1.13, `initialize_concurrency_limit_to_default`).
+    """
+    if instance.global_op_concurrency_default_limit is None:
+        return
+    storage = instance.event_log_storage
+    known = {pool.name for pool in storage.get_pool_limits()}
+    for pool in LIMITS:
+        if pool not in known:
+            storage.initialize_concurrency_limit_to_default(pool)
