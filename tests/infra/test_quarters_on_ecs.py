@@ -6,6 +6,7 @@ The model answers only while its service wants a server: the sensor starts it an
 """
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -81,7 +82,7 @@ class Daemon:
 
     def look_until_stopped(self) -> None:
         end = time.monotonic() + 60
-        while "stopped" not in self.look():
+        while not re.search("stopped|not running", self.look()):
             assert time.monotonic() < end, self.said
             time.sleep(0.5)
 
