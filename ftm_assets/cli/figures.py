@@ -115,7 +115,7 @@ def figures(
             "--format",
             "-f",
             metavar="LIST",
-            help="pdf, png (600 dpi), svg, or several: pdf,png",
+            help="Format of the files: pdf, png (600 dpi), svg, or several, as in pdf,png.",
             callback=_formats,
         ),
     ] = "pdf",

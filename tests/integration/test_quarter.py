@@ -215,7 +215,9 @@ def tells_what_the_tables_hold(warehouse: Warehouse, quarter: str) -> None:
     net = sum(row["n_positive"] - row["n_negative"] for row in scored.values())
     assert dict(report.headline)["tone"] == f"{net / report.stages[-1].n:+.3f}".replace("-", "−")
     named = {stage.name: stage for stage in report.stages if stage.unit == "sentences"}
-    assert sum(firm.n_sentences for firm in report.firms) == named["sentences"].n - named["topics"].losses[0].n
+    assert (
+        sum(firm.n_sentences for firm in report.firms) == named["sentences"].n - named["topics"].losses[0].n
+    )
 
 
 def test_the_page_of_the_sample_says_what_its_tables_hold(sample: Sample):
