@@ -12,13 +12,14 @@ import ast
 import contextlib
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from typing import Any
+
+from ftm_resources.replaced_file import replaced
 
 FOLLOWED = (
     "ftm_assets.assets",
@@ -124,11 +125,10 @@ def _keep() -> None:
     if sys.dont_write_bytecode:
         return
     file = _kept_file()
-    part = file.with_name(f"{file.name}.{os.getpid()}")
     with contextlib.suppress(OSError):  # an installation that cannot be written is read anew each time
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(_kept()), encoding="utf-8")
-        part.replace(file)
+        with replaced(file) as partial:
+            partial.write_text(json.dumps(_kept()), encoding="utf-8")
 
 
 def _kept_file() -> Path:
