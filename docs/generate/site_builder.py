@@ -20,7 +20,7 @@ from typer.main import get_command
 from docs.generate import commands_page, lineage_picture, python_pages, settings_page, tables_pages
 from docs.generate.site_checks import problems
 from ftm_assets.cli.main import app
-from ftm_assets.definitions import build_definitions, defs
+from ftm_assets.definitions import defs
 from ftm_resources.settings import Settings
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.joined_views import JOINED_VIEWS
@@ -136,9 +136,9 @@ compute and how far to trust it."""
 def every_asset() -> tuple[dg.JobDefinition, Mapping[str, str]]:
     """Return a job of every asset, and a line on each step in the order of the definitions."""
     every = dg.define_asset_job("every", selection=dg.AssetSelection.all())
-    definitions = dg.Definitions.merge(build_definitions(), dg.Definitions(jobs=[every]))
+    definitions = dg.Definitions.merge(defs, dg.Definitions(jobs=[every]))
     assets = {}
-    for a in build_definitions().assets or ():
+    for a in defs.assets or ():
         name = a.node_def.name
         descriptions = {key.path[-1]: text for key, text in a.descriptions_by_key.items()}
         assets[name] = (descriptions.get(name) or next(iter(descriptions.values()), "")).partition(" Key:")[0]

@@ -14,10 +14,9 @@ from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.specs import OWNER, page_table
 from ftm_assets.orchestration.unfinished import unfinished_since
 from ftm_resources.expected import plainly
-from ftm_resources.retrieval.index_folder import FOLDER
-from ftm_resources.retrieval.stored_indexes import sweep_indexes
+from ftm_resources.retrieval.stored_indexes import maintain_all
 from ftm_resources.warehouse import Warehouse
-from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
+from ftm_resources.warehouse.cleanup import Kept, Policy
 from ftm_resources.warehouse.errors import RefusedCleanupError
 
 NAME = "warehouse_maintenance"
@@ -76,10 +75,7 @@ def warehouse_maintenance(
         dry_run=config.dry_run,
     )
     try:
-        found = maintain(warehouse, policy)
-        if (indexes := sweep_indexes(warehouse, dry_run=config.dry_run)) != Kept():
-            found[FOLDER] = indexes
-        return dg.MaterializeResult(metadata=_metadata(found, config, since))
+        return dg.MaterializeResult(metadata=_metadata(maintain_all(warehouse, policy), config, since))
     except RefusedCleanupError as error:
         # Trying again changes nothing: a person must look. The other tables have been maintained.
         raise dg.Failure(

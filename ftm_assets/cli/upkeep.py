@@ -203,9 +203,8 @@ def cleanup(
     """
     from datetime import timedelta
 
-    from ftm_resources.retrieval.index_folder import FOLDER
-    from ftm_resources.retrieval.stored_indexes import sweep_indexes
-    from ftm_resources.warehouse.cleanup import Kept, Policy, maintain
+    from ftm_resources.retrieval.stored_indexes import maintain_all
+    from ftm_resources.warehouse.cleanup import Kept, Policy
     from ftm_resources.warehouse.errors import RefusedCleanupError
 
     policy = Policy(
@@ -218,9 +217,7 @@ def cleanup(
     )
     refused, warehouse = None, arguments.warehouse()
     try:
-        found = maintain(warehouse, policy)
-        if (indexes := sweep_indexes(warehouse, dry_run=policy.dry_run)) != Kept():
-            found[FOLDER] = indexes
+        found = maintain_all(warehouse, policy)
     except RefusedCleanupError as error:
         refused, found = error, dict(error.found)
     total = sum(found.values(), Kept())

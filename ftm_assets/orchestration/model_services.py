@@ -17,6 +17,7 @@ import dagster as dg
 from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, NOT_FINISHED_STATUSES, RunsFilter
 
+from ftm_assets.orchestration.execution.ecs import asset_of
 from ftm_resources.endpoint.ecs_service import EcsService, ModelServices
 from ftm_resources.expected import plainly
 
@@ -148,7 +149,7 @@ def _needed_by(
     if run.execution_plan_snapshot_id is None:
         return Need.NONE
     plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute
-    if not any(_asset(step) in use.assets for step in plan):
+    if not any(asset_of(step) in use.assets for step in plan):
         return Need.NONE
     if run.status not in IN_PROGRESS_RUN_STATUSES or run.status == dg.DagsterRunStatus.STARTING:
         return Need.LATER
@@ -162,18 +163,18 @@ def _progress(plan: Collection[str], events: Iterable[tuple[Any, str]], use: Use
     """Return the need of a run at work, from its planned steps and what became of them."""
     begun, failed, done = set(), set(), set()
     for kind, step in events:
-        begun.add(_asset(step))
+        begun.add(asset_of(step))
         if kind == dg.DagsterEventType.STEP_FAILURE:
-            failed.add(_asset(step))
+            failed.add(asset_of(step))
         elif kind == dg.DagsterEventType.STEP_SUCCESS:
             done.add(step)
     if failed & (use.assets | use.announced_by):
         return Need.NONE  # what needs it comes after these, and does not come any more
     # A mapped step is planned as `…_chunk[?]`; the step that collects them is not done before they are.
-    left = {s for s in plan if _asset(s) in use.assets and s not in done and not s.endswith("[?]")}
+    left = {s for s in plan if asset_of(s) in use.assets and s not in done and not s.endswith("[?]")}
     if not left:
         return Need.NONE
-    announcing = {_asset(step) for step in plan} & use.announced_by
+    announcing = {asset_of(step) for step in plan} & use.announced_by
     return Need.NOW if not announcing or begun & (announcing | use.assets) else Need.LATER
 
 
@@ -189,8 +190,3 @@ def _waiting_backfills(instance: dg.DagsterInstance, use: Use) -> Iterable[str]:
         assets = {key.path[-1] for key in backfill.asset_selection or ()}
         if not assets or assets & use.assets:  # without a selection of assets, it is of a job, the quarter's
             yield backfill.backfill_id
-
-
-def _asset(step: str) -> str:
-    """Return the asset of a step: `firm_topics` of `firm_topics.firm_topics_chunk[chunk_003]`."""
-    return step.partition(".")[0].partition("[")[0]

@@ -36,8 +36,7 @@ _CANDIDATES_OF_A_FIRM = 2 * OF_A_FIRM
 # The texts of the few candidates are read last.
 _DRIVERS = f"""
     WITH scored AS (
-        SELECT h.theme, e.sentence_id, f.firm, e.strength AS likeness, v.label, v.{EXPECTED_SCORE.replace("- ", "- v.")}
-            AS strength
+        SELECT h.theme, e.sentence_id, f.firm, e.strength AS likeness, v.label, {EXPECTED_SCORE} AS strength
         FROM theme_sentences e
         JOIN sentence_sentiment v USING (sentence_id)
         JOIN told_themes h ON h.theme_id = e.theme_id

@@ -155,18 +155,14 @@ class Embedder(ConfigurableResource):
         model, none is known. A model like the bundled one needs no torch (see `query_encoder`). ValueError and
         EndpointUnavailableError as `embed` raises them.
         """
-        plain = None if self._remote() else query_encoder(self._configured() or _bundled())
-        if plain is not None:
-            made: NDArray[np.float32] = _unit(plain.encode(text)[None].astype(np.float64), [text])[0].astype(
-                np.float32
-            )
-            return made
-        if not self._remote() and (encode := self._load().encode_query) is not None:
-            vector: NDArray[np.float32] = _unit(encode(text)[None].astype(np.float64), [text])[0].astype(
-                np.float32
-            )
+        encode: Callable[[str], NDArray[np.float32]] | None = None
+        if not self._remote():
+            plain = query_encoder(self._configured() or _bundled())
+            encode = plain.encode if plain else self._load().encode_query
+        if encode is None:
+            vector: NDArray[np.float32] = self.embed([text])[0]
         else:
-            vector = self.embed([text])[0]
+            vector = _unit(encode(text)[None].astype(np.float64), [text])[0].astype(np.float32)
         return vector
 
     def _configured(self) -> str | None:

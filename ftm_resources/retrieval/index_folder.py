@@ -186,14 +186,15 @@ def _lock(warehouse: Warehouse, target: Path) -> Iterator[None]:
             yield
 
 
-def _remote(warehouse: Warehouse, quarter: str) -> tuple[Any, str]:
+def stored_at(warehouse: Warehouse, quarter: str) -> tuple[Any, str]:
+    """Return the filesystem of the warehouse, and the path in it of a quarter's indexes."""
     filesystem, root = warehouse.filesystem()
     return filesystem, f"{root}/{FOLDER}/{quarter}"
 
 
 def _upload(warehouse: Warehouse, quarter: str, folder: Path, name: str) -> None:
     """Copy a build to S3, then the file that names it, then remove other builds there."""
-    filesystem, place = _remote(warehouse, quarter)
+    filesystem, place = stored_at(warehouse, quarter)
     fs.copy_files(
         str(folder),
         f"{place}/{name}",
@@ -209,7 +210,7 @@ def _upload(warehouse: Warehouse, quarter: str, folder: Path, name: str) -> None
 
 def _download(warehouse: Warehouse, quarter: str, target: Path) -> None:
     """Bring the folder of the cache up to date with S3; leave it as it is if nothing is there."""
-    filesystem, place = _remote(warehouse, quarter)
+    filesystem, place = stored_at(warehouse, quarter)
     if filesystem.get_file_info(f"{place}/{CURRENT}").type == fs.FileType.NotFound:
         return
     with filesystem.open_input_stream(f"{place}/{CURRENT}") as file:

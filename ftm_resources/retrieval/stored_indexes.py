@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 from pyarrow import fs
 
 from ftm_resources.retrieval.building import FORMAT, MANIFEST
-from ftm_resources.retrieval.index_folder import CURRENT, FOLDER, folder_of
+from ftm_resources.retrieval.index_folder import CURRENT, FOLDER, folder_of, stored_at
 from ftm_resources.retrieval.indexed_tables import made_from
 from ftm_resources.retrieval.levels import TABLES_READ
 from ftm_resources.warehouse.across import Across
-from ftm_resources.warehouse.cleanup import Kept
+from ftm_resources.warehouse.cleanup import Kept, maintain
 from ftm_resources.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ftm_resources.warehouse import Warehouse
+    from ftm_resources.warehouse.cleanup import Policy
 
 
 def index_states(warehouse: Warehouse, quarters: Iterable[str]) -> dict[str, str]:
@@ -46,6 +47,14 @@ def index_states(warehouse: Warehouse, quarters: Iterable[str]) -> dict[str, str
     return found
 
 
+def maintain_all(warehouse: Warehouse, policy: Policy) -> dict[str, Kept]:
+    """Clean up the tables (see `maintain`), then the indexes; what was counted of these is there if there are any."""
+    found = maintain(warehouse, policy)
+    if (indexes := sweep_indexes(warehouse, dry_run=policy.dry_run)) != Kept():
+        found[FOLDER] = indexes
+    return found
+
+
 def sweep_indexes(warehouse: Warehouse, *, dry_run: bool = False) -> Kept:
     """Remove the indexes of quarters that no table holds any more; return what was counted, of the warehouse."""
     held = set(warehouse.pin().quarters(TABLES_READ))
@@ -67,7 +76,7 @@ def sweep_indexes(warehouse: Warehouse, *, dry_run: bool = False) -> Kept:
             kept += Kept(files_removed=1, bytes_removed=info.size)
     for quarter in () if dry_run else sorted(gone):
         with warehouse.lock(f"{FOLDER}-{quarter}"):
-            filesystem.delete_dir(f"{root}/{FOLDER}/{quarter}")
+            filesystem.delete_dir(stored_at(warehouse, quarter)[1])
         if warehouse.location.is_s3:
             shutil.rmtree(folder_of(warehouse, quarter), ignore_errors=True)
     return kept
@@ -75,8 +84,7 @@ def sweep_indexes(warehouse: Warehouse, *, dry_run: bool = False) -> Kept:
 
 def _manifest(warehouse: Warehouse, quarter: str) -> dict[str, Any] | None:
     """Return what a quarter's current index says of itself; {} if that cannot be read, None if there is none."""
-    filesystem, root = warehouse.filesystem()
-    place = f"{root}/{FOLDER}/{quarter}"
+    filesystem, place = stored_at(warehouse, quarter)
     if filesystem.get_file_info(f"{place}/{CURRENT}").type != fs.FileType.File:
         return None
     try:

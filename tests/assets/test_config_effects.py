@@ -361,8 +361,7 @@ def of_maintenance(**config: Any) -> dict[str, Any]:
         return {}
 
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
-        patch.setattr(maintenance_asset, "maintain", keep)
-        patch.setattr(maintenance_asset, "sweep_indexes", lambda *_, **__: maintenance_asset.Kept())
+        patch.setattr(maintenance_asset, "maintain_all", keep)
         dg.materialize(
             [maintenance_asset.warehouse_maintenance],
             resources={"warehouse": Warehouse(path="/nowhere")},

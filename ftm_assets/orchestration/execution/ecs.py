@@ -134,5 +134,14 @@ def cost_tags(run_tags: Mapping[str, str], step_key: str | None = None) -> dict[
     """
     first, last = (run_tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
     quarter = run_tags.get("dagster/partition") or (f"{first}..{last}" if first and last else "none")
-    stage = step_key.partition(".")[0].partition("[")[0] if step_key else "run"
+    stage = asset_of(step_key) if step_key else "run"
     return {"project": "ftm", "quarter": quarter, "stage": stage}
+
+
+def asset_of(step_key: str) -> str:
+    """Return the asset of a step.
+
+    >>> asset_of("firm_topics.firm_topics_chunk[chunk_003]")
+    'firm_topics'
+    """
+    return step_key.partition(".")[0].partition("[")[0]
