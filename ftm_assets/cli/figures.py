@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
+    from ftm_assets.report.car_rows import CarEvents
     from ftm_resources.warehouse import Warehouse
 
 commands = typer.Typer()
@@ -171,7 +172,15 @@ def _planned(
     warehouse: Warehouse, first: str, last: str, chosen: Sequence[Kind], series: Sequence[str], width: float
 ) -> dict[str, Callable[[], _Made]]:
     """Return the figures to draw, by the names of their files."""
+    from functools import cache
+
     from ftm_assets.methods.returns.event_samples import POOLED
+
+    @cache
+    def read() -> CarEvents:
+        from ftm_assets.report.car_rows import car_events
+
+        return car_events(warehouse, first, last)
 
     planned: dict[str, Callable[[], _Made]] = {}
     for kind in chosen:
@@ -182,7 +191,7 @@ def _planned(
         else:
             for one in series or [POOLED]:
                 name = "car_paths" if one == POOLED else f"car_paths_{re.sub('[^0-9A-Za-z]+', '-', one)}"
-                planned[name] = lambda one=one: _car(warehouse, first, last, one, width)  # type: ignore[misc]
+                planned[name] = lambda one=one: _car(read, first, last, one, width)  # type: ignore[misc]
     return planned
 
 
@@ -216,12 +225,12 @@ def _tone(warehouse: Warehouse, first: str, last: str, series: Sequence[str], wi
     return _Made(drawn, found.rows, " ".join([said, *found.warnings]), tone_caption(found))
 
 
-def _car(warehouse: Warehouse, first: str, last: str, series: str, width: float) -> _Made:
+def _car(read: Callable[[], CarEvents], first: str, last: str, series: str, width: float) -> _Made:
     from ftm_assets.report.car_figure import car_figure
     from ftm_assets.report.car_rows import car_rows
     from ftm_assets.report.figure_captions import car_caption
 
-    found = car_rows(warehouse, first, last, series)
+    found = car_rows(read(), series)
     n = sum(found.found.n_events)
     said = f"{found.name}: {screen.count(n, 'call')} of {first} to {last}, abnormal returns by {found.model}."
     if found.left_out:

@@ -28,7 +28,10 @@ from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.quarters import between
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ftm_assets.methods.returns.event_curves import Curves
+    from ftm_assets.methods.returns.event_samples import Events, Toned
     from ftm_resources.warehouse import Warehouse
 
 _GROUPS = ("low tone", "middle", "high tone", "high less low")
@@ -50,8 +53,21 @@ class CarRows(NamedTuple):
     """Quarter → the tables that it lacks."""
 
 
-def car_rows(warehouse: Warehouse, first: str, last: str, series_id: str = POOLED) -> CarRows:
-    """Return the mean CARs around the calls of these quarters, by tone about a series or (`pooled`) all its themes.
+class CarEvents(NamedTuple):
+    """The calls of some quarters with their returns and tones, about all series."""
+
+    quarters: str
+    """First and last, in words."""
+    events: Events
+    toned: Mapping[str, Toned]
+    """By series."""
+    params: EventStudyParams
+    model: str
+    left_out: dict[str, list[str]]
+
+
+def car_events(warehouse: Warehouse, first: str, last: str) -> CarEvents:
+    """Read the calls of these quarters from one state of the tables.
 
     Returns are abnormal by the last model that `abnormal_returns` was made with, tone is `score`, and themes are those
     of the call's own quarter. FigureError if no quarter has returns, or if quarters do not go together; the message
@@ -78,22 +94,30 @@ def car_rows(warehouse: Warehouse, first: str, last: str, series_id: str = POOLE
         raise FigureError(str(failure.description)) from failure
     names = dict(zip(*(series.column(c).to_pylist() for c in ("series_id", "name")), strict=True))
     events, toned = together(quarters, windows, names, params)
+    left_out = {q: lacking for q, lacking in absent.items() if lacking}
     known = {one.series_id: one for one in toned["quarter"]}
-    if series_id not in known:
-        raise FigureError(f"no call from {first} to {last} speaks of {series_id}")
-    model, span = returns.models[-1], {"first_day": PATH_FIRST_DAY, "last_day": params.picture_last_day}
+    return CarEvents(f"from {first} to {last}", events, known, params, returns.models[-1], left_out)
+
+
+def car_rows(read: CarEvents, series_id: str = POOLED) -> CarRows:
+    """Return the mean CARs around the calls, by tone about a series or (`pooled`) all its themes.
+
+    FigureError if no call speaks of the series, or none has a return on each day.
+    """
+    if series_id not in read.toned:
+        raise FigureError(f"no call {read.quarters} speaks of {series_id}")
+    span = {"first_day": PATH_FIRST_DAY, "last_day": read.params.picture_last_day}
     found, placebo = (
-        tercile_curves(events, of, model, known[series_id], _TONE, **span)
-        for of in (events.calls, events.placebo)
+        tercile_curves(read.events, of, read.model, read.toned[series_id], _TONE, **span)
+        for of in (read.events.calls, read.events.placebo)
     )
     if not sum(found.n_events):
         raise FigureError(
-            f"of no call from {first} to {last} that speaks of {series_id} is there a return on each day from "
-            f"{PATH_FIRST_DAY} to {params.picture_last_day}"
+            f"of no call {read.quarters} that speaks of {series_id} is there a return on each day from "
+            f"{PATH_FIRST_DAY} to {read.params.picture_last_day}"
         )
     rows = pa.concat_tables([_rows("event", found), _rows("placebo", placebo)])
-    left_out = {q: lacking for q, lacking in absent.items() if lacking}
-    return CarRows(known[series_id].name, model, found, placebo, rows, left_out)
+    return CarRows(read.toned[series_id].name, read.model, found, placebo, rows, read.left_out)
 
 
 def _rows(sample: str, curves: Curves) -> pa.Table:

@@ -1,7 +1,7 @@
 """Everything that the page of a quarter says, gathered from one state of the warehouse.
 
 What belongs here: the order in which the parts are read, and the head of the page. Memory is bounded: DuckDB's queries
-within `numbered_rows.MEMORY`, the vectors of the topics, and the page's own content.
+within `reported_state.MEMORY`, the vectors of the topics, and the page's own content.
 """
 
 from __future__ import annotations

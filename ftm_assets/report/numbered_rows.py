@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "768MB"
-"""Memory of the queries; what does not fit goes to DuckDB's temporary folder."""
-
 _CALLS = """
     CREATE TEMP TABLE told_calls AS
     SELECT transcript_id, min(firm_id) AS firm_id, max(firm_name) AS firm_name, max(ticker) AS ticker,
@@ -58,6 +55,5 @@ _TOPICS = """
 
 def number(db: duckdb.DuckDBPyConnection) -> None:
     """Create the temporary tables, which the connection keeps."""
-    db.execute(f"SET memory_limit = '{MEMORY}'")
     for query in (_CALLS, _FIRMS, _THEMES, _TOPICS):
         db.execute(query)

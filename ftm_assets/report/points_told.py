@@ -40,7 +40,7 @@ REASONS = {
 }
 """Why a topic is in no theme, as `theme_topics` has it → in words."""
 
-UNKNOWN_REASON = "in no theme; the reason was not recorded"
+UNKNOWN_REASON = "the reason was not recorded"
 
 _BATCH = 4_096
 

@@ -40,6 +40,9 @@ READ = (
 )
 """The tables of a quarter that a page is made from."""
 
+MEMORY = "768MB"
+"""Memory of each connection's queries; what does not fit goes to DuckDB's temporary folder."""
+
 PANEL = "theme_panel"
 """The table that says what changed between quarters."""
 
@@ -99,11 +102,11 @@ class ReportedState:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection whose views hold the quarter."""
-        return self.across.connect(self.quarter)
+        return _bounded(self.across.connect(self.quarter))
 
     def connect_to(self, quarters: Sequence[str], table: str) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection whose view holds some quarters of one table."""
-        return self.across.connect(*quarters, tables=(table,))
+        return _bounded(self.across.connect(*quarters, tables=(table,)))
 
     def write(self, table: str, quarter: str | None = None) -> Write | None:
         """Return the write of a table that is shown; None if there is none. Default: of the page's quarter."""
@@ -140,6 +143,11 @@ class ReportedState:
                 f"{'; '.join(found)}. `ftm quarters` says what to materialize.",
             )
         return before, None
+
+
+def _bounded(db: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    db.execute(f"SET memory_limit = '{MEMORY}'")
+    return db
 
 
 def _is_held(across: Across, quarter: str) -> bool:
