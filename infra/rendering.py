@@ -16,7 +16,7 @@ import yaml
 
 FOLDER = Path(__file__).parent / "cloudformation"
 ORDER = ("storage", "network", "cluster", "dagster", "vllm", "budget")
-"""The stacks in the order in which they are deployed: each imports only from those before it."""
+"""The stacks in an order in which each imports only from those before it."""
 
 PSEUDO = {
     "AWS::AccountId": "123456789012",

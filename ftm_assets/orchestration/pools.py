@@ -28,6 +28,8 @@ def set_limits(instance: dg.DagsterInstance) -> None:
 def make_known(instance: dg.DagsterInstance) -> None:
     """Give the pools that have no limit yet the instance's default one, if it has one, before a run starts.
 
+    After `ftm pools`, all of them have one; this is for an instance on which it did not run, or has not yet.
+
     Runs do so themselves at their first step in a pool. But of two that do it at once in PostgreSQL, one fails: after
     its insert was refused, dagster goes on in the broken transaction (1.13, `initialize_concurrency_limit_to_default`).
     """

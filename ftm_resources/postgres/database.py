@@ -55,7 +55,7 @@ def connected(*, only_reads: bool = False) -> Iterator[psycopg.Connection[tuple[
     with closing(connection):
         if only_reads:
             connection.read_only = True
-            find_vectors(connection)
+            _find_vectors(connection)
             yield connection
             return
         try:
@@ -67,12 +67,12 @@ def connected(*, only_reads: bool = False) -> Iterator[psycopg.Connection[tuple[
                 f"the database has no pgvector, and this account cannot add it ({error}). Have an administrator run "
                 "CREATE EXTENSION vector in it"
             ) from error
-        find_vectors(connection)
+        _find_vectors(connection)
         register_vector(connection)
         yield connection
 
 
-def find_vectors(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+def _find_vectors(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     """Let this session find pgvector's types in the schema that an administrator put them in."""
     connection.execute(
         "SELECT set_config('search_path', concat_ws(', ', nullif(current_setting('search_path'), ''), "
