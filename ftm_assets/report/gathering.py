@@ -252,7 +252,8 @@ def _left_out(n_topics: int, n_named: int) -> list[str]:
     """Return what the map does not show."""
     found = []
     if n_named < n_topics:
-        found.append(f"{counted(n_topics - n_named, 'topic')} without a summary are not in the map.")
+        verb = "is" if n_topics - n_named == 1 else "are"
+        found.append(f"{counted(n_topics - n_named, 'topic')} without a summary {verb} not in the map.")
     most, characters, _ = room(n_named)
     if most < MOST_SENTENCES:
         found.append(
