@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ftm_assets.methods.returns.clustered_errors import group_means
+from ftm_assets.methods.returns.clustered_errors import group_mean_paths
 from ftm_assets.methods.returns.event_choices import PATH_FIRST_DAY
 from ftm_assets.methods.returns.event_samples import sorted_by
 from ftm_assets.methods.returns.event_tests import FEWEST_CLUSTERS
@@ -70,15 +70,11 @@ def tercile_curves(
     mean, half = np.full((4, len(days)), np.nan), np.full((4, len(days)), np.nan)
     sizes = np.bincount(group, minlength=3)
     clusters = min(len(np.unique(firm)), len(np.unique(date)))
-    for d in range(len(days)):
-        variances = []
-        # By one cluster twice is by that cluster alone.
-        for clustered in ((firm, date), (firm, firm), (date, date)):
-            means, spread = group_means(grown[:, d], group, 3, *clustered)
-            variances.append([*np.diag(spread), spread[2, 2] + spread[0, 0] - 2 * spread[0, 2]])
-        mean[:, d] = [*means, means[2] - means[0]]
-        variance = np.max(variances, axis=0)
-        half[:, d] = np.sqrt(np.where(variance > 0, variance, np.nan))
+    means, spread = group_mean_paths(grown, group, 3, firm, date)
+    mean[:] = [*means, means[2] - means[0]]
+    gap = spread[:, 2, 2] + spread[:, 0, 0] - 2 * spread[:, 0, 2]
+    variance = np.stack([*(spread[:, g, g] for g in range(3)), gap], axis=1).max(axis=0)
+    half[:] = np.sqrt(np.where(variance > 0, variance, np.nan))
     if clusters >= FEWEST_CLUSTERS:
         half *= student.ppf(0.975, clusters - 1)
     else:
