@@ -106,25 +106,6 @@ def regress(
     return Regression(coefficient, float(np.sqrt(variance)) if is_usable else float("nan"), r_squared)
 
 
-def covariance(x: Floats, residuals: Floats, firm: Ints, date: Ints) -> Floats:
-    """Return the covariance (k, k) of least-squares coefficients, clustered by firm and by date, as `regress` has it.
-
-    `x` is (n, k), of full rank; `residuals` is (n,); `firm` and `date` are numbers from 0.
-    """
-    n, k = x.shape
-    bread = np.linalg.inv(x.T @ x)
-    scores = x * residuals[:, None]
-    both = firm * (int(date.max(initial=0)) + 1) + date
-    meat = np.zeros((k, k))
-    for groups, sign in ((firm, 1), (date, 1), (both, -1)):
-        names, at = np.unique(groups, return_inverse=True)
-        sums = np.column_stack([np.bincount(at, weights=scores[:, j]) for j in range(k)])
-        g = len(names)
-        meat += sign * (g / (g - 1) if g > 1 else np.nan) * (n - 1) / (n - k) * (sums.T @ sums)
-    found: Floats = bread @ meat @ bread
-    return found
-
-
 def group_means(y: Floats, group: Ints, n_groups: int, firm: Ints, date: Ints) -> tuple[Floats, Floats]:
     """Return the mean of `y` in each group, and their covariance (groups, groups), clustered by firm and by date.
 
@@ -137,7 +118,7 @@ def group_means(y: Floats, group: Ints, n_groups: int, firm: Ints, date: Ints) -
 def group_mean_paths(y: Floats, group: Ints, n_groups: int, firm: Ints, date: Ints) -> tuple[Floats, Floats]:
     """Return `group_means` of each column of `y` (n, d): (groups, d), and their covariances (3, groups, groups, d).
 
-    The covariances are clustered by firm and by date, by firm alone and by date alone, as `covariance` has them.
+    The covariances are clustered by firm and by date, as `regress` has it, by firm alone, and by date alone.
     """
     from scipy.sparse import csr_matrix
 
