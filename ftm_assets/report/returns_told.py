@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.methods.returns.event_samples import POOLED
+from ftm_assets.methods.returns.event_windows import Window
 from ftm_assets.methods.returns.many_tests import LEVEL
 from ftm_assets.report.car_figure import MODEL_WORDS
 from ftm_assets.report.cut_texts import NAME_CHARACTERS, cut
@@ -95,9 +96,10 @@ def told_returns(state: ReportedState) -> ReturnsTold:
 _SAMPLES = ("event", "pre_event", "placebo")
 
 
-def _days(window: str) -> tuple[int, ...]:
-    """Return the first and last day of a window such as [0,+1]."""
-    return tuple(int(day) for day in window.strip("[]").split(","))
+def _days(window: str) -> tuple[int, int]:
+    """Return the length of a window and its first day: the shortest first."""
+    parsed = Window.parse(window)
+    return parsed.length, parsed.first
 
 
 def _paths(rows: Sequence[Sequence[Any]]) -> dict[str, tuple[CarPath, ...]]:

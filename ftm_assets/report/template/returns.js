@@ -92,12 +92,18 @@ function carFigure(one) {
   );
 }
 
-/** The tests of a series, a row each; what should show nothing stands below. */
+const whyNot = (test) => REASONS[test.reason] ?? inWords(test.reason);
+
+/** The tests of a series, a row each; what should show nothing stands below. Without any, one sentence says why. */
 function testsTable(tests) {
+  if (tests.every((test) => test.reason)) {
+    return h("p", { class: "soft" }, `Not tested: ${[...new Set(tests.map(whyNot))].join(", ")} (${counted(Math.max(...tests.map((test) => test.n_events)), "call")}).`);
+  }
+  const isAdjusted = tests.some((test) => test.q_value !== null);
   const cells = (test) =>
     test.reason
-      ? [h("td", { class: "soft", colspan: 5 }, REASONS[test.reason] ?? inWords(test.reason))]
-      : [percent(test.coefficient), percent(test.std_error).replace("+", ""), signed(test.t), probability(test.p), probability(test.q_value)].map((text) => h("td", { class: "number" }, text));
+      ? [h("td", { class: "soft", colspan: isAdjusted ? 5 : 4 }, whyNot(test))]
+      : [percent(test.coefficient), percent(test.std_error).replace("+", ""), signed(test.t), probability(test.p), ...(isAdjusted ? [probability(test.q_value)] : [])].map((text) => h("td", { class: "number" }, text));
   const heading = (text, title) => h("th", { scope: "col", class: "number", title }, text);
   return h(
     "div",
@@ -105,7 +111,7 @@ function testsTable(tests) {
     h(
       "table",
       { class: "plain" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Days"), h("th", { scope: "col" }, ""), heading("Calls"), heading("% per unit of tone", "Abnormal return per unit of tone, which runs from −1 to 1"), heading("Std. error", "Clustered by firm and by date"), heading("t"), heading("p"), heading("q", "p adjusted for the number of themes tested (Benjamini-Hochberg)"))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Days"), h("th", { scope: "col" }, ""), heading("Calls"), heading("% per unit of tone", "Abnormal return per unit of tone, which runs from −1 to 1"), heading("Std. error", "Clustered by firm and by date"), heading("t"), heading("p"), isAdjusted ? heading("q", "p adjusted for the number of themes tested (Benjamini-Hochberg)") : null)),
       h("tbody", {}, tests.map((test) => h("tr", { class: test.sample === "event" ? null : "soft" }, h("th", { scope: "row" }, test.window), h("td", {}, SAMPLES[test.sample]), h("td", { class: "number" }, count(test.n_events)), cells(test)))),
     ),
   );
@@ -125,7 +131,6 @@ function returnsOfTheme(report, theme) {
     h("h3", {}, "Returns around calls that speak of it"),
     one ? h("p", { class: "soft" }, measured(found), " ", h("a", { href: "#returns" }, "All themes and notes")) : h("p", { class: "soft" }, "No call about it has a return."),
     one ? carFigure(one) : null,
-    one && !one.paths.length ? h("p", { class: "soft" }, "Too few calls for a picture.") : null,
     one ? testsTable(one.tests) : null,
   );
 }
@@ -141,7 +146,8 @@ function seriesTable(report, window) {
       test: series.tests.find((test) => test.sample === "event" && test.window === window) ?? null,
       placebo: series.tests.find((test) => test.sample === "placebo" && test.window === window) ?? null,
     }))
-    .filter((row) => row.test);
+    .filter((row) => row.test)
+    .sort((a, b) => b.test.n_events - a.test.n_events); // where nothing is tested, the nearest to it first
   const number = (key, label, value, cell, more = {}) => ({ key, label, value, cell, ...more });
   return new Table({
     caption: `Tone and returns over ${window}, by theme`,
@@ -154,7 +160,7 @@ function seriesTable(report, window) {
         cell: (r) => (r.theme ? h("a", { href: addressOf("theme", r.theme.theme_id) }, r.series.name) : [r.series.name, h("span", { class: "soft series" }, `not in ${report.quarter}`)]),
       },
       number("calls", "Calls", (r) => r.test.n_events, (r) => count(r.test.n_events), { level: 2 }),
-      number("coefficient", "% per unit of tone", (r) => r.test.coefficient, (r) => (r.test.reason ? h("span", { class: "soft" }, REASONS[r.test.reason] ?? inWords(r.test.reason)) : percent(r.test.coefficient)), { title: "Abnormal return per unit of tone, which runs from −1 to 1" }),
+      number("coefficient", "% per unit of tone", (r) => r.test.coefficient, (r) => (r.test.reason ? h("span", { class: "soft" }, whyNot(r.test)) : percent(r.test.coefficient)), { title: "Abnormal return per unit of tone, which runs from −1 to 1" }),
       number("t", "t", (r) => (r.test.t === null ? null : Math.abs(r.test.t)), (r) => signed(r.test.t), { title: "By standard errors clustered by firm and by date; sorted by its size" }),
       number("p", "p", (r) => r.test.p, (r) => probability(r.test.p), { level: 3 }),
       number("q", "q", (r) => r.test.q_value, (r) => probability(r.test.q_value), { title: "p adjusted for the number of themes tested (Benjamini-Hochberg)" }),
@@ -205,7 +211,7 @@ function returnsView(report) {
       h("p", { class: "soft tone-note returns-note" }, measured(found), " ", lookAhead),
       pooled ? [h("h3", {}, "All themes together"), carFigure(pooled), testsTable(pooled.tests)] : null,
       h("h3", {}, "How many themes"),
-      countsTable(found),
+      found.windows.some((w) => w.n_tested) ? countsTable(found) : h("p", { class: "soft" }, "No theme has enough calls with returns to be tested. More quarters bring more calls."),
       windows.length
         ? [h("h3", {}, "Theme by theme"), h("div", { class: "tools" }, choice("Days", windows.map((w) => [w, w]), windows[0], show)), holder]
         : null,
