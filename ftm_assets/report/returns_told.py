@@ -24,7 +24,7 @@ STUDY, PATHS = "event_study", "event_paths"
 _CHOSEN = f"SELECT DISTINCT definition, model, tone FROM {PATHS}"  # noqa: S608 - a constant
 
 _TESTS = f"""
-    SELECT series_id, series_name, "window", sample, n_events, n_firms, n_dates, n_quarters, coefficient, std_error, t,
+    SELECT series_id, series_name, n_quarters, "window", sample, n_events, n_firms, n_dates, coefficient, std_error, t,
         p, q_value, p_romano_wolf, reason
     FROM {STUDY} WHERE definition = ? AND model = ? AND tone = ? AND controls = 'none'
 """  # noqa: S608 - a constant
@@ -66,10 +66,9 @@ def told_returns(state: ReportedState) -> ReturnsTold:
         rows = db.execute(_TESTS, chosen[0]).fetchall()
     tests = defaultdict(list)
     names, n_quarters = {}, 0
-    for series, name, *test, reason in rows:
-        window, sample, *counts, quarters = test[:6]
+    for series, name, quarters, *test in rows:
         names[series], n_quarters = name, max(n_quarters, quarters)
-        tests[series].append(ReturnTest(window, sample, *counts, *test[6:], reason))
+        tests[series].append(ReturnTest(*test))
     windows = sorted({t.window for of in tests.values() for t in of if t.sample == "event"}, key=_days)
     definition, model, tone = chosen[0]
     return ReturnsTold(
