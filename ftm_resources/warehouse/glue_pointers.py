@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
 from pyiceberg.exceptions import CommitFailedException
@@ -14,6 +15,10 @@ from ftm_resources.warehouse.pointers import NotingCatalog
 
 if TYPE_CHECKING:
     from ftm_resources.warehouse.location import Location
+
+
+MAX_COMMENT = 255
+"""Characters that Glue takes as a column's comment; it refuses a table with a longer one."""
 
 
 class CloudCatalog(NotingCatalog, GlueCatalog):
@@ -47,3 +52,19 @@ class CloudCatalog(NotingCatalog, GlueCatalog):
             return None
         recorded: str = found["Table"]["Parameters"]["metadata_location"]
         return recorded
+
+    def _create_glue_table(self, database_name: str, table_name: str, table_input: Any) -> None:
+        super()._create_glue_table(database_name, table_name, _shortened(table_input))
+
+    def _update_glue_table(
+        self, database_name: str, table_name: str, table_input: Any, version_id: str
+    ) -> None:
+        super()._update_glue_table(database_name, table_name, _shortened(table_input), version_id)
+
+
+def _shortened(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table as Glue is told of it, with comments that it takes; the Iceberg schema has them in full."""
+    for column in table.get("StorageDescriptor", {}).get("Columns", ()):
+        if "Comment" in column:
+            column["Comment"] = textwrap.shorten(column["Comment"], MAX_COMMENT, placeholder=" …")
+    return table
