@@ -20,7 +20,7 @@ cast({{ moment }} at time zone 'UTC' as timestamp(3))
 {%- endmacro %}
 
 {% macro duckdb__record(fields) -%}
-struct_pack({% for name, value, _ in fields %}{{ name }} := {{ value }}{{ ', ' if not loop.last }}{% endfor %})
+{{ '{' }}{% for name, value, _ in fields %}'{{ name }}': {{ value }}{{ ', ' if not loop.last }}{% endfor %}{{ '}' }}
 {%- endmacro %}
 
 {% macro athena__record(fields) -%}
