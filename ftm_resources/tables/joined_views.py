@@ -1,7 +1,7 @@
 """The views that join tables for reading: topics with their names, evidence from theme to sentence, input of scorers.
 
-What belongs here: what such a view holds. Its query is the dbt model of its name in `dbt/models/views`, which makes it in
-Athena too. A view stores nothing; each connection and each DuckDB file has them over its own tables.
+What belongs here: what such a view holds. Its query is the dbt model of its name in `dbt/models/views`, by which Athena
+has it too. A view stores nothing; each connection and each DuckDB file has them over its own tables.
 """
 
 from __future__ import annotations
@@ -132,7 +132,5 @@ _NAMINGS = JoinedView(
     },
 )
 
-JOINED_VIEWS: Mapping[str, JoinedView] = {
-    view.name: view for view in (_TOPICS, _EVIDENCE, _READY, _NAMINGS)
-}
+JOINED_VIEWS: Mapping[str, JoinedView] = {view.name: view for view in (_TOPICS, _EVIDENCE, _READY, _NAMINGS)}
 """By name."""

@@ -9,7 +9,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -34,13 +34,41 @@ MOST_BYTES = 262_144
 """Of a statement that Athena takes."""
 
 TAKEN_BY_TRINO = {
-    *("array", "array_agg", "avg", "bool_or", "cast", "coalesce", "count", "count_if", "max", "max_by", "min"),
+    *(
+        "array",
+        "array_agg",
+        "avg",
+        "bool_or",
+        "cast",
+        "coalesce",
+        "count",
+        "count_if",
+        "max",
+        "max_by",
+        "min",
+    ),
     *("nullif", "replace", "row", "row_number", "split_part", "sqrt", "stddev_samp", "substr", "sum"),
     *("abs", "greatest", "least"),
 }
 """Functions of Trino that mean the same in DuckDB."""
 
-NOT_FUNCTIONS = {"and", "as", "between", "by", "case", "else", "from", "in", "not", "on", "or", "over", "then", "timestamp", "when"}
+NOT_FUNCTIONS = {
+    "and",
+    "as",
+    "between",
+    "by",
+    "case",
+    "else",
+    "from",
+    "in",
+    "not",
+    "on",
+    "or",
+    "over",
+    "then",
+    "timestamp",
+    "when",
+}
 
 TYPES = {
     pa.string(): "varchar",
@@ -108,9 +136,7 @@ def athena(compiled: Callable) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def trees(athena: dict[str, str]) -> dict[str, exp.Expression]:
     """The statements, parsed, with every column's type as Athena derives it."""
-    columns = {
-        name: {c.name: TYPES[c.type] for c in table.columns} for name, table in TABLES.items()
-    }
+    columns = {name: {c.name: TYPES[c.type] for c in table.columns} for name, table in TABLES.items()}
     made_from = {"awsdatacatalog": {NAMESPACE: columns, "ftm_views": {m: columns[m] for m in MARTS}}}
     found = {}
     for name, sql in athena.items():
@@ -142,7 +168,9 @@ def test_statements_and_tests_say_nothing_that_athena_does_not_take(compiled: Ca
         called = set(re.findall(r"\b([a-z_]\w*)\s*\(", text)) - NOT_FUNCTIONS
         ctes = set(re.findall(r"\b(\w+) as \($", text, re.M))
         assert called - ctes <= TAKEN_BY_TRINO, name
-        assert not re.search(r"::|:=|\bexclude\b|\bqualify\b|\bfilter\b|\bgroup by all\b|\bwindow\b|\{", text), name
+        assert not re.search(
+            r"::|:=|\bexclude\b|\bqualify\b|\bfilter\b|\bgroup by all\b|\bwindow\b|\{", text
+        ), name
 
 
 def test_nothing_is_divided_as_integers_and_no_view_has_a_type_that_views_lack(
@@ -151,7 +179,9 @@ def test_nothing_is_divided_as_integers_and_no_view_has_a_type_that_views_lack(
     n = 0
     for name, tree in trees.items():
         for division in tree.find_all(exp.Div):
-            assert any(side.is_type("double") for side in (division.left, division.right)), division.sql("trino")
+            assert any(side.is_type("double") for side in (division.left, division.right)), division.sql(
+                "trino"
+            )
             n += 1
         for column in tree.selects:
             assert not column.is_type("timestamptz", "null", "float"), f"{name}.{column.alias_or_name}"
@@ -175,7 +205,10 @@ def said_in(quarter: str) -> dict[str, pa.Table]:
         for number in range(2 if firm == 0 else 1):
             turns = [
                 Turn(
-                    [(random.choice((0, 0, 1, 2, None)), random.choice(label)) for _ in range(random.randint(1, 6))],
+                    [
+                        (random.choice((0, 0, 1, 2, None)), random.choice(label))
+                        for _ in range(random.randint(1, 6))
+                    ],
                     section=random.choice(("presentation", "q_and_a")),
                     speaker_type=random.choice(("executive", "analyst")),
                 )
@@ -189,19 +222,29 @@ def said_in(quarter: str) -> dict[str, pa.Table]:
                     is_after_close=random.choice((True, False, None)),
                 )
             )  # fmt: skip
-    before = {number: (f"{QUARTERS[0]}:series:{number:03d}", f"{QUARTERS[0]}:theme:{number:03d}", 0.7) for number in (0, 2)}
+    before = {
+        number: (f"{QUARTERS[0]}:series:{number:03d}", f"{QUARTERS[0]}:theme:{number:03d}", 0.7)
+        for number in (0, 2)
+    }
     made = Quarter(
         quarter, calls, THEMES, {"f7": "too_small"} | ({"f8": "failed"} if quarter == QUARTERS[2] else {}),
         continues={} if quarter == QUARTERS[0] else before,
         weak=(2,) if quarter == QUARTERS[2] else (),
         pinned={"Labour": (0, 1), "Loose": ()},
     ).tables()  # fmt: skip
-    lost = {"excluded": None, "superseded": "92 is newer", "unlinked": "no link: none in CRSP", "other_event": None}
+    lost = {
+        "excluded": None,
+        "superseded": "92 is newer",
+        "unlinked": "no link: none in CRSP",
+        "other_event": None,
+    }
     audit = [
         {"transcript_id": f"{quarter}:{status}", "firm_id": "f0", "status": status, "reason": reason}
         for status, reason in lost.items()
     ]
-    made["transcript_audit"] = pa.concat_tables([made["transcript_audit"], filled("transcript_audit", audit, quarter)])
+    made["transcript_audit"] = pa.concat_tables(
+        [made["transcript_audit"], filled("transcript_audit", audit, quarter)]
+    )
     return made
 
 
@@ -263,7 +306,9 @@ def rows_of(db: duckdb.DuckDBPyConnection, relation: str, columns: list[str]) ->
 
 
 def _in_utc(value: Any) -> Any:
-    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
+    return (
+        value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) and value.tzinfo else value
+    )
 
 
 def in_order(rows: list[tuple]) -> list[tuple]:
@@ -276,7 +321,9 @@ def test_a_mart_has_the_same_rows_in_both_dialects(
 ):
     columns = [c.name for c in TABLES[mart].columns]
     assert in_order(rows_of(at_athena, f"ftm_views.{mart}", columns)) == in_order(by_quarter[mart])
-    filled_in = {c for row in by_quarter[mart] for c, value in zip(columns, row, strict=True) if value is not None}
+    filled_in = {
+        c for row in by_quarter[mart] for c, value in zip(columns, row, strict=True) if value is not None
+    }
     assert filled_in == set(columns), "every column is compared by a value"
 
 
@@ -286,10 +333,14 @@ def test_a_view_of_athena_has_the_columns_of_its_table(at_athena: duckdb.DuckDBP
         assert {row[0] for row in described} == {c.name for c in TABLES[mart].columns}
 
 
-def test_a_firm_is_compared_with_the_quarter_in_which_it_was_last_measured(by_quarter: dict[str, list[tuple]]):
+def test_a_firm_is_compared_with_the_quarter_in_which_it_was_last_measured(
+    by_quarter: dict[str, list[tuple]],
+):
     names = [c.name for c in TABLES["firm_theme_panel"].columns]
     panel = [dict(zip(names, row, strict=True)) for row in by_quarter["firm_theme_panel"]]
-    compared = {(r["quarter"], r["firm_id"], r["previous_quarter"]) for r in panel if r["status"] == "measured"}
+    compared = {
+        (r["quarter"], r["firm_id"], r["previous_quarter"]) for r in panel if r["status"] == "measured"
+    }
     last = QUARTERS[-1]
     assert {(last, "f0", QUARTERS[2]), (last, "f8", QUARTERS[1]), (last, "f6", None)} <= compared
 

@@ -114,7 +114,9 @@ def test_a_quarter_runs_in_another_folder_with_what_is_installed(
     environment: Path, elsewhere: Path, variables: dict[str, str]
 ):
     python = environment / "bin" / "python"
-    where = run(python, "-c", "import ftm_resources; print(ftm_resources.__file__)", cwd=elsewhere, env=variables)
+    where = run(
+        python, "-c", "import ftm_resources; print(ftm_resources.__file__)", cwd=elsewhere, env=variables
+    )
     package = Path(where.strip()).parent
     assert package.is_relative_to(environment)
     shipped = sorted(package.glob("_shipped/**/*"))

@@ -1,4 +1,4 @@
-"""Reading a table without FTM, as README says: by DuckDB's `iceberg_scan`, which is no PyIceberg, and by PyIceberg alone."""
+"""Reading a table without FTM: by DuckDB's `iceberg_scan`, which is no PyIceberg, and by PyIceberg alone."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -104,10 +104,11 @@ def every_table(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     return warehouse
 
 
-def assert_read_alike(db: duckdb.DuckDBPyConnection, warehouse: Warehouse, name: str) -> None:
+def assert_read_alike(
+    db: duckdb.DuckDBPyConnection, warehouse: Warehouse, name: str, metadata: Path | str
+) -> None:
     """Assert that DuckDB finds by the metadata what FTM reads: every column, value and type."""
-    current = warehouse.table(name).metadata_location.removeprefix("file://")
-    theirs = db.execute(f"FROM iceberg_scan('{current}')").to_arrow_table()
+    theirs = db.execute(f"FROM iceberg_scan('{metadata}')").to_arrow_table()
     ours = warehouse.read(name, QUARTER)
     assert theirs.column_names == ours.column_names
     assert theirs.cast(pa.schema(f.with_nullable(True) for f in ours.schema)).to_pylist() == ours.to_pylist()
@@ -116,10 +117,17 @@ def assert_read_alike(db: duckdb.DuckDBPyConnection, warehouse: Warehouse, name:
 
 
 def test_another_implementation_reads_every_table_as_ftm_does(
-    db: duckdb.DuckDBPyConnection, every_table: Warehouse
+    db: duckdb.DuckDBPyConnection, every_table: Warehouse, tmp_path: Path
 ):
     for name in TABLES:
-        assert_read_alike(db, every_table, name)
+        current = Path(every_table.table(name).metadata_location.removeprefix("file://"))
+        assert_read_alike(db, every_table, name, current)
+        # Not every engine knows mappings of names: the ids alone must do.
+        metadata = json.loads(current.read_text())
+        del metadata["properties"]["schema.name-mapping.default"]
+        by_ids = tmp_path / f"{name}.metadata.json"
+        by_ids.write_text(json.dumps(metadata))
+        assert_read_alike(db, every_table, name, by_ids)
 
 
 def test_another_implementation_follows_a_table_that_gained_a_column(
@@ -135,7 +143,10 @@ def test_another_implementation_follows_a_table_that_gained_a_column(
         "SELECT quarter, labels[2], topic_id, keywords[1], local_topic "
         f"FROM iceberg_scan('{warehouse.root}/ftm/firm_topics') ORDER BY ALL"
     ).fetchall()
-    assert found == [(QUARTER, None, f"{QUARTER}:1:000", "price", 0), (OTHER, "y", f"{OTHER}:1:000", "price", 0)]
+    assert found == [
+        (QUARTER, None, f"{QUARTER}:1:000", "price", 0),
+        (OTHER, "y", f"{OTHER}:1:000", "price", 0),
+    ]
 
 
 def test_every_table_keeps_to_what_trino_asks_of_iceberg(every_table: Warehouse):
@@ -149,46 +160,40 @@ def test_every_table_keeps_to_what_trino_asks_of_iceberg(every_table: Warehouse)
         assert set(kinds) <= TYPES_OF_TRINO
         assert [name for name in fields if name != name.lower()] == [], "Glue and Trino know lower case alone"
         [spec] = metadata["partition-specs"]
-        by = {"source-id": fields[PARTITION]["id"], "field-id": 1000, "transform": "identity", "name": PARTITION}
+        by = {
+            "source-id": fields[PARTITION]["id"],
+            "field-id": 1000,
+            "transform": "identity",
+            "name": PARTITION,
+        }
         assert spec["fields"] == [by]
         assert metadata["sort-orders"] == [{"order-id": 0, "fields": []}]
         [snapshot] = metadata["snapshots"]
         assert snapshot["manifest-list"].startswith(f"{metadata['location']}/")
-        mapped = {entry["names"][0]: entry for entry in json.loads(metadata["properties"]["schema.name-mapping.default"])}
+        mapped = {
+            entry["names"][0]: entry
+            for entry in json.loads(metadata["properties"]["schema.name-mapping.default"])
+        }
         assert {name: entry["field-id"] for name, entry in mapped.items()} == {
             c.name: fields[c.name]["id"] for c in contract.columns
         }
 
 
-def test_on_s3_another_implementation_reads_every_table_and_glue_takes_it(
+def of_all_types() -> list[str]:
+    """Return a few tables that have every type of column between them."""
+    chosen, seen = list[str](), set[pa.DataType]()
+    for name, contract in sorted(TABLES.items(), key=lambda item: -len({c.type for c in item[1].columns})):
+        if new := {c.type for c in contract.columns} - seen:
+            chosen.append(name)
+            seen |= new
+    return chosen
+
+
+def test_on_s3_another_implementation_reads_what_ftm_reads(
     db: duckdb.DuckDBPyConnection, warehouse_on_s3: Callable[[], AbstractContextManager[Warehouse]]
 ):
-    import boto3
-
     with warehouse_on_s3() as warehouse:
         _prepare_s3(db)
-        glue = boto3.client("glue")
-        described = glue.meta.service_model.shape_for("Table")
-        for name, contract in TABLES.items():
-            warehouse.replace(name, QUARTER, [rows_of(contract)])
-            assert_read_alike(db, warehouse, name)
-            told = glue.get_table(DatabaseName="ftm", Name=name)["Table"]
-            assert list(beyond(described, told, name)) == []
-            assert [c["Name"] for c in told["StorageDescriptor"]["Columns"]] == [c.name for c in contract.columns]
-
-
-def beyond(shape: Any, value: Any, path: str) -> Iterator[str]:
-    """Yield what is longer than AWS's model of its own service allows; `moto` takes any length."""
-    if shape.type_name == "structure":
-        for name, inner in shape.members.items():
-            if name in value:
-                yield from beyond(inner, value[name], f"{path}.{name}")
-    elif shape.type_name == "list":
-        for i, inner in enumerate(value):
-            yield from beyond(shape.member, inner, f"{path}[{i}]")
-    elif shape.type_name == "map":
-        for key, inner in value.items():
-            yield from beyond(shape.key, key, f"{path}.{key}")
-            yield from beyond(shape.value, inner, f"{path}.{key}")
-    elif shape.type_name == "string" and len(value) > shape.metadata.get("max", len(value)):
-        yield f"{path}: {len(value)} characters"
+        for name in of_all_types():
+            warehouse.replace(name, QUARTER, [rows_of(TABLES[name])])
+            assert_read_alike(db, warehouse, name, warehouse.table(name).metadata_location)

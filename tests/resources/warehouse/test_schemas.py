@@ -93,7 +93,9 @@ def test_a_data_file_has_the_ids_of_the_stored_schema_whatever_columns_came_late
 def test_fields_within_fields_have_their_ids_too():
     text, number = pa.string(), pa.int32()
     inner = pa.struct([pa.field("a", text), pa.field("b", pa.list_(number))])
-    columns = pa.schema([pa.field("all", pa.list_(inner), nullable=False), pa.field("of", pa.map_(text, inner))])
+    columns = pa.schema(
+        [pa.field("all", pa.list_(inner), nullable=False), pa.field("of", pa.map_(text, inner))]
+    )
 
     def stored(first: int) -> StructType:
         kinds = ListType(first + 2, IntegerType(), element_required=False)
