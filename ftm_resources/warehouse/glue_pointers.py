@@ -26,7 +26,8 @@ class CloudCatalog(NotingCatalog, GlueCatalog):
 
     def __init__(self, place: Location, **properties: str) -> None:
         self.place, self._written = place, {}
-        super().__init__("ftm", warehouse=place.root, **place.file_options, **properties)
+        options: dict[str, Any] = {"warehouse": place.root, **place.file_options, **properties}
+        super().__init__("ftm", **options)
 
     def point(self, name: str, new: str, old: str | None) -> None:
         """Make a metadata file current; `old` is the one that is, None to register the table.
@@ -62,7 +63,7 @@ class CloudCatalog(NotingCatalog, GlueCatalog):
         super()._update_glue_table(database_name, table_name, _shortened(table_input), version_id)
 
 
-def _shortened(table: dict[str, Any]) -> dict[str, Any]:
+def _shortened(table: Any) -> Any:
     """Return a table as Glue is told of it, with comments that it takes; the Iceberg schema has them in full."""
     for column in table.get("StorageDescriptor", {}).get("Columns", ()):
         if "Comment" in column:
