@@ -6,15 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ftm_assets.methods.returns.event_samples import POOLED
-from ftm_assets.methods.returns.event_windows import Window
-from ftm_assets.methods.returns.many_tests import LEVEL
-from ftm_assets.report.car_figure import MODEL_WORDS
 from ftm_assets.report.cut_texts import NAME_CHARACTERS, cut
 from ftm_assets.report.finite_values import refuse_not_finite
+from ftm_assets.report.measure_words import MODEL_WORDS
 from ftm_assets.report.payload import CarPath, ReturnsOfSeries, ReturnTest, TestedWindow, ToneAndReturns
-
-from ftm_resources.tables.categories import RETURN_MODELS, THEME_DEFINITIONS, TONES
+from ftm_resources.tables.categories import LEVEL, POOLED, RETURN_MODELS, THEME_DEFINITIONS, TONES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +23,8 @@ STUDY, PATHS = "event_study", "event_paths"
 _CHOICES = "SELECT DISTINCT definition, tone, model FROM {}"
 
 _TESTS = f"""
-    SELECT series_id, series_name, n_quarters, "window", sample, n_events, n_firms, n_dates, coefficient, std_error, t,
-        p, q_value, p_romano_wolf, reason
+    SELECT series_id, series_name, n_quarters, fixed_effects, "window", sample, n_events, n_firms, n_dates,
+        coefficient, std_error, t, p, q_value, p_romano_wolf, reason
     FROM {STUDY} WHERE definition = ? AND model = ? AND tone = ? AND controls = 'none'
 """  # noqa: S608 - a constant
 
@@ -53,8 +49,9 @@ class ReturnsTold:
 def told_returns(state: ReportedState) -> ReturnsTold:
     """Return what the event study of the page's quarter found, by the measure of tone that its paths are of.
 
-    Without paths, as no series has enough returns for them, it is the plainest. Nothing if the quarter has no study, as the
-    job of a quarter does not make it; nothing and why if it was made from other rows than the page shows. Raises ReportError if a number of it is none (see `refuse_not_finite`).
+    Without paths, as no series has enough returns for them, it is the plainest. Nothing if the quarter has no study, as
+    the job of a quarter does not make it; nothing and why if it was made from other rows than the page shows. Raises
+    ReportError if a number of it is none (see `refuse_not_finite`).
     """
     writes = {name: write for name in (STUDY, PATHS) if (write := state.write(name)) is not None}
     if STUDY not in writes:
@@ -78,7 +75,7 @@ def told_returns(state: ReportedState) -> ReturnsTold:
         rows = db.execute(_TESTS, [definition, model, tone]).fetchall()
     tests = defaultdict(list)
     names, n_quarters = {}, 0
-    for series, name, quarters, *test in rows:
+    for series, name, quarters, _, *test in rows:
         names[series], n_quarters = name, max(n_quarters, quarters)
         tests[series].append(ReturnTest(*test))
     windows = sorted({t.window for of in tests.values() for t in of if t.sample == "event"}, key=_days)
@@ -87,6 +84,8 @@ def told_returns(state: ReportedState) -> ReturnsTold:
             definition=definition,
             model=MODEL_WORDS.get(model, model),
             tone=tone,
+            fixed_effects=rows[0][3],
+            min_sentences=int(writes[STUDY].provenance().get("config", {}).get("min_sentences", 1)),
             n_quarters=n_quarters,
             windows=tuple(_counted(window, tests) for window in windows),
             series=tuple(
@@ -115,8 +114,8 @@ _SAMPLES = ("event", "pre_event", "placebo")
 
 def _days(window: str) -> tuple[int, int]:
     """Return the length of a window and its first day: the shortest first."""
-    parsed = Window.parse(window)
-    return parsed.length, parsed.first
+    first, last = (int(day) for day in window.strip("[]").split(","))
+    return last - first, first
 
 
 def _paths(rows: Sequence[Sequence[Any]]) -> dict[str, tuple[CarPath, ...]]:
@@ -143,5 +142,5 @@ def _counted(window: str, tests: Mapping[str, Sequence[ReturnTest]]) -> TestedWi
         return sum(getattr(t, column) is not None and getattr(t, column) < LEVEL for t in known)
 
     return TestedWindow(
-        window, len(known), below("p"), round(LEVEL * len(known), 1), below("q_value"), below("p_romano_wolf")
+        window, len(known), below("p"), round(LEVEL * len(known), 2), below("q_value"), below("p_romano_wolf")
     )

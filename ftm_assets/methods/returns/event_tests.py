@@ -19,10 +19,10 @@ from ftm_assets.methods.returns.clustered_errors import (
     require_linearmodels,
     within,
 )
-from ftm_assets.methods.returns.event_samples import NOTHING, POOLED, Drawn, Measured
+from ftm_assets.methods.returns.event_samples import NOTHING, Drawn, Measured
 from ftm_assets.methods.returns.many_tests import benjamini_hochberg, romano_wolf
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.categories import TERCILES
+from ftm_resources.tables.categories import POOLED, TERCILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

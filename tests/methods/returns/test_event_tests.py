@@ -12,12 +12,13 @@ from ftm_assets.methods.returns.clustered_errors import group_means, regress
 from ftm_assets.methods.returns.event_choices import EventStudyParams
 from ftm_assets.methods.returns.event_curves import tercile_curves
 from ftm_assets.methods.returns.event_paths import Paths
-from ftm_assets.methods.returns.event_samples import POOLED, Events, Sample, Toned, terciles
+from ftm_assets.methods.returns.event_samples import Events, Sample, Toned, terciles
 from ftm_assets.methods.returns.event_tests import build_event_study
 from ftm_assets.methods.returns.event_tone import call_tones, toned_series
 from ftm_assets.methods.returns.event_windows import Window
 from ftm_assets.methods.returns.known_themes import said_of_series
 from ftm_assets.methods.returns.pseudo_events import NONE, pseudo_days
+from ftm_resources.tables.categories import POOLED
 
 WINDOWS = [Window(0, 1), Window(-3, -2)]
 PARAMS = EventStudyParams(definitions=["quarter"], tones=["score"], min_events=10, draws=99)
@@ -318,7 +319,7 @@ def test_a_band_is_there_though_the_variance_by_firm_and_date_is_negative():
     assert (np.diag(both) < 0).all()
     found = tercile_curves(of, of.calls, "carhart", toned(tone), "score", first_day=0, last_day=1)
     _, by_firm = group_means(car, np.repeat(np.arange(3), 8), 3, firm, firm)
-    expected = student.ppf(0.975, 11) * np.sqrt(np.diag(by_firm))
+    expected = student.ppf(0.975, 3) * np.sqrt(np.diag(by_firm))  # four firms a group
     assert found.half_width[:3, 1] == pytest.approx(expected, rel=1e-5)
     assert (found.half_width > 0).all()
 
