@@ -1,0 +1,77 @@
+"""What a step takes where nothing was measured: the figures of the documentation, and what is assumed of AWS.
+
+What belongs here: numbers, each with where it is from. `cost_forecast` counts with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FIRMS, SENTENCES = 5_000, 377
+"""Firms, and sentences of each, for which `WORK` holds: the generated quarter of docs/benchmarks.md."""
+
+MEASURED = "docs/benchmarks.md"
+SAMPLE = "the sample, scaled"
+ASSUMED = "assumed"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all tasks of a step take together, apart from starting."""
+
+    cpu: float
+    """Seconds of one CPU."""
+    threads: int = 1
+    """CPUs that a task can use."""
+    gpu: float | None = None
+    """Seconds of a GPU, for a step that has one on AWS."""
+    source: str = SAMPLE
+
+    def seconds(self, cpus: float) -> float:
+        """Return the seconds that tasks with so many CPUs each take together."""
+        return self.cpu / max(min(self.threads, cpus), 1)
+
+
+GPU_SENTENCES_PER_SECOND = 2_000
+"""Sentences that a GPU embeds or classifies, all-MiniLM-L6-v2 on a T4 or better. Assumed; `python -m benchmarks.gpu`
+measures one."""
+
+_ON_GPU = FIRMS * SENTENCES / GPU_SENTENCES_PER_SECOND
+
+WORK: dict[str, Work] = {
+    "transcripts": Work(48.5, source=MEASURED),
+    "sentences": Work(208, threads=2, source=MEASURED),
+    "sentence_embeddings_chunk": Work(4_217, threads=64, gpu=_ON_GPU, source=MEASURED),
+    "firm_topics_chunk": Work(288, threads=8, source=MEASURED),
+    "topic_summaries_chunk": Work(1_455, threads=2, source=MEASURED),
+    "themes": Work(96.7, source=MEASURED),
+}
+"""Op → what it takes for FIRMS."""
+
+START_SECONDS = 75
+"""From the pull of the image of a task on Fargate to its first line of work. Assumed."""
+
+GPU_START_SECONDS = 240
+"""The same on a new host with a GPU, whose image is larger. Assumed."""
+
+HOST_IDLE_SECONDS = 180 + 900
+"""Of a host with a GPU: from its launch to the pull of an image, and from its last task until ECS ends it. Assumed."""
+
+LOCAL_START_SECONDS = 2
+"""Of a step on one machine. Assumed."""
+
+SERVICE_START_SECONDS = 600
+"""Until a server of a model answers: host, weights, loading. Assumed, as in docs/aws.md."""
+
+REQUESTS_PER_FIRM = 21
+"""Names of topics that a firm takes, those of themes included: docs/costs.md."""
+
+REQUESTS_PER_SECOND = {"g4dn.xlarge": 2.0, "g5.xlarge": 5.0, "g6.xlarge": 4.0}
+"""Names that Qwen3-8B-AWQ in vLLM gives in a second on a host of this type. Assumed from what such GPUs compute: no
+host was measured."""
+
+IMAGES_GB = 20
+"""Size of the images in the registry. Assumed."""
+
+WAREHOUSE_GB_PER_FIRM = 2_915 / 1_024 / 5_000
+"""Disk of a quarter in the warehouse, without its search index: docs/costs.md."""
