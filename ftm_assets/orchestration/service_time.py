@@ -58,9 +58,9 @@ def note(
         kind, provider = hosts[0] if hosts else ("", "")
         name = f"{kind}|{market_of(provider)}" if kind else _UNKNOWN
         each = max(now - state["at"], 0.0) * state["servers"] / len(runs)
-        keys = {_run_key(what, run) for run in runs}
-        before = storage.get_cursor_values(keys)
-        storage.set_cursor_values({k: _added(before.get(k), name, each, state["at"]) for k in keys})
+        for key in (_run_key(what, run) for run in runs):  # one by one: Dagster loses new keys beside known ones
+            before = storage.get_cursor_values({key}).get(key)
+            storage.set_cursor_values({key: _added(before, name, each, state["at"])})
     if servers or state.get("servers"):
         said = {"at": now, "runs": runs, "servers": servers}
         storage.set_cursor_values({_state_key(what): json.dumps(said)})

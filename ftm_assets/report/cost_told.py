@@ -23,7 +23,7 @@ _BY_STAGE = """
     SELECT stage, sum(seconds), sum(seconds) FILTER (usd IS NULL), count(usd), coalesce(sum(usd), 0),
         sum(tokens_in + tokens_out), count(tokens_usd), coalesce(sum(tokens_usd), 0),
         coalesce(sum(seconds) FILTER (outcome IN ('failed', 'restarted', 'cut_off')), 0),
-        list(DISTINCT coalesce(machine, '') || ' ' || market ORDER BY ALL)
+        list_sort(list(DISTINCT coalesce(machine, '') || ' ' || market))
     FROM run_costs GROUP BY stage ORDER BY 2 DESC, 1
 """
 

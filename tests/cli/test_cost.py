@@ -39,7 +39,7 @@ def test_it_fits_a_terminal_of_80_columns(ftm, monkeypatch: pytest.MonkeyPatch):
     for arguments in (["--quarters", "40"], ["--on", "local"], ["--extractive", "--gpu", "g4dn.xlarge"]):
         lines = ftm("cost", *arguments).stdout.splitlines()
         assert max(len(line.rstrip()) for line in lines) <= 80
-        table = lines[: next(i for i, line in enumerate(lines) if line.startswith("in all"))]
+        table = lines[: next(i for i, line in enumerate(lines) if line.strip().startswith("in all"))]
         assert all("…" not in line for line in table)
 
 

@@ -43,6 +43,7 @@ DOCUMENTS = (
     "docs/wrds.md",
     "docs/backfill.md",
     "docs/aws.md",
+    "docs/costs.md",
     "docs/figures.md",
     "docs/notebooks.md",
     "docs/postgres.md",

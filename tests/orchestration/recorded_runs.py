@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.events import EngineEventData, StepMaterializationData
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData, StepSuccessData
+from dagster_shared.error import SerializableErrorInfo
 
 from ftm_assets.orchestration.execution import ecs, task_facts
 
@@ -56,7 +57,7 @@ class Recorder:
         self.event("STEP_FAILURE", step, at, StepFailureData(error=None, user_failure_data=None))
 
     def lose(self, step: str, at: float) -> None:
-        self.event("STEP_UP_FOR_RETRY", step, at, StepRetryData(error=None))
+        self.event("STEP_UP_FOR_RETRY", step, at, StepRetryData(SerializableErrorInfo("lost", [], None)))
 
     def materialize(self, step: str, at: float, **metadata: Any) -> None:
         made = StepMaterializationData(dg.AssetMaterialization(step.partition(".")[0], metadata=metadata))

@@ -13,8 +13,17 @@ from ftm_assets.orchestration.late_costs import late_costs_sensor, newest_ended
 LATER = timedelta(hours=1)
 
 
-@dg.job
-def quarter() -> None: ...
+@dg.asset
+def themes() -> None: ...
+
+
+@dg.asset
+def run_costs() -> None: ...
+
+
+QUARTER = dg.Definitions(
+    assets=[themes, run_costs], jobs=[dg.define_asset_job("quarter", selection="*")]
+).resolve_job_def("quarter")
 
 
 @pytest.fixture
@@ -31,7 +40,8 @@ def run(
 ) -> str:
     selection = frozenset(map(dg.AssetKey, assets)) if assets else None
     tags = {"dagster/partition": of} if of else {}
-    made = instance.create_run_for_job(quarter, tags=tags, status=status, asset_selection=selection)
+    job = QUARTER.get_subset(asset_selection=selection) if selection else QUARTER
+    made = instance.create_run_for_job(job, tags=tags, status=status, asset_selection=selection)
     time.sleep(0.002)  # the newest is told by its time
     return made.run_id
 

@@ -14,7 +14,7 @@ from ftm_resources.warehouse import Warehouse
 
 from .told_quarter import QUARTER
 
-Told = Callable[..., tuple[tuple[Measure, ...], tuple[Fact, ...]]]
+Tell = Callable[..., tuple[tuple[Measure, ...], tuple[Fact, ...]]]
 
 
 def cost(stage: str, seconds: float, usd: float | None, **other: Any) -> dict[str, Any]:
@@ -32,20 +32,20 @@ def written(warehouse: Warehouse, *rows: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def told(copied: Warehouse) -> Told:
+def tell(copied: Warehouse) -> Tell:
     """What is told of rows."""
 
-    def tell(*rows: dict[str, Any]) -> tuple[tuple[Measure, ...], tuple[Fact, ...]]:
+    def of(*rows: dict[str, Any]) -> tuple[tuple[Measure, ...], tuple[Fact, ...]]:
         if rows:
             written(copied, *rows)
         with ReportedState.of(copied, QUARTER).connect() as db:
             return told_cost(db)
 
-    return tell
+    return of
 
 
-def test_the_total_is_of_machines_and_tokens_and_says_when_they_were_priced(told: Told):
-    (total, time), facts = told(
+def test_the_total_is_of_machines_and_tokens_and_says_when_they_were_priced(tell: Tell):
+    (total, time), facts = tell(
         cost("themes", 1_800, 0.5, tokens_in=900, tokens_out=100, tokens_usd=0.25),
         cost("firm_topics", 7_200, 1.5, outcome="restarted", run_id="b"),
         cost("llm_service", 3_600, 2.0, machine="g6.xlarge", market="on-demand", priced_on=date(2025, 6, 30)),
@@ -66,8 +66,8 @@ def test_the_total_is_of_machines_and_tokens_and_says_when_they_were_priced(told
     ]
 
 
-def test_a_total_of_which_a_part_has_no_price_is_the_least(told: Told):
-    (total, _), facts = told(
+def test_a_total_of_which_a_part_has_no_price_is_the_least(tell: Tell):
+    (total, _), facts = tell(
         cost("themes", 600, 0.05), cost("embed", 1_200, None, machine=None, market="spot", priced_on=None)
     )
     assert (total.name, total.value) == ("Cost of the quarter, at least", 0.05)
@@ -76,20 +76,20 @@ def test_a_total_of_which_a_part_has_no_price_is_the_least(told: Told):
     assert facts[1].value.endswith("; $0.050")
 
 
-def test_on_one_machine_there_is_time_and_no_cost(told: Told):
-    (time,), (fact,) = told(cost("themes", 12, None, machine="local", market="local"))
+def test_on_one_machine_there_is_time_and_no_cost(tell: Tell):
+    (time,), (fact,) = tell(cost("themes", 12, None, machine="local", market="local"))
     assert (time.name, time.value) == ("Time of all steps", 12)
     assert fact.value == "12 s on this machine"
 
 
-def test_many_stages_end_in_a_line_of_the_others(told: Told):
-    _, facts = told(*(cost(f"stage_{i:02}", 100 - i, 0.5) for i in range(15)))
+def test_many_stages_end_in_a_line_of_the_others(tell: Tell):
+    _, facts = tell(*(cost(f"stage_{i:02}", 100 - i, 0.5) for i in range(15)))
     assert len(facts) == 13
     assert (facts[-1].name, facts[-1].value) == ("3 other stages", "4 min, $1.50")
 
 
-def test_a_quarter_whose_runs_were_not_recorded_says_nothing(told: Told, report: Report):
-    assert told() == ((), ())
+def test_a_quarter_whose_runs_were_not_recorded_says_nothing(tell: Tell, report: Report):
+    assert tell() == ((), ())
     assert not [f for f in report.made_from if f.heading == HEADING]
 
 
