@@ -71,24 +71,25 @@ def cost(
 
 def _show(found: Forecast, prices: Prices, on: str) -> None:
     from ftm_assets.cli.cost_forecast import GOAL_USD
+    from ftm_resources.endpoint.forecast import duration
 
     plan, console = found.plan, screen.console()
     title = (
         f"{screen.count(plan.quarters, 'quarter')} of {screen.count(plan.firms, 'firm')}, "
-        f"{plan.sentences:,} sentences each, on {'AWS' if on == 'aws' else 'one machine'}"
+        f"{screen.count(plan.sentences, 'sentence')} a firm, on {'AWS' if on == 'aws' else 'one machine'}"
     )
     is_priced = on == "aws" or found.spot is not None
-    columns = ("one quarter", "machine", "hours", *(("Spot $", "On-Demand $") if is_priced else ()))
+    columns = ("one quarter", "machine", "time", *(("Spot $", "On-Demand $") if is_priced else ()))
     rows = [
-        (_stage(line), _place(line), f"{line.seconds / 3600:,.2f}", *(_usd(line) if is_priced else ()))
+        (_stage(line), _place(line), duration(line.seconds), *(_usd(line) if is_priced else ()))
         for line in _grouped(found.lines)
     ]
-    hours = sum(line.seconds for line in found.lines) / 3600
+    whole = duration(sum(line.seconds for line in found.lines))
     rows.append(
         (
             "in all",
             "",
-            f"{hours:,.2f}",
+            whole,
             *((_amount(found.spot), _amount(found.on_demand)) if is_priced else ()),
         )
     )
@@ -106,6 +107,12 @@ def _show(found: Forecast, prices: Prices, on: str) -> None:
         told.append(("", "run together, with one start and stop of the model's server for all"))
     if on == "aws":
         told += list(_standing(found))
+        told.append(
+            (
+                "",
+                f"{_money(found.in_a_month)} a quarter, on Spot, if all run within one month, its part included",
+            )
+        )
         told.append(("goal", _goal(found.spot, GOAL_USD)))
     told.append(("seconds", _measured(found)))
     if is_priced:
@@ -168,7 +175,7 @@ def _standing(found: Forecast) -> Iterator[tuple[str, str]]:
 def _goal(usd: float | None, goal: float) -> str:
     if usd is None:
         return f"below ${goal:.0f} a quarter on Spot: cannot be told without every price"
-    return f"below ${goal:.0f} a quarter on Spot: {'met' if usd < goal else 'missed'}, by this forecast"
+    return f"below ${goal:.0f} a quarter on Spot: {'met' if usd < goal else 'missed'}, without what is paid by the month"
 
 
 def _measured(found: Forecast) -> str:
@@ -176,7 +183,8 @@ def _measured(found: Forecast) -> str:
     said = []
     if found.measured.quarters and len(by_default) < len(found.lines):
         named = ", ".join(found.measured.quarters)
-        said.append(f"measured in {named} ({found.measured.firms:,.0f} firms), in proportion to sentences")
+        firms = screen.count(round(found.measured.firms), "firm")
+        said.append(f"measured in {named} ({firms}), in proportion to sentences")
     if by_default:
         said.append("* the documentation's, in part assumed: docs/costs.md says which")
     return "; ".join(said)
@@ -197,6 +205,7 @@ def _json(found: Forecast, prices: Prices, on: str) -> str:
         "usd_in_all": {"spot": found.spot_in_all, "on_demand": found.on_demand_in_all},
         "each_month": [asdict(item) for item in found.standing],
         "usd_each_month": found.monthly if found.standing else None,
+        "usd_of_a_quarter_in_a_month": found.in_a_month if found.standing else None,
         "goal_usd_of_a_quarter": GOAL_USD,
         "measured_in": list(found.measured.quarters),
         "measured_firms": found.measured.firms,

@@ -144,6 +144,11 @@ class Forecast:
         return _sum([*of_quarters, *(line.on_demand for line in self.once)])
 
     @property
+    def in_a_month(self) -> float | None:
+        """USD of a quarter, of all that run within one month, with its part of what always costs."""
+        return _times(1 / self.plan.quarters, _sum([self.spot_in_all, self.monthly]))
+
+    @property
     def monthly(self) -> float | None:
         """USD of a month of what always costs."""
         return _sum(s.usd for s in self.standing)

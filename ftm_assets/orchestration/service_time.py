@@ -58,7 +58,9 @@ def note(
         kind, provider = hosts[0] if hosts else ("", "")
         name = f"{kind}|{market_of(provider)}" if kind else _UNKNOWN
         each = max(now - state["at"], 0.0) * state["servers"] / len(runs)
-        for key in (_run_key(what, run) for run in runs):  # one by one: Dagster loses new keys beside known ones
+        for key in (
+            _run_key(what, run) for run in runs
+        ):  # one by one: Dagster loses new keys beside known ones
             before = storage.get_cursor_values({key}).get(key)
             storage.set_cursor_values({key: _added(before, name, each, state["at"])})
     if servers or state.get("servers"):

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 HEADING = "Cost"
 
+LLM_SERVICE = "llm_service"
+"""The stage of FTM's own server of names."""
+
+_MARKETS = {"fargate": "Fargate", "fargate-spot": "Fargate Spot", "spot": "Spot", "on-demand": "On-Demand"}
+
 MOST_STAGES = 12
 """Stages listed one by one, most seconds first; the others are one line."""
 
@@ -54,7 +59,9 @@ def told_cost(db: duckdb.DuckDBPyConnection) -> tuple[tuple[Measure, ...], tuple
         )
         if first is not None:
             meaning += f"; prices of {first}{'' if first == last else f' to {last}'}"
-        if without or any(s[5] and not s[6] for s in stages):
+        # Tokens of a server that is a stage of its own cost what it costs.
+        has_server = any(s[0] == LLM_SERVICE for s in stages)
+        if without or (not has_server and any(s[5] and not s[6] for s in stages)):
             name += ", at least"
             meaning += f"; {duration(without)} have no price" if without else "; some tokens have no price"
         measures.insert(0, Measure(name, meaning, round(usd, 4), "USD", (), None))
@@ -78,7 +85,7 @@ def _stage(
     lost: float,
     machines: list[str],
 ) -> str:
-    told = [f"{duration(seconds)} on {' or '.join(_machine(m) for m in machines)}"]
+    told = [f"{duration(seconds)} on {' and '.join(_machine(m) for m in machines)}"]
     if lost:
         told.append(f"{duration(lost)} of it in attempts that failed")
     if tokens:
@@ -91,10 +98,11 @@ def _stage(
 def _machine(text: str) -> str:
     """Return a machine and its market in words.
 
-    >>> _machine("local local"), _machine("g6.xlarge spot"), _machine(" spot")
-    ('this machine', 'g6.xlarge (spot)', 'an unknown machine (spot)')
+    >>> _machine("local local"), _machine("g6.xlarge spot"), _machine(" on-demand"), _machine(" unknown")
+    ('one machine', 'g6.xlarge (Spot)', 'an unknown machine (On-Demand)', 'an unknown machine')
     """
     name, _, market = text.rpartition(" ")
     if market == "local":
-        return "this machine"
-    return f"{name or 'an unknown machine'} ({market})"
+        return "one machine"
+    of = f" ({_MARKETS[market]})" if market in _MARKETS else ""
+    return f"{name or 'an unknown machine'}{of}"

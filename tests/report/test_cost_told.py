@@ -59,10 +59,10 @@ def test_the_total_is_of_machines_and_tokens_and_says_when_they_were_priced(tell
         (
             HEADING,
             "firm_topics",
-            "2.0 h on 2 vCPU, 16 GB (fargate-spot); 2.0 h of it in attempts that failed; $1.50",
+            "2.0 h on 2 vCPU, 16 GB (Fargate Spot); 2.0 h of it in attempts that failed; $1.50",
         ),
-        (HEADING, "llm_service", "60 min on g6.xlarge (on-demand); $2.00"),
-        (HEADING, "themes", "30 min on 2 vCPU, 16 GB (fargate-spot); 1,000 tokens; $0.75"),
+        (HEADING, "llm_service", "60 min on g6.xlarge (On-Demand); $2.00"),
+        (HEADING, "themes", "30 min on 2 vCPU, 16 GB (Fargate Spot); 1,000 tokens; $0.75"),
     ]
 
 
@@ -72,14 +72,23 @@ def test_a_total_of_which_a_part_has_no_price_is_the_least(tell: Tell):
     )
     assert (total.name, total.value) == ("Cost of the quarter, at least", 0.05)
     assert total.meaning.endswith("20 min have no price")
-    assert facts[0].value == "20 min on an unknown machine (spot)"
+    assert facts[0].value == "20 min on an unknown machine (Spot)"
     assert facts[1].value.endswith("; $0.050")
+
+
+def test_tokens_without_a_price_are_missing_unless_the_server_is_counted(tell: Tell):
+    named = cost("topic_summaries", 600, 0.05, tokens_in=900, tokens_out=100)
+    (alone, _), _ = tell(named)
+    assert alone.name == "Cost of the quarter, at least"
+    assert alone.meaning.endswith("some tokens have no price")
+    (served, _), _ = tell(named, cost("llm_service", 3_600, 2.0, machine="g6.xlarge", market="on-demand"))
+    assert (served.name, served.value) == ("Cost of the quarter", 2.05)
 
 
 def test_on_one_machine_there_is_time_and_no_cost(tell: Tell):
     (time,), (fact,) = tell(cost("themes", 12, None, machine="local", market="local"))
     assert (time.name, time.value) == ("Time of all steps", 12)
-    assert fact.value == "12 s on this machine"
+    assert fact.value == "12 s on one machine"
 
 
 def test_many_stages_end_in_a_line_of_the_others(tell: Tell):
