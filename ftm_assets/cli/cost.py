@@ -173,9 +173,10 @@ def _standing(found: Forecast) -> Iterator[tuple[str, str]]:
 
 
 def _goal(usd: float | None, goal: float) -> str:
+    said = f"below ${goal:.0f} a quarter on Spot"
     if usd is None:
-        return f"below ${goal:.0f} a quarter on Spot: cannot be told without every price"
-    return f"below ${goal:.0f} a quarter on Spot: {'met' if usd < goal else 'missed'}, without what is paid by the month"
+        return f"{said}: cannot be told without every price"
+    return f"{said}: {'met' if usd < goal else 'missed'}, without what is paid by the month"
 
 
 def _measured(found: Forecast) -> str:
