@@ -10,9 +10,11 @@ from dataclasses import dataclass
 FIRMS, SENTENCES = 5_000, 377
 """Firms, and sentences of each, for which `WORK` holds: the generated quarter of docs/benchmarks.md."""
 
-MEASURED = "docs/benchmarks.md"
-SAMPLE = "the sample, scaled"
-ASSUMED = "assumed"
+BENCHMARKS, MEASURED, TONE, SEARCH, RETURNS = (
+    f"docs/{name}.md" for name in ("benchmarks", "measured", "tone", "search", "returns")
+)
+STEPS = "python -m benchmarks.step_seconds"
+"""Where figures are from."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Work:
     """CPUs that a task can use."""
     gpu: float | None = None
     """Seconds of a GPU, for a step that has one on AWS."""
-    source: str = SAMPLE
+    source: str = STEPS
 
     def seconds(self, cpus: float) -> float:
         """Return the seconds that tasks with so many CPUs each take together."""
@@ -39,12 +41,19 @@ measures one."""
 _ON_GPU = FIRMS * SENTENCES / GPU_SENTENCES_PER_SECOND
 
 WORK: dict[str, Work] = {
-    "transcripts": Work(48.5, source=MEASURED),
-    "sentences": Work(208, threads=2, source=MEASURED),
-    "sentence_embeddings_chunk": Work(4_217, threads=64, gpu=_ON_GPU, source=MEASURED),
-    "firm_topics_chunk": Work(288, threads=8, source=MEASURED),
-    "topic_summaries_chunk": Work(1_455, threads=2, source=MEASURED),
-    "themes": Work(96.7, source=MEASURED),
+    "transcripts": Work(48.5, source=BENCHMARKS),
+    "sentences": Work(208, threads=2, source=BENCHMARKS),
+    "sentence_embeddings_chunk": Work(4_217, threads=64, gpu=_ON_GPU, source=BENCHMARKS),
+    "sentence_sentiment_chunk": Work(4_217, threads=64, gpu=_ON_GPU, source=TONE),  # as fast as embedding
+    "firm_topics_chunk": Work(288, threads=8, source=BENCHMARKS),
+    "topic_summaries_chunk": Work(1_455, threads=2, source=BENCHMARKS),
+    "themes": Work(96.7, source=BENCHMARKS),
+    "daily_returns": Work(28, source=MEASURED),
+    "abnormal_returns": Work(11, source=MEASURED),
+    "controls": Work(11, source=RETURNS),
+    "portfolio_sorts": Work(61, source=RETURNS),
+    "search_index": Work(22, source=SEARCH),
+    "quarter_report": Work(23, source=MEASURED),
 }
 """Op → what it takes for FIRMS."""
 

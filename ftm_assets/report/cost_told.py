@@ -45,8 +45,8 @@ def told_cost(db: duckdb.DuckDBPyConnection) -> tuple[tuple[Measure, ...], tuple
     lost = sum(s[8] for s in stages)
     measures = [
         Measure(
-            "Time of all steps",
-            f"Of {counted(n_runs, 'run')} until the page was made, steps side by side each counted"
+            "Machine time",
+            f"Of {counted(n_runs, 'run')} until the page was made; machines side by side are each counted"
             f"{f'; {duration(lost)} of it in attempts that failed' if lost else ''}",
             round(seconds, 1), "seconds", (), None,
         )

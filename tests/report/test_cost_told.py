@@ -52,7 +52,7 @@ def test_the_total_is_of_machines_and_tokens_and_says_when_they_were_priced(tell
     )
     assert (total.name, total.value, total.unit) == ("Cost of the quarter", 4.25, "USD")
     assert total.meaning.endswith("until the page was made; prices of 2025-06-30 to 2026-03-10")
-    assert (time.name, time.value, time.unit) == ("Time of all steps", 12_600, "seconds")
+    assert (time.name, time.value, time.unit) == ("Machine time", 12_600, "seconds")
     assert "Of 2 runs" in time.meaning
     assert "2.0 h of it in attempts that failed" in time.meaning
     assert [(f.heading, f.name, f.value) for f in facts] == [
@@ -87,7 +87,7 @@ def test_tokens_without_a_price_are_missing_unless_the_server_is_counted(tell: T
 
 def test_on_one_machine_there_is_time_and_no_cost(tell: Tell):
     (time,), (fact,) = tell(cost("themes", 12, None, machine="local", market="local"))
-    assert (time.name, time.value) == ("Time of all steps", 12)
+    assert (time.name, time.value) == ("Machine time", 12)
     assert fact.value == "12 s on one machine"
 
 
