@@ -205,7 +205,7 @@ def test_the_commands_of_the_documents_run_in_their_order(
         f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(QUARTERLY) + 1} tables."
         in said["ftm tag 2023Q1 paper-v1"]
     )
-    made = {*QUARTERLY, "run_costs", "event_study", "event_terciles"}
+    made = {*QUARTERLY, "run_costs", "event_study", "event_terciles", "event_paths"}
     assert said["ftm verify 2023Q1"] == f"2023Q1 is unchanged: {len(made)} tables checked.\n"
     assert said["ftm themes 2023Q1 --as-of paper-v1"] == said["ftm themes 2023Q1 --limit 30"]
     assert "Removed tag paper-v1" in said["ftm untag 2023Q1 paper-v1"]
