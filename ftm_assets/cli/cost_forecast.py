@@ -217,7 +217,7 @@ def on_this_machine(
         tasks = plan.chunks if step.is_chunk else 1
         work = defaults.WORK.get(step.name)
         stages[step.stage] += tasks * defaults.LOCAL_START_SECONDS
-        stages[step.stage] += plan.scale * work.seconds(cores) if work else 0.0
+        stages[step.stage] += work.seconds(cores, plan.scale) if work else 0.0
     local = Machine("local")
     lines = [
         _measured_line(stage, plan, prices, measured) or _priced(prices, stage, None, seconds, local)
@@ -319,8 +319,9 @@ def _work(step: Step, plan: Plan, naming: float) -> float:
     work = defaults.WORK.get(step.name)
     if work is None:
         return 0.0
-    on_gpu = work.gpu if step.size.gpus else None
-    return plan.scale * (work.seconds(step.size.cpu / 1024) if on_gpu is None else on_gpu)
+    if step.size.gpus and work.gpu is not None:
+        return plan.scale * work.gpu
+    return work.seconds(step.size.cpu / 1024, plan.scale)
 
 
 def _at_once(step: Step, plan: Plan) -> int:
