@@ -17,7 +17,7 @@ from ftm_assets.assets.pinned_theme_links import pinned_theme_links
 from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.quarter_report import NAME as QUARTER_REPORT
 from ftm_assets.assets.quarter_report import quarter_report
-from ftm_assets.assets.run_costs import RUN_COSTS, run_costs
+from ftm_assets.assets.run_costs import run_costs
 from ftm_assets.assets.search_index import NAME as SEARCH_INDEX
 from ftm_assets.assets.search_index import search_index
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
@@ -42,6 +42,7 @@ from ftm_assets.orchestration.execution.interrupts import keep_interrupts
 from ftm_assets.orchestration.late_costs import late_costs_sensor
 from ftm_assets.orchestration.model_services import model_services_sensor
 from ftm_resources.tables import QUARTERLY
+from ftm_resources.tables.cost_tables import RUN_COSTS
 
 QUARTER_JOB = "quarter"
 

@@ -47,10 +47,17 @@ def documented(forecast: Forecast) -> list[str]:
     ]
 
 
-def test_the_forecast_is_in_the_documentation(forecast: Forecast):
-    assert [r for r in documented(forecast) if r not in COSTS] == []
+def test_the_forecast_is_in_the_documentation(forecast: Forecast, prices: Prices):
+    assert [r for r in documented(forecast) if " ".join(r.split()) not in COSTS] == []
     assert f"${forecast.in_a_month:.2f} a quarter" in COSTS
     assert f"${forecast.monthly:.2f} a month" in COSTS
+    old = on_aws(Plan(5_000, 8, gpu="g4dn.xlarge"), prices, Measured(), steps())
+    hours = [next(x.seconds for x in f.lines if x.stage == "llm_service") / 3600 for f in (old, forecast)]
+    assert (
+        f"a quarter costs ${old.spot:.2f} on Spot, and its names take {hours[0]:.1f} hours instead of"
+        in COSTS
+    )
+    assert f"instead of {hours[1]:.1f}." in COSTS
 
 
 def test_every_price_is_in_the_documentation(prices: Prices):

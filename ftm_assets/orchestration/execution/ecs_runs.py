@@ -35,7 +35,7 @@ class TaggedRunLauncher(EcsRunLauncher):
         return {}
 
     def _run_task(self, **request: Any) -> Mapping[str, Any]:
-        task: Mapping[str, Any] = super()._run_task(**request)
+        task: Mapping[str, Any] = super()._run_task(**request)  # type: ignore[no-untyped-call]
         self._asked[task["taskArn"]] = task_facts.asked(request, task, ecs.RUN)
         return task
 
