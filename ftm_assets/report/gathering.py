@@ -79,7 +79,7 @@ def gather(
     state = ReportedState.of(warehouse, first, last, as_of=as_of)
     through = None if last is None or last == first else told_through(state)
     returns = told_returns(state)
-    writes = state.writes()
+    writes = state.writes() | returns.writes
     with closing(state.connect()) as db:
         refuse_not_finite(db, _NUMBERS)
         number(db)
@@ -113,7 +113,7 @@ def gather(
         ]
         firms = told_firms(db)
     range_ = state.quarter if through is None else f"{first} to {state.quarter}"
-    as_of_text, made_at = None if as_of is None else str(as_of), _made_at(state)
+    as_of_text, made_at = None if as_of is None else str(as_of), _made_at(state, writes)
     return Report(
         quarter=state.quarter,
         made_at=made_at,
@@ -211,11 +211,11 @@ def _model(writes: Mapping[str, Write]) -> str:
     return str(embedder_of(made).get("model", ""))
 
 
-def _made_at(state: ReportedState) -> str:
+def _made_at(state: ReportedState, writes: Mapping[str, Write]) -> str:
     """Return when the newest of the tables that the page is made from was committed."""
     before, _ = state.compared()
     panels = [state.write(PANEL, q) for q in {*state.quarters, *([before] if before else [])}]
-    at = [write.at for write in (*state.writes().values(), *panels) if write is not None]
+    at = [write.at for write in (*writes.values(), *panels) if write is not None]
     return f"{max(at):%Y-%m-%dT%H:%M:%SZ}"
 
 

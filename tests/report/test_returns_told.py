@@ -115,3 +115,12 @@ def test_numbers_that_are_none_are_refused_by_name(copied: Warehouse, monkeypatc
     monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")  # another program's rows belong to no run
     with pytest.raises(ReportError, match=r"event_paths\.mean_car"):
         told_returns(ReportedState.of(copied, LAST))
+
+
+def test_tests_are_shown_also_if_no_call_has_returns_for_the_picture(copied: Warehouse):
+    """Data that end soon after the quarter: event_study has its tests, event_paths is empty."""
+    assert why(study(copied, LAST, **CONFIG, picture_last_day=120)) == ""
+    assert rows_of(copied, "event_paths", LAST) == []
+    assert [r for r in rows_of(copied, "event_study", LAST) if r["p"] is not None]
+    told = told_returns(ReportedState.of(copied, LAST))
+    assert told.returns is not None or told.warnings

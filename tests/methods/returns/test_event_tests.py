@@ -396,3 +396,30 @@ def test_a_pseudo_event_does_not_depend_on_other_firms():
     ids, firms, zero = ["a", "b", "c"], ["1", "2", "3"], np.array([30, 31, 5])
     whole = pseudo_days(ids, firms, zero, 0, 61, seed=1)
     assert pseudo_days(ids[:1], firms[:1], zero[:1], 0, 61, seed=1)[0] == whole[0]
+
+
+def test_a_difference_has_no_band_if_one_of_its_groups_is_a_single_call():
+    """One call says nothing of how calls of its group vary: its own variance is unknown, not zero."""
+    car = np.random.default_rng(5).normal(0, 0.02, 40)
+    tone = np.array([-1.0, *[0.0] * 36, 1.0, 1.0, 1.0])
+    of = events(car, firm=np.arange(40), zero=np.arange(40))
+    found = tercile_curves(of, of.calls, "carhart", toned(tone), "score", first_day=0, last_day=1)
+    assert found.n_events == (1, 36, 3)
+    assert np.isnan(found.half_width[0]).all(), "low tone is one call"
+    assert np.isnan(found.half_width[3]).all(), "so is one end of the difference"
+    _, groups = build_event_study(of, {"quarter": [toned(tone)]}, PARAMS, quarter="2020Q1")
+    (gap,) = [
+        r for r in groups.to_pylist()
+        if (r["tercile"], r["sample"], r["window"]) == ("high_less_low", "event", "[0,+1]")
+    ]  # fmt: skip
+    assert gap["p"] is None, gap
+
+
+def test_a_group_of_two_firms_has_no_band():
+    """`event_terciles` says too_few_clusters of it."""
+    car = np.random.default_rng(5).normal(0, 0.02, 40)
+    tone = np.array([-1.0, -1.0, *[0.0] * 35, 1.0, 1.0, 1.0])
+    of = events(car, firm=np.arange(40), zero=np.arange(40))
+    found = tercile_curves(of, of.calls, "carhart", toned(tone), "score", first_day=0, last_day=1)
+    assert found.n_events == (2, 35, 3)
+    assert np.isnan(found.half_width[0]).all()
