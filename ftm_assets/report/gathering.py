@@ -16,6 +16,7 @@ from ftm_assets.methods.topics.map_layout import group_themes, landmark_texts, p
 from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.methods.wording import counted
 from ftm_assets.report.changes_told import told_changes
+from ftm_assets.report.cost_told import told_cost
 from ftm_assets.report.coverage_told import told_coverage
 from ftm_assets.report.finite_values import refuse_not_finite
 from ftm_assets.report.firms_told import told_firms
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _NUMBERS = (
     *("sentence_sentiment", "topic_summaries", "themes", "topic_naming_audit", "theme_naming_audit"),
     *("theme_sentences", "theme_coherence", "firm_theme_sentiment", "theme_sentiment", "theme_panel"),
+    "run_costs",
 )
 """Tables whose numbers the page shows, or places things by."""
 
@@ -88,6 +90,7 @@ def gather(
         points, reasons = told_points(db, layout.places)
         changes = told_changes(db, state)
         flow, quality = told_coverage(db, state.quarter), told_quality(db, state)
+        cost_measures, cost_facts = told_cost(db)
         config = writes["themes"].provenance().get("config", {}) if "themes" in writes else {}
         themes = told_themes(
             db,
@@ -130,8 +133,8 @@ def gather(
         firms=firms,
         points=points,
         stages=flow.stages,
-        measures=quality.measures,
-        made_from=told_made_from(writes, as_of_text, names=quality.names),
+        measures=(*quality.measures, *cost_measures),
+        made_from=(*told_made_from(writes, as_of_text, names=quality.names), *cost_facts),
         through=through,
         is_generated=is_generated(source),
         headline_of=_headline_of(state.quarter, flow.stages, is_range=through is not None),

@@ -36,7 +36,7 @@ READ = (
         "theme_coherence",
     ),
     *("sentiment_scores", "sentiment_cells", "theme_links", "theme_series"),
-    *("topic_quality", "firm_theme_sentiment", "theme_sentiment", "theme_panel", "coverage"),
+    *("topic_quality", "firm_theme_sentiment", "theme_sentiment", "theme_panel", "coverage", "run_costs"),
 )
 """The tables of a quarter that a page is made from."""
 
