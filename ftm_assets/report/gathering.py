@@ -79,7 +79,7 @@ def gather(
     state = ReportedState.of(warehouse, first, last, as_of=as_of)
     through = None if last is None or last == first else told_through(state)
     returns = told_returns(state)
-    writes = state.writes() | returns.writes
+    writes = {**state.writes(), **returns.writes}
     with closing(state.connect()) as db:
         refuse_not_finite(db, _NUMBERS)
         number(db)

@@ -57,8 +57,8 @@ def told_returns(state: ReportedState) -> ReturnsTold:
     if STUDY not in writes:
         return ReturnsTold(None)
     if PATHS not in writes:
-        why = f"event_study of {state.quarter} was made by an earlier version, without {PATHS}. Materialize it again."
-        return ReturnsTold(None, (f"Returns are not shown: {why}",))
+        made = f"event_study of {state.quarter} was made by an earlier version, without {PATHS}"
+        return ReturnsTold(None, (f"Returns are not shown: {made}. Materialize it again.",))
     if why := state.outdated((STUDY, PATHS)):
         return ReturnsTold(None, (f"Returns are not shown: {why}",))
     with state.connect_to([state.quarter], PATHS) as db:

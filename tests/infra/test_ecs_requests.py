@@ -241,8 +241,8 @@ def test_every_task_has_its_cost_also_one_that_was_lost_and_one_that_failed(cost
     assert all(r["seconds"] > 0 for r in costs)
 
 
-def test_a_gpu_step_s_host_is_told_once_it_runs(run: Run, aws: LocalAws):
-    """moto's hosts are m-something, which has no price in the table: the cost is not known, rather than nothing."""
+def test_hosts_are_asked_for_by_gpu_steps_alone(run: Run, aws: LocalAws):
+    """Only a GPU step has a host to ask for, and each host is asked for; whether moto gives one is its own affair."""
     told = {
         event.step_key: task_facts.facts_of(event)["kind"]
         for event in run.events

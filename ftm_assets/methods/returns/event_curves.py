@@ -74,10 +74,10 @@ def tercile_curves(
     mean[:] = [*means, means[2] - means[0]]
     gap = spread[:, 2, 2] + spread[:, 0, 0] - 2 * spread[:, 0, 2]
     variance = np.stack([*(spread[:, g, g] for g in range(3)), gap], axis=1).max(axis=0)
-    clusters = [_clusters(firm[of], date[of]) for of in (*(group == g for g in range(3)), group != 1)]
+    clusters = [_clusters(firm[own], date[own]) for own in (*(group == g for g in range(3)), group != 1)]
     is_known = [n >= FEWEST_CLUSTERS for n in clusters[:3]]
-    for row, known in enumerate((*is_known, is_known[0] and is_known[2])):
-        if known:
+    for row, has_band in enumerate((*is_known, is_known[0] and is_known[2])):
+        if has_band:
             error = np.sqrt(np.where(variance[row] > 0, variance[row], np.nan))
             half[row] = student.ppf(0.975, clusters[row] - 1) * error
     return Curves(days, mean, half, (int(sizes[0]), int(sizes[1]), int(sizes[2])))

@@ -125,9 +125,8 @@ class SpotStepHandler(EcsStepHandler):
         tasks = self.ecs.describe_tasks(tasks=[arn], cluster=self._cluster_arn)["tasks"]
         if not tasks or tasks[0].get("lastStatus") in task_facts.NOT_PLACED:
             return
-        self._placed.add(
-            arn
-        )  # once, even if ECS refuses to tell of its host: looking at the step's health goes on
+        # Once, even if ECS refuses to tell of its host: looking at the step's health goes on.
+        self._placed.add(arn)
         host = tasks[0].get("containerInstanceArn")
         kind = instance_type(self.ecs, self._cluster_arn, host) if host else ""
         self._tell(
