@@ -93,9 +93,10 @@ def class_keywords(
     names = _Names.of(exclude)
     classes = [[_parse(text) for text in texts] for texts in documents]
     casing = _Casing.of(classes)
-    counts = [_count(texts, names, casing, ngram_range) for texts in classes]
+    usable = _Usable(names, casing)
+    counts = [_count(texts, usable, ngram_range) for texts in classes]
     return [
-        [casing.show(surface) for surface in _choose(count, weights, top_n)]
+        [casing.show(surface) for surface in count.written(_choose(count.terms, weights, top_n))]
         or _fallback(texts, names, casing, top_n)
         for count, weights, texts in zip(counts, ctfidf([c.terms for c in counts]), classes, strict=True)
     ]
@@ -110,30 +111,27 @@ class _Token:
 
     form: str
     """Without a possessive or contracted ending."""
+    is_whole: bool
+    """Whether it is spoken without one."""
     lower: str
     normal: str
     """Normal form."""
     is_content: bool
     """May be part of a phrase."""
-    is_strong: bool
-    """May be a keyword by itself."""
 
 
 class _Text(NamedTuple):
     tokens: list[_Token]
-    joined: list[bool]
-    """Whether only a space separates a token from the one before."""
+    gaps: list[str]
+    """What stands before each token."""
+
+
+_SPLIT = re.compile(f"({WORD.pattern})")
 
 
 def _parse(text: str) -> _Text:
-    tokens, joined, end = [], [], 0
-    for match in WORD.finditer(text):
-        token = _token(match.group())
-        tokens.append(token)
-        start = match.start()
-        joined.append(text[end:start] == " ")
-        end = start + len(token.form)
-    return _Text(tokens, joined)
+    parts = _SPLIT.split(text)  # what is between words, and words, in turn
+    return _Text(list(map(_token, parts[1::2])), parts[:-1:2])
 
 
 @lru_cache(maxsize=200_000)
@@ -148,7 +146,7 @@ def _token(spoken: str) -> _Token:
         or lower.endswith(("n't", "n’t"))
         or _FIGURE.fullmatch(lower)
     )
-    return _Token(form, lower, normal, is_content, is_content and normal not in _WEAK_FORMS)
+    return _Token(form, form == spoken, lower, normal, is_content)
 
 
 @lru_cache(maxsize=1)
@@ -160,6 +158,7 @@ def _function_words() -> frozenset[str]:
 
 _STOP_FORMS = frozenset(map(normal_form, STOP_INFLECTED))
 _WEAK_FORMS = frozenset(map(normal_form, WEAK_INFLECTED))
+"""Normal forms of words that may be part of a phrase, but no keyword by themselves."""
 
 
 # --- names and case -------------------------------------------------------------------------------------
@@ -216,9 +215,12 @@ class _Casing:
 
     @classmethod
     def of(cls, classes: Iterable[Iterable[_Text]]) -> _Casing:
-        spoken = Counter(t.form for texts in classes for text in texts for t in text.tokens[1:])
+        spoken = Counter(chain.from_iterable(text.tokens[1:] for texts in classes for text in texts))
+        uses: Counter[str] = Counter()
+        for token, n in spoken.items():
+            uses[token.form] += n
         forms: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-        for form, n in spoken.items():
+        for form, n in uses.items():
             forms[form.lower()].append((-n, form))
         has_case = any(t.form != t.lower for texts in classes for text in texts for t in text.tokens)
         usual = {lower: min(found)[1] for lower, found in forms.items()}
@@ -232,51 +234,76 @@ class _Casing:
         return " ".join(self.usual.get(word, word) for word in surface)
 
 
+class _Usable(dict[_Token, bool]):
+    """Whether each word may be part of a term: a content word that is not used as a name."""
+
+    def __init__(self, names: _Names, casing: _Casing) -> None:
+        super().__init__()
+        self.names, self._casing = names, casing
+
+    def __missing__(self, token: _Token) -> bool:
+        found = self[token] = token.is_content and not self.names.has(token, self._casing)
+        return found
+
+
 # --- terms ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """Terms of one class: how often each occurs, and in which lower-case forms."""
+    """Terms of one class: how often each occurs, and the runs of words in which they occur."""
 
     terms: Counter[Term]
-    surfaces: dict[Term, Counter[Term]]
+    runs: list[list[_Token]]
 
-    def surface(self, term: Term) -> Term:
-        forms = self.surfaces[term]
-        return min(forms, key=lambda form: (-forms[form], form))
+    def written(self, terms: Sequence[Term]) -> list[Term]:
+        """Return the terms in the lower-case form in which each is mostly used."""
+        forms: dict[Term, Counter[Term]] = {term: Counter() for term in terms}
+        for length in {len(term) for term in terms}:
+            for run in self.runs:
+                used = zip(
+                    _grams([t.normal for t in run], length),
+                    _grams([t.lower for t in run], length),
+                    strict=True,
+                )
+                for term, form in used:
+                    if term in forms:
+                        forms[term][form] += 1
+        return [min(uses, key=lambda form: (-uses[form], form)) for uses in forms.values()]
 
 
-def _count(texts: Iterable[_Text], names: _Names, casing: _Casing, ngram_range: tuple[int, int]) -> _Count:
-    runs = [run for text in texts for run in _runs(text, names, casing)]
-    spoken: Counter[tuple[_Token, ...]] = Counter()
+def _count(texts: Iterable[_Text], usable: _Usable, ngram_range: tuple[int, int]) -> _Count:
+    runs = [run for text in texts for run in _runs(text, usable)]
+    normal = [[token.normal for token in run] for run in runs]
+    terms: Counter[Term] = Counter()
     for length in range(ngram_range[0], ngram_range[1] + 1):
-        spoken.update(
-            chain.from_iterable(zip(*(run[i:] for i in range(length)), strict=False) for run in runs)
-        )
-    count = _Count(Counter(), defaultdict(Counter))
-    for tokens, n in spoken.items():
-        if any(t.is_strong for t in tokens):
-            term = tuple(t.normal for t in tokens)
-            count.terms[term] += n
-            count.surfaces[term][tuple(t.lower for t in tokens)] += n
-    for term in [t for t, n in count.terms.items() if len(t) > 1 and n < _MIN_PHRASE_COUNT]:
-        del count.terms[term]
-    return count
+        counted = Counter(chain.from_iterable(_grams(run, length) for run in normal))
+        for term, n in counted.items():
+            if (length == 1 or n >= _MIN_PHRASE_COUNT) and not _WEAK_FORMS.issuperset(term):
+                terms[term] = n
+    return _Count(terms, runs)
 
 
-def _runs(text: _Text, names: _Names, casing: _Casing) -> list[list[_Token]]:
+def _grams(run: Sequence[str], length: int) -> Iterable[Term]:
+    """Return the terms of `length` words in a run."""
+    return zip(*(run[i:] for i in range(length)), strict=False)
+
+
+def _runs(text: _Text, usable: _Usable) -> list[list[_Token]]:
     """Return the runs of adjacent content words outside names."""
-    inside = names.spans(text.tokens) if names.phrases else ()
-    runs: list[list[_Token]] = [[]]
-    for i, (token, is_joined) in enumerate(zip(*text, strict=True)):
-        if not is_joined:
-            runs.append([])
-        if token.is_content and i not in inside and not names.has(token, casing):
-            runs[-1].append(token)
-        else:
-            runs.append([])
-    return [run for run in runs if run]
+    inside = usable.names.spans(text.tokens) if usable.names.phrases else ()
+    runs: list[list[_Token]] = []
+    run: list[_Token] = []
+    was_whole = True
+    for i, (token, gap) in enumerate(zip(*text, strict=True)):
+        is_usable = usable[token] and i not in inside
+        if run and not (is_usable and was_whole and gap == " "):
+            runs.append(run)
+            run = []
+        if is_usable:
+            run.append(token)
+        was_whole = token.is_whole
+    return [*runs, run] if run else runs
 
 
 def ctfidf(counts: Sequence[Counter[Term]]) -> list[dict[Term, float]]:
@@ -292,25 +319,28 @@ def ctfidf(counts: Sequence[Counter[Term]]) -> list[dict[Term, float]]:
         frequency.update(count)
     average = frequency.total() // max(len(counts), 1)
     idf = {t: math.log(1 + (average - f + 0.5) / (f + 0.5)) for t, f in frequency.items()}
-    return [{t: n / max(count.total(), 1) * idf[t] for t, n in count.items()} for count in counts]
+    totals = [max(count.total(), 1) for count in counts]
+    return [
+        {t: n / total * idf[t] for t, n in count.items()} for count, total in zip(counts, totals, strict=True)
+    ]
 
 
-def _choose(count: _Count, weights: dict[Term, float], top_n: int) -> list[Term]:
-    """Return the written forms of the best terms, without repetition or words that a phrase replaces."""
+def _choose(count: Counter[Term], weights: dict[Term, float], top_n: int) -> list[Term]:
+    """Return the best terms, without repetition or words that a phrase replaces."""
     weights = dict(weights)
     for phrase in sorted((t for t in weights if len(t) > 1), key=lambda t: (len(t), t)):
         for part in _parts(phrase):
-            if part in weights and count.terms[phrase] >= _REDUNDANT_SHARE * count.terms[part]:
+            if part in weights and count[phrase] >= _REDUNDANT_SHARE * count[part]:
                 weights[phrase] = max(weights[phrase], weights.pop(part))
     chosen: list[Term] = []
     uses: Counter[str] = Counter()
     # Terms said more than once come first: a word said once has the highest idf but says the least.
-    for term in sorted(weights, key=lambda t: (count.terms[t] == 1, -round(weights[t], 12), t)):
+    for term in sorted(weights, key=lambda t: (count[t] == 1, -round(weights[t], 12), t)):
         if len(chosen) == top_n:
             break
         if any(uses[w] >= _MAX_PER_WORD for w in term) or (len(term) > 1 and all(uses[w] for w in term)):
             continue
-        chosen.append(count.surface(term))
+        chosen.append(term)
         uses.update(set(term))
     return chosen
 
