@@ -156,6 +156,9 @@ def _function_words() -> frozenset[str]:
     return frozenset(ENGLISH_STOP_WORDS - WRONG_STOP_WORDS) | STOP_EXACT
 
 
+_BREAK = _Token("", is_whole=False, lower="", normal="", is_content=False)
+"""No word: stands where words do not follow each other."""
+
 _STOP_FORMS = frozenset(map(normal_form, STOP_INFLECTED))
 _WEAK_FORMS = frozenset(map(normal_form, WEAK_INFLECTED))
 """Normal forms of words that may be part of a phrase, but no keyword by themselves."""
@@ -194,6 +197,8 @@ class _Names:
     def spans(self, tokens: Sequence[_Token]) -> set[int]:
         """Return the positions of tokens inside a capitalised name of several words."""
         inside: set[int] = set()
+        if self.phrases.keys().isdisjoint([token.normal for token in tokens]):
+            return inside
         for i, token in enumerate(tokens):
             for phrase in self.phrases.get(token.normal, ()):
                 found = tokens[i : i + len(phrase)]
@@ -216,14 +221,13 @@ class _Casing:
     @classmethod
     def of(cls, classes: Iterable[Iterable[_Text]]) -> _Casing:
         spoken = Counter(chain.from_iterable(text.tokens[1:] for texts in classes for text in texts))
-        uses: Counter[str] = Counter()
+        uses: dict[str, int] = {}
         for token, n in spoken.items():
-            uses[token.form] += n
-        forms: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-        for form, n in uses.items():
-            forms[form.lower()].append((-n, form))
+            uses[token.form] = uses.get(token.form, 0) + n
+        usual: dict[str, str] = {}
+        for form in sorted(uses, key=lambda form: (-uses[form], form)):
+            usual.setdefault(form.lower(), form)
         has_case = any(t.form != t.lower for texts in classes for text in texts for t in text.tokens)
-        usual = {lower: min(found)[1] for lower, found in forms.items()}
         return cls(usual, has_case)
 
     def is_proper(self, token: _Token) -> bool:
@@ -251,59 +255,55 @@ class _Usable(dict[_Token, bool]):
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """Terms of one class: how often each occurs, and the runs of words in which they occur."""
+    """Terms of one class: how often each occurs, and the words among which they occur."""
 
     terms: Counter[Term]
-    runs: list[list[_Token]]
+    words: list[_Token]
+    """The words of all texts in a row; `_BREAK` where a term cannot go on."""
 
     def written(self, terms: Sequence[Term]) -> list[Term]:
         """Return the terms in the lower-case form in which each is mostly used."""
         forms: dict[Term, Counter[Term]] = {term: Counter() for term in terms}
+        normal, lower = [w.normal for w in self.words], [w.lower for w in self.words]
         for length in {len(term) for term in terms}:
-            for run in self.runs:
-                used = zip(
-                    _grams([t.normal for t in run], length),
-                    _grams([t.lower for t in run], length),
-                    strict=True,
-                )
-                for term, form in used:
-                    if term in forms:
-                        forms[term][form] += 1
+            for term, form in zip(_in_a_row(normal, length), _in_a_row(lower, length), strict=True):
+                if term in forms:
+                    forms[term][form] += 1
         return [min(uses, key=lambda form: (-uses[form], form)) for uses in forms.values()]
 
 
 def _count(texts: Iterable[_Text], usable: _Usable, ngram_range: tuple[int, int]) -> _Count:
-    runs = [run for text in texts for run in _runs(text, usable)]
-    normal = [[token.normal for token in run] for run in runs]
+    words = [word for text in texts for word in _usable_words(text, usable)]
+    normal = [word.normal for word in words]
     terms: Counter[Term] = Counter()
     for length in range(ngram_range[0], ngram_range[1] + 1):
-        counted = Counter(chain.from_iterable(_grams(run, length) for run in normal))
-        for term, n in counted.items():
-            if (length == 1 or n >= _MIN_PHRASE_COUNT) and not _WEAK_FORMS.issuperset(term):
+        for term, n in Counter(_in_a_row(normal, length)).items():
+            if length > 1 and n < _MIN_PHRASE_COUNT:
+                continue
+            if _BREAK.normal not in term and not _WEAK_FORMS.issuperset(term):
                 terms[term] = n
-    return _Count(terms, runs)
+    return _Count(terms, words)
 
 
-def _grams(run: Sequence[str], length: int) -> Iterable[Term]:
-    """Return the terms of `length` words in a run."""
-    return zip(*(run[i:] for i in range(length)), strict=False)
+def _in_a_row(words: Sequence[str], length: int) -> Iterable[Term]:
+    """Return each `length` words in a row."""
+    return zip(*(words[i:] for i in range(length)), strict=False)
 
 
-def _runs(text: _Text, usable: _Usable) -> list[list[_Token]]:
-    """Return the runs of adjacent content words outside names."""
+def _usable_words(text: _Text, usable: _Usable) -> list[_Token]:
+    """Return the content words outside names, with a `_BREAK` where two that follow are not next to each other."""
     inside = usable.names.spans(text.tokens) if usable.names.phrases else ()
-    runs: list[list[_Token]] = []
-    run: list[_Token] = []
-    was_whole = True
+    words: list[_Token] = []
+    goes_on = False
     for i, (token, gap) in enumerate(zip(*text, strict=True)):
-        is_usable = usable[token] and i not in inside
-        if run and not (is_usable and was_whole and gap == " "):
-            runs.append(run)
-            run = []
-        if is_usable:
-            run.append(token)
-        was_whole = token.is_whole
-    return [*runs, run] if run else runs
+        if usable[token] and i not in inside:
+            if not (goes_on and gap == " "):
+                words.append(_BREAK)
+            words.append(token)
+            goes_on = token.is_whole
+        else:
+            goes_on = False
+    return words
 
 
 def ctfidf(counts: Sequence[Counter[Term]]) -> list[dict[Term, float]]:
