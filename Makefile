@@ -37,7 +37,8 @@ test: $(VENV)/.test browser
 	# Three processes, because tests often wait. PASSIVE makes waiting threads sleep instead of using the other's cores.
 	# A file stays in one process, so that what its tests share (a whole quarter) is made once.
 	# Compiled files are kept even where the environment forbids it: tests start hundreds of processes.
-	OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	OMP_WAIT_POLICY=PASSIVE PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder \
+		--durations 40 --durations-min 5
 
 synth: $(VENV)/.test
 	$(BIN)/python -m infra.synth build/stacks

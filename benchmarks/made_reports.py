@@ -12,6 +12,7 @@ import numpy as np
 
 from ftm_assets.methods.topics.map_layout import landmark_texts
 from ftm_assets.report.payload import (
+    CarPath,
     Evidence,
     Fact,
     Firm,
@@ -20,11 +21,15 @@ from ftm_assets.report.payload import (
     Measure,
     Points,
     Report,
+    ReturnsOfSeries,
+    ReturnTest,
     SeriesCurve,
     Split,
     Stage,
+    TestedWindow,
     Theme,
     Through,
+    ToneAndReturns,
 )
 
 if TYPE_CHECKING:
@@ -104,6 +109,7 @@ def made(n_firms: int, n_topics: int, n_themes: int, n_quarters: int = 1, seed: 
         measures=_measures(rng),
         made_from=_FACTS,
         through=_through(themes, n_quarters, rng) if n_quarters > 1 else None,
+        returns=_returns(themes, rng),
         is_generated=True,
         headline_of="All numbers are of 2023Q1, the last quarter." if n_quarters > 1 else "",
         tone_note="A single label is right in about four of five sentences; an average over many is surer.",
@@ -112,6 +118,85 @@ def made(n_firms: int, n_topics: int, n_themes: int, n_quarters: int = 1, seed: 
         ),
         cite="Financial Topic Modeling (FTM) 1.0, page of 2023Q1, state of 2026-01-15T08:30:00Z.",
     )
+
+
+def _returns(themes: tuple[Theme, ...], rng: np.random.Generator) -> ToneAndReturns:
+    """Return an event study in which tone about every fourth theme moves returns."""
+    windows = ("[0,+1]", "[+2,+60]")
+    series = [
+        _series_returns(None, "All themes", 900, 0.01, windows, rng),
+        *(
+            _series_returns(t.series_id, t.name, max(3, 3 * t.n_firms), 0.04 * (i % 4 == 0), windows, rng)
+            for i, t in enumerate(themes)
+            if t.series_id is not None
+        ),
+    ]
+    tested = [
+        [
+            t
+            for one in series[1:]
+            for t in one.tests
+            if (t.window, t.sample) == (w, "event") and t.p is not None
+        ]
+        for w in windows
+    ]
+    return ToneAndReturns(
+        definition="quarter",
+        model="Carhart four factors",
+        tone="score",
+        n_quarters=4,
+        windows=tuple(
+            TestedWindow(
+                w,
+                len(of),
+                *(sum(t.p < 0.05 for t in of), round(0.05 * len(of), 1)),
+                *(sum(t.q_value < 0.05 for t in of),) * 2,
+            )
+            for w, of in zip(windows, tested, strict=True)
+        ),
+        series=tuple(series),
+    )
+
+
+def _series_returns(
+    series_id: str | None,
+    name: str,
+    n: int,
+    effect: float,
+    windows: tuple[str, ...],
+    rng: np.random.Generator,
+) -> ReturnsOfSeries:
+    """Return the tests and, from 30 events on, the paths of a series of so many events."""
+    error = 0.25 / np.sqrt(n)
+    tests = []
+    for sample, of in (("event", windows), ("pre_event", ("[-10,-2]",)), ("placebo", windows)):
+        for window in of:
+            t = (effect / error if (sample, window) == ("event", windows[0]) else 0.0) + float(rng.normal())
+            p = float(np.exp(-0.717 * abs(t) - 0.416 * t * t))
+            known = (t * error, error, t, p, min(1.0, 5 * p), min(1.0, 8 * p), None)
+            found = known if n >= 30 else (*(None,) * 6, "too_few_events")
+            tests.append(ReturnTest(window, sample, n, max(1, n // 3), max(1, n // 4), *found))
+    paths = []
+    for sample in ("event", "placebo") if n >= 30 else ():
+        drawn = 1e4 * rng.normal(0, 0.02 / np.sqrt(n), (3, 31)).cumsum(axis=1)
+        if sample == "event":
+            drawn[:, 10:] += np.array([[-2_500.0], [0.0], [2_500.0]]) * effect
+        width = 1e4 * 0.035 * np.sqrt(np.arange(1, 32) / n)
+        of_groups = [*drawn, drawn[2] - drawn[0]]
+        for k, (tercile, mean) in enumerate(
+            zip(("low", "middle", "high", "high_less_low"), of_groups, strict=True)
+        ):
+            half = width * (1.4 if k == 3 else 1.0)
+            paths.append(
+                CarPath(
+                    sample,
+                    tercile,
+                    -10,
+                    2 * (n // 3) if k == 3 else n // 3,
+                    *(tuple(np.round(values, 1).tolist()) for values in (mean, mean - half, mean + half)),
+                )
+            )
+    return ReturnsOfSeries(series_id, name, tuple(tests), tuple(paths))
 
 
 def _words(rng: np.random.Generator, n: int) -> str:

@@ -132,6 +132,9 @@ def write(warehouse: Warehouse, sentences: int, seed: int = 0) -> None:
                     "kind": "business",
                     "method": "words",
                     "is_procedural": False,
+                    "p_business": 1.0,
+                    "p_call": 0.0,
+                    "p_empty": 0.0,
                 }
                 for _, s, _ in said(f)
             ]

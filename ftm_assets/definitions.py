@@ -37,6 +37,7 @@ from ftm_assets.checks.build import build_checks
 from ftm_assets.orchestration.deployment import resources
 from ftm_assets.orchestration.execution import retries
 from ftm_assets.orchestration.execution.executors import ftm_executor
+from ftm_assets.orchestration.execution.interrupts import keep_interrupts
 from ftm_assets.orchestration.model_services import model_services_sensor
 from ftm_resources.tables import QUARTERLY
 
@@ -87,5 +88,8 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
         resources={**resources(), **(resource_overrides or {})},
     )
 
+
+# Every process that runs or lists assets loads this module, and step processes are forked from one that has.
+keep_interrupts()
 
 defs = build_definitions()

@@ -1,4 +1,4 @@
-"""event_study, event_terciles: whether tone about a theme goes with returns around calls, over all quarters so far.
+"""event_study, event_terciles, event_paths: whether tone about a theme goes with returns, over all quarters so far.
 
 A partition reads its quarter and all earlier ones that have returns, and no later one: what a paper could have known
 then. Only the partition of the last quarter of a sample is of use, so the job of a quarter leaves this asset out.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ftm_assets.methods.returns.clustered_errors import require_linearmodels
 from ftm_assets.methods.returns.event_choices import EventStudyParams
-from ftm_assets.methods.returns.event_curves import tercile_curves
+from ftm_assets.methods.returns.event_curves import both_curves, build_event_paths
 from ftm_assets.methods.returns.event_samples import POOLED, Events, Toned
 from ftm_assets.methods.returns.event_statistics import FIT
 from ftm_assets.methods.returns.event_tests import build_event_study
@@ -26,7 +26,6 @@ from ftm_assets.orchestration.event_plot import event_picture
 from ftm_assets.orchestration.event_quarters import (
     CONTROLS,
     NAME,
-    PATH_FIRST_DAY,
     READ,
     Reader,
     refuse_other_ids,
@@ -47,7 +46,7 @@ from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 CODE_VERSION = code_version(__name__)
-TABLES = (NAME, "event_terciles")
+TABLES = (NAME, "event_terciles", "event_paths")
 
 
 @offering(EventStudyParams)
@@ -93,6 +92,7 @@ def event_study(
     quarters = [reader.events_of(q, returns, windows) for q in used]
     events, toned = together(quarters, windows, _names(theme_series), params)
     study, terciles = build_event_study(events, toned, params, quarter=last)
+    paths = build_event_paths(events, toned, params, quarter=last)
     for quarter, lacking in left_out.items():
         context.log.warning(
             f"{NAME} {last} has no calls of {quarter}, which has no {', '.join(lacking)}. Materialize these first, and "
@@ -131,6 +131,7 @@ def event_study(
     made: dict[str, tuple[Rows, Mapping[str, Any]]] = {
         NAME: (Rows.of(study, *inputs.values()), described),
         "event_terciles": (Rows.of(terciles, *inputs.values()), {"rows": terciles.num_rows}),
+        "event_paths": (Rows.of(paths, *inputs.values()), {"rows": paths.num_rows}),
     }
     yield from write_tables(op, warehouse, made, code_version=CODE_VERSION, config=config.model_dump())
 
@@ -231,10 +232,7 @@ def _pictures(
     pictures = {}
     for place, row in enumerate(tests[: params.pictures], start=1):
         one = known[row["series_id"]]
-        span = {"first_day": PATH_FIRST_DAY, "last_day": params.picture_last_day}
-        curves = [
-            tercile_curves(events, of, model, one, tone, **span) for of in (events.calls, events.placebo)
-        ]
+        curves = both_curves(events, one, params, model=model, tone=tone)
         adjusted = "" if row["q_value"] is None else (
             f", q {_small(row['q_value'])}, Romano-Wolf p {_small(row['p_romano_wolf'])}"
         )  # fmt: skip

@@ -56,7 +56,7 @@ def event_study(warehouse: Warehouse, quarter: str) -> str:
     present = pinned.present(quarter)
     if present("abnormal_returns") is None:
         return ""
-    command = f"dagster asset materialize --select {NAME} --partition {quarter} -m ftm_assets.definitions"
+    command = f"dg launch --assets {NAME} --partition {quarter}"
     if present(NAME) is None:
         return f"not made; {command} tests each series over all quarters up to {quarter}"
     if pinned.mixtures(quarter, [NAME]):

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ftm_assets.methods.returns.event_choices import PATH_FIRST_DAY, EventStudyParams
 from ftm_assets.methods.returns.event_paths import Paths, event_paths, joined
 from ftm_assets.methods.returns.event_samples import Events, Sample, Toned
 from ftm_assets.methods.returns.event_tone import call_tones, toned_series
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ftm_assets.methods.returns.event_choices import EventStudyParams
     from ftm_resources.duck import ConfiguredDuckDB
     from ftm_resources.warehouse import QuarterTable, Warehouse
     from ftm_resources.warehouse.pinned import Pinned
@@ -48,9 +48,6 @@ CONTROLS = "controls"
 
 SAME = ("models", "windows", "estimation_first_day", "estimation_last_day", "min_estimation_days")
 """What abnormal_returns of all quarters must have been made with alike."""
-
-PATH_FIRST_DAY = -10
-"""First day of the paths around the events, from day 0."""
 
 
 @dataclass

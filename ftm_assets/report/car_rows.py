@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import dagster as dg
 import pyarrow as pa
 
-from ftm_assets.methods.returns.event_choices import EventStudyParams
-from ftm_assets.methods.returns.event_curves import tercile_curves
+from ftm_assets.methods.returns.event_choices import PATH_FIRST_DAY, EventStudyParams
+from ftm_assets.methods.returns.event_curves import both_curves, curve_rows
 from ftm_assets.methods.returns.event_samples import POOLED
 from ftm_assets.orchestration.event_quarters import (
-    PATH_FIRST_DAY,
     Reader,
     refuse_other_ids,
     same_returns,
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from ftm_assets.methods.returns.event_samples import Events, Toned
     from ftm_resources.warehouse import Warehouse
 
-_GROUPS = ("low tone", "middle", "high tone", "high less low")
 _TONE = "score"
 
 
@@ -48,7 +46,7 @@ class CarRows(NamedTuple):
     found: Curves
     placebo: Curves
     rows: pa.Table
-    """A row per sample, group and day: mean CAR and its 95% interval, decimal."""
+    """A row per sample, tercile and day: mean CAR and its 95% interval, decimal."""
     left_out: dict[str, list[str]]
     """Quarter → the tables that it lacks."""
 
@@ -106,10 +104,8 @@ def car_rows(read: CarEvents, series_id: str = POOLED) -> CarRows:
     """
     if series_id not in read.toned:
         raise FigureError(f"no call {read.quarters} speaks of {series_id}")
-    span = {"first_day": PATH_FIRST_DAY, "last_day": read.params.picture_last_day}
-    found, placebo = (
-        tercile_curves(read.events, of, read.model, read.toned[series_id], _TONE, **span)
-        for of in (read.events.calls, read.events.placebo)
+    found, placebo = both_curves(
+        read.events, read.toned[series_id], read.params, model=read.model, tone=_TONE
     )
     if not sum(found.n_events):
         raise FigureError(
@@ -121,22 +117,6 @@ def car_rows(read: CarEvents, series_id: str = POOLED) -> CarRows:
 
 
 def _rows(sample: str, curves: Curves) -> pa.Table:
-    """Return the curves as rows; null where there is no mean or no band."""
-    rows = [
-        {
-            "sample": sample,
-            "group": group,
-            "day": int(day),
-            "n_events": curves.n_events[k] if k < 3 else curves.n_events[0] + curves.n_events[2],
-            "mean_car": mean,
-            "car_low": mean - half,
-            "car_high": mean + half,
-        }
-        for k, group in enumerate(_GROUPS)
-        for day, mean, half in zip(curves.days, curves.mean[k], curves.half_width[k], strict=True)
-    ]
-    table = pa.Table.from_pylist(rows)
-    for name in ("mean_car", "car_low", "car_high"):
-        values = pa.array(table.column(name).to_numpy(), from_pandas=True)
-        table = table.set_column(table.column_names.index(name), name, values)
-    return table
+    """Return the curves as rows, their columns as in `event_paths`; null where there is no mean or no band."""
+    columns = curve_rows(curves)
+    return pa.table({"sample": pa.repeat(sample, len(columns["day"])), **columns})

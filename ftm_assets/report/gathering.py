@@ -27,6 +27,7 @@ from ftm_assets.report.points_told import MOST_SENTENCES, room, told_points, vec
 from ftm_assets.report.quality_told import told_quality
 from ftm_assets.report.reader_notes import GENERATED, citation, is_generated, summary, tone_note
 from ftm_assets.report.reported_state import PANEL, ReportedState
+from ftm_assets.report.returns_told import told_returns
 from ftm_assets.report.themes_told import Places, told_themes
 from ftm_assets.report.through_time import told_through
 from ftm_resources.warehouse.embedded_by import embedder_of
@@ -75,6 +76,7 @@ def gather(
     """
     state = ReportedState.of(warehouse, first, last, as_of=as_of)
     through = None if last is None or last == first else told_through(state)
+    returns = told_returns(state)
     writes = state.writes()
     with closing(state.connect()) as db:
         refuse_not_finite(db, _NUMBERS)
@@ -104,6 +106,7 @@ def gather(
             *quality.warnings,
             *_left_out(n_topics, n_named),
             *layout.warnings,
+            *returns.warnings,
         ]
         firms = told_firms(db)
     range_ = state.quarter if through is None else f"{first} to {state.quarter}"
@@ -133,6 +136,7 @@ def gather(
         is_generated=is_generated(source),
         headline_of=_headline_of(state.quarter, flow.stages, is_range=through is not None),
         tone_note=tone_note(scorers),
+        returns=returns.returns,
         summary=summary(flow.stages, quality.placed, themes),
         cite=citation(range_, as_of_text, made_at, source),
     )
@@ -248,7 +252,8 @@ def _left_out(n_topics: int, n_named: int) -> list[str]:
     """Return what the map does not show."""
     found = []
     if n_named < n_topics:
-        found.append(f"{counted(n_topics - n_named, 'topic')} without a summary are not in the map.")
+        verb = "is" if n_topics - n_named == 1 else "are"
+        found.append(f"{counted(n_topics - n_named, 'topic')} without a summary {verb} not in the map.")
     most, characters, _ = room(n_named)
     if most < MOST_SENTENCES:
         found.append(

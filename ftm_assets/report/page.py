@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TEMPLATE = Path(__file__).with_name("template")
 _SCRIPTS = (
     *("basics.js", "data.js", "charts.js", "regions.js", "layers.js", "labels.js", "map.js", "mapview.js"),
-    *("tables.js", "themes.js", "firms.js", "quality.js", "through.js", "page.js"),
+    *("tables.js", "themes.js", "returns.js", "firms.js", "quality.js", "through.js", "page.js"),
 )
 """In the order in which they are joined into one script."""
 _PLAIN_UP_TO = 1_000_000

@@ -241,6 +241,88 @@ class Through:
 
 
 @dataclass(frozen=True)
+class ReturnTest:
+    """A regression of abnormal returns on tone, as a row of `event_study` without controls; None with a reason."""
+
+    window: str
+    """In trading days from day 0, such as [0,+1]."""
+    sample: str
+    """event, pre_event or placebo: the last two should show nothing."""
+    n_events: int
+    n_firms: int
+    n_dates: int
+    coefficient: float | None
+    """Decimal, per unit of tone."""
+    std_error: float | None
+    t: float | None
+    p: float | None
+    q_value: float | None
+    p_romano_wolf: float | None
+    """Adjusted for the number of series: by the false discovery rate, and by the family-wise error rate."""
+    reason: str | None
+    """Why there is no test."""
+
+
+@dataclass(frozen=True)
+class CarPath:
+    """The mean cumulative abnormal return of a group of calls, a value per day, in basis points; None where unknown."""
+
+    sample: str
+    """event or placebo."""
+    tercile: str
+    """low, middle, high or high_less_low, by tone."""
+    first_day: int
+    """Trading days from day 0."""
+    n_events: int
+    mean: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    """The 95% interval of each day."""
+
+
+@dataclass(frozen=True)
+class ReturnsOfSeries:
+    """A series in the event study."""
+
+    series_id: str | None
+    """None: all themes of each call taken together."""
+    name: str
+    tests: tuple[ReturnTest, ...]
+    """Events, days before and placebo, by window."""
+    paths: tuple[CarPath, ...]
+    """Empty with too few events."""
+
+
+@dataclass(frozen=True)
+class TestedWindow:
+    """How many series are significant at 5% in an event window, and how many would be by chance."""
+
+    window: str
+    n_tested: int
+    n_significant: int
+    n_by_chance: float
+    n_q_value: int
+    n_romano_wolf: int
+
+
+@dataclass(frozen=True)
+class ToneAndReturns:
+    """What `event_study` found over the page's quarter and all earlier ones that have returns."""
+
+    definition: str
+    """quarter or known_before: what themes are made from."""
+    model: str
+    """Of expected returns, in words."""
+    tone: str
+    """Its measure: score, expected_score or score_given_call."""
+    n_quarters: int
+    """Quarters among the calls."""
+    windows: tuple[TestedWindow, ...]
+    series: tuple[ReturnsOfSeries, ...]
+    """All themes together first."""
+
+
+@dataclass(frozen=True)
 class Report:
     """A page."""
 
@@ -274,5 +356,7 @@ class Report:
     """A sentence on how far single labels can be trusted; empty if nothing was scored."""
     summary: tuple[str, ...] = ()
     """The quality in a few sentences: calls kept, topics in a theme, coherent, mixed and weak themes."""
+    returns: ToneAndReturns | None = None
+    """None if the quarter has no event study that goes with it."""
     cite: str = ""
     """How to cite the page: software and version, quarter, tag or state, date of the state."""

@@ -121,6 +121,16 @@ class ReportedState:
         held = self.across.shown.pinned.quarters([table])
         return [q for q in held if q <= self.quarter and self.write(table, q) is not None]
 
+    def outdated(self, names: Sequence[str]) -> str | None:
+        """Return how these tables of the page's quarter do not go with what is shown; None if they do.
+
+        FTM_ALLOW_MIXED_GENERATIONS lets all go together.
+        """
+        found = mixtures(names, self.across.shown.present(self.quarter))
+        if not found or settings.current().ftm_allow_mixed_generations:
+            return None
+        return f"{'; '.join(map(str, found))}. Materialize {names[0]} of {self.quarter} again."
+
     def compared(self) -> tuple[str | None, str | None]:
         """Return the quarter before if changes from it can be shown; else None, and why not if it is stored.
 

@@ -220,4 +220,35 @@ EVENT_TABLES = (
         is_optional=True,
         is_on_demand=True,
     ),
+    Table(
+        "event_paths",
+        "One row per theme series, sample, group of its events by tone and day: the mean return from day -10 on, as in "
+        "the pictures of event_study. By the first definition and measure of tone of the study and its last model, of "
+        "series with at least min_events events that have a return on each of the days",
+        ("series_id", "definition", "model", "tone", "sample", "tercile", "day"),
+        (
+            *(column for column in _TEST if column.name not in {"window", "sample"}),
+            Column("sample", STRING, "event or placebo, as in event_study", values=("event", "placebo")),
+            Column("tercile", STRING, "As in event_terciles", values=TERCILES[1:]),
+            Column("day", INT, "Trading day, from day 0"),
+            Column("n_events", INT, "Events with a return on each of the days", bounds=COUNT),
+            Column(
+                "mean_car",
+                DOUBLE,
+                "Mean abnormal return, cumulated from day -10; null without events",
+                nullable=True,
+            ),
+            Column(
+                "car_low",
+                DOUBLE,
+                "Lower end of its 95% interval: Student's t times the largest of the standard errors clustered by "
+                "firm, by date and by both; null with fewer than three firms or dates",
+                nullable=True,
+            ),
+            Column("car_high", DOUBLE, "Upper end", nullable=True),
+        ),
+        group="returns",
+        is_optional=True,
+        is_on_demand=True,
+    ),
 )

@@ -31,6 +31,9 @@ CATALOG_FILE = "catalog.db"
 LOCKS = ".locks"
 """Folder of the writers' locks."""
 
+S3_SECONDS = 60
+"""Until a request to S3 is given up without a byte; pyarrow's own 3 are too few for a busy task or server."""
+
 MAX_NEAR = 5
 """Nearby warehouses that an error lists at most."""
 
@@ -95,8 +98,11 @@ class Location:
         confined = {"py-io-impl": "ftm_resources.warehouse.rooted_io.RootedFileIO", ROOT: self.uri}
         if not self.is_s3:
             return confined
-        # pyarrow gives a request up after 3 seconds without a byte, which a busy task or server may need.
-        return confined | {"s3.request-timeout": "60"} | ({"s3.endpoint": endpoint} if endpoint else {})
+        return (
+            confined
+            | {"s3.request-timeout": str(S3_SECONDS)}
+            | ({"s3.endpoint": endpoint} if endpoint else {})
+        )
 
     def filesystem(self) -> tuple[pafs.FileSystem, str]:
         """Return the file system that holds the warehouse and the root's path in it."""
@@ -104,8 +110,13 @@ class Location:
 
         if not self.is_s3:
             return pafs.LocalFileSystem(), self.root
-        filesystem, path = pafs.FileSystem.from_uri(self.root)
-        return filesystem, path.rstrip("/")
+        found, path = pafs.FileSystem.from_uri(self.root)  # asks for the bucket's region
+        now = settings.current()
+        endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url or None
+        patient = pafs.S3FileSystem(
+            region=found.region, endpoint_override=endpoint, request_timeout=S3_SECONDS
+        )
+        return patient, path.rstrip("/")
 
     def catalog_state(self) -> tuple[int, ...]:
         """Return what changes with each write to a warehouse in a folder; empty on S3, or if there is no catalog."""

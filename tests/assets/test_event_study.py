@@ -48,7 +48,9 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Studied:
     warehouse = Warehouse(path=str(tmp_path_factory.mktemp("events") / "warehouse"))
     write_events(warehouse, FIRST)
     assert why(study(warehouse, FIRST, **SMALL)) == ""
-    alone = {table: rows_of(warehouse, table, FIRST) for table in ("event_study", "event_terciles")}
+    alone = {
+        table: rows_of(warehouse, table, FIRST) for table in ("event_study", "event_terciles", "event_paths")
+    }
     write_events(warehouse, LAST)
     result = study(warehouse, LAST, pictures=2, models=RETURNS.models)
     assert why(result) == ""
@@ -100,6 +102,37 @@ def test_its_returns_are_those_of_abnormal_returns(studied: Studied):
     )  # fmt: skip
     assert row["n_events"] == len(cars) == 80
     assert row["mean_car"] == pytest.approx(sum(cars) / 80, abs=1e-12)
+
+
+def test_its_paths_rise_by_the_mean_returns_of_the_terciles_and_stand_beside_the_placebo(studied: Studied):
+    warehouse, *_ = studied
+    paths = rows_of(warehouse, "event_paths", LAST)
+    assert {(r["definition"], r["model"], r["tone"]) for r in paths} == {("quarter", "carhart", "score")}
+    at = {(r["series_id"], r["sample"], r["tercile"], r["day"]): r for r in paths}
+    assert len(at) == len(paths) == (len(SUBJECTS) + 1) * 2 * 4 * 31
+    chosen = {
+        "definition": "quarter",
+        "model": "carhart",
+        "tone": "score",
+        "window": "[0,+1]",
+        "sample": "event",
+    }
+    for tercile in ("low", "middle", "high"):
+        (row,) = rows_of(warehouse, "event_terciles", LAST, series_id=PRICES, tercile=tercile, **chosen)
+        before, after = (at[PRICES, "event", tercile, day] for day in (-1, 1))
+        assert after["n_events"] == row["n_events"]
+        assert after["mean_car"] - before["mean_car"] == pytest.approx(row["mean_car"], abs=1e-6)
+    gap = at[PRICES, "event", "high_less_low", 1]
+    assert gap["car_low"] > 0
+    drawn = at[PRICES, "placebo", "high_less_low", 1]
+    assert drawn["car_low"] < 0 < drawn["car_high"]
+
+
+def test_a_series_of_fewer_events_than_are_tested_has_no_path(studied: Studied):
+    warehouse, *_ = studied
+    assert why(study(warehouse, FIRST, **SMALL, min_events=60)) == ""
+    assert rows_of(warehouse, "event_paths", FIRST) == []
+    assert {r["reason"] for r in rows_of(warehouse, "event_study", FIRST)} == {"too_few_events"}
 
 
 def test_it_records_what_it_read_in_other_quarters(studied: Studied):
@@ -156,7 +189,7 @@ def test_a_quarter_without_returns_is_named_and_the_study_is_outdated_once_they_
     for table in ("daily_returns", "factor_returns", "abnormal_returns"):
         warehouse.replace(table, FIRST, [TABLES[table].empty()], provenance={})
     (now,) = [q for q in status(warehouse) if q.quarter == LAST]
-    assert {m.table for m in now.mixtures} == {"event_study", "event_terciles"}
+    assert {m.table for m in now.mixtures} == {"event_study", "event_terciles", "event_paths"}
 
 
 def test_controls_have_rows_of_their_own_and_a_quarter_without_them_keeps_its_calls(tmp_path: Path):

@@ -107,7 +107,7 @@ def test_the_paths_of_a_theme_that_moves_prices_part_on_the_day_of_the_call(
     gap = {
         int(row["day"]): (float(row["mean_car"]), float(row["car_low"]))
         for row in rows(file)
-        if (row["sample"], row["group"]) == ("event", "high less low")
+        if (row["sample"], row["tercile"]) == ("event", "high_less_low")
     }
     assert sorted(gap) == list(range(-10, 21))
     assert gap[0][0] - gap[-1][0] > 0.02, "4% per unit of tone"

@@ -130,8 +130,11 @@ def test_search_finds_a_column_and_leads_to_it(reader: Reader):
     page = reader.page
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(reader.address + "index.html", wait_until="networkidle")
+    # The page listens once its script has made the box, which keys typed before it is open do not reach.
+    box = page.get_by_placeholder("Search")
+    box.wait_for(state="attached")
     page.keyboard.press("Control+k")
-    page.keyboard.type("expected_score")
+    box.fill("expected_score")
     page.locator("a[href*='tables-scores.html?h=']").first.click()
     page.wait_for_load_state("networkidle")
     assert page.url.startswith(reader.address)

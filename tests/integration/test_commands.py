@@ -201,7 +201,7 @@ def test_the_commands_of_the_documents_run_in_their_order(
     assert "complete" in said["ftm quarters"]
     assert set(TABLES) <= set(re.findall(r"\w+", said["dg list defs"]))
     assert f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(QUARTERLY)} tables." in said["ftm tag 2023Q1 paper-v1"]
-    made = {*QUARTERLY, "event_study", "event_terciles"}
+    made = {*QUARTERLY, "event_study", "event_terciles", "event_paths"}
     assert said["ftm verify 2023Q1"] == f"2023Q1 is unchanged: {len(made)} tables checked.\n"
     assert said["ftm themes 2023Q1 --as-of paper-v1"] == said["ftm themes 2023Q1 --limit 30"]
     assert "Removed tag paper-v1" in said["ftm untag 2023Q1 paper-v1"]

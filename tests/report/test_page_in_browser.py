@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAP = "canvas[data-drawn=still]"
 PAD = int(re.search(r"const PAD = (\d+)", (page_module._TEMPLATE / "map.js").read_text())[1])
-PARTS = ("#map", "#themes", "#firms", "#quality", "#time")
+PARTS = ("#map", "#themes", "#firms", "#returns", "#quality", "#time")
 
 
 def picture(page: "Page") -> str:
@@ -243,6 +243,59 @@ def test_compressed_values_are_unpacked(
     assert made_report.themes[3].name in texts(page.locator("tbody th a"))
 
 
+def test_returns_are_sorted_by_window_and_a_theme_has_its_paths_and_tests(
+    opened: "Opener", made_report: Report
+):
+    page = opened("#returns")
+    found = made_report.returns
+    assert page.locator(".counts tbody tr").count() == len(found.windows)
+    names = page.locator(".table tbody th a")
+    for window in ("[0,+1]", "[+2,+60]"):
+        page.get_by_role("button", name=window).click()
+        t = {
+            s.name: next(x.t for x in s.tests if (x.window, x.sample) == (window, "event"))
+            for s in found.series
+            if s.series_id
+        }
+        tested = sorted((n for n in t if t[n] is not None), key=lambda n: -abs(t[n]))
+        assert texts(names)[: len(tested)] == tested
+    one = next(s for s in found.series if s.series_id and s.paths)
+    theme = next(t for t in made_report.themes if t.series_id == one.series_id)
+    go(page, f"#theme={theme.theme_id}")
+    part = page.locator("section.returns")
+    assert part.locator("svg.car").count() == 2
+    high = next(p for p in one.paths if (p.sample, p.tercile) == ("event", "high"))
+    said = part.locator("svg.car title").first.inner_html()
+    assert said.startswith("Mean abnormal return from day −10 to +20: low tone ")
+    assert said.endswith(f"high tone {high.mean[-1] / 100:+.2f}%".replace("-", "−"))
+    assert part.locator("tbody tr").count() == len(one.tests)
+    # Each curve has a point per day.
+    assert {
+        len(d.split("L"))
+        for d in part.locator("path.path").evaluate_all("all => all.map(p => p.getAttribute('d'))")
+    } == {len(high.mean)}
+
+
+def test_a_theme_with_too_few_calls_says_so(opened: "Opener", made_report: Report):
+    one = next(s for s in made_report.returns.series if s.series_id and not s.paths)
+    theme = next(t for t in made_report.themes if t.series_id == one.series_id)
+    page = opened(f"#theme={theme.theme_id}")
+    part = page.locator("section.returns")
+    assert part.locator("svg.car").count() == 0
+    assert part.locator("table").count() == 0
+    assert part.inner_text().strip().endswith(f"Not tested: too few calls ({one.tests[0].n_events} calls).")
+
+
+def test_without_an_event_study_there_is_no_such_part(opened: "Opener", made_report: Report, tmp_path: Path):
+    file = tmp_path / "without.html"
+    file.write_text(render(replace(made_report, returns=None)), encoding="utf-8")
+    page = opened("#returns", file=file)
+    assert page.locator("#to-returns").count() == 0
+    assert "This page has no event study of 2023Q1" in page.locator("#content").inner_text()
+    go(page, f"#theme={made_report.themes[0].theme_id}")
+    assert page.locator("section.returns").count() == 0
+
+
 def test_bars_of_the_coverage_are_as_wide_as_their_numbers(opened: "Opener", made_report: Report):
     page = opened("#quality")
     bars = page.evaluate(
@@ -272,9 +325,11 @@ def test_it_prints_every_part_in_light_colours(opened: "Opener", made_report: Re
     printed = page.pdf(format="A4", print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 4
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert texts(page.locator("main h2"))[:2] == ["Themes of 2023Q1", "How good is 2023Q1"]
+    assert texts(page.locator("main h2"))[:3] == [
+        *("Themes of 2023Q1", "Returns around calls", "How good is 2023Q1"),
+    ]
     assert page.locator(MAP).count() == 1
-    assert page.locator("tbody .opens").count() == len(made_report.themes)
+    assert page.locator("[aria-label=Themes] tbody .opens").count() == len(made_report.themes)
     assert page.evaluate("document.documentElement.dataset.scheme") == "light"
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.evaluate("document.documentElement.dataset.scheme") == "dark"

@@ -106,39 +106,47 @@ def regress(
     return Regression(coefficient, float(np.sqrt(variance)) if is_usable else float("nan"), r_squared)
 
 
-def covariance(x: Floats, residuals: Floats, firm: Ints, date: Ints) -> Floats:
-    """Return the covariance (k, k) of least-squares coefficients, clustered by firm and by date, as `regress` has it.
-
-    `x` is (n, k), of full rank; `residuals` is (n,); `firm` and `date` are numbers from 0.
-    """
-    n, k = x.shape
-    bread = np.linalg.inv(x.T @ x)
-    scores = x * residuals[:, None]
-    both = firm * (int(date.max(initial=0)) + 1) + date
-    meat = np.zeros((k, k))
-    for groups, sign in ((firm, 1), (date, 1), (both, -1)):
-        names, at = np.unique(groups, return_inverse=True)
-        sums = np.column_stack([np.bincount(at, weights=scores[:, j]) for j in range(k)])
-        g = len(names)
-        meat += sign * (g / (g - 1) if g > 1 else np.nan) * (n - 1) / (n - k) * (sums.T @ sums)
-    found: Floats = bread @ meat @ bread
-    return found
-
-
 def group_means(y: Floats, group: Ints, n_groups: int, firm: Ints, date: Ints) -> tuple[Floats, Floats]:
     """Return the mean of `y` in each group, and their covariance (groups, groups), clustered by firm and by date.
 
     Equal to the regression of `y` on an indicator per group. NaN for a group without events.
     """
-    means, spread = np.full(n_groups, np.nan), np.full((n_groups, n_groups), np.nan)
-    held = np.flatnonzero(np.bincount(group, minlength=n_groups))
-    if not len(held) or len(y) <= len(held):
-        for g in held:
-            means[g] = y[group == g].mean()
+    means, spread = group_mean_paths(y[:, None], group, n_groups, firm, date)
+    return means[:, 0], spread[0, :, :, 0]
+
+
+def group_mean_paths(y: Floats, group: Ints, n_groups: int, firm: Ints, date: Ints) -> tuple[Floats, Floats]:
+    """Return `group_means` of each column of `y` (n, d): (groups, d), and their covariances (3, groups, groups, d).
+
+    The covariances are clustered by firm and by date, as `regress` has it, by firm alone, and by date alone.
+    """
+    from scipy.sparse import csr_matrix
+
+    n, d = y.shape
+    means, spread = np.full((n_groups, d), np.nan), np.full((3, n_groups, n_groups, d), np.nan)
+    sizes = np.bincount(group, minlength=n_groups)
+    held = np.flatnonzero(sizes)
+    for g in held:
+        means[g] = y[group == g].mean(axis=0)
+    if not len(held) or n <= len(held):
         return means, spread
-    x = (group[:, None] == held[None, :]).astype(np.float64)
-    means[held] = (x.T @ y) / x.sum(axis=0)
-    spread[np.ix_(held, held)] = covariance(x, y - means[group], firm, date)
+    place = np.zeros(n_groups, dtype=np.int64)
+    place[held] = np.arange(len(held))
+    k, at, residuals = len(held), place[group], y - means[group]
+    both = firm * (int(date.max(initial=0)) + 1) + date
+    meats = []
+    for clusters in (firm, date, both):
+        names, cluster = np.unique(clusters, return_inverse=True)
+        n_clusters = len(names)
+        # Sums of the residuals of each cluster and group.
+        cells = csr_matrix((np.ones(n), (cluster * k + at, np.arange(n))), shape=(n_clusters * k, n))
+        sums = (cells @ residuals).reshape(n_clusters, k, d)
+        few = n_clusters / (n_clusters - 1) if n_clusters > 1 else np.nan
+        meats.append(few * (n - 1) / (n - k) * np.einsum("cid,cjd->ijd", sums, sums))
+    by_firm, by_date, by_both = meats
+    bread = 1.0 / (sizes[held][:, None] * sizes[held][None, :])
+    for kind, meat in enumerate((by_firm + by_date - by_both, by_firm, by_date)):
+        spread[kind][np.ix_(held, held)] = meat * bread[:, :, None]
     return means, spread
 
 

@@ -13,6 +13,9 @@ from annotated_types import Ge, Le
 from ftm_assets.methods.returns.event_windows import Window
 from ftm_resources.tables.categories import CONTROLS, FIXED_EFFECTS, THEME_DEFINITIONS, TONES
 
+PATH_FIRST_DAY = -10
+"""First day of the paths of returns around calls, and of their pictures."""
+
 
 @dataclass(frozen=True)
 class EventStudyParams:
@@ -47,7 +50,7 @@ class EventStudyParams:
     pictures: Annotated[int, Ge(0)] = 4
     """Series with a picture on the asset's page: those with the largest t"""
     picture_last_day: Annotated[int, Ge(1)] = 20
-    """Last day of the pictures, which begin on day -10"""
+    """Last day of event_paths and of the pictures, which begin on day -10"""
 
     def __post_init__(self) -> None:
         """Reject unknown choices: ValueError."""

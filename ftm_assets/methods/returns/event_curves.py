@@ -1,6 +1,6 @@
 """Mean cumulative abnormal returns day by day, by tercile of tone, with their bands.
 
-What belongs here: the numbers behind an event study's picture.
+What belongs here: the numbers behind an event study's picture, and their rows in `event_paths`.
 """
 
 from __future__ import annotations
@@ -9,18 +9,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
-from ftm_assets.methods.returns.clustered_errors import group_means
+from ftm_assets.methods.returns.clustered_errors import group_mean_paths
+from ftm_assets.methods.returns.event_choices import PATH_FIRST_DAY
 from ftm_assets.methods.returns.event_samples import sorted_by
 from ftm_assets.methods.returns.event_tests import FEWEST_CLUSTERS
+from ftm_resources.tables import TABLES
+from ftm_resources.tables.categories import TERCILES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
+    from ftm_assets.methods.returns.event_choices import EventStudyParams
     from ftm_assets.methods.returns.event_samples import Events, Sample, Toned
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+
+
+GROUPS = TERCILES[1:]
+"""The rows of `Curves`."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +70,72 @@ def tercile_curves(
     mean, half = np.full((4, len(days)), np.nan), np.full((4, len(days)), np.nan)
     sizes = np.bincount(group, minlength=3)
     clusters = min(len(np.unique(firm)), len(np.unique(date)))
-    for d in range(len(days)):
-        variances = []
-        # By one cluster twice is by that cluster alone.
-        for clustered in ((firm, date), (firm, firm), (date, date)):
-            means, spread = group_means(grown[:, d], group, 3, *clustered)
-            variances.append([*np.diag(spread), spread[2, 2] + spread[0, 0] - 2 * spread[0, 2]])
-        mean[:, d] = [*means, means[2] - means[0]]
-        variance = np.max(variances, axis=0)
-        half[:, d] = np.sqrt(np.where(variance > 0, variance, np.nan))
+    means, spread = group_mean_paths(grown, group, 3, firm, date)
+    mean[:] = [*means, means[2] - means[0]]
+    gap = spread[:, 2, 2] + spread[:, 0, 0] - 2 * spread[:, 0, 2]
+    variance = np.stack([*(spread[:, g, g] for g in range(3)), gap], axis=1).max(axis=0)
+    half[:] = np.sqrt(np.where(variance > 0, variance, np.nan))
     if clusters >= FEWEST_CLUSTERS:
         half *= student.ppf(0.975, clusters - 1)
     else:
         half[:] = np.nan
     return Curves(days, mean, half, (int(sizes[0]), int(sizes[1]), int(sizes[2])))
+
+
+def both_curves(
+    events: Events, one: Toned, params: EventStudyParams, *, model: str, tone: str
+) -> tuple[Curves, Curves]:
+    """Return the curves of the calls of a series and those of its placebo, over the days of `event_paths`."""
+    span = {"first_day": PATH_FIRST_DAY, "last_day": params.picture_last_day}
+    found, placebo = (
+        tercile_curves(events, of, model, one, tone, **span) for of in (events.calls, events.placebo)
+    )
+    return found, placebo
+
+
+def curve_rows(curves: Curves) -> dict[str, pa.Array]:
+    """Return curves as columns, a row per group and day: null where there is no mean or no band."""
+    n_days = len(curves.days)
+    low, middle, high = curves.n_events
+    ends = {"car_low": curves.mean - curves.half_width, "car_high": curves.mean + curves.half_width}
+    return {
+        "tercile": pa.array(np.repeat(GROUPS, n_days)),
+        "day": pa.array(np.tile(curves.days, len(GROUPS))),
+        "n_events": pa.array(np.repeat([low, middle, high, low + high], n_days)),
+        **{
+            name: pa.array(values.ravel(), from_pandas=True)
+            for name, values in ({"mean_car": curves.mean} | ends).items()
+        },
+    }
+
+
+def build_event_paths(
+    events: Events, toned: Mapping[str, Sequence[Toned]], params: EventStudyParams, *, quarter: str
+) -> pa.Table:
+    """Return the rows of `event_paths`, sorted by its key: of each series with at least `params.min_events` events.
+
+    They are by the first definition and measure of tone of `params` and the last model, as the pictures are.
+    """
+    contract, parts = TABLES["event_paths"], []
+    definition, tone, model = params.definitions[0], params.tones[0], list(events.calls.paths)[-1]
+    for one in toned[definition]:
+        for sample, curves in zip(
+            ("event", "placebo"), both_curves(events, one, params, model=model, tone=tone), strict=True
+        ):
+            if sum(curves.n_events) < params.min_events:
+                continue
+            rows = curve_rows(curves)
+            shared = {
+                "series_id": one.series_id,
+                "series_name": one.name,
+                "definition": definition,
+                "model": model,
+                "tone": tone,
+                "sample": sample,
+            }
+            columns = rows | {name: pa.repeat(value, len(rows["day"])) for name, value in shared.items()}
+            parts.append(pa.table({c.name: columns[c.name].cast(c.type) for c in contract.own}))
+    if not parts:
+        return contract.empty()
+    made = contract.conform(pa.concat_tables(parts), quarter=quarter)
+    return made.sort_by([(k, "ascending") for k in contract.key])

@@ -4,6 +4,7 @@ const PARTS = [
   ["map", "Theme map", mapView],
   ["themes", "Themes", themesView],
   ["firms", "Firms", firmsView],
+  ["returns", "Returns", returnsView],
   ["quality", "Quality", qualityView],
   ["time", "Through time", throughView],
 ];
@@ -12,7 +13,7 @@ class Page {
   constructor(report) {
     this.report = report;
     this.content = document.getElementById("content");
-    this.parts = PARTS.filter(([key]) => key !== "time" || report.through);
+    this.parts = PARTS.filter(([key]) => (key !== "time" || report.through) && (key !== "returns" || report.returns));
     this.made = new Map();
     this.scrolled = new Map();
     this.head();
@@ -124,6 +125,7 @@ function unknown(report, kind, id, parts) {
     return report.themePosition.has(id) ? null : `The theme “${id}” is not in ${report.quarter}.`;
   }
   if (kind === "firm") return report.firmPosition.has(id) ? null : `The firm “${id}” is not in ${report.quarter}.`;
+  if (kind === "returns" && !report.returns) return `This page has no event study of ${report.quarter} that goes with it.`;
   if (kind === "time" && !report.through) return `This page is of ${report.quarter} alone: it has no themes through time.`;
   return kind === "" || kind === "content" || parts.some(([key]) => key === kind) ? null : `This page has no part “${kind}”.`;
 }

@@ -203,6 +203,7 @@ function themeView(report, theme) {
       evidence(report, theme.down, "Surest negative sentences", "No negative sentence."),
     ),
     h("div", { class: "columns" }, splits(report, theme.by_section, "Tone by section"), splits(report, theme.by_speaker, "Tone by speaker")),
+    returnsOfTheme(report, theme),
     firmsOfTheme(report, theme),
     h("p", { class: "id" }, theme.theme_id),
   );

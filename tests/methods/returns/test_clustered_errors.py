@@ -9,7 +9,7 @@ from statsmodels.api import OLS, add_constant  # noqa: TID253
 from ftm_assets.methods.returns import clustered_errors
 from ftm_assets.methods.returns.clustered_errors import (
     MissingExtraError,
-    covariance,
+    group_mean_paths,
     group_means,
     p_value,
     regress,
@@ -57,12 +57,18 @@ def drawn(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return 0.1 * x + rng.normal(size=n) + rng.normal(size=25)[date], x, firm, date
 
 
-def test_the_numpy_covariance_is_that_of_linearmodels():
+def test_the_covariance_of_means_is_that_of_linearmodels():
+    """By both clusters, by firm and by date, of each column; two groups are an intercept and a slope."""
     y, x, firm, date = drawn()
-    whole = np.column_stack([np.ones(len(x)), x])
-    left = y - whole @ np.linalg.lstsq(whole, y, rcond=None)[0]
-    found = regress(y, x, firm, date)
-    assert covariance(whole, left, firm, date)[1, 1] ** 0.5 == pytest.approx(found.std_error, rel=1e-10)
+    high = (x > 0).astype(float)
+    columns = np.column_stack([y, y**2, np.roll(y, 1)])
+    _, spread = group_mean_paths(columns, high.astype(int), 2, firm, date)
+    of = {0: (firm, date), 1: (firm, np.arange(len(y))), 2: (np.arange(len(y)), date)}
+    for kind, clusters in of.items():
+        for column in range(3):
+            found = regress(columns[:, column], high, *clusters)
+            gap = spread[kind, 1, 1, column] + spread[kind, 0, 0, column] - 2 * spread[kind, 0, 1, column]
+            assert gap**0.5 == pytest.approx(found.std_error, rel=1e-10)
 
 
 def test_statsmodels_agrees_by_one_cluster():

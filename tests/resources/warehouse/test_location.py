@@ -1,5 +1,8 @@
 """Where a warehouse can be, and what lies near a root that holds none."""
 
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -71,3 +74,34 @@ def test_near_is_found_where_a_folder_in_the_middle_is_mistyped(tmp_path: Path):
 def test_nothing_near_is_nothing(tmp_path: Path):
     (tmp_path / "alone").mkdir()
     assert near(str(tmp_path / "alone" / "a" / "b")) == []
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """S3 as a busy server is: an object's head comes after more seconds than pyarrow waits by itself."""
+
+    def do_HEAD(self) -> None:
+        if self.path.endswith("/object"):
+            self.server.asked.append(self.path)  # type: ignore[attr-defined]
+            time.sleep(3.5)
+        self.send_response(200)
+        self.send_header("Content-Length", "7")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        pass
+
+
+def test_a_slow_answer_of_s3_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Slow)
+    server.asked = []  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    filesystem, root = Location("s3://bucket/prefix").filesystem()
+    assert root == "bucket/prefix"
+    assert filesystem.get_file_info(f"{root}/object").size == 7
+    assert server.asked == ["/bucket/prefix/object"]  # type: ignore[attr-defined]
+    server.shutdown()
+    server.server_close()

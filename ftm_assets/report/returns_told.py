@@ -1,0 +1,129 @@
+"""What tone went with in returns, as the event study of the page's quarter found it: tests and paths by series."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ftm_assets.methods.returns.event_samples import POOLED
+from ftm_assets.methods.returns.event_windows import Window
+from ftm_assets.methods.returns.many_tests import LEVEL
+from ftm_assets.report.car_figure import MODEL_WORDS
+from ftm_assets.report.cut_texts import NAME_CHARACTERS, cut
+from ftm_assets.report.finite_values import refuse_not_finite
+from ftm_assets.report.payload import CarPath, ReturnsOfSeries, ReturnTest, TestedWindow, ToneAndReturns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ftm_assets.report.reported_state import ReportedState
+
+STUDY, PATHS = "event_study", "event_paths"
+
+_CHOSEN = f"SELECT DISTINCT definition, model, tone FROM {PATHS}"  # noqa: S608 - a constant
+
+_TESTS = f"""
+    SELECT series_id, series_name, n_quarters, "window", sample, n_events, n_firms, n_dates, coefficient, std_error, t,
+        p, q_value, p_romano_wolf, reason
+    FROM {STUDY} WHERE definition = ? AND model = ? AND tone = ? AND controls = 'none'
+"""  # noqa: S608 - a constant
+
+_PATHS = f"""
+    SELECT series_id, sample, tercile, day, n_events, round(1e4 * mean_car, 1), round(1e4 * car_low, 1),
+        round(1e4 * car_high, 1)
+    FROM {PATHS} ORDER BY series_id, sample, tercile, day
+"""  # noqa: S608 - a constant
+
+
+@dataclass(frozen=True)
+class ReturnsTold:
+    """What is said of returns."""
+
+    returns: ToneAndReturns | None
+    """None if there is no event study, or it does not go with the page."""
+    warnings: tuple[str, ...] = ()
+
+
+def told_returns(state: ReportedState) -> ReturnsTold:
+    """Return what the event study of the page's quarter found, by the measure of tone that its paths are of.
+
+    Nothing if the quarter has none, as the job of a quarter does not make it; nothing and why if it was made from other
+    rows than the page shows. Raises ReportError if a number of it is none (see `refuse_not_finite`).
+    """
+    if state.write(STUDY) is None or state.write(PATHS) is None:
+        return ReturnsTold(None)
+    if why := state.outdated((STUDY, PATHS)):
+        return ReturnsTold(None, (f"Returns are not shown: {why}",))
+    with state.connect_to([state.quarter], PATHS) as db:
+        refuse_not_finite(db, [PATHS])
+        chosen = db.execute(_CHOSEN).fetchall()
+        paths = _paths(db.execute(_PATHS).fetchall())
+    if len(chosen) != 1:
+        return ReturnsTold(None)  # no series has enough events
+    with state.connect_to([state.quarter], STUDY) as db:
+        refuse_not_finite(db, [STUDY])
+        rows = db.execute(_TESTS, chosen[0]).fetchall()
+    tests = defaultdict(list)
+    names, n_quarters = {}, 0
+    for series, name, quarters, *test in rows:
+        names[series], n_quarters = name, max(n_quarters, quarters)
+        tests[series].append(ReturnTest(*test))
+    windows = sorted({t.window for of in tests.values() for t in of if t.sample == "event"}, key=_days)
+    definition, model, tone = chosen[0]
+    return ReturnsTold(
+        ToneAndReturns(
+            definition=definition,
+            model=MODEL_WORDS.get(model, model),
+            tone=tone,
+            n_quarters=n_quarters,
+            windows=tuple(_counted(window, tests) for window in windows),
+            series=tuple(
+                ReturnsOfSeries(
+                    None if series == POOLED else series,
+                    "All themes" if series == POOLED else cut(names[series], NAME_CHARACTERS),
+                    tuple(sorted(tests[series], key=lambda t: (_SAMPLES.index(t.sample), _days(t.window)))),
+                    paths.get(series, ()),
+                )
+                # All themes together first.
+                for series in sorted(tests, key=lambda s: (s != POOLED, s))
+            ),
+        )
+    )
+
+
+_SAMPLES = ("event", "pre_event", "placebo")
+
+
+def _days(window: str) -> tuple[int, int]:
+    """Return the length of a window and its first day: the shortest first."""
+    parsed = Window.parse(window)
+    return parsed.length, parsed.first
+
+
+def _paths(rows: Sequence[Sequence[Any]]) -> dict[str, tuple[CarPath, ...]]:
+    found: defaultdict[tuple[str, str, str], list[Sequence[Any]]] = defaultdict(list)
+    for series, sample, tercile, *day in rows:
+        found[series, sample, tercile].append(day)
+    paths: defaultdict[str, list[CarPath]] = defaultdict(list)
+    for (series, sample, tercile), days in found.items():
+        _, sizes, means, lows, highs = zip(*days, strict=True)
+        paths[series].append(CarPath(sample, tercile, days[0][0], sizes[0], means, lows, highs))
+    return {series: tuple(of) for series, of in paths.items()}
+
+
+def _counted(window: str, tests: Mapping[str, Sequence[ReturnTest]]) -> TestedWindow:
+    """Return how many series are significant in a window, and how many would be by chance."""
+    known = [
+        t
+        for series, of in tests.items()
+        for t in of
+        if series != POOLED and (t.window, t.sample) == (window, "event") and t.p is not None
+    ]
+
+    def below(column: str) -> int:
+        return sum(getattr(t, column) is not None and getattr(t, column) < LEVEL for t in known)
+
+    return TestedWindow(
+        window, len(known), below("p"), round(LEVEL * len(known), 1), below("q_value"), below("p_romano_wolf")
+    )
