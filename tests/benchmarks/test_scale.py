@@ -18,7 +18,7 @@ time.sleep(60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say which pages are shared")
-def test_what_a_fork_shares_with_its_parent_counts_once():
+def test_what_a_fork_shares_with_its_parent_counts_once() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", FORKED], stdout=subprocess.PIPE, start_new_session=True
     ) as parent:

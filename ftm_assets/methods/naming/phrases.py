@@ -1,6 +1,6 @@
 """From speech to noun phrases: removing disfluencies and finding the spans that can be a name.
 
-A finite-state parser over the classes in `word_classes`: no model, no training data, about ten microseconds per word.
+A finite-state parser over the classes in `word_classes`: no model, no training data, a few microseconds per word.
 It would rather miss a phrase than return a broken one.
 """
 

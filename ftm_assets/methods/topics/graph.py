@@ -78,7 +78,7 @@ def sort_keys(unit: NDArray[np.floating]) -> NDArray[np.void]:
     order, on which Leiden's result depends.
     """
     # Big-endian bytes sort like unsigned numbers.
-    whole = np.empty(unit.shape, dtype=">u4")
+    whole = np.empty((len(unit), unit.shape[1]), dtype=">u4")
     for start in range(0, len(unit), BLOCK):
         part = slice(start, start + BLOCK)
         whole[part] = np.rint(unit[part] * SCALE).astype(np.int64) + 2**31
