@@ -6,8 +6,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
-SHIPPED = Path("ftm_assets") / "_shipped"
-"""Where ftm_assets/orchestration/shipped.py looks for them."""
+SHIPPED = Path("ftm_resources") / "_shipped"
+"""Where ftm_resources/shipped.py looks for them."""
 
 PATTERNS = ("dbt/*.yml", "dbt/models/**/*", "dbt/macros/**/*", "dbt/tests/**/*", "infra/dagster/local.yaml")
 

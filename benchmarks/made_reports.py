@@ -31,6 +31,7 @@ from ftm_assets.report.payload import (
     Through,
     ToneAndReturns,
 )
+from ftm_resources.tables.categories import LEVEL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,13 +145,17 @@ def _returns(themes: tuple[Theme, ...], rng: np.random.Generator) -> ToneAndRetu
         definition="quarter",
         model="Carhart four factors",
         tone="score",
+        fixed_effects="none",
+        min_sentences=1,
         n_quarters=4,
         windows=tuple(
             TestedWindow(
                 w,
                 len(of),
-                *(sum(t.p < 0.05 for t in of), round(0.05 * len(of), 1)),
-                *(sum(t.q_value < 0.05 for t in of),) * 2,
+                sum(t.p < LEVEL for t in of),
+                round(LEVEL * len(of), 2),
+                sum(t.q_value < LEVEL for t in of),
+                sum(t.p_romano_wolf < LEVEL for t in of),
             )
             for w, of in zip(windows, tested, strict=True)
         ),
@@ -173,7 +178,8 @@ def _series_returns(
         for window in of:
             t = (effect / error if (sample, window) == ("event", windows[0]) else 0.0) + float(rng.normal())
             p = float(np.exp(-0.717 * abs(t) - 0.416 * t * t))
-            known = (t * error, error, t, p, min(1.0, 5 * p), min(1.0, 8 * p), None)
+            adjusted = (min(1.0, 5 * p), min(1.0, 8 * p)) if series_id else (None, None)
+            known = (t * error, error, t, p, *adjusted, None)
             found = known if n >= 30 else (*(None,) * 6, "too_few_events")
             tests.append(ReturnTest(window, sample, n, max(1, n // 3), max(1, n // 4), *found))
     paths = []

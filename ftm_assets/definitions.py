@@ -17,6 +17,7 @@ from ftm_assets.assets.pinned_theme_links import pinned_theme_links
 from ftm_assets.assets.portfolio_sorts import portfolio_sorts
 from ftm_assets.assets.quarter_report import NAME as QUARTER_REPORT
 from ftm_assets.assets.quarter_report import quarter_report
+from ftm_assets.assets.run_costs import run_costs
 from ftm_assets.assets.search_index import NAME as SEARCH_INDEX
 from ftm_assets.assets.search_index import search_index
 from ftm_assets.assets.sentence_embeddings import sentence_embeddings
@@ -38,8 +39,10 @@ from ftm_assets.orchestration.deployment import resources
 from ftm_assets.orchestration.execution import retries
 from ftm_assets.orchestration.execution.executors import ftm_executor
 from ftm_assets.orchestration.execution.interrupts import keep_interrupts
+from ftm_assets.orchestration.late_costs import late_costs_sensor
 from ftm_assets.orchestration.model_services import model_services_sensor
 from ftm_resources.tables import QUARTERLY
+from ftm_resources.tables.cost_tables import RUN_COSTS
 
 QUARTER_JOB = "quarter"
 
@@ -48,7 +51,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
     """Return all definitions; tests and commands override resources here and nowhere else."""
     quarter = dg.define_asset_job(
         QUARTER_JOB,
-        selection=dg.AssetSelection.assets(*QUARTERLY, DUCKDB_FILE, SEARCH_INDEX, QUARTER_REPORT),
+        selection=dg.AssetSelection.assets(*QUARTERLY, DUCKDB_FILE, SEARCH_INDEX, RUN_COSTS, QUARTER_REPORT),
         description="Every asset of one quarter, with its checks",
         tags=retries.TAGS,
     )
@@ -76,6 +79,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
             build_marts(),
             duckdb_file,
             search_index,
+            run_costs,
             quarter_report,
             sentiment_ready,
             warehouse_maintenance,
@@ -83,7 +87,7 @@ def build_definitions(*, resource_overrides: Mapping[str, Any] | None = None) ->
         asset_checks=build_checks(),
         jobs=[quarter],
         schedules=[maintenance_schedule],
-        sensors=[model_services_sensor],
+        sensors=[model_services_sensor, late_costs_sensor],
         executor=ftm_executor,
         resources={**resources(), **(resource_overrides or {})},
     )

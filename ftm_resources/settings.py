@@ -160,6 +160,11 @@ class Settings(BaseSettings):
         description="Database that `ftm publish postgres` copies to, such as `postgresql://user@host:5432/name`; never "
         "stored or logged",
     )
+    ftm_prices: Path | None = Field(
+        None,
+        description="CSV file of prices of machines, in place of the bundled one: what `ftm cost` and `run_costs` "
+        "count with",
+    )
     ftm_exports: Path = Field(Path("exports"), description="Folder of files that assets export, by asset")
     ftm_duckdb_memory_limit: str = Field(
         "4GB",

@@ -73,6 +73,11 @@ UNTAGGED = frozenset(
 )
 """Types that cost nothing by themselves or take no tags; a launch template tags what is launched from it."""
 
+_EVERY = re.compile(
+    r":(repository|secret|role|user|key|parameter|cluster|service|task|container-instance|function|bucket)[:/]\*$"
+)
+"""An ARN that names a kind of resource and nothing of its name."""
+
 _SECRET = re.compile(r"PASSWORD|SECRET(?!_ID)|TOKEN|API_KEY|ACCESS_KEY")
 _PRIVATE = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 _ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
@@ -150,6 +155,8 @@ def _allowed(statement: Mapping[str, Any]) -> Iterator[str]:
         yield f"allows wildcard actions: {wide}"
     if "*" in resources and (wide := sorted(set(actions) - WITHOUT_RESOURCES)):
         yield f"allows actions on every resource: {wide}"
+    if wide := [r for r in resources if isinstance(r, str) and _EVERY.search(r)]:
+        yield f"allows {actions} on everything of a kind: {wide}"
     principal = statement.get("Principal", {})
     named = {"AWS": principal} if isinstance(principal, str) else principal
     services = _list(named.get("Service", []))

@@ -41,6 +41,7 @@ VARIANTS = {
         "Embedding": "true",
         "WrdsSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wrds",
         "LlmApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
+        "EmbeddingApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:other",
         "TopicArn": "arn:aws:sns:us-east-1:123456789012:alerts",
     },
 }

@@ -17,6 +17,12 @@ LEFT_OUT = f"{QUARTER}:1:000"
 SECOND = f"{QUARTER}:2:001"
 """A topic one of whose sentences counts in another theme too."""
 
+_NAMED = {
+    "outcome": "named", "reason": None, "model": "m", "prompt_version": "1", "is_cached": False, "n_attempts": 1,
+    "tokens_in": 200, "tokens_out": 20, "seconds": 0.5, "cost": 0.001,
+    "answered_at": datetime(2023, 5, 1, 12, 30, 15, 250_000, tzinfo=UTC),
+}  # fmt: skip
+
 
 def membership() -> tuple[list[dict], list[dict]]:
     """Return rows of theme_sentences and of sentence_sentiment: of each topic, the first sentence does not count."""
@@ -70,13 +76,16 @@ def write(folder: Path) -> Warehouse:
             "gvkey": "001690",
         }
         row["link_date"] = row["call_date"]
+    for audit, key in (("topic_naming_audit", "topic_id"), ("theme_naming_audit", "theme_id")):
+        named = made["firm_topics" if key == "topic_id" else "themes"]
+        made[audit] = [{key: row[key], "firm_id": row.get("firm_id"), **_NAMED} for row in named]
     held = Warehouse(path=str(folder))
     for name, rows in made.items():
         if name == "sentence_embeddings":
             continue
         names = {c.name for c in TABLES[name].columns}
         filled = [
-            {key: value for key, value in row.items() if key != "text" or "text" in names}
+            {key: value for key, value in row.items() if key in names}
             | {"quarter": QUARTER}
             | ({"embedding": [1.0, 0.0]} if "embedding" in names else {})
             for row in rows

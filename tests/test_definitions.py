@@ -14,6 +14,7 @@ from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import OWNER
 from ftm_resources.expected import is_plain
 from ftm_resources.tables import QUARTERLY, TABLES
+from ftm_resources.tables.cost_tables import RUN_COSTS
 
 DEFINITIONS = build_definitions()
 SPECS = {spec.key.path[-1]: spec for spec in DEFINITIONS.resolve_all_asset_specs()}
@@ -95,6 +96,7 @@ def test_the_job_of_a_quarter_holds_every_asset_but_those_made_on_demand():
         *QUARTERLY,
         DUCKDB_FILE,
         SEARCH_INDEX,
+        RUN_COSTS,
         QUARTER_REPORT,
     }
 

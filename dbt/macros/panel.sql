@@ -22,21 +22,20 @@
 {#- Business sentences of a unit, from rows by section and kind of speaker; `n`: the sentences of a row. -#}
 coalesce(sum({{ n }}), 0) as n_business
 {%- for part, condition in parts() %},
-        coalesce(sum({{ n }}) filter ({{ condition }}), 0) as n_business_{{ part }}
+        coalesce(sum({{ within(n, condition) }}), 0) as n_business_{{ part }}
 {%- endfor %}
 {%- endmacro %}
 
 {% macro panel_ctes(of, unit) -%}
-{#- CTEs that follow one named `units`, which has a row per unit (`unit` is its id) with its status and n_business:
+{#- CTEs that follow one named `units`, which has a row per unit (`unit` is its id) with unit_status and n_business:
     `cells`, a row per unit and theme, and `tone`, of those with a sentence in the theme. -#}
 {%- set key = 'series_id' if of == 'pinned' else 'theme_id' -%}
 turns as (
 
     select
         *,
-        {{ sized(suffixed_parts()) }}
+        {{ sized('quarter, ' ~ key ~ ', ' ~ unit, suffixed_parts()) }}
     from {{ ref('pinned_turn_tone' if of == 'pinned' else 'turn_tone') }}
-    window cell as (partition by quarter, {{ key }}, {{ unit }})
 
 ),
 
@@ -53,8 +52,8 @@ tone as (
         count(*) as n_turns,
         {{ cluster_sums('component_id') }}
         {%- for part, condition in parts() %},
-        coalesce(sum(n) filter ({{ condition }}), 0) as n_{{ part }},
-        coalesce(sum(net) filter ({{ condition }}), 0) as net_{{ part }},
+        coalesce(sum({{ within('n', condition) }}), 0) as n_{{ part }},
+        coalesce(sum({{ within('net', condition) }}), 0) as net_{{ part }},
         {{ cluster_sums('component_id', '_' ~ part, condition) }}
         {%- endfor %}
     from turns
@@ -113,11 +112,19 @@ cells as (
 
     -- A theme in which no sentence of the quarter counts was not measured: its zeros would say that nobody spoke of it.
     select
-        units.* exclude (status),
-        themes.* exclude (quarter),
-        units.status as status_of_unit,
+        units.*,
+        themes.series_id,
+        themes.series_name,
+        {%- if of == 'pinned' %}
+        themes.n_themes,
+        {%- else %}
+        themes.theme_id,
+        themes.coherence,
+        themes.coherence_class,
+        {%- endif %}
         case
-            when units.status = 'measured' and found.{{ key }} is null then 'no_members' else units.status
+            when units.unit_status = 'measured' and found.{{ key }} is null then 'no_members'
+            else units.unit_status
         end as status
     from units
     inner join themes
@@ -164,11 +171,11 @@ cells.series_id,
 cells.status,
     cast(cells.n_business as integer) as n_business,
     {{ _counted('tone.n') }} as n_sentences,
-    {{ _share('tone.n', 'cells.n_business') }} as attention,
+    {{ attention() }} as attention,
     {{ _counted('tone.n_positive') }} as n_positive,
     {{ _counted('tone.n - tone.n_positive - tone.n_negative') }} as n_neutral,
     {{ _counted('tone.n_negative') }} as n_negative,
-    case when tone.n > 0 then cast(tone.net as double) / tone.n end as score,
+    {{ score() }} as score,
     {{ score_se('tone') }} as score_se,
     {{ score_df('tone') }} as score_df,
     {{ _counted('tone.n_turns') }} as n_turns
@@ -181,11 +188,19 @@ cells.status,
     {{ score_df('tone', '_' ~ part) }} as score_df_{{ part }}
 {%- endfor %}
 {%- if of == 'pinned' %},
-    cast(case when cells.status_of_unit = 'measured' then coalesce(topics.n, 0) end as integer) as n_topic_sentences,
+    cast(case when cells.unit_status = 'measured' then coalesce(topics.n, 0) end as integer) as n_topic_sentences,
     case
-        when cells.status_of_unit = 'measured' then cast(coalesce(topics.n, 0) as double) / cells.n_business
+        when cells.unit_status = 'measured' then cast(coalesce(topics.n, 0) as double) / cells.n_business
     end as topic_attention
 {%- endif %}
+{%- endmacro %}
+
+{% macro attention() -%}
+{{ _share('tone.n', 'cells.n_business') }}
+{%- endmacro %}
+
+{% macro score() -%}
+case when tone.n > 0 then cast(tone.net as double) / tone.n end
 {%- endmacro %}
 
 {% macro _counted(n) -%}
@@ -216,7 +231,7 @@ select
     cells.permno,
     cells.gvkey,
     cells.call_date,
-    cells.call_at,
+    {{ utc_time('cells.call_at') }} as call_at,
     cells.is_after_close,
     {{ measures(of) }},
     cells.quarter
@@ -229,19 +244,29 @@ from {{ joined_cells(of, 'transcript_id') }}
 select
         quarter,
         firm_id,
-        last(firm_name order by call_date, transcript_id) as firm_name,
-        last(permno order by call_date, transcript_id) as permno,
-        last(gvkey order by call_date, transcript_id) as gvkey,
+        max(case when from_last = 1 then firm_name end) as firm_name,
+        max(case when from_last = 1 then permno end) as permno,
+        max(case when from_last = 1 then gvkey end) as gvkey,
         min(call_date) as first_call_date,
-        first(call_at order by call_date, call_at, transcript_id) as first_call_at,
-        first(is_after_close order by call_date, call_at, transcript_id) as is_after_close,
+        max(case when from_first = 1 then call_at end) as first_call_at,
+        bool_or(case when from_first = 1 then is_after_close end) as is_after_close,
         count(*) as n_calls,
-        coalesce(max(status) filter (status <> 'no_business'), 'no_business') as status,
+        coalesce(max(case when unit_status <> 'no_business' then unit_status end), 'no_business') as unit_status,
         sum(n_business) as n_business
         {%- for part, _ in parts() %},
         sum(n_business_{{ part }}) as n_business_{{ part }}
         {%- endfor %}
-    from {{ ref('heard_calls') }}
+    from (
+        select
+            *,
+            row_number() over (
+                partition by quarter, firm_id order by call_date desc, transcript_id desc
+            ) as from_last,
+            row_number() over (
+                partition by quarter, firm_id order by call_date, call_at, transcript_id
+            ) as from_first
+        from {{ ref('heard_calls') }}
+    ) as calls
     group by quarter, firm_id
 {%- endmacro %}
 
@@ -251,7 +276,12 @@ cells.firm_id,
     cells.permno,
     cells.gvkey,
     cells.first_call_date,
-    cells.first_call_at,
+    {{ utc_time('cells.first_call_at') }} as first_call_at,
     cells.is_after_close,
     cast(cells.n_calls as integer) as n_calls
+{%- endmacro %}
+
+{% macro number(quarter) -%}
+{#- A quarter's number: that of the next one is one more. -#}
+(cast(substr({{ quarter }}, 1, 4) as integer) * 4 + cast(substr({{ quarter }}, 6, 1) as integer))
 {%- endmacro %}

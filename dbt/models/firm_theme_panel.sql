@@ -8,14 +8,19 @@ with units as (
 
 previous as (
 
-    -- The latest quarter before, of those staged, in which the firm was measured.
+    -- The latest quarter in which the firm was measured, of the {{ var('quarters_compared') }} before.
     select
-        firm_id,
-        max(quarter) as quarter,
-        max_by(n_sentences, quarter) as n_business
-    from {{ source('earlier', 'firm_status') }}
-    where status = 'ok'
-    group by firm_id
+        units.quarter,
+        units.firm_id,
+        max(earlier.quarter) as previous_quarter,
+        max_by(earlier.n_sentences, earlier.quarter) as n_business
+    from units
+    inner join {{ source('earlier', 'firm_status') }} as earlier
+        on units.firm_id = earlier.firm_id
+    where
+        earlier.status = 'ok'
+        and {{ number('units.quarter') }} - {{ number('earlier.quarter') }} between 1 and {{ var('quarters_compared') }}
+    group by units.quarter, units.firm_id
 
 ),
 
@@ -39,37 +44,27 @@ series_then as (
     -- Those with a member sentence: the others were not measured.
     select distinct quarter, series_id from tone_then
 
-),
-
-measured as (
-
-    select
-        {{ theme_columns('series') }},
-        {{ firm_columns() }},
-        {{ measures('series') }},
-        case when cells.status = 'measured' then previous.quarter end as previous_quarter,
-        previous.n_business as n_business_then,
-        cells.quarter
-    from {{ joined_cells('series', 'firm_id') }}
-    left join previous
-        on cells.firm_id = previous.firm_id
-
 )
 
 select
-    measured.* exclude (quarter, n_business_then),
+    {{ theme_columns('series') }},
+    {{ firm_columns() }},
+    {{ measures('series') }},
+    case when cells.status = 'measured' then previous.previous_quarter end as previous_quarter,
     -- A series that was not measured in the previous quarter has no change.
     case
         when series_then.series_id is not null
-            then measured.attention - coalesce(cast(tone_then.n as double), 0) / measured.n_business_then
+            then {{ attention() }} - coalesce(cast(tone_then.n as double), 0) / previous.n_business
     end as attention_change,
-    measured.score - cast(tone_then.net as double) / tone_then.n as score_change,
-    measured.quarter
-from measured
+    {{ score() }} - cast(tone_then.net as double) / tone_then.n as score_change,
+    cells.quarter
+from {{ joined_cells('series', 'firm_id') }}
+left join previous
+    on cells.quarter = previous.quarter and cells.firm_id = previous.firm_id
 left join series_then
-    on measured.previous_quarter = series_then.quarter and measured.series_id = series_then.series_id
+    on previous.previous_quarter = series_then.quarter and cells.series_id = series_then.series_id
 left join tone_then
     on
-        measured.previous_quarter = tone_then.quarter
-        and measured.series_id = tone_then.series_id
-        and measured.firm_id = tone_then.firm_id
+        previous.previous_quarter = tone_then.quarter
+        and cells.series_id = tone_then.series_id
+        and cells.firm_id = tone_then.firm_id

@@ -46,9 +46,8 @@ sized as (
 
     select
         *,
-        {{ sized() }}
+        {{ sized('quarter, theme_id, firm_id') }}
     from {{ ref('turn_tone') }}
-    window cell as (partition by quarter, theme_id, firm_id)
 
 ),
 

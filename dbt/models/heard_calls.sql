@@ -51,7 +51,7 @@ select
         when coalesce(counted.n_business, 0) = 0 then 'no_business'
         when firm_status.status = 'ok' then 'measured'
         else coalesce(firm_status.status, 'not_modelled')
-    end as status,
+    end as unit_status,
     coalesce(counted.n_business, 0) as n_business
     {%- for part, _ in parts() %},
     coalesce(counted.n_business_{{ part }}, 0) as n_business_{{ part }}

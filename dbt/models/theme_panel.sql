@@ -14,9 +14,8 @@ sized as (
 
     select
         *,
-        {{ sized() }}
+        {{ sized('quarter, series_id') }}
     from firms
-    window cell as (partition by quarter, series_id)
 
 ),
 
@@ -27,8 +26,8 @@ totals as (
     select
         quarter,
         series_id,
-        any_value(coherence) as coherence,
-        any_value(coherence_class) as coherence_class,
+        min(coherence) as coherence,
+        min(coherence_class) as coherence_class,
         count(*) as n_firms_measured,
         case when count(n) > 0 then count_if(n > 0) end as n_firms,
         sum(n_business) as n_business,

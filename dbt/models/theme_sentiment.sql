@@ -20,9 +20,8 @@ sized as (
 
     select
         *,
-        {{ sized() }}
+        {{ sized('quarter, theme_id') }}
     from firms
-    window cell as (partition by quarter, theme_id)
 
 ),
 

@@ -21,6 +21,7 @@ GROUPS = {
     "series": "Themes through time",
     "returns": "Returns",
     "marts": "Panels and summaries",
+    "serving": "What runs took and cost",
 }
 """Group of tables → heading of its page, in the order of the pipeline."""
 
@@ -119,6 +120,8 @@ def _groups(tables: Iterable[Table]) -> dict[str, str]:
 
 
 def _when(t: Table) -> str:
+    if t.is_record:
+        return "every run"
     return "on demand" if t.is_on_demand else "optional" if t.is_optional else "every run"
 
 

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from ftm_assets.methods.returns.clustered_errors import require_linearmodels
 from ftm_assets.methods.returns.event_choices import EventStudyParams
 from ftm_assets.methods.returns.event_curves import both_curves, build_event_paths
-from ftm_assets.methods.returns.event_samples import POOLED, Events, Toned
+from ftm_assets.methods.returns.event_samples import Events, Toned
 from ftm_assets.methods.returns.event_statistics import FIT
 from ftm_assets.methods.returns.event_tests import build_event_study
-from ftm_assets.methods.returns.many_tests import LEVEL
 from ftm_assets.orchestration.code_version import code_version
 from ftm_assets.orchestration.event_plot import event_picture
 from ftm_assets.orchestration.event_quarters import (
@@ -43,6 +42,7 @@ from ftm_assets.orchestration.series_chain import require_whole, settled
 from ftm_assets.orchestration.specs import page_table, preview
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.expected import plainly
+from ftm_resources.tables.categories import LEVEL, POOLED
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 CODE_VERSION = code_version(__name__)

@@ -41,7 +41,7 @@ from ftm_resources import quarters
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.expected import plainly
 from ftm_resources.quarters import bounds
-from ftm_resources.tables.sort_tables import POOLED
+from ftm_resources.tables.categories import POOLED
 from ftm_resources.warehouse import QuarterTable, Warehouse
 
 CODE_VERSION = code_version(__name__)

@@ -27,6 +27,7 @@ def quarters(
     table exists and was made from the current rows of its inputs, `incomplete` if tables are missing,
     and `mixed` if a table was made from rows that have since been replaced. Its search index is `current`,
     `outdated`, `none`, or `unknown` if tables are damaged; without a current one, a search reads the whole quarter.
+    What its runs cost is shown where a price is known.
     """
     from ftm_assets.cli import stored_quarters as words
     from ftm_resources.retrieval.stored_indexes import index_states
@@ -35,6 +36,7 @@ def quarters(
     warehouse = arguments.warehouse()
     found = status(warehouse)
     indexes = index_states(warehouse, [q.quarter for q in found])
+    costs = words.costs(warehouse)
     running = _unfinished_runs()
     console = screen.console()
     if not found and not running:
@@ -48,17 +50,18 @@ def quarters(
             screen.moment(q.made_at),
             f"{len(q.tables)}",
             indexes[q.quarter],
+            *([costs.get(q.quarter, "")] if costs else []),
         )
         for q in found
     ]
     rows += [
-        (quarter, "", "being computed", "", "0", "")
+        (quarter, "", "being computed", "", "0", "", *([""] if costs else []))
         for quarter in sorted(running.keys() - {q.quarter for q in found})
     ]
     console.print(
         screen.table(
             f"Quarters of {warehouse.root}",
-            ("quarter", "source", "state", "made", "tables", "search index"),
+            ("quarter", "source", "state", "made", "tables", "search index", *(["cost"] if costs else [])),
             rows,
             left=3,
         )

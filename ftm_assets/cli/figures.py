@@ -174,7 +174,7 @@ def _planned(
     """Return the figures to draw, by the names of their files."""
     from functools import cache
 
-    from ftm_assets.methods.returns.event_samples import POOLED
+    from ftm_resources.tables.categories import POOLED
 
     @cache
     def read() -> CarEvents:

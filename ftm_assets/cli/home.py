@@ -7,8 +7,8 @@ from importlib import metadata
 from pathlib import Path
 
 from ftm_assets.cli.failing import CommandError
-from ftm_assets.orchestration.shipped import shipped
 from ftm_resources import locks, settings
+from ftm_resources.shipped import shipped
 
 FOLDER = ".dagster"
 """The folder in the current one to use if DAGSTER_HOME is not set."""

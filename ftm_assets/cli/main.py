@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from ftm_assets.cli import (
     ask,
     contents,
+    cost,
     deploy,
     doctor,
     evaluate,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 GROUPS = (
     run,
     ui,
+    cost,
     contents,
     report,
     search,

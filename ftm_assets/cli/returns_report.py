@@ -49,8 +49,7 @@ def portfolios(db: duckdb.DuckDBPyConnection) -> str:
 def event_study(warehouse: Warehouse, quarter: str) -> str:
     """Return how many series are significant, or how to have them tested; empty without abnormal returns."""
     from ftm_assets.methods.returns.event_windows import Window
-    from ftm_assets.methods.returns.many_tests import LEVEL
-    from ftm_resources.tables.categories import THEME_DEFINITIONS, TONES
+    from ftm_resources.tables.categories import LEVEL, RETURN_MODELS, THEME_DEFINITIONS, TONES
 
     pinned = warehouse.pin()
     present = pinned.present(quarter)
@@ -67,10 +66,16 @@ def event_study(warehouse: Warehouse, quarter: str) -> str:
     families = {tuple(r[c] for c in columns[:4]) for r in tests if r["sample"] == "event"}
     if not families:
         return "no series has enough events to be tested; see reason in event_study"
-    # The plainest: themes of the quarter, the score, the shortest window; of several models, the first by name.
+    # The plainest: themes of the quarter, the score, the last model, the shortest window; as on the quarter's page.
     chosen = min(
         families,
-        key=lambda f: (THEME_DEFINITIONS.index(f[0]), TONES.index(f[3]), Window.parse(f[2]).length, f),
+        key=lambda f: (
+            THEME_DEFINITIONS.index(f[0]),
+            TONES.index(f[3]),
+            -RETURN_MODELS.index(f[1]),
+            Window.parse(f[2]).length,
+            f,
+        ),
     )
     own = {
         sample: [r for r in tests if tuple(r[c] for c in columns[:4]) == chosen and r["sample"] == sample]

@@ -204,6 +204,7 @@ def _executed(quarter: str, config: dict[str, Any], home: Path) -> Iterator[JobE
 
     # Progress bars show how far it is; the complete event log is in the UI.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    quarter_job()  # loads the definitions, which takes seconds: reconstructable drops what is raised meanwhile
     job = dg.reconstructable(quarter_job)
     tags = {"dagster/partition": quarter}
     with dg.DagsterInstance.from_ref(_ref(home)) as instance:

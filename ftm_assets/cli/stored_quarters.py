@@ -1,13 +1,16 @@
-"""A stored quarter in words: its state, its source, and which tables do not fit together."""
+"""A stored quarter in words: its state, its source, its cost, and which tables do not fit together."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftm_assets.methods.wording import dollars
+from ftm_resources.tables.cost_tables import RUN_COSTS
 from ftm_resources.warehouse.snapshots import source_of
 
 if TYPE_CHECKING:
+    from ftm_resources.warehouse import Warehouse
     from ftm_resources.warehouse.status import QuarterStatus
 
 
@@ -42,6 +45,21 @@ def notes(quarter: QuarterStatus, *, details: bool = False) -> list[str]:
     if quarter.missing:
         found.append(f"missing: {', '.join(quarter.missing)}")
     return found
+
+
+_COSTS = """
+    SELECT quarter, sum(coalesce(usd, 0) + coalesce(tokens_usd, 0)), bool_or(usd IS NULL) FROM run_costs
+    GROUP BY quarter HAVING count(usd) + count(tokens_usd) > 0
+"""
+
+
+def costs(warehouse: Warehouse) -> dict[str, str]:
+    """Return what the runs of quarters cost, where something of it has a price; `over` if not all of it has."""
+    if RUN_COSTS not in warehouse.pin().names:
+        return {}
+    with warehouse.connect(tables=(RUN_COSTS,), newest=True) as db:
+        rows = db.execute(_COSTS).fetchall()
+    return {quarter: f"{'over ' if is_part else ''}{dollars(usd)}" for quarter, usd, is_part in rows}
 
 
 def _outdated(quarter: QuarterStatus) -> str:

@@ -26,9 +26,9 @@ import pyarrow as pa
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
-from ftm_assets.orchestration.shipped import IN_WHEEL, shipped
 from ftm_resources import quarters
 from ftm_resources.duck import ConfiguredDuckDB
+from ftm_resources.shipped import IN_WHEEL, shipped
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
 

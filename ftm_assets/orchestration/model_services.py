@@ -17,6 +17,7 @@ import dagster as dg
 from dagster._core.execution.backfill import BulkActionStatus
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, NOT_FINISHED_STATUSES, RunsFilter
 
+from ftm_assets.orchestration import service_time
 from ftm_assets.orchestration.execution.ecs import asset_of
 from ftm_resources.endpoint.ecs_service import EcsService, ModelServices
 from ftm_resources.expected import plainly
@@ -115,32 +116,61 @@ def look(
     `needed_at` holds, by service, when it was last needed, in seconds since 1970; it is updated. Raises
     MissingServiceError if ECS does not have the service.
     """
-    need, running = needed(instance, USES[what], patience.silent, now), service.desired()
+    by_run = needs(instance, USES[what], patience.silent, now)
+    most = max(by_run.values(), default=Need.NONE)
+    running = service.desired()
+    said, servers = _act(
+        what, service, max(most, _of_backfills(instance, USES[what])), running, needed_at, patience, now
+    )
+    # Last, so that nothing that fails here keeps a server running.
+    wanting = [run for run, need in by_run.items() if need is most and need is not Need.NONE]
+    service_time.note(instance, what, wanting, service.hosts() if running else [], servers, now)
+    return said
+
+
+def _act(
+    what: str,
+    service: EcsService,
+    need: Need,
+    running: int,
+    needed_at: dict[str, float],
+    patience: Patience,
+    now: float,
+) -> tuple[str, int]:
+    """Start, keep or stop a service; return what was done, and how many servers are to run now."""
     if need is Need.NOW:
         needed_at[what] = now
         if running:
-            return f"needed, {running} running"
+            return f"needed, {running} running", running
         service.set_desired(1)
-        return "started, as a run is about to need it"
+        return "started, as a run is about to need it", 1
     if not running:
         needed_at.pop(what, None)
-        return "not needed, not running"
+        return "not needed, not running", 0
     idle = now - needed_at.setdefault(what, now)
     if need is Need.LATER and idle < patience.silent:
-        return f"kept for a run that will need it; not needed for {idle:.0f} s"
+        return f"kept for a run that will need it; not needed for {idle:.0f} s", running
     if idle < patience.idle:
-        return f"kept; not needed for {idle:.0f} s of {patience.idle:.0f}"
+        return f"kept; not needed for {idle:.0f} s of {patience.idle:.0f}", running
     service.set_desired(0)
     needed_at.pop(what)
-    return f"stopped; not needed for {idle:.0f} s"
+    return f"stopped; not needed for {idle:.0f} s", 0
 
 
 def needed(instance: dg.DagsterInstance, use: Use, silent_seconds: float, now: float) -> Need:
     """Return how much the unfinished runs and backfills of an instance need a service."""
+    by_run = needs(instance, use, silent_seconds, now)
+    return max((*by_run.values(), _of_backfills(instance, use)))
+
+
+def needs(instance: dg.DagsterInstance, use: Use, silent_seconds: float, now: float) -> dict[str, Need]:
+    """Return how much each unfinished run of an instance needs a service, by the run's id."""
     runs = instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    needs = [_needed_by(instance, run, use, silent_seconds, now) for run in runs]
-    needs += [Need.LATER for _ in _waiting_backfills(instance, use)]
-    return max(needs, default=Need.NONE)
+    return {run.run_id: _needed_by(instance, run, use, silent_seconds, now) for run in runs}
+
+
+def _of_backfills(instance: dg.DagsterInstance, use: Use) -> Need:
+    return Need.LATER if any(True for _ in _waiting_backfills(instance, use)) else Need.NONE
 
 
 def _needed_by(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ftm_assets.orchestration.event_plot import event_panels
 from ftm_assets.report.figure_style import blank, styled
+from ftm_assets.report.measure_words import MODEL_WORDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,14 +15,6 @@ if TYPE_CHECKING:
 
 _SIDE_BY_SIDE = 130.0
 """Least width in mm at which the two panels stand beside each other."""
-
-MODEL_WORDS = {
-    "market_adjusted": "market-adjusted",
-    "market_model": "market model",
-    "ff3": "Fama-French three factors",
-    "carhart": "Carhart four factors",
-}
-"""Models of expected returns, as a paper calls them."""
 
 
 def car_figure(found: Curves, placebo: Curves, *, width: float, model: str = "") -> Figure:

@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from ftm_assets.methods.returns.event_choices import PATH_FIRST_DAY, EventStudyParams
 from ftm_assets.methods.returns.event_curves import both_curves, curve_rows
-from ftm_assets.methods.returns.event_samples import POOLED
 from ftm_assets.orchestration.event_quarters import (
     Reader,
     refuse_other_ids,
@@ -25,6 +24,7 @@ from ftm_assets.orchestration.series_chain import settled
 from ftm_assets.report.figure_rows import FigureError
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.quarters import between
+from ftm_resources.tables.categories import POOLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

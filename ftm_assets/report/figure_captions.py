@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ftm_assets.report.car_figure import MODEL_WORDS
 from ftm_assets.report.map_figure import NEUTRAL
+from ftm_assets.report.measure_words import MODEL_WORDS
 from ftm_resources.warehouse.snapshots import writes
 from ftm_resources.warehouse.tags import tags
 

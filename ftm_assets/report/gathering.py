@@ -16,6 +16,7 @@ from ftm_assets.methods.topics.map_layout import group_themes, landmark_texts, p
 from ftm_assets.methods.vectors import as_matrix
 from ftm_assets.methods.wording import counted
 from ftm_assets.report.changes_told import told_changes
+from ftm_assets.report.cost_told import told_cost
 from ftm_assets.report.coverage_told import told_coverage
 from ftm_assets.report.finite_values import refuse_not_finite
 from ftm_assets.report.firms_told import told_firms
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _NUMBERS = (
     *("sentence_sentiment", "topic_summaries", "themes", "topic_naming_audit", "theme_naming_audit"),
     *("theme_sentences", "theme_coherence", "firm_theme_sentiment", "theme_sentiment", "theme_panel"),
+    "run_costs",
 )
 """Tables whose numbers the page shows, or places things by."""
 
@@ -77,7 +79,7 @@ def gather(
     state = ReportedState.of(warehouse, first, last, as_of=as_of)
     through = None if last is None or last == first else told_through(state)
     returns = told_returns(state)
-    writes = state.writes()
+    writes = state.writes() | returns.writes
     with closing(state.connect()) as db:
         refuse_not_finite(db, _NUMBERS)
         number(db)
@@ -88,6 +90,7 @@ def gather(
         points, reasons = told_points(db, layout.places)
         changes = told_changes(db, state)
         flow, quality = told_coverage(db, state.quarter), told_quality(db, state)
+        cost_measures, cost_facts = told_cost(db)
         config = writes["themes"].provenance().get("config", {}) if "themes" in writes else {}
         themes = told_themes(
             db,
@@ -110,7 +113,7 @@ def gather(
         ]
         firms = told_firms(db)
     range_ = state.quarter if through is None else f"{first} to {state.quarter}"
-    as_of_text, made_at = None if as_of is None else str(as_of), _made_at(state)
+    as_of_text, made_at = None if as_of is None else str(as_of), _made_at(state, writes)
     return Report(
         quarter=state.quarter,
         made_at=made_at,
@@ -130,8 +133,8 @@ def gather(
         firms=firms,
         points=points,
         stages=flow.stages,
-        measures=quality.measures,
-        made_from=told_made_from(writes, as_of_text, names=quality.names),
+        measures=(*quality.measures, *cost_measures),
+        made_from=(*told_made_from(writes, as_of_text, names=quality.names), *cost_facts),
         through=through,
         is_generated=is_generated(source),
         headline_of=_headline_of(state.quarter, flow.stages, is_range=through is not None),
@@ -208,11 +211,11 @@ def _model(writes: Mapping[str, Write]) -> str:
     return str(embedder_of(made).get("model", ""))
 
 
-def _made_at(state: ReportedState) -> str:
+def _made_at(state: ReportedState, writes: Mapping[str, Write]) -> str:
     """Return when the newest of the tables that the page is made from was committed."""
     before, _ = state.compared()
     panels = [state.write(PANEL, q) for q in {*state.quarters, *([before] if before else [])}]
-    at = [write.at for write in (*state.writes().values(), *panels) if write is not None]
+    at = [write.at for write in (*writes.values(), *panels) if write is not None]
     return f"{max(at):%Y-%m-%dT%H:%M:%SZ}"
 
 

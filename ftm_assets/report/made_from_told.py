@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.snapshots import Write
 
 
-_RESOURCES = {"sentiment": "Tone", "embedder": "Meaning of sentences", "namer": "Namer"}
+_RESOURCES = {"sentiment": "Tone", "embedder": "Meaning of sentences", "namer": "Namer", "prices": "Prices"}
 """What computed rows, as provenance calls it → as a reader does."""
 
 

@@ -1,4 +1,4 @@
-"""What the measures of `topic_quality` are called on the page, and what each means, in a line."""
+"""What the measures of `topic_quality` and models of returns are called, and what each measure means, in a line."""
 
 MEANINGS = {
     ("firm_topics", "n_topics"): ("Topics", "Topics of all firms together", "count"),
@@ -91,3 +91,11 @@ MEANINGS = {
     ),
 }
 """(level, metric) of `topic_quality` → name, meaning and unit, in the page's order."""
+
+MODEL_WORDS = {
+    "market_adjusted": "market-adjusted",
+    "market_model": "market model",
+    "ff3": "Fama-French three factors",
+    "carhart": "Carhart four factors",
+}
+"""Models of expected returns, as a paper calls them."""

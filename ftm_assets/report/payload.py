@@ -265,7 +265,10 @@ class ReturnTest:
 
 @dataclass(frozen=True)
 class CarPath:
-    """The mean cumulative abnormal return of a group of calls, a value per day, in basis points; None where unknown."""
+    """The mean cumulative abnormal return of a group of calls, a value per day, in basis points; None where unknown.
+
+    Of calls with a return on each of the days, so that there may be fewer than in a test.
+    """
 
     sample: str
     """event or placebo."""
@@ -315,6 +318,10 @@ class ToneAndReturns:
     """Of expected returns, in words."""
     tone: str
     """Its measure: score, expected_score or score_given_call."""
+    fixed_effects: str
+    """That the tests take out, and the paths do not: none, firm, quarter, firm and quarter."""
+    min_sentences: int
+    """About a theme that a call needs to count."""
     n_quarters: int
     """Quarters among the calls."""
     windows: tuple[TestedWindow, ...]

@@ -36,7 +36,7 @@ READ = (
         "theme_coherence",
     ),
     *("sentiment_scores", "sentiment_cells", "theme_links", "theme_series"),
-    *("topic_quality", "firm_theme_sentiment", "theme_sentiment", "theme_panel", "coverage"),
+    *("topic_quality", "firm_theme_sentiment", "theme_sentiment", "theme_panel", "coverage", "run_costs"),
 )
 """The tables of a quarter that a page is made from."""
 
@@ -129,7 +129,13 @@ class ReportedState:
         found = mixtures(names, self.across.shown.present(self.quarter))
         if not found or settings.current().ftm_allow_mixed_generations:
             return None
-        return f"{'; '.join(map(str, found))}. Materialize {names[0]} of {self.quarter} again."
+        first, *others = sorted(
+            {f"{m.table} {m.what}" for m in found if m.table == names[0]} or map(str, found)
+        )
+        more = f" (and {len(others)} more)" if others else ""
+        if self.across.as_of is None:
+            return f"{first}{more}. Materialize {names[0]} of {self.quarter} again."
+        return f"{first}{more}, as of {self.across.as_of}. Tag all quarters that it is made from, with the same tag."
 
     def compared(self) -> tuple[str | None, str | None]:
         """Return the quarter before if changes from it can be shown; else None, and why not if it is stored.

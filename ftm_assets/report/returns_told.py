@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ftm_assets.methods.returns.event_samples import POOLED
-from ftm_assets.methods.returns.event_windows import Window
-from ftm_assets.methods.returns.many_tests import LEVEL
-from ftm_assets.report.car_figure import MODEL_WORDS
 from ftm_assets.report.cut_texts import NAME_CHARACTERS, cut
 from ftm_assets.report.finite_values import refuse_not_finite
+from ftm_assets.report.measure_words import MODEL_WORDS
 from ftm_assets.report.payload import CarPath, ReturnsOfSeries, ReturnTest, TestedWindow, ToneAndReturns
+from ftm_resources.tables.categories import LEVEL, POOLED, RETURN_MODELS, THEME_DEFINITIONS, TONES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ftm_assets.report.reported_state import ReportedState
+    from ftm_resources.warehouse.snapshots import Write
 
 STUDY, PATHS = "event_study", "event_paths"
 
-_CHOSEN = f"SELECT DISTINCT definition, model, tone FROM {PATHS}"  # noqa: S608 - a constant
+_CHOICES = "SELECT DISTINCT definition, tone, model FROM {}"
 
 _TESTS = f"""
-    SELECT series_id, series_name, n_quarters, "window", sample, n_events, n_firms, n_dates, coefficient, std_error, t,
-        p, q_value, p_romano_wolf, reason
+    SELECT series_id, series_name, n_quarters, fixed_effects, "window", sample, n_events, n_firms, n_dates,
+        coefficient, std_error, t, p, q_value, p_romano_wolf, reason
     FROM {STUDY} WHERE definition = ? AND model = ? AND tone = ? AND controls = 'none'
 """  # noqa: S608 - a constant
 
@@ -43,39 +42,50 @@ class ReturnsTold:
     returns: ToneAndReturns | None
     """None if there is no event study, or it does not go with the page."""
     warnings: tuple[str, ...] = ()
+    writes: Mapping[str, Write] = field(default_factory=dict)
+    """The tables that it is from."""
 
 
 def told_returns(state: ReportedState) -> ReturnsTold:
     """Return what the event study of the page's quarter found, by the measure of tone that its paths are of.
 
-    Nothing if the quarter has none, as the job of a quarter does not make it; nothing and why if it was made from other
-    rows than the page shows. Raises ReportError if a number of it is none (see `refuse_not_finite`).
+    Without paths, as no series has enough returns for them, it is the plainest. Nothing if the quarter has no study, as
+    the job of a quarter does not make it; nothing and why if it was made from other rows than the page shows. Raises
+    ReportError if a number of it is none (see `refuse_not_finite`).
     """
-    if state.write(STUDY) is None or state.write(PATHS) is None:
+    writes = {name: write for name in (STUDY, PATHS) if (write := state.write(name)) is not None}
+    if STUDY not in writes:
         return ReturnsTold(None)
+    if PATHS not in writes:
+        why = f"event_study of {state.quarter} was made by an earlier version, without {PATHS}. Materialize it again."
+        return ReturnsTold(None, (f"Returns are not shown: {why}",))
     if why := state.outdated((STUDY, PATHS)):
         return ReturnsTold(None, (f"Returns are not shown: {why}",))
     with state.connect_to([state.quarter], PATHS) as db:
         refuse_not_finite(db, [PATHS])
-        chosen = db.execute(_CHOSEN).fetchall()
+        choices = db.execute(_CHOICES.format(PATHS)).fetchall()
         paths = _paths(db.execute(_PATHS).fetchall())
-    if len(chosen) != 1:
-        return ReturnsTold(None)  # no series has enough events
     with state.connect_to([state.quarter], STUDY) as db:
         refuse_not_finite(db, [STUDY])
-        rows = db.execute(_TESTS, chosen[0]).fetchall()
+        if not (choices := choices or db.execute(_CHOICES.format(STUDY)).fetchall()):
+            return ReturnsTold(
+                None, (f"Returns are not shown: no call of event_study {state.quarter} has a tone.",)
+            )
+        definition, tone, model = min(choices, key=_plainest)
+        rows = db.execute(_TESTS, [definition, model, tone]).fetchall()
     tests = defaultdict(list)
     names, n_quarters = {}, 0
-    for series, name, quarters, *test in rows:
+    for series, name, quarters, _, *test in rows:
         names[series], n_quarters = name, max(n_quarters, quarters)
         tests[series].append(ReturnTest(*test))
     windows = sorted({t.window for of in tests.values() for t in of if t.sample == "event"}, key=_days)
-    definition, model, tone = chosen[0]
     return ReturnsTold(
         ToneAndReturns(
             definition=definition,
             model=MODEL_WORDS.get(model, model),
             tone=tone,
+            fixed_effects=rows[0][3],
+            min_sentences=int(writes[STUDY].provenance().get("config", {}).get("min_sentences", 1)),
             n_quarters=n_quarters,
             windows=tuple(_counted(window, tests) for window in windows),
             series=tuple(
@@ -88,8 +98,15 @@ def told_returns(state: ReportedState) -> ReturnsTold:
                 # All themes together first.
                 for series in sorted(tests, key=lambda s: (s != POOLED, s))
             ),
-        )
+        ),
+        writes=writes,
     )
+
+
+def _plainest(choice: tuple[str, str, str]) -> tuple[int, int, int]:
+    """Return a key that puts first the quarter's own themes, the score, and the last model."""
+    definition, tone, model = choice
+    return THEME_DEFINITIONS.index(definition), TONES.index(tone), -RETURN_MODELS.index(model)
 
 
 _SAMPLES = ("event", "pre_event", "placebo")
@@ -97,8 +114,8 @@ _SAMPLES = ("event", "pre_event", "placebo")
 
 def _days(window: str) -> tuple[int, int]:
     """Return the length of a window and its first day: the shortest first."""
-    parsed = Window.parse(window)
-    return parsed.length, parsed.first
+    first, last = (int(day) for day in window.strip("[]").split(","))
+    return last - first, first
 
 
 def _paths(rows: Sequence[Sequence[Any]]) -> dict[str, tuple[CarPath, ...]]:
@@ -125,5 +142,5 @@ def _counted(window: str, tests: Mapping[str, Sequence[ReturnTest]]) -> TestedWi
         return sum(getattr(t, column) is not None and getattr(t, column) < LEVEL for t in known)
 
     return TestedWindow(
-        window, len(known), below("p"), round(LEVEL * len(known), 1), below("q_value"), below("p_romano_wolf")
+        window, len(known), below("p"), round(LEVEL * len(known), 2), below("q_value"), below("p_romano_wolf")
     )

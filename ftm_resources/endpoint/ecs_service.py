@@ -6,13 +6,19 @@ What belongs here: requests to ECS about a service. When one is needed is decide
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 from pydantic import Field
 
 from ftm_resources import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_log = logging.getLogger(__name__)
 
 
 class MissingServiceError(LookupError):
@@ -37,6 +43,27 @@ class EcsService:
                 "infra/cloudformation/vllm.yaml, or unset it"
             )
         return int(found[0]["desiredCount"])
+
+    def hosts(self) -> list[tuple[str, str]]:
+        """Return instance type and capacity provider of each of its servers that has a host; empty if ECS refuses."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - heavy, and needed on AWS only
+
+        try:
+            return list(self._hosts())
+        except ClientError as error:
+            _log.warning(
+                "%s/%s: its hosts are not known, so it has no price: %s", self.cluster, self.name, error
+            )
+            return []
+
+    def _hosts(self) -> Iterator[tuple[str, str]]:
+        ecs = _ecs()
+        arns = ecs.list_tasks(cluster=self.cluster, serviceName=self.name)["taskArns"]
+        tasks = ecs.describe_tasks(cluster=self.cluster, tasks=arns)["tasks"] if arns else []
+        for task in tasks:
+            if host := task.get("containerInstanceArn"):
+                kind = instance_type(ecs, self.cluster, host)
+                yield kind, str(task.get("capacityProviderName", ""))
 
     def set_desired(self, servers: int) -> None:
         """Have ECS run this many servers; it starts and stops them, and their hosts, after this returns."""
@@ -86,6 +113,17 @@ class ModelServices(ConfigurableResource):
             if self.silent_seconds is None
             else self.silent_seconds
         )
+
+
+def instance_type(ecs: Any, cluster: str, host: str) -> str:
+    """Return the instance type of a host of a cluster, by the ARN of its container instance; empty if ECS has none."""
+    described = ecs.describe_container_instances(cluster=cluster, containerInstances=[host])
+    attributes = {
+        a["name"]: a.get("value", "")
+        for found in described["containerInstances"]
+        for a in found["attributes"]
+    }
+    return str(attributes.get("ecs.instance-type", ""))
 
 
 def _ecs() -> Any:

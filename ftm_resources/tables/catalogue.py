@@ -30,6 +30,7 @@ from ftm_resources.tables.contract import (
     ContractError,
     Table,
 )
+from ftm_resources.tables.cost_tables import COST_TABLES
 from ftm_resources.tables.event_tables import EVENT_TABLES
 from ftm_resources.tables.naming_columns import COUNT, NAMING_COLUMNS
 from ftm_resources.tables.panel_tables import PANEL_TABLES
@@ -307,6 +308,7 @@ _ALL = (
         group="marts",
     ),
     *PANEL_TABLES,
+    *COST_TABLES,
     Table(
         "coverage",
         "One row per pipeline step and outcome, from the source's transcripts to scores: calls and firms (dbt)",

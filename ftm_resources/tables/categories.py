@@ -92,6 +92,10 @@ THEME_DEFINITIONS = ("quarter", "known_before")
 """What a theme that is tested is made from: its whole quarter, or earlier quarters alone (see `event_study`)."""
 SORT_DEFINITIONS = (*THEME_DEFINITIONS, "pinned")
 """What portfolios are sorted by; pinned: the themes of a researcher's own dictionary."""
+POOLED = "pooled"
+"""`series_id` of all themes of a call, or all series, taken together."""
+LEVEL = 0.05
+"""At which a test is called significant."""
 EVENT_SAMPLES = ("event", "pre_event", "placebo")
 TONES = ("score", "expected_score", "score_given_call")
 """Measures of tone: by their columns in `sentiment_scores`; last, the score with that of the call about all its other

@@ -68,7 +68,9 @@ class Table:
     retired: tuple[Column, ...] = field(default=(), kw_only=True, repr=False)
     """Columns of earlier versions that tables may still hold; they are neither read nor written."""
     is_on_demand: bool = field(default=False, kw_only=True)
-    """Whether a quarter is complete without it: the job of a quarter leaves it out."""
+    """Whether a quarter is complete without it. The job of a quarter leaves it out, unless `is_record`."""
+    is_record: bool = field(default=False, kw_only=True)
+    """Whether it records what runs did, rather than results: the job of a quarter makes it, and no two are alike."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

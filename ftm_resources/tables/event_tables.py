@@ -242,7 +242,8 @@ EVENT_TABLES = (
                 "car_low",
                 DOUBLE,
                 "Lower end of its 95% interval: Student's t times the largest of the standard errors clustered by "
-                "firm, by date and by both; null with fewer than three firms or dates",
+                "firm, by date and by both; null for a group of fewer than three firms or dates, and for a difference "
+                "from it",
                 nullable=True,
             ),
             Column("car_high", DOUBLE, "Upper end", nullable=True),

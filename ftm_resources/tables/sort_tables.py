@@ -12,6 +12,7 @@ from ftm_resources.tables.call_tables import CALL_DATE, FIRM, PERMNO, TRANSCRIPT
 from ftm_resources.tables.categories import (
     CONTROL_REASONS,
     MEMBER_REASONS,
+    POOLED,
     SORT_DEFINITIONS,
     SORT_MODELS,
     SORT_REASONS,
@@ -23,8 +24,6 @@ from ftm_resources.tables.naming_columns import COUNT
 
 _SHARE = (0.0, 1.0)
 _NOT_NEGATIVE = (0.0, float("inf"))
-POOLED = "pooled"
-"""The `series_id` of portfolios by a call's tone over all its themes."""
 
 _SERIES = Column(
     "series_id", STRING, f"The series of themes, or {POOLED}: the tone of the call over all its themes"

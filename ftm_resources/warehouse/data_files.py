@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from ftm_resources.warehouse.fingerprint import Fingerprint
+from ftm_resources.warehouse.schemas import with_field_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import fs as pafs
+    from pyiceberg.schema import Schema
 
     from ftm_resources.tables import Table
 
@@ -24,10 +26,14 @@ ROW_GROUP_ROWS = 65_536
 
 
 class DataFiles:
-    """The data files of one replacement: split by size, hashed as they are written."""
+    """The data files of one replacement: split by size, hashed as they are written.
 
-    def __init__(self, filesystem: pafs.FileSystem, folder: str, contract: Table) -> None:
+    Fields have the ids of the table's schema `stored`, by which other engines find them.
+    """
+
+    def __init__(self, filesystem: pafs.FileSystem, folder: str, contract: Table, stored: Schema) -> None:
         self._fs, self._folder, self._contract = filesystem, folder, contract
+        self._schema = with_field_ids(contract.arrow_schema, stored)
         self._fingerprint = Fingerprint(contract)
         self._paths: list[str] = []
         self._sink: Any = None
@@ -63,7 +69,7 @@ class DataFiles:
         path = f"{self._folder}/{self._contract.name}-{uuid.uuid4().hex}.parquet"
         self._sink = self._fs.open_output_stream(path)
         self._paths.append(path)
-        self._writer = pq.ParquetWriter(self._sink, self._contract.arrow_schema, compression="zstd")
+        self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd")
 
     def _close_file(self) -> None:
         if self._writer is not None:

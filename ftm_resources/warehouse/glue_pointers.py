@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
 from pyiceberg.exceptions import CommitFailedException
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
     from ftm_resources.warehouse.location import Location
 
 
+MAX_COMMENT = 255
+"""Characters that Glue takes as a column's comment; it refuses a table with a longer one."""
+
+
 class CloudCatalog(NotingCatalog, GlueCatalog):
     """AWS Glue's catalog."""
 
     def __init__(self, place: Location, **properties: str) -> None:
         self.place, self._written = place, {}
-        super().__init__("ftm", warehouse=place.root, **place.file_options, **properties)
+        options: dict[str, Any] = {"warehouse": place.root, **place.file_options, **properties}
+        super().__init__("ftm", **options)
 
     def point(self, name: str, new: str, old: str | None) -> None:
         """Make a metadata file current; `old` is the one that is, None to register the table.
@@ -47,3 +53,19 @@ class CloudCatalog(NotingCatalog, GlueCatalog):
             return None
         recorded: str = found["Table"]["Parameters"]["metadata_location"]
         return recorded
+
+    def _create_glue_table(self, database_name: str, table_name: str, table_input: Any) -> None:
+        super()._create_glue_table(database_name, table_name, _shortened(table_input))
+
+    def _update_glue_table(
+        self, database_name: str, table_name: str, table_input: Any, version_id: str
+    ) -> None:
+        super()._update_glue_table(database_name, table_name, _shortened(table_input), version_id)
+
+
+def _shortened(table: Any) -> Any:
+    """Return a table as Glue is told of it, with comments that it takes; the Iceberg schema has them in full."""
+    for column in table.get("StorageDescriptor", {}).get("Columns", ()):
+        if "Comment" in column:
+            column["Comment"] = textwrap.shorten(column["Comment"], MAX_COMMENT, placeholder=" …")
+    return table

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from ftm_resources.warehouse.snapshots import Write
 
+_FIELD_ID = "PARQUET:field_id"
+"""Where pyarrow takes a Parquet field's id from."""
+
 
 def iceberg_schema(contract: Table) -> Schema:
     """Return a contract's Iceberg schema, with field ids by position and each column's documentation."""
@@ -64,6 +67,28 @@ def iceberg_schema(contract: Table) -> Schema:
             kind = simple[c.type]
         fields.append(NestedField(i, c.name, kind, required=not c.nullable, doc=c.doc))
     return Schema(*fields)
+
+
+def with_field_ids(columns: pa.Schema, stored: Schema) -> pa.Schema:
+    """Return columns as a data file has them: each, and each field inside a nested one, with its id in `stored`.
+
+    Other engines find a column in a data file by this id, whatever its name and place. Raises ValueError if `stored`
+    lacks a column.
+    """
+    return pa.schema([_with_id(field, stored, field.name) for field in columns])
+
+
+def _with_id(field: pa.Field, stored: Schema, path: str) -> pa.Field:
+    """Return a field with its id, given its path in the Iceberg schema: `keywords`, `keywords.element`."""
+    kind = field.type
+    if pa.types.is_map(kind):
+        key = _with_id(kind.key_field, stored, f"{path}.key")
+        kind = pa.map_(key, _with_id(kind.item_field, stored, f"{path}.value"))
+    elif pa.types.is_list(kind):
+        kind = pa.list_(_with_id(kind.value_field, stored, f"{path}.element"))
+    elif pa.types.is_struct(kind):
+        kind = pa.struct([_with_id(inner, stored, f"{path}.{inner.name}") for inner in kind])
+    return field.with_type(kind).with_metadata({_FIELD_ID: str(stored.find_field(path).field_id)})
 
 
 def refuse_other(table: IcebergTable, contract: Table, root: str) -> None:

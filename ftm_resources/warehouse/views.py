@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 import pyarrow as pa
 
 from ftm_resources.duck import ConfiguredDuckDB, literal
-from ftm_resources.tables import NAMING_AUDITS, PARTITION, TABLES, Table
+from ftm_resources.tables import PARTITION, TABLES, Table
 from ftm_resources.tables.joined_views import JOINED_VIEWS
 
 if TYPE_CHECKING:
@@ -58,13 +58,7 @@ def create_views(
 
 
 def create_joined_views(connection: duckdb.DuckDBPyConnection, tables: Collection[str]) -> None:
-    """Create the views over several tables that need no others than these, which the connection has by their names.
-
-    The view `naming_audit` combines both audit tables: topic_id is null for a theme, theme_id for a topic.
-    """
-    if set(NAMING_AUDITS) <= set(tables):
-        selects = " UNION ALL BY NAME ".join(f"FROM {name}" for name in NAMING_AUDITS)
-        connection.execute(f"CREATE OR REPLACE VIEW naming_audit AS {selects}")
+    """Create the views over several tables that need no others than these, which the connection has by their names."""
     for view in JOINED_VIEWS.values():
         if set(view.tables) <= set(tables):
             connection.execute(f'CREATE OR REPLACE VIEW "{view.name}" AS {view.query}')

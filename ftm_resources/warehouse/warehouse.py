@@ -173,7 +173,7 @@ class Warehouse(ConfigurableResource):
                 snapshots.commit_again(lambda: grow(table.refresh(), contract))
             filesystem, root = location.filesystem()
             folder = f"{root}/{NAMESPACE}/{name}/data/{PARTITION}={quarter}"
-            writer = DataFiles(filesystem, folder, contract)
+            writer = DataFiles(filesystem, folder, contract, table.schema())
             try:
                 for batch in batches:
                     writer.write(contract.conform(batch, quarter=quarter))

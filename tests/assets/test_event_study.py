@@ -280,7 +280,7 @@ def test_a_run_of_the_quarter_tells_what_the_study_found(studied: Studied, tmp_p
     moved = Warehouse(path=str(root))
     scores = moved.read("sentiment_scores", LAST)
     moved.replace("sentiment_scores", LAST, [scores.slice(1)], provenance={})
-    assert returns_report.event_study(moved, LAST).startswith("outdated; make it again with dagster asset")
+    assert returns_report.event_study(moved, LAST).startswith("outdated; make it again with dg launch")
 
 
 def test_quarters_of_other_windows_are_refused(studied: Studied, tmp_path: Path):

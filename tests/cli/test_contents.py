@@ -1,13 +1,16 @@
 """What `ftm quarters` and `ftm themes` say of a warehouse that is not as it should be."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from ftm_assets.cli import home
 from ftm_assets.cli.stored_quarters import notes, state
+from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
 
@@ -130,3 +133,21 @@ def test_a_day_without_a_state_is_refused(ftm, place: Path, command: tuple[str, 
         assert refused.exit_code == 1
         assert said in refused.stderr
     assert "in the future" not in ftm(*command, "2020Q1", "--as-of", f"{first:%Y-%m-%d}").stderr
+
+
+def cost(usd: float | None) -> dict[str, object]:
+    return {
+        "run_id": "a", "stage": "themes", "step_key": f"themes {usd}", "attempt": 0, "outcome": "succeeded",
+        "started_at": datetime(2026, 1, 1, tzinfo=UTC), "seconds": 60.0, "machine": "local", "market": "local",
+        "usd": usd, "priced_on": None, "tokens_in": 0, "tokens_out": 0, "tokens_usd": None, "quarter": "2020Q1",
+    }  # fmt: skip
+
+
+def test_a_quarter_shows_what_it_cost_where_a_price_is_known(warehouse: Warehouse, ftm):
+    assert "cost" not in ftm("quarters").stdout
+    for rows, shown in (([None], None), ([1.25, 0.5], "$1.75"), ([1.25, None], "over $1.25")):
+        made = pa.Table.from_pylist([cost(usd) for usd in rows], schema=TABLES["run_costs"].arrow_schema)
+        warehouse.replace("run_costs", "2020Q1", [made])
+        said = " ".join(ftm("quarters").stdout.split())
+        assert ("search index cost" in said) is (shown is not None)
+        assert shown is None or f"none {shown}" in said or f"outdated {shown}" in said

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftm_assets.cli.failing import CommandError
-from ftm_assets.cli.run import _interrupts_told, choose_quarter
+from ftm_assets.cli.run import _executed, _interrupts_told, choose_quarter
 from tests.calls_in_files import row, write
 
 
@@ -134,3 +134,17 @@ def test_an_interrupt_is_answered_at_once_whoever_handles_it(capfd: pytest.Captu
     finally:
         signal.signal(signal.SIGINT, before)
     assert signal.set_wakeup_fd(-1) == -1, "as it was before"
+
+
+def test_an_interrupt_while_the_definitions_load_stops_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Loading them takes seconds, and `dagster.reconstructable` drops whatever is raised meanwhile."""
+    raised = iter([KeyboardInterrupt()])
+
+    def build() -> None:
+        raise next(raised, RuntimeError("went on"))
+
+    monkeypatch.setattr("ftm_assets.definitions.build_definitions", build)
+    with pytest.raises(KeyboardInterrupt), _executed("2023Q1", {}, tmp_path):
+        pass

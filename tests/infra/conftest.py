@@ -27,8 +27,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 PLAIN_SECRETS = {
     "DAGSTER_POSTGRES_PASSWORD": "plain-db-passw0rd",
-    "LLM_API_KEY": "plain-llm-k3y",
-    "FTM_EMBEDDING_API_KEY": "plain-llm-k3y",
+    "LLM_API_KEY": "plain-service-k3y",
+    "FTM_EMBEDDING_API_KEY": "plain-service-k3y",
 }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ LEFT_OUT = {
     "storage": {"AWS::S3::BucketPolicy", "AWS::Glue::Database", "AWS::Athena::WorkGroup"},
     "network": set(),
     "cluster": {"AWS::ECS::CapacityProvider", "AWS::ECS::ClusterCapacityProviderAssociations"},
-    "dagster": set(),
+    "dagster": {"AWS::SecretsManager::Secret"},
     "vllm": {
         *("AWS::ServiceDiscovery::PrivateDnsNamespace", "AWS::ServiceDiscovery::Service"),
         *("AWS::Logs::MetricFilter", "AWS::CloudWatch::Alarm"),
@@ -66,10 +66,10 @@ class Account:
             name: secrets.create_secret(Name=f"ftm/{name}", SecretString=value)["ARN"]
             for name, value in {
                 "database": json.dumps({"username": "ftm", "password": "plain-db-passw0rd"}),
-                "llm": "plain-llm-k3y",
+                "service": "plain-service-k3y",  # a given value, for which the tests look
             }.items()
         }
-        parameters = {**synth.NEEDED, "LlmApiKeyArn": arns["llm"], "HostImage": "/ftm/host"}
+        parameters = {**synth.NEEDED, "HostImage": "/ftm/host"}
         parameters |= {"LlmBaseUrl": "http://vllm.ftm.internal:8000/v1", "LlmService": "ftm/ftm-vllm"}
         image = boto3.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         boto3.client("ssm").put_parameter(Name="/ftm/host", Value=image, Type="String")
@@ -79,7 +79,7 @@ class Account:
             known = template(name)["Parameters"]
             cloudformation.create_stack(
                 StackName=f"ftm-{name}",
-                TemplateBody=_for_moto(name, arns["database"]),
+                TemplateBody=_for_moto(name, arns),
                 Parameters=[
                     {"ParameterKey": p, "ParameterValue": v} for p, v in parameters.items() if p in known
                 ],
@@ -99,6 +99,7 @@ class Account:
             }
         attributes = {
             "Database.MasterUserSecret.SecretArn": arns["database"],
+            "ServiceKey": arns["service"],
             "Database.Endpoint.Address": outputs["dagster"]["DatabaseHost"],
         }
         stacks = render(parameters, exports=exports, attributes=attributes)
@@ -116,8 +117,8 @@ class Account:
             stacks,
             {
                 "DAGSTER_POSTGRES_PASSWORD": f"{arns['database']}:password::",
-                "LLM_API_KEY": arns["llm"],
-                "FTM_EMBEDDING_API_KEY": arns["llm"],
+                "LLM_API_KEY": arns["service"],
+                "FTM_EMBEDDING_API_KEY": arns["service"],
             },
         )
         account._make_what_moto_left_out(image)
@@ -171,13 +172,21 @@ class Account:
         ecs.register_container_instance(cluster="ftm", instanceIdentityDocument=document)
 
 
-def _for_moto(name: str, secret: str) -> str:
-    """Return a template for moto, which reads no short forms within each other, nor the attributes in UNKNOWN."""
+def _for_moto(name: str, secrets: Mapping[str, str]) -> str:
+    """Return a template for moto, which reads no short forms within each other, nor the attributes in UNKNOWN.
+
+    It makes no secrets either: those that were made by API, by name, stand for them.
+    """
     body = json.dumps(template(name))
     for resource, attribute in UNKNOWN:
-        stands = secret if attribute.endswith("SecretArn") else "arn:aws:servicediscovery:::service/made-up"
+        stands = (
+            secrets["database"]
+            if attribute.endswith("SecretArn")
+            else "arn:aws:servicediscovery:::service/made-up"
+        )
         body = body.replace(json.dumps({"Fn::GetAtt": [resource, attribute]}), json.dumps(stands))
         body = body.replace(f"${{{resource}.{attribute}}}", stands)
+    body = body.replace(json.dumps({"Ref": "ServiceKey"}), json.dumps(secrets["service"]))
     return body.replace(json.dumps({"Ref": "DatabaseParameters"}), json.dumps("default.postgres17"))
 
 

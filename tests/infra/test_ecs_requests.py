@@ -21,7 +21,9 @@ import pytest
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.launcher.base import LaunchRunContext
 
-from ftm_assets.orchestration.execution import ecs
+from ftm_assets.orchestration.execution import ecs, task_facts
+from ftm_assets.orchestration.priced_runs import run_rows
+from ftm_resources import price_table
 
 from .conftest import PLAIN_SECRETS, REPOSITORY, LocalAws
 
@@ -207,6 +209,48 @@ def test_every_task_is_tagged_for_its_cost(requests: dict):
         for request in sent:
             assert tags(request).items() >= {"project": "ftm", "quarter": "none", "stage": stage}.items()
             assert len(request["tags"]) == len(tags(request)), "ECS rejects a key that comes twice"
+
+
+@pytest.fixture(scope="module")
+def costs(run: Run) -> list[dict[str, Any]]:
+    """The rows of run_costs of the run."""
+    (record,) = run.instance.get_run_records(dg.RunsFilter(run_ids=[run.run.run_id]))
+    return run_rows(run.instance, record, price_table.read(price_table.BUNDLED), time.time())
+
+
+def test_every_task_has_its_cost_also_one_that_was_lost_and_one_that_failed(costs: list[dict[str, Any]]):
+    found = {(r["step_key"], r["attempt"]): (r["outcome"], r["market"]) for r in costs}
+    assert found == {
+        ("run", 0): ("failed", "fargate"),
+        ("sentence_embeddings_plan", 0): ("succeeded", "fargate-spot"),
+        (GPU_STEPS[0], 0): ("restarted", "spot"),
+        (GPU_STEPS[0], 1): ("succeeded", "on-demand"),
+        (GPU_STEPS[1], 0): ("succeeded", "on-demand"),
+        ("check", 0): ("succeeded", "fargate-spot"),
+        ("firm_topics_chunk", 0): ("failed", "fargate-spot"),
+    }
+    machines = {r["step_key"]: r["machine"] for r in costs if r["market"].startswith("fargate")}
+    assert machines == {
+        "run": "1 vCPU, 4 GB",
+        "sentence_embeddings_plan": "1 vCPU, 4 GB",
+        "check": "1 vCPU, 4 GB",
+        "firm_topics_chunk": "8 vCPU, 32 GB, 50 GB disk",
+    }
+    priced = {r["step_key"]: r["usd"] for r in costs if r["market"].startswith("fargate")}
+    assert all(usd > 0 for usd in priced.values())
+    assert all(r["seconds"] > 0 for r in costs)
+
+
+def test_a_gpu_step_s_host_is_told_once_it_runs(run: Run, aws: LocalAws):
+    """moto's hosts are m-something, which has no price in the table: the cost is not known, rather than nothing."""
+    told = {
+        event.step_key: task_facts.facts_of(event)["kind"]
+        for event in run.events
+        if "kind" in task_facts.facts_of(event)
+    }
+    asked = aws.requests("DescribeContainerInstances")
+    assert len(asked) >= len(told)
+    assert set(told) <= set(GPU_STEPS)
 
 
 def test_every_request_has_a_token_of_its_own(requests: dict):

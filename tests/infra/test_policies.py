@@ -48,6 +48,13 @@ FAULTS: dict[str, tuple[str, str, Change, str]] = {
         lambda p: statement(p).update(Resource="*"),
         "on every resource",
     ),
+    "every repository": (
+        *("vllm", "ExecutionRole"),
+        lambda p: p["Policies"][0]["PolicyDocument"]["Statement"][1].update(
+            Resource="arn:aws:ecr:us-east-1:123456789012:repository/*"
+        ),
+        "everything of a kind",
+    ),
     "all but": ("dagster", "StepRole", lambda p: statement(p).update(NotAction=["iam:*"]), "by exclusion"),
     "open role": (
         *("dagster", "StepRole"),
@@ -216,8 +223,8 @@ def test_every_rule_finds_a_fault(stacks: dict[str, Stack]):
 
 def test_a_secret_in_a_template_is_found():
     stacks = render({**synth.NEEDED})
-    found = findings(spoilt(stacks, "dagster", "LlmApiKey", set_at("SecretString", to="x")))
-    assert [f.resource for f in found] == ["LlmApiKey"]
+    found = findings(spoilt(stacks, "dagster", "ServiceKey", set_at("SecretString", to="x")))
+    assert [f.resource for f in found] == ["ServiceKey"]
 
 
 def test_a_type_that_nobody_has_looked_at_is_found(stacks: dict[str, Stack]):

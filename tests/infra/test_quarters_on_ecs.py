@@ -19,6 +19,7 @@ from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.launcher.base import LaunchRunContext
 
 from ftm_assets.definitions import QUARTER_JOB
+from ftm_assets.orchestration import service_time
 from ftm_assets.orchestration.model_services import NAME, model_services_sensor
 from ftm_resources.endpoint.ecs_service import ModelServices
 from ftm_resources.sources.configured import ConfiguredSource
@@ -207,6 +208,27 @@ def test_the_llm_was_started_once_and_stopped_after_the_last_quarter(
     assert llm.bodies, "a model named"
 
 
+def test_the_costs_of_the_run_and_of_the_server_are_recorded(
+    warehouse: Warehouse, daemon: Daemon, backfill: list[str]
+):
+    rows = warehouse.read("run_costs", QUARTERS[0]).to_pylist()
+    assert {r["run_id"] for r in rows} == {backfill[0]}
+    by_stage = {stage: [r for r in rows if r["stage"] == stage] for stage in {r["stage"] for r in rows}}
+    (own,) = by_stage["run"]
+    assert (own["market"], own["machine"], own["outcome"]) == ("fargate", "1 vCPU, 4 GB", "running")
+    assert own["usd"] > 0
+    assert {"themes", "topic_summaries", "checks"} <= set(by_stage)
+    assert sum(r["tokens_in"] for r in by_stage["topic_summaries"]) > 0, "of the names that the model gave"
+    (served,) = by_stage["llm_service"]
+    assert served["seconds"] > 0
+    assert (served["market"], served["usd"]) == ("unknown", None), (
+        "moto gives a service no task, so no host is known"
+    )
+    # The daemon's sensor has the costs made once more after both runs; here, what it would write then.
+    after = {k.what: k.seconds for k in service_time.kept(daemon.instance, backfill[0])}
+    assert after["llm"] >= served["seconds"]
+
+
 def test_the_rows_are_those_of_a_local_warehouse(
     aws: LocalAws, warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
 ):
@@ -227,7 +249,7 @@ def test_the_tables_are_in_glue_and_nothing_is_left_in_staging(aws: LocalAws, wa
 
     assert warehouse.exists()
     listed = boto3.client("glue").get_tables(DatabaseName="ftm")["TableList"]
-    assert {t["Name"] for t in listed} == set(QUARTERLY)
+    assert {t["Name"] for t in listed} == {*QUARTERLY, "run_costs"}
     bucket = aws.account.outputs["storage"]["WarehouseBucket"]
     objects = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix="warehouse/staging/")
     assert [o["Key"] for o in objects.get("Contents", []) if o["Size"]] == []

@@ -62,7 +62,7 @@ def test_every_condition_is_met_in_one_variant_and_not_in_another():
         if "Condition" in body
     }
     assert conditional
-    for item in conditional - {("dagster", "LlmApiKey")}:
+    for item in conditional:
         assert {item in m for m in made} == {True, False}, item
 
 
@@ -194,6 +194,72 @@ def test_each_task_has_the_rights_that_it_needs_and_no_others(stacks: dict[str, 
         for r in ("DaemonRole", "WebserverRole")
     }
     assert set(managed.values()) == {None}, "neither reads the warehouse"
+
+
+def secrets(stack: Stack, name: str) -> dict[str, str]:
+    return {
+        s["Name"]: s["ValueFrom"]
+        for c in definition(stack, name)["ContainerDefinitions"]
+        for s in c.get("Secrets", [])
+    }
+
+
+@pytest.mark.parametrize("variant", synth.VARIANTS)
+def test_ftm_s_own_services_get_their_own_key_and_never_a_provider_s(variant: str):
+    stacks = rendered(variant)
+    own = stacks["dagster"].outputs["ServiceKeyArn"]
+    foreign = {stacks["dagster"].parameters[p] for p in ("LlmApiKeyArn", "EmbeddingApiKeyArn")} - {""}
+    for task in ("LlmTask", "EmbeddingTask"):
+        if task in stacks["vllm"].resources:
+            assert secrets(stacks["vllm"], task) == {"VLLM_API_KEY": own}
+    (role,) = stacks["vllm"].resources["ExecutionRole"]["Properties"]["Policies"]
+    read = [s["Resource"] for s in role["PolicyDocument"]["Statement"] if s["Sid"] == "Secrets"]
+    assert read == [own]
+    assert own not in foreign
+
+
+def test_a_provider_s_key_goes_to_its_endpoint_alone(stacks: dict[str, Stack]):
+    given = stacks["dagster"].parameters
+    for task in TASKS:
+        told = secrets(stacks["dagster"], task)
+        assert told["LLM_API_KEY"] == given["LlmApiKeyArn"]
+        assert told["FTM_EMBEDDING_API_KEY"] == given["EmbeddingApiKeyArn"]
+    default = rendered("default")["dagster"]
+    own = default.outputs["ServiceKeyArn"]
+    for task in TASKS:
+        told = secrets(default, task)
+        assert {told["LLM_API_KEY"], told["FTM_EMBEDDING_API_KEY"]} == {own}
+
+
+@pytest.mark.parametrize(
+    ("key", "service"), [("LlmApiKeyArn", "LlmService"), ("EmbeddingApiKeyArn", "EmbeddingService")]
+)
+def test_a_provider_s_key_beside_a_service_of_ftm_s_own_is_refused(key: str, service: str):
+    names = {"LlmService": "ftm/ftm-vllm", "EmbeddingService": "ftm/ftm-embedding"}
+    with pytest.raises(ValueError, match="has a key of its own"):
+        render({**synth.NEEDED, key: synth.VARIANTS["everything"][key], service: names[service]})
+
+
+def test_models_are_pulled_from_repositories_of_one_prefix(stacks: dict[str, Stack]):
+    (role,) = stacks["vllm"].resources["ExecutionRole"]["Properties"]["Policies"]
+    (pulled,) = [s["Resource"] for s in role["PolicyDocument"]["Statement"] if s["Sid"] == "Pull"]
+    assert pulled.endswith(":repository/ftm-*")
+    own = render({**synth.NEEDED, "RegistryPrefix": "mirror/"})["vllm"].resources["ExecutionRole"]
+    assert ":repository/mirror/*" in json.dumps(own)
+    with pytest.raises(ValueError, match="RegistryPrefix"):
+        render({**synth.NEEDED, "RegistryPrefix": ""})
+
+
+def test_runs_and_the_daemon_may_ask_what_a_host_is(stacks: dict[str, Stack]):
+    """What a task costs follows from its host's type."""
+    for role in ("RunRole", "DaemonRole"):
+        (policy,) = stacks["dagster"].resources[role]["Properties"]["Policies"]
+        (hosts,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Sid"] == "Hosts"]
+        assert "ecs:DescribeContainerInstances" in hosts["Action"]
+        assert [r.rpartition(":")[2] for r in hosts["Resource"]] == ["container-instance/ftm/*"]
+    assert environment(stacks["dagster"], "Daemon")["FTM_EXECUTOR"] == "ecs", (
+        "the sensor late_costs looks at it"
+    )
 
 
 def test_the_llm_starts_at_zero_on_an_on_demand_host_and_takes_four_fifths_of_more_from_spot(

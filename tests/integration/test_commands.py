@@ -43,6 +43,8 @@ DOCUMENTS = (
     "docs/wrds.md",
     "docs/backfill.md",
     "docs/aws.md",
+    "docs/costs.md",
+    "docs/athena.md",
     "docs/figures.md",
     "docs/notebooks.md",
     "docs/postgres.md",
@@ -70,6 +72,9 @@ ELSEWHERE = {
     "aws ": "AWS's command line, and an account, which are not here",
     "task=$(aws": "likewise",
     "runtime=$(aws": "likewise",
+    "export AWS_": "likewise",
+    "cd dbt && dbt run --target athena": "tests/dbt/test_dialects.py, as far as it goes without an account",
+    "dbt test --target athena": "likewise",
     "hf download": "a hub, which cannot be reached from here",
     ". ./env.sh": "test_the_environment_file_names_where_things_are",
     "export FTM_SOURCE=capital_iq": "tests/integration/test_capital_iq.py",
@@ -200,8 +205,11 @@ def test_the_commands_of_the_documents_run_in_their_order(
         assert re.search(rf"^{fact} ", run, re.MULTILINE), fact
     assert "complete" in said["ftm quarters"]
     assert set(TABLES) <= set(re.findall(r"\w+", said["dg list defs"]))
-    assert f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(QUARTERLY)} tables." in said["ftm tag 2023Q1 paper-v1"]
-    made = {*QUARTERLY, "event_study", "event_terciles", "event_paths"}
+    assert (
+        f"Tagged {SAMPLE_QUARTER} as paper-v1: {len(QUARTERLY) + 1} tables."
+        in said["ftm tag 2023Q1 paper-v1"]
+    )
+    made = {*QUARTERLY, "run_costs", "event_study", "event_terciles", "event_paths"}
     assert said["ftm verify 2023Q1"] == f"2023Q1 is unchanged: {len(made)} tables checked.\n"
     assert said["ftm themes 2023Q1 --as-of paper-v1"] == said["ftm themes 2023Q1 --limit 30"]
     assert "Removed tag paper-v1" in said["ftm untag 2023Q1 paper-v1"]

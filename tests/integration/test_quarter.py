@@ -49,6 +49,21 @@ def test_every_check_ran_and_passed(sample: Sample):
     assert failed == {}
 
 
+def test_every_step_is_recorded_with_what_it_took(sample: Sample):
+    """All steps but the page's, which comes after, and run_costs itself, which was at work."""
+    deployment, result = sample
+    rows = [
+        r
+        for r in deployment.warehouse.read("run_costs", SAMPLE_QUARTER).to_pylist()
+        if r["run_id"] == result.run_id
+    ]
+    ended = {e.step_key for e in result.all_events if e.is_step_success}
+    last = {"run_costs", "quarter_report", "check_run_costs"}
+    assert {r["step_key"] for r in rows if r["outcome"] == "succeeded"} >= ended - last
+    assert {(r["market"], r["usd"]) for r in rows} == {("local", None)}
+    assert sum(r["seconds"] for r in rows) > 1
+
+
 def test_no_sentence_vanishes(db: duckdb.DuckDBPyConnection):
     spoken = one(db, "SELECT count(*) FROM sentence_kinds WHERE NOT is_procedural")
     assert one(db, "SELECT count(*) FROM sentence_topics") == spoken
@@ -185,6 +200,9 @@ def test_metadata_answers_whether_it_went_well(sample: Sample):
     assert events.pop("duckdb_file")["path"].value.startswith("none"), "no file is configured"
     assert events.pop("search_index")["is_new"].value is True
     assert events.pop("quarter_report")["path"].value.endswith(f"{SAMPLE_QUARTER}.html")
+    costs = events.pop("run_costs")
+    assert costs["attempts"].value > len(QUARTERLY) / 2
+    assert costs["attempts_that_failed"].value == 0
     assert set(events) == set(QUARTERLY)
     assert all("dagster/partition_row_count" in metadata for metadata in events.values())
     assert {"link_rate", "audit", "preview"} <= set(events["transcripts"])

@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.integration
 REPOSITORY = Path(__file__).resolve().parents[2]
-SHIPPED = "ftm_assets/_shipped/"
+SHIPPED = "ftm_resources/_shipped/"
 LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "target", "logs", ".user.yml")
 
 
@@ -114,7 +114,9 @@ def test_a_quarter_runs_in_another_folder_with_what_is_installed(
     environment: Path, elsewhere: Path, variables: dict[str, str]
 ):
     python = environment / "bin" / "python"
-    where = run(python, "-c", "import ftm_assets; print(ftm_assets.__file__)", cwd=elsewhere, env=variables)
+    where = run(
+        python, "-c", "import ftm_resources; print(ftm_resources.__file__)", cwd=elsewhere, env=variables
+    )
     package = Path(where.strip()).parent
     assert package.is_relative_to(environment)
     shipped = sorted(package.glob("_shipped/**/*"))

@@ -21,6 +21,7 @@ from ftm_assets.orchestration.model_services import (
     model_services_sensor,
     needed,
 )
+from ftm_assets.orchestration.service_time import kept
 from ftm_resources.endpoint.ecs_service import ModelServices
 
 PATIENCE = Patience(idle=900, silent=7200)
@@ -109,6 +110,9 @@ class Service:
     def set_desired(self, servers: int) -> None:
         self.servers = servers
         self.told.append(servers)
+
+    def hosts(self) -> list[tuple[str, str]]:
+        return [("g6.xlarge", "ftm-gpu-on-demand")] * self.servers
 
 
 class Clock:
@@ -200,6 +204,24 @@ def test_it_is_kept_between_overlapping_quarters(clock: Clock):
     clock.look(1)
     assert "stopped" in clock.look(16)
     assert clock.service.told == [1, 0]
+
+
+def test_the_time_of_a_server_is_that_of_the_runs_that_it_was_kept_for(clock: Clock):
+    first, second = clock.run(), clock.run()
+    clock.begin(first, "firm_topics.firm_topics_plan")
+    clock.look()  # started for the first; the second will need it later
+    clock.look(10)
+    clock.begin(second, "firm_topics.firm_topics_plan")
+    clock.look(10)  # both
+    clock.finish(first, *NAMING)
+    clock.end(first)
+    clock.look(20)  # the second alone
+    clock.finish(second, *NAMING)
+    clock.end(second)
+    clock.look(1)
+    assert "stopped" in clock.look(16)
+    minutes = {run: [k.seconds / MINUTE for k in kept(clock.instance, run)] for run in (first, second)}
+    assert minutes == {first: [pytest.approx(10 + 5)], second: [pytest.approx(5 + 20 + 1 + 16)]}
 
 
 def test_it_is_kept_for_a_queued_quarter_but_not_started_for_one(clock: Clock):

@@ -130,3 +130,29 @@ def test_a_quarter_of_one_firm_and_one_theme_has_a_page(tmp_path: Path):
     report = gather(warehouse, QUARTER)
     assert (len(report.firms), len(report.themes)) == (1, 1)
     assert (report.firms[0].rank, report.firms[0].peer_score) == (None, None)
+
+
+def test_the_page_says_of_what_event_study_it_is(copied: Warehouse):
+    """Its rows are on the page as those of other tables are: they date it, and their config and prints are told."""
+    before = gather(copied, QUARTER)
+    study = {"series_id": "pooled", "series_name": "All themes", "definition": "quarter", "model": "carhart"}
+    study |= {
+        "tone": "score",
+        "sample": "event",
+        "controls": "none",
+        "fixed_effects": "firm",
+        "window": "[0,+1]",
+    }
+    path = {k: v for k, v in study.items() if k not in {"controls", "fixed_effects", "window"}}
+    path |= {"tercile": "low", "day": 0, "n_events": 3, "mean_car": 0.01}
+    for name, row in (
+        ("event_study", study | {"n_events": 3, "reason": "too_few_events"}),
+        ("event_paths", path),
+    ):
+        copied.replace(
+            name, QUARTER, [filled(name, [row], QUARTER)], provenance={"config": {"fixed_effects": ["firm"]}}
+        )
+    with_returns = gather(copied, QUARTER)
+    assert with_returns.returns is not None
+    assert any(f.name == "event_study" for f in with_returns.made_from)
+    assert with_returns.made_at >= before.made_at

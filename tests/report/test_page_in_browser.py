@@ -402,3 +402,28 @@ def test_a_quarter_without_themes_has_all_its_parts(
         page.evaluate(f"location.hash = '{address}'")
         page.wait_for_selector(f"h2:has-text('{heading}')")
     assert page.locator("#to-time").count() == 0
+
+
+@pytest.mark.parametrize("part", ["#returns", "#theme"])
+def test_no_column_of_a_test_is_cut_off_in_print(opened: "Opener", made_report: Report, part: str):
+    """Paper does not scroll: A4 and Letter leave 717 and 739 pixels."""
+    theme = made_report.themes[0].theme_id
+    page = opened(part if part == "#returns" else f"#theme={theme}")
+    page.wait_for_selector("section .scrolls table")
+    for width in (717, 739):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(media="print")
+        cut = page.eval_on_selector_all(
+            "section .scrolls", "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).length"
+        )
+        page.emulate_media(media="null")
+        assert not cut, f"{cut} tables at {width} pixels"
+
+
+def test_the_printed_table_of_themes_says_over_which_days_it_is(opened: "Opener"):
+    page = opened("#returns")
+    page.emulate_media(media="print")
+    box = page.locator("section[aria-label=Returns] table caption").bounding_box()
+    page.emulate_media(media="null")
+    assert box
+    assert box["width"] > 20, "the choice of days is not printed, and the caption is hidden"

@@ -96,14 +96,42 @@ def test_a_study_of_other_rows_than_are_stored_is_not_shown(
     (said,) = told.warnings
     assert said.startswith("Returns are not shown: ")
     assert f"abnormal_returns@{FIRST}" in said
+    assert len(said) < 250
     assert said.endswith(f"Materialize event_study of {LAST} again.")
     monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")
     assert told_returns(ReportedState.of(copied, LAST)).returns is not None
 
 
-def test_too_few_events_leave_nothing_to_show(copied: Warehouse):
+def test_too_few_events_are_told_by_series(copied: Warehouse):
     assert why(study(copied, LAST, **CONFIG, min_events=500)) == ""
-    assert told_returns(ReportedState.of(copied, LAST)).returns is None
+    found = told_returns(ReportedState.of(copied, LAST)).returns
+    assert {t.reason for one in found.series for t in one.tests} == {"too_few_events"}
+    assert [one.paths for one in found.series] == [()] * 5
+    assert [w.n_tested for w in found.windows] == [0]
+    assert found.model == "Carhart four factors", "the last of those that were tested"
+
+
+def test_a_study_of_an_earlier_version_is_named(studied: Warehouse, monkeypatch: pytest.MonkeyPatch):
+    """That table was not there then."""
+    state, written = ReportedState.of(studied, LAST), ReportedState.write
+    monkeypatch.setattr(
+        ReportedState,
+        "write",
+        lambda self, table, q=None: None if table == "event_paths" else written(self, table, q),
+    )
+    told = told_returns(state)
+    assert told.returns is None
+    (said,) = told.warnings
+    assert said == (
+        f"Returns are not shown: event_study of {LAST} was made by an earlier version, without event_paths. "
+        "Materialize it again."
+    )
+
+
+def test_what_the_tests_take_out_and_ask_for_is_told(copied: Warehouse):
+    assert why(study(copied, LAST, **CONFIG, fixed_effects=["firm"], min_sentences=2)) == ""
+    found = told_returns(ReportedState.of(copied, LAST)).returns
+    assert (found.fixed_effects, found.min_sentences) == ("firm", 2)
 
 
 def test_numbers_that_are_none_are_refused_by_name(copied: Warehouse, monkeypatch: pytest.MonkeyPatch):
@@ -115,3 +143,12 @@ def test_numbers_that_are_none_are_refused_by_name(copied: Warehouse, monkeypatc
     monkeypatch.setenv("FTM_ALLOW_MIXED_GENERATIONS", "true")  # another program's rows belong to no run
     with pytest.raises(ReportError, match=r"event_paths\.mean_car"):
         told_returns(ReportedState.of(copied, LAST))
+
+
+def test_tests_are_shown_also_if_no_call_has_returns_for_the_picture(copied: Warehouse):
+    """Data that end soon after the quarter: event_study has its tests, event_paths is empty."""
+    assert why(study(copied, LAST, **CONFIG, picture_last_day=120)) == ""
+    assert rows_of(copied, "event_paths", LAST) == []
+    assert [r for r in rows_of(copied, "event_study", LAST) if r["p"] is not None]
+    told = told_returns(ReportedState.of(copied, LAST))
+    assert told.returns is not None or told.warnings

@@ -44,7 +44,8 @@ class Curves:
     """Low, middle and high tone; last, high less low. NaN for a group without events."""
     half_width: Floats
     """Of the 95% band of each day: Student's t times the largest of the errors clustered by firm, by date and by both;
-    NaN if there is none. By both alone, the variance of few events may be near zero or negative."""
+    NaN if there is none, as for a group of fewer than three firms or dates and its differences. By both alone, the
+    variance of few events may be near zero or negative. Degrees of freedom are as in `event_terciles`."""
     n_events: tuple[int, int, int]
 
 
@@ -69,17 +70,21 @@ def tercile_curves(
     firm, date = events.firm[kept], of.zero[kept]
     mean, half = np.full((4, len(days)), np.nan), np.full((4, len(days)), np.nan)
     sizes = np.bincount(group, minlength=3)
-    clusters = min(len(np.unique(firm)), len(np.unique(date)))
     means, spread = group_mean_paths(grown, group, 3, firm, date)
     mean[:] = [*means, means[2] - means[0]]
     gap = spread[:, 2, 2] + spread[:, 0, 0] - 2 * spread[:, 0, 2]
     variance = np.stack([*(spread[:, g, g] for g in range(3)), gap], axis=1).max(axis=0)
-    half[:] = np.sqrt(np.where(variance > 0, variance, np.nan))
-    if clusters >= FEWEST_CLUSTERS:
-        half *= student.ppf(0.975, clusters - 1)
-    else:
-        half[:] = np.nan
+    clusters = [_clusters(firm[of], date[of]) for of in (*(group == g for g in range(3)), group != 1)]
+    is_known = [n >= FEWEST_CLUSTERS for n in clusters[:3]]
+    for row, known in enumerate((*is_known, is_known[0] and is_known[2])):
+        if known:
+            error = np.sqrt(np.where(variance[row] > 0, variance[row], np.nan))
+            half[row] = student.ppf(0.975, clusters[row] - 1) * error
     return Curves(days, mean, half, (int(sizes[0]), int(sizes[1]), int(sizes[2])))
+
+
+def _clusters(firm: Ints, date: Ints) -> int:
+    return min(len(np.unique(firm)), len(np.unique(date)))
 
 
 def both_curves(

@@ -12,6 +12,7 @@ import numpy as np
 
 from ftm_assets.methods.returns import event_statistics as statistics
 from ftm_assets.methods.returns.clustered_errors import within
+from ftm_resources.tables.categories import POOLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
-
-POOLED = "pooled"
-"""`series_id` of all themes of a call taken together."""
 
 GIVEN_CALL = "_given_call"
 """Ending of the measures of tone with which the call's tone about its other series is held constant."""

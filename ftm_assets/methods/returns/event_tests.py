@@ -19,10 +19,10 @@ from ftm_assets.methods.returns.clustered_errors import (
     require_linearmodels,
     within,
 )
-from ftm_assets.methods.returns.event_samples import NOTHING, POOLED, Drawn, Measured
+from ftm_assets.methods.returns.event_samples import NOTHING, Drawn, Measured
 from ftm_assets.methods.returns.many_tests import benjamini_hochberg, romano_wolf
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.categories import TERCILES
+from ftm_resources.tables.categories import POOLED, TERCILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -210,16 +210,23 @@ def _split(drawn: Drawn, params: EventStudyParams) -> list[dict[str, Any]]:
     has_both = bool(low.any() and high.any())
     tone = float(drawn.x[high].mean() - drawn.x[low].mean()) if has_both else None
     variance = float(spread[2, 2] + spread[0, 0] - 2 * spread[0, 2])
-    difference = _mean(float(means[2] - means[0]), variance, counts)
+    # How the calls of each end vary is not known from one or two of them, however many the other end has.
+    ends = min((drawn.counts(low), drawn.counts(high)), key=_clusters)
+    difference = _mean(float(means[2] - means[0]), variance, counts, ends)
     last = {"tercile": TERCILES[-1], **counts, "n_repeated": int(drawn.repeated(outer).sum())}
     return [*rows, {**last, "mean_tone": tone} | difference]
 
 
-def _mean(mean: float, variance: float, counts: Mapping[str, int]) -> dict[str, Any]:
-    """Return the columns of a mean and its clustered error, or the reason why it has none."""
+def _mean(
+    mean: float, variance: float, counts: Mapping[str, int], fewest: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """Return the columns of a mean and its clustered error, or the reason why it has none.
+
+    `fewest` are the counts of the smallest group that it is made of, if there are several.
+    """
     if not np.isfinite(mean):
         return {"reason": "too_few_events"}
-    if _clusters(counts) < FEWEST_CLUSTERS:
+    if _clusters(fewest or counts) < FEWEST_CLUSTERS:
         return {"mean_car": mean, "reason": "too_few_clusters"}
     if not variance > 0:
         return {"mean_car": mean, "reason": "no_variance"}

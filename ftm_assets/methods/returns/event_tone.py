@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ftm_assets.methods.returns.event_samples import GIVEN_CALL, POOLED, Toned
+from ftm_assets.methods.returns.event_samples import GIVEN_CALL, Toned
 from ftm_assets.methods.returns.known_themes import COLUMNS
+from ftm_resources.tables.categories import POOLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

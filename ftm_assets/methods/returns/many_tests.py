@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-LEVEL = 0.05
-"""At which tests are counted as significant."""
-
 
 def benjamini_hochberg(p: Floats) -> Floats:
     """Return the q-values of p-values (n,).

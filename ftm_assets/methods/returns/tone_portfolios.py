@@ -26,7 +26,7 @@ from ftm_assets.methods.returns.tone_sorting import (
 )
 from ftm_resources import quarters
 from ftm_resources.tables import TABLES
-from ftm_resources.tables.sort_tables import POOLED
+from ftm_resources.tables.categories import POOLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

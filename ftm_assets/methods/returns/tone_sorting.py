@@ -17,8 +17,7 @@ import pyarrow.compute as pc
 from annotated_types import Ge, Le
 
 from ftm_assets.methods.returns.newey_west import N_FACTORS
-from ftm_resources.tables.categories import SORT_DEFINITIONS, WEIGHTINGS
-from ftm_resources.tables.sort_tables import POOLED
+from ftm_resources.tables.categories import POOLED, SORT_DEFINITIONS, WEIGHTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

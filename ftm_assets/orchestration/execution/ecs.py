@@ -94,6 +94,9 @@ WIDE = Size(cpu=8192, memory=32768, storage=50)
 GPU = Size(cpu=4096, memory=14336, gpus=1)
 """A whole host of `GPU_HOSTS`, less what its agent and system need."""
 
+RUN = Size(cpu=1024, memory=4096)
+"""A run's own task, which waits for its steps: as in its task definition."""
+
 DEFAULT = SMALL
 
 _STEPS: Mapping[str, Size] = {
@@ -118,12 +121,18 @@ _STEPS: Mapping[str, Size] = {
     "sentiment_ready": MEDIUM,
     "search_index": MEDIUM,
     "quarter_report": MEDIUM,
+    "run_costs": SMALL,
 }
+
+
+def size_of(step: str) -> Size:
+    """Return the size of a step's task: its own, or `DEFAULT`."""
+    return _STEPS.get(step, DEFAULT)
 
 
 def op_tags(step: str) -> dict[str, str]:
     """Return the tags of a step's op: those of its size, or of `DEFAULT` if it has none of its own."""
-    return _STEPS.get(step, DEFAULT).tags()
+    return size_of(step).tags()
 
 
 def cost_tags(run_tags: Mapping[str, str], step_key: str | None = None) -> dict[str, str]:

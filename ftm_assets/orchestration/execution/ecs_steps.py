@@ -16,7 +16,8 @@ from dagster_aws.ecs import EcsRunLauncher
 from dagster_aws.ecs.executor import EcsStepHandler
 from dagster_aws.ecs.utils import run_ecs_task
 
-from ftm_assets.orchestration.execution import ecs
+from ftm_assets.orchestration.execution import ecs, task_facts
+from ftm_resources.endpoint.ecs_service import instance_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from dagster import DagsterRun, InitExecutorContext
     from dagster._core.execution.context.system import IStepContext
     from dagster._core.execution.plan.state import KnownExecutionState
-    from dagster._core.executor.step_delegating import StepHandlerContext
+    from dagster._core.executor.step_delegating import CheckStepHealthResult, StepHandlerContext
     from dagster_aws.ecs.container_context import EcsContainerContext
     from dagster_shared.error import SerializableErrorInfo
 
@@ -93,7 +94,49 @@ class EcsStepExecutor(StepDelegatingExecutor):
 
 
 class SpotStepHandler(EcsStepHandler):
-    """Asks for Spot first, then for On-Demand if Spot has no capacity or was taken away."""
+    """Asks for Spot first, then for On-Demand if Spot has no capacity or was taken away.
+
+    The run's events tell of each task what it is and when it began, which its cost follows from.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._asked: dict[str, dict[str, Any]] = {}
+        """ARN of a task → its facts, as it was asked for."""
+        self._placed: set[str] = set()
+        """The tasks of which it was told where they run."""
+
+    def launch_step(self, step_handler_context: StepHandlerContext) -> Iterator[DagsterEvent]:
+        """Start the step's task, and tell what it is."""
+        yield from super().launch_step(step_handler_context)
+        arn = self._launched_tasks[self._get_step_id(step_handler_context)]
+        facts = self._asked.pop(arn)
+        self._tell(step_handler_context, f"Asked {facts['provider']} for its task", facts)
+
+    def check_step_health(self, step_handler_context: StepHandlerContext) -> CheckStepHealthResult:
+        """Return whether the step's task is running or ended well; the first time that it runs, tell where."""
+        health = super().check_step_health(step_handler_context)
+        arn = self._launched_tasks.get(self._get_step_id(step_handler_context))
+        if health.is_healthy and arn is not None and arn not in self._placed:
+            self._tell_place(step_handler_context, arn)
+        return health
+
+    def _tell_place(self, context: StepHandlerContext, arn: str) -> None:
+        tasks = self.ecs.describe_tasks(tasks=[arn], cluster=self._cluster_arn)["tasks"]
+        if not tasks or tasks[0].get("lastStatus") in task_facts.NOT_PLACED:
+            return
+        self._placed.add(
+            arn
+        )  # once, even if ECS refuses to tell of its host: looking at the step's health goes on
+        host = tasks[0].get("containerInstanceArn")
+        kind = instance_type(self.ecs, self._cluster_arn, host) if host else ""
+        self._tell(
+            context, f"Its task runs{f' on {kind}' if kind else ''}", task_facts.placed(tasks[0], kind)
+        )
+
+    def _tell(self, context: StepHandlerContext, message: str, facts: Mapping[str, Any]) -> None:
+        step = context.get_step_context(self._get_step_key(context))
+        DagsterEvent.engine_event(step, message, task_facts.told(facts))
 
     def _get_run_task_kwargs(
         self,
@@ -129,12 +172,17 @@ class SpotStepHandler(EcsStepHandler):
 
     def _run_task(self, **request: Any) -> Mapping[str, Any]:
         try:
-            return run_ecs_task(self.ecs, request)
+            return self._started(request)
         except Exception as error:
             strategy = request["capacityProviderStrategy"]
             if strategy == _on_demand(strategy) or not any(text in str(error) for text in _NO_CAPACITY):
                 raise
-        return run_ecs_task(self.ecs, {**request, "capacityProviderStrategy": _on_demand(strategy)})
+        return self._started({**request, "capacityProviderStrategy": _on_demand(strategy)})
+
+    def _started(self, request: dict[str, Any]) -> Mapping[str, Any]:
+        task = run_ecs_task(self.ecs, request)
+        self._asked[task["taskArn"]] = task_facts.asked(request, task, ecs.DEFAULT)
+        return task
 
     def terminate_step(  # type: ignore[override]
         self, step_handler_context: StepHandlerContext

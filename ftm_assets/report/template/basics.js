@@ -66,7 +66,10 @@ function inUnit(x, unit) {
   if (unit === "score") return signed(x);
   if (unit === "count") return count(x);
   if (unit === "USD") return dollars(x);
-  if (unit === "seconds") return x < 120 ? `${x.toFixed(x < 10 ? 1 : 0)} s` : `${(x / 60).toFixed(0)} min`;
+  if (unit === "seconds") {
+    if (x >= 7200) return `${(x / 3600).toFixed(1)} h`;
+    return x < 120 ? `${x.toFixed(x < 10 ? 1 : 0)} s` : `${(x / 60).toFixed(0)} min`;
+  }
   return Math.abs(x) >= 100 || Number.isInteger(x) ? count(x) : x.toFixed(2);
 }
 

@@ -35,7 +35,7 @@ function carPanel(paths, title, drawn, [low, high]) {
   const y = (value) => top + ((high - value) / (high - low)) * (height - foot - top);
   const step = stepOf(high - low);
   const levels = Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, i) => (Math.ceil(low / step) + i) * step);
-  const digits = step >= 100 ? 0 : step >= 10 ? 1 : 2;
+  const digits = step >= 100 ? 0 : step >= 10 ? 1 : step >= 1 ? 2 : 3;
   const days = [-10, -5, 0, 5, 10, 15, 20, 40, 60].filter((day) => day >= paths.first && day - paths.first < paths.n);
   return s(
     "svg",
@@ -78,7 +78,7 @@ function carFigure(one) {
     h(
       "div",
       { class: "columns" },
-      h("div", {}, h("h4", {}, "By the call's tone"), carPanel(paths, `Mean abnormal return from day ${signed(paths.first, 0)} to ${end}: ${said}`, panels[0], scale)),
+      h("div", {}, h("h4", {}, "By the call’s tone"), carPanel(paths, `Mean abnormal return from day ${signed(paths.first, 0)} to ${end}: ${said}`, panels[0], scale)),
       h("div", {}, h("h4", {}, "High less low tone"), carPanel(paths, `High less low tone, by day ${end}: ${at(gap)}${interval}`, panels[1], scale)),
     ),
     h(
@@ -87,7 +87,7 @@ function carFigure(one) {
       TERCILES.map(([tercile, words]) => h("span", { class: `key car-${tercile}` }, `${words}, ${counted(paths.of("event", tercile)?.n_events ?? 0, "call")}`)),
       h("span", { class: "key car-gap" }, "high less low"),
       paths.of("placebo", "high_less_low") ? h("span", { class: "key car-placebo" }, "grey: the same firms on days without a call") : null,
-      h("span", {}, `Mean abnormal return cumulated from day ${signed(paths.first, 0)}; bands are 95% intervals of a day.`),
+      h("span", {}, `Mean abnormal return cumulated from day ${signed(paths.first, 0)}, of calls with a return on each day; bands are 95% intervals of a day.`),
     ),
   );
 }
@@ -118,7 +118,11 @@ function testsTable(tests) {
 }
 
 /** How returns are measured, in words. */
-const measured = (found) => `Abnormal returns (${found.model}) around the calls of ${counted(found.n_quarters, "quarter")}, by ${TONES[found.tone] ?? inWords(found.tone)}.`;
+function measured(found) {
+  const effects = found.fixed_effects === "none" ? "" : ` Tests take out effects of ${found.fixed_effects}; pictures do not.`;
+  const least = found.min_sentences > 1 ? ` A call counts with ${found.min_sentences} sentences about a theme.` : "";
+  return `Abnormal returns (${found.model}) around the calls of ${counted(found.n_quarters, "quarter")}, by ${TONES[found.tone] ?? inWords(found.tone)}.${effects}${least}`;
+}
 
 /** What is said of a theme's series; null without an event study. */
 function returnsOfTheme(report, theme) {
@@ -129,7 +133,7 @@ function returnsOfTheme(report, theme) {
     "section",
     { class: "returns", "aria-label": "Returns around calls" },
     h("h3", {}, "Returns around calls that speak of it"),
-    one ? h("p", { class: "soft" }, measured(found), " ", h("a", { href: "#returns" }, "All themes and notes")) : h("p", { class: "soft" }, "No call about it has a return."),
+    one ? h("p", { class: "soft" }, measured(found), " ", h("a", { href: "#returns" }, "All themes and notes")) : h("p", { class: "soft" }, "The event study has no call about it" + (found.definition === "known_before" ? ": it began in this quarter, and the study is of themes known before." : ".")),
     one ? carFigure(one) : null,
     one ? testsTable(one.tests) : null,
   );
@@ -183,7 +187,7 @@ function countsTable(found) {
       "table",
       { class: "plain counts" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Days"), heading("Themes tested"), heading("p < 5%"), heading("of these by chance", "If tone went with returns for no theme"), heading("q < 5%", "Benjamini-Hochberg"), heading("Romano-Wolf p < 5%"))),
-      h("tbody", {}, found.windows.map((w) => h("tr", {}, h("th", { scope: "row" }, w.window), [count(w.n_tested), count(w.n_significant), w.n_by_chance.toFixed(1), count(w.n_q_value), count(w.n_romano_wolf)].map((text) => h("td", { class: "number" }, text))))),
+      h("tbody", {}, found.windows.map((w) => h("tr", {}, h("th", { scope: "row" }, w.window), [count(w.n_tested), count(w.n_significant), w.n_by_chance.toFixed(w.n_by_chance < 1 ? 2 : 1), count(w.n_q_value), count(w.n_romano_wolf)].map((text) => h("td", { class: "number" }, text))))),
     ),
   );
 }
@@ -201,7 +205,7 @@ function returnsView(report) {
   if (windows.length) show(windows[0]);
   const lookAhead =
     found.definition === "quarter"
-      ? "Themes are made from the whole quarter, calls after the event included: there is no look-ahead in dates, but in what a theme is. event_study's definition known_before has none."
+      ? "Themes are made from the whole quarter, calls after the event included: there is no look-ahead in dates, but in what a theme is. event_study’s definition known_before has none, but for a firm’s first call of two in a quarter."
       : "Themes are those known before the call: its topics are assigned to series of earlier quarters.";
   return {
     element: h(

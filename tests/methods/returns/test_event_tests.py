@@ -12,12 +12,13 @@ from ftm_assets.methods.returns.clustered_errors import group_means, regress
 from ftm_assets.methods.returns.event_choices import EventStudyParams
 from ftm_assets.methods.returns.event_curves import tercile_curves
 from ftm_assets.methods.returns.event_paths import Paths
-from ftm_assets.methods.returns.event_samples import POOLED, Events, Sample, Toned, terciles
+from ftm_assets.methods.returns.event_samples import Events, Sample, Toned, terciles
 from ftm_assets.methods.returns.event_tests import build_event_study
 from ftm_assets.methods.returns.event_tone import call_tones, toned_series
 from ftm_assets.methods.returns.event_windows import Window
 from ftm_assets.methods.returns.known_themes import said_of_series
 from ftm_assets.methods.returns.pseudo_events import NONE, pseudo_days
+from ftm_resources.tables.categories import POOLED
 
 WINDOWS = [Window(0, 1), Window(-3, -2)]
 PARAMS = EventStudyParams(definitions=["quarter"], tones=["score"], min_events=10, draws=99)
@@ -318,7 +319,7 @@ def test_a_band_is_there_though_the_variance_by_firm_and_date_is_negative():
     assert (np.diag(both) < 0).all()
     found = tercile_curves(of, of.calls, "carhart", toned(tone), "score", first_day=0, last_day=1)
     _, by_firm = group_means(car, np.repeat(np.arange(3), 8), 3, firm, firm)
-    expected = student.ppf(0.975, 11) * np.sqrt(np.diag(by_firm))
+    expected = student.ppf(0.975, 3) * np.sqrt(np.diag(by_firm))  # four firms a group
     assert found.half_width[:3, 1] == pytest.approx(expected, rel=1e-5)
     assert (found.half_width > 0).all()
 
@@ -396,3 +397,30 @@ def test_a_pseudo_event_does_not_depend_on_other_firms():
     ids, firms, zero = ["a", "b", "c"], ["1", "2", "3"], np.array([30, 31, 5])
     whole = pseudo_days(ids, firms, zero, 0, 61, seed=1)
     assert pseudo_days(ids[:1], firms[:1], zero[:1], 0, 61, seed=1)[0] == whole[0]
+
+
+def test_a_difference_has_no_band_if_one_of_its_groups_is_a_single_call():
+    """One call says nothing of how calls of its group vary: its own variance is unknown, not zero."""
+    car = np.random.default_rng(5).normal(0, 0.02, 40)
+    tone = np.array([-1.0, *[0.0] * 36, 1.0, 1.0, 1.0])
+    of = events(car, firm=np.arange(40), zero=np.arange(40))
+    found = tercile_curves(of, of.calls, "carhart", toned(tone), "score", first_day=0, last_day=1)
+    assert found.n_events == (1, 36, 3)
+    assert np.isnan(found.half_width[0]).all(), "low tone is one call"
+    assert np.isnan(found.half_width[3]).all(), "so is one end of the difference"
+    _, groups = build_event_study(of, {"quarter": [toned(tone)]}, PARAMS, quarter="2020Q1")
+    (gap,) = [
+        r for r in groups.to_pylist()
+        if (r["tercile"], r["sample"], r["window"]) == ("high_less_low", "event", "[0,+1]")
+    ]  # fmt: skip
+    assert gap["p"] is None, gap
+
+
+def test_a_group_of_two_firms_has_no_band():
+    """`event_terciles` says too_few_clusters of it."""
+    car = np.random.default_rng(5).normal(0, 0.02, 40)
+    tone = np.array([-1.0, -1.0, *[0.0] * 35, 1.0, 1.0, 1.0])
+    of = events(car, firm=np.arange(40), zero=np.arange(40))
+    found = tercile_curves(of, of.calls, "carhart", toned(tone), "score", first_day=0, last_day=1)
+    assert found.n_events == (2, 35, 3)
+    assert np.isnan(found.half_width[0]).all()

@@ -84,3 +84,35 @@ Thing()
 def test_every_process_that_loads_the_definitions_keeps_them():
     done = run("import ftm_assets.definitions\nprint(sys.unraisablehook.__module__)")
     assert done.stdout == "ftm_assets.orchestration.execution.interrupts\n", done.stderr
+
+
+def test_one_interrupt_at_the_end_does_not_cut_off_every_cleaning_up():
+    """What Python runs at exit is not interruptible: an interrupt that ends one function leaves the others alone."""
+    done = run("""
+import atexit
+from ftm_assets.orchestration.execution.interrupts import keep_interrupts
+keep_interrupts()
+def clean(name):
+    if name == "first":
+        signal.raise_signal(signal.SIGINT)
+    time.sleep(0.2)
+    print(name, "is clean")
+for name in ("third", "second", "first"):
+    atexit.register(clean, name)
+""")
+    assert done.stdout == "second is clean\nthird is clean\n", done.stderr
+
+
+def test_hooks_of_others_may_be_set_over_it():
+    done = run("""
+from ftm_assets.orchestration.execution.interrupts import keep_interrupts
+keep_interrupts()
+before = sys.unraisablehook
+sys.unraisablehook = lambda lost: before(lost)
+keep_interrupts()
+class Thing:
+    def __del__(self): raise ValueError("seen")
+Thing()
+""")
+    assert "ValueError: seen" in done.stderr
+    assert "RecursionError" not in done.stderr

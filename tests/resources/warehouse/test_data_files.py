@@ -9,6 +9,7 @@ from pyarrow import fs
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import data_files
 from ftm_resources.warehouse.data_files import DataFiles
+from ftm_resources.warehouse.schemas import iceberg_schema
 
 CONTRACT = TABLES["firm_topics"]
 
@@ -19,7 +20,7 @@ def rows(topics: Callable[[str, int], pa.Table]) -> pa.Table:
 
 
 def written(folder: Path, *batches: pa.Table) -> tuple[list[str], int, str]:
-    files = DataFiles(fs.LocalFileSystem(), str(folder), CONTRACT)
+    files = DataFiles(fs.LocalFileSystem(), str(folder), CONTRACT, iceberg_schema(CONTRACT))
     for batch in batches:
         files.write(batch)
     return files.close()
@@ -45,7 +46,7 @@ def test_nothing_written_is_no_file(rows: pa.Table, tmp_path: Path):
 def test_what_is_discarded_is_gone_open_or_closed(
     rows: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    files = DataFiles(fs.LocalFileSystem(), str(tmp_path), CONTRACT)
+    files = DataFiles(fs.LocalFileSystem(), str(tmp_path), CONTRACT, iceberg_schema(CONTRACT))
     with monkeypatch.context() as patch:
         patch.setattr(data_files, "TARGET_FILE_BYTES", 1)
         files.write(rows.slice(0, 1))

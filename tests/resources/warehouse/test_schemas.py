@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyiceberg.io.pyarrow import pyarrow_to_schema
+from pyiceberg.schema import Schema
 from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.types import IntegerType, ListType, MapType, NestedField, StringType, StructType
 
 from ftm_resources.tables import TABLES, Column, ContractError
-from ftm_resources.warehouse import Warehouse, WarehouseError, repair, snapshots, tags
-from ftm_resources.warehouse.schemas import iceberg_schema
+from ftm_resources.warehouse import Warehouse, WarehouseError, data_files, repair, snapshots, tags
+from ftm_resources.warehouse.schemas import iceberg_schema, with_field_ids
 
 TABLE, OLD, NEW = "firm_topics", "2020Q1", "2020Q2"
 ADDED = (
@@ -46,12 +50,66 @@ def grow(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path, topics: Callable[[str, int], pa.Table]) -> Warehouse:
-    """A warehouse that an earlier version wrote."""
+def warehouse(
+    tmp_path: Path, topics: Callable[[str, int], pa.Table], monkeypatch: pytest.MonkeyPatch
+) -> Warehouse:
+    """A warehouse that an earlier version wrote, whose data files had no ids of fields."""
     warehouse = Warehouse(path=str(tmp_path / "warehouse"))
-    warehouse.replace(TABLE, OLD, [topics(OLD, 3)])
+    with monkeypatch.context() as patch:
+        patch.setattr(data_files, "with_field_ids", lambda columns, _stored: columns)
+        warehouse.replace(TABLE, OLD, [topics(OLD, 3)])
+    assert set(ids_in_files(warehouse, OLD).values()) == {None}
     tags.tag(warehouse, OLD, "paper")
     return warehouse
+
+
+def ids_in_files(warehouse: Warehouse, quarter: str) -> dict[str, str | None]:
+    """Return the ids in the data files of a quarter, by the fields' paths."""
+    found = {}
+    for uri in warehouse.data_files(TABLE, quarter=quarter):
+        for field in pq.read_schema(uri.removeprefix("file://")):
+            found[field.name] = _id(field)
+            if pa.types.is_list(field.type):
+                found[f"{field.name}.element"] = _id(field.type.value_field)
+    return found
+
+
+def _id(field: pa.Field) -> str | None:
+    return (field.metadata or {}).get(b"PARQUET:field_id", b"").decode() or None
+
+
+def test_a_data_file_has_the_ids_of_the_stored_schema_whatever_columns_came_later(
+    warehouse: Warehouse, grow: Callable[[], None], topics: Callable[[str, int], pa.Table]
+):
+    grow()
+    warehouse.replace(TABLE, NEW, [grown(topics(NEW, 2))])
+    stored = warehouse.table(TABLE).schema()
+    found = ids_in_files(warehouse, NEW)
+    assert found == {path: str(stored.find_field(path).field_id) for path in found}
+    assert {"topic_id": "1", "quarter": "9"}.items() <= found.items(), "as they were before"
+    assert len(set(found.values())) == len(found) == len(TABLES[TABLE].columns) + 4
+
+
+def test_fields_within_fields_have_their_ids_too():
+    text, number = pa.string(), pa.int32()
+    inner = pa.struct([pa.field("a", text), pa.field("b", pa.list_(number))])
+    columns = pa.schema(
+        [pa.field("all", pa.list_(inner), nullable=False), pa.field("of", pa.map_(text, inner))]
+    )
+
+    def stored(first: int) -> StructType:
+        kinds = ListType(first + 2, IntegerType(), element_required=False)
+        return StructType(NestedField(first, "a", StringType()), NestedField(first + 1, "b", kinds))
+
+    schema = Schema(
+        NestedField(1, "all", ListType(3, stored(4), element_required=False), required=True),
+        NestedField(2, "of", MapType(10, StringType(), 11, stored(20), value_required=False)),
+    )
+    given = with_field_ids(columns, schema)
+    assert given.equals(columns), "types, names and nullability stay"
+    assert pyarrow_to_schema(given) == schema
+    with pytest.raises(ValueError, match="other"):
+        with_field_ids(pa.schema([pa.field("other", text)]), schema)
 
 
 def grown(rows: pa.Table) -> pa.Table:

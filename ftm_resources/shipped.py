@@ -1,4 +1,4 @@
-"""The location of files that are beside the packages in a checkout, and inside `ftm_assets` in a wheel.
+"""The location of files that are beside the packages in a checkout, and inside `ftm_resources` in a wheel.
 
 `setup.py` puts them into the wheel.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parent
 
 IN_WHEEL = _PACKAGE / "_shipped"
 """Where setup.py puts them in a wheel; a checkout has no such folder."""

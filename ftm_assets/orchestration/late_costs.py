@@ -1,0 +1,83 @@
+"""What a run cost after it could count itself: on AWS, `run_costs` of its quarter is made once more when it is over.
+
+What belongs here: the sensor that asks for it. A run counts its steps before its page is made; the last steps, a
+server that is kept for a while, and a run that failed or was cancelled on the way are known only afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from ftm_resources import settings
+from ftm_resources.expected import plainly
+from ftm_resources.tables.cost_tables import RUN_COSTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+NAME = "late_costs"
+
+LOOK_SECONDS = 300
+"""Seconds between two looks of the sensor."""
+
+SPARE_SECONDS = 180
+"""Seconds after a server was to be stopped, within which the sensor that stops it has noted so."""
+
+
+@dg.sensor(
+    name=NAME,
+    target=dg.AssetSelection.assets(RUN_COSTS),
+    minimum_interval_seconds=LOOK_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="On AWS, makes run_costs of a quarter once more when its runs have ended, so that nothing is left out",
+)
+@plainly
+def late_costs_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Look once. The cursor holds, by quarter, which run was the newest to end when its costs were last asked for."""
+    given = settings.current()
+    if given.ftm_executor != "ecs":
+        return dg.SkipReason("FTM_EXECUTOR is not ecs: no step has a task of its own that costs")
+    done: dict[str, str] = json.loads(context.cursor or "{}")
+    wait = timedelta(seconds=given.ftm_service_idle_seconds + SPARE_SECONDS)
+    ended = newest_ended(context.instance, datetime.now(UTC) - wait)
+    asked = {quarter: run for quarter, run in ended.items() if done.get(quarter) != run}
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(run_key=f"{NAME}/{quarter}/{run}", partition_key=quarter)
+            for quarter, run in sorted(asked.items())
+        ],
+        cursor=json.dumps(done | asked),
+    )
+
+
+def newest_ended(instance: dg.DagsterInstance, before: datetime) -> dict[str, str]:
+    """Return quarter → its newest run of more than `run_costs`, of quarters of which no run is going on or ended later.
+
+    Quarters of which no run ended within a week before are left out: they were looked at then.
+    """
+    recent = instance.get_run_records(
+        dg.RunsFilter(statuses=list(FINISHED_STATUSES), updated_after=before - timedelta(days=7))
+    )
+    going_on = instance.get_run_records(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    found: dict[str, str] = {}
+    busy = {quarter for quarter, _ in _of_quarters(going_on)}
+    for quarter, record in _of_quarters(recent):
+        if record.update_timestamp.replace(tzinfo=UTC) > before:
+            busy.add(quarter)
+        found.setdefault(quarter, record.dagster_run.run_id)  # the newest comes first
+    return {quarter: run for quarter, run in found.items() if quarter not in busy}
+
+
+def _of_quarters(records: Iterable[dg.RunRecord]) -> Iterator[tuple[str, dg.RunRecord]]:
+    """Yield (quarter, run) of the runs that make more of a quarter than its costs."""
+    for record in records:
+        run = record.dagster_run
+        quarter = run.tags.get(PARTITION_NAME_TAG)
+        if quarter and run.asset_selection != frozenset({dg.AssetKey(RUN_COSTS)}):
+            yield quarter, record

@@ -1,0 +1,127 @@
+"""The rows of `run_costs`: what the runs of a quarter took, each attempt with its price.
+
+What belongs here: from attempts and shares of servers to rows. A price that is not known is null, never 0.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from ftm_assets.orchestration import service_time, spent_time
+from ftm_resources.price_table import charged
+from ftm_resources.tables import TABLES
+from ftm_resources.tables.cost_tables import RUN_COSTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import dagster as dg
+
+    from ftm_assets.orchestration.spent_time import Spent
+    from ftm_resources.price_table import Machine, Prices
+
+
+def cost_rows(
+    instance: dg.DagsterInstance, quarter: str, prices: Prices, before: pa.Table | None, now: float
+) -> pa.Table:
+    """Return the rows of a quarter, as the contract has them, sorted by run, step and attempt.
+
+    They are of all runs of the quarter that the instance knows, priced with `prices`, and those rows of `before` that
+    are of runs which it does not know any more. The same log, prices and time give the same rows.
+    """
+    rows: list[dict[str, Any]] = []
+    known = set()
+    for record in spent_time.runs_of(instance, quarter):
+        known.add(record.dagster_run.run_id)
+        rows += run_rows(instance, record, prices, now)
+    columns = [c.name for c in TABLES[RUN_COSTS].own]
+    if before is not None:
+        rows += [row for row in before.select(columns).to_pylist() if row["run_id"] not in known]
+    rows.sort(key=lambda r: (r["run_id"], r["step_key"], r["attempt"]))
+    schema = pa.schema([TABLES[RUN_COSTS].arrow_schema.field(name) for name in columns])
+    return TABLES[RUN_COSTS].conform(pa.Table.from_pylist(rows, schema=schema), quarter=quarter)
+
+
+def run_rows(
+    instance: dg.DagsterInstance, record: dg.RunRecord, prices: Prices, now: float
+) -> list[dict[str, Any]]:
+    """Return the rows of one run: its steps, its own task, its shares of servers of models."""
+    spent = spent_time.spent(instance, record, now)
+    shared = shared_seconds([s for s in spent if s.machine.market == "local"])
+    rows = [
+        {
+            "run_id": s.run_id,
+            "stage": s.stage,
+            "step_key": s.step,
+            "attempt": s.attempt,
+            "outcome": s.outcome,
+            "started_at": datetime.fromtimestamp(s.started, UTC),
+            "seconds": s.seconds,
+            **_priced(prices, s.machine, shared.get((s.step, s.attempt), s.seconds)),
+            "tokens_in": s.tokens.sent,
+            "tokens_out": s.tokens.received,
+            "tokens_usd": s.tokens.usd,
+        }
+        for s in spent
+    ]
+    run_id = record.dagster_run.run_id
+    rows += [
+        {
+            "run_id": run_id,
+            "stage": f"{k.what}_service",
+            "step_key": f"{k.what}_service",
+            "attempt": 0,
+            "outcome": "succeeded" if record.dagster_run.is_finished else "running",
+            "started_at": datetime.fromtimestamp(k.started, UTC),
+            "seconds": k.seconds,
+            **_priced(prices, k.machine, k.seconds),
+            "tokens_in": 0,
+            "tokens_out": 0,
+            "tokens_usd": None,
+        }
+        for k in service_time.kept(instance, run_id)
+    ]
+    return rows
+
+
+def shared_seconds(spent: Sequence[Spent]) -> dict[tuple[str, int], float]:
+    """Return by (step, attempt) the seconds of the one machine that it is charged: attempts side by side share them.
+
+    The sum is the time in which any of them ran, so that two steps at once on one computer cost what one does.
+    """
+    moments = sorted({moment for s in spent for moment in (s.started, s.started + s.seconds)})
+    shares: defaultdict[tuple[str, int], float] = defaultdict(float)
+    for since, until in pairwise(moments):
+        at_work = [s for s in spent if s.started <= since and s.started + s.seconds >= until]
+        for s in at_work:
+            shares[s.step, s.attempt] += (until - since) / len(at_work)
+    return dict(shares)
+
+
+def _priced(prices: Prices, machine: Machine, seconds: float) -> dict[str, Any]:
+    """Return the columns of a machine and its price."""
+    hour = prices.per_hour(machine)
+    return {
+        "machine": machine.name or None,
+        "market": machine.market,
+        "usd": None if hour is None else hour * charged(seconds, machine.market) / 3600,
+        "priced_on": None if hour is None else prices.as_of(machine),
+    }
+
+
+def total(rows: Iterable[Mapping[str, Any]]) -> tuple[float | None, float]:
+    """Return the known USD of rows, of machines and tokens together, and the seconds of machines without a price.
+
+    USD are None if nothing has a price.
+    """
+    usd: list[float] = []
+    without = 0.0
+    for row in rows:
+        usd += [row[c] for c in ("usd", "tokens_usd") if row[c] is not None]
+        without += row["seconds"] if row["usd"] is None else 0.0
+    return (sum(usd) if usd else None), without

@@ -1,0 +1,161 @@
+"""What runs of a quarter took, read from Dagster's event log: every attempt at a step, whatever became of it.
+
+What belongs here: from events to attempts. A step's process need not have lived to tell: the executor records where a
+task was placed and that it was lost, so failed, restarted and lost attempts are here as well as good ones.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from ftm_assets.orchestration.execution import task_facts
+from ftm_assets.orchestration.execution.ecs import asset_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ftm_resources.price_table import Machine
+
+RUN = "run"
+"""Stage and step of a run's own task."""
+
+_BEGIN = {
+    dg.DagsterEventType.STEP_WORKER_STARTING,
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_RESTARTED,
+}
+_END = {
+    dg.DagsterEventType.STEP_SUCCESS: "succeeded",
+    dg.DagsterEventType.STEP_FAILURE: "failed",
+    dg.DagsterEventType.STEP_UP_FOR_RETRY: "restarted",
+}
+_READ = {
+    *_BEGIN,
+    *_END,
+    dg.DagsterEventType.ENGINE_EVENT,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+}
+
+_CHECK = "check_"
+"""How the names of steps begin that check a table's contract; others show by what they report."""
+
+CHECKS = "checks"
+"""Stage of steps that only check tables."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What the names that a step committed took."""
+
+    sent: int = 0
+    received: int = 0
+    usd: float | None = None
+    """None without prices of tokens."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """An attempt at a step, or a run's own task."""
+
+    run_id: str
+    stage: str
+    """The step's asset, CHECKS, or RUN."""
+    step: str
+    attempt: int
+    outcome: str
+    started: float
+    """Seconds since 1970; on ECS, when its task began to cost."""
+    seconds: float
+    machine: Machine
+    tokens: Tokens
+
+
+@dataclass
+class _Open:
+    """An attempt of which the end has not been read."""
+
+    began: float
+    facts: dict[str, Any] = field(default_factory=dict)
+    sent: int = 0
+    received: int = 0
+    usd: list[float] = field(default_factory=list)
+    is_check: bool = False
+
+
+def runs_of(instance: dg.DagsterInstance, quarter: str) -> list[dg.RunRecord]:
+    """Return the runs of a quarter that Dagster knows, oldest first."""
+    return list(instance.get_run_records(dg.RunsFilter(tags={PARTITION_NAME_TAG: quarter}), ascending=True))
+
+
+def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> list[Spent]:
+    """Return the attempts of a run at its steps, in the order in which they ended, and its own task if it had one.
+
+    An attempt without an end lasts until the run's, or until `now` while the run goes on.
+    """
+    run = record.dagster_run
+    over = (record.end_time or record.update_timestamp.timestamp()) if run.is_finished else None
+    until = now if over is None else over
+    attempts: defaultdict[str, int] = defaultdict(int)
+    open_: dict[str, _Open] = {}
+    found: list[Spent] = []
+
+    def close(step: str, outcome: str, ended: float) -> None:
+        one = open_.pop(step)
+        began = max(float(one.facts.get("began", 0)), one.began)
+        tokens = Tokens(one.sent, one.received, sum(one.usd) if one.usd else None)
+        seconds, machine = max(ended - began, 0.0), task_facts.machine(one.facts)
+        stage = CHECKS if one.is_check else asset_of(step)
+        found.append(Spent(run.run_id, stage, step, attempts[step], outcome, began, seconds, machine, tokens))
+        attempts[step] += 1
+
+    for entry in instance.all_logs(run.run_id, of_type=_READ):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        step, kind = event.step_key or RUN, event.event_type
+        facts = task_facts.facts_of(event)
+        if (kind in _BEGIN or (facts and step == RUN)) and step not in open_:
+            open_[step] = _Open(entry.timestamp, is_check=step.startswith(_CHECK))
+        if step not in open_:
+            continue
+        if facts.get("arn") == open_[step].facts.get(
+            "arn", facts.get("arn")
+        ):  # else of an earlier attempt's task
+            open_[step].facts |= facts
+        if kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            _count(open_[step], event)
+            open_[step].is_check = False
+        elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            open_[step].is_check = True
+        elif kind in _END:
+            close(step, _END[kind], entry.timestamp)
+    for step in list(open_):
+        if step == RUN:
+            outcome = "running" if over is None else "succeeded" if run.is_success else "failed"
+        else:
+            outcome = "running" if over is None else "cut_off"
+        close(step, outcome, until)
+    return found
+
+
+def _count(one: _Open, event: dg.DagsterEvent) -> None:
+    """Add the tokens that a materialization tells of."""
+    told = dict(_numbers(event))
+    one.sent += int(told.get("tokens_in", 0))
+    one.received += int(told.get("tokens_out", 0))
+    if "cost_usd" in told:
+        one.usd.append(told["cost_usd"])
+
+
+def _numbers(event: dg.DagsterEvent) -> Iterator[tuple[str, float]]:
+    metadata = event.step_materialization_data.materialization.metadata
+    for name in ("tokens_in", "tokens_out", "cost_usd"):
+        value = getattr(metadata.get(name), "value", None)
+        if isinstance(value, int | float):
+            yield name, float(value)

@@ -1,0 +1,108 @@
+"""What the quarter cost: in all, and by stage, as `run_costs` had it when the page was made.
+
+What belongs here: the words of a cost. Of what has no price, it is said how long it took.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ftm_assets.methods.wording import counted, dollars
+from ftm_assets.report.payload import Fact, Measure
+from ftm_resources.endpoint.forecast import duration
+
+if TYPE_CHECKING:
+    import duckdb
+
+HEADING = "Cost"
+
+LLM_SERVICE = "llm_service"
+"""The stage of FTM's own server of names."""
+
+_MARKETS = {"fargate": "Fargate", "fargate-spot": "Fargate Spot", "spot": "Spot", "on-demand": "On-Demand"}
+
+MOST_STAGES = 12
+"""Stages listed one by one, most seconds first; the others are one line."""
+
+_BY_STAGE = """
+    SELECT stage, sum(seconds), sum(seconds) FILTER (usd IS NULL), count(usd), coalesce(sum(usd), 0),
+        sum(tokens_in + tokens_out), count(tokens_usd), coalesce(sum(tokens_usd), 0),
+        coalesce(sum(seconds) FILTER (outcome IN ('failed', 'restarted', 'cut_off')), 0),
+        list_sort(list(DISTINCT coalesce(machine, '') || ' ' || market))
+    FROM run_costs GROUP BY stage ORDER BY 2 DESC, 1
+"""
+
+_RUNS = "SELECT count(DISTINCT run_id), min(priced_on), max(priced_on) FROM run_costs"
+
+
+def told_cost(db: duckdb.DuckDBPyConnection) -> tuple[tuple[Measure, ...], tuple[Fact, ...]]:
+    """Return the measures of the quarter's cost, and facts by stage; nothing if no run was recorded."""
+    stages = db.execute(_BY_STAGE).fetchall()
+    n_runs, first, last = db.execute(_RUNS).fetchone() or (0, None, None)
+    if not stages:
+        return (), ()
+    seconds = sum(s[1] for s in stages)
+    lost = sum(s[8] for s in stages)
+    measures = [
+        Measure(
+            "Machine time",
+            f"Of {counted(n_runs, 'run')} until the page was made; machines side by side are each counted"
+            f"{f'; {duration(lost)} of it in attempts that failed' if lost else ''}",
+            round(seconds, 1), "seconds", (), None,
+        )
+    ]  # fmt: skip
+    usd, without = sum(s[4] + s[7] for s in stages), sum(s[2] or 0 for s in stages)
+    if any(s[3] or s[6] for s in stages):
+        name, meaning = (
+            "Cost of the quarter",
+            "Machines, servers of models and tokens, until the page was made",
+        )
+        if first is not None:
+            meaning += f"; prices of {first}{'' if first == last else f' to {last}'}"
+        # Tokens of a server that is a stage of its own cost what it costs.
+        has_server = any(s[0] == LLM_SERVICE for s in stages)
+        if without or (not has_server and any(s[5] and not s[6] for s in stages)):
+            name += ", at least"
+            meaning += f"; {duration(without)} have no price" if without else "; some tokens have no price"
+        measures.insert(0, Measure(name, meaning, round(usd, 4), "USD", (), None))
+    facts = [Fact(HEADING, stage, _stage(*rest)) for stage, *rest in stages[:MOST_STAGES]]
+    if others := stages[MOST_STAGES:]:
+        told = duration(sum(s[1] for s in others))
+        if any(s[3] or s[6] for s in others):
+            told += f", {dollars(sum(s[4] + s[7] for s in others))}"
+        facts.append(Fact(HEADING, counted(len(others), "other stage"), told))
+    return tuple(measures), tuple(facts)
+
+
+def _stage(
+    seconds: float,
+    _without: float | None,
+    n_priced: int,
+    usd: float,
+    tokens: int,
+    n_tokens_priced: int,
+    tokens_usd: float,
+    lost: float,
+    machines: list[str],
+) -> str:
+    told = [f"{duration(seconds)} on {' and '.join(_machine(m) for m in machines)}"]
+    if lost:
+        told.append(f"{duration(lost)} of it in attempts that failed")
+    if tokens:
+        told.append(f"{tokens:,} tokens")
+    if n_priced or n_tokens_priced:
+        told.append(dollars(usd + tokens_usd))
+    return "; ".join(told)
+
+
+def _machine(text: str) -> str:
+    """Return a machine and its market in words.
+
+    >>> _machine("local local"), _machine("g6.xlarge spot"), _machine(" on-demand"), _machine(" unknown")
+    ('one machine', 'g6.xlarge (Spot)', 'an unknown machine (On-Demand)', 'an unknown machine')
+    """
+    name, _, market = text.rpartition(" ")
+    if market == "local":
+        return "one machine"
+    of = f" ({_MARKETS[market]})" if market in _MARKETS else ""
+    return f"{name or 'an unknown machine'}{of}"

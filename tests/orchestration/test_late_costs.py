@@ -1,0 +1,110 @@
+"""Which quarters' costs are asked for once more, from the runs of a Dagster instance."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from ftm_assets.orchestration.late_costs import late_costs_sensor, newest_ended
+
+LATER = timedelta(hours=1)
+
+
+@dg.asset
+def themes() -> None: ...
+
+
+@dg.asset
+def run_costs() -> None: ...
+
+
+QUARTER = dg.Definitions(
+    assets=[themes, run_costs], jobs=[dg.define_asset_job("quarter", selection="*")]
+).resolve_job_def("quarter")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+def run(
+    instance: dg.DagsterInstance,
+    of: str | None,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS,
+    assets: list[str] | None = None,
+) -> str:
+    selection = frozenset(map(dg.AssetKey, assets)) if assets else None
+    tags = {"dagster/partition": of} if of else {}
+    job = QUARTER.get_subset(asset_selection=selection) if selection else QUARTER
+    made = instance.create_run_for_job(job, tags=tags, status=status, asset_selection=selection)
+    time.sleep(0.002)  # the newest is told by its time
+    return made.run_id
+
+
+def ended(instance: dg.DagsterInstance, later: timedelta = LATER) -> dict[str, str]:
+    return newest_ended(instance, datetime.now(UTC) + later)
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+def test_a_run_that_came_to_nothing_costs_too(instance: dg.DagsterInstance, status: dg.DagsterRunStatus):
+    run(instance, "2023Q1")
+    newest = run(instance, "2023Q1", status)
+    assert ended(instance) == {"2023Q1": newest}
+
+
+def test_a_quarter_is_left_alone_while_a_run_of_it_goes_on_or_has_just_ended(instance: dg.DagsterInstance):
+    run(instance, "2023Q1")
+    run(instance, "2023Q1", dg.DagsterRunStatus.STARTED)
+    other = run(instance, "2023Q2")
+    assert ended(instance) == {"2023Q2": other}
+    assert ended(instance, -LATER) == {}
+
+
+def test_runs_of_no_quarter_and_of_costs_alone_count_for_nothing(instance: dg.DagsterInstance):
+    run(instance, None)
+    run(instance, "2023Q1", assets=["run_costs"])
+    assert ended(instance) == {}
+    newest = run(instance, "2023Q1", assets=["themes"])
+    run(instance, "2023Q1", dg.DagsterRunStatus.STARTED, assets=["run_costs"])
+    assert ended(instance) == {"2023Q1": newest}
+
+
+@pytest.fixture
+def looked(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that has the sensor look, as the daemon would an hour later."""
+    from ftm_assets.orchestration import late_costs
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + LATER
+
+    monkeypatch.setattr(late_costs, "datetime", Later)
+
+    def look(cursor: str | None = None) -> Any:
+        return late_costs_sensor(dg.build_sensor_context(instance, cursor=cursor))
+
+    return look
+
+
+def test_each_is_asked_for_once_until_another_run_has_ended(
+    instance: dg.DagsterInstance, looked: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FTM_EXECUTOR", "ecs")
+    first, _ = run(instance, "2023Q1"), run(instance, "2023Q2")
+    once = looked()
+    assert [r.partition_key for r in once.run_requests] == ["2023Q1", "2023Q2"]
+    assert once.run_requests[0].run_key.endswith(first)
+    assert looked(once.cursor).run_requests == []
+    run(instance, "2023Q1")
+    assert [r.partition_key for r in looked(once.cursor).run_requests] == ["2023Q1"]
+
+
+def test_off_aws_it_asks_for_nothing(looked: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FTM_EXECUTOR", "multiprocess")
+    assert "no step has a task of its own" in str(looked().skip_message)

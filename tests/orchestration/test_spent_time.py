@@ -1,0 +1,149 @@
+"""What runs took, from their events: good attempts, failed ones, and those that a lost task left without a word."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from ftm_assets.orchestration.execution import ecs
+from ftm_assets.orchestration.spent_time import CHECKS, RUN, Tokens, runs_of, spent
+from ftm_resources.price_table import Machine
+
+from .recorded_runs import QUARTER, START, Recorder
+
+NOW = START + 10_000
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+@pytest.fixture
+def run(instance: dg.DagsterInstance) -> Recorder:
+    return Recorder(instance)
+
+
+def attempts(run: Recorder, now: float = NOW) -> list[tuple[str, int, str, float, float]]:
+    """Return (step, attempt, outcome, start after START, seconds), as they were read."""
+    return [
+        (s.step, s.attempt, s.outcome, round(s.started - START, 3), round(s.seconds, 3))
+        for s in spent(run.instance, run.record, now)
+    ]
+
+
+def test_a_step_lasts_from_its_start_to_its_end(run: Recorder):
+    run.begin("themes", 10)
+    run.succeed("themes", 70)
+    run.begin("marts", 70)
+    run.fail("marts", 75.5)
+    run.end(80, "FAILURE")
+    assert attempts(run) == [("themes", 0, "succeeded", 10, 60), ("marts", 0, "failed", 70, 5.5)]
+    assert {s.machine for s in spent(run.instance, run.record, NOW)} == {Machine("local")}
+
+
+def test_a_task_that_lost_its_host_counts_as_an_attempt_of_its_own_on_its_own_machine(run: Recorder):
+    step = "firm_topics.firm_topics_chunk[chunk_003]"
+    run.task(step, 0, "arn:1")
+    run.lose(step, 300)  # nothing of the step itself: its process is gone
+    run.task(step, 310, "arn:2", ecs.FARGATE.on_demand)
+    run.begin(step, 350)
+    run.facts(step, 360, arn="arn:1", kind="late news of the first task")
+    run.succeed(step, 400)
+    run.end(401)
+    first, second = spent(run.instance, run.record, NOW)
+    assert attempts(run) == [(step, 0, "restarted", 0, 300), (step, 1, "succeeded", 310, 90)]
+    assert (first.stage, second.stage) == ("firm_topics", "firm_topics")
+    assert (first.machine.market, second.machine.market) == ("fargate-spot", "fargate")
+    assert first.machine.name == second.machine.name == "2 vCPU, 16 GB"
+
+
+def test_a_task_costs_from_the_pull_of_its_image_where_ecs_tells(run: Recorder):
+    run.task("embed", 0, "arn:1", ecs.GPU_HOSTS.spot)
+    run.facts("embed", 200, arn="arn:1", began=START + 180, kind="g6.xlarge")
+    run.begin("embed", 240)
+    run.succeed("embed", 300)
+    run.end(301)
+    (one,) = spent(run.instance, run.record, NOW)
+    assert (one.started - START, one.seconds) == (180, 120), "not while it waited for a host"
+    assert one.machine == Machine("spot", kind="g6.xlarge")
+
+
+def test_what_had_not_ended_lasts_as_long_as_its_run(run: Recorder):
+    run.begin("themes", 10)
+    assert attempts(run, START + 25) == [("themes", 0, "running", 10, 15)]
+    run.end(40, "CANCELED")
+    assert attempts(run) == [("themes", 0, "cut_off", 10, 30)]
+
+
+def test_the_run_s_own_task_is_one_of_its_costs(run: Recorder):
+    run.facts(None, 5, arn="arn:run", provider=ecs.FARGATE.on_demand, cpu=1024, memory=4096, has_address=True)
+    run.task("themes", 20, "arn:1")
+    run.succeed("themes", 60)
+    run.end(65)
+    themes, own = spent(run.instance, run.record, NOW)
+    assert (own.stage, own.step, own.outcome, own.seconds) == (RUN, RUN, "succeeded", 60)
+    assert own.machine == Machine("fargate", vcpu=1, memory=4, has_address=True)
+    assert themes.stage == "themes"
+
+
+def test_steps_that_only_check_are_one_stage(run: Recorder):
+    for i, step in enumerate(("check_themes", "themes_one_class", "themes")):
+        run.begin(step, 10 * i)
+        if step != "check_themes":
+            evaluated = dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey("themes"), check_name="one_class", passed=True
+            )
+            run.event("ASSET_CHECK_EVALUATION", step, 10 * i + 1, evaluated)
+        if step == "themes":
+            run.materialize(step, 10 * i + 2)
+        run.fail(step, 10 * i + 5)
+    assert [s.stage for s in spent(run.instance, run.record, NOW)] == [CHECKS, CHECKS, "themes"]
+
+
+def test_tokens_are_those_of_what_the_step_committed(run: Recorder):
+    step = "topic_summaries.topic_summaries_commit"
+    run.begin(step, 0)
+    run.materialize(step, 1, topics=3)
+    run.materialize(step, 2, tokens_in=1_000, tokens_out=90, cost_usd=0.25)
+    run.succeed(step, 3)
+    run.begin("themes", 3)
+    run.materialize("themes", 4, tokens_in=50, tokens_out=5)
+    run.succeed("themes", 5)
+    summaries, themes = spent(run.instance, run.record, NOW)
+    assert summaries.tokens == Tokens(1_000, 90, 0.25)
+    assert themes.tokens == Tokens(50, 5, None), "without prices of tokens"
+
+
+def test_only_runs_of_the_quarter_are_read_oldest_first(instance: dg.DagsterInstance):
+    first, _, last = (Recorder(instance, q) for q in (QUARTER, "2023Q2", QUARTER))
+    assert [r.dagster_run.run_id for r in runs_of(instance, QUARTER)] == [first.run_id, last.run_id]
+
+
+def test_dagster_s_own_events_are_read_as_these_are():
+    """A step that asks to be restarted, and one that fails, in a real run."""
+
+    @dg.op
+    def again(context: dg.OpExecutionContext) -> None:
+        if context.retry_number == 0:
+            raise dg.RetryRequested(max_retries=1)
+
+    @dg.op(ins={"after": dg.In(dg.Nothing)})
+    def broken() -> None:
+        raise ValueError("broken")
+
+    @dg.job
+    def both() -> None:
+        broken(again())
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        both.execute_in_process(instance=instance, raise_on_error=False, tags={"dagster/partition": QUARTER})
+        (record,) = runs_of(instance, QUARTER)
+        found = spent(instance, record, record.end_time)
+    assert [(s.step, s.attempt, s.outcome) for s in found] == [
+        ("again", 0, "restarted"),
+        ("again", 1, "succeeded"),
+        ("broken", 0, "failed"),
+    ]
+    assert all(0 <= s.seconds < 60 for s in found)
