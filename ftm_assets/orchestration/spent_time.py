@@ -124,9 +124,9 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
             open_[step] = _Open(entry.timestamp, is_check=step.startswith(_CHECK))
         if step not in open_:
             continue
-        if facts.get("arn") == open_[step].facts.get(
-            "arn", facts.get("arn")
-        ):  # else of an earlier attempt's task
+        task = facts.get("arn")
+        is_of_earlier_attempt = task != open_[step].facts.get("arn", task)
+        if not is_of_earlier_attempt:
             open_[step].facts |= facts
         if kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             _count(open_[step], event)
