@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ftm_assets.cli.cost_forecast import Plan
 from ftm_assets.orchestration import pools
 from ftm_assets.orchestration.execution import ecs
 from ftm_resources import settings
@@ -147,6 +148,13 @@ def test_spot_hosts_are_spot_and_the_others_are_not(stacks: dict[str, Stack]):
         for group in ("SpotHosts", "OnDemandHosts")
     }
     assert share == {"SpotHosts": 0, "OnDemandHosts": 100}
+
+
+def test_hosts_that_are_not_spot_are_of_the_type_that_the_forecast_counts(stacks: dict[str, Stack]):
+    """By price alone, vLLM would get a T4, at half the speed."""
+    policy = stacks["cluster"].resources["OnDemandHosts"]["Properties"]["MixedInstancesPolicy"]
+    assert policy["InstancesDistribution"]["OnDemandAllocationStrategy"] == "prioritized"
+    assert policy["LaunchTemplate"]["Overrides"][0] == {"InstanceType": Plan(firms=1, quarters=1).gpu}
 
 
 def test_runs_and_steps_have_the_same_environment_of_known_variables(stacks: dict[str, Stack]):
