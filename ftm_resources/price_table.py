@@ -21,9 +21,6 @@ BUNDLED = Path(__file__).with_name("prices.csv")
 COLUMNS = ("item", "market", "unit", "usd", "region", "as_of", "source")
 """The header of a table of prices."""
 
-MARKETS = ("fargate", "fargate-spot", "on-demand", "spot", "local")
-"""How a machine is bought. Everything that is not a machine is `on-demand`."""
-
 _FARGATE, _HOST, _ALWAYS = ("fargate", "fargate-spot"), ("on-demand", "spot"), ("on-demand",)
 
 _HOST_TYPE = re.compile(
@@ -90,7 +87,7 @@ class Machine:
     """What a step ran on, as far as its price depends on it."""
 
     market: str
-    """One of MARKETS."""
+    """How it is bought: `fargate`, `fargate-spot`, `on-demand`, `spot`, `local`, or `unknown`."""
     kind: str = ""
     """Instance type of a host; empty on Fargate, and where it is not known."""
     vcpu: float = 0.0

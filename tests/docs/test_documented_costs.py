@@ -110,6 +110,12 @@ def test_what_a_stack_costs_follows_from_the_prices(prices: Prices):
         assert said in AWS, said
 
 
+def test_the_first_quarter_on_aws_costs_what_the_forecast_says(prices: Prices):
+    sample = on_aws(Plan(48, 1), prices, Measured(), steps())
+    said = f"for the sample's 48 firms about ${sample.spot:.2f} on Spot and ${sample.on_demand:.2f} without"
+    assert said in AWS
+
+
 def test_what_is_assumed_is_said(forecast: Forecast):
     rates = defaults.REQUESTS_PER_SECOND
     g6, g5, g4 = (f"{rates[kind]:g}" for kind in ("g6.xlarge", "g5.xlarge", "g4dn.xlarge"))
