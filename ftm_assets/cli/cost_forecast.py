@@ -168,7 +168,8 @@ class Forecast:
     @property
     def lacks(self) -> tuple[str, ...]:
         """Every item, with its market, that has no price and needs one."""
-        return tuple(dict.fromkeys(item for of in (*self.lines, *self.standing) for item in of.lacks))
+        of = [*(line.lacks for line in self.lines), *(item.lacks for item in self.standing)]
+        return tuple(dict.fromkeys(item for lacks in of for item in lacks))
 
 
 def steps() -> list[Step]:
