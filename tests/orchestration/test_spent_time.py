@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
+from dagster._core.events import EngineEventData
 
 from ftm_assets.orchestration.execution import ecs
 from ftm_assets.orchestration.spent_time import CHECKS, RUN, Tokens, runs_of, spent
@@ -147,3 +148,20 @@ def test_dagster_s_own_events_are_read_as_these_are():
         ("broken", 0, "failed"),
     ]
     assert all(0 <= s.seconds < 60 for s in found)
+
+
+def test_a_run_whose_process_is_gone_does_not_take_time_for_ever(run: Recorder):
+    run.begin("themes", 10)
+    run.event(
+        "ENGINE_EVENT", None, 600, EngineEventData()
+    )  # the last that it reported: then `kill -9`, or the machine was off
+    ((*_, seconds),) = attempts(run, START + 7 * 86_400)
+    assert seconds < 86_400
+
+
+def test_marts_whose_tests_fail_are_an_attempt_at_the_marts(run: Recorder):
+    run.begin("marts", 0)
+    failed = dg.AssetCheckEvaluation(asset_key=dg.AssetKey("theme_panel"), check_name="unique", passed=False)
+    run.event("ASSET_CHECK_EVALUATION", "marts", 1, failed)
+    run.fail("marts", 2)
+    assert [s.stage for s in spent(run.instance, run.record, NOW)] == ["marts"]
