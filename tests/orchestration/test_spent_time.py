@@ -155,8 +155,8 @@ def test_a_run_whose_process_is_gone_does_not_take_time_for_ever(run: Recorder):
     run.event(
         "ENGINE_EVENT", None, 600, EngineEventData()
     )  # the last that it reported: then `kill -9`, or the machine was off
-    ((*_, seconds),) = attempts(run, START + 7 * 86_400)
-    assert seconds < 86_400
+    ((*_, took),) = attempts(run, START + 7 * 86_400)
+    assert took < 86_400
 
 
 def test_marts_whose_tests_fail_are_an_attempt_at_the_marts(run: Recorder):
