@@ -80,7 +80,9 @@ def weights(calls: Sequence[Call]) -> list[dict[str, Any]]:
 def _scores(call: Call, labels: dict[str, tuple[str, str]], topics: recipes.Labels) -> dict[str, float]:
     from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-    alone, context = (np.array([labels[s][k] for s in call.sentence_ids]) for k in (0, 1))
+    # A sentence that was procedural by the rules of the time was not read.
+    read_as = [labels.get(s, ("none", "none")) for s in call.sentence_ids]
+    alone, context = (np.array([pair[k] for pair in read_as]) for k in (0, 1))
     says, said = alone != "none", context != "none"
     precision, recall = _far_pairs(call, alone, topics, says)
     return {

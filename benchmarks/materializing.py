@@ -37,7 +37,7 @@ def materialized(select: str, quarter: str, environment: dict[str, str], log: Pa
 
 
 def measured(command: list[str], environment: dict[str, str], log: Path) -> dict[str, Any]:
-    """Run a command; return its seconds, CPU seconds and peak resident memory (MiB), including child processes."""
+    """Run a command; return its seconds, CPU seconds and peak memory (MiB), including child processes."""
     started, peak, cpu = time.perf_counter(), 0, 0.0
     with log.open("w") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)  # noqa: S603 - our own command

@@ -178,6 +178,6 @@ a separate process after a warm-up. *Reassigned* means that unassigned topics go
 
 SCALE = """\
 `dagster asset materialize`, one stage after the other, for generated firms with extractive names. Seconds cover the
-whole command, including about five seconds to start. Memory is the resident memory of all its processes, sampled four
-times a second; a process sampled between fork and exec counts its parent's memory twice. A stage with *killed after*
-was killed (SIGKILL) after that many seconds and started again; its seconds cover both attempts."""
+whole command, including about five seconds to start. Memory is that of all its processes, sampled four times a second;
+a page that several of them share counts once (PSS). A stage with *killed after* was killed (SIGKILL) after that many
+seconds and started again; its seconds cover both attempts."""

@@ -33,10 +33,10 @@ def run(
 ) -> list[dict[str, Any]]:
     """Materialize each stage of a quarter of generated firms; return seconds, CPU seconds and peak memory of each.
 
-    `seconds` covers the whole command, including its start (about 5 s). `peak_mib` is the largest sum of the resident
-    memory of all its processes, in MiB, sampled every quarter of a second. `rows` and `files` count the rows and data
-    files of the table's quarter afterwards. A stage in `kills` is killed with SIGKILL, with all its processes, after
-    the given seconds and started again; its row covers both attempts.
+    `seconds` covers the whole command, including its start (about 5 s). `peak_mib` is the largest sum of the memory of
+    all its processes, in MiB, sampled every quarter of a second (see `memory_and_cpu`). `rows` and `files` count the
+    rows and data files of the table's quarter afterwards. A stage in `kills` is killed with SIGKILL, with all its
+    processes, after the given seconds and started again; its row covers both attempts.
     """
     environment = os.environ | {
         "FTM_WAREHOUSE": str(folder / "warehouse"),
@@ -103,12 +103,16 @@ def _attempt(
 
 
 def memory_and_cpu(pid: int) -> tuple[int, float]:
-    """Return resident bytes and CPU seconds of a process and its descendants, including children that have ended."""
+    """Return the bytes in memory and CPU seconds of a process and its descendants, including children that have ended.
+
+    A page that n of them share, as a fork shares its parent's, counts a n-th for each (on Linux: PSS; elsewhere USS).
+    """
     memory, cpu = 0, 0.0
     try:
         parent = psutil.Process(pid)
         for process in [parent, *parent.children(recursive=True)]:
-            memory += process.memory_info().rss
+            held = process.memory_full_info()
+            memory += getattr(held, "pss", held.uss)
             times = process.cpu_times()
             cpu += times.user + times.system
         ended = parent.cpu_times()

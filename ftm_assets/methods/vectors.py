@@ -20,6 +20,9 @@ DIGITS = 6
 """Vectors and similarities are rounded to six decimals: BLAS threading changes only later ones."""
 SCALE = 10**DIGITS
 
+BLOCK = 8192
+"""Rows converted at a time: what is made of many rows takes little memory beside the result."""
+
 FEWEST_TO_CENTRE = 60
 """With fewer topics their mean is not what all share but the themes themselves: vectors are compared as they are."""
 
@@ -65,7 +68,8 @@ def centred(rows: ArrayLike) -> Floats:
     directions = unit(finite_rows(rows))
     if len(directions) < FEWEST_TO_CENTRE:
         return directions
-    return unit(np.round(directions - directions.mean(axis=0), DIGITS))
+    directions -= directions.mean(axis=0)
+    return unit(np.round(directions, DIGITS, out=directions))
 
 
 def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
@@ -75,8 +79,14 @@ def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
     and float64 adds integers exactly in any order. Rows must have roughly unit length, because sums must stay
     below 2^53 (in squared millionths).
     """
-    left, right = np.rint(a.astype(np.float64) * SCALE), np.rint(b.astype(np.float64) * SCALE)
-    found: Floats = np.rint(left @ right.T / SCALE) / SCALE
+    right = np.rint(b.astype(np.float64) * SCALE).T
+    found: Floats = np.empty((len(a), len(b)))
+    for start in range(0, len(a), BLOCK):
+        part = slice(start, start + BLOCK)
+        np.matmul(np.rint(a[part].astype(np.float64) * SCALE), right, out=found[part])
+    found /= SCALE
+    np.rint(found, out=found)
+    found /= SCALE
     return found
 
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ftm_resources.models.batches import Batch, ahead
+from ftm_resources.models.batches import ROW_STEP, Batch, ahead
 
 if TYPE_CHECKING:
     import torch
@@ -61,6 +61,9 @@ _PROBES = ((7, 3), (2, 21))
 class Encoder(Protocol):
     """A model ready to run; not thread-safe."""
 
+    row_step: int
+    """Batches have a multiple of this many rows, so that a text's row does not depend on how many there are."""
+
     def describe(self) -> dict[str, str]:
         """Return backend, backend_version, device and precision."""
 
@@ -79,6 +82,8 @@ class TorchEncoder:
     it is no slower. Set `in_parallel=False` (one batch at a time) if `forward` is not thread-safe, for example
     because it tokenizes.
     """
+
+    row_step = ROW_STEP
 
     def __init__(
         self,
@@ -232,6 +237,7 @@ class OpenVinoEncoder:
         self._requests = [compiled.create_infer_request() for _ in range(n_streams + 1)]
         self._precision = precision
         self._module = module
+        self.row_step = 1 if precision == "bfloat16" else ROW_STEP
 
     def describe(self) -> dict[str, str]:
         """Return backend, backend_version, device and precision."""

@@ -44,7 +44,8 @@ class LoadedModel:
         budget = batch_tokens or BATCH_TOKENS["cpu" if described["device"].startswith("cpu") else "gpu"]
         done = 0
         with self.lock:
-            for rows, found in self.encoder.run(batches.batches(texts, self.tokenize, budget)):
+            made = batches.batches(texts, self.tokenize, budget, row_step=self.encoder.row_step)
+            for rows, found in self.encoder.run(made):
                 yield rows, found
                 done += len(rows)
                 if progress:

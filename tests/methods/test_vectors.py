@@ -1,8 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from ftm_assets.methods.vectors import as_lists, as_matrix, finite_rows, unit
+from ftm_assets.methods.vectors import BLOCK, as_lists, as_matrix, finite_rows, products, unit
 
 
 def test_rows_have_unit_length_however_large_or_small_and_zeros_stay():
@@ -28,3 +30,14 @@ def test_a_column_in_chunks_and_in_double_precision_is_one_matrix_of_float32():
     matrix = as_matrix(column)
     assert matrix.dtype == np.float32
     assert matrix.tolist() == [[1, 2], [3, 4]]
+
+
+def test_products_of_many_rows_take_little_memory_beside_the_result():
+    rows = np.full((8 * BLOCK + 1, 64), 0.125, np.float32)
+    tracemalloc.start()
+    found = products(rows, rows[:4])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < rows.nbytes
+    assert found.shape == (len(rows), 4)
+    assert (found == 1).all()

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from itertools import islice, pairwise
 
 from ftm_assets.methods.naming.coverage import Cover, Texts, is_weak
@@ -27,8 +28,8 @@ from ftm_assets.methods.naming.heading_words import (
     VAGUE_HEADS,
     is_common,
 )
-from ftm_assets.methods.naming.phrases import Phrase, clean_speech, noun_phrases, spoken_words
-from ftm_assets.methods.naming.rules import Digest, is_allowed, plain_text
+from ftm_assets.methods.naming.phrases import Phrase, Spoken, spoken
+from ftm_assets.methods.naming.rules import Digest, is_allowed
 from ftm_assets.methods.naming.word_classes import (
     ADJECTIVAL_ED,
     DETERMINERS,
@@ -63,6 +64,9 @@ PLACE_HANDICAP, VAGUE_HANDICAP = 0.15, 0.25
 LEAST_HOLDERS_OF_NAME = 0.8
 """Share of the firms, or of a topic's sentences, that use a single name (Kohl, FPL) if it is to head them."""
 
+MAX_TIMES_ALONE = 1.6
+"""A phrase is a part of a longer one if at most this many times as many texts use it."""
+
 MAX_EVIDENCE = 60
 """Texts of a digest in which phrases are sought; a theme of a thousand topics says nothing new beyond them."""
 
@@ -91,25 +95,35 @@ class _Seen:
     """Rank of the most central text that contains it."""
     n_texts: int = 0
     """Texts in which its words stand together."""
-    spelt: Counter[tuple[str, ...]] = field(default_factory=Counter)
-    """Its forms: lumber, lumbers."""
+    n_using: int = 0
+    """Firms that use all its words in one text."""
+    spelt: dict[tuple[str, ...], int] = field(default_factory=dict)
+    """Its forms, and how often each is used: lumber, lumbers."""
+    has_form: bool | None = None
+    """Whether its form allows it as a heading; None: not asked yet."""
+    cover: Cover | None = None
+    """What it covers; None: not asked yet."""
 
+    @cached_property
     def as_spelt(self) -> Phrase:
-        """Return the phrase in its commonest form."""
-        return replace(self.phrase, words=max(self.spelt, key=lambda w: (self.spelt[w], w)))
+        """The phrase in its commonest form."""
+        return self.phrase._replace(words=max(self.spelt, key=lambda w: (self.spelt[w], w)))
 
 
 @dataclass
 class Evidence:
     """The texts of a topic or theme, prepared once: whom they come from, and what is a name in them."""
 
-    texts: list[str]
+    texts: list[Spoken]
     firms: list[str]
     """The firm of each text of a theme; each sentence of a topic counts as a firm."""
     keywords: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """Of a theme's topics."""
     is_of_one_firm: bool = False
     """Whether it is a topic's. Only then may a name of several words (Zimmer Biomet) be its subject."""
     uses: Texts = field(init=False)
+    n_firms: int = field(init=False)
     proper: frozenset[str] = field(init=False)
     """Words that are usually capitalised within a sentence, in lower case."""
     not_nouns: frozenset[str] = field(init=False)
@@ -118,53 +132,106 @@ class Evidence:
     """How often each word is used, in lower case."""
 
     def __post_init__(self) -> None:
-        self.uses = Texts(self.texts, self.firms, self.keywords)
+        self.uses = Texts([text.stems for text in self.texts], self.firms, self.keywords)
+        self.n_firms = len(set(self.firms))
         self.proper, self.not_nouns, self.forms = _usage(self.texts, self.keywords)
 
     @classmethod
     def of(cls, digest: Digest) -> Evidence:
         """Return the evidence of a digest: a theme's own, or else its sentences, each from another firm."""
         given = digest.evidence or tuple((text, str(i)) for i, text in enumerate(digest.sentences))
-        texts = [clean_speech(plain_text(text)) for text, _ in given[:MAX_EVIDENCE]]
-        sources = [source for _, source in given[:MAX_EVIDENCE]]
-        return cls(texts, sources, digest.keywords, is_of_one_firm=digest.kind == "topic")
+        return cls(
+            [spoken(text) for text, _ in given[:MAX_EVIDENCE]],
+            [source for _, source in given[:MAX_EVIDENCE]],
+            digest.keywords,
+            digest.names,
+            is_of_one_firm=digest.kind == "topic",
+        )
 
-    def n_firms(self) -> int:
-        """Return the number of firms."""
-        return len(set(self.firms))
+    def n_holders(self, stems: Sequence[str]) -> int:
+        """Return how many firms use all the words in one text."""
+        return len({self.firms[i] for i in self.uses.using_all(stems)})
 
-    def holders(self, stems: Iterable[str]) -> set[str]:
-        """Return the firms that use all the words in one text."""
-        return {self.firms[i] for i in self.uses.using_all(stems)}
+    @cached_property
+    def seen(self) -> dict[tuple[str, ...], _Seen]:
+        """The phrases of the names and texts by the normal forms of their words, in order of first use."""
+        found: dict[tuple[str, ...], _Seen] = {}
+        for rank, text in enumerate([*map(Spoken, self.names), *self.texts]):
+            here = set()
+            for phrase in _with_shorter(text.phrases):
+                if (seen := found.get(phrase.stems)) is None:
+                    if not phrase.stems:
+                        continue
+                    seen = found[phrase.stems] = _Seen(phrase, rank)
+                seen.spelt[phrase.words] = seen.spelt.get(phrase.words, 0) + 1
+                here.add(phrase.stems)
+            for stems in here:
+                found[stems].n_texts += 1
+        for stems, seen in found.items():
+            seen.n_using = self.n_holders(stems)
+        return found
+
+    def may_be_name(self, seen: _Seen) -> bool:
+        """Return whether the form of a phrase allows it as a heading of these texts."""
+        if seen.has_form is None:
+            seen.has_form = may_be_name(seen.as_spelt, self.not_nouns)
+        return seen.has_form
+
+    def cover(self, seen: _Seen) -> Cover:
+        """Return what a phrase covers, its score less what it loses for its words."""
+        if seen.cover is None:
+            cover = self.uses.phrase(seen.phrase.stems, is_linked=seen.phrase.is_linked)
+            seen.cover = replace(cover, score=cover.score - _handicap(seen.phrase))
+        return seen.cover
 
 
 def propose(digest: Digest, evidence: Evidence, fewest: int | None = None) -> list[Candidate]:
     """Return the phrases that may be the name and that `fewest` firms use, best first; [] if there is none."""
-    fewest = fewest_firms(evidence.n_firms()) if fewest is None else fewest
-    found = _seen(digest, evidence)
-    covers = {
-        stems: evidence.uses.phrase(stems, is_linked=seen.phrase.is_linked) for stems, seen in found.items()
-    }
-    scores = {stems: cover.score - _handicap(found[stems].phrase) for stems, cover in covers.items()}
-    for stems, seen in found.items():
-        # "estate portfolio" is incomplete if nearly always said as "real estate portfolio".
-        shorter = found.get(stems[1:])
-        if (
-            shorter
-            and not seen.phrase.is_linked
-            and shorter.n_texts <= 1.6 * seen.n_texts
-            and may_be_name(seen.as_spelt(), evidence.not_nouns)
-        ):
-            scores[stems[1:]] = min(scores[stems[1:]], 0.95 * scores[stems])
-    ranked = sorted(found.values(), key=lambda s: (-scores[s.phrase.stems], s.first, s.phrase.words))
+    fewest = fewest_firms(evidence.n_firms) if fewest is None else fewest
+    # Only what may be a name is scored: most phrases are of one text.
+    usual = [s for s in evidence.seen.values() if s.n_using >= fewest and _is_usual(s, evidence)]
+    covers = _covers(usual, evidence)
+    usual.sort(key=lambda s: (-covers[s.phrase.stems].score, s.first, s.phrase.words))
     # Checked lazily: looking for firm names is the costly part.
     fit = (
-        c
-        for seen in ranked
-        if (c := _checked(seen, evidence, replace(covers[s := seen.phrase.stems], score=scores[s]), fewest))
+        Candidate(text, seen.phrase.stems, covers[seen.phrase.stems])
+        for seen in usual
+        if (text := _heading(seen, evidence)) and is_allowed(text, digest.exclude, is_as_spoken=True)
     )
-    allowed = (c for c in fit if is_allowed(c.text, digest.exclude, is_as_spoken=True))
-    return list(islice(allowed, MAX_PROPOSED))
+    return list(islice(fit, MAX_PROPOSED))
+
+
+def _is_usual(seen: _Seen, evidence: Evidence) -> bool:
+    """Return whether a phrase has the form of a name, and enough firms use it if it is a sign."""
+    is_sign = seen.as_spelt.head in SIGNS
+    enough = not is_sign or seen.n_using >= LEAST_SHARE_OF_SIGN * evidence.n_firms
+    return enough and evidence.may_be_name(seen)
+
+
+def _covers(asked: Iterable[_Seen], evidence: Evidence) -> dict[tuple[str, ...], Cover]:
+    """Return what each of the phrases covers.
+
+    "estate portfolio" is incomplete, and scores less, if nearly always said as "real estate portfolio".
+    """
+    found = evidence.seen
+    parts = [
+        (longer, shorter)
+        for stems, longer in found.items()
+        if not longer.phrase.is_linked
+        and (shorter := found.get(stems[1:]))
+        and shorter.n_texts <= MAX_TIMES_ALONE * longer.n_texts
+    ]
+    needed = {seen.phrase.stems: seen for seen in asked}
+    counting = []
+    # Of phrases that are not asked for, only those count that lower the score of one that is.
+    for longer, shorter in reversed(parts):
+        if shorter.phrase.stems in needed and evidence.may_be_name(longer):
+            needed[longer.phrase.stems] = longer
+            counting.append((longer.phrase.stems, shorter.phrase.stems))
+    covers = {stems: evidence.cover(seen) for stems, seen in needed.items()}
+    for whole, part in reversed(counting):
+        covers[part] = replace(covers[part], score=min(covers[part].score, 0.95 * covers[whole].score))
+    return covers
 
 
 def _handicap(phrase: Phrase) -> float:
@@ -174,41 +241,22 @@ def _handicap(phrase: Phrase) -> float:
     return PLACE_HANDICAP * names_place * (2 if len(phrase.words) == 1 else 1) + VAGUE_HANDICAP * is_vague
 
 
-def _seen(digest: Digest, evidence: Evidence) -> dict[tuple[str, ...], _Seen]:
-    found: dict[tuple[str, ...], _Seen] = {}
-    for rank, text in enumerate([*digest.names, *evidence.texts]):
-        here = set()
-        for phrase in _phrases(text):
-            if not phrase.stems:
-                continue
-            seen = found.setdefault(phrase.stems, _Seen(phrase, rank))
-            seen.spelt[phrase.words] += 1
-            seen.n_texts += phrase.stems not in here
-            here.add(phrase.stems)
-    return found
-
-
-def _phrases(text: str) -> Iterator[Phrase]:
-    for phrase in noun_phrases(text):
+def _with_shorter(phrases: Iterable[Phrase]) -> Iterator[Phrase]:
+    """Yield the phrases, and after one that ends in a sign the same without it."""
+    for phrase in phrases:
         yield phrase
         if len(phrase.words) > 1 and not phrase.is_linked and phrase.head in SIGNS:
             yield phrase.without_head()
 
 
-def _checked(seen: _Seen, evidence: Evidence, cover: Cover, fewest: int) -> Candidate | None:
-    """Return the candidate if its form allows it as a name and `fewest` firms or more use it."""
-    phrase = seen.as_spelt()
-    if not may_be_name(phrase, evidence.not_nouns):
-        return None
-    n, n_firms = len(evidence.holders(phrase.stems)), evidence.n_firms()
-    if n < fewest or (phrase.head in SIGNS and n < LEAST_SHARE_OF_SIGN * n_firms):
-        return None
-    surface = _surface(phrase, evidence, n / n_firms)
+def _heading(seen: _Seen, evidence: Evidence) -> str:
+    """Return the phrase in sentence case; "" if it names a product, a person, or a place that few share."""
+    phrase, n_firms = seen.as_spelt, evidence.n_firms
     # A single name says whom or where, unless nearly all speak of it.
     is_bare_name = len(phrase.words) == 1 and phrase.head in evidence.proper and not is_common(phrase.head)
-    if is_bare_name and not _is_known_acronym(phrase.head) and n < LEAST_HOLDERS_OF_NAME * n_firms:
-        return None
-    return Candidate(surface, phrase.stems, cover) if surface else None
+    if is_bare_name and not _is_known_acronym(phrase.head) and seen.n_using < LEAST_HOLDERS_OF_NAME * n_firms:
+        return ""
+    return _surface(phrase, evidence, seen.n_using / n_firms)
 
 
 def fewest_firms(n: int) -> int:
@@ -301,7 +349,7 @@ def _surface(phrase: Phrase, evidence: Evidence, support: float) -> str:
         elif (
             _is_acronym(word)
             and (_is_known_acronym(lower) or (len(word) <= 4 and word.isalpha() and support >= 0.25))
-        ) or (support >= 0.3 and len(evidence.holders([normal(word)])) >= fewest_of_name):
+        ) or (support >= 0.3 and evidence.n_holders([normal(word)]) >= fewest_of_name):
             shown.append(word)
         else:
             return ""
@@ -331,28 +379,26 @@ def _is_acronym(word: str) -> bool:
 
 
 def _usage(
-    texts: Iterable[str], keywords: Sequence[str]
+    texts: Iterable[Spoken], keywords: Sequence[str]
 ) -> tuple[frozenset[str], frozenset[str], Counter[str]]:
     """Return the words usually capitalised within a sentence, those seldom used as nouns, and the uses of each word."""
-    capital: Counter[str] = Counter()
-    small: Counter[str] = Counter()
-    noun: Counter[str] = Counter()
-    forms: Counter[str] = Counter()
-    other: Counter[str] = Counter()
-    for text in texts:
-        before = ""
-        for written, opens in spoken_words(text):
-            lower = written.lower()
-            forms[lower] += 1
-            if not opens:
-                (capital if written[:1].isupper() else small)[lower] += 1
-            if before in PREDICATES or before in SUBJECTS:
-                other[lower] += 1
-            elif before in DETERMINERS or before in _LINKS or word_class(before or "a") in "and":
-                noun[lower] += 1
-            before = lower
-    for keyword in keywords:
-        for word in keyword.split():
-            (capital if word[:1].isupper() else small)[word.lower()] += 1
+    said = [text.words for text in texts]
+    inside = [(word.lower, word.text[:1].isupper()) for words in said for word in words if not word.opens]
+    inside += [(word.lower(), word[:1].isupper()) for keyword in keywords for word in keyword.split()]
+    capital = Counter(lower for lower, is_capital in inside if is_capital)
+    small = Counter(lower for lower, is_capital in inside if not is_capital)
+    uses = [(_use_after(one.lower), other.lower) for words in said for one, other in pairwise(words)]
+    noun = Counter(lower for use, lower in uses if use == "noun")
+    other = Counter(lower for use, lower in uses if use == "other")
     proper = frozenset(w for w, n in capital.items() if n > small[w])
-    return proper, frozenset(w for w, n in other.items() if n >= noun[w]) - proper, forms
+    not_nouns = frozenset(w for w, n in other.items() if n >= noun[w]) - proper
+    return proper, not_nouns, Counter(word.lower for words in said for word in words)
+
+
+@cache
+def _use_after(before: str) -> str:
+    """Return how a word is used after another: as a noun, as something else, or "" if that does not say."""
+    if before in PREDICATES or before in SUBJECTS:
+        return "other"
+    is_before_nouns = before in DETERMINERS or before in _LINKS or word_class(before) in "and"
+    return "noun" if is_before_nouns else ""

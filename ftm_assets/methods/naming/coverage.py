@@ -10,9 +10,10 @@ topic's sentences that use a word of the name tells good from wrong in 87% of pa
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
 from ftm_assets.methods.naming.heading_words import SIGNS
@@ -37,7 +38,6 @@ _ALL_WEAK = 0.30
 LEAST_FINANCIAL, LEAST_TWICE_FINANCIAL = 0.6, 0.4
 """Shares of the texts that use one and two of the words of financial results, if that is to be their heading."""
 
-_NO_TEXTS: set[int] = set()
 _KEYWORD_DECAY = 0.12
 
 
@@ -63,8 +63,8 @@ class Texts:
 
     Parameters
     ----------
-    texts : sequence of str
-        Cleaned sentences of a topic; of a theme, a text per topic.
+    texts : sequence of sequence of str
+        The words, in normal form, of the cleaned sentences of a topic; of a theme, of a text per topic.
     sources : sequence of str
         Whom each text is from. A source with n texts weighs sqrt(n): a firm with many topics is heard, but does not
         decide.
@@ -73,13 +73,14 @@ class Texts:
 
     """
 
-    texts: Sequence[str]
+    texts: Sequence[Sequence[str]]
     sources: Sequence[str]
     keywords: Sequence[str]
     weights: list[float] = field(init=False)
     """They sum to 1."""
     _strength: dict[Term, float] = field(init=False)
-    _using: dict[Term, set[int]] = field(init=False)
+    _using: dict[Term, int] = field(init=False)
+    """The texts that use a term: bit i for text i."""
 
     def __post_init__(self) -> None:
         n = Counter(self.sources)
@@ -90,35 +91,40 @@ class Texts:
             for term in _terms(words(keyword)):
                 self._strength.setdefault(term, 1 / (1 + _KEYWORD_DECAY * rank))
         self._using = {}
-        for i, text in enumerate(self.texts):
-            for term in _terms(words(text)):
-                self._using.setdefault(term, set()).add(i)
+        for i, stems in enumerate(self.texts):
+            for term in set(_terms(stems)):
+                self._using[term] = self._using.get(term, 0) | 1 << i
 
     def share(self, texts: Iterable[int]) -> float:
         """Return the weight of texts."""
-        return sum(self.weights[i] for i in texts)
+        return sum([self.weights[i] for i in texts])
 
-    def using_all(self, stems: Iterable[str]) -> set[int]:
+    def using_all(self, stems: Sequence[str]) -> frozenset[int]:
         """Return the texts that use all of the words, in normal form."""
-        using = [self._using.get((s,), _NO_TEXTS) for s in stems]
-        return set.intersection(*using) if using else set()
+        return _places(self._using_all(stems))
+
+    def _using_all(self, stems: Sequence[str]) -> int:
+        using = -1 if stems else 0
+        for stem in stems:
+            using &= self._using.get((stem,), 0)
+        return using
 
     def phrase(self, stems: Sequence[str], *, is_linked: bool = False) -> Cover:
         """Return what a phrase covers, from the normal forms of its words."""
-        using = [self._using.get((s,), _NO_TEXTS) for s in stems]
+        using = [_places(self._using.get((s,), 0)) for s in stems]
         counts = [_WEAK_SHARE if s in _WEAK else 1.0 for s in stems]
         of_text: dict[int, float] = {}
         for texts, count in zip(using, counts, strict=True):
             for i in texts:
                 of_text[i] = max(of_text.get(i, 0.0), count)
-        touched = sum(self.weights[i] * count for i, count in of_text.items())
-        mean = sum(self.share(t) * c for t, c in zip(using, counts, strict=True)) / sum(counts)
+        touched = sum([self.weights[i] * count for i, count in of_text.items()])
+        mean = sum([self.share(t) * c for t, c in zip(using, counts, strict=True)]) / sum(counts)
         keyword = sum(self._strength.get((s,), 0.0) * c for s, c in zip(stems, counts, strict=True)) / len(
             stems
         )
         if len(stems) == 2:
             keyword = max(keyword, 0.9 * self._strength.get(tuple(stems), 0.0))
-        whole = frozenset(self.using_all(stems))
+        whole = self.using_all(stems)
         together = self.share(whole)
         score = (
             _ANY * touched
@@ -129,20 +135,23 @@ class Texts:
             - _LINKED * is_linked
             - _ALL_WEAK * (max(counts) < 1)
         )
-        strong = set().union(
+        strong: frozenset[int] = frozenset().union(
             *(t for s, t, c in zip(stems, using, counts, strict=True) if c == 1 and s not in _OF_FIGURES)
         )
-        return Cover(score, touched, together, frozenset(strong), whole)
+        return Cover(score, touched, together, strong, whole)
 
     def subjects(self) -> list[tuple[str, Cover]]:
         """Return the subjects that the texts speak of, best first."""
-        found = {i for term in self._using for i in SUBJECTS_OF.get(term, ())}
-        covers = [(SUBJECTS[i].heading, self._subject(SUBJECTS[i])) for i in sorted(found)]
+        used: defaultdict[int, list[Term]] = defaultdict(list)
+        for term in self._using.keys() & SUBJECTS_OF.keys():
+            for i in SUBJECTS_OF[term]:
+                used[i].append(term)
+        covers = [(SUBJECTS[i].heading, self._subject(SUBJECTS[i], used[i])) for i in sorted(used)]
         return sorted(covers, key=lambda pair: -pair[1].score)
 
     def wide(self) -> list[str]:
         """Return the wide headings that fit, best first: financial only where most texts are."""
-        figures, general = self._subject(FINANCIAL), self._subject(GENERAL)
+        figures, general = (self._subject(s, self._using.keys() & s.terms) for s in (FINANCIAL, GENERAL))
         headings = [GENERAL.heading] if general.share > 0 else []
         if figures.share >= LEAST_FINANCIAL and figures.together >= LEAST_TWICE_FINANCIAL:
             return [FINANCIAL.heading, *headings]
@@ -152,13 +161,27 @@ class Texts:
         """Return whether words are a keyword, or one word is part of one."""
         return stems in self._strength
 
-    def _subject(self, subject: Subject) -> Cover:
-        terms = Counter(i for term in subject.terms for i in self._using.get(term, ()))
-        share = self.share(terms)
-        twice = self.share(i for i, n in terms.items() if n > 1)
-        strength = min(1.0, sum(self._strength.get(term, 0.0) for term in subject.terms) / 2)
-        score = (_ANY + _ALL / 2) * share + _MEAN * (share + twice) / 2 + _KEYWORD * strength
-        return Cover(score, share, twice, frozenset(terms), frozenset(terms))
+    def _subject(self, subject: Subject, used: Iterable[Term]) -> Cover:
+        """Return what a subject covers; `used` are those of its terms that the texts use."""
+        once = twice = 0
+        for term in used:
+            twice |= once & self._using[term]
+            once |= self._using[term]
+        texts, share_twice = _places(once), self.share(_places(twice))
+        share = self.share(texts)
+        of_keywords = [n for term, n in self._strength.items() if term in subject.terms]
+        score = (
+            (_ANY + _ALL / 2) * share
+            + _MEAN * (share + share_twice) / 2
+            + _KEYWORD * min(1.0, sum(of_keywords) / 2)
+        )
+        return Cover(score, share, share_twice, texts, texts)
+
+
+@lru_cache(maxsize=100_000)
+def _places(bits: int) -> frozenset[int]:
+    """Return the places of the bits that are set."""
+    return frozenset([i for i in range(bits.bit_length()) if bits >> i & 1])
 
 
 def is_weak(stem: str) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ftm_assets.methods.naming.heading_choice import heading
-from ftm_assets.methods.naming.phrases import clean_speech
+from ftm_assets.methods.naming.phrases import spoken
 from ftm_assets.methods.naming.rules import Digest, Named, Progress, name_key, plain_text
 from ftm_assets.methods.naming.summaries import summarise, weigh
+from ftm_assets.methods.text.tokens import words
 
 RULES_VERSION = "extractive-4"
 MODEL = "noun-phrases"
@@ -45,8 +46,9 @@ class ExtractiveNamer:
         named = []
         for done, digest in enumerate(digests):
             own = taken[digest.group]
-            sentences = [clean_speech(plain_text(s)) for s in digest.sentences[:MAX_SENTENCES]]
-            weights = weigh(digest.keywords, [*digest.names[:MAX_SENTENCES], *sentences])
+            sentences = [spoken(s) for s in digest.sentences[:MAX_SENTENCES]]
+            names = map(words, digest.names[:MAX_SENTENCES])
+            weights = weigh(digest.keywords, [*names, *(s.stems for s in sentences)])
             name = heading(digest, own)
             own.add(name_key(name))
             summary = summarise(digest, sentences, weights, name)

@@ -65,13 +65,27 @@ def heading(digest: Digest, taken: Collection[frozenset[str]]) -> str:
 
     `taken` holds the `name_key`s of names in use.
     """
-    texts = [capitalised(t) for t in _ranked(digest, Evidence.of(digest))]
-    texts = [t for t in dict.fromkeys(texts) if is_allowed(t, digest.exclude)] or [_from_keywords(digest)]
-    free = [t for t in texts if name_key(t) not in taken]
-    if free:
-        return free[0]
+    best = ""
+    for text in _allowed(digest):
+        if name_key(text) not in taken:
+            return text
+        best = best or text
     known = sorted(digest.keywords, key=lambda k: not any((s,) in SUBJECTS_OF for s in words(k)))
-    return told_apart(texts[0], replace(digest, keywords=tuple(known)), taken)
+    return told_apart(best, replace(digest, keywords=tuple(known)), taken)
+
+
+def _allowed(digest: Digest) -> Iterator[str]:
+    """Yield the headings that obey the rules, best first; at least one."""
+    tried: set[str] = set()
+    n_allowed = 0
+    for found in _ranked(digest, Evidence.of(digest)):
+        text = capitalised(found)
+        if text not in tried and is_allowed(text, digest.exclude):
+            n_allowed += 1
+            yield text
+        tried.add(text)
+    if not n_allowed:
+        yield _from_keywords(digest)
 
 
 def _ranked(digest: Digest, evidence: Evidence) -> Iterator[str]:

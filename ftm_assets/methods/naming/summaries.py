@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from ftm_assets.methods.naming.phrases import without_lead_in
+from ftm_assets.methods.naming.phrases import Spoken, without_lead_in
 from ftm_assets.methods.naming.rules import Digest, Named, cut_at_sentence, name_key
 from ftm_assets.methods.naming.word_classes import EMPTY
 from ftm_assets.methods.text.tokens import normal, words
@@ -29,9 +29,12 @@ def embedded_label(named: Named, keywords: Sequence[str]) -> str:
     return listed or named.name
 
 
-def weigh(keywords: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
-    """Return a weight per stem, from its keyword's rank and the share of sentences that contain it."""
-    holding = Counter(s for text in sentences for s in set(words(text)))
+def weigh(keywords: Sequence[str], sentences: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Return a weight per stem, from its keyword's rank and the share of sentences that contain it.
+
+    A sentence is given by the normal forms of its words.
+    """
+    holding = Counter(s for stems in sentences for s in set(stems))
     n = max(1, len(sentences))
     weights = {word: 0.8 * (count - 1) / n for word, count in holding.items()}
     for rank, keyword in enumerate(keywords):
@@ -44,15 +47,16 @@ def weigh(keywords: Sequence[str], sentences: Sequence[str]) -> dict[str, float]
     return {w: x * (0.1 if w in _EMPTY else 1.0) for w, x in weights.items()}
 
 
-def summarise(digest: Digest, sentences: Sequence[str], weights: dict[str, float], name: str) -> str:
+def summarise(digest: Digest, sentences: Sequence[Spoken], weights: dict[str, float], name: str) -> str:
     """Return the central sentence that reads best on its own, and a second one if the first is short.
 
     A theme's summary opens with the names of its most central topics.
     """
-    texts = [without_lead_in(s) for s in sentences]
+    texts, key = [without_lead_in(s.text) for s in sentences], name_key(name)
+    stems = [s.stems if text == s.text else words(text) for s, text in zip(sentences, texts, strict=True)]
     ranked = sorted(
         (i for i, text in enumerate(texts) if len(text.split()) >= 4),
-        key=lambda i: (-_readability(texts[i], weights, name_key(name)) / (1 + 0.25 * i), i),
+        key=lambda i: (-_readability(texts[i], dict.fromkeys(stems[i]), weights, key) / (1 + 0.25 * i), i),
     )
     if not ranked:
         return f"{name}." if not digest.keywords else f"About {', '.join(digest.keywords[:3])}."
@@ -74,14 +78,13 @@ def _covers(names: Sequence[str], name: str) -> str:
     return f"Covers {', '.join(others)} and {last}." if others else f"Covers {last}."
 
 
-def _readability(text: str, weights: dict[str, float], name: frozenset[str]) -> float:
+def _readability(text: str, stems: Collection[str], weights: dict[str, float], name: frozenset[str]) -> float:
     """Return how well a sentence stands alone: about the name, not a question, no reference to what came before."""
-    stems = set(words(text))
     n_words = len(text.split())
     about = (
         0.5
         + sum(weights.get(s, 0.0) for s in stems) / math.sqrt(n_words)
-        + len(stems & name) / max(1, len(name))
+        + sum(s in name for s in stems) / max(1, len(name))
     )
     length = min(1.0, n_words / 10) * min(1.0, 40 / n_words)
     return about * length * (0.4 if text.endswith("?") else 1.0) * (0.6 if _POINTS_BACK.match(text) else 1.0)

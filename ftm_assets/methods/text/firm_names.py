@@ -224,13 +224,26 @@ def holds_firm_name(text: str, exclude: Sequence[str], *, is_as_spoken: bool = F
     >>> holds_firm_name("Sales at Target", ["Target"]), holds_firm_name("Target margins", ["Target"])
     (True, False)
     """
+    by_first = _by_first_word(tuple(exclude))
     said = _spoken(text)
+    if not any(w.lower in by_first for w in said):
+        return False
     row = f" {' '.join(w.lower for w in said)} "
     return any(
         f" {form.row} " in row and _is_called(said, form, is_as_spoken)
-        for form in map(_form, exclude)
-        if form.row
+        for first in {w.lower for w in said}
+        for form in by_first.get(first, ())
     )
+
+
+@lru_cache(maxsize=1024)
+def _by_first_word(exclude: tuple[str, ...]) -> dict[str, list[_Form]]:
+    """Return the forms that can count, by the first word of each: most texts have none of the words."""
+    forms: defaultdict[str, list[_Form]] = defaultdict(list)
+    for form in map(_form, exclude):
+        if form.row:
+            forms[form.row.partition(" ")[0]].append(form)
+    return dict(forms)
 
 
 class _Form(NamedTuple):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftm_assets.methods.vectors import SCALE, finite_rows
+from ftm_assets.methods.vectors import BLOCK, SCALE, finite_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,10 @@ def sort_keys(unit: NDArray[np.floating]) -> NDArray[np.void]:
     order, on which Leiden's result depends.
     """
     # Big-endian bytes sort like unsigned numbers.
-    whole = np.ascontiguousarray((np.rint(unit * SCALE).astype(np.int64) + 2**31).astype(">u4"))
+    whole = np.empty((len(unit), unit.shape[1]), dtype=">u4")
+    for start in range(0, len(unit), BLOCK):
+        part = slice(start, start + BLOCK)
+        whole[part] = np.rint(unit[part] * SCALE).astype(np.int64) + 2**31
     return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
 
 

@@ -93,9 +93,10 @@ def class_keywords(
     names = _Names.of(exclude)
     classes = [[_parse(text) for text in texts] for texts in documents]
     casing = _Casing.of(classes)
-    counts = [_count(texts, names, casing, ngram_range) for texts in classes]
+    usable = _Usable(names, casing)
+    counts = [_count(texts, usable, ngram_range) for texts in classes]
     return [
-        [casing.show(surface) for surface in _choose(count, weights, top_n)]
+        [casing.show(surface) for surface in count.written(_choose(count.terms, weights, top_n))]
         or _fallback(texts, names, casing, top_n)
         for count, weights, texts in zip(counts, ctfidf([c.terms for c in counts]), classes, strict=True)
     ]
@@ -110,30 +111,27 @@ class _Token:
 
     form: str
     """Without a possessive or contracted ending."""
+    is_whole: bool
+    """Whether it is spoken without one."""
     lower: str
     normal: str
     """Normal form."""
     is_content: bool
     """May be part of a phrase."""
-    is_strong: bool
-    """May be a keyword by itself."""
 
 
 class _Text(NamedTuple):
     tokens: list[_Token]
-    joined: list[bool]
-    """Whether only a space separates a token from the one before."""
+    gaps: list[str]
+    """What stands before each token."""
+
+
+_SPLIT = re.compile(f"({WORD.pattern})")
 
 
 def _parse(text: str) -> _Text:
-    tokens, joined, end = [], [], 0
-    for match in WORD.finditer(text):
-        token = _token(match.group())
-        tokens.append(token)
-        start = match.start()
-        joined.append(text[end:start] == " ")
-        end = start + len(token.form)
-    return _Text(tokens, joined)
+    parts = _SPLIT.split(text)  # what is between words, and words, in turn
+    return _Text(list(map(_token, parts[1::2])), parts[:-1:2])
 
 
 @lru_cache(maxsize=200_000)
@@ -148,7 +146,7 @@ def _token(spoken: str) -> _Token:
         or lower.endswith(("n't", "n’t"))
         or _FIGURE.fullmatch(lower)
     )
-    return _Token(form, lower, normal, is_content, is_content and normal not in _WEAK_FORMS)
+    return _Token(form, form == spoken, lower, normal, is_content)
 
 
 @lru_cache(maxsize=1)
@@ -158,8 +156,12 @@ def _function_words() -> frozenset[str]:
     return frozenset(ENGLISH_STOP_WORDS - WRONG_STOP_WORDS) | STOP_EXACT
 
 
+_BREAK = _Token("", is_whole=False, lower="", normal="", is_content=False)
+"""No word: stands where words do not follow each other."""
+
 _STOP_FORMS = frozenset(map(normal_form, STOP_INFLECTED))
 _WEAK_FORMS = frozenset(map(normal_form, WEAK_INFLECTED))
+"""Normal forms of words that may be part of a phrase, but no keyword by themselves."""
 
 
 # --- names and case -------------------------------------------------------------------------------------
@@ -195,6 +197,8 @@ class _Names:
     def spans(self, tokens: Sequence[_Token]) -> set[int]:
         """Return the positions of tokens inside a capitalised name of several words."""
         inside: set[int] = set()
+        if self.phrases.keys().isdisjoint([token.normal for token in tokens]):
+            return inside
         for i, token in enumerate(tokens):
             for phrase in self.phrases.get(token.normal, ()):
                 found = tokens[i : i + len(phrase)]
@@ -216,12 +220,14 @@ class _Casing:
 
     @classmethod
     def of(cls, classes: Iterable[Iterable[_Text]]) -> _Casing:
-        spoken = Counter(t.form for texts in classes for text in texts for t in text.tokens[1:])
-        forms: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-        for form, n in spoken.items():
-            forms[form.lower()].append((-n, form))
+        spoken = Counter(chain.from_iterable(text.tokens[1:] for texts in classes for text in texts))
+        uses: dict[str, int] = {}
+        for token, n in spoken.items():
+            uses[token.form] = uses.get(token.form, 0) + n
+        usual: dict[str, str] = {}
+        for form in sorted(uses, key=lambda form: (-uses[form], form)):
+            usual.setdefault(form.lower(), form)
         has_case = any(t.form != t.lower for texts in classes for text in texts for t in text.tokens)
-        usual = {lower: min(found)[1] for lower, found in forms.items()}
         return cls(usual, has_case)
 
     def is_proper(self, token: _Token) -> bool:
@@ -232,51 +238,72 @@ class _Casing:
         return " ".join(self.usual.get(word, word) for word in surface)
 
 
+class _Usable(dict[_Token, bool]):
+    """Whether each word may be part of a term: a content word that is not used as a name."""
+
+    def __init__(self, names: _Names, casing: _Casing) -> None:
+        super().__init__()
+        self.names, self._casing = names, casing
+
+    def __missing__(self, token: _Token) -> bool:
+        found = self[token] = token.is_content and not self.names.has(token, self._casing)
+        return found
+
+
 # --- terms ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """Terms of one class: how often each occurs, and in which lower-case forms."""
+    """Terms of one class: how often each occurs, and the words among which they occur."""
 
     terms: Counter[Term]
-    surfaces: dict[Term, Counter[Term]]
+    words: list[_Token]
+    """The words of all texts in a row; `_BREAK` where a term cannot go on."""
 
-    def surface(self, term: Term) -> Term:
-        forms = self.surfaces[term]
-        return min(forms, key=lambda form: (-forms[form], form))
+    def written(self, terms: Sequence[Term]) -> list[Term]:
+        """Return the terms in the lower-case form in which each is mostly used."""
+        forms: dict[Term, Counter[Term]] = {term: Counter() for term in terms}
+        normal, lower = [w.normal for w in self.words], [w.lower for w in self.words]
+        for length in {len(term) for term in terms}:
+            for term, form in zip(_in_a_row(normal, length), _in_a_row(lower, length), strict=True):
+                if term in forms:
+                    forms[term][form] += 1
+        return [min(uses, key=lambda form: (-uses[form], form)) for uses in forms.values()]
 
 
-def _count(texts: Iterable[_Text], names: _Names, casing: _Casing, ngram_range: tuple[int, int]) -> _Count:
-    runs = [run for text in texts for run in _runs(text, names, casing)]
-    spoken: Counter[tuple[_Token, ...]] = Counter()
+def _count(texts: Iterable[_Text], usable: _Usable, ngram_range: tuple[int, int]) -> _Count:
+    words = [word for text in texts for word in _usable_words(text, usable)]
+    normal = [word.normal for word in words]
+    terms: Counter[Term] = Counter()
     for length in range(ngram_range[0], ngram_range[1] + 1):
-        spoken.update(
-            chain.from_iterable(zip(*(run[i:] for i in range(length)), strict=False) for run in runs)
-        )
-    count = _Count(Counter(), defaultdict(Counter))
-    for tokens, n in spoken.items():
-        if any(t.is_strong for t in tokens):
-            term = tuple(t.normal for t in tokens)
-            count.terms[term] += n
-            count.surfaces[term][tuple(t.lower for t in tokens)] += n
-    for term in [t for t, n in count.terms.items() if len(t) > 1 and n < _MIN_PHRASE_COUNT]:
-        del count.terms[term]
-    return count
+        for term, n in Counter(_in_a_row(normal, length)).items():
+            if length > 1 and n < _MIN_PHRASE_COUNT:
+                continue
+            if _BREAK.normal not in term and not _WEAK_FORMS.issuperset(term):
+                terms[term] = n
+    return _Count(terms, words)
 
 
-def _runs(text: _Text, names: _Names, casing: _Casing) -> list[list[_Token]]:
-    """Return the runs of adjacent content words outside names."""
-    inside = names.spans(text.tokens) if names.phrases else ()
-    runs: list[list[_Token]] = [[]]
-    for i, (token, is_joined) in enumerate(zip(*text, strict=True)):
-        if not is_joined:
-            runs.append([])
-        if token.is_content and i not in inside and not names.has(token, casing):
-            runs[-1].append(token)
+def _in_a_row(words: Sequence[str], length: int) -> Iterable[Term]:
+    """Return each `length` words in a row."""
+    return zip(*(words[i:] for i in range(length)), strict=False)
+
+
+def _usable_words(text: _Text, usable: _Usable) -> list[_Token]:
+    """Return the content words outside names, with a `_BREAK` where two that follow are not next to each other."""
+    inside = usable.names.spans(text.tokens) if usable.names.phrases else ()
+    words: list[_Token] = []
+    goes_on = False
+    for i, (token, gap) in enumerate(zip(*text, strict=True)):
+        if usable[token] and i not in inside:
+            if not (goes_on and gap == " "):
+                words.append(_BREAK)
+            words.append(token)
+            goes_on = token.is_whole
         else:
-            runs.append([])
-    return [run for run in runs if run]
+            goes_on = False
+    return words
 
 
 def ctfidf(counts: Sequence[Counter[Term]]) -> list[dict[Term, float]]:
@@ -292,25 +319,28 @@ def ctfidf(counts: Sequence[Counter[Term]]) -> list[dict[Term, float]]:
         frequency.update(count)
     average = frequency.total() // max(len(counts), 1)
     idf = {t: math.log(1 + (average - f + 0.5) / (f + 0.5)) for t, f in frequency.items()}
-    return [{t: n / max(count.total(), 1) * idf[t] for t, n in count.items()} for count in counts]
+    totals = [max(count.total(), 1) for count in counts]
+    return [
+        {t: n / total * idf[t] for t, n in count.items()} for count, total in zip(counts, totals, strict=True)
+    ]
 
 
-def _choose(count: _Count, weights: dict[Term, float], top_n: int) -> list[Term]:
-    """Return the written forms of the best terms, without repetition or words that a phrase replaces."""
+def _choose(count: Counter[Term], weights: dict[Term, float], top_n: int) -> list[Term]:
+    """Return the best terms, without repetition or words that a phrase replaces."""
     weights = dict(weights)
     for phrase in sorted((t for t in weights if len(t) > 1), key=lambda t: (len(t), t)):
         for part in _parts(phrase):
-            if part in weights and count.terms[phrase] >= _REDUNDANT_SHARE * count.terms[part]:
+            if part in weights and count[phrase] >= _REDUNDANT_SHARE * count[part]:
                 weights[phrase] = max(weights[phrase], weights.pop(part))
     chosen: list[Term] = []
     uses: Counter[str] = Counter()
     # Terms said more than once come first: a word said once has the highest idf but says the least.
-    for term in sorted(weights, key=lambda t: (count.terms[t] == 1, -round(weights[t], 12), t)):
+    for term in sorted(weights, key=lambda t: (count[t] == 1, -round(weights[t], 12), t)):
         if len(chosen) == top_n:
             break
         if any(uses[w] >= _MAX_PER_WORD for w in term) or (len(term) > 1 and all(uses[w] for w in term)):
             continue
-        chosen.append(count.surface(term))
+        chosen.append(term)
         uses.update(set(term))
     return chosen
 

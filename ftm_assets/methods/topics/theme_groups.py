@@ -24,7 +24,7 @@ _BLOCK = 2_000
 
 def unit_rows(rows: NDArray[np.floating]) -> Floats:
     """Return the rows (n, d), of any real dtype, at unit length, float32; zero rows stay zero."""
-    wide: NDArray[np.float64] = rows.astype(np.float64) if rows.size else np.zeros((len(rows), 1))
+    wide: NDArray[np.float64] = np.asarray(rows, dtype=np.float64) if rows.size else np.zeros((len(rows), 1))
     return unit(wide).astype(np.float32)
 
 

@@ -90,9 +90,9 @@ class _Topics:
     n_sentences: NDArray[np.int64]
     keywords: list[list[str]]
     names: list[str]
-    vectors: NDArray[np.float64]
+    vectors: NDArray[np.float32]
     """Of the descriptions."""
-    spoken: NDArray[np.float64] | None
+    spoken: NDArray[np.float32] | None
     """Of the sentences; None if not given."""
     call_share: NDArray[np.float64]
 
@@ -223,7 +223,7 @@ def _cluster(
     from ftm_assets.methods.topics.theme_clustering import ThemeClusterer  # noqa: PLC0415 - likewise
 
     if params.method == "bertopic":
-        labels = published.cluster(topics.vectors, params.bertopic, seed=params.seed)
+        labels = published.cluster(topics.vectors.astype(np.float64), params.bertopic, seed=params.seed)
         n, fewest = len(labels), params.bertopic.fewest_rows()
         why = "in no cluster of HDBSCAN's"
         if n < fewest:
@@ -255,13 +255,13 @@ def _read(topics: pa.Table, params: ThemeParams) -> _Topics:
         n_sentences=topics.column("n_sentences").to_numpy().astype(np.int64),
         keywords=topics.column("keywords").to_pylist(),
         names=topics.column("name").to_pylist(),
-        vectors=as_matrix(topics.column("embedding")).astype(np.float64),
+        vectors=as_matrix(topics.column("embedding")),
         spoken=_spoken(topics) if params.sentence_weight else None,
         call_share=_call_share(topics),
     )
 
 
-def _spoken(topics: pa.Table) -> NDArray[np.float64] | None:
+def _spoken(topics: pa.Table) -> NDArray[np.float32] | None:
     """Return the means of the topics' sentences; None without them."""
     if "sentence_embedding" not in topics.column_names:
         return None
@@ -271,7 +271,7 @@ def _spoken(topics: pa.Table) -> NDArray[np.float64] | None:
             f"firm_topics has no embedding of {means.null_count} of {len(means)} topics: an earlier version made it. "
             "Materialize firm_topics again with everything downstream, or set sentence_weight of themes to 0"
         )
-    return as_matrix(means).astype(np.float64)
+    return as_matrix(means)
 
 
 def _call_share(topics: pa.Table) -> NDArray[np.float64]:
@@ -316,7 +316,7 @@ def _result(
     ids = [f"{quarter}:theme:{rank:03d}" for rank in range(len(kept))]
     theme_of = {i: theme for theme, members in zip(ids, kept, strict=True) for i in members}
     firms = [Counter(topics.firms[i] for i in members) for members in kept]
-    centroids = [unit(topics.vectors[members].mean(axis=0, keepdims=True))[0] for members in kept]
+    centroids = [unit(topics.vectors[m].astype(np.float64).mean(axis=0, keepdims=True))[0] for m in kept]
     keywords = _keywords(kept, topics, params, embed)
     contract = TABLES["themes"]
     themes = pa.table(
@@ -359,8 +359,9 @@ def _keywords(
         for theme, members in enumerate(kept):
             labels[members] = theme
         documents = [" ".join(_texts(topics, i)) for i in range(len(topics.ids))]
+        vectors = topics.vectors.astype(np.float64)
         return published.keywords(
-            documents, topics.vectors, labels, params.bertopic, top_n=params.n_keywords, embed=embed
+            documents, vectors, labels, params.bertopic, top_n=params.n_keywords, embed=embed
         )
     return class_keywords(
         [[text for i in members for text in _texts(topics, i)] for members in kept],

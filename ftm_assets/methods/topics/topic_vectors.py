@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ftm_assets.methods.vectors import FEWEST_TO_CENTRE, centred, products, unit
+from ftm_assets.methods.vectors import BLOCK, FEWEST_TO_CENTRE, centred, products, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,11 @@ def topic_vectors(
     """
     if spoken is None or not weight:
         return np.asarray(described, dtype=np.float64)
-    return unit((1 - weight) * centred(described) + weight * damped(centred(spoken)))
+    both, manner = centred(described), damped(centred(spoken))
+    both *= 1 - weight
+    manner *= weight
+    both += manner
+    return unit(both)
 
 
 def damped(rows: Floats) -> Floats:
@@ -60,8 +64,11 @@ def damped(rows: Floats) -> Floats:
     """
     if len(rows) < FEWEST_TO_CENTRE:
         return rows
-    whole = np.rint(rows * _EXACT)
-    variance, directions = np.linalg.eigh(whole.T @ whole / (len(rows) * float(_EXACT) ** 2))
+    covariance = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(rows), BLOCK):
+        whole = np.rint(rows[start : start + BLOCK] * _EXACT)
+        covariance += whole.T @ whole
+    variance, directions = np.linalg.eigh(covariance / (len(rows) * float(_EXACT) ** 2))
     mean = variance.mean()
     factors = (mean / np.maximum(variance, mean)) ** _DAMPING
     return unit(products(rows, np.round((directions * factors) @ directions.T, _DIGITS)))

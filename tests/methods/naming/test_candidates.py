@@ -1,7 +1,10 @@
+from collections import Counter
+
 import pytest
 
 from ftm_assets.methods.naming.candidates import Evidence, fewest_firms, may_be_name, propose
-from ftm_assets.methods.naming.phrases import Phrase, noun_phrases
+from ftm_assets.methods.naming.coverage import Texts
+from ftm_assets.methods.naming.phrases import Phrase, Spoken
 from ftm_assets.methods.naming.rules import Digest
 from ftm_assets.methods.text.tokens import words
 
@@ -98,7 +101,7 @@ def test_a_firms_own_name_is_no_candidate():
 
 @pytest.mark.parametrize(("text", "is_name"), [("Freight costs rose.", True), ("Side effects rose.", False)])
 def test_a_vague_opener_makes_a_fragment(text, is_name):
-    first = next(noun_phrases(text.lower()))
+    first = Spoken(text.lower()).phrases[0]
     assert may_be_name(first) is is_name
 
 
@@ -150,3 +153,26 @@ def test_what_several_sentences_of_a_topic_name_in_full_may_be_its_name():
     topic = Digest("t", "topic", (), said)
     assert "Zimmer Biomet" in [c.text for c in propose(topic, Evidence.of(topic))]
     assert not proposed(said)
+
+
+def test_no_phrase_is_scored_twice(monkeypatch):
+    scored = Counter()
+    score = Texts.phrase
+
+    def counted(self, stems, **how):
+        scored[stems] += 1
+        return score(self, stems, **how)
+
+    monkeypatch.setattr(Texts, "phrase", counted)
+    said = ("Ocean freight costs rose.", "Freight costs fell.", "The new dividend policy is safe.")
+    topic = Digest("t", "topic", ("freight costs",), said)
+    evidence = Evidence.of(topic)
+    several, once = propose(topic, evidence), propose(topic, evidence, fewest=1)
+    assert {c.stems for c in several} < {c.stems for c in once}
+    assert set(scored.values()) == {1}
+
+
+def test_what_few_firms_use_is_not_scored(monkeypatch):
+    monkeypatch.setattr(Texts, "phrase", lambda *_, **__: pytest.fail("scored"))
+    topic = Digest("t", "topic", (), ("Ocean freight rose.", "Wages fell.", "Our dividend policy is safe."))
+    assert propose(topic, Evidence.of(topic)) == []

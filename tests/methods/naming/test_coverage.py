@@ -1,10 +1,11 @@
 import pytest
 
 from ftm_assets.methods.naming.coverage import Texts, is_weak
+from ftm_assets.methods.text.tokens import words
 
 
 def texts(*said, sources=None, keywords=()):
-    return Texts(said, sources or [str(i) for i in range(len(said))], keywords)
+    return Texts([words(text) for text in said], sources or [str(i) for i in range(len(said))], keywords)
 
 
 SAID = ("Freight costs rose.", "Ocean freight fell.", "Wages rose.", "Rents fell.")

@@ -1,7 +1,8 @@
 import pytest
 
-from ftm_assets.methods.naming.phrases import clean_speech, noun_phrases, without_lead_in
+from ftm_assets.methods.naming.phrases import Spoken, clean_speech, spoken, without_lead_in
 from ftm_assets.methods.naming.word_classes import word_class
+from ftm_assets.methods.text.tokens import words
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_a_lead_in_is_dropped_and_the_sentence_opens_with_a_capital():
 
 
 def phrases(sentence):
-    return {" ".join(p.words) for p in noun_phrases(sentence)}
+    return {" ".join(p.words) for p in Spoken(sentence).phrases}
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,32 @@ def test_verbs_and_cut_off_heads_are_no_phrases(sentence, broken):
 )
 def test_words_have_classes(word, kind):
     assert word_class(word) == kind
+
+
+@pytest.mark.parametrize(
+    "filler",
+    ["um", "Umm", "uh", "UH", "Uh-huh", "Mhm", "hm", "hmm", "mm", "Mmm", "er", "Er", "eh", "ah", "Ah"],
+)
+@pytest.mark.parametrize("said", ["{}, costs rose.", "Costs, {}, rose.", "Costs {} rose.", "Costs rose, {}."])
+def test_a_filler_is_removed_wherever_it_stands(filler, said):
+    words = [word.lower for word in spoken(said.format(filler)).words]
+    assert words == ["costs", "rose"]
+
+
+def test_repeats_end_only_with_words():
+    assert clean_speech("the the the theory of a a abacus") == "the theory of a abacus"
+    assert clean_speech("we have, we have we have a plan") == "we have a plan"
+    assert clean_speech("I I'm sure") == "I'm sure"
+
+
+def test_what_is_left_of_punctuation_is_tidied():
+    assert clean_speech("Costs  rose ,, ; we know\u2026 .") == "Costs rose, we know."
+    assert clean_speech("We grew,;.") == "We grew."
+
+
+def test_a_sentence_is_read_once_for_all_that_ask():
+    sentence = spoken("The, uh, cost of ocean freight rose.")
+    assert spoken("The, uh, cost of ocean freight rose.") is sentence
+    assert sentence.phrases is sentence.phrases
+    assert sentence.stems == words("The cost of ocean freight rose.")
+    assert [(w.text, w.opens) for w in sentence.words[:2]] == [("The", True), ("cost", False)]

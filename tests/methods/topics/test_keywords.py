@@ -200,3 +200,9 @@ def test_weights_are_those_of_bertopic(classes: list[dict[tuple[str, ...], int]]
     theirs = ClassTfidfTransformer(bm25_weighting=True).fit(matrix).transform(matrix.copy()).toarray()
     ours = ctfidf([Counter(c) for c in classes])
     assert np.allclose([[c.get(t, 0.0) for t in terms] for c in ours], theirs)
+
+
+def test_a_phrase_does_not_go_on_after_a_possessive() -> None:
+    tires, freight = ["Our tire's price rose."] * 3, ["Our freight price fell."] * 3
+    assert class_keywords([tires, freight])[0] == ["price rose", "tire"]
+    assert "freight price" in class_keywords([tires, freight])[1]

@@ -15,16 +15,22 @@ def by_character(texts: list[str]) -> list[list[int]]:
     return [[ord(c) for c in t] or [0] for t in texts]
 
 
-@given(texts=st.lists(st.text("abc", max_size=9), max_size=60), budget=st.integers(1, 60))
-def test_batches_hold_every_text_once_unpadded_and_within_the_budget(texts: list[str], budget: int) -> None:
-    found = list(batches.batches(texts, by_character, budget))
+@given(
+    texts=st.lists(st.text("abc", max_size=9), max_size=60),
+    budget=st.integers(1, 60),
+    row_step=st.sampled_from([1, batches.ROW_STEP]),
+)
+def test_batches_hold_every_text_once_unpadded_and_within_the_budget(
+    texts: list[str], budget: int, row_step: int
+) -> None:
+    found = list(batches.batches(texts, by_character, budget, row_step=row_step))
     rows = [i for batch in found for i in batch.rows.tolist()]
     assert sorted(rows) == list(range(len(texts)))
     for batch in found:
         n, width = len(batch.rows), batch.ids.shape[1]
         assert batch.ids[:n].tolist() == by_character([texts[i] for i in batch.rows])
         assert batch.texts[:n] == [texts[i] for i in batch.rows]
-        assert len(batch.ids) == len(batch.texts) == -(-n // batches.ROW_STEP) * batches.ROW_STEP
+        assert len(batch.ids) == len(batch.texts) == -(-n // row_step) * row_step
         assert n <= batches.ROW_STEP or len(batch.ids) * width <= budget
     widths = [batch.ids.shape[1] for batch in found]
     assert widths == sorted(widths, reverse=True)  # here a token is a character

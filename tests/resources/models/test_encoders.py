@@ -67,6 +67,27 @@ def test_a_row_depends_on_its_text_alone(
     assert same(np.concatenate([embedder.embed([t]) for t in SENTENCES[:4]]), vectors[:4], precision)
 
 
+def test_leftover_rows_of_openvino_in_bfloat16_need_no_filling(
+    skip_unless_computed: Callable[[str, str], None],
+) -> None:
+    skip_unless_computed("openvino", "bfloat16")
+    model = Embedder(device="cpu", backend="openvino", precision="bfloat16")._load()
+    texts = [f"{s} {'Costs rose again. ' * (i % 7)}" for i, s in enumerate(SENTENCES[:40])]
+    found = []
+    for row_step in (1, batches.ROW_STEP):
+        made = list(batches.batches(texts, model.tokenize, 2048, row_step=row_step))
+        found.append(
+            {
+                i: row
+                for rows, raw in model.encoder.run(made)
+                for i, row in zip(rows.tolist(), raw, strict=True)
+            }
+        )
+        assert (row_step == 1) == all(len(b.ids) == len(b.rows) for b in made)
+    assert all(np.array_equal(row, found[1][i]) for i, row in found[0].items())  # bit for bit
+    assert model.encoder.row_step == 1
+
+
 @pytest.mark.parametrize(("backend", "precision"), BACKENDS[:3])
 def test_the_number_of_threads_does_not_matter(
     backend: Any,
