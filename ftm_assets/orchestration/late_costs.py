@@ -14,6 +14,7 @@ import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from ftm_assets.orchestration import spent_time
 from ftm_resources import settings
 from ftm_resources.expected import plainly
 from ftm_resources.tables.cost_tables import RUN_COSTS
@@ -59,14 +60,18 @@ def late_costs_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | 
 def newest_ended(instance: dg.DagsterInstance, before: datetime) -> dict[str, str]:
     """Return quarter → its newest run of more than `run_costs`, of quarters of which no run is going on or ended later.
 
-    Quarters of which no run ended within a week before are left out: they were looked at then.
+    A run that reports nothing for FTM_SERVICE_SILENT_SECONDS was killed, as far as costs are concerned. Quarters of which no run ended within a week before are left out: they were looked at then.
     """
     recent = instance.get_run_records(
         dg.RunsFilter(statuses=list(FINISHED_STATUSES), updated_after=before - timedelta(days=7))
     )
     going_on = instance.get_run_records(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     found: dict[str, str] = {}
-    busy = {quarter for quarter, _ in _of_quarters(going_on)}
+    busy = {
+        quarter
+        for quarter, record in _of_quarters(going_on)
+        if spent_time.believed_until(instance, record) > before.timestamp()
+    }
     for quarter, record in _of_quarters(recent):
         if record.update_timestamp.replace(tzinfo=UTC) > before:
             busy.add(quarter)

@@ -15,6 +15,7 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from ftm_assets.orchestration.execution import task_facts
 from ftm_assets.orchestration.execution.ecs import asset_of
+from ftm_resources import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,9 @@ _READ = {
 
 _CHECK = "check_"
 """How the names of steps begin that check a table's contract; others show by what they report."""
+
+_NEWEST = 20
+"""Events at the end of a run's log among which its own last one is looked for."""
 
 CHECKS = "checks"
 """Stage of steps that only check tables."""
@@ -96,11 +100,12 @@ def runs_of(instance: dg.DagsterInstance, quarter: str) -> list[dg.RunRecord]:
 def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> list[Spent]:
     """Return the attempts of a run at its steps, in the order in which they ended, and its own task if it had one.
 
-    An attempt without an end lasts until the run's, or until `now` while the run goes on.
+    An attempt without an end lasts until the run's, or until `now` while the run goes on, but no longer than a run is
+    believed that reports nothing (FTM_SERVICE_SILENT_SECONDS): its process may have been killed.
     """
     run = record.dagster_run
     over = (record.end_time or record.update_timestamp.timestamp()) if run.is_finished else None
-    until = now if over is None else over
+    until = min(now if over is None else over, believed_until(instance, record))
     attempts: defaultdict[str, int] = defaultdict(int)
     open_: dict[str, _Open] = {}
     found: list[Spent] = []
@@ -142,6 +147,18 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
             outcome = "running" if over is None else "cut_off"
         close(step, outcome, until)
     return found
+
+
+def believed_until(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
+    """Return until when a run is taken to be at work, in seconds since 1970, unless it reports something later.
+
+    What Dagster says of the run as a whole, such as that it is taken for lost, is no sign of its being at work.
+    """
+    newest = instance.get_records_for_run(record.dagster_run.run_id, limit=_NEWEST, ascending=False).records
+    entries = [found.event_log_entry for found in newest]
+    heard = next((e for e in entries if e.step_key or e.dagster_event is None), entries[-1] if entries else None)
+    last = heard.timestamp if heard else record.update_timestamp.timestamp()
+    return last + settings.current().ftm_service_silent_seconds
 
 
 def _count(one: _Open, event: dg.DagsterEvent) -> None:

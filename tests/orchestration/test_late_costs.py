@@ -65,6 +65,13 @@ def test_a_quarter_is_left_alone_while_a_run_of_it_goes_on_or_has_just_ended(ins
     assert ended(instance, -LATER) == {}
 
 
+def test_a_run_that_was_killed_without_a_word_keeps_no_quarter_waiting(instance: dg.DagsterInstance):
+    newest = run(instance, "2023Q1")
+    run(instance, "2023Q1", dg.DagsterRunStatus.STARTED)
+    assert ended(instance) == {}
+    assert ended(instance, 3 * LATER) == {"2023Q1": newest}
+
+
 def test_runs_of_no_quarter_and_of_costs_alone_count_for_nothing(instance: dg.DagsterInstance):
     run(instance, None)
     run(instance, "2023Q1", assets=["run_costs"])

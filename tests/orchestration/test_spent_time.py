@@ -159,6 +159,13 @@ def test_a_run_whose_process_is_gone_does_not_take_time_for_ever(run: Recorder):
     assert took < 86_400
 
 
+def test_a_lost_run_that_is_marked_as_failed_days_later_did_not_go_on_until_then(run: Recorder):
+    run.begin("themes", 10)
+    run.event("ENGINE_EVENT", None, 5 * 86_400, EngineEventData())  # what finds lost runs speaks of the run
+    run.end(5 * 86_400, "FAILURE")
+    assert attempts(run) == [("themes", 0, "cut_off", 10, 7_200)]
+
+
 def test_marts_whose_tests_fail_are_an_attempt_at_the_marts(run: Recorder):
     run.begin("marts", 0)
     failed = dg.AssetCheckEvaluation(asset_key=dg.AssetKey("theme_panel"), check_name="unique", passed=False)
