@@ -44,7 +44,7 @@ _READ = {
 }
 
 _CHECK = "check_"
-"""How the names of steps begin that check a table's contract; others show by what they report."""
+"""How the names of steps begin that make several checks; see `_is_of` for those of one."""
 
 _NEWEST = 20
 """Events at the end of a run's log among which its own last one is looked for."""
@@ -137,7 +137,7 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
             _count(open_[step], event)
             open_[step].is_check = False
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            open_[step].is_check = True
+            open_[step].is_check |= _is_of(step, event)  # not the marts, with which dbt tests them
         elif kind in _END:
             close(step, _END[kind], entry.timestamp)
     for step in list(open_):
@@ -156,9 +156,17 @@ def believed_until(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
     """
     newest = instance.get_records_for_run(record.dagster_run.run_id, limit=_NEWEST, ascending=False).records
     entries = [found.event_log_entry for found in newest]
-    heard = next((e for e in entries if e.step_key or e.dagster_event is None), entries[-1] if entries else None)
+    heard = next(
+        (e for e in entries if e.step_key or e.dagster_event is None), entries[-1] if entries else None
+    )
     last = heard.timestamp if heard else record.update_timestamp.timestamp()
     return last + settings.current().ftm_service_silent_seconds
+
+
+def _is_of(step: str, event: dg.DagsterEvent) -> bool:
+    """Return whether a step is that of the one check whose outcome an event tells: Dagster names it after the check."""
+    of = event.asset_check_evaluation_data
+    return step == f"{of.asset_key.to_python_identifier()}_{of.check_name}"
 
 
 def _count(one: _Open, event: dg.DagsterEvent) -> None:
