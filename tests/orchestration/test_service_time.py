@@ -79,3 +79,11 @@ def test_a_server_started_by_hand_later_is_not_charged_to_a_run_of_last_month(in
     for at in (2_592_000, 2_599_200):
         note(instance, "llm", [], HOST, 1, at)
     assert [k.seconds for k in kept(instance, "a")] == [60]
+
+
+def test_a_server_that_is_not_running_at_the_look_is_charged_to_nobody(instance: dg.DagsterInstance):
+    note(instance, "llm", ["a"], HOST, 1, 0)
+    note(instance, "llm", ["a"], HOST, 1, 60)
+    note(instance, "llm", ["a"], [], 1, 120, ran=False)  # stopped by somebody, and started again just now
+    note(instance, "llm", ["a"], HOST, 1, 180)
+    assert [k.seconds for k in kept(instance, "a")] == [120]
