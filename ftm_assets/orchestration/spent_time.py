@@ -16,11 +16,10 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from ftm_assets.orchestration.execution import task_facts
 from ftm_assets.orchestration.execution.ecs import asset_of
 from ftm_resources import settings
+from ftm_resources.price_table import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from ftm_resources.price_table import Machine
 
 RUN = "run"
 """Stage and step of a run's own task."""
@@ -45,6 +44,9 @@ _READ = {
 
 _CHECK = "check_"
 """How the names of steps begin that make several checks; see `_is_of` for those of one."""
+
+_TASK_TAG = "ecs/task_arn"
+"""Tag of a run with a task of its own on ECS, which dagster-aws's launcher sets."""
 
 _NEWEST = 20
 """Events at the end of a run's log among which its own last one is looked for."""
@@ -106,6 +108,7 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
     run = record.dagster_run
     over = (record.end_time or record.update_timestamp.timestamp()) if run.is_finished else None
     until = min(now if over is None else over, believed_until(instance, record))
+    is_on_aws = _TASK_TAG in run.tags
     attempts: defaultdict[str, int] = defaultdict(int)
     open_: dict[str, _Open] = {}
     found: list[Spent] = []
@@ -114,7 +117,10 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
         one = open_.pop(step)
         began = max(float(one.facts.get("began", 0)), one.began)
         tokens = Tokens(one.sent, one.received, sum(one.usd) if one.usd else None)
-        seconds, machine = max(ended - began, 0.0), task_facts.machine(one.facts)
+        # On AWS, what is not told of a task is not known: it was not this computer's.
+        unknown = is_on_aws and not one.facts
+        machine = Machine("unknown") if unknown else task_facts.machine(one.facts)
+        seconds = max(ended - began, 0.0)
         stage = CHECKS if one.is_check else asset_of(step)
         found.append(Spent(run.run_id, stage, step, attempts[step], outcome, began, seconds, machine, tokens))
         attempts[step] += 1

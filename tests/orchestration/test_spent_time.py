@@ -60,6 +60,17 @@ def test_a_task_that_lost_its_host_counts_as_an_attempt_of_its_own_on_its_own_ma
     assert first.machine.name == second.machine.name == "2 vCPU, 16 GB"
 
 
+def test_on_aws_a_task_of_which_nothing_is_told_ran_on_an_unknown_machine(run: Recorder):
+    run.instance.add_run_tags(run.run_id, {"ecs/task_arn": "arn:run"})
+    run.begin("themes", 0)
+    run.fail("themes", 60)
+    run.task("marts", 60, "arn:1")
+    run.succeed("marts", 90)
+    run.end(91)
+    machines = [s.machine for s in spent(run.instance, run.record, NOW)]
+    assert [m.market for m in machines] == ["unknown", "fargate-spot"]
+
+
 def test_a_task_costs_from_the_pull_of_its_image_where_ecs_tells(run: Recorder):
     run.task("embed", 0, "arn:1", ecs.GPU_HOSTS.spot)
     run.facts("embed", 200, arn="arn:1", began=START + 180, kind="g6.xlarge")
