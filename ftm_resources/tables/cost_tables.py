@@ -60,7 +60,7 @@ COST_TABLES = (
                 "usd",
                 DOUBLE,
                 "USD of the machine at the prices in use when the row was written; null if no price is known, as for "
-                "a machine of one's own without one",
+                "a machine of one's own without one; what ran on that at the same time, of any run, shares its time",
                 nullable=True,
                 bounds=COUNT,
             ),
