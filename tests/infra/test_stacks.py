@@ -248,6 +248,17 @@ def test_a_provider_s_key_beside_a_service_of_ftm_s_own_is_refused(key: str, ser
         render({**synth.NEEDED, key: synth.VARIANTS["everything"][key], service: names[service]})
 
 
+@pytest.mark.parametrize(
+    ("url", "key"), [("LlmBaseUrl", "LLM_API_KEY"), ("EmbeddingBaseUrl", "FTM_EMBEDDING_API_KEY")]
+)
+def test_the_key_of_ftm_s_own_services_is_not_sent_to_a_provider(url: str, key: str):
+    try:
+        stack = render({**synth.NEEDED, url: "https://api.example.com/v1"})["dagster"]
+    except ValueError:
+        return  # refused
+    assert {secrets(stack, task).get(key) for task in TASKS} != {stack.outputs["ServiceKeyArn"]}
+
+
 def test_models_are_pulled_from_repositories_of_one_prefix(stacks: dict[str, Stack]):
     (role,) = stacks["vllm"].resources["ExecutionRole"]["Properties"]["Policies"]
     (pulled,) = [s["Resource"] for s in role["PolicyDocument"]["Statement"] if s["Sid"] == "Pull"]
