@@ -212,6 +212,11 @@ def _measured(found: Forecast) -> str:
         named = ", ".join(found.measured.quarters)
         firms = screen.count(round(found.measured.firms), "firm")
         said.append(f"measured in {named} ({firms}), in proportion to sentences")
+    elif found.measured.quarters and not found.measured.is_enough_for(found.plan):
+        named = ", ".join(found.measured.quarters)
+        said.append(
+            f"not those of {named}: too few firms to tell of {screen.count(found.plan.firms, 'firm')}"
+        )
     if by_default:
         said.append("* the documentation's, in part assumed: docs/costs.md says which")
     return "; ".join(said)
@@ -238,7 +243,7 @@ def _json(found: Forecast, prices: Prices, on: str) -> str:
         "usd_of_a_quarter_in_a_month": found.in_a_month if found.standing else None,
         "goal_usd_of_a_quarter": GOAL_USD if on == "aws" and found.plan.firms >= GOAL_FIRMS else None,
         "without_price": list(found.lacks),
-        "measured_in": list(found.measured.quarters),
+        "measured_in": list(found.measured.quarters) if found.measured.is_enough_for(found.plan) else [],
         "measured_firms": found.measured.firms,
         "defaults": [{"name": n, "value": value, "source": source} for n, (value, source) in FIGURES.items()],
         "tasks_at_once": LIMITS,

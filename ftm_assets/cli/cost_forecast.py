@@ -72,6 +72,10 @@ class Step:
         return self.name.endswith("_chunk")
 
 
+MOST_TIMES = 10
+"""A quarter is not forecast from one of fewer than a tenth of its firms."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What stages took in earlier runs, a quarter."""
@@ -83,6 +87,13 @@ class Measured:
     """Mean of a firm's."""
     seconds: Mapping[str, Mapping[tuple[str, str], float]] = field(default_factory=dict)
     """Stage → (machine, market) → seconds, the mean over the quarters."""
+
+    def is_enough_for(self, plan: Plan) -> bool:
+        """Return whether these quarters are large enough to tell of the plan's.
+
+        What starting a task takes does not grow with firms.
+        """
+        return self.firms * MOST_TIMES >= plan.firms
 
 
 @dataclass(frozen=True)
@@ -287,9 +298,9 @@ def _line(stage: str, of: Sequence[Step], plan: Plan, prices: Prices, naming: fl
 
 
 def _measured_line(stage: str, plan: Plan, prices: Prices, measured: Measured) -> Line | None:
-    """Return a stage as it was measured, in proportion to what there is to read; None if it was not."""
+    """Return a stage as it was measured, in proportion to what there is to read; None if it was not, or of too few."""
     of = measured.seconds.get(stage)
-    if not of or not measured.firms:
+    if not of or not measured.is_enough_for(plan):
         return None
     factor = plan.firms * plan.sentences / (measured.firms * measured.sentences)
     made = [

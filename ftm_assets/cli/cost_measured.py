@@ -20,9 +20,13 @@ MOST_QUARTERS = 4
 
 _STAGES = """
     WITH of AS (SELECT * FROM run_costs WHERE (market = 'local') = $local),
+    whole AS (SELECT DISTINCT quarter, run_id FROM of WHERE stage = $whole AND outcome = 'succeeded'),
     done AS (
         SELECT quarter, stage, arg_max(run_id, started_at) AS run_id FROM of
-        WHERE outcome IN ('succeeded', 'running') GROUP BY ALL
+        WHERE outcome IN ('succeeded', 'running')
+            -- Of every run, also of one that makes a single table: these tell of a quarter only beside all others.
+            AND (stage NOT IN ('run', 'checks') OR (quarter, run_id) IN (SELECT (quarter, run_id) FROM whole))
+        GROUP BY ALL
     )
     SELECT quarter, stage, coalesce(machine, ''), market, sum(seconds)
     FROM of JOIN done USING (quarter, stage, run_id) GROUP BY ALL
@@ -41,7 +45,7 @@ def measured(warehouse: Warehouse, *, on_aws: bool) -> Measured:
     if not warehouse.exists():
         return Measured()
     with warehouse.connect(tables=(RUN_COSTS, "sentences"), newest=True) as db:
-        rows = db.execute(_STAGES, {"local": not on_aws}).fetchall()
+        rows = db.execute(_STAGES, {"local": not on_aws, "whole": WHOLE}).fetchall()
         sizes = {quarter: (firms, n) for quarter, firms, n in db.execute(_SIZES).fetchall()} if rows else {}
     whole = sorted({quarter for quarter, stage, *_ in rows if stage == WHOLE and quarter in sizes})[
         -MOST_QUARTERS:

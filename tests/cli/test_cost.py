@@ -156,11 +156,16 @@ def test_what_this_warehouse_measured_is_used_and_named(ftm, place: Path):
     }  # fmt: skip
     for table, own in (("run_costs", row), ("sentences", sentence)):
         warehouse.replace(table, "2023Q1", [pa.Table.from_pylist([own], schema=TABLES[table].arrow_schema)])
-    shown = " ".join(ftm("cost", "--on", "local", "--firms", "100", "--quarters", "1").stdout.split())
-    assert "100 firms, on one machine" in shown
+    shown = " ".join(ftm("cost", "--on", "local", "--firms", "10", "--quarters", "1").stdout.split())
+    assert "10 firms, on one machine" in shown
     assert "1 sentence a firm;" in shown
-    assert "themes local 60 min" in shown
+    assert "themes local 6 min" in shown
     assert "measured in 2023Q1 (1 firm)" in shown
+    larger = ("cost", "--on", "local", "--firms", "11", "--quarters", "1")
+    shown = " ".join(ftm(*larger).stdout.split())
+    assert "themes * local" in shown
+    assert "not those of 2023Q1: too few firms to tell of 11 firms" in shown
+    assert json.loads(ftm(*larger, "--json").stdout)["measured_in"] == []
 
 
 def test_a_broken_table_of_prices_is_refused_by_name(ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
