@@ -6,6 +6,7 @@ topics and themes add up, and so does the flow of coverage.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -159,6 +160,10 @@ def _returns(themes: tuple[Theme, ...], rng: np.random.Generator) -> ToneAndRetu
             )
             for w, of in zip(windows, tested, strict=True)
         ),
+        given_call=tuple(
+            TestedWindow(w, len(of), 0, round(LEVEL * len(of), 2), 0, 0)
+            for w, of in zip(windows, tested, strict=True)
+        ),
         series=tuple(series),
     )
 
@@ -202,7 +207,14 @@ def _series_returns(
                     *(tuple(np.round(values, 1).tolist()) for values in (mean, mean - half, mean + half)),
                 )
             )
-    return ReturnsOfSeries(series_id, name, tuple(tests), tuple(paths))
+    given = tuple(
+        replace(
+            t, t=0.0, coefficient=0.0, p=1.0, q_value=t.q_value and 1.0, p_romano_wolf=t.p_romano_wolf and 1.0
+        )
+        for t in tests
+        if t.sample == "event" and t.t is not None
+    )
+    return ReturnsOfSeries(series_id, name, tuple(tests), tuple(paths), given)
 
 
 def _words(rng: np.random.Generator, n: int) -> str:

@@ -21,11 +21,30 @@ BUNDLED = Path(__file__).with_name("prices.csv")
 COLUMNS = ("item", "market", "unit", "usd", "region", "as_of", "source")
 """The header of a table of prices."""
 
-MARKETS = ("fargate", "fargate-spot", "on-demand", "spot", "local")
-"""How a machine is bought. Everything that is not a machine is `on-demand`."""
+_FARGATE, _HOST, _ALWAYS = ("fargate", "fargate-spot"), ("on-demand", "spot"), ("on-demand",)
 
-UNITS = ("vCPU-hour", "GB-hour", "hour", "GB-month", "month", "GB", "TB")
-"""What a price is for."""
+_HOST_TYPE = re.compile(
+    r"(db\.)?[a-z]+\d[a-z0-9-]*\.(nano|micro|small|medium|large|\d*xlarge|metal(-\d+xl)?)"
+)
+
+ITEMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "fargate_vcpu": ("vCPU-hour", _FARGATE),
+    "fargate_gb": ("GB-hour", _FARGATE),
+    "fargate_disk": ("GB-hour", _FARGATE),
+    "local": ("hour", ("local",)),
+    "rds_disk": ("GB-month", _ALWAYS),
+    "s3_storage": ("GB-month", _ALWAYS),
+    "ecr_storage": ("GB-month", _ALWAYS),
+    "athena_scan": ("TB", _ALWAYS),
+    "log_ingest": ("GB", _ALWAYS),
+    "interface_endpoint": ("hour", _ALWAYS),
+    "public_address": ("hour", _ALWAYS),
+    "load_balancer": ("hour", _ALWAYS),
+    "dns_zone": ("month", _ALWAYS),
+    "alarm_metric": ("month", _ALWAYS),
+    "secret": ("month", _ALWAYS),
+}
+"""Item → the unit that its price is counted in, and the markets that it is bought on. Instance types are items too."""
 
 FREE_DISK = 20
 """GB of scratch disk that a task on Fargate has at no cost."""
@@ -68,7 +87,7 @@ class Machine:
     """What a step ran on, as far as its price depends on it."""
 
     market: str
-    """One of MARKETS."""
+    """How it is bought: `fargate`, `fargate-spot`, `on-demand`, `spot`, `local`, or `unknown`."""
     kind: str = ""
     """Instance type of a host; empty on Fargate, and where it is not known."""
     vcpu: float = 0.0
@@ -88,7 +107,7 @@ class Machine:
         """
         if self.market == "local":
             return "local"
-        if self.market in {"fargate", "fargate-spot"}:
+        if self.market in _FARGATE:
             disk = f", {self.disk:g} GB disk" if self.disk > FREE_DISK else ""
             return f"{self.vcpu:g} vCPU, {self.memory:g} GB{disk}" if self.vcpu else ""
         return self.kind
@@ -138,20 +157,13 @@ class Prices:
 
     def parts(self, machine: Machine) -> list[tuple[float, Price]] | None:
         """Return what an hour of a machine is made of, as (amount, price); None if a price is missing."""
-        market = machine.market
-        if market in {"fargate", "fargate-spot"}:
-            wanted = [(machine.vcpu, "fargate_vcpu", market), (machine.memory, "fargate_gb", market)]
-            if not machine.vcpu or not machine.memory:
-                return None
-            if (beyond := machine.disk - FREE_DISK) > 0:
-                wanted.append((beyond, "fargate_disk", market))
-        else:
-            wanted = [(1.0, machine.name, market)]
-        if machine.has_address:
-            wanted.append((1.0, "public_address", "on-demand"))
-        found = [(amount, self.find(item, of)) for amount, item, of in wanted]
+        found = [(amount, self.find(item, of)) for amount, item, of in _wanted(machine)]
         known = [(amount, price) for amount, price in found if price is not None]
         return known if len(known) == len(found) else None
+
+    def lacking(self, machine: Machine) -> list[tuple[str, str]]:
+        """Return the (item, market) without a price that an hour of a machine needs; items are empty if unknown."""
+        return [(item, of) for _, item, of in _wanted(machine) if self.find(item, of) is None]
 
     def per_hour(self, machine: Machine) -> float | None:
         """Return the USD of an hour of a machine; None if a price that it needs is missing."""
@@ -178,6 +190,22 @@ class Prices:
     def name(self) -> str:
         """The table in words: the file's name, or `bundled`."""
         return "bundled" if self.file == BUNDLED else self.file.name
+
+
+def _wanted(machine: Machine) -> list[tuple[float, str, str]]:
+    """Return what an hour of a machine is made of, as (amount, item, market)."""
+    market = machine.market
+    if market not in _FARGATE:
+        wanted = [(1.0, machine.name, market)]
+    elif not machine.vcpu or not machine.memory:
+        wanted = [(1.0, "", market)]
+    else:
+        wanted = [(machine.vcpu, "fargate_vcpu", market), (machine.memory, "fargate_gb", market)]
+        if (beyond := machine.disk - FREE_DISK) > 0:
+            wanted.append((beyond, "fargate_disk", market))
+    if machine.has_address:
+        wanted.append((1.0, "public_address", "on-demand"))
+    return wanted
 
 
 def charged(seconds: float, market: str) -> float:
@@ -230,6 +258,17 @@ def _read(file: Path, _changed: int) -> Prices:
     return Prices(file, tuple(found.values()))
 
 
+def _kind(where: str, item: str) -> tuple[str, tuple[str, ...]]:
+    """Return the unit and the markets of an item: of ITEMS, or an instance type of a host or a database."""
+    if item in ITEMS:
+        return ITEMS[item]
+    if found := _HOST_TYPE.fullmatch(item):
+        return "hour", (_ALWAYS if found[1] else _HOST)
+    raise PriceTableError(
+        f"{where}: item {item!r} must be an instance type, such as g6.xlarge, or one of {', '.join(ITEMS)}"
+    )
+
+
 def _price(where: str, row: dict[str, str | None]) -> Price:
     def cell(column: str) -> str:
         text = (row.get(column) or "").strip()
@@ -239,12 +278,13 @@ def _price(where: str, row: dict[str, str | None]) -> Price:
 
     if None in row:
         raise PriceTableError(f"{where}: there are more cells than columns; quote a source that has a comma")
-    market, unit = cell("market"), cell("unit")
-    for column, value, known in (("market", market, MARKETS), ("unit", unit, UNITS)):
+    item, market, unit = cell("item"), cell("market"), cell("unit")
+    counted_in, markets = _kind(where, item)
+    for column, value, known in (("market", market, markets), ("unit", unit, (counted_in,))):
         if value not in known:
-            raise PriceTableError(f"{where}: {column} {value!r} must be one of {', '.join(known)}")
+            raise PriceTableError(f"{where}: {column} {value!r} of {item} must be {' or '.join(known)}")
     return Price(
-        cell("item"),
+        item,
         market,
         unit,
         _usd(where, cell("usd")),

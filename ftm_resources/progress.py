@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+
+TOLD_EVERY = 600.0
+"""Seconds after which work that takes longer is told again to those who only read the event log."""
 
 _KNOWN = "{l_bar}{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}<{remaining}]"
 _UNKNOWN = "{desc}: {n_fmt} {unit} [{elapsed}]"
@@ -52,3 +56,22 @@ def bar(description: str, unit: str, total: int | None = None) -> Iterator[Calla
             shown.update(done - shown.n)
 
         yield move
+
+
+def also_told(
+    move: Callable[[int, int | None], None], tell: Callable[[str], None], what: str
+) -> Callable[[int], None]:
+    """Return a function that moves a bar, and every `TOLD_EVERY` seconds tells how far it is: "`what`: 12 done".
+
+    A run that writes no event for hours is taken for dead by those who keep a server for it (`model_services`).
+    """
+    told = time.monotonic()
+
+    def reach(done: int) -> None:
+        nonlocal told
+        move(done, None)
+        if time.monotonic() - told >= TOLD_EVERY:
+            told = time.monotonic()
+            tell(f"{what}: {done} done")
+
+    return reach

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -35,9 +36,15 @@ def cost(
         ),
     ] = None,
     gpu: Annotated[
-        Literal["g4dn.xlarge", "g5.xlarge", "g6.xlarge"],
-        typer.Option("--gpu", help="Host with a GPU, on AWS."),
-    ] = "g6.xlarge",
+        Literal["g4dn.xlarge", "g5.xlarge", "g6.xlarge"] | None,
+        typer.Option("--gpu", help="Host with a GPU, on AWS; default: g6.xlarge."),
+    ] = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(
+            "--cores", metavar="N", min=1, help="Cores of the one machine; default: 2, as measured."
+        ),
+    ] = None,
     extractive: Annotated[
         bool,
         typer.Option("--extractive", help="Names without a language model, on AWS; on one machine always."),
@@ -55,10 +62,23 @@ def cost(
     from ftm_resources import price_table
     from ftm_resources.warehouse import Warehouse
 
+    if on == "local" and gpu:
+        raise CommandError(
+            "--gpu is the host on AWS, and --on local counts one machine without a GPU: leave one out."
+        )
+    if on == "aws" and cores:
+        raise CommandError("--cores is of one machine: add --on local, or leave it out.")
     prices = price_table.current()
     known = measured(Warehouse(), on_aws=on == "aws")
     per_firm = sentences or round(known.sentences) or counting.Plan.sentences
-    plan = counting.Plan(firms, quarters, per_firm, gpu, is_named_by_model=on == "aws" and not extractive)
+    plan = counting.Plan(
+        firms,
+        quarters,
+        per_firm,
+        gpu or counting.Plan.gpu,
+        is_named_by_model=on == "aws" and not extractive,
+        cores=cores or counting.Plan.cores,
+    )
     count = counting.on_aws if on == "aws" else counting.on_this_machine
     found = count(plan, prices, known, counting.steps())
     if as_json:
@@ -70,76 +90,83 @@ def cost(
 
 
 def _show(found: Forecast, prices: Prices, on: str) -> None:
-    from ftm_assets.cli.cost_forecast import GOAL_USD
     from ftm_resources.endpoint.forecast import duration
 
     plan, console = found.plan, screen.console()
-    title = (
-        f"{screen.count(plan.quarters, 'quarter')} of {screen.count(plan.firms, 'firm')}, "
-        f"{screen.count(plan.sentences, 'sentence')} a firm, on {'AWS' if on == 'aws' else 'one machine'}"
-    )
+    place = f"{screen.count(plan.sentences, 'sentence')} a firm, on AWS" if on == "aws" else "on one machine"
+    title = f"{screen.count(plan.quarters, 'quarter')} of {screen.count(plan.firms, 'firm')}, {place}"
     is_priced = on == "aws" or found.spot is not None
-    columns = ("one quarter", "machine", "time", *(("Spot $", "On-Demand $") if is_priced else ()))
+    columns = ("Spot $", "On-Demand $") if on == "aws" else ("$",) if is_priced else ()
+
+    def usd(spot: float | None, on_demand: float | None) -> tuple[str, ...]:
+        return tuple(_amount(usd) for usd in (spot, on_demand)[: len(columns)])
+
     rows = [
-        (_stage(line), _place(line), duration(line.seconds), *(_usd(line) if is_priced else ()))
-        for line in _grouped(found.lines)
+        (_stage(line), _place(line), duration(line.seconds), *usd(line.spot, line.on_demand))
+        for line in _grouped(found.lines, is_priced=is_priced)
     ]
     whole = duration(sum(line.seconds for line in found.lines))
-    rows.append(
-        (
-            "in all",
-            "",
-            whole,
-            *((_amount(found.spot), _amount(found.on_demand)) if is_priced else ()),
-        )
-    )
-    console.print(screen.table(title, columns, rows, left=2))
-    told = []
+    rows.append(("in all", "", whole, *usd(found.spot, found.on_demand)))
+    console.print(screen.table(title, ("one quarter", "machine", "task time", *columns), rows, left=2))
+    console.print(screen.facts(_told(found, prices, on, is_priced=is_priced)))
+
+
+def _told(found: Forecast, prices: Prices, on: str, *, is_priced: bool) -> Iterator[tuple[str, str]]:
+    """Yield what stands below the table."""
+    from ftm_assets.cli.cost_forecast import GOAL_FIRMS, GOAL_USD
+    from ftm_resources.endpoint.forecast import duration
+
+    plan = found.plan
+    all_of_them = screen.count(plan.quarters, "quarter")
     if is_priced:
         both = "Spot {}, On-Demand {}" if on == "aws" else "{}"
-        told.append(
-            (
-                screen.count(plan.quarters, "quarter"),
-                both.format(_money(found.spot_in_all), _money(found.on_demand_in_all)),
-            )
-        )
-    if found.once:
-        told.append(("", "run together, with one start and stop of the model's server for all"))
+        yield all_of_them, both.format(_money(found.spot_in_all), _money(found.on_demand_in_all))
+    several = f", {duration(found.elapsed_in_all)} for {all_of_them} one after the other"
+    yield "elapsed", f"{duration(found.elapsed)} a quarter{several if plan.quarters > 1 else ''}"
     if on == "aws":
-        told += list(_standing(found))
-        told.append(
-            (
-                "",
-                f"{_money(found.in_a_month)} a quarter, on Spot, if all run within one month, its part included",
-            )
-        )
-        told.append(("goal", _goal(found.spot, GOAL_USD)))
-    told.append(("seconds", _measured(found)))
+        yield from _standing(found)
+        if found.in_a_month is not None:
+            months = "one month" if found.months == 1 else f"{found.months:,} months"
+            with_part = f"{_money(found.in_a_month)} a quarter, on Spot, if all run within {months}"
+            yield "", f"{with_part}, its part included"
+        if plan.firms >= GOAL_FIRMS:
+            yield "goal", _goal(found.spot, GOAL_USD)
+    else:
+        sentences, cores = screen.count(plan.sentences, "sentence"), screen.count(plan.cores, "core")
+        yield "counted", f"{sentences} a firm; {cores} where marked *; no GPU; names extractive"
+    yield "seconds", _measured(found)
     if is_priced:
-        told.append(
-            (
-                "prices",
-                f"{prices.name} table, {prices.regions}, {prices.span}; `--json` has each with its source",
-            )
+        yield (
+            "prices",
+            f"{prices.name} table, {prices.regions}, {prices.span}; `--json` has each with its source",
         )
-    console.print(screen.facts(told))
+    if found.lacks and on == "aws":
+        yield "no price", f"of {', '.join(found.lacks)}: add what {prices.file.name} lacks"
+    elif found.lacks:
+        yield "no price", "of this machine: FTM_PRICES may name a table with a row `local,local,hour,…`"
 
 
-def _grouped(lines: tuple[Line, ...]) -> list[Line]:
-    """Return the lines, of which those that come to little are one."""
+def _grouped(lines: tuple[Line, ...], *, is_priced: bool) -> list[Line]:
+    """Return the lines, of which those that come to little are one; never one whose price is missing."""
     from ftm_assets.cli.cost_forecast import Line
 
-    usd, seconds = sum(line.spot or 0 for line in lines), sum(line.seconds for line in lines)
+    of = [(line.spot if is_priced else line.seconds) for line in lines]
+    least = _FEW * sum(amount or 0 for amount in of)
     few = [
-        line for line in lines if (line.spot or 0) < _FEW * usd or (not usd and line.seconds < _FEW * seconds)
+        line
+        for line, amount in zip(lines, of, strict=True)
+        if amount is not None and amount < least and not (is_priced and line.on_demand is None)
     ]
     if len(few) < 2:
         return list(lines)
-    spot, on_demand = ([getattr(line, c) for line in few] for c in ("spot", "on_demand"))
+    spot, on_demand = (
+        sum(usd or 0 for usd in of) for of in zip(*((x.spot, x.on_demand) for x in few), strict=True)
+    )
+    machines = {line.machine for line in few}
     rest = Line(
-        f"{len(few)} other stages", None, sum(line.seconds for line in few), "",
-        None if None in spot else sum(spot), None if None in on_demand else sum(on_demand),
-        is_measured=all(line.is_measured for line in few),
+        f"{len(few)} other stages", None, sum(line.seconds for line in few),
+        machines.pop() if len(machines) == 1 else "", spot, on_demand,
+        is_measured=all(line.is_measured for line in few), source="",
     )  # fmt: skip
     return [*(line for line in lines if line not in few), rest]
 
@@ -152,23 +179,22 @@ def _place(line: Line) -> str:
     return line.machine or "various"
 
 
-def _usd(line: Line) -> tuple[str, str]:
-    return _amount(line.spot), _amount(line.on_demand)
-
-
 def _amount(usd: float | None) -> str:
     return "no price" if usd is None else f"{usd:,.2f}"
 
 
 def _money(usd: float | None) -> str:
-    return "has no price" if usd is None else f"${usd:,.2f}"
+    return "not known" if usd is None else f"${usd:,.2f}"
 
 
 def _standing(found: Forecast) -> Iterator[tuple[str, str]]:
     by_stack: dict[str, float] = {}
     for item in found.standing:
-        by_stack[item.stack] = by_stack.get(item.stack, 0.0) + (item.usd or 0.0)
-    parts = ", ".join(f"{stack} {usd:,.2f}" for stack, usd in sorted(by_stack.items(), key=lambda i: -i[1]))
+        by_stack[item.stack] = by_stack.get(item.stack, 0.0) + (math.inf if item.usd is None else item.usd)
+    parts = ", ".join(
+        f"{stack} {_amount(usd if math.isfinite(usd) else None)}"
+        for stack, usd in sorted(by_stack.items(), key=lambda i: -i[1])
+    )
     yield "each month", f"{_money(found.monthly)} while the stacks exist and run ({parts})"
 
 
@@ -180,7 +206,7 @@ def _goal(usd: float | None, goal: float) -> str:
 
 
 def _measured(found: Forecast) -> str:
-    by_default = [line for line in (*found.lines, *found.once) if not line.is_measured]
+    by_default = [line for line in found.lines if not line.is_measured]
     said = []
     if found.measured.quarters and len(by_default) < len(found.lines):
         named = ", ".join(found.measured.quarters)
@@ -195,21 +221,27 @@ def _json(found: Forecast, prices: Prices, on: str) -> str:
     import json
     from dataclasses import asdict
 
-    from ftm_assets.cli.cost_forecast import GOAL_USD
+    from ftm_assets.cli.cost_defaults import FIGURES
+    from ftm_assets.cli.cost_forecast import GOAL_FIRMS, GOAL_USD
+    from ftm_assets.orchestration.pools import LIMITS
 
     told: dict[str, Any] = {
         "on": on,
         **asdict(found.plan),
+        **({"cores": None} if on == "aws" else {"gpu": None}),
         "stages": [asdict(line) for line in found.lines],
-        "once": [asdict(line) for line in found.once],
+        "elapsed_seconds": {"quarter": found.elapsed, "in_all": found.elapsed_in_all},
         "usd_of_a_quarter": {"spot": found.spot, "on_demand": found.on_demand},
         "usd_in_all": {"spot": found.spot_in_all, "on_demand": found.on_demand_in_all},
         "each_month": [asdict(item) for item in found.standing],
         "usd_each_month": found.monthly if found.standing else None,
         "usd_of_a_quarter_in_a_month": found.in_a_month if found.standing else None,
-        "goal_usd_of_a_quarter": GOAL_USD,
+        "goal_usd_of_a_quarter": GOAL_USD if on == "aws" and found.plan.firms >= GOAL_FIRMS else None,
+        "without_price": list(found.lacks),
         "measured_in": list(found.measured.quarters),
         "measured_firms": found.measured.firms,
+        "defaults": [{"name": n, "value": value, "source": source} for n, (value, source) in FIGURES.items()],
+        "tasks_at_once": LIMITS,
         "prices": [{**asdict(p), "as_of": p.as_of.isoformat()} for p in prices.rows],
     }
     return json.dumps(told, indent=2)

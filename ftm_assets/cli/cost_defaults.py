@@ -10,11 +10,18 @@ from dataclasses import dataclass
 FIRMS, SENTENCES = 5_000, 377
 """Firms, and sentences of each, for which `WORK` holds: the generated quarter of docs/benchmarks.md."""
 
+CHUNK_FIRMS = 500
+"""As the default of `fan_out.FanOutConfig`."""
+
 BENCHMARKS, MEASURED, TONE, SEARCH, RETURNS = (
     f"docs/{name}.md" for name in ("benchmarks", "measured", "tone", "search", "returns")
 )
 STEPS = "python -m benchmarks.step_seconds --firms 40"
 """Where figures are from; those of the last were measured on 15,059 sentences, and are scaled to FIRMS here."""
+
+
+ASSUMED = "assumed, not measured"
+"""Where the other figures are from."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,14 @@ HOST_IDLE_SECONDS = 180 + 900
 LOCAL_START_SECONDS = 2
 """Of a step on one machine. Assumed."""
 
+CORES = 2
+"""Of one machine, as in the benchmarks."""
+
 SERVICE_START_SECONDS = 600
 """Until a server of a model answers: host, weights, loading. Assumed, as in docs/aws.md."""
+
+SERVICE_IDLE_SECONDS = 900
+"""For which a server is kept that nothing needs: the default of FTM_SERVICE_IDLE_SECONDS."""
 
 REQUESTS_PER_FIRM = 21
 """Names of topics that a firm takes, those of themes included: docs/costs.md."""
@@ -96,3 +109,19 @@ IMAGES_GB = 20
 
 WAREHOUSE_GB_PER_FIRM = 2_915 / 1_024 / 5_000
 """Disk of a quarter in the warehouse, without its search index: docs/costs.md."""
+
+FIGURES: dict[str, tuple[object, str]] = {
+    "chunk_firms": (CHUNK_FIRMS, "the default of chunk_firms"),
+    "start_seconds": (START_SECONDS, ASSUMED),
+    "gpu_start_seconds": (GPU_START_SECONDS, ASSUMED),
+    "gpu_host_idle_seconds": (HOST_IDLE_SECONDS, ASSUMED),
+    "gpu_sentences_per_second": (GPU_SENTENCES_PER_SECOND, ASSUMED),
+    "local_start_seconds": (LOCAL_START_SECONDS, ASSUMED),
+    "service_start_seconds": (SERVICE_START_SECONDS, ASSUMED),
+    "service_idle_seconds": (SERVICE_IDLE_SECONDS, "the default of FTM_SERVICE_IDLE_SECONDS"),
+    "names_per_firm": (REQUESTS_PER_FIRM, ASSUMED),
+    "names_per_second": (REQUESTS_PER_SECOND, ASSUMED),
+    "images_gb": (IMAGES_GB, ASSUMED),
+    "warehouse_gb_per_firm": (WAREHOUSE_GB_PER_FIRM, "docs/costs.md"),
+}
+"""Name → figure and where it is from, as `--json` has them."""

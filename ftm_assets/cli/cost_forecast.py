@@ -22,13 +22,10 @@ if TYPE_CHECKING:
 
     from ftm_resources.price_table import Prices
 
-GOAL_USD = 15.0
-"""What a quarter of 5,000 firms is to stay below, on Spot."""
+GOAL_USD, GOAL_FIRMS = 15.0, 5_000
+"""What a quarter of so many firms is to stay below, on Spot."""
 
 LLM_SERVICE, GPU_HOSTS = "llm_service", "gpu_hosts"
-
-CHUNK_FIRMS = 500
-"""As the default of `fan_out.FanOutConfig`."""
 
 LLM_STEP = "topic_summaries_chunk"
 """The step that waits for names."""
@@ -46,11 +43,13 @@ class Plan:
     """Instance type of the hosts with a GPU."""
     is_named_by_model: bool = True
     """False: extractive names, without a server."""
+    cores: int = defaults.CORES
+    """Of one machine, if it is not AWS."""
 
     @property
     def chunks(self) -> int:
         """Chunks of firms, each a mapped step of a chunked asset."""
-        return math.ceil(self.firms / CHUNK_FIRMS)
+        return math.ceil(self.firms / defaults.CHUNK_FIRMS)
 
     @property
     def scale(self) -> float:
@@ -98,6 +97,10 @@ class Line:
     spot: float | None
     on_demand: float | None
     is_measured: bool
+    source: str
+    """Where its seconds are from."""
+    lacks: tuple[str, ...] = ()
+    """Items, each with its market, that have no price."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class Standing:
     stack: str
     name: str
     usd: float | None
+    lacks: tuple[str, ...] = ()
+    """Items, each with its market, that have no price."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +120,15 @@ class Forecast:
 
     plan: Plan
     lines: tuple[Line, ...]
-    once: tuple[Line, ...]
-    """What is paid once, however many quarters run together."""
     standing: tuple[Standing, ...]
     measured: Measured
+    elapsed: float
+    """Seconds from the start of a quarter to its end."""
+
+    @property
+    def elapsed_in_all(self) -> float:
+        """Seconds that all quarters take, one after the other."""
+        return self.plan.quarters * self.elapsed
 
     @property
     def spot(self) -> float | None:
@@ -132,26 +142,34 @@ class Forecast:
 
     @property
     def spot_in_all(self) -> float | None:
-        """USD of all quarters, run together, as the stacks buy."""
-        return _sum(
-            [*(line.spot for line in self.lines)] * self.plan.quarters + [line.spot for line in self.once]
-        )
+        """USD of all quarters as the stacks buy."""
+        return _times(self.plan.quarters, self.spot)
 
     @property
     def on_demand_in_all(self) -> float | None:
-        """USD of all quarters, run together, if no Spot can be had."""
-        of_quarters = [line.on_demand for line in self.lines] * self.plan.quarters
-        return _sum([*of_quarters, *(line.on_demand for line in self.once)])
+        """USD of all quarters if no Spot can be had."""
+        return _times(self.plan.quarters, self.on_demand)
+
+    @property
+    def months(self) -> int:
+        """Months begun until all quarters are done, one after the other."""
+        return math.ceil(self.elapsed_in_all / (HOURS_PER_MONTH * 3600)) or 1
 
     @property
     def in_a_month(self) -> float | None:
-        """USD of a quarter, of all that run within one month, with its part of what always costs."""
-        return _times(1 / self.plan.quarters, _sum([self.spot_in_all, self.monthly]))
+        """USD of a quarter with its part of what always costs, over the months that all quarters take."""
+        return _times(1 / self.plan.quarters, _sum([self.spot_in_all, _times(self.months, self.monthly)]))
 
     @property
     def monthly(self) -> float | None:
         """USD of a month of what always costs."""
         return _sum(s.usd for s in self.standing)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Every item, with its market, that has no price and needs one."""
+        of = [*(line.lacks for line in self.lines), *(item.lacks for item in self.standing)]
+        return tuple(dict.fromkeys(item for lacks in of for item in lacks))
 
 
 def steps() -> list[Step]:
@@ -184,71 +202,71 @@ def on_aws(plan: Plan, prices: Prices, measured: Measured, of: Sequence[Step]) -
     hosts = min(plan.chunks, pools.LIMITS["gpu"]) if any(s.size.gpus for s in of) else 0
     host = Machine("spot", kind=plan.gpu)
     if hosts:
-        lines.append(_priced(prices, GPU_HOSTS, None, hosts * defaults.HOST_IDLE_SECONDS, host))
-    lines.append(
-        _measured_line(RUN, plan, prices, measured)
-        or _priced(
-            prices, RUN, 1, _run_seconds(of, plan, naming), _fargate(ecs.RUN, "fargate"), is_spot=False
-        )
+        lines.append(_priced(prices, GPU_HOSTS, hosts * defaults.HOST_IDLE_SECONDS, host))
+    seconds, task = _run_seconds(of, plan, naming), _fargate(ecs.RUN, "fargate")
+    run = _measured_line(RUN, plan, prices, measured) or _priced(
+        prices, RUN, seconds, task, tasks=1, is_spot=False
     )
-    once: list[Line] = []
+    lines.append(run)
     if plan.is_named_by_model:
+        kept = defaults.SERVICE_START_SECONDS + naming + defaults.SERVICE_IDLE_SECONDS
         server = Machine("on-demand", kind=plan.gpu)
-        idle = defaults.SERVICE_START_SECONDS + 900.0
         lines.append(
             _measured_line(LLM_SERVICE, plan, prices, measured)
-            or _priced(prices, LLM_SERVICE, 1, naming, server, is_spot=False)
+            or _priced(prices, LLM_SERVICE, kept, server, tasks=1, is_spot=False)
         )
-        if not lines[-1].is_measured:
-            once.append(_priced(prices, LLM_SERVICE, 1, idle, server, is_spot=False))
     lines.sort(key=lambda line: (-(line.spot or 0.0), -line.seconds, line.stage))
-    return Forecast(plan, tuple(lines), tuple(once), tuple(standing(plan, prices)), measured)
+    return Forecast(plan, tuple(lines), tuple(standing(plan, prices)), measured, run.seconds)
 
 
-def on_this_machine(
-    plan: Plan, prices: Prices, measured: Measured, of: Sequence[Step], cores: int = 2
-) -> Forecast:
-    """Return the forecast of quarters on one machine like that of the benchmarks, without a GPU, names extractive.
+def on_this_machine(plan: Plan, prices: Prices, measured: Measured, of: Sequence[Step]) -> Forecast:
+    """Return the forecast of quarters on one machine with cores like those of the benchmarks, names extractive.
 
     USD follow from a price of `local`, as market `local`, if the table has one.
     """
     stages: defaultdict[str, float] = defaultdict(float)
+    sources: defaultdict[str, list[str]] = defaultdict(list)
     for step in of:
         tasks = plan.chunks if step.is_chunk else 1
         work = defaults.WORK.get(step.name)
         stages[step.stage] += tasks * defaults.LOCAL_START_SECONDS
-        stages[step.stage] += work.seconds(cores, plan.scale) if work else 0.0
+        stages[step.stage] += work.seconds(plan.cores, plan.scale) if work else 0.0
+        sources[step.stage] += [work.source] if work else []
     local = Machine("local")
     lines = [
-        _measured_line(stage, plan, prices, measured) or _priced(prices, stage, None, seconds, local)
+        _measured_line(stage, plan, prices, measured)
+        or _priced(prices, stage, seconds, local, source=_sources(sources[stage]))
         for stage, seconds in stages.items()
     ]
     lines.sort(key=lambda line: (-line.seconds, line.stage))
-    return Forecast(plan, tuple(lines), (), (), measured)
+    return Forecast(plan, tuple(lines), (), measured, sum(line.seconds for line in lines))
 
 
 def standing(plan: Plan, prices: Prices) -> list[Standing]:
     """Return what each stack costs a month while it runs, and the storage of what the plan makes."""
-    service = _month(prices.per_hour(_fargate(ecs.Size(cpu=512, memory=4096), "fargate")))
     stored = plan.firms * plan.quarters * defaults.WAREHOUSE_GB_PER_FIRM
-    return [
-        Standing("dagster", "database db.t4g.micro", _month(prices.usd("db.t4g.micro"))),
-        Standing("dagster", "its disk, 20 GB", _times(20, prices.usd("rds_disk"))),
-        Standing("dagster", "daemon", service),
-        Standing("dagster", "UI", service),
-        Standing("dagster", "secrets", _times(2, prices.usd("secret"))),
-        Standing("network", "endpoint of Glue", _month(prices.usd("interface_endpoint"))),
+    service = _fargate(ecs.Size(cpu=512, memory=4096), "fargate")
+    found = [
         Standing(
-            "cluster",
-            f"images, {defaults.IMAGES_GB} GB",
-            _times(defaults.IMAGES_GB, prices.usd("ecr_storage")),
-        ),
-        Standing("vllm", "DNS zone", prices.usd("dns_zone")),
-        Standing("vllm", "metrics of its alarm", _times(2, prices.usd("alarm_metric"))),
-        Standing(
-            "storage", f"S3, {stored:,.0f} GB of these quarters", _times(stored, prices.usd("s3_storage"))
-        ),
+            "dagster", name, _times(HOURS_PER_MONTH, prices.per_hour(service)), _lacking(prices, service)
+        )
+        for name in ("daemon", "UI")
     ]
+    for stack, name, amount, item in (
+        ("dagster", "database db.t4g.micro", HOURS_PER_MONTH, "db.t4g.micro"),
+        ("dagster", "its disk, 20 GB", 20, "rds_disk"),
+        ("dagster", "secrets", 2, "secret"),
+        ("network", "endpoint of Glue", HOURS_PER_MONTH, "interface_endpoint"),
+        ("cluster", f"images, {defaults.IMAGES_GB} GB", defaults.IMAGES_GB, "ecr_storage"),
+        ("vllm", "DNS zone", 1, "dns_zone"),
+        ("vllm", "metrics of its alarm", 2, "alarm_metric"),
+        ("storage", f"S3, {stored:,.0f} GB of these quarters", stored, "s3_storage"),
+    ):
+        usd = prices.usd(item)
+        found.append(
+            Standing(stack, name, _times(amount, usd), () if usd is not None else (_item(item, "on-demand"),))
+        )
+    return found
 
 
 def _line(stage: str, of: Sequence[Step], plan: Plan, prices: Prices, naming: float) -> Line:
@@ -260,10 +278,11 @@ def _line(stage: str, of: Sequence[Step], plan: Plan, prices: Prices, naming: fl
         tasks += n
         seconds[_machine(step, plan)] += n * _start(step) + _work(step, plan, naming)
     largest = max(seconds, key=lambda m: seconds[m])
-    made = [_priced(prices, stage, tasks, s, m) for m, s in seconds.items()]
+    made = [_priced(prices, stage, s, m) for m, s in seconds.items()]
     return Line(
         stage, tasks, sum(seconds.values()), largest.name,
         _sum(line.spot for line in made), _sum(line.on_demand for line in made), is_measured=False,
+        source=_sources([_source(step, plan) for step in of]), lacks=_all_lacks(made),
     )  # fmt: skip
 
 
@@ -275,7 +294,7 @@ def _measured_line(stage: str, plan: Plan, prices: Prices, measured: Measured) -
     factor = plan.firms * plan.sentences / (measured.firms * measured.sentences)
     made = [
         _priced(
-            prices, stage, None, seconds * factor, Machine.named(name, market, has_address=market != "local"),
+            prices, stage, seconds * factor, Machine.named(name, market, has_address=market != "local"),
             is_spot=stage not in {RUN, LLM_SERVICE},
         )
         for (name, market), seconds in of.items()
@@ -285,18 +304,50 @@ def _measured_line(stage: str, plan: Plan, prices: Prices, measured: Measured) -
     return Line(
         stage, None, total, largest.machine,
         _sum(line.spot for line in made), _sum(line.on_demand for line in made), is_measured=True,
+        source=f"run_costs of {', '.join(measured.quarters)}", lacks=_all_lacks(made),
     )  # fmt: skip
 
 
 def _priced(
-    prices: Prices, stage: str, tasks: int | None, seconds: float, machine: Machine, *, is_spot: bool = True
+    prices: Prices,
+    stage: str,
+    seconds: float,
+    machine: Machine,
+    *,
+    tasks: int | None = None,
+    is_spot: bool = True,
+    source: str = defaults.ASSUMED,
 ) -> Line:
-    spot = prices.per_hour(machine.spot if is_spot else machine)
-    on_demand = prices.per_hour(machine.on_demand)
-    hours = seconds / 3600
+    wanted, sure = machine.spot if is_spot else machine, machine.on_demand
+    spot, on_demand = (_times(seconds / 3600, prices.per_hour(m)) for m in (wanted, sure))
+    lacks = tuple(dict.fromkeys((*_lacking(prices, wanted), *_lacking(prices, sure))))
     return Line(
-        stage, tasks, seconds, machine.name, _times(hours, spot), _times(hours, on_demand), is_measured=False
+        stage, tasks, seconds, machine.name, spot, on_demand, is_measured=False, source=source, lacks=lacks
     )
+
+
+def _lacking(prices: Prices, machine: Machine) -> tuple[str, ...]:
+    return tuple(_item(item, market) for item, market in prices.lacking(machine))
+
+
+def _item(item: str, market: str) -> str:
+    return f"{item or 'a machine of unknown type'} ({market})"
+
+
+def _all_lacks(lines: Iterable[Line]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item for line in lines for item in line.lacks))
+
+
+def _source(step: Step, plan: Plan) -> str:
+    """Return where the seconds of a step's work are from."""
+    work = defaults.WORK.get(step.name)
+    is_assumed = (step.name == LLM_STEP and plan.is_named_by_model) or (step.size.gpus and work and work.gpu)
+    return work.source if work and not is_assumed else defaults.ASSUMED
+
+
+def _sources(of: Iterable[str]) -> str:
+    """Return where the seconds of a stage are from; the starts of its tasks are assumed in any case."""
+    return "; ".join(sorted({*of, defaults.ASSUMED}))
 
 
 def _machine(step: Step, plan: Plan) -> Machine:

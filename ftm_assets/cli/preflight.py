@@ -20,7 +20,7 @@ def require_ready(config: Mapping[str, Any]) -> None:
     An endpoint that does not answer yet is only warned about: it may still be starting.
     """
     from ftm_assets.cli import examination, installed
-    from ftm_resources import settings
+    from ftm_resources import price_table, settings
     from ftm_resources.endpoint.llm import LlmResource
     from ftm_resources.models.embedder import Embedder
     from ftm_resources.models.sentiment import SentimentScorer
@@ -36,6 +36,7 @@ def require_ready(config: Mapping[str, Any]) -> None:
         given = config.get("resources", {}).get(key, {}).get("config", {})
         if not any(isinstance(value, dict) for value in given.values()):
             source(**given).require_usable()
+    price_table.current()
     if path := settings.current().ftm_pinned_themes:
         pinned_dictionary.read(path)
     if settings.current().ftm_executor == "in_process":

@@ -22,7 +22,7 @@ from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.unfinished import is_over
 from ftm_resources.expected import plainly
-from ftm_resources.progress import bar, note
+from ftm_resources.progress import also_told, bar, note
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
 from ftm_resources.warehouse.parts import Part, PlanParts, digest
@@ -213,6 +213,7 @@ class FanOut:
                 notice() as told_to_end,
                 bar(f"{self.name} {quarter} chunk {chunk['index']}", "firms", len(chunk["firms"])) as move,
             ):
+                reach = also_told(move, context.log.info, f"{self.name}: firms of chunk {chunk['index']}")
                 for group in _groups(chunk["firms"], config):
                     if told_to_end.is_set():
                         self._stop(context, reused + computed, len(chunk["firms"]), again=was_told)
@@ -224,14 +225,14 @@ class FanOut:
                         start = reused + computed
 
                         def within(done: int, total: int, start: int = start, n: int = len(group)) -> None:
-                            move(start + n * done // max(total, 1), None)
+                            reach(start + n * done // max(total, 1))
 
                         part = self._compute(replace(task, firms=tuple(group), progress=within))
                         staging.write(group, *part)
                         computed += len(group)
                     else:
                         reused += len(group)
-                    move(reused + computed, None)
+                    reach(reused + computed)
             return {
                 "index": chunk["index"],
                 "run_id": context.run_id,

@@ -14,6 +14,7 @@ import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from ftm_assets.orchestration import spent_time
 from ftm_resources import settings
 from ftm_resources.expected import plainly
 from ftm_resources.tables.cost_tables import RUN_COSTS
@@ -25,6 +26,12 @@ NAME = "late_costs"
 
 LOOK_SECONDS = 300
 """Seconds between two looks of the sensor."""
+
+TAG = "ftm/late_costs"
+"""Tag of the runs that it asks for: of which quarter, and after which run."""
+
+MOST_TRIES = 5
+"""Runs that are asked for, if each of them fails, to count what one run cost."""
 
 SPARE_SECONDS = 180
 """Seconds after a server was to be stopped, within which the sensor that stops it has noted so."""
@@ -39,34 +46,45 @@ SPARE_SECONDS = 180
 )
 @plainly
 def late_costs_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Look once. The cursor holds, by quarter, which run was the newest to end when its costs were last asked for."""
+    """Look once. The cursor holds, by quarter, which run was the newest to end when its costs were last made."""
     given = settings.current()
     if given.ftm_executor != "ecs":
         return dg.SkipReason("FTM_EXECUTOR is not ecs: no step has a task of its own that costs")
     done: dict[str, str] = json.loads(context.cursor or "{}")
     wait = timedelta(seconds=given.ftm_service_idle_seconds + SPARE_SECONDS)
     ended = newest_ended(context.instance, datetime.now(UTC) - wait)
-    asked = {quarter: run for quarter, run in ended.items() if done.get(quarter) != run}
-    return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(run_key=f"{NAME}/{quarter}/{run}", partition_key=quarter)
-            for quarter, run in sorted(asked.items())
-        ],
-        cursor=json.dumps(done | asked),
-    )
+    requests = []
+    for quarter, run in sorted(ended.items()):
+        if done.get(quarter) == run:
+            continue
+        key = f"{NAME}/{quarter}/{run}"
+        tries = context.instance.get_runs(dg.RunsFilter(tags={TAG: key}))
+        if any(made.is_success for made in tries):
+            done[quarter] = run
+        elif len(tries) < MOST_TRIES and all(made.is_finished for made in tries):
+            # Of a run key that it has seen, Dagster would start none.
+            requests.append(
+                dg.RunRequest(run_key=f"{key}/{len(tries)}", partition_key=quarter, tags={TAG: key})
+            )
+    return dg.SensorResult(run_requests=requests, cursor=json.dumps(done))
 
 
 def newest_ended(instance: dg.DagsterInstance, before: datetime) -> dict[str, str]:
     """Return quarter → its newest run of more than `run_costs`, of quarters of which no run is going on or ended later.
 
-    Quarters of which no run ended within a week before are left out: they were looked at then.
+    A run that reports nothing for FTM_SERVICE_SILENT_SECONDS counts as killed. Quarters of which no run ended within a
+    week before are left out: they were looked at then.
     """
     recent = instance.get_run_records(
         dg.RunsFilter(statuses=list(FINISHED_STATUSES), updated_after=before - timedelta(days=7))
     )
     going_on = instance.get_run_records(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     found: dict[str, str] = {}
-    busy = {quarter for quarter, _ in _of_quarters(going_on)}
+    busy = {
+        quarter
+        for quarter, record in _of_quarters(going_on)
+        if spent_time.believed_until(instance, record) > before.timestamp()
+    }
     for quarter, record in _of_quarters(recent):
         if record.update_timestamp.replace(tzinfo=UTC) > before:
             busy.add(quarter)

@@ -7,6 +7,7 @@ run counts only while it reports something, so that one which hangs or whose hos
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from ftm_assets.orchestration import service_time
 from ftm_assets.orchestration.execution.ecs import asset_of
 from ftm_resources.endpoint.ecs_service import EcsService, ModelServices
 from ftm_resources.expected import plainly
+
+_log = logging.getLogger(__name__)
 
 NAME = "model_services"
 """Name of the sensor and of its resource."""
@@ -122,9 +125,12 @@ def look(
     said, servers = _act(
         what, service, max(most, _of_backfills(instance, USES[what])), running, needed_at, patience, now
     )
-    # Last, so that nothing that fails here keeps a server running.
     wanting = [run for run, need in by_run.items() if need is most and need is not Need.NONE]
-    service_time.note(instance, what, wanting, service.hosts() if running else [], servers, now)
+    try:
+        hosts = service.hosts() if running else []
+        service_time.note(instance, what, wanting, hosts, servers, now, ran=running > 0)
+    except Exception:  # noqa: BLE001 - whatever it is, servers are started and stopped all the same
+        _log.exception("%s/%s: its time was not noted for run_costs", service.cluster, service.name)
     return said
 
 

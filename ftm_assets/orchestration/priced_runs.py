@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pyarrow as pa
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 
 from ftm_assets.orchestration import service_time, spent_time
 from ftm_resources.price_table import charged
@@ -18,9 +20,7 @@ from ftm_resources.tables import TABLES
 from ftm_resources.tables.cost_tables import RUN_COSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import dagster as dg
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ftm_assets.orchestration.spent_time import Spent
     from ftm_resources.price_table import Machine, Prices
@@ -34,11 +34,9 @@ def cost_rows(
     They are of all runs of the quarter that the instance knows, priced with `prices`, and those rows of `before` that
     are of runs which it does not know any more. The same log, prices and time give the same rows.
     """
-    rows: list[dict[str, Any]] = []
-    known = set()
-    for record in spent_time.runs_of(instance, quarter):
-        known.add(record.dagster_run.run_id)
-        rows += run_rows(instance, record, prices, now)
+    records = spent_time.runs_of(instance, quarter)
+    known = {record.dagster_run.run_id for record in records}
+    rows = run_rows(instance, records, prices, now)
     columns = [c.name for c in TABLES[RUN_COSTS].own]
     if before is not None:
         rows += [row for row in before.select(columns).to_pylist() if row["run_id"] not in known]
@@ -48,11 +46,14 @@ def cost_rows(
 
 
 def run_rows(
-    instance: dg.DagsterInstance, record: dg.RunRecord, prices: Prices, now: float
+    instance: dg.DagsterInstance, records: Sequence[dg.RunRecord], prices: Prices, now: float
 ) -> list[dict[str, Any]]:
-    """Return the rows of one run: its steps, its own task, its shares of servers of models."""
-    spent = spent_time.spent(instance, record, now)
-    shared = shared_seconds([s for s in spent if s.machine.market == "local"])
+    """Return the rows of runs: their steps, their own tasks, their shares of servers of models."""
+    spent = [s for record in records for s in spent_time.spent(instance, record, now)]
+    local = [s for s in spent if s.machine.market == "local"]
+    if local and prices.per_hour(local[0].machine) is not None:
+        local += _beside(instance, local, {record.dagster_run.run_id for record in records}, now)
+    shared = shared_seconds(local)
     rows = [
         {
             "run_id": s.run_id,
@@ -62,17 +63,16 @@ def run_rows(
             "outcome": s.outcome,
             "started_at": datetime.fromtimestamp(s.started, UTC),
             "seconds": s.seconds,
-            **_priced(prices, s.machine, shared.get((s.step, s.attempt), s.seconds)),
+            **_priced(prices, s.machine, shared.get((s.run_id, s.step, s.attempt), s.seconds)),
             "tokens_in": s.tokens.sent,
             "tokens_out": s.tokens.received,
             "tokens_usd": s.tokens.usd,
         }
         for s in spent
     ]
-    run_id = record.dagster_run.run_id
     rows += [
         {
-            "run_id": run_id,
+            "run_id": record.dagster_run.run_id,
             "stage": f"{k.what}_service",
             "step_key": f"{k.what}_service",
             "attempt": 0,
@@ -84,22 +84,46 @@ def run_rows(
             "tokens_out": 0,
             "tokens_usd": None,
         }
-        for k in service_time.kept(instance, run_id)
+        for record in records
+        for k in service_time.kept(instance, record.dagster_run.run_id)
     ]
     return rows
 
 
-def shared_seconds(spent: Sequence[Spent]) -> dict[tuple[str, int], float]:
-    """Return by (step, attempt) the seconds of the one machine that it is charged: attempts side by side share them.
+def _beside(
+    instance: dg.DagsterInstance, local: Sequence[Spent], known: Collection[str], now: float
+) -> list[Spent]:
+    """Return the attempts of runs that are not `known`, such as of other quarters, on this computer meanwhile."""
+    since = datetime.fromtimestamp(min(s.started for s in local), UTC)
+    records = [
+        *instance.get_run_records(dg.RunsFilter(statuses=list(FINISHED_STATUSES), updated_after=since)),
+        *instance.get_run_records(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))),
+    ]
+    found = []
+    for record in records:
+        began, ended = record.start_time, record.end_time or now
+        if record.dagster_run.run_id in known or began is None:
+            continue
+        if any(s.started < ended and s.started + s.seconds > began for s in local):
+            found += [s for s in spent_time.spent(instance, record, now) if s.machine.market == "local"]
+    return found
+
+
+def shared_seconds(spent: Sequence[Spent]) -> dict[tuple[str, str, int], float]:
+    """Return by (run, step, attempt) the seconds of one machine that it is charged: attempts side by side share them.
 
     The sum is the time in which any of them ran, so that two steps at once on one computer cost what one does.
     """
-    moments = sorted({moment for s in spent for moment in (s.started, s.started + s.seconds)})
-    shares: defaultdict[tuple[str, int], float] = defaultdict(float)
-    for since, until in pairwise(moments):
-        at_work = [s for s in spent if s.started <= since and s.started + s.seconds >= until]
-        for s in at_work:
-            shares[s.step, s.attempt] += (until - since) / len(at_work)
+    begins = [(s.started, True, (s.run_id, s.step, s.attempt)) for s in spent]
+    ends = [(s.started + s.seconds, False, (s.run_id, s.step, s.attempt)) for s in spent]
+    shares: defaultdict[tuple[str, str, int], float] = defaultdict(float)
+    at_work: set[tuple[str, str, int]] = set()
+    # An attempt of no length begins before it ends.
+    moments = sorted([*begins, *ends], key=lambda m: (m[0], not m[1]))
+    for (since, is_begin, key), (until, _, _) in pairwise(moments):
+        (at_work.add if is_begin else at_work.discard)(key)
+        for one in at_work:
+            shares[one] += (until - since) / len(at_work)
     return dict(shares)
 
 

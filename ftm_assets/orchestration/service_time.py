@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.orchestration.execution.task_facts import market_of
+from ftm_resources import settings
 from ftm_resources.price_table import Machine
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SERVICES = ("llm", "embedding")
 """What a service serves, as in `model_services.USES`."""
+
+GAP_SECONDS = 300.0
+"""Seconds that two looks may be apart beyond those for which an idle server is kept: a few times the usual."""
 
 _UNKNOWN = "|unknown"
 """The machine of a server that has no host yet."""
@@ -44,27 +48,33 @@ def note(
     hosts: Sequence[tuple[str, str]],
     servers: int,
     now: float,
+    *,
+    ran: bool = True,
 ) -> None:
     """Note one look at a service that `servers` servers are now to run of; 0 if it is stopped, or was not running.
 
     The seconds since the last look, if servers ran, are divided equally among the runs in `needing`; if none needs it
     any more, among those that did last. `hosts` are instance types and capacity providers. A server that nobody needed
-    from the start is charged to nobody.
+    from the start is charged to nobody. Nothing is charged if none is running at the look (`ran`), nor more than
+    FTM_SERVICE_IDLE_SECONDS and GAP_SECONDS for one look: who stopped or started a server in between is not known.
     """
     storage = instance.daemon_cursor_storage
     state = _load(storage.get_cursor_values({_state_key(what)}).get(_state_key(what)))
-    runs = sorted(needing) or state.get("runs", [])
-    if state.get("servers") and runs:
+    ran = ran and bool(state.get("servers"))
+    runs = sorted(needing) or (state.get("runs", []) if ran else [])
+    if ran and runs:
         kind, provider = hosts[0] if hosts else ("", "")
         name = f"{kind}|{market_of(provider)}" if kind else _UNKNOWN
-        each = max(now - state["at"], 0.0) * state["servers"] / len(runs)
+        longest = settings.current().ftm_service_idle_seconds + GAP_SECONDS
+        since = max(state["at"], now - longest)
+        each = max(now - since, 0.0) * state["servers"] / len(runs)
         for key in (
             _run_key(what, run) for run in runs
         ):  # one by one: Dagster loses new keys beside known ones
             before = storage.get_cursor_values({key}).get(key)
-            storage.set_cursor_values({key: _added(before, name, each, state["at"])})
+            storage.set_cursor_values({key: _added(before, name, each, since)})
     if servers or state.get("servers"):
-        said = {"at": now, "runs": runs, "servers": servers}
+        said = {"at": now, "runs": runs if servers else [], "servers": servers}
         storage.set_cursor_values({_state_key(what): json.dumps(said)})
 
 

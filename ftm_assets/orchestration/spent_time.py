@@ -15,11 +15,11 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from ftm_assets.orchestration.execution import task_facts
 from ftm_assets.orchestration.execution.ecs import asset_of
+from ftm_resources import settings
+from ftm_resources.price_table import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from ftm_resources.price_table import Machine
 
 RUN = "run"
 """Stage and step of a run's own task."""
@@ -43,7 +43,13 @@ _READ = {
 }
 
 _CHECK = "check_"
-"""How the names of steps begin that check a table's contract; others show by what they report."""
+"""How the names of steps begin that make several checks; see `_is_of` for those of one."""
+
+_TASK_TAG = "ecs/task_arn"
+"""Tag of a run with a task of its own on ECS, which dagster-aws's launcher sets."""
+
+_NEWEST = 20
+"""Events at the end of a run's log among which its own last one is looked for."""
 
 CHECKS = "checks"
 """Stage of steps that only check tables."""
@@ -96,11 +102,13 @@ def runs_of(instance: dg.DagsterInstance, quarter: str) -> list[dg.RunRecord]:
 def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> list[Spent]:
     """Return the attempts of a run at its steps, in the order in which they ended, and its own task if it had one.
 
-    An attempt without an end lasts until the run's, or until `now` while the run goes on.
+    An attempt without an end lasts until the run's, or until `now` while the run goes on, but no longer than a run is
+    believed that reports nothing (FTM_SERVICE_SILENT_SECONDS): its process may have been killed.
     """
     run = record.dagster_run
     over = (record.end_time or record.update_timestamp.timestamp()) if run.is_finished else None
-    until = now if over is None else over
+    until = min(now if over is None else over, believed_until(instance, record))
+    is_on_aws = _TASK_TAG in run.tags
     attempts: defaultdict[str, int] = defaultdict(int)
     open_: dict[str, _Open] = {}
     found: list[Spent] = []
@@ -109,7 +117,10 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
         one = open_.pop(step)
         began = max(float(one.facts.get("began", 0)), one.began)
         tokens = Tokens(one.sent, one.received, sum(one.usd) if one.usd else None)
-        seconds, machine = max(ended - began, 0.0), task_facts.machine(one.facts)
+        # On AWS, what is not told of a task is not known: it was not this computer's.
+        unknown = is_on_aws and not one.facts
+        machine = Machine("unknown") if unknown else task_facts.machine(one.facts)
+        seconds = max(ended - began, 0.0)
         stage = CHECKS if one.is_check else asset_of(step)
         found.append(Spent(run.run_id, stage, step, attempts[step], outcome, began, seconds, machine, tokens))
         attempts[step] += 1
@@ -124,15 +135,15 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
             open_[step] = _Open(entry.timestamp, is_check=step.startswith(_CHECK))
         if step not in open_:
             continue
-        if facts.get("arn") == open_[step].facts.get(
-            "arn", facts.get("arn")
-        ):  # else of an earlier attempt's task
+        task = facts.get("arn")
+        is_of_earlier_attempt = task != open_[step].facts.get("arn", task)
+        if not is_of_earlier_attempt:
             open_[step].facts |= facts
         if kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             _count(open_[step], event)
             open_[step].is_check = False
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            open_[step].is_check = True
+            open_[step].is_check |= _is_of(step, event)  # not the marts, with which dbt tests them
         elif kind in _END:
             close(step, _END[kind], entry.timestamp)
     for step in list(open_):
@@ -142,6 +153,26 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
             outcome = "running" if over is None else "cut_off"
         close(step, outcome, until)
     return found
+
+
+def believed_until(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
+    """Return until when a run is taken to be at work, in seconds since 1970, unless it reports something later.
+
+    What Dagster says of the run as a whole, such as that it is taken for lost, is no sign of its being at work.
+    """
+    newest = instance.get_records_for_run(record.dagster_run.run_id, limit=_NEWEST, ascending=False).records
+    entries = [found.event_log_entry for found in newest]
+    heard = next(
+        (e for e in entries if e.step_key or e.dagster_event is None), entries[-1] if entries else None
+    )
+    last = heard.timestamp if heard else record.update_timestamp.timestamp()
+    return last + settings.current().ftm_service_silent_seconds
+
+
+def _is_of(step: str, event: dg.DagsterEvent) -> bool:
+    """Return whether a step is that of the one check whose outcome an event tells: Dagster names it after the check."""
+    of = event.asset_check_evaluation_data
+    return step == f"{of.asset_key.to_python_identifier()}_{of.check_name}"
 
 
 def _count(one: _Open, event: dg.DagsterEvent) -> None:

@@ -10,27 +10,25 @@ from typing import TYPE_CHECKING
 from ftm_assets.methods.wording import counted, dollars
 from ftm_assets.report.payload import Fact, Measure
 from ftm_resources.endpoint.forecast import duration
+from ftm_resources.tables.cost_tables import PRICED_ROWS
 
 if TYPE_CHECKING:
     import duckdb
 
 HEADING = "Cost"
 
-LLM_SERVICE = "llm_service"
-"""The stage of FTM's own server of names."""
-
 _MARKETS = {"fargate": "Fargate", "fargate-spot": "Fargate Spot", "spot": "Spot", "on-demand": "On-Demand"}
 
 MOST_STAGES = 12
 """Stages listed one by one, most seconds first; the others are one line."""
 
-_BY_STAGE = """
+_BY_STAGE = f"""
     SELECT stage, sum(seconds), sum(seconds) FILTER (usd IS NULL), count(usd), coalesce(sum(usd), 0),
         sum(tokens_in + tokens_out), count(tokens_usd), coalesce(sum(tokens_usd), 0),
         coalesce(sum(seconds) FILTER (outcome IN ('failed', 'restarted', 'cut_off')), 0),
-        list_sort(list(DISTINCT coalesce(machine, '') || ' ' || market))
-    FROM run_costs GROUP BY stage ORDER BY 2 DESC, 1
-"""
+        bool_or(lacks_usd), list_sort(list(DISTINCT coalesce(machine, '') || ' ' || market))
+    FROM {PRICED_ROWS} GROUP BY stage ORDER BY 2 DESC, 1
+"""  # noqa: S608 - a constant
 
 _RUNS = "SELECT count(DISTINCT run_id), min(priced_on), max(priced_on) FROM run_costs"
 
@@ -59,9 +57,7 @@ def told_cost(db: duckdb.DuckDBPyConnection) -> tuple[tuple[Measure, ...], tuple
         )
         if first is not None:
             meaning += f"; prices of {first}{'' if first == last else f' to {last}'}"
-        # Tokens of a server that is a stage of its own cost what it costs.
-        has_server = any(s[0] == LLM_SERVICE for s in stages)
-        if without or (not has_server and any(s[5] and not s[6] for s in stages)):
+        if any(s[9] for s in stages):
             name += ", at least"
             meaning += f"; {duration(without)} have no price" if without else "; some tokens have no price"
         measures.insert(0, Measure(name, meaning, round(usd, 4), "USD", (), None))
@@ -83,6 +79,7 @@ def _stage(
     n_tokens_priced: int,
     tokens_usd: float,
     lost: float,
+    _lacks_usd: bool,
     machines: list[str],
 ) -> str:
     told = [f"{duration(seconds)} on {' and '.join(_machine(m) for m in machines)}"]

@@ -294,6 +294,8 @@ class ReturnsOfSeries:
     """Events, days before and placebo, by window."""
     paths: tuple[CarPath, ...]
     """Empty with too few events."""
+    given_call: tuple[ReturnTest, ...] = ()
+    """Of events, by `score_given_call`; empty if the study has none, or all is by it."""
 
 
 @dataclass(frozen=True)
@@ -325,6 +327,8 @@ class ToneAndReturns:
     n_quarters: int
     """Quarters among the calls."""
     windows: tuple[TestedWindow, ...]
+    given_call: tuple[TestedWindow, ...]
+    """The same by `score_given_call`; empty if the study has none, or all is by it."""
     series: tuple[ReturnsOfSeries, ...]
     """All themes together first."""
 

@@ -73,11 +73,14 @@ def told_returns(state: ReportedState) -> ReturnsTold:
             )
         definition, tone, model = min(choices, key=_plainest)
         rows = db.execute(_TESTS, [definition, model, tone]).fetchall()
-    tests = defaultdict(list)
+        given = db.execute(_TESTS, [definition, model, GIVEN_CALL]).fetchall() if tone != GIVEN_CALL else []
+    tests, given_call = defaultdict(list), defaultdict(list)
     names, n_quarters = {}, 0
     for series, name, quarters, _, *test in rows:
         names[series], n_quarters = name, max(n_quarters, quarters)
         tests[series].append(ReturnTest(*test))
+    for series, _, _, _, *test in given:
+        given_call[series].append(ReturnTest(*test))
     windows = sorted({t.window for of in tests.values() for t in of if t.sample == "event"}, key=_days)
     return ReturnsTold(
         ToneAndReturns(
@@ -88,12 +91,19 @@ def told_returns(state: ReportedState) -> ReturnsTold:
             min_sentences=int(writes[STUDY].provenance().get("config", {}).get("min_sentences", 1)),
             n_quarters=n_quarters,
             windows=tuple(_counted(window, tests) for window in windows),
+            given_call=tuple(_counted(window, given_call) for window in windows if given),
             series=tuple(
                 ReturnsOfSeries(
                     None if series == POOLED else series,
                     "All themes" if series == POOLED else cut(names[series], NAME_CHARACTERS),
                     tuple(sorted(tests[series], key=lambda t: (_SAMPLES.index(t.sample), _days(t.window)))),
                     paths.get(series, ()),
+                    tuple(
+                        sorted(
+                            (t for t in given_call[series] if t.sample == "event"),
+                            key=lambda t: _days(t.window),
+                        )
+                    ),
                 )
                 # All themes together first.
                 for series in sorted(tests, key=lambda s: (s != POOLED, s))
@@ -108,6 +118,9 @@ def _plainest(choice: tuple[str, str, str]) -> tuple[int, int, int]:
     definition, tone, model = choice
     return THEME_DEFINITIONS.index(definition), TONES.index(tone), -RETURN_MODELS.index(model)
 
+
+GIVEN_CALL = "score_given_call"
+"""The measure of tone that holds the call's tone about all else constant; shown beside any other."""
 
 _SAMPLES = ("event", "pre_event", "placebo")
 

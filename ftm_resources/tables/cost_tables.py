@@ -14,6 +14,16 @@ COST_MARKETS = ("fargate", "fargate-spot", "on-demand", "spot", "local", "unknow
 
 RUN_COSTS = "run_costs"
 
+PRICED_ROWS = """(
+    SELECT *, (usd IS NULL AND seconds > 0) OR (
+        tokens_in + tokens_out > 0 AND tokens_usd IS NULL
+        AND NOT bool_or(stage = 'llm_service') OVER (PARTITION BY run_id)
+    ) AS lacks_usd
+    FROM run_costs
+)"""
+"""SQL: the rows, and of each whether a part of it has no price, so that a sum of USD is the least. Tokens of a run that
+has a share of FTM's own server of names cost what the server costs."""
+
 COST_TABLES = (
     Table(
         RUN_COSTS,
@@ -50,7 +60,7 @@ COST_TABLES = (
                 "usd",
                 DOUBLE,
                 "USD of the machine at the prices in use when the row was written; null if no price is known, as for "
-                "a machine of one's own without one",
+                "a machine of one's own without one; what ran on that at the same time, of any run, shares its time",
                 nullable=True,
                 bounds=COUNT,
             ),

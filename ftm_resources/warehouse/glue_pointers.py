@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.catalog.glue import GlueCatalog, _construct_table_input
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 
 
 MAX_COMMENT = 255
-"""Characters that Glue takes as a column's comment; it refuses a table with a longer one."""
+"""Bytes of UTF-8 that Glue takes as a column's comment: 255 characters by AWS's model of it, bytes by its guide; it
+refuses a table with a longer one."""
 
 
 class CloudCatalog(NotingCatalog, GlueCatalog):
@@ -67,5 +67,13 @@ def _shortened(table: Any) -> Any:
     """Return a table as Glue is told of it, with comments that it takes; the Iceberg schema has them in full."""
     for column in table.get("StorageDescriptor", {}).get("Columns", ()):
         if "Comment" in column:
-            column["Comment"] = textwrap.shorten(column["Comment"], MAX_COMMENT, placeholder=" …")
+            column["Comment"] = _cut(column["Comment"])
     return table
+
+
+def _cut(comment: str) -> str:
+    """Return a comment of at most MAX_COMMENT bytes, of whole words."""
+    raw, more = comment.encode(), " …"
+    if len(raw) <= MAX_COMMENT:
+        return comment
+    return raw[: MAX_COMMENT - len(more.encode())].decode(errors="ignore").rsplit(" ", 1)[0] + more

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from ftm_assets.cli import home
-from ftm_assets.cli.stored_quarters import notes, state
+from ftm_assets.cli.stored_quarters import costs, notes, state
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
@@ -135,11 +135,12 @@ def test_a_day_without_a_state_is_refused(ftm, place: Path, command: tuple[str, 
     assert "in the future" not in ftm(*command, "2020Q1", "--as-of", f"{first:%Y-%m-%d}").stderr
 
 
-def cost(usd: float | None) -> dict[str, object]:
+def cost(usd: float | None, **other: object) -> dict[str, object]:
     return {
         "run_id": "a", "stage": "themes", "step_key": f"themes {usd}", "attempt": 0, "outcome": "succeeded",
         "started_at": datetime(2026, 1, 1, tzinfo=UTC), "seconds": 60.0, "machine": "local", "market": "local",
         "usd": usd, "priced_on": None, "tokens_in": 0, "tokens_out": 0, "tokens_usd": None, "quarter": "2020Q1",
+        **other,
     }  # fmt: skip
 
 
@@ -151,3 +152,13 @@ def test_a_quarter_shows_what_it_cost_where_a_price_is_known(warehouse: Warehous
         said = " ".join(ftm("quarters").stdout.split())
         assert ("search index cost" in said) is (shown is not None)
         assert shown is None or f"none {shown}" in said or f"outdated {shown}" in said
+
+
+@pytest.mark.parametrize(("served", "shown"), [("a", "$1.75"), ("b", "over $1.75")])
+def test_tokens_without_a_price_make_a_cost_the_least_unless_a_server_of_the_same_run_is_counted(
+    warehouse: Warehouse, served: str, shown: str
+):
+    rows = [cost(1.25, tokens_in=900), cost(0.5, run_id=served, stage="llm_service")]
+    made = pa.Table.from_pylist(rows, schema=TABLES["run_costs"].arrow_schema)
+    warehouse.replace("run_costs", "2020Q1", [made])
+    assert costs(warehouse) == {"2020Q1": shown}

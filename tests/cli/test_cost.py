@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ftm_resources.price_table import COLUMNS
+from ftm_resources.price_table import BUNDLED, COLUMNS
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 
@@ -24,6 +24,8 @@ def test_it_says_what_eight_quarters_cost_and_what_it_knows_that_from(ftm):
         "8 quarters Spot $",
         "each month $",
         "while the stacks exist",
+        "one quarter machine task time Spot $ On-Demand $",
+        "elapsed 8.6 h a quarter, 68.7 h for 8 quarters one after the other",
     ):
         assert word in said
     assert "goal below $15 a quarter on Spot: met, without what is paid by the month" in said
@@ -49,26 +51,96 @@ def test_json_has_every_stage_and_every_price(ftm):
     by_stage = {s["stage"]: s for s in told["stages"]}
     assert {"themes", "checks", "run", "llm_service", "gpu_hosts"} <= set(by_stage)
     assert told["usd_of_a_quarter"]["spot"] == pytest.approx(sum(s["spot"] for s in told["stages"]))
-    assert told["usd_in_all"]["spot"] == pytest.approx(
-        2 * told["usd_of_a_quarter"]["spot"] + sum(s["spot"] for s in told["once"])
-    )
+    assert told["usd_in_all"]["spot"] == pytest.approx(2 * told["usd_of_a_quarter"]["spot"])
+    assert told["elapsed_seconds"]["quarter"] == by_stage["run"]["seconds"]
+    assert told["elapsed_seconds"]["in_all"] == 2 * by_stage["run"]["seconds"]
+    assert (told["cores"], told["goal_usd_of_a_quarter"], told["without_price"]) == (None, None, [])
     assert told["usd_each_month"] == pytest.approx(sum(i["usd"] for i in told["each_month"]))
     assert all(p["source"] and p["as_of"] for p in told["prices"])
     assert told["measured_in"] == []
 
 
+def test_json_says_where_each_default_is_from(ftm):
+    told = json.loads(ftm("cost", "--json").stdout)
+    sources = {s["stage"]: s["source"] for s in told["stages"]}
+    assert sources["themes"] == "assumed, not measured; docs/benchmarks.md"
+    assert sources["llm_service"] == "assumed, not measured"
+    assert all(sources.values())
+    figures = {d["name"]: d for d in told["defaults"]}
+    assert figures["names_per_second"]["value"]["g6.xlarge"] == 4
+    assert all(d["source"] for d in told["defaults"])
+    assert (told["tasks_at_once"]["llm"], figures["chunk_firms"]["value"]) == (4, 500)
+
+
+def test_the_goal_is_said_of_as_many_firms_as_it_is_for(ftm):
+    assert "goal" in ftm("cost", "--firms", "5000").stdout
+    assert "goal" not in ftm("cost", "--firms", "4999").stdout
+    assert json.loads(ftm("cost", "--json").stdout)["goal_usd_of_a_quarter"] == 15
+
+
 def test_one_machine_has_hours_and_no_price_unless_there_is_one(
     ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    shown = ftm("cost", "--on", "local", "--firms", "500", "--quarters", "1").stdout
+    shown = ftm("cost", "--on", "local", "--firms", "500", "--quarters", "2").stdout
+    assert "2 quarters of 500 firms, on one machine" in shown
     assert "sentence_embeddings *" in shown
+    assert "for 2 quarters one after the other" in shown
+    assert "377 sentences a firm; 2 cores where marked *; no GPU; names extractive" in shown
+    assert "no price of this machine" in " ".join(shown.split())
     assert "$" not in shown
     file = tmp_path / "mine.csv"
     file.write_text(",".join(COLUMNS) + "\nlocal,local,hour,2.5,here,2027-01-01,me\n")
     monkeypatch.setenv("FTM_PRICES", str(file))
-    priced = " ".join(ftm("cost", "--on", "local", "--firms", "500", "--quarters", "1").stdout.split())
-    assert "1 quarter $" in priced
+    priced = " ".join(ftm("cost", "--on", "local", "--firms", "500", "--quarters", "3").stdout.split())
+    assert "task time $" in priced
+    assert "On-Demand" not in priced
+    assert "no price" not in priced
+    told = json.loads(ftm("cost", "--on", "local", "--firms", "500", "--quarters", "3", "--json").stdout)
+    assert f"3 quarters ${told['elapsed_seconds']['in_all'] / 3600 * 2.5:.2f}" in priced
+    assert told["gpu"] is None
     assert "mine.csv table, here, 2027-01-01" in priced
+
+
+def test_cores_are_of_one_machine_and_a_gpu_is_of_aws(ftm):
+    two, eight = (
+        json.loads(ftm("cost", "--on", "local", "--cores", str(n), "--json").stdout) for n in (2, 8)
+    )
+    assert (two["cores"], eight["cores"]) == (2, 8)
+    assert eight["elapsed_seconds"]["quarter"] < two["elapsed_seconds"]["quarter"]
+    for arguments, said in (
+        (("--on", "local", "--gpu", "g5.xlarge"), "--on local counts one machine without a GPU"),
+        (("--cores", "3"), "--cores is of one machine: add --on local"),
+    ):
+        refused = ftm("cost", *arguments)
+        assert refused.exit_code == 1
+        assert said in " ".join(refused.output.split())
+
+
+def test_what_has_no_price_is_named_and_stands_on_a_line_of_its_own(
+    ftm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = tmp_path / "mine.csv"
+    kept = [
+        row for row in BUNDLED.read_text().splitlines() if not row.startswith(("fargate_disk", "dns_zone"))
+    ]
+    file.write_text("\n".join(row for row in kept if not row.startswith("g6.xlarge,on-demand")) + "\n")
+    monkeypatch.setenv("FTM_PRICES", str(file))
+    said = " ".join(ftm("cost").stdout.split())
+    assert "firm_topics * 8 vCPU, 32 GB, 50 GB disk 18 min no price no price" in said
+    assert "llm_service * g6.xlarge 7.7 h no price no price" in said
+    assert "sentence_embeddings * g6.xlarge 59 min 0.33 no price" in said
+    assert "other stages" in said
+    lacking = [
+        "g6.xlarge (on-demand)",
+        "fargate_disk (fargate-spot)",
+        "fargate_disk (fargate)",
+        "dns_zone (on-demand)",
+    ]
+    assert all(item in said for item in lacking)
+    assert "add what mine.csv lacks" in said
+    told = json.loads(ftm("cost", "--json").stdout)
+    assert sorted(told["without_price"]) == sorted(lacking)
+    assert told["usd_of_a_quarter"] == {"spot": None, "on_demand": None}
 
 
 def test_what_this_warehouse_measured_is_used_and_named(ftm, place: Path):
@@ -85,7 +157,8 @@ def test_what_this_warehouse_measured_is_used_and_named(ftm, place: Path):
     for table, own in (("run_costs", row), ("sentences", sentence)):
         warehouse.replace(table, "2023Q1", [pa.Table.from_pylist([own], schema=TABLES[table].arrow_schema)])
     shown = " ".join(ftm("cost", "--on", "local", "--firms", "100", "--quarters", "1").stdout.split())
-    assert "100 firms, 1 sentence a firm" in shown
+    assert "100 firms, on one machine" in shown
+    assert "1 sentence a firm;" in shown
     assert "themes local 60 min" in shown
     assert "measured in 2023Q1 (1 firm)" in shown
 

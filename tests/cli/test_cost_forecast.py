@@ -20,7 +20,7 @@ from ftm_assets.cli.cost_forecast import (
 )
 from ftm_assets.orchestration.execution import ecs
 from ftm_assets.orchestration.fan_out import FanOutConfig
-from ftm_resources import price_table
+from ftm_resources import price_table, settings
 from ftm_resources.price_table import COLUMNS, Machine, Prices
 from infra import synth
 from infra.rendering import render
@@ -91,22 +91,19 @@ def test_on_demand_costs_more_wherever_spot_is_asked_for(forecast: Forecast):
             assert one.spot < one.on_demand
     assert forecast.spot is not None
     assert forecast.spot == pytest.approx(sum(one.spot or 0 for one in forecast.lines))
-    once = sum(one.spot or 0 for one in forecast.once)
-    assert forecast.spot_in_all == pytest.approx(8 * forecast.spot + once)
+    assert forecast.spot_in_all == pytest.approx(8 * forecast.spot)
 
 
 def test_names_take_a_server_and_tasks_that_wait_for_it(forecast: Forecast, of: list[Step], prices: Prices):
     naming = 5_000 * defaults.REQUESTS_PER_FIRM / defaults.REQUESTS_PER_SECOND["g6.xlarge"]
-    assert line(forecast, LLM_SERVICE).seconds == pytest.approx(naming)
+    start_and_stop = defaults.SERVICE_START_SECONDS + 900
+    assert line(forecast, LLM_SERVICE).seconds == pytest.approx(naming + start_and_stop)
     waiting = line(forecast, "topic_summaries")
     commit = defaults.WORK["topic_summaries_commit"].cpu
     four_at_once = 4 * naming  # as the pool lets
     assert waiting.seconds == pytest.approx(four_at_once + 12 * defaults.START_SECONDS + commit)
-    (start,) = forecast.once
-    assert start.seconds == defaults.SERVICE_START_SECONDS + 900
     without = on_aws(Plan(5_000, 8, is_named_by_model=False), prices, Measured(), of)
     assert LLM_SERVICE not in {one.stage for one in without.lines}
-    assert without.once == ()
     assert without.spot < forecast.spot
 
 
@@ -116,6 +113,21 @@ def test_hosts_with_a_gpu_cost_before_and_after_their_tasks(
     assert line(forecast, GPU_HOSTS).seconds == 8 * defaults.HOST_IDLE_SECONDS
     small = on_aws(Plan(600, 1), prices, Measured(), of)
     assert line(small, GPU_HOSTS).seconds == 2 * defaults.HOST_IDLE_SECONDS, "a host for each chunk"
+
+
+def test_quarters_run_one_after_the_other_as_they_share_a_server(
+    of: list[Step], prices: Prices, forecast: Forecast
+):
+    naming = 5_000 * defaults.REQUESTS_PER_FIRM / defaults.REQUESTS_PER_SECOND["g6.xlarge"]
+    assert forecast.elapsed > naming
+    assert forecast.elapsed == line(forecast, "run").seconds
+    assert forecast.elapsed_in_all == pytest.approx(8 * forecast.elapsed)
+    assert forecast.months == 1
+    assert forecast.in_a_month == pytest.approx(forecast.spot + forecast.monthly / 8)
+    many = on_aws(Plan(5_000, 100), prices, Measured(), of)
+    assert many.months == 2, "100 times 8.6 hours"
+    assert many.in_a_month == pytest.approx(many.spot + 2 * many.monthly / 100)
+    assert settings.Settings.model_fields["ftm_service_idle_seconds"].default == defaults.SERVICE_IDLE_SECONDS
 
 
 def test_what_was_measured_replaces_what_is_assumed(of: list[Step], prices: Prices):
@@ -134,7 +146,9 @@ def test_what_was_measured_replaces_what_is_assumed(of: list[Step], prices: Pric
         "an attempt that had to be On-Demand is hoped to be Spot"
     )
     assert served.on_demand == served.spot == pytest.approx(5 * 0.8048)
-    assert found.once == (), "its start and stop are in what was measured"
+    assert served.seconds == pytest.approx(5 * 3_600), "its start and stop are in what was measured"
+    assert themes.source == "run_costs of 2023Q1, 2023Q2"
+    assert found.elapsed == pytest.approx(5 * 7_200)
     assert not line(found, "sentences").is_measured
 
 
@@ -150,7 +164,18 @@ def test_without_a_price_a_sum_is_not_told(of: list[Step], tmp_path: Path):
     assert line(found, "themes").spot is not None
     assert line(found, "themes").on_demand is None
     assert line(found, GPU_HOSTS).spot is None
+    assert line(found, "themes").lacks == ("fargate_vcpu (fargate)", "fargate_gb (fargate)")
+    assert line(found, GPU_HOSTS).lacks == ("g6.xlarge (spot)", "g6.xlarge (on-demand)")
+    assert {"fargate_vcpu (fargate)", "g6.xlarge (spot)", "dns_zone (on-demand)"} <= set(found.lacks)
+    assert len(found.lacks) == len(set(found.lacks))
     assert (found.spot, found.on_demand, found.spot_in_all, found.monthly) == (None, None, None, None)
+
+
+def test_more_cores_help_the_steps_that_can_use_them(of: list[Step], prices: Prices):
+    two, eight = (on_this_machine(Plan(5_000, 1, cores=n), prices, Measured(), of) for n in (2, 8))
+    assert line(eight, "sentence_embeddings").seconds < line(two, "sentence_embeddings").seconds / 3
+    assert line(eight, "themes").seconds == line(two, "themes").seconds
+    assert two.elapsed == pytest.approx(sum(one.seconds for one in two.lines))
 
 
 def test_one_machine_takes_the_seconds_of_the_benchmarks(of: list[Step], prices: Prices):
@@ -177,7 +202,7 @@ def test_what_always_costs_is_what_the_stacks_hold(prices: Prices):
     assert n_endpoints == 1
     found = standing(PLAN, prices)
     assert {item.stack for item in found} == {"dagster", "network", "cluster", "vllm", "storage"}
-    assert all(item.usd is not None for item in found)
+    assert all(item.usd is not None and not item.lacks for item in found)
 
 
 def test_a_run_s_own_task_has_the_size_of_its_definition():

@@ -90,3 +90,15 @@ def test_one_machine_and_aws_tell_nothing_of_each_other(write: Callable[..., War
 def test_without_a_warehouse_or_a_recorded_run_nothing_is_measured(tmp_path: Path, warehouse: Warehouse):
     assert measured(Warehouse(path=str(tmp_path / "none")), on_aws=True) == Measured()
     assert measured(warehouse, on_aws=True) == Measured()
+
+
+def test_a_small_run_that_only_counts_costs_does_not_stand_for_the_quarter(write: Callable[..., Warehouse]):
+    own = ("1 vCPU, 4 GB", "fargate")
+    whole = [cost(1, "themes", 600), cost(1, "checks", 900), cost(1, "run", 7_200, own)]
+    late = [
+        cost(2, "run_costs", 30, outcome="running"),
+        cost(2, "checks", 12),
+        cost(2, "run", 40, own, outcome="running"),
+    ]
+    found = measured(write("2023Q1", [*whole, *late]), on_aws=True)  # as late_costs leaves every quarter
+    assert (found.seconds["run"], found.seconds["checks"]) == ({own: 7_200}, {SPOT: 900})

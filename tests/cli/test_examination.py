@@ -8,6 +8,7 @@ import pytest
 
 from ftm_assets.cli import examination, preflight
 from ftm_assets.cli.examination import Finding, examine
+from ftm_resources.price_table import PriceTableError
 from ftm_resources.sources.pinned_dictionary import PinnedThemesError
 
 
@@ -73,6 +74,16 @@ def test_pinned_themes_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     )
     assert (found("Pinned themes").status, found("Pinned themes").found) == ("ok", f"{file}: 1 theme")
     preflight.require_ready({})
+
+
+@pytest.mark.usefixtures("place")
+def test_a_table_of_prices_that_cannot_be_used_is_refused_before_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """It is needed at the very end of a quarter, hours later."""
+    monkeypatch.setenv("FTM_PRICES", str(tmp_path / "none.csv"))
+    with pytest.raises(PriceTableError, match=r"FTM_PRICES: .*none\.csv cannot be read"):
+        preflight.require_ready({})
 
 
 @pytest.mark.usefixtures("place")

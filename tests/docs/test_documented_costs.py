@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from ftm_assets.cli import cost_defaults as defaults
-from ftm_assets.cli.cost_forecast import Forecast, Measured, Plan, on_aws, standing, steps
+from ftm_assets.cli.cost_forecast import LLM_SERVICE, Forecast, Measured, Plan, on_aws, standing, steps
+from ftm_assets.orchestration.pools import LIMITS
 from ftm_resources import price_table
 from ftm_resources.endpoint.forecast import duration
-from ftm_resources.price_table import HOURS_PER_MONTH, Prices
+from ftm_resources.price_table import HOURS_PER_MONTH, Machine, Prices
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 AWS, COSTS = (" ".join((DOCS / name).read_text().split()) for name in ("aws.md", "costs.md"))
@@ -37,12 +38,9 @@ def documented(forecast: Forecast) -> list[str]:
     rows = [
         row(f"`{x.stage}`", x.machine, duration(x.seconds), *usd(x.spot, x.on_demand)) for x in forecast.lines
     ]
-    (once,) = forecast.once
-    said = ("start and stop of `llm_service`, once", once.machine, duration(once.seconds))
     return [
         *rows,
         row("**a quarter**", "", "", *usd(forecast.spot, forecast.on_demand, "**")),
-        row(*said, *usd(once.spot, once.on_demand)),
         row("**8 quarters**", "", "", *usd(forecast.spot_in_all, forecast.on_demand_in_all, "**")),
     ]
 
@@ -52,12 +50,38 @@ def test_the_forecast_is_in_the_documentation(forecast: Forecast, prices: Prices
     assert f"${forecast.in_a_month:.2f} a quarter" in COSTS
     assert f"${forecast.monthly:.2f} a month" in COSTS
     old = on_aws(Plan(5_000, 8, gpu="g4dn.xlarge"), prices, Measured(), steps())
-    hours = [next(x.seconds for x in f.lines if x.stage == "llm_service") / 3600 for f in (old, forecast)]
     assert (
-        f"a quarter costs ${old.spot:.2f} on Spot, and its names take {hours[0]:.1f} hours instead of"
-        in COSTS
-    )
-    assert f"instead of {hours[1]:.1f}." in COSTS
+        f"A quarter takes {duration(forecast.elapsed)} from start to end, 8 quarters one after the other "
+        f"{duration(forecast.elapsed_in_all)}."
+    ) in COSTS
+    hours = [next(x.seconds for x in f.lines if x.stage == LLM_SERVICE) / 3600 for f in (old, forecast)]
+    assert (
+        f"a quarter costs ${old.spot:.2f} on Spot, and its server runs for {hours[0]:.1f} hours instead of "
+        f"{hours[1]:.1f}."
+    ) in COSTS
+
+
+def test_the_documentation_has_what_a_stage_is_recomputed_from(forecast: Forecast, prices: Prices):
+    (stage,) = (x for x in forecast.lines if x.stage == "topic_summaries")
+    rate, at_once, chunks = defaults.REQUESTS_PER_SECOND["g6.xlarge"], LIMITS["llm"], forecast.plan.chunks
+    naming = 5_000 * defaults.REQUESTS_PER_FIRM / rate
+    commit = defaults.WORK["topic_summaries_commit"].cpu
+    seconds = at_once * naming + (chunks + 2) * defaults.START_SECONDS + commit
+    hour = prices.per_hour(Machine("fargate-spot", vcpu=2, memory=16, has_address=True))
+    assert stage.tasks == chunks + 2
+    assert seconds == pytest.approx(stage.seconds)
+    assert seconds / 3600 * hour == pytest.approx(stage.spot, abs=0.005), "the plan's task is smaller"
+    for said in (
+        f"5,000 firms with {defaults.REQUESTS_PER_FIRM} names each are {naming:,.0f} s for a server that gives "
+        f"{rate:g} a second.",
+        f"{at_once} tasks wait for it at once (the limit of the pool `llm`), each with a chunk of "
+        f"{defaults.CHUNK_FIRMS} firms.",
+        f"So the {chunks} chunks wait {at_once * naming:,.0f} s together; they, the plan and the commit start in "
+        f"{defaults.START_SECONDS} s each, and the commit works for {commit:g} s: {seconds:,.0f} s.",
+        f"An hour of {stage.machine.replace(', ', ' and ')} on Fargate Spot is ${hour:.4f}, of which "
+        f"${prices.usd('public_address'):g} is the public address",
+    ):
+        assert said in COSTS, said
 
 
 def test_every_price_is_in_the_documentation(prices: Prices):
@@ -86,6 +110,12 @@ def test_what_a_stack_costs_follows_from_the_prices(prices: Prices):
         assert said in AWS, said
 
 
+def test_the_first_quarter_on_aws_costs_what_the_forecast_says(prices: Prices):
+    sample = on_aws(Plan(48, 1), prices, Measured(), steps())
+    said = f"for the sample's 48 firms about ${sample.spot:.2f} on Spot and ${sample.on_demand:.2f} without"
+    assert said in AWS
+
+
 def test_what_is_assumed_is_said(forecast: Forecast):
     rates = defaults.REQUESTS_PER_SECOND
     g6, g5, g4 = (f"{rates[kind]:g}" for kind in ("g6.xlarge", "g5.xlarge", "g4dn.xlarge"))
@@ -95,7 +125,8 @@ def test_what_is_assumed_is_said(forecast: Forecast):
         f"{defaults.REQUESTS_PER_FIRM} names a firm",
         f"{defaults.START_SECONDS} s to start a task, {defaults.GPU_START_SECONDS} s on a host with a GPU; "
         f"{defaults.HOST_IDLE_SECONDS / 60:.0f} minutes of each host",
-        f"{defaults.SERVICE_START_SECONDS / 60:.0f} minutes until vLLM answers, 15 minutes until it is stopped",
+        f"{defaults.SERVICE_START_SECONDS / 60:.0f} minutes until vLLM answers, "
+        f"{defaults.SERVICE_IDLE_SECONDS / 60:.0f} minutes until it is stopped",
     ):
         assert said in COSTS, said
     assert forecast.spot < 15

@@ -215,7 +215,7 @@ def test_every_task_is_tagged_for_its_cost(requests: dict):
 def costs(run: Run) -> list[dict[str, Any]]:
     """The rows of run_costs of the run."""
     (record,) = run.instance.get_run_records(dg.RunsFilter(run_ids=[run.run.run_id]))
-    return run_rows(run.instance, record, price_table.read(price_table.BUNDLED), time.time())
+    return run_rows(run.instance, [record], price_table.read(price_table.BUNDLED), time.time())
 
 
 def test_every_task_has_its_cost_also_one_that_was_lost_and_one_that_failed(costs: list[dict[str, Any]]):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ftm_assets.cli.cost_forecast import Plan
 from ftm_assets.orchestration import pools
 from ftm_assets.orchestration.execution import ecs
 from ftm_resources import settings
@@ -154,6 +155,13 @@ def test_spot_hosts_are_spot_and_the_others_are_not(stacks: dict[str, Stack]):
         for group in ("SpotHosts", "OnDemandHosts")
     }
     assert share == {"SpotHosts": 0, "OnDemandHosts": 100}
+
+
+def test_hosts_that_are_not_spot_are_of_the_type_that_the_forecast_counts(stacks: dict[str, Stack]):
+    """By price alone, vLLM would get a T4, at half the speed."""
+    policy = stacks["cluster"].resources["OnDemandHosts"]["Properties"]["MixedInstancesPolicy"]
+    assert policy["InstancesDistribution"]["OnDemandAllocationStrategy"] == "prioritized"
+    assert policy["LaunchTemplate"]["Overrides"][0] == {"InstanceType": Plan(firms=1, quarters=1).gpu}
 
 
 def test_runs_and_steps_have_the_same_environment_of_known_variables(stacks: dict[str, Stack]):
@@ -310,6 +318,17 @@ def test_the_services_that_the_address_needs_are_made_and_the_rules_know_their_n
     assert stacks["vllm"].outputs["EmbeddingBaseUrl"] == OWN["Embedding"][0]
     with pytest.raises(ValueError, match="makes with Embedding=true"):
         render({**synth.NEEDED, **synth.VARIANTS["own services"], "Embedding": "false"})
+
+
+@pytest.mark.parametrize(
+    ("url", "key"), [("LlmBaseUrl", "LLM_API_KEY"), ("EmbeddingBaseUrl", "FTM_EMBEDDING_API_KEY")]
+)
+def test_the_key_of_ftm_s_own_services_is_not_sent_to_a_provider(url: str, key: str):
+    try:
+        stack = render({**synth.NEEDED, url: "https://api.example.com/v1"})["dagster"]
+    except ValueError:
+        return  # refused
+    assert {secrets(stack, task).get(key) for task in TASKS} != {stack.outputs["ServiceKeyArn"]}
 
 
 def test_models_are_pulled_from_repositories_of_one_prefix(stacks: dict[str, Stack]):

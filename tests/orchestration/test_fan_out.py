@@ -122,6 +122,15 @@ def test_every_firm_of_every_chunk_arrives_in_order(runner: Runner, firms: list[
     assert [len(c) for c in runner.calls] == [4, 4, 2, 4, 4, 2, 4, 1]
 
 
+def test_a_chunk_at_work_writes_to_the_event_log(runner: Runner, monkeypatch: pytest.MonkeyPatch):
+    """Otherwise the server that it uses is stopped in the middle (`model_services`)."""
+    monkeypatch.setattr("ftm_resources.progress.TOLD_EVERY", 0.0)
+    result = runner.run(chunk_firms=10, flush_firms=5)
+    said = [e.user_message for e in runner.instance.all_logs(result.run_id)]
+    done = [m.partition("chunk ")[2] for m in said if "firms of chunk" in m]
+    assert done == ["0: 5 done", "0: 10 done", "1: 5 done", "1: 10 done", "2: 5 done"]
+
+
 def test_staging_is_gone_after_the_commit(runner: Runner):
     runner.run(chunk_firms=10)
     assert not list((Path(runner.warehouse.root) / FOLDER).rglob("*.parquet"))

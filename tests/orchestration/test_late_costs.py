@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ftm_assets.orchestration.late_costs import late_costs_sensor, newest_ended
+from ftm_assets.orchestration.late_costs import MOST_TRIES, late_costs_sensor, newest_ended
 
 LATER = timedelta(hours=1)
 
@@ -37,9 +37,10 @@ def run(
     of: str | None,
     status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS,
     assets: list[str] | None = None,
+    tags: dict[str, str] | None = None,
 ) -> str:
     selection = frozenset(map(dg.AssetKey, assets)) if assets else None
-    tags = {"dagster/partition": of} if of else {}
+    tags = {**(tags or {}), **({"dagster/partition": of} if of else {})}
     job = QUARTER.get_subset(asset_selection=selection) if selection else QUARTER
     made = instance.create_run_for_job(job, tags=tags, status=status, asset_selection=selection)
     time.sleep(0.002)  # the newest is told by its time
@@ -63,6 +64,13 @@ def test_a_quarter_is_left_alone_while_a_run_of_it_goes_on_or_has_just_ended(ins
     other = run(instance, "2023Q2")
     assert ended(instance) == {"2023Q2": other}
     assert ended(instance, -LATER) == {}
+
+
+def test_a_run_that_was_killed_without_a_word_keeps_no_quarter_waiting(instance: dg.DagsterInstance):
+    newest = run(instance, "2023Q1")
+    run(instance, "2023Q1", dg.DagsterRunStatus.STARTED)
+    assert ended(instance) == {}
+    assert ended(instance, 3 * LATER) == {"2023Q1": newest}
 
 
 def test_runs_of_no_quarter_and_of_costs_alone_count_for_nothing(instance: dg.DagsterInstance):
@@ -92,17 +100,44 @@ def looked(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Any
     return look
 
 
-def test_each_is_asked_for_once_until_another_run_has_ended(
+def test_each_is_asked_for_until_it_was_made_and_again_when_another_run_has_ended(
     instance: dg.DagsterInstance, looked: Any, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("FTM_EXECUTOR", "ecs")
     first, _ = run(instance, "2023Q1"), run(instance, "2023Q2")
     once = looked()
     assert [r.partition_key for r in once.run_requests] == ["2023Q1", "2023Q2"]
-    assert once.run_requests[0].run_key.endswith(first)
-    assert looked(once.cursor).run_requests == []
+    assert once.run_requests[0].run_key.endswith(f"{first}/0")
+    for asked in once.run_requests:
+        run(instance, asked.partition_key, assets=["run_costs"], tags=asked.tags)
+    twice = looked(once.cursor)
+    assert twice.run_requests == []
     run(instance, "2023Q1")
-    assert [r.partition_key for r in looked(once.cursor).run_requests] == ["2023Q1"]
+    assert [r.partition_key for r in looked(twice.cursor).run_requests] == ["2023Q1"]
+
+
+def test_a_count_that_fails_is_asked_for_again_but_not_for_ever(
+    instance: dg.DagsterInstance, looked: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FTM_EXECUTOR", "ecs")
+    run(instance, "2023Q1")
+    result, keys = looked(), []
+    while result.run_requests:
+        (asked,) = result.run_requests
+        keys.append(asked.run_key)
+        run(instance, "2023Q1", dg.DagsterRunStatus.FAILURE, ["run_costs"], asked.tags)
+        result = looked(result.cursor)
+    assert len(set(keys)) == len(keys) == MOST_TRIES
+
+
+def test_nothing_more_is_asked_for_while_a_count_goes_on(
+    instance: dg.DagsterInstance, looked: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("FTM_EXECUTOR", "ecs")
+    run(instance, "2023Q1")
+    (asked,) = looked().run_requests
+    run(instance, "2023Q1", dg.DagsterRunStatus.STARTED, ["run_costs"], asked.tags)
+    assert looked().run_requests == []
 
 
 def test_off_aws_it_asks_for_nothing(looked: Any, monkeypatch: pytest.MonkeyPatch):

@@ -317,3 +317,37 @@ def test_without_a_service_the_sensor_says_so(tmp_path: Path, monkeypatch: pytes
 
 def test_it_runs_by_itself():
     assert model_services_sensor.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+def test_what_fails_in_counting_costs_stops_no_other_service_and_keeps_none_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from botocore.exceptions import ReadTimeoutError
+
+    class Slow:
+        cluster = "ftm"
+
+        def __init__(self, name: str) -> None:
+            self.name, self.servers, self.looks = name, 1, 0
+
+        def desired(self) -> int:
+            self.looks += 1
+            return self.servers
+
+        def set_desired(self, servers: int) -> None:
+            self.servers = servers
+
+        def hosts(self) -> list[tuple[str, str]]:
+            raise ReadTimeoutError(endpoint_url="https://ecs")
+
+    services = {"llm": Slow("vllm"), "embedding": Slow("embedding")}
+    monkeypatch.setattr(ModelServices, "configured", lambda _: services)
+    monkeypatch.setattr(ModelServices, "idle", lambda _: 0.0)
+    cursor = None
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for _ in range(3):
+            context = dg.build_sensor_context(instance, cursor=cursor, resources={NAME: ModelServices()})
+            model_services_sensor(context)
+            cursor = context.cursor
+    assert [s.looks for s in services.values()] == [3, 3]
+    assert [s.servers for s in services.values()] == [0, 0]

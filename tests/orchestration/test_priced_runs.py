@@ -127,6 +127,22 @@ def test_steps_on_one_machine_have_no_price_unless_it_has_one(
     )
 
 
+@pytest.mark.parametrize("of", [QUARTER, "2023Q2"])
+def test_two_runs_on_one_machine_at_the_same_time_share_it(
+    instance: dg.DagsterInstance, tmp_path: Path, of: str
+):
+    file = tmp_path / "mine.csv"
+    file.write_text(",".join(price_table.COLUMNS) + "\nlocal,local,hour,36,here,2027-01-01,me\n")
+    mine, other, later = Recorder(instance), Recorder(instance, of), Recorder(instance, "2023Q3")
+    for run, since, until in ((mine, 0, 100), (other, 50, 150), (later, 500, 600)):
+        run.begin("themes", since)
+        run.succeed("themes", until)
+        run.end(until)
+    usd = {r["run_id"]: r["usd"] for r in rows(instance, price_table.read(file))}
+    assert usd[mine.run_id] == pytest.approx(0.75)
+    assert usd.get(other.run_id, 0.75) == pytest.approx(0.75)
+
+
 def test_a_server_of_a_model_is_a_stage_of_its_own(instance: dg.DagsterInstance, prices: Prices):
     run = Recorder(instance)
     host = [("g6.xlarge", ecs.GPU_HOSTS.on_demand)]

@@ -63,3 +63,27 @@ def test_a_server_that_nobody_needed_is_charged_to_nobody(instance: dg.DagsterIn
     note(instance, "llm", [], HOST, 1, 600)
     note(instance, "llm", ["a"], HOST, 1, 660)
     assert [k.seconds for k in kept(instance, "a")] == [60]
+
+
+def test_a_server_that_was_stopped_while_nobody_looked_is_not_charged_for_days(instance: dg.DagsterInstance):
+    note(instance, "llm", ["a"], HOST, 1, 0)
+    note(instance, "llm", ["a"], HOST, 1, 60)
+    note(instance, "llm", [], [], 0, 60 + 5 * 86_400)  # Running=false; the alarm ftm-vllm-idle stopped it
+    (share,) = kept(instance, "a")
+    assert share.seconds < 2 * 3_600
+
+
+def test_a_server_started_by_hand_later_is_not_charged_to_a_run_of_last_month(instance: dg.DagsterInstance):
+    note(instance, "llm", ["a"], HOST, 1, 0)
+    note(instance, "llm", [], HOST, 0, 60)
+    for at in (2_592_000, 2_599_200):
+        note(instance, "llm", [], HOST, 1, at)
+    assert [k.seconds for k in kept(instance, "a")] == [60]
+
+
+def test_a_server_that_is_not_running_at_the_look_is_charged_to_nobody(instance: dg.DagsterInstance):
+    note(instance, "llm", ["a"], HOST, 1, 0)
+    note(instance, "llm", ["a"], HOST, 1, 60)
+    note(instance, "llm", ["a"], [], 1, 120, ran=False)  # stopped by somebody, and started again just now
+    note(instance, "llm", ["a"], HOST, 1, 180)
+    assert [k.seconds for k in kept(instance, "a")] == [120]

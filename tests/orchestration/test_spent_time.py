@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
+from dagster._core.events import EngineEventData
 
 from ftm_assets.orchestration.execution import ecs
 from ftm_assets.orchestration.spent_time import CHECKS, RUN, Tokens, runs_of, spent
@@ -57,6 +58,17 @@ def test_a_task_that_lost_its_host_counts_as_an_attempt_of_its_own_on_its_own_ma
     assert (first.stage, second.stage) == ("firm_topics", "firm_topics")
     assert (first.machine.market, second.machine.market) == ("fargate-spot", "fargate")
     assert first.machine.name == second.machine.name == "2 vCPU, 16 GB"
+
+
+def test_on_aws_a_task_of_which_nothing_is_told_ran_on_an_unknown_machine(run: Recorder):
+    run.instance.add_run_tags(run.run_id, {"ecs/task_arn": "arn:run"})
+    run.begin("themes", 0)
+    run.fail("themes", 60)
+    run.task("marts", 60, "arn:1")
+    run.succeed("marts", 90)
+    run.end(91)
+    machines = [s.machine for s in spent(run.instance, run.record, NOW)]
+    assert [m.market for m in machines] == ["unknown", "fargate-spot"]
 
 
 def test_a_task_costs_from_the_pull_of_its_image_where_ecs_tells(run: Recorder):
@@ -147,3 +159,27 @@ def test_dagster_s_own_events_are_read_as_these_are():
         ("broken", 0, "failed"),
     ]
     assert all(0 <= s.seconds < 60 for s in found)
+
+
+def test_a_run_whose_process_is_gone_does_not_take_time_for_ever(run: Recorder):
+    run.begin("themes", 10)
+    run.event(
+        "ENGINE_EVENT", None, 600, EngineEventData()
+    )  # the last that it reported: then `kill -9`, or the machine was off
+    ((*_, took),) = attempts(run, START + 7 * 86_400)
+    assert took < 86_400
+
+
+def test_a_lost_run_that_is_marked_as_failed_days_later_did_not_go_on_until_then(run: Recorder):
+    run.begin("themes", 10)
+    run.event("ENGINE_EVENT", None, 5 * 86_400, EngineEventData())  # what finds lost runs speaks of the run
+    run.end(5 * 86_400, "FAILURE")
+    assert attempts(run) == [("themes", 0, "cut_off", 10, 7_200)]
+
+
+def test_marts_whose_tests_fail_are_an_attempt_at_the_marts(run: Recorder):
+    run.begin("marts", 0)
+    failed = dg.AssetCheckEvaluation(asset_key=dg.AssetKey("theme_panel"), check_name="unique", passed=False)
+    run.event("ASSET_CHECK_EVALUATION", "marts", 1, failed)
+    run.fail("marts", 2)
+    assert [s.stage for s in spent(run.instance, run.record, NOW)] == ["marts"]

@@ -107,3 +107,10 @@ def test_the_page_has_the_total_and_what_it_is_made_of(copied: Warehouse):
     page = gather(copied, QUARTER)
     assert [m.value for m in page.measures if m.name == "Cost of the quarter"] == [0.25]
     assert [f.name for f in page.made_from if f.heading == HEADING] == ["themes"]
+
+
+def test_tokens_of_one_run_without_a_price_make_the_total_a_lower_bound(tell: Tell):
+    dear = cost("topic_summaries", 600, 0.05, tokens_in=5_000_000, tokens_out=400_000)
+    priced = cost("topic_summaries", 60, 0.05, run_id="b", tokens_in=9, tokens_out=1, tokens_usd=0.01)
+    (total, _), _ = tell(dear, priced)
+    assert total.name == "Cost of the quarter, at least"

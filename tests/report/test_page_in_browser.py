@@ -248,7 +248,7 @@ def test_returns_are_sorted_by_window_and_a_theme_has_its_paths_and_tests(
 ):
     page = opened("#returns")
     found = made_report.returns
-    assert page.locator(".counts tbody tr").count() == len(found.windows)
+    assert page.locator(".counts tbody tr").count() == len(found.windows) + len(found.given_call)
     names = page.locator(".table tbody th a")
     for window in ("[0,+1]", "[+2,+60]"):
         page.get_by_role("button", name=window).click()
@@ -268,7 +268,7 @@ def test_returns_are_sorted_by_window_and_a_theme_has_its_paths_and_tests(
     said = part.locator("svg.car title").first.inner_html()
     assert said.startswith("Mean abnormal return from day −10 to +20: low tone ")
     assert said.endswith(f"high tone {high.mean[-1] / 100:+.2f}%".replace("-", "−"))
-    assert part.locator("tbody tr").count() == len(one.tests)
+    assert part.locator("tbody tr").count() == len(one.tests) + len(one.given_call)
     # Each curve has a point per day.
     assert {
         len(d.split("L"))

@@ -82,6 +82,21 @@ def test_what_is_significant_is_counted_beside_what_would_be_by_chance(studied: 
     assert window.n_romano_wolf == sum(r["p_romano_wolf"] < 0.05 for r in tested)
 
 
+def test_the_tone_of_the_whole_call_held_constant_stands_beside(copied: Warehouse):
+    assert why(study(copied, LAST, **CONFIG | {"tones": ["score", "score_given_call"]})) == ""
+    found = told_returns(ReportedState.of(copied, LAST)).returns
+    (one,) = [s for s in found.series if s.series_id == PRICES]
+    chosen = {"model": "carhart", "sample": "event", "tone": "score_given_call"}
+    (row,) = rows_of(copied, "event_study", LAST, series_id=PRICES, **chosen)
+    assert [(t.window, t.coefficient, t.t) for t in one.given_call] == [
+        ("[0,+1]", row["coefficient"], row["t"])
+    ]
+    assert one.tests[0].coefficient != row["coefficient"]
+    (window,) = found.given_call
+    rows = [r for r in rows_of(copied, "event_study", LAST, **chosen) if r["p"] is not None]
+    assert window.n_tested == len([r for r in rows if r["series_id"] != "pooled"])
+
+
 def test_a_quarter_without_a_study_says_nothing(studied: Warehouse):
     told = told_returns(ReportedState.of(studied, FIRST))
     assert (told.returns, told.warnings) == (None, ())

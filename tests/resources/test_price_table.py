@@ -63,6 +63,29 @@ def test_what_has_no_price_costs_an_unknown_amount_not_nothing(bundled: Prices):
     assert bundled.usd("abacus") is None
 
 
+def test_what_has_no_price_is_named_by_item_and_market(tmp_path: Path):
+    own = price_table.read(table(tmp_path, ROW, "fargate_gb,fargate,GB-hour,1,here,2026-01-31,me"))
+    assert own.lacking(Machine("spot", kind="g6.xlarge")) == []
+    assert own.lacking(Machine("on-demand", kind="g6.xlarge")) == [("g6.xlarge", "on-demand")]
+    assert own.lacking(Machine("fargate", vcpu=8, memory=32, disk=50, has_address=True)) == [
+        ("fargate_vcpu", "fargate"),
+        ("fargate_disk", "fargate"),
+        ("public_address", "on-demand"),
+    ]
+    assert own.lacking(Machine("spot")) == [("", "spot")]
+    assert own.lacking(Machine("fargate")) == [("", "fargate")]
+
+
+@pytest.mark.parametrize("item", sorted(price_table.ITEMS))
+def test_every_item_has_one_unit(tmp_path: Path, item: str):
+    unit, (market, *_) = price_table.ITEMS[item]
+    said = "1,here,2026-01-31,me"
+    assert price_table.read(table(tmp_path, f"{item},{market},{unit},{said}")).usd(item, market) == 1
+    other = "month" if unit == "hour" else "hour"
+    with pytest.raises(PriceTableError, match=f"line 2: unit '{other}' of {item} must be {unit}$"):
+        price_table.read(table(tmp_path, f"{item},{market},{other},{said}"))
+
+
 def test_a_machine_is_known_by_its_name():
     for machine in (
         Machine("fargate-spot", vcpu=0.5, memory=4),
@@ -103,8 +126,18 @@ def test_a_table_of_the_users_replaces_the_bundled_one(tmp_path: Path, monkeypat
         (ROW.replace("0.5", "-1"), "line 3: usd '-1' is not"),
         (ROW.replace("0.5", "nan"), "line 3: usd 'nan' is not"),
         (ROW.replace("0.5", ""), "line 3: usd is empty"),
-        (ROW.replace("spot", "bazaar"), "line 3: market 'bazaar' must be one of fargate, "),
-        (ROW.replace("hour", "fortnight"), "line 3: unit 'fortnight' must be one of "),
+        (ROW.replace("spot", "bazaar"), "line 3: market 'bazaar' of g6.xlarge must be on-demand or spot"),
+        (ROW.replace("spot", "local"), "line 3: market 'local' of g6.xlarge must be on-demand or spot"),
+        (ROW.replace("hour", "month"), "line 3: unit 'month' of g6.xlarge must be hour"),
+        (
+            ROW.replace("g6.xlarge,spot", "db.t4g.micro,spot"),
+            "line 3: market 'spot' of db.t4g.micro must be on-demand",
+        ),
+        (ROW.replace("g6.xlarge,spot", "local,spot"), "line 3: market 'spot' of local must be local"),
+        (
+            ROW.replace("g6.xlarge", "g6.xlrge"),
+            "line 3: item 'g6.xlrge' must be an instance type, such as g6.xlarge, or one of fargate_vcpu, ",
+        ),
         (ROW.replace("2026-01-31", "last year"), "line 3: as_of 'last year' is not a date such as"),
         (ROW.replace("my invoice", ""), "line 3: source is empty"),
         (f"{ROW}, with a comma", "line 3: there are more cells than columns; quote"),

@@ -95,7 +95,9 @@ function carFigure(one) {
 const whyNot = (test) => REASONS[test.reason] ?? inWords(test.reason);
 
 /** The tests of a series, a row each; what should show nothing stands below. Without any, one sentence says why. */
-function testsTable(tests) {
+function testsTable(one) {
+  const tests = one.tests.flatMap((test) => [test, ...one.given_call.filter((given) => test.sample === "event" && given.window === test.window)]);
+  const given = new Set(one.given_call);
   if (tests.every((test) => test.reason)) {
     return h("p", { class: "soft" }, `Not tested: ${[...new Set(tests.map(whyNot))].join(", ")} (${counted(Math.max(...tests.map((test) => test.n_events)), "call")}).`);
   }
@@ -112,7 +114,7 @@ function testsTable(tests) {
       "table",
       { class: "plain" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Days"), h("th", { scope: "col" }, ""), heading("Calls"), heading("% per unit of tone", "Abnormal return per unit of tone, which runs from −1 to 1"), heading("Std. error", "Clustered by firm and by date"), heading("t"), heading("p"), isAdjusted ? heading("q", "p adjusted for the number of themes tested (Benjamini-Hochberg)") : null)),
-      h("tbody", {}, tests.map((test) => h("tr", { class: test.sample === "event" ? null : "soft" }, h("th", { scope: "row" }, test.window), h("td", {}, SAMPLES[test.sample]), h("td", { class: "number" }, count(test.n_events)), cells(test)))),
+      h("tbody", {}, tests.map((test) => h("tr", { class: test.sample === "event" ? null : "soft" }, h("th", { scope: "row" }, test.window), h("td", {}, given.has(test) ? `calls, ${GIVEN}` : SAMPLES[test.sample]), h("td", { class: "number" }, count(test.n_events)), cells(test)))),
     ),
   );
 }
@@ -135,7 +137,7 @@ function returnsOfTheme(report, theme) {
     h("h3", {}, "Returns around calls that speak of it"),
     one ? h("p", { class: "soft" }, measured(found), " ", h("a", { href: "#returns" }, "All themes and notes")) : h("p", { class: "soft" }, "The event study has no call about it" + (found.definition === "known_before" ? ": it began in this quarter, and the study is of themes known before." : ".")),
     one ? carFigure(one) : null,
-    one ? testsTable(one.tests) : null,
+    one ? testsTable(one) : null,
   );
 }
 
@@ -148,6 +150,7 @@ function seriesTable(report, window) {
       series,
       theme: themeOf.get(series.series_id) ?? null,
       test: series.tests.find((test) => test.sample === "event" && test.window === window) ?? null,
+      given: series.given_call.find((test) => test.window === window) ?? null,
       placebo: series.tests.find((test) => test.sample === "placebo" && test.window === window) ?? null,
     }))
     .filter((row) => row.test)
@@ -169,14 +172,17 @@ function seriesTable(report, window) {
       number("p", "p", (r) => r.test.p, (r) => probability(r.test.p), { level: 3 }),
       number("q", "q", (r) => r.test.q_value, (r) => probability(r.test.q_value), { title: "p adjusted for the number of themes tested (Benjamini-Hochberg)" }),
       number("rw", "Romano-Wolf p", (r) => r.test.p_romano_wolf, (r) => probability(r.test.p_romano_wolf), { level: 2, title: "p adjusted so that one false finding among all themes is as rare as p says" }),
+      report.returns.given_call.length && number("given", "t given the call", (r) => (r.given?.t ?? null) === null ? null : Math.abs(r.given.t), (r) => signed(r.given?.t), { level: 2, title: `By tone, ${GIVEN}` }),
       number("placebo", "t of the placebo", (r) => (r.placebo?.t ?? null) === null ? null : Math.abs(r.placebo.t), (r) => signed(r.placebo?.t), { level: 3, title: "The same firms on days without a call: should show nothing" }),
-    ],
+    ].filter(Boolean),
     rows,
     sortedBy: "t",
     address: (r) => (r.theme ? addressOf("theme", r.theme.theme_id) : "#returns"),
     first: 30,
   });
 }
+
+const GIVEN = "given the call’s tone about all else";
 
 function countsTable(found) {
   const heading = (text, title) => h("th", { scope: "col", class: "number", title }, text);
@@ -186,8 +192,10 @@ function countsTable(found) {
     h(
       "table",
       { class: "plain counts" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Days"), heading("Themes tested"), heading("p < 5%"), heading("of these by chance", "If tone went with returns for no theme"), heading("q < 5%", "Benjamini-Hochberg"), heading("Romano-Wolf p < 5%"))),
-      h("tbody", {}, found.windows.map((w) => h("tr", {}, h("th", { scope: "row" }, w.window), [count(w.n_tested), count(w.n_significant), w.n_by_chance.toFixed(w.n_by_chance < 1 ? 2 : 1), count(w.n_q_value), count(w.n_romano_wolf)].map((text) => h("td", { class: "number" }, text))))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Days"), h("th", { scope: "col" }, "By"), heading("Themes tested"), heading("p < 5%"), heading("expected by chance", "If tone went with returns for no theme"), heading("q < 5%", "Benjamini-Hochberg"), heading("Romano-Wolf p < 5%"))),
+      h("tbody", {}, [...found.windows.map((w) => [w, TONES[found.tone]]), ...found.given_call.map((w) => [w, GIVEN])].map(([w, tone]) =>
+        h("tr", {}, h("th", { scope: "row" }, w.window), h("td", {}, tone), [count(w.n_tested), count(w.n_significant), w.n_by_chance.toFixed(w.n_by_chance < 1 ? 2 : 1), count(w.n_q_value), count(w.n_romano_wolf)].map((text) => h("td", { class: "number" }, text))),
+      )),
     ),
   );
 }
@@ -213,8 +221,9 @@ function returnsView(report) {
       { class: "view", "aria-label": "Returns" },
       h("h2", {}, "Returns around calls"),
       h("p", { class: "soft tone-note returns-note" }, measured(found), " ", lookAhead),
-      pooled ? [h("h3", {}, "All themes together"), carFigure(pooled), testsTable(pooled.tests)] : null,
+      pooled ? [h("h3", {}, "All themes together"), carFigure(pooled), testsTable(pooled)] : null,
       h("h3", {}, "How many themes"),
+      h("p", { class: "soft tone-note returns-note" }, "A call that is upbeat is so about most themes, so that any of them may seem to move returns that one of them moves. " + (found.given_call.length ? "Rows given the call’s tone about all else hold that constant: report both." : "Test score_given_call too, which holds the tone about all else constant.")),
       found.windows.some((w) => w.n_tested) ? countsTable(found) : h("p", { class: "soft" }, "No theme has enough calls with returns to be tested. More quarters bring more calls."),
       windows.length
         ? [h("h3", {}, "Theme by theme"), h("div", { class: "tools" }, choice("Days", windows.map((w) => [w, w]), windows[0], show)), holder]

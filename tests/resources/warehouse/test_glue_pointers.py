@@ -58,6 +58,7 @@ def test_glue_takes_what_it_is_told_of_every_table(table_input: Any):
         assert list(beyond(table_input, given, name)) == []
         columns = given["StorageDescriptor"]["Columns"]
         assert [c["Name"] for c in columns] == [c.name for c in contract.columns]
+        assert max(len(c["Comment"].encode()) for c in columns) <= MAX_COMMENT
         assert all(c["Comment"][:200] == contract.column(c["Name"]).doc[:200] for c in columns)
         assert all(c["Name"] == c["Name"].lower() for c in columns), "Glue and Athena know lower case alone"
     assert shortened > 0
@@ -75,7 +76,7 @@ def test_a_table_with_a_long_comment_is_made_and_changed_in_glue(
             (comment,) = [
                 c["Comment"] for c in found["StorageDescriptor"]["Columns"] if c["Name"] == "score_se"
             ]
-            assert len(comment) <= MAX_COMMENT
+            assert len(comment.encode()) <= MAX_COMMENT
             assert comment.endswith(" …")
         doc = TABLES["sentiment_scores"].column("score_se").doc
         assert warehouse.table("sentiment_scores").schema().find_field("score_se").doc == doc
