@@ -5,8 +5,16 @@
 #   infra/deploy.sh down                    delete the stacks; the buckets and Glue's tables stay
 #
 # Needs the AWS command line with credentials, docker, and python3. Asks nothing, and may be repeated.
+# The region is AWS_REGION, or else AWS_DEFAULT_REGION, or else the profile's. MODELS="name@revision ..." goes into the images.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+settle_region() {
+    region=${AWS_REGION:-${AWS_DEFAULT_REGION:-$(aws configure get region || true)}}
+    [ -n "$region" ] || { echo "No region: set AWS_REGION" >&2; exit 2; }
+    export AWS_REGION=$region AWS_DEFAULT_REGION=$region  # both: which one a tool reads depends on its version
+    echo "Region: $region"
+}
 
 parameter() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["Parameters"].get(sys.argv[2], ""))' "$parameters" "$1"; }
 
@@ -23,7 +31,8 @@ push() {  # repository, Dockerfile
         echo "$1:$tag is in the registry"
         return
     fi
-    docker build -f "infra/images/$2" -t "$registry/$1:$tag" .
+    # The tasks are X86_64; a Mac or another ARM machine builds for itself unless it is told.
+    docker build --platform linux/amd64 --build-arg "MODELS=${MODELS:-}" -f "infra/images/$2" -t "$registry/$1:$tag" .
     aws ecr get-login-password | docker login --username AWS --password-stdin "$registry"
     docker push "$registry/$1:$tag"
 }
@@ -33,8 +42,8 @@ up)
     parameters=${2:?name the file of parameters, such as infra/parameters.json}
     [ -f "$parameters" ] || { echo "There is no file $parameters" >&2; exit 2; }
     tag=$(parameter ImageTag)
+    settle_region
     account=$(aws sts get-caller-identity --query Account --output text)
-    region=$(aws configure get region || echo "${AWS_REGION:?set AWS_REGION}")
     deploy budget  # first, so that it watches the rest
     deploy storage
     deploy network
@@ -45,6 +54,7 @@ up)
     if [ -n "$(parameter LlmService)$(parameter EmbeddingService)" ]; then deploy vllm; fi
     ;;
 down)
+    settle_region
     for stack in vllm dagster cluster network storage budget; do
         echo "Deleting ftm-$stack"
         aws cloudformation delete-stack --stack-name "ftm-$stack"
@@ -53,7 +63,7 @@ down)
     echo "The buckets ftm-warehouse-… and ftm-logs-… and Glue's database ftm are left: docs/aws.md says how to delete them"
     ;;
 *)
-    sed -n '2,7p' "$0" >&2
+    sed -n '2,8p' "$0" >&2
     exit 2
     ;;
 esac

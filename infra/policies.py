@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from infra.rendering import Stack
 
@@ -29,24 +30,11 @@ WITHOUT_RESOURCES = frozenset(
 
 PLAIN = frozenset(
     {
-        *(
-            "AWS::EC2::VPC",
-            "AWS::EC2::InternetGateway",
-            "AWS::EC2::VPCGatewayAttachment",
-            "AWS::EC2::RouteTable",
-        ),
-        *(
-            "AWS::EC2::Route",
-            "AWS::EC2::Subnet",
-            "AWS::EC2::SubnetRouteTableAssociation",
-            "AWS::EC2::VPCEndpoint",
-        ),
-        *("AWS::Glue::Database", "AWS::ECS::Cluster", "AWS::ECS::ClusterCapacityProviderAssociations"),
-        *(
-            "AWS::IAM::InstanceProfile",
-            "AWS::RDS::DBSubnetGroup",
-            "AWS::ServiceDiscovery::PrivateDnsNamespace",
-        ),
+        *("AWS::EC2::VPC", "AWS::EC2::InternetGateway", "AWS::EC2::VPCGatewayAttachment"),
+        *("AWS::EC2::RouteTable", "AWS::EC2::Route", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint"),
+        *("AWS::EC2::SubnetRouteTableAssociation", "AWS::Glue::Database", "AWS::ECS::Cluster"),
+        *("AWS::ECS::ClusterCapacityProviderAssociations", "AWS::IAM::InstanceProfile"),
+        *("AWS::RDS::DBSubnetGroup", "AWS::ServiceDiscovery::PrivateDnsNamespace"),
         *("AWS::ServiceDiscovery::Service", "AWS::Logs::MetricFilter", "AWS::CloudWatch::Alarm"),
         *("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ElasticLoadBalancingV2::TargetGroup"),
     }
@@ -79,6 +67,7 @@ _EVERY = re.compile(
 """An ARN that names a kind of resource and nothing of its name."""
 
 _SECRET = re.compile(r"PASSWORD|SECRET(?!_ID)|TOKEN|API_KEY|ACCESS_KEY")
+_ENDPOINTS = (("LLM_BASE_URL", "LLM_API_KEY"), ("FTM_EMBEDDING_BASE_URL", "FTM_EMBEDDING_API_KEY"))
 _PRIVATE = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 _ANYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 _LONGEST_LOG_DAYS = 365
@@ -286,6 +275,21 @@ def tasks(properties: Mapping[str, Any]) -> Iterator[str]:
             yield f"{container['Name']} has secrets that are not given by ARN"
         if container.get("LogConfiguration", {}).get("LogDriver") != "awslogs":
             yield f"{container['Name']} has no logs"
+
+
+@rule("AWS::ECS::TaskDefinition")
+def keys(properties: Mapping[str, Any]) -> Iterator[str]:
+    """Require that FTM's own key goes to FTM's own servers, and no other key does."""
+    for container in properties["ContainerDefinitions"]:
+        told = {e["Name"]: str(e["Value"]) for e in container.get("Environment", [])}
+        given = {s["Name"]: str(s["ValueFrom"]) for s in container.get("Secrets", [])}
+        for address, key in _ENDPOINTS:
+            host = urlsplit(told.get(address, "")).hostname or ""
+            is_own = host.endswith(".ftm.internal")
+            if key in given and (not host or (":ftm/service-key" in given[key]) is not is_own):
+                yield f"{container['Name']} has a key in {key} that is not of {host or 'any endpoint'}"
+            if is_own and key not in given:
+                yield f"{container['Name']} has no key for {host}"
 
 
 @rule("AWS::ECS::Service")

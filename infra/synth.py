@@ -30,6 +30,13 @@ LOGIN = {
 
 VARIANTS = {
     "default": {},
+    "own services": {
+        "LlmBaseUrl": "http://vllm.ftm.internal:8000/v1",
+        "LlmService": "ftm/ftm-vllm",
+        "Embedding": "true",
+        "EmbeddingBaseUrl": "http://embedding.ftm.internal:8000/v1",
+        "EmbeddingService": "ftm/ftm-embedding",
+    },
     "private subnets, buckets of an earlier deployment, stopped": {
         "Subnets": "private",
         "CreateBuckets": "false",
@@ -40,7 +47,9 @@ VARIANTS = {
         **LOGIN,
         "Embedding": "true",
         "WrdsSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wrds",
+        "LlmBaseUrl": "https://api.x.ai/v1",
         "LlmApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
+        "EmbeddingBaseUrl": "https://embeddings.example.org/v1",
         "EmbeddingApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:other",
         "TopicArn": "arn:aws:sns:us-east-1:123456789012:alerts",
     },

@@ -16,10 +16,14 @@ RUN mkdir ftm_assets ftm_resources \
     && touch ftm_assets/__init__.py ftm_resources/__init__.py \
     && .venv/bin/python -m pip install --quiet -c constraints.txt -e '.[aws]'
 # Models to bake in, as "name@revision name@revision"; without any, mount a Hugging Face cache at /opt/models.
+# FTM asks for a model without a revision, so the one that was downloaded is made the cache's main.
 ARG MODELS=""
 ENV HF_HOME=/opt/models
 RUN mkdir -p /opt/models \
-    && for model in ${MODELS}; do .venv/bin/hf download "${model%@*}" --revision "${model#*@}" || exit 1; done
+    && for model in ${MODELS}; do .venv/bin/hf download "${model%@*}" --revision "${model#*@}" || exit 1; done \
+    && for folder in /opt/models/hub/models--*/snapshots; do \
+        [ ! -d "$folder" ] || { mkdir -p "$folder/../refs" && printf %s "$(ls "$folder")" > "$folder/../refs/main"; } || exit 1; \
+    done
 COPY ftm_assets ftm_assets
 COPY ftm_resources ftm_resources
 COPY dbt dbt

@@ -14,9 +14,10 @@ from .conftest import REPOSITORY
 SCRIPT = REPOSITORY / "infra" / "deploy.sh"
 STUB = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
+echo "$AWS_REGION $AWS_DEFAULT_REGION" >> "$CALLS.regions"
 case "$*" in
     "sts get-caller-identity"*) echo 123456789012 ;;
-    "configure get region") echo eu-central-1 ;;
+    "configure get region") [ -n "$PROFILE_REGION" ] && echo "$PROFILE_REGION" ;;
     "ecr describe-images --repository-name ftm --"*) exit "$PUSHED" ;;
     "ecr describe-images"*) exit 255 ;;
 esac
@@ -31,12 +32,18 @@ def called(tmp_path: Path):
         (tmp_path / name).chmod(0o755)
     calls = tmp_path / "calls"
 
-    def run(*arguments: str, pushed: int = 255) -> tuple[int, str, list[str]]:
+    def run(*arguments: str, pushed: int = 255, **variables: str) -> tuple[int, str, list[str]]:
         calls.write_text("")
         path = f"{tmp_path}:{os.environ['PATH']}"
         done = subprocess.run(
             [SCRIPT, *arguments],
-            env={"PATH": path, "CALLS": str(calls), "PUSHED": str(pushed)},
+            env={
+                "PATH": path,
+                "CALLS": str(calls),
+                "PUSHED": str(pushed),
+                "PROFILE_REGION": "eu-central-1",
+                **variables,
+            },
             capture_output=True,
             text=True,
             check=False,
@@ -70,7 +77,60 @@ def test_everything_is_deployed_in_an_order_in_which_each_finds_what_it_imports(
 def test_an_image_that_is_in_the_registry_is_not_built_again(called):
     _, said, calls = called("up", "infra/parameters.json", pushed=0)
     assert "ftm:1 is in the registry" in said
-    assert [c.split()[3] for c in calls if c.startswith("docker build")] == ["infra/images/gpu.Dockerfile"]
+    (built,) = [c for c in calls if c.startswith("docker build")]
+    assert " -f infra/images/gpu.Dockerfile " in built
+
+
+def test_images_are_built_for_the_machines_that_the_tasks_ask_for(called):
+    asked = {
+        resource["Properties"]["RuntimePlatform"]["CpuArchitecture"]
+        for resource in template("dagster")["Resources"].values()
+        if resource["Type"] == "AWS::ECS::TaskDefinition"
+    }
+    assert asked == {"X86_64"}
+    _, _, calls = called("up", "infra/parameters.json")
+    built = [c for c in calls if c.startswith("docker build")]
+    assert len(built) == 2
+    assert all(" --platform linux/amd64 " in c for c in built)
+
+
+def test_models_go_into_both_images(called):
+    models = "yiyanghkust/finbert-tone@0123abc other/model@main"
+    _, _, calls = called("up", "infra/parameters.json", MODELS=models)
+    assert sum(f"--build-arg MODELS={models} -f" in c for c in calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "eu-central-1"),
+        ({"AWS_DEFAULT_REGION": "us-west-2"}, "us-west-2"),
+        ({"AWS_REGION": "us-east-2", "AWS_DEFAULT_REGION": "us-west-2"}, "us-east-2"),
+        ({"AWS_REGION": "us-east-2", "PROFILE_REGION": ""}, "us-east-2"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2", "PROFILE_REGION": ""}, "us-west-2"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [("up", "infra/parameters.json"), ("down",)])
+def test_one_region_holds_for_every_call(
+    called, tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], expected: str
+):
+    """The registry's address, the stacks and the login never differ in it, whatever a tool would read by itself."""
+    status, said, calls = called(*arguments, **variables)
+    assert status == 0, said
+    assert f"Region: {expected}" in said
+    regions = (tmp_path / "calls.regions").read_text().splitlines()
+    assert len(regions) == len(calls)
+    looked = sum(c == "aws configure get region" for c in calls)
+    assert regions[looked:] == [f"{expected} {expected}"] * (len(calls) - looked)
+    assert all(f".ecr.{expected}.amazonaws.com" in c for c in calls if c.startswith("docker push"))
+
+
+@pytest.mark.parametrize("arguments", [("up", "infra/parameters.json"), ("down",)])
+def test_without_a_region_nothing_is_deployed_or_deleted(called, arguments: tuple[str, ...]):
+    status, said, calls = called(*arguments, PROFILE_REGION="")
+    assert status == 2
+    assert "set AWS_REGION" in said
+    assert calls == ["aws configure get region"]
 
 
 def test_without_a_service_vllm_is_left_out(called, tmp_path: Path):

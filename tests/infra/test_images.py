@@ -1,6 +1,7 @@
 """The Dockerfiles: linted, and what can be seen of them without a Docker daemon."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -114,6 +115,38 @@ def test_the_installed_packages_are_those_of_the_source(tmp_path: Path):
     python = tmp_path / ".venv" / "bin" / "python"
     done = subprocess.run([python, "-c", say], cwd="/", check=True, capture_output=True, text=True)
     assert done.stdout.split()[0] == str(tmp_path / "ftm_assets" / "code.py")
+
+
+HUB = """#!/bin/sh
+# As `hf download NAME --revision REVISION` fills a cache: a branch gets a reference, a commit none.
+folder=$HF_HOME/hub/models--$(echo "$2" | sed 's|/|--|g')
+commit=$4
+[ "$4" != main ] || { commit=c0ffee; mkdir -p "$folder/refs"; printf c0ffee > "$folder/refs/main"; }
+mkdir -p "$folder/snapshots/$commit" && echo '{}' > "$folder/snapshots/$commit/config.json"
+"""
+
+
+@pytest.mark.parametrize("models", ["", "an/encoder@0123abc", "an/encoder@main a-tone@4567def"])
+def test_models_in_the_image_are_found_without_a_revision(image: Path, tmp_path: Path, models: str):
+    from huggingface_hub import try_to_load_from_cache
+
+    (fetch,) = [r for r in of(image, "RUN") if "hf download" in r]
+    hub = tmp_path / ".venv" / "bin" / "hf"
+    hub.parent.mkdir(parents=True)
+    hub.write_text(HUB)
+    hub.chmod(0o755)
+    home = tmp_path / "models"
+    subprocess.run(
+        ["sh", "-euc", fetch.replace("/opt/models", str(home))],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HF_HOME": str(home), "MODELS": models},
+        check=True,
+    )
+    for model in models.split():
+        name, _, revision = model.partition("@")
+        found = try_to_load_from_cache(name, "config.json", cache_dir=home / "hub")
+        assert Path(str(found)).parent.name == {"main": "c0ffee"}.get(revision, revision)
+    assert home.is_dir()
 
 
 def test_the_lock_names_nothing_on_this_machine():

@@ -35,6 +35,29 @@ def set_at(*path: Any, to: Any) -> Change:
     return change
 
 
+def swap_key(name: str, arn: str | None) -> Change:
+    """Return a change that gives a task's container another secret, or none."""
+
+    def change(properties: dict[str, Any]) -> None:
+        (container,) = properties["ContainerDefinitions"]
+        others = [s for s in container["Secrets"] if s["Name"] != name]
+        assert len(others) == len(container["Secrets"]) - 1
+        container["Secrets"] = [*others, *([{"Name": name, "ValueFrom": arn}] if arn else [])]
+
+    return change
+
+
+def move_endpoint(name: str, address: str) -> Change:
+    """Return a change that sets an address in a task's environment, and nothing else."""
+
+    def change(properties: dict[str, Any]) -> None:
+        (container,) = properties["ContainerDefinitions"]
+        (variable,) = [e for e in container["Environment"] if e["Name"] == name]
+        variable["Value"] = address
+
+    return change
+
+
 FAULTS: dict[str, tuple[str, str, Change, str]] = {
     "wildcard action": (
         "dagster",
@@ -156,6 +179,37 @@ FAULTS: dict[str, tuple[str, str, Change, str]] = {
         *("dagster", "Steps"),
         lambda p: p["ContainerDefinitions"][0]["Environment"].append({"Name": "LLM_API_KEY", "Value": "x"}),
         "secrets by value",
+    ),
+    "own key to a provider": (
+        *("dagster", "Steps"),
+        swap_key(
+            "LLM_API_KEY", "arn:aws:secretsmanager:us-east-1:123456789012:secret:ftm/service-key-AbCdEf"
+        ),
+        "not of api.x.ai",
+    ),
+    "own key to a provider of embeddings": (
+        *("dagster", "GpuSteps"),
+        swap_key("FTM_EMBEDDING_API_KEY", "arn:aws:secretsmanager:us-east-1:123456789012:ftm/service-key"),
+        "not of embeddings.example.org",
+    ),
+    "provider's key to an own server": (
+        *("dagster", "Runs"),
+        move_endpoint("LLM_BASE_URL", "http://vllm.ftm.internal:8000/v1"),
+        "not of vllm.ftm.internal",
+    ),
+    "provider's key to an own server of embeddings": (
+        *("dagster", "Steps"),
+        move_endpoint("FTM_EMBEDDING_BASE_URL", "http://embedding.ftm.internal:8000/v1"),
+        "not of embedding.ftm.internal",
+    ),
+    "key of no endpoint": ("dagster", "Steps", move_endpoint("LLM_BASE_URL", ""), "not of any endpoint"),
+    "no key for an own server": (
+        *("dagster", "Steps"),
+        lambda p: (
+            move_endpoint("LLM_BASE_URL", "http://vllm.ftm.internal:8000/v1")(p),
+            swap_key("LLM_API_KEY", None)(p),
+        ),
+        "no key for vllm.ftm.internal",
     ),
     "privileged": (
         "dagster",

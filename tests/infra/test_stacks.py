@@ -14,6 +14,13 @@ from infra import synth
 from infra.rendering import FOLDER, ORDER, Stack, render, template
 
 TASKS = {"Runs", "Steps", "GpuSteps"}
+XAI = "https://api.x.ai/v1"
+KEY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key"
+OWN = {
+    "Llm": ("http://vllm.ftm.internal:8000/v1", "ftm/ftm-vllm"),
+    "Embedding": ("http://embedding.ftm.internal:8000/v1", "ftm/ftm-embedding"),
+}
+"""FTM's own servers: their addresses, and the services that the sensor starts."""
 
 
 def rendered(variant: str) -> dict[str, Stack]:
@@ -232,20 +239,85 @@ def test_a_provider_s_key_goes_to_its_endpoint_alone(stacks: dict[str, Stack]):
         told = secrets(stacks["dagster"], task)
         assert told["LLM_API_KEY"] == given["LlmApiKeyArn"]
         assert told["FTM_EMBEDDING_API_KEY"] == given["EmbeddingApiKeyArn"]
-    default = rendered("default")["dagster"]
-    own = default.outputs["ServiceKeyArn"]
+
+
+def test_ftm_s_own_key_goes_to_its_own_servers_alone():
+    dagster = rendered("own services")["dagster"]
     for task in TASKS:
-        told = secrets(default, task)
-        assert {told["LLM_API_KEY"], told["FTM_EMBEDDING_API_KEY"]} == {own}
+        told = secrets(dagster, task)
+        own = dagster.outputs["ServiceKeyArn"]
+        assert (told["LLM_API_KEY"], told["FTM_EMBEDDING_API_KEY"]) == (own, own)
+    (role,) = dagster.resources["ExecutionRole"]["Properties"]["Policies"]
+    (read,) = [s["Resource"] for s in role["PolicyDocument"]["Statement"] if s["Sid"] == "Secrets"]
+    assert own in read
+    assert len(read) == 2, "the database's and that one"
 
 
 @pytest.mark.parametrize(
-    ("key", "service"), [("LlmApiKeyArn", "LlmService"), ("EmbeddingApiKeyArn", "EmbeddingService")]
+    "parameters",
+    [
+        {},
+        {"LlmBaseUrl": XAI, "EmbeddingBaseUrl": "http://10.20.1.9:8080/v1"},  # servers of yours without a key
+    ],
 )
-def test_a_provider_s_key_beside_a_service_of_ftm_s_own_is_refused(key: str, service: str):
-    names = {"LlmService": "ftm/ftm-vllm", "EmbeddingService": "ftm/ftm-embedding"}
-    with pytest.raises(ValueError, match="has a key of its own"):
-        render({**synth.NEEDED, key: synth.VARIANTS["everything"][key], service: names[service]})
+def test_without_a_key_of_its_own_an_endpoint_gets_none(parameters: dict[str, str]):
+    dagster = render({**synth.NEEDED, **parameters})["dagster"]
+    for task in TASKS:
+        assert set(secrets(dagster, task)) == {"DAGSTER_POSTGRES_PASSWORD"}
+        assert environment(dagster, task)["LLM_BASE_URL"] == parameters.get("LlmBaseUrl", "")
+
+
+def test_one_endpoint_may_be_ftm_s_own_and_the_other_not():
+    own = {"LlmBaseUrl": OWN["Llm"][0], "LlmService": OWN["Llm"][1]}
+    dagster = render({**synth.NEEDED, **own, "EmbeddingBaseUrl": XAI, "EmbeddingApiKeyArn": KEY})["dagster"]
+    for task in TASKS:
+        told = secrets(dagster, task)
+        assert told["LLM_API_KEY"] == dagster.outputs["ServiceKeyArn"]
+        assert told["FTM_EMBEDDING_API_KEY"] == KEY
+
+
+@pytest.mark.parametrize("kind", OWN)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"BaseUrl": "own", "Service": "own", "ApiKeyArn": KEY}, "has a key of its own"),
+        ({"BaseUrl": "own", "ApiKeyArn": KEY}, "Nobody would start|has a key of its own"),
+        ({"BaseUrl": "own"}, "Nobody would start"),
+        ({"Service": "own"}, "a GPU that nobody asks"),
+        ({"BaseUrl": XAI, "Service": "own"}, "a GPU that nobody asks"),
+        ({"BaseUrl": XAI, "Service": "own", "ApiKeyArn": KEY}, "a GPU that nobody asks"),
+        ({"ApiKeyArn": KEY}, "is the key of an endpoint"),
+        ({"BaseUrl": "own/"}, "AllowedPattern"),
+        ({"BaseUrl": "https://VLLM.FTM.internal/v1"}, "AllowedPattern"),
+        ({"BaseUrl": "other own", "Service": "own"}, "AllowedPattern"),
+        ({"BaseUrl": "api.x.ai/v1"}, "AllowedPattern"),
+    ],
+)
+def test_an_address_a_service_and_a_key_that_do_not_go_together_are_refused(
+    kind: str, given: dict[str, str], said: str
+):
+    address, service = OWN[kind]
+    other = next(a for k, (a, _) in OWN.items() if k != kind)
+    values = {"own": address, "own/": address + "/", "other own": other}
+    parameters = {
+        f"{kind}{name}": service if name == "Service" else values.get(value, value)
+        for name, value in given.items()
+    }
+    with pytest.raises(ValueError, match=said):
+        render({**synth.NEEDED, "Embedding": "true", **parameters})
+
+
+def test_the_services_that_the_address_needs_are_made_and_the_rules_know_their_names():
+    stacks = rendered("own services")
+    assert (stacks["vllm"].outputs["LlmBaseUrl"], stacks["vllm"].outputs["LlmService"]) == OWN["Llm"]
+    made = {
+        f"ftm/{stacks['vllm'].resources[n]['Properties']['ServiceName']}"
+        for n in ("LlmService", "EmbeddingService")
+    }
+    assert made == {service for _, service in OWN.values()}
+    assert stacks["vllm"].outputs["EmbeddingBaseUrl"] == OWN["Embedding"][0]
+    with pytest.raises(ValueError, match="makes with Embedding=true"):
+        render({**synth.NEEDED, **synth.VARIANTS["own services"], "Embedding": "false"})
 
 
 @pytest.mark.parametrize(
