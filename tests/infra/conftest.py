@@ -28,7 +28,6 @@ REGION = "us-east-1"
 PLAIN_SECRETS = {
     "DAGSTER_POSTGRES_PASSWORD": "plain-db-passw0rd",
     "LLM_API_KEY": "plain-service-k3y",
-    "FTM_EMBEDDING_API_KEY": "plain-service-k3y",
 }
 
 

@@ -118,7 +118,6 @@ class Account:
             {
                 "DAGSTER_POSTGRES_PASSWORD": f"{arns['database']}:password::",
                 "LLM_API_KEY": arns["service"],
-                "FTM_EMBEDDING_API_KEY": arns["service"],
             },
         )
         account._make_what_moto_left_out(image)
