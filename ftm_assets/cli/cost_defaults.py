@@ -82,6 +82,9 @@ START_SECONDS = 75
 GPU_START_SECONDS = 240
 """The same on a new host with a GPU, whose image is larger. Assumed."""
 
+MOST_TIMES = 10
+"""A quarter is forecast from a smaller one of a tenth of its firms at least."""
+
 HOST_IDLE_SECONDS = 180 + 900
 """Of a host with a GPU: from its launch to the pull of an image, and from its last task until ECS ends it. Assumed."""
 

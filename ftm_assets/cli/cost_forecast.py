@@ -72,10 +72,6 @@ class Step:
         return self.name.endswith("_chunk")
 
 
-MOST_TIMES = 10
-"""A quarter is not forecast from one of fewer than a tenth of its firms."""
-
-
 @dataclass(frozen=True)
 class Measured:
     """What stages took in earlier runs, a quarter."""
@@ -93,7 +89,7 @@ class Measured:
 
         What starting a task takes does not grow with firms.
         """
-        return self.firms * MOST_TIMES >= plan.firms
+        return self.firms * defaults.MOST_TIMES >= plan.firms
 
 
 @dataclass(frozen=True)
