@@ -201,11 +201,12 @@ def _ref(home: Path) -> InstanceRef:
 def _executed(quarter: str, config: dict[str, Any], home: Path) -> Iterator[JobExecutionResult]:
     """Execute the job under the executor of FTM_EXECUTOR, on the instance in `home`."""
     import dagster as dg
+    from dagster._core.definitions.reconstruct import ReconstructableJob
 
     # Progress bars show how far it is; the complete event log is in the UI.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    quarter_job()  # loads the definitions, which takes seconds: reconstructable drops what is raised meanwhile
-    job = dg.reconstructable(quarter_job)
+    # What dg.reconstructable does, which drops whatever is raised while the definitions load, such as an interrupt.
+    job = ReconstructableJob.for_module(__name__, quarter_job.__name__)
     tags = {"dagster/partition": quarter}
     with dg.DagsterInstance.from_ref(_ref(home)) as instance:
         try:
