@@ -93,8 +93,7 @@ class Location:
     @property
     def file_options(self) -> dict[str, str]:
         """Options for PyIceberg's file access: confined to the root, and on S3 the endpoint, which it does not know."""
-        now = settings.current()
-        endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url
+        endpoint = _endpoint()
         confined = {"py-io-impl": "ftm_resources.warehouse.rooted_io.RootedFileIO", ROOT: self.uri}
         if not self.is_s3:
             return confined
@@ -111,10 +110,8 @@ class Location:
         if not self.is_s3:
             return pafs.LocalFileSystem(), self.root
         found, path = pafs.FileSystem.from_uri(self.root)  # asks for the bucket's region
-        now = settings.current()
-        endpoint = now.aws_endpoint_url_s3 or now.aws_endpoint_url or None
         patient = pafs.S3FileSystem(
-            region=found.region, endpoint_override=endpoint, request_timeout=S3_SECONDS
+            region=found.region, endpoint_override=_endpoint(), request_timeout=S3_SECONDS
         )
         return patient, path.rstrip("/")
 
@@ -208,6 +205,12 @@ class Location:
 def _columns() -> frozenset[str]:
     """Return the names of all columns in lower case, as DuckDB compares them."""
     return frozenset(c.name.lower() for table in TABLES.values() for c in table.columns)
+
+
+def _endpoint() -> str | None:
+    """Return the address of S3 that the settings name; None: AWS's own."""
+    now = settings.current()
+    return now.aws_endpoint_url_s3 or now.aws_endpoint_url or None
 
 
 def under(root: str, uri: str) -> str:
