@@ -104,9 +104,9 @@ class ReportedState:
         """Return a DuckDB connection whose views hold the quarter."""
         return _bounded(self.across.connect(self.quarter))
 
-    def connect_to(self, quarters: Sequence[str], table: str) -> duckdb.DuckDBPyConnection:
-        """Return a DuckDB connection whose view holds some quarters of one table."""
-        return _bounded(self.across.connect(*quarters, tables=(table,)))
+    def connect_to(self, quarters: Sequence[str], *tables: str) -> duckdb.DuckDBPyConnection:
+        """Return a DuckDB connection whose views hold some quarters of these tables."""
+        return _bounded(self.across.connect(*quarters, tables=tables))
 
     def write(self, table: str, quarter: str | None = None) -> Write | None:
         """Return the write of a table that is shown; None if there is none. Default: of the page's quarter."""

@@ -61,26 +61,19 @@ def told_returns(state: ReportedState) -> ReturnsTold:
         return ReturnsTold(None, (f"Returns are not shown: {made}. Materialize it again.",))
     if why := state.outdated((STUDY, PATHS)):
         return ReturnsTold(None, (f"Returns are not shown: {why}",))
-    with state.connect_to([state.quarter], PATHS) as db:
-        refuse_not_finite(db, [PATHS])
-        choices = db.execute(_CHOICES.format(PATHS)).fetchall()
+    with state.connect_to([state.quarter], STUDY, PATHS) as db:
+        refuse_not_finite(db, [STUDY, PATHS])
         paths = _paths(db.execute(_PATHS).fetchall())
-    with state.connect_to([state.quarter], STUDY) as db:
-        refuse_not_finite(db, [STUDY])
-        if not (choices := choices or db.execute(_CHOICES.format(STUDY)).fetchall()):
+        choices = next(filter(None, (db.execute(_CHOICES.format(t)).fetchall() for t in (PATHS, STUDY))), [])
+        if not choices:
             return ReturnsTold(
                 None, (f"Returns are not shown: no call of event_study {state.quarter} has a tone.",)
             )
         definition, tone, model = min(choices, key=_plainest)
         rows = db.execute(_TESTS, [definition, model, tone]).fetchall()
         given = db.execute(_TESTS, [definition, model, GIVEN_CALL]).fetchall() if tone != GIVEN_CALL else []
-    tests, given_call = defaultdict(list), defaultdict(list)
-    names, n_quarters = {}, 0
-    for series, name, quarters, _, *test in rows:
-        names[series], n_quarters = name, max(n_quarters, quarters)
-        tests[series].append(ReturnTest(*test))
-    for series, _, _, _, *test in given:
-        given_call[series].append(ReturnTest(*test))
+    tests, given_call = _by_series(rows), _by_series(given)
+    names = {series: name for series, name, *_ in rows}
     windows = sorted({t.window for of in tests.values() for t in of if t.sample == "event"}, key=_days)
     return ReturnsTold(
         ToneAndReturns(
@@ -89,21 +82,16 @@ def told_returns(state: ReportedState) -> ReturnsTold:
             tone=tone,
             fixed_effects=rows[0][3],
             min_sentences=int(writes[STUDY].provenance().get("config", {}).get("min_sentences", 1)),
-            n_quarters=n_quarters,
+            n_quarters=max(n for _, _, n, *_ in rows),
             windows=tuple(_counted(window, tests) for window in windows),
             given_call=tuple(_counted(window, given_call) for window in windows if given),
             series=tuple(
                 ReturnsOfSeries(
                     None if series == POOLED else series,
                     "All themes" if series == POOLED else cut(names[series], NAME_CHARACTERS),
-                    tuple(sorted(tests[series], key=lambda t: (_SAMPLES.index(t.sample), _days(t.window)))),
+                    tests[series],
                     paths.get(series, ()),
-                    tuple(
-                        sorted(
-                            (t for t in given_call[series] if t.sample == "event"),
-                            key=lambda t: _days(t.window),
-                        )
-                    ),
+                    tuple(t for t in given_call.get(series, ()) if t.sample == "event"),
                 )
                 # All themes together first.
                 for series in sorted(tests, key=lambda s: (s != POOLED, s))
@@ -119,14 +107,27 @@ def _plainest(choice: tuple[str, str, str]) -> tuple[int, int, int]:
     return THEME_DEFINITIONS.index(definition), TONES.index(tone), -RETURN_MODELS.index(model)
 
 
-GIVEN_CALL = "score_given_call"
+GIVEN_CALL = TONES[-1]
 """The measure of tone that holds the call's tone about all else constant; shown beside any other."""
 
 _SAMPLES = ("event", "pre_event", "placebo")
 
 
+def _by_series(rows: Sequence[Sequence[Any]]) -> dict[str, tuple[ReturnTest, ...]]:
+    """Return the tests of each series, from rows of `_TESTS`: events first, and the shortest window of each sample."""
+    found: defaultdict[str, list[ReturnTest]] = defaultdict(list)
+    for series, _, _, _, *test in rows:
+        found[series].append(ReturnTest(*test))
+    for tests in found.values():
+        tests.sort(key=lambda t: (_SAMPLES.index(t.sample), _days(t.window)))
+    return {series: tuple(tests) for series, tests in found.items()}
+
+
 def _days(window: str) -> tuple[int, int]:
-    """Return the length of a window and its first day: the shortest first."""
+    """Return the length of a window and its first day: the shortest first.
+
+    Not by `event_windows.Window`: a page is not outdated by a change of how returns are computed.
+    """
     first, last = (int(day) for day in window.strip("[]").split(","))
     return last - first, first
 
