@@ -5,7 +5,7 @@ What belongs here: the words of a cost. Of what has no price, it is said how lon
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ftm_assets.methods.wording import counted, dollars
 from ftm_assets.report.payload import Fact, Measure
@@ -22,11 +22,43 @@ _MARKETS = {"fargate": "Fargate", "fargate-spot": "Fargate Spot", "spot": "Spot"
 MOST_STAGES = 12
 """Stages listed one by one, most seconds first; the others are one line."""
 
+
+class _Stage(NamedTuple):
+    """What a stage took in all runs; in the order of `_BY_STAGE`."""
+
+    name: str
+    seconds: float
+    without_price: float
+    """Seconds of machines without a price."""
+    lost: float
+    """Seconds in attempts that failed."""
+    n_prices: int
+    """Rows with a price of the machine or of tokens."""
+    usd: float
+    """Of both."""
+    tokens: int
+    lacks_usd: bool
+    machines: list[str]
+
+    @property
+    def told(self) -> str:
+        """The stage in words."""
+        told = [f"{duration(self.seconds)} on {' and '.join(_machine(m) for m in self.machines)}"]
+        if self.lost:
+            told.append(f"{duration(self.lost)} of it in attempts that failed")
+        if self.tokens:
+            told.append(f"{self.tokens:,} tokens")
+        if self.n_prices:
+            told.append(dollars(self.usd))
+        return "; ".join(told)
+
+
 _BY_STAGE = f"""
-    SELECT stage, sum(seconds), sum(seconds) FILTER (usd IS NULL), count(usd), coalesce(sum(usd), 0),
-        sum(tokens_in + tokens_out), count(tokens_usd), coalesce(sum(tokens_usd), 0),
+    SELECT stage, sum(seconds), coalesce(sum(seconds) FILTER (usd IS NULL), 0),
         coalesce(sum(seconds) FILTER (outcome IN ('failed', 'restarted', 'cut_off')), 0),
-        bool_or(lacks_usd), list_sort(list(DISTINCT coalesce(machine, '') || ' ' || market))
+        count(usd) + count(tokens_usd), coalesce(sum(usd), 0) + coalesce(sum(tokens_usd), 0),
+        sum(tokens_in + tokens_out), bool_or(lacks_usd),
+        list_sort(list(DISTINCT coalesce(machine, '') || ' ' || market))
     FROM {PRICED_ROWS} GROUP BY stage ORDER BY 2 DESC, 1
 """  # noqa: S608 - a constant
 
@@ -35,61 +67,36 @@ _RUNS = "SELECT count(DISTINCT run_id), min(priced_on), max(priced_on) FROM run_
 
 def told_cost(db: duckdb.DuckDBPyConnection) -> tuple[tuple[Measure, ...], tuple[Fact, ...]]:
     """Return the measures of the quarter's cost, and facts by stage; nothing if no run was recorded."""
-    stages = db.execute(_BY_STAGE).fetchall()
+    stages = [_Stage(*row) for row in db.execute(_BY_STAGE).fetchall()]
     n_runs, first, last = db.execute(_RUNS).fetchone() or (0, None, None)
     if not stages:
         return (), ()
-    seconds = sum(s[1] for s in stages)
-    lost = sum(s[8] for s in stages)
+    lost = sum(s.lost for s in stages)
     measures = [
         Measure(
             "Machine time",
             f"Of {counted(n_runs, 'run')} until the page was made; machines side by side are each counted"
             f"{f'; {duration(lost)} of it in attempts that failed' if lost else ''}",
-            round(seconds, 1), "seconds", (), None,
+            round(sum(s.seconds for s in stages), 1), "seconds", (), None,
         )
     ]  # fmt: skip
-    usd, without = sum(s[4] + s[7] for s in stages), sum(s[2] or 0 for s in stages)
-    if any(s[3] or s[6] for s in stages):
-        name, meaning = (
-            "Cost of the quarter",
-            "Machines, servers of models and tokens, until the page was made",
-        )
+    if any(s.n_prices for s in stages):
+        name = "Cost of the quarter"
+        meaning = "Machines, servers of models and tokens, until the page was made"
         if first is not None:
             meaning += f"; prices of {first}{'' if first == last else f' to {last}'}"
-        if any(s[9] for s in stages):
+        if any(s.lacks_usd for s in stages):
+            without = sum(s.without_price for s in stages)
             name += ", at least"
             meaning += f"; {duration(without)} have no price" if without else "; some tokens have no price"
-        measures.insert(0, Measure(name, meaning, round(usd, 4), "USD", (), None))
-    facts = [Fact(HEADING, stage, _stage(*rest)) for stage, *rest in stages[:MOST_STAGES]]
+        measures.insert(0, Measure(name, meaning, round(sum(s.usd for s in stages), 4), "USD", (), None))
+    facts = [Fact(HEADING, stage.name, stage.told) for stage in stages[:MOST_STAGES]]
     if others := stages[MOST_STAGES:]:
-        told = duration(sum(s[1] for s in others))
-        if any(s[3] or s[6] for s in others):
-            told += f", {dollars(sum(s[4] + s[7] for s in others))}"
+        told = duration(sum(s.seconds for s in others))
+        if any(s.n_prices for s in others):
+            told += f", {dollars(sum(s.usd for s in others))}"
         facts.append(Fact(HEADING, counted(len(others), "other stage"), told))
     return tuple(measures), tuple(facts)
-
-
-def _stage(
-    seconds: float,
-    _without: float | None,
-    n_priced: int,
-    usd: float,
-    tokens: int,
-    n_tokens_priced: int,
-    tokens_usd: float,
-    lost: float,
-    _lacks_usd: bool,
-    machines: list[str],
-) -> str:
-    told = [f"{duration(seconds)} on {' and '.join(_machine(m) for m in machines)}"]
-    if lost:
-        told.append(f"{duration(lost)} of it in attempts that failed")
-    if tokens:
-        told.append(f"{tokens:,} tokens")
-    if n_priced or n_tokens_priced:
-        told.append(dollars(usd + tokens_usd))
-    return "; ".join(told)
 
 
 def _machine(text: str) -> str:
