@@ -52,9 +52,6 @@ FREE_DISK = 20
 HOURS_PER_MONTH = 730
 """As AWS's own calculator counts."""
 
-DAYS_PER_MONTH = HOURS_PER_MONTH / 24
-"""The same in days."""
-
 LEAST_SECONDS = 60.0
 """Seconds that AWS charges at least for a task on Fargate or a host."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -188,13 +187,9 @@ def _money(usd: float | None) -> str:
 
 
 def _standing(found: Forecast) -> Iterator[tuple[str, str]]:
-    by_stack: dict[str, float] = {}
-    for item in found.standing:
-        by_stack[item.stack] = by_stack.get(item.stack, 0.0) + (math.inf if item.usd is None else item.usd)
-    parts = ", ".join(
-        f"{stack} {_amount(usd if math.isfinite(usd) else None)}"
-        for stack, usd in sorted(by_stack.items(), key=lambda i: -i[1])
-    )
+    # What has no price comes first, then what costs most.
+    ordered = sorted(found.by_stack.items(), key=lambda item: (item[1] is not None, -(item[1] or 0.0)))
+    parts = ", ".join(f"{stack} {_amount(usd)}" for stack, usd in ordered)
     yield "each month", f"{_money(found.monthly)} while the stacks exist and run ({parts})"
 
 

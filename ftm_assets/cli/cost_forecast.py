@@ -173,6 +173,12 @@ class Forecast:
         return _sum(s.usd for s in self.standing)
 
     @property
+    def by_stack(self) -> dict[str, float | None]:
+        """Stack → its USD of a month; None if a price is missing."""
+        stacks = dict.fromkeys(s.stack for s in self.standing)
+        return {stack: _sum(s.usd for s in self.standing if s.stack == stack) for stack in stacks}
+
+    @property
     def lacks(self) -> tuple[str, ...]:
         """Every item, with its market, that has no price and needs one."""
         of = [*(line.lacks for line in self.lines), *(item.lacks for item in self.standing)]
@@ -398,10 +404,6 @@ def _run_seconds(of: Sequence[Step], plan: Plan, naming: float) -> float:
 
 def _naming_seconds(plan: Plan) -> float:
     return plan.firms * defaults.REQUESTS_PER_FIRM / defaults.REQUESTS_PER_SECOND[plan.gpu]
-
-
-def _month(usd: float | None) -> float | None:
-    return _times(HOURS_PER_MONTH, usd)
 
 
 def _times(amount: float, usd: float | None) -> float | None:

@@ -121,10 +121,9 @@ def look(
     """
     by_run = needs(instance, USES[what], patience.silent, now)
     most = max(by_run.values(), default=Need.NONE)
+    need = max(most, of_backfills(instance, USES[what]))
     running = service.desired()
-    said, servers = _act(
-        what, service, max(most, _of_backfills(instance, USES[what])), running, needed_at, patience, now
-    )
+    said, servers = _act(what, service, need, running, needed_at, patience, now)
     wanting = [run for run, need in by_run.items() if need is most and need is not Need.NONE]
     try:
         hosts = service.hosts() if running else []
@@ -163,19 +162,14 @@ def _act(
     return f"stopped; not needed for {idle:.0f} s", 0
 
 
-def needed(instance: dg.DagsterInstance, use: Use, silent_seconds: float, now: float) -> Need:
-    """Return how much the unfinished runs and backfills of an instance need a service."""
-    by_run = needs(instance, use, silent_seconds, now)
-    return max((*by_run.values(), _of_backfills(instance, use)))
-
-
 def needs(instance: dg.DagsterInstance, use: Use, silent_seconds: float, now: float) -> dict[str, Need]:
     """Return how much each unfinished run of an instance needs a service, by the run's id."""
     runs = instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
     return {run.run_id: _needed_by(instance, run, use, silent_seconds, now) for run in runs}
 
 
-def _of_backfills(instance: dg.DagsterInstance, use: Use) -> Need:
+def of_backfills(instance: dg.DagsterInstance, use: Use) -> Need:
+    """Return how much the backfills of an instance need a service that will launch more runs."""
     return Need.LATER if any(True for _ in _waiting_backfills(instance, use)) else Need.NONE
 
 

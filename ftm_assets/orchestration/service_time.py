@@ -68,9 +68,8 @@ def note(
         longest = settings.current().ftm_service_idle_seconds + GAP_SECONDS
         since = max(state["at"], now - longest)
         each = max(now - since, 0.0) * state["servers"] / len(runs)
-        for key in (
-            _run_key(what, run) for run in runs
-        ):  # one by one: Dagster loses new keys beside known ones
+        for run in runs:  # one by one: Dagster loses new keys beside known ones
+            key = _run_key(what, run)
             before = storage.get_cursor_values({key}).get(key)
             storage.set_cursor_values({key: _added(before, name, each, since)})
     if servers or state.get("servers"):

@@ -19,7 +19,7 @@ from ftm_assets.orchestration.model_services import (
     Patience,
     look,
     model_services_sensor,
-    needed,
+    of_backfills,
 )
 from ftm_assets.orchestration.service_time import kept
 from ftm_resources.endpoint.ecs_service import ModelServices
@@ -295,9 +295,9 @@ def test_a_backfill_that_will_launch_quarters_keeps_it(clock: Clock):
         asset_selection=[AssetKey("themes")],
     )
     clock.instance.add_backfill(backfill)
-    assert needed(clock.instance, USES["llm"], 7200, START) is Need.LATER
+    assert of_backfills(clock.instance, USES["llm"]) is Need.LATER
     clock.instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_SUCCESS))
-    assert needed(clock.instance, USES["llm"], 7200, START) is Need.NONE
+    assert of_backfills(clock.instance, USES["llm"]) is Need.NONE
 
 
 def test_a_retry_that_makes_names_alone_starts_it_at_once(clock: Clock):
