@@ -95,8 +95,8 @@ def themes(
 
 
 def _topics(summaries: QuarterTable, topics: QuarterTable, transcripts: QuarterTable) -> pa.Table:
-    """Return every topic with its firm's name, size, keywords, call_share, name, summary and embeddings."""
-    named = summaries.read(["topic_id", "firm_id", "name", "summary", "embedding"])
+    """Return every topic with its firm's name, size, keywords, call_share, name, summary and embeddings, by id."""
+    named = summaries.read(["topic_id", "firm_id", "name", "summary", "embedding"]).sort_by("topic_id")
     sizes = topics.read(["topic_id", "n_sentences", "keywords", "call_share", "embedding"])
     firms = transcripts.read(["firm_id", "firm_name"]).group_by("firm_id").aggregate([("firm_name", "min")])
     # Arrow cannot join tables with list columns: take the lists by position.

@@ -44,19 +44,26 @@ def finite_rows(x: ArrayLike) -> Floats:
     return rows
 
 
-def unit(rows: Floats) -> Floats:
+def unit(rows: Floats, *, out: Floats | None = None) -> Floats:
     """Return the rows (n, d) scaled to unit length; zero rows stay zero.
+
+    `out` takes the result and may be `rows` itself, which then needs no memory beside it.
 
     >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
     [[0.6, 0.8], [0.0, 0.0]]
     """
     if rows.size == 0:
         return rows
-    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))[:, None]
-    scaled = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)  # squares cannot overflow
-    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-    directions: Floats = np.divide(scaled, norms, out=scaled, where=norms > 0)
-    return directions
+    found: Floats = np.empty_like(rows) if out is None else out
+    for start in range(0, len(rows), BLOCK):
+        part = rows[start : start + BLOCK]
+        largest = np.maximum(part.max(axis=1), -part.min(axis=1))[:, None]
+        scaled = np.divide(
+            part, largest, out=np.zeros_like(part), where=largest > 0
+        )  # squares cannot overflow
+        norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
+        found[start : start + BLOCK] = np.divide(scaled, norms, out=scaled, where=norms > 0)
+    return found
 
 
 def centred(rows: ArrayLike) -> Floats:
@@ -65,22 +72,25 @@ def centred(rows: ArrayLike) -> Floats:
     Of fewer than `FEWEST_TO_CENTRE` rows the directions themselves are returned. Raises ValueError if a row is not
     finite.
     """
-    directions = unit(finite_rows(rows))
+    finite = finite_rows(rows)
+    directions = unit(finite, out=None if np.may_share_memory(finite, rows) else finite)
     if len(directions) < FEWEST_TO_CENTRE:
         return directions
     directions -= directions.mean(axis=0)
-    return unit(np.round(directions, DIGITS, out=directions))
+    return unit(np.round(directions, DIGITS, out=directions), out=directions)
 
 
-def products(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
+def products(a: NDArray[np.floating], b: NDArray[np.floating], *, out: Floats | None = None) -> Floats:
     """Return the inner products of the rows of `a` (n, d) and `b` (m, d), to six decimals: float64 (n, m).
+
+    `out` takes the result; if there are as many products as dimensions, it may be `a` itself.
 
     The result is bit-identical for any BLAS, thread count and processor: rows are converted to integer millionths,
     and float64 adds integers exactly in any order. Rows must have roughly unit length, because sums must stay
     below 2^53 (in squared millionths).
     """
     right = np.rint(b.astype(np.float64) * SCALE).T
-    found: Floats = np.empty((len(a), len(b)))
+    found: Floats = np.empty((len(a), len(b))) if out is None else out
     for start in range(0, len(a), BLOCK):
         part = slice(start, start + BLOCK)
         np.matmul(np.rint(a[part].astype(np.float64) * SCALE), right, out=found[part])

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ftm_assets.methods.vectors import BLOCK, as_lists, as_matrix, finite_rows, products, unit
+from ftm_assets.methods.vectors import BLOCK, as_lists, as_matrix, centred, finite_rows, products, unit
 
 
 def test_rows_have_unit_length_however_large_or_small_and_zeros_stay():
@@ -30,6 +30,35 @@ def test_a_column_in_chunks_and_in_double_precision_is_one_matrix_of_float32():
     matrix = as_matrix(column)
     assert matrix.dtype == np.float32
     assert matrix.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("n", [1, BLOCK, 2 * BLOCK + 3])
+def test_rows_may_be_scaled_and_multiplied_where_they_are(n: int):
+    rows = np.random.default_rng(n).normal(size=(n, 5))
+    square = unit(np.random.default_rng(0).normal(size=(5, 5)))
+    directions = unit(rows)
+    found = products(directions, square)
+    assert unit(rows, out=rows) is rows
+    assert rows.tobytes() == directions.tobytes()
+    assert products(rows, square, out=rows) is rows
+    assert rows.tobytes() == found.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_centring_leaves_what_it_is_given(dtype: type):
+    rows = np.random.default_rng(0).normal(size=(100, 5)).astype(dtype)
+    before = rows.copy()
+    assert not np.allclose(centred(rows), unit(rows))
+    assert np.array_equal(rows, before)
+
+
+def test_many_rows_are_centred_with_little_memory_beside_the_result():
+    rows = np.random.default_rng(0).normal(size=(12 * BLOCK, 16)).astype(np.float32)
+    tracemalloc.start()
+    found = centred(rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * found.nbytes
 
 
 def test_products_of_many_rows_take_little_memory_beside_the_result():

@@ -156,18 +156,29 @@ def cluster(
 
     Raises ValueError naming the first row of `embeddings` that is not finite.
     """
+    return _cluster(embeddings, *_as_spoken(embeddings, turns, positions, params.turn_weight), params)
+
+
+def _cluster(
+    embeddings: NDArray[np.floating],
+    spoken: NDArray[np.int64],
+    context: NDArray[np.float64],
+    params: FirmParams,
+) -> NDArray[np.int64]:
     if params.method == "bertopic":
         return published.cluster(embeddings, params.bertopic, seed=params.seed)
-    embeddings = finite_rows(embeddings)  # before a bad row is blended into its neighbours
-    spoken = _spoken_order(turns, positions)
     labels = np.empty(len(spoken), dtype=np.int64)
-    context = in_context(embeddings[spoken], [turns[i] for i in spoken], params.turn_weight)
     labels[spoken] = params.clusterer().fit(context).labels_
     return labels
 
 
-def _spoken_order(turns: Sequence[str], positions: Sequence[int]) -> NDArray[np.int64]:
-    return np.array(sorted(range(len(turns)), key=lambda i: (turns[i], positions[i])), dtype=np.int64)
+def _as_spoken(
+    embeddings: NDArray[np.floating], turns: Sequence[str], positions: Sequence[int], weight: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the rows in the order in which they were spoken, and in that order their vectors (see `in_context`)."""
+    rows = finite_rows(embeddings)  # before a bad row is blended into its neighbours
+    spoken = np.array(sorted(range(len(turns)), key=lambda i: (turns[i], positions[i])), dtype=np.int64)
+    return spoken, in_context(rows[spoken], [turns[i] for i in spoken], weight)
 
 
 def model_firm(
@@ -250,8 +261,9 @@ def model_firm(
         firm_id, sentence_ids, texts, embeddings, turns, positions
     )
     labels, strength = np.full(len(ids), OUTLIER, dtype=np.int64), np.zeros(len(ids))
+    spoken, context = _as_spoken(embeddings, turns, positions, params.turn_weight)
     if len(ids) >= params.fewest_sentences:
-        labels = cluster(embeddings, turns, positions, params)
+        labels = _cluster(embeddings, spoken, context, params)
         strength = centrality(embeddings, labels)
     topic_ids = [f"{quarter}:{firm_id}:{rank:03d}" for rank in range(labels.max(initial=OUTLIER) + 1)]
     members = [np.flatnonzero(labels == rank) for rank in range(len(topic_ids))]
@@ -274,7 +286,7 @@ def model_firm(
         "keywords": keywords,
         "representative_sentence_ids": [[ids[i] for i in rows] for rows in representatives],
         "call_share": [round(fsum(doubt[ids[i]] for i in rows) / len(rows), 6) for rows in members],
-        "embedding": as_lists(_means(embeddings, turns, positions, labels, params.turn_weight)),
+        "embedding": as_lists(_means(context, labels[spoken])),
         "quarter": [quarter] * len(topic_ids),
     }
     sentence_topics = {
@@ -291,19 +303,12 @@ def model_firm(
     )
 
 
-def _means(
-    embeddings: NDArray[np.floating],
-    turns: Sequence[str],
-    positions: Sequence[int],
-    labels: NDArray[np.int64],
-    weight: float,
-) -> NDArray[np.float32]:
-    """Return the mean of each topic's sentences in context (see `in_context`) at unit length, float32 (topics, d)."""
-    spoken = _spoken_order(turns, positions)
-    context = np.rint(in_context(embeddings[spoken], [turns[i] for i in spoken], weight) * SCALE)
-    sums = np.zeros((int(labels.max(initial=OUTLIER)) + 1, context.shape[1]))
-    inside = labels[spoken] != OUTLIER
-    np.add.at(sums, labels[spoken[inside]], context[inside])  # whole numbers: the same sum in any order
+def _means(context: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the mean of each topic's sentences in context at unit length, float32 (topics, d)."""
+    inside = np.flatnonzero(labels != OUTLIER)
+    members = np.zeros((int(labels.max(initial=OUTLIER)) + 1, len(labels)))
+    members[labels[inside], inside] = 1
+    sums = members @ np.rint(context * SCALE) + 0.0  # whole numbers: the same in any order; no negative zero
     return unit(sums).astype(np.float32)
 
 

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from sklearn.base import BaseEstimator, ClusterMixin  # noqa: TID253 - see above
 
-from ftm_assets.methods.topics.consensus import Likeness, apart, kept, linked, recurring, stability, within
+from ftm_assets.methods.topics.consensus import (
+    Likeness,
+    apart,
+    cosine_distances,
+    kept,
+    linked,
+    recurring,
+    stability,
+    within,
+)
 from ftm_assets.methods.topics.graph import (
     OUTLIER,
     checked_rows,
@@ -35,14 +44,14 @@ from ftm_assets.methods.topics.theme_groups import (
     unit_rows,
     without_small,
 )
-from ftm_assets.methods.vectors import DIGITS, FEWEST_TO_CENTRE, products
+from ftm_assets.methods.vectors import BLOCK, DIGITS, FEWEST_TO_CENTRE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from ftm_assets.methods.topics.graph import RandomState
+    from ftm_assets.methods.topics.graph import Edge, RandomState
 
     Floats = NDArray[np.float32]
     Ints = NDArray[np.int64]
@@ -155,17 +164,19 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
         `firms` (n,) are the firms of the rows; without them each distinct row is a firm of its own, named by its value:
         then a difference of a millionth, as between processors, may draw other subsamples. Raises ValueError if a value
-        is not finite. Memory in addition to X: three float32 copies of it.
+        is not finite. Memory in addition to X: three float32 copies of it, most of them once X is freed.
         """
-        rows = checked_rows(self, X)
         self._seed = seed_of(self.random_state)
-        points, where, counts = _distinct(unit_rows(rows))
+        directions = unit_rows(checked_rows(self, X))
+        del X  # float64: freed before the clustering, unless the caller keeps it
+        points, where, counts = _distinct(directions)
+        del directions
         held = self._held(points, where, firms)
+        labels, similarity = np.full(len(points), OUTLIER, dtype=np.int64), np.zeros(len(points))
         usable = np.flatnonzero(points.any(axis=1))
-        labels = np.full(len(points), OUTLIER, dtype=np.int64)
-        similarity = np.zeros(len(points))
+        points = _centred(points[usable], counts[usable])
         labels[usable], similarity[usable], self.stability_ = self._cluster(
-            _centred(points[usable], counts[usable]), counts[usable], held[:, usable]
+            points, counts[usable], held[:, usable]
         )
         self.labels_: Ints = labels[where]
         self.similarity_: NDArray[np.float64] = similarity[where]
@@ -231,32 +242,27 @@ class ThemeClusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         neighbors, similarity = _neighbors(points, self.n_neighbors, self._seed)
         n, smallest = int(counts.sum()), self.smallest(int(counts.sum()))
 
-        def partition(resolution: float, part: Ints | None = None) -> Ints:
-            near, alike = neighbors, similarity
-            labels = np.full(len(points) if part is None else len(part), OUTLIER, dtype=np.int64)
-            inner = np.arange(len(labels))
-            if part is not None:
-                inner, near = within(neighbors, part)
-                alike = similarity[part[inner]]
-            found = leiden(
-                edges(near, alike), len(inner), resolution, seed=self._seed, iterations=2, trials=1
-            )
-            labels[inner] = found
-            return labels
+        def found(graph: list[Edge], n_nodes: int, resolution: float) -> Ints:
+            return leiden(graph, n_nodes, resolution, seed=self._seed, iterations=2, trials=1)
 
         tried: dict[float, Ints] = {}
+        whole = edges(neighbors, similarity)
 
         def attempt(resolution: float) -> Ints:
-            tried[resolution] = without_small(partition(resolution), counts, smallest)
+            tried[resolution] = without_small(found(whole, len(points), resolution), counts, smallest)
             return tried[resolution]
 
         # Consensus leaves fewer.
         target = 1.35 * self.granularity * n**0.5
         best = search_resolution(attempt, target=target, start=target / 15, tolerance=0.15, max_steps=5)
         resolution = next(r for r, labels in tried.items() if labels is best)
+        whole.clear()  # a million small objects, of no use to the subsamples
 
         def group(part: Ints) -> Ints:
-            groups = without_small(partition(resolution, part), counts[part], smallest)
+            inner, near = within(neighbors, part)
+            groups = np.full(len(part), OUTLIER, dtype=np.int64)
+            groups[inner] = found(edges(near, similarity[part[inner]]), len(inner), resolution)
+            groups = without_small(groups, counts[part], smallest)
             own = points[part]
             groups = merged(groups, own, self.merge_similarity)
             return nearest(own, centroids(own, groups, counts[part]))[0]
@@ -334,8 +340,17 @@ def _centred(points: Floats, counts: Ints) -> Floats:
     """Subtract the mean and scale to unit length. A few rows stay unchanged: their mean is not a common part."""
     if len(points) < FEWEST_TO_CENTRE:
         return points
-    mean = np.average(points.astype(np.float64), axis=0, weights=counts)
-    return unit_rows(np.round(points - mean, DIGITS))
+    total = np.zeros((1, points.shape[1]))
+    for start in range(0, len(points), BLOCK):
+        part = slice(start, start + BLOCK)
+        weighted = points[part].astype(np.float64) * counts[part, None]
+        total = np.add.reduce(np.concatenate([total, weighted]), axis=0, keepdims=True)
+    mean = total / counts.sum()
+    centred = np.empty_like(points)
+    for start in range(0, len(points), BLOCK):
+        part = slice(start, start + BLOCK)
+        centred[part] = unit_rows(np.round(points[part] - mean, DIGITS))
+    return centred
 
 
 def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.float64]]:
@@ -354,5 +369,4 @@ def _neighbors(points: Floats, k: int, seed: int) -> tuple[Ints, NDArray[np.floa
 
 def _linked(points: Floats, similarity: float) -> Ints:
     """Cluster a few points by average linkage, cut at `similarity`, the minimum cosine for a topic to join a theme."""
-    above = np.triu_indices(len(points), 1)
-    return linked(1 - products(points, points)[above], 1 - similarity)
+    return linked(cosine_distances(points), 1 - similarity)

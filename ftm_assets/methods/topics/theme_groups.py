@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ftm_assets.methods.topics.graph import OUTLIER, by_size
-from ftm_assets.methods.vectors import DIGITS, products, unit
+from ftm_assets.methods.vectors import BLOCK, DIGITS, products, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _BLOCK = 2_000
+_COLUMNS = 64
+"""Columns in double precision at a time."""
 
 
 def unit_rows(rows: NDArray[np.floating]) -> Floats:
     """Return the rows (n, d), of any real dtype, at unit length, float32; zero rows stay zero."""
-    wide: NDArray[np.float64] = np.asarray(rows, dtype=np.float64) if rows.size else np.zeros((len(rows), 1))
-    return unit(wide).astype(np.float32)
+    found = np.zeros((len(rows), rows.shape[1] if rows.size else 1), dtype=np.float32)
+    for start in range(0, len(rows) if rows.size else 0, BLOCK):
+        found[start : start + BLOCK] = unit(rows[start : start + BLOCK].astype(np.float64))
+    return found
 
 
 def _sums(points: Floats, labels: Ints, weights: NDArray[Any]) -> NDArray[np.float64]:
@@ -35,7 +39,12 @@ def _sums(points: Floats, labels: Ints, weights: NDArray[Any]) -> NDArray[np.flo
     inside = np.flatnonzero(labels != OUTLIER)
     shape = (int(labels.max()) + 1, len(points))
     members = csr_array((weights[inside].astype(np.float64), (labels[inside], inside)), shape=shape)
-    sums: NDArray[np.float64] = members @ points.astype(np.float64)
+    sums = np.empty((shape[0], points.shape[1]))
+    for start in range(
+        0, points.shape[1], _COLUMNS
+    ):  # columns do not depend on each other, and rows keep their order
+        part = slice(start, start + _COLUMNS)
+        sums[:, part] = members @ points[:, part].astype(np.float64)
     return sums
 
 

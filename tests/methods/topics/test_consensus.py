@@ -1,9 +1,21 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftm_assets.methods.topics.consensus import Likeness, apart, kept, linked, recurring, stability, within
+from ftm_assets.methods.topics.consensus import (
+    Likeness,
+    apart,
+    cosine_distances,
+    kept,
+    linked,
+    recurring,
+    stability,
+    within,
+)
+from ftm_assets.methods.vectors import products, unit
 
 FIRMS = [str(i) for i in range(200)]
 
@@ -62,3 +74,19 @@ def test_a_part_of_a_graph_has_its_own_edges_only():
     assert inner.tolist() == [0, 1, 2]
     assert near.tolist() == [[1, -1], [0, 2], [-1, 1]]
     assert within(np.array([[1], [0], [1]]), np.array([0, 2]))[0].tolist() == []
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 1_025])
+def test_distances_of_pairs_are_those_of_the_square_matrix(n: int):
+    rows = unit(np.random.default_rng(n).normal(size=(n, 4)))
+    square = 1 - products(rows, rows)
+    assert cosine_distances(rows).tobytes() == square[np.triu_indices(n, 1)].tobytes()
+
+
+def test_distances_of_many_rows_take_little_memory_beside_the_result():
+    rows = unit(np.random.default_rng(0).normal(size=(5_000, 4)))
+    tracemalloc.start()
+    found = cosine_distances(rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.7 * found.nbytes

@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -68,6 +70,30 @@ def test_few_clear_themes_are_not_split_to_reach_the_number_aimed_at():
     labels = ThemeClusterer().fit_predict(points)
     assert same_partition(truth, labels)
     assert ThemeClusterer(merge_similarity=1.1, granularity=2.4).fit_predict(points).max() > 10
+
+
+def test_vectors_that_only_the_clusterer_holds_are_freed_before_it_clusters(monkeypatch: pytest.MonkeyPatch):
+    held = []
+    unique = theme_clustering._distinct
+
+    def distinct(directions: NDArray) -> object:
+        held.append(given() is not None)
+        return unique(directions)
+
+    class Given(np.ndarray):
+        """An array that weak references can be made to."""
+
+    given: weakref.ref[Given]
+
+    def vectors() -> NDArray:
+        nonlocal given
+        rows = planted(12, 20, spread=1.2)[0].view(Given)
+        given = weakref.ref(rows)
+        return rows
+
+    monkeypatch.setattr(theme_clustering, "_distinct", distinct)
+    ThemeClusterer().fit(vectors())
+    assert held == [False]
 
 
 def test_what_is_near_no_theme_is_in_none():

@@ -1,9 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from ftm_assets.methods.topics.topic_vectors import damped, topic_vectors
-from ftm_assets.methods.vectors import FEWEST_TO_CENTRE, centred, unit
+from ftm_assets.methods.vectors import BLOCK, FEWEST_TO_CENTRE, centred, unit
 
 RNG = np.random.default_rng(4)
 SUBJECTS = np.repeat(np.arange(6), 30)
@@ -66,3 +68,15 @@ def test_the_order_of_topics_changes_no_vector():
         topic_vectors(described, spoken, 0.35)[order],
         atol=1e-5,
     )
+
+
+def test_many_topics_take_the_memory_of_two_results():
+    described, spoken = (RNG.normal(size=(12 * BLOCK, 16)).astype(np.float32) for _ in range(2))
+    before = described.copy(), spoken.copy()
+    tracemalloc.start()
+    found = topic_vectors(described, spoken, 0.35)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2.5 * found.nbytes
+    assert np.array_equal(described, before[0])
+    assert np.array_equal(spoken, before[1])
