@@ -1,11 +1,12 @@
-"""Run the benchmarks and write docs/benchmarks.md: `python -m benchmarks --calls FILE [--only SECTION ...]`."""
+"""Run the benchmarks and write their page: `python -m benchmarks --calls FILE [--quick] [--only SECTION ...]`.
+
+A section that was measured at this commit, on this machine and in this form is not run again, so a run that was killed
+goes on where it was; a generated quarter goes on with the stage that it lacks.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,65 +14,79 @@ import numpy as np
 
 from benchmarks import calls as corpus
 from benchmarks import context, embedding, firm_stage, report, scale, theme_stage
+from benchmarks.kept_results import Results, here, machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.calls import Call
 
-RESULTS = Path(".benchmarks")
-"""Cached results of each section, from which the page is written; not part of the project."""
+FOLDER = Path(".benchmarks")
+"""Kept results, from which the page is written; not part of the project."""
+PAGE = Path("docs/benchmarks.md")
+SECTIONS = ("embedding", "planted", "real", "whole", "context", "themes", "scale")
+FIRMS = {"full": [500, 1000, 2000, 5000], "quick": [50, 100]}
+"""Firms of the generated quarters."""
+STAGES = {
+    "full": (scale.START, *scale.STAGES, *scale.AFTER, scale.FLOORS),
+    "quick": (scale.START, *scale.STAGES, scale.FLOORS),
+}
+EVERY = 11
+"""The quick form takes one call in so many."""
 
 
-def _machine() -> dict[str, Any]:
-    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    names = {line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")}
-    flags = next((line for line in info.splitlines() if line.startswith("flags")), "").split()
+def _sections(calls: list[Call], *, quick: bool) -> dict[str, Callable[[], Any]]:
+    some = calls[::EVERY] if quick else calls
+    sentences = np.concatenate([c.embeddings for c in calls])
     return {
-        "processor": ", ".join(sorted(names)) or platform.processor(),
-        "cores": info.count("processor\t"),
-        "bfloat16": ", ".join(f for f in ("avx512_bf16", "amx_bf16") if f in flags) or "no",
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        **{p: version(p) for p in ("torch", "openvino", "bertopic", "umap-learn", "hdbscan", "scikit-learn")},
-    }
-
-
-def _sections(calls: list[Call]) -> dict[str, Callable[[], Any]]:
-    return {
-        "embedding": lambda: embedding.table(calls),
-        "planted": lambda: firm_stage.clusterings(calls, planted=True),
-        "real": lambda: firm_stage.clusterings(calls, planted=False),
-        "whole": lambda: firm_stage.whole(calls),
+        "embedding": lambda: embedding.table(some),
+        "planted": lambda: firm_stage.clusterings(
+            calls, planted=True, n_sets=2 if quick else firm_stage.N_SETS
+        ),
+        "real": lambda: firm_stage.clusterings(some, planted=False),
+        "whole": lambda: firm_stage.whole(some),
         "context": lambda: {"weights": context.weights(calls), "readers": context.between_readers()},
-        "themes": lambda: theme_stage.table(np.concatenate([c.embeddings for c in calls])),
+        "themes": lambda: theme_stage.table(sentences, theme_stage.QUICK if quick else theme_stage.FULL),
     }
 
 
 def main() -> None:
-    """Run the requested sections and write the page from all cached results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    """Run the requested sections and write the page from all kept results."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
-    names = ("embedding", "planted", "real", "whole", "context", "themes", "scale")
-    parser.add_argument("--only", nargs="*", choices=names, default=names, help="sections; default: all")
     parser.add_argument(
-        "--firms",
-        type=int,
-        nargs="+",
-        default=[500, 1000, 2000, 5000],
-        help="numbers of firms in the scale section",
+        "--quick", action="store_true", help="minutes instead of hours: few calls and firms, rough figures"
+    )
+    parser.add_argument(
+        "--only", nargs="*", choices=SECTIONS, default=SECTIONS, help="sections; default: all"
+    )
+    parser.add_argument("--firms", type=int, nargs="+", help="numbers of firms in the scale section")
+    parser.add_argument("--again", action="store_true", help="measure again what was measured at this commit")
+    parser.add_argument(
+        "--page", type=Path, help=f"file to write; default: {PAGE}, with --quick {FOLDER}/quick/{PAGE.name}"
     )
     options = parser.parse_args()
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "machine.json").write_text(json.dumps(_machine()))
-    if set(options.only) - {"scale"}:
-        sections = _sections(corpus.embedded(corpus.load(options.calls)))
-        for name in (n for n in sections if n in options.only):
-            print(f"{name} …", flush=True)
-            (RESULTS / f"{name}.json").write_text(json.dumps(sections[name](), default=float))
-    if "scale" in options.only:
-        scale.run_all(options.firms, RESULTS / "scale.jsonl")
-    report.write(RESULTS, Path("docs/benchmarks.md"))
+    form = "quick" if options.quick else "full"
+    results, made = Results(FOLDER / form), here(form)
+    results.keep("machine", made, machine())
+    wanted = [s for s in SECTIONS if s in options.only and (options.again or not results.has(s, made))]
+    page = options.page or (results.folder / PAGE.name if options.quick else PAGE)
+    if set(wanted) - {"scale"}:
+        sections = _sections(corpus.embedded(corpus.load(options.calls)), quick=options.quick)
+        for number, name in enumerate(wanted, 1):
+            if name in sections:
+                print(f"{name} ({number} of {len(wanted)}) …", flush=True)
+                results.keep(name, made, sections[name]())
+                report.write(results, page)
+    if "scale" in wanted:
+        if options.again:
+            results.stages.unlink(missing_ok=True)
+        firms = options.firms or FIRMS[form]
+        scale.run_all(firms, results, made, results.folder / "quarters", stages=STAGES[form])
+    report.write(results, page)
+    print(f"wrote {page}")
 
 
 if __name__ == "__main__":

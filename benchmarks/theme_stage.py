@@ -16,13 +16,17 @@ from benchmarks.measure import Clock, peak_mib, timed
 from benchmarks.planted import NOISE, themes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
     Labels = NDArray[np.int64]
 
-SIZES = {20_000: 250, 100_000: 600}
+SIZES = {5_000: 120, 20_000: 250, 100_000: 600}
 """Number of topics, and of themes planted among them."""
+QUICK, FULL = (5_000,), (20_000, 100_000)
+"""Numbers of topics of a run of minutes, and of the page's."""
 SPREAD, WITHIN = 0.7, 1.6
 """A hard case: themes of a family are as close to each other (median cosine 0.65) as topics are to their theme."""
 
@@ -66,13 +70,13 @@ def ours(x: Vectors) -> Labels:
 RECIPES = {"predecessor": predecessor, "NN-descent, UMAP 5 d, HDBSCAN 20/20": given_neighbors, "ours": ours}
 
 
-def table(sentences: Vectors) -> list[dict[str, Any]]:
+def table(sentences: Vectors, sizes: Sequence[int] = FULL) -> list[dict[str, Any]]:
     """Return a row per size and recipe; `sentences` are real sentence embeddings that define the geometry."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sentences.npy"
         np.save(path, sentences)
         rows = []
-        for n in SIZES:
+        for n in sizes:
             for name in RECIPES:
                 command = [sys.executable, "-m", "benchmarks.theme_stage", str(path), str(n), name]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own
@@ -89,7 +93,8 @@ def one(sentences: Vectors, n: int, name: str) -> dict[str, Any]:
 
     x, truth = themes(n, SIZES[n], sentences, spread=SPREAD, within=WITHIN)
     # Warm up (compile) at a size that takes the same code paths: approximate neighbours above 25,000 rows.
-    RECIPES[name](themes(26_000, 250, sentences, spread=SPREAD, within=WITHIN, seed=1)[0])
+    warm = n if n in QUICK else 26_000
+    RECIPES[name](themes(warm, 250, sentences, spread=SPREAD, within=WITHIN, seed=1)[0])
     clock = Clock()
     with timed(clock):
         labels = RECIPES[name](x)

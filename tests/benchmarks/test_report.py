@@ -1,33 +1,90 @@
-import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks import report
+from benchmarks.kept_results import Made, Results
 from benchmarks.measure import markdown
-from benchmarks.scale import STAGES, exponents
+from benchmarks.scale import FLOORS, STAGES, START, exponents
+
+MADE = Made("abc1234", "2026-11-28", "processor, 2 cores", "full")
+
+
+def page_of(results: Results, tmp_path: Path) -> str:
+    report.write(results, tmp_path / "docs" / "benchmarks.md")
+    return (tmp_path / "docs" / "benchmarks.md").read_text()
 
 
 def test_a_page_says_what_was_not_run_and_holds_what_was(tmp_path: Path):
-    results = tmp_path / "results"
-    results.mkdir()
-    (results / "whole.json").write_text(
-        json.dumps(
-            [
-                {"recipe": r, "all s": s, "ours is faster, all": s / 0.5, "ours is faster, rest": s / 0.01}
-                for r, s in (("BERTopic default", 3.0), ("predecessor", 6.0), ("ours", 0.5))
-            ]
-        )
-    )
-    report.write(results, tmp_path / "docs" / "benchmarks.md")
-    page = (tmp_path / "docs" / "benchmarks.md").read_text()
+    results = Results(tmp_path / "results")
+    rows = [
+        {"recipe": r, "all s": s, "ours is faster, all": s / 0.5, "ours is faster, rest": s / 0.01}
+        for r, s in (("BERTopic default", 2.5), ("predecessor", 6.0), ("ours", 0.5))
+    ]
+    results.keep("whole", MADE, rows)
+    page = page_of(results, tmp_path)
     assert page.count("(not run)") == 6
-    assert "| a firm, embedding included: 15 times the predecessor's speed | 12.0 times | **no** |" in page
-    assert "| the same: 5 times BERTopic's default | 6.0 times | yes |" in page
+    assert page.count("Measured on 2026-11-28 at commit abc1234 on processor, 2 cores, full form.") == 1
+    assert "| a firm, embedding included: 12 times the predecessor's speed | 12.0 times | yes |" in page
+    assert "| the same: 6 times BERTopic's default | 5.0 times | **no** |" in page
 
 
-def test_growth_is_the_slope_in_logarithms():
-    rows = [{"firms": n, "stage": s, "seconds": 0.01 * n**1.5} for n in (10, 100, 1000) for s in STAGES]
+def quarter(firms: int, *, exponent: float = 1.0, peak: int = 100) -> list[dict]:
+    rows = [
+        {
+            "firms": firms,
+            "stage": stage,
+            "seconds": 60.0,
+            "cpu_seconds": 5.0 + (0 if stage == START else 0.1 * firms**exponent),
+            "peak_mib": peak,
+            "rows": firms,
+        }
+        for stage in (START, *STAGES)
+    ]
+    return [*rows, {"firms": firms, "stage": FLOORS, "floors": dict.fromkeys(STAGES, 6.0)}]
+
+
+def test_each_stage_stands_beside_its_floor_and_the_share_of_it_reached(tmp_path: Path):
+    results = Results(tmp_path / "results")
+    for row in quarter(250):
+        results.add(MADE, row)
+    page = page_of(results, tmp_path)
+    lines = [line for line in page.splitlines() if line.startswith("| 250 | themes |")]
+    assert lines == ["| 250 | themes | 60.0 | 30.0 | 100 | 250 | 6.000 | 0.200 |"]
+    assert "| 250 | start | 60.0 | 5.000 | 100 | 250 |  |  |" in page
+    assert "5,000 firms" not in page.partition("## Targets")[2]
+
+
+@pytest.mark.parametrize(
+    ("exponent", "peak", "met"),
+    [(1.0, 2559, ["**no**", "yes", "yes"]), (1.2, 2560, ["**no**", "**no**", "**no**"])],
+)
+def test_targets_of_a_quarter_are_those_of_the_largest(
+    exponent: float, peak: int, met: list[str], tmp_path: Path
+):
+    results = Results(tmp_path / "results")
+    for row in (*quarter(2500, exponent=exponent), *quarter(5000, exponent=exponent, peak=peak)):
+        results.add(MADE, {**row, "seconds": 400.0 if row["firms"] == 5000 else 1.0})
+    targets = page_of(results, tmp_path).partition("## Targets")[2].strip().splitlines()[2:]
+    assert [line.split(" | ")[-1].strip(" |") for line in targets] == met
+    assert "47 minutes" in targets[0]
+
+
+def test_a_quarter_that_is_not_finished_is_on_the_page_without_sums(tmp_path: Path):
+    results = Results(tmp_path / "results")
+    for row in quarter(5000)[:3]:
+        results.add(MADE, row)
+    page = page_of(results, tmp_path)
+    assert "| 5,000 | sentences |" in page
+    assert "## Targets" not in page
+    assert "(not run)" not in page.partition("## A generated quarter")[2]
+
+
+def test_growth_is_the_slope_in_logarithms_beyond_the_start():
+    rows = [r for n in (100, 1000, 10_000) for r in quarter(n, exponent=1.5)]
     assert {round(e, 6) for e in exponents(rows).values()} == {1.5}
-    assert exponents(rows[: len(STAGES)]) == {}
+    assert exponents(quarter(100)) == {}
+    assert exponents([*quarter(10), *quarter(20)]) == {}  # less than the start's own seconds
 
 
 def test_a_table_is_readable():
