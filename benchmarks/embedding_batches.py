@@ -1,9 +1,10 @@
 """How batches of sentences are best computed in bfloat16: tokens per batch, streams, threads, tokenizing beside it.
 
 `python -m benchmarks.embedding_batches --calls FILE` embeds the same real sentences in every way, in turns, and prints
-medians per 3,000 of them: seconds of CPU of all threads, and of the clock. *Bits* says whether the vectors are those of
-the first way. A way is `tokens per batch / streams / threads / tokenized`; the platform's is `2048/n/n/beside` on n
-cores.
+medians per 3,000 of them: seconds of CPU of all threads, and of the clock. The sentences are of a few common lengths,
+so that batches are full, as those of 50 firms are. *Bits* says whether the vectors are those of the first way. A way
+is `tokens per batch / streams / threads / tokenized`; the platform's is `2048/n/n/beside` on n cores. The first table
+counts how full batches are: only what is in small ones could gain by putting several lengths into one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PER = 3_000
+LENGTHS = (20, 28, 36, 48)
 
 
 class Way(NamedTuple):
@@ -52,7 +54,7 @@ WAYS = (
 )
 
 
-def ways_of(texts: Sequence[str]) -> dict[Way, Callable[[], NDArray[np.float32]]]:
+def ways_of(texts: Sequence[str], ways: Sequence[Way]) -> dict[Way, Callable[[], NDArray[np.float32]]]:
     """Return a function per way that embeds the texts: float32 (n, 384), not of unit length."""
     import openvino
     import torch
@@ -69,7 +71,7 @@ def ways_of(texts: Sequence[str]) -> dict[Way, Callable[[], NDArray[np.float32]]
         compiled = openvino.Core().compile_model(model, "CPU", options | {"INFERENCE_PRECISION_HINT": "bf16"})
         return [compiled.create_infer_request() for _ in range(streams + 1)]
 
-    compiled = {key: requests(*key) for key in {(w.streams, w.threads) for w in WAYS}}
+    compiled = {key: requests(*key) for key in {(w.streams, w.threads) for w in ways}}
 
     def embed(way: Way) -> NDArray[np.float32]:
         made: Iterable[batches.Batch] = batches.batches(texts, loaded.tokenize, way.budget, row_step=1)
@@ -88,12 +90,12 @@ def ways_of(texts: Sequence[str]) -> dict[Way, Callable[[], NDArray[np.float32]]
                 free.append(request)
         return vectors
 
-    return {way: lambda way=way: embed(way) for way in WAYS}  # type: ignore[misc]
+    return {way: lambda way=way: embed(way) for way in ways}  # type: ignore[misc]
 
 
-def table(texts: Sequence[str], rounds: int) -> list[dict[str, Any]]:
+def table(texts: Sequence[str], chosen: Sequence[Way], rounds: int) -> list[dict[str, Any]]:
     """Return a row per way; the first round, which compiles for each shape, is not counted."""
-    ways = ways_of(texts)
+    ways = ways_of(texts, chosen)
     first = next(iter(ways.values()))()
     same = {way: bool(np.array_equal(embed(), first)) for way, embed in ways.items()}
     spent: dict[Way, list[tuple[float, float]]] = {way: [] for way in ways}
@@ -103,7 +105,7 @@ def table(texts: Sequence[str], rounds: int) -> list[dict[str, Any]]:
             with timed(clock):
                 embed()
             spent[way].append((clock.cpu, clock.wall))
-    base = np.array([cpu for cpu, _ in spent[WAYS[0]]])
+    base = np.array([cpu for cpu, _ in spent[chosen[0]]])
     rows = []
     for way, times in spent.items():
         cpu, wall = np.array(times).T * PER / len(texts)
@@ -121,17 +123,55 @@ def table(texts: Sequence[str], rounds: int) -> list[dict[str, Any]]:
     return rows
 
 
+def of_lengths(texts: Sequence[str], tokenize: batches.Tokenize, tokens: int) -> list[str]:
+    """Return texts of LENGTHS tokens, as many as make `tokens` of each, or all that there are."""
+    found: dict[int, list[str]] = {n: [] for n in LENGTHS}
+    for text, ids in zip(texts, tokenize(list(texts)), strict=True):
+        own = found.get(len(ids))
+        if own is not None and (len(own) + 1) * len(ids) <= tokens:
+            own.append(text)
+    return [t for own in found.values() for t in own]
+
+
+def fullness(texts: Sequence[str], tokenize: batches.Tokenize) -> list[dict[str, Any]]:
+    """Return a row per number of tokens in a batch: how many batches texts make, and how full they are."""
+    rows = []
+    for budget in sorted({way.budget for way in WAYS}):
+        sizes = np.array([b.ids.size for b in batches.batches(texts, tokenize, budget, row_step=1)])
+        rows.append(
+            {
+                "tokens per batch": budget,
+                "batches": len(sizes),
+                "tokens, mean": float(sizes.mean()),
+                "share of tokens in batches less than half full": float(
+                    sizes[sizes < budget / 2].sum() / sizes.sum()
+                ),
+            }
+        )
+    return rows
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding_batches", description=__doc__)
     parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
-    parser.add_argument("--sentences", type=int, default=PER)
+    parser.add_argument("--tokens", type=int, default=16_384, help="of each length")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--ways", nargs="*", default=[str(w) for w in WAYS], help="which of the ways; default: all"
+    )
     options = parser.parse_args()
+    from ftm_resources.models.embedder import Embedder  # noqa: PLC0415
+
+    tokenize = Embedder(backend="openvino", precision="bfloat16")._load().tokenize
+    if tokenize is None:
+        raise ValueError("the model has no tokenizer")
     every = list(dict.fromkeys(t for call in corpus.load(options.calls) for t in call.texts))
-    step = max(1, len(every) // options.sentences)
+    print(markdown(fullness(every, tokenize)), "\n", flush=True)
+    texts = of_lengths(every, tokenize, options.tokens)
     before = os.getloadavg()[0]
-    print(markdown(table(every[::step][: options.sentences], options.rounds)))
+    print(f"{len(texts)} sentences\n", flush=True)
+    print(markdown(table(texts, [w for w in WAYS if str(w) in options.ways], options.rounds)))
     print(f"\nload {before:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} cores")
 
 

@@ -114,7 +114,6 @@ def test_texts_embedded_before_are_taken_from_the_cache_but_not_those_of_another
     assert told.pop() == (1, 1), "one new text is not worth a file"
     embed(texts, precision="bfloat16", backend="torch")
     assert told.pop() == (76, 0)
-    import torch
     from safetensors.torch import load_file, save_file
 
     weights = next(folder.rglob("model.safetensors"))
