@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PER = 3_000
-LENGTHS = (20, 28, 36, 48)
 
 
 class Way(NamedTuple):
@@ -99,12 +99,13 @@ def table(texts: Sequence[str], chosen: Sequence[Way], rounds: int) -> list[dict
     first = next(iter(ways.values()))()
     same = {way: bool(np.array_equal(embed(), first)) for way, embed in ways.items()}
     spent: dict[Way, list[tuple[float, float]]] = {way: [] for way in ways}
-    for _ in range(rounds):
+    for turn in range(rounds):
         for way, embed in ways.items():
             clock = Clock()
             with timed(clock):
                 embed()
             spent[way].append((clock.cpu, clock.wall))
+            print(f"round {turn}, {way}: {clock.cpu:.2f} s of CPU", file=sys.stderr, flush=True)
     base = np.array([cpu for cpu, _ in spent[chosen[0]]])
     rows = []
     for way, times in spent.items():
@@ -123,9 +124,11 @@ def table(texts: Sequence[str], chosen: Sequence[Way], rounds: int) -> list[dict
     return rows
 
 
-def of_lengths(texts: Sequence[str], tokenize: batches.Tokenize, tokens: int) -> list[str]:
-    """Return texts of LENGTHS tokens, as many as make `tokens` of each, or all that there are."""
-    found: dict[int, list[str]] = {n: [] for n in LENGTHS}
+def of_lengths(
+    texts: Sequence[str], tokenize: batches.Tokenize, lengths: Sequence[int], tokens: int
+) -> list[str]:
+    """Return texts of so many tokens: as many as make `tokens` of each length, or all that there are."""
+    found: dict[int, list[str]] = {n: [] for n in lengths}
     for text, ids in zip(texts, tokenize(list(texts)), strict=True):
         own = found.get(len(ids))
         if own is not None and (len(own) + 1) * len(ids) <= tokens:
@@ -155,6 +158,9 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding_batches", description=__doc__)
     parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--lengths", type=int, nargs="+", default=[20, 28, 36, 48], help="in tokens, of the sentences taken"
+    )
     parser.add_argument("--tokens", type=int, default=16_384, help="of each length")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
@@ -168,7 +174,7 @@ def main() -> None:
         raise ValueError("the model has no tokenizer")
     every = list(dict.fromkeys(t for call in corpus.load(options.calls) for t in call.texts))
     print(markdown(fullness(every, tokenize)), "\n", flush=True)
-    texts = of_lengths(every, tokenize, options.tokens)
+    texts = of_lengths(every, tokenize, options.lengths, options.tokens)
     before = os.getloadavg()[0]
     print(f"{len(texts)} sentences\n", flush=True)
     print(markdown(table(texts, [w for w in WAYS if str(w) in options.ways], options.rounds)))
