@@ -191,7 +191,7 @@ class Embedder(ConfigurableResource):
             plain = query_encoder(self._configured() or _bundled())
             encode = plain.encode if plain else self._load().encode_query
         if encode is None:
-            vector: NDArray[np.float32] = self.embed([text])[0]
+            vector: NDArray[np.float32] = self._embedded([text], None)[0]
         else:
             vector = _unit(encode(text)[None].astype(np.float64), [text])[0].astype(np.float32)
         return vector
