@@ -17,14 +17,12 @@ import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pyarrow as pa
-from dagster_dbt import DbtCliResource
-from packaging.version import Version
 
 from ftm_resources import quarters
 from ftm_resources.duck import ConfiguredDuckDB
@@ -33,7 +31,7 @@ from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     import duckdb
 
@@ -119,24 +117,24 @@ class DbtProjectError(RuntimeError):
     """The dbt project cannot be parsed or run; the message says what to do about it."""
 
 
-class OfflineDbt(DbtCliResource):
-    """dagster-dbt's command line without its two extra steps before every command.
+class Dbt(dg.ConfigurableResource[Any]):
+    """How dbt's command line is run. dagster-dbt runs it (see `dbt_runs`), and is loaded only then."""
 
-    Those would run `dbt --version`, which asks PyPI for the newest release, and load the project again in the
-    calling process, for features that are not used here (row counts and columns fetched by dbt).
-    """
+    project_dir: str
+    """The folder of `dbt_project.yml`."""
+    profiles_dir: str
+    """The folder of `profiles.yml`."""
+    target: str
+    """Which of the profile's targets."""
+    dbt_executable: str
+    """Path of the `dbt` command."""
+    global_config_flags: list[str]
+    """Flags that stand before the command."""
 
-    @cached_property
-    def _cli_version(self) -> Version:
-        return Version(version("dbt-core"))
 
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]  # noqa: ARG002
-        return None
-
-
-def dbt_resource(project_dir: Path = PROJECT) -> OfflineDbt:
+def dbt_resource(project_dir: Path = PROJECT) -> Dbt:
     """Return the resource that runs dbt's command line on the project."""
-    return OfflineDbt(
+    return Dbt(
         project_dir=str(project_dir),
         profiles_dir=str(project_dir),
         target=_TARGET,
@@ -223,7 +221,7 @@ def code_version(manifest: Mapping[str, Any], unique_id: str) -> str:
     while queue:
         name = queue.pop()
         node = manifest["nodes"].get(name) or manifest["macros"].get(name)
-        is_within = name == unique_id or name.startswith("macro.ftm.") or _is_ephemeral(node)
+        is_within = name == unique_id or name.startswith("macro.ftm.") or is_ephemeral(node)
         if node is None or name in seen or not is_within:
             continue
         seen[name] = node["raw_code"] if "raw_code" in node else node["macro_sql"]
@@ -231,7 +229,8 @@ def code_version(manifest: Mapping[str, Any], unique_id: str) -> str:
     return hashlib.sha256("\0".join(f"{name}\0{seen[name]}" for name in sorted(seen)).encode()).hexdigest()
 
 
-def _is_ephemeral(node: Mapping[str, Any] | None) -> bool:
+def is_ephemeral(node: Mapping[str, Any] | None) -> bool:
+    """Return whether a node of the manifest is a model that makes no table: its SQL is part of those that read it."""
     return node is not None and node.get("config", {}).get("materialized") == "ephemeral"
 
 
