@@ -56,8 +56,9 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
         for left in range(ATTEMPTS - 1, -1, -1):
             with tempfile.TemporaryDirectory(prefix="ftm-marts-", dir=scratch_folder()) as scratch:
                 inputs = _inputs(context, warehouse, with_earlier)
-                dbt_project.stage(Path(scratch), inputs.tables, inputs.compared.used)
-                run = dbt_runs.build(dbt, context, path, Path(scratch))
+                folder = dbt_project.working_copy(path, Path(scratch), Path(dbt.project_dir))
+                dbt_project.stage(folder, inputs.tables, inputs.compared.used)
+                run = dbt_runs.build(dbt, context, path, folder)
                 events = list(run.stream())
                 if left and (changed := inputs.changed(warehouse)):
                     context.log.info(f"{', '.join(changed)} changed meanwhile: the marts are built again")
@@ -67,7 +68,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
                     raise _failure(context.partition_key, run, inputs.tables)
                 for event in events:
                     if isinstance(event, dg.Output):
-                        yield _stored(context, warehouse, event, Path(scratch), inputs, with_earlier)
+                        yield _stored(context, warehouse, event, folder, inputs, with_earlier)
                 return
 
     return marts

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
-from ftm_resources import quarters
+from ftm_resources import quarters, settings
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.shipped import IN_WHEEL, shipped
 from ftm_resources.tables import TABLES
@@ -108,7 +109,11 @@ MARTS = (
 BATCH_ROWS = 50_000
 """Rows of a mart in memory at a time."""
 
+TARGET_FOLDER = "target"
+"""dbt's own folder in a project, for its artifacts."""
+
 _TARGET = "duckdb"
+_PARSED = "partial_parse.msgpack"
 _EARLIER_SCHEMA = "earlier"
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
@@ -154,7 +159,7 @@ def dbt_executable() -> str:
 def target_folder(project_dir: Path = PROJECT) -> Path:
     """Return dbt's target folder: beside the project, or in the user's cache if FTM is installed from a wheel."""
     if not project_dir.is_relative_to(IN_WHEEL):
-        return project_dir / "target"
+        return project_dir / TARGET_FOLDER
     from platformdirs import user_cache_path  # noqa: PLC0415
 
     return user_cache_path("ftm", appauthor=False) / "dbt"
@@ -187,9 +192,29 @@ def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
     return path
 
 
+def working_copy(manifest: Path, folder: Path, project_dir: Path = PROJECT) -> Path:
+    """Copy the project into `folder`, with what was parsed of it for `manifest`; return dbt's target folder there.
+
+    dbt takes up what was parsed only for the same path of the database, so there the path is relative.
+    """
+    for path in _files(project_dir):
+        copied = folder / path.relative_to(project_dir)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copied)
+    target = folder / TARGET_FOLDER
+    target.mkdir()
+    if (parsed := manifest.with_name(_PARSED)).exists():
+        shutil.copyfile(parsed, target / _PARSED)
+    return target
+
+
+def _files(project_dir: Path) -> list[Path]:
+    return sorted({p for pattern in _PROJECT_FILES for p in project_dir.glob(pattern) if p.is_file()})
+
+
 def _fingerprint(project_dir: Path) -> str:
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
-    for path in sorted({p for pattern in _PROJECT_FILES for p in project_dir.glob(pattern) if p.is_file()}):
+    for path in _files(project_dir):
         content = path.read_bytes()
         digest.update(f"\0{path.relative_to(project_dir).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
@@ -209,7 +234,9 @@ def _parse(project_dir: Path, folder: Path) -> None:
             _TARGET,
         ]
         command += ["--target-path", f"{scratch}/parsed", "--log-path", f"{scratch}/logs"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+        # What is parsed holds for a run in which the profile, which reads this variable, says the same.
+        environment = settings.environment_without("DBT_TARGET_PATH") | {"DBT_TARGET_PATH": TARGET_FOLDER}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
         if done.returncode:
             raise DbtProjectError(f"dbt cannot parse {project_dir}:\n{done.stdout}{done.stderr}")
         (Path(scratch) / "parsed").rename(folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -18,7 +19,6 @@ from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from ftm_assets.orchestration.dbt_project import Dbt
 
@@ -59,8 +59,8 @@ class TableNames(DagsterDbtTranslator):
         return dg.AssetKey(dbt_resource_props["name"])
 
 
-def build(dbt: Dbt, context: dg.AssetExecutionContext, manifest: Path, folder: Path) -> DbtCliInvocation:
-    """Start `dbt build` of the marts and tests that a step has selected; its artifacts go into `folder`.
+def build(dbt: Dbt, context: dg.AssetExecutionContext, manifest: Path, target: Path) -> DbtCliInvocation:
+    """Start `dbt build` of the marts and tests that a step has selected, in a working copy with this target folder.
 
     The invocation streams outputs of the step and results of its checks.
     """
@@ -76,8 +76,13 @@ def build(dbt: Dbt, context: dg.AssetExecutionContext, manifest: Path, folder: P
     )
     arguments = ["build", *selection, *(["--indirect-selection", indirect] if indirect else [])]
     # With the context, dagster-dbt would look for manifest and translator in the specs, where only it can put them.
-    run = OfflineDbt(**dbt.model_dump()).cli(
-        arguments, manifest=parsed, dagster_dbt_translator=names, target_path=folder, raise_on_error=False
+    copy = {"project_dir": str(target.parent), "profiles_dir": str(target.parent)}
+    run = OfflineDbt(**dbt.model_dump() | copy).cli(
+        arguments,
+        manifest=parsed,
+        dagster_dbt_translator=names,
+        target_path=Path(target.name),
+        raise_on_error=False,
     )
     run.context = context
     return run

@@ -43,7 +43,9 @@ def _mart(manifest: Mapping[str, Any], model: Mapping[str, Any]) -> dg.AssetSpec
     )
     # The contract says what the table holds; the model's own text and SQL say how it is made.
     sql = textwrap.indent(model["raw_code"], "    ")
-    description = f"{shared.pop('description')}\n\n{model['description']}\n\n#### Raw SQL:\n```sql\n{sql}\n```"
+    description = (
+        f"{shared.pop('description')}\n\n{model['description']}\n\n#### Raw SQL:\n```sql\n{sql}\n```"
+    )
     metadata = {
         "dagster-dbt/materialization_type": model["config"]["materialized"],
         UNIQUE_ID: model["unique_id"],

@@ -30,7 +30,9 @@ def theirs(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     return theirs
 
 
-def test_marts_are_the_assets_that_dagster_dbt_finds(manifest: Mapping[str, Any], theirs: dg.AssetsDefinition):
+def test_marts_are_the_assets_that_dagster_dbt_finds(
+    manifest: Mapping[str, Any], theirs: dg.AssetsDefinition
+):
     ours = {spec.key: spec for spec in mart_specs(manifest)}
     assert ours.keys() == theirs.keys
     for spec in theirs.specs:
