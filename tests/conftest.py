@@ -101,6 +101,28 @@ def _aws_over_http() -> Iterator[None]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a test run share; what is made there once is made under a lock, and only read."""
+    root = tmp_path_factory.getbasetemp()
+    return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
+@pytest.fixture(scope="session")
+def quick_model(folder_of_all: Path) -> str:
+    """The folder of an embedding model for tests that are not about meaning."""
+    from filelock import FileLock
+
+    from . import quick_model
+
+    folder = folder_of_all / "quick_model"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            quick_model.save(folder.with_suffix(".partial"))
+            folder.with_suffix(".partial").rename(folder)
+    return str(folder)
+
+
 @pytest.fixture
 def scripted_llm() -> Iterator[ScriptedLlm]:
     """A running scripted server; set its `script`, read its `bodies`."""
