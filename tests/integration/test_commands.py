@@ -20,7 +20,7 @@ import pytest
 from ftm_resources.tables import QUARTERLY, TABLES
 from ftm_resources.warehouse import Warehouse
 
-from .conftest import SAMPLE_QUARTER, Deployment
+from .conftest import SAMPLE_QUARTER, Sample
 
 pytestmark = pytest.mark.integration
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -371,10 +371,8 @@ def test_the_ui_answers(ui: str):
     pytest.fail("no answer within five minutes")
 
 
-def test_the_queries_of_the_documents_run(
-    sample: tuple[Deployment, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    warehouse = sample[0].warehouse
+def test_the_queries_of_the_documents_run(sample: Sample, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    warehouse = sample.copied(tmp_path).warehouse
     monkeypatch.chdir(tmp_path)  # where a plot is written
     monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
     assert call("ftm tag 2023Q1 paper-v1", dict(os.environ)).returncode == 0
