@@ -422,9 +422,9 @@ def test_vllm_loads_from_the_bucket_and_is_believed_healthy_only_once_it_answers
 
 def test_deleting_the_stacks_keeps_the_warehouse_and_its_catalog(stacks: dict[str, Stack]):
     kept = {n for n, r in stacks["storage"].resources.items() if r.get("DeletionPolicy") == "Retain"}
-    assert kept >= {"WarehouseBucket", "WarehouseBucketPolicy", "Database"}
+    assert kept >= {"WarehouseBucket", "WarehouseBucketPolicy", "Database", "Views"}
     again = rendered("private subnets, buckets of an earlier deployment, stopped")["storage"]
-    assert set(again.resources) == {"Queries"}
+    assert set(again.resources) == {"Queries", "QueryAccess", "ViewAccess"}
     assert again.outputs == stacks["storage"].outputs
 
 
