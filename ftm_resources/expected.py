@@ -64,15 +64,19 @@ def plainly(function: F) -> F:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - re-raised
-            raise _plain(error) from None
+        except Exception as error:
+            if (plain := _plain(error)) is error:
+                raise  # with its cause, which says why a retry was asked for
+            raise plain from None
 
     @functools.wraps(function)
     def generate(*args: Any, **kwargs: Any) -> Any:
         try:
             return (yield from function(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - re-raised
-            raise _plain(error) from None
+        except Exception as error:
+            if (plain := _plain(error)) is error:
+                raise  # with its cause, which says why a retry was asked for
+            raise plain from None
 
     made = generate if inspect.isgeneratorfunction(function) else call
     setattr(made, _MARK, True)

@@ -21,7 +21,7 @@
 # **You need** quarters with returns, and more is better: a single quarter of the sample has too few calls.
 #
 # ```sh
-# pip install 'ftm[returns]'
+# pip install -c constraints.txt -e '.[returns]'
 # for q in 2023Q1 2023Q2 2023Q3 2023Q4; do ftm run --quarter $q; done
 # ```
 #

@@ -74,7 +74,7 @@ def theme_links(
     profiles = _profiles(*inputs)
     with warehouse.lock("theme_links"):
         earlier = mend(op, warehouse, "", quarter, code_version=CODE_VERSION)
-        pinned = settled(warehouse)
+        pinned = settled(warehouse, has_turn=True)
         model = _as_measured(model_of(pinned, "topic_summaries", quarter), profiles)
         at = before(warehouse, pinned, quarter, model, others=config.allow_other_models)
         links = link_quarter(profiles, at.series, params)

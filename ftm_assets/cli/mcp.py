@@ -7,6 +7,7 @@ import typer
 from ftm_assets.cli import arguments
 from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.search_options import Backend, Schema
+from ftm_resources.extras import how_to_install
 from ftm_resources.postgres.layout import SCHEMA
 
 commands = typer.Typer()
@@ -26,5 +27,5 @@ def mcp(backend: Backend = "warehouse", schema: Schema = SCHEMA) -> None:
 
         server = build_server(warehouse, backend=backend, schema=schema)
     except ImportError as error:
-        raise CommandError("this needs the extra: pip install 'ftm[mcp]'.") from error
+        raise CommandError(f"this needs an extra: {how_to_install('mcp')}.") from error
     server.run("stdio")

@@ -27,7 +27,8 @@ def bertopic(
 ) -> None:
     """Save themes, or a firm's topics, as a BERTopic model with its documents.
 
-    The model is saved as safetensors, the documents as documents.parquet. Needs `pip install 'ftm[bertopic]'`.
+    The model is saved as safetensors, the documents as documents.parquet. Needs the extra
+    `bertopic`.
     """
     if (level == "firm") != (firm is not None):
         raise typer.BadParameter("--level firm needs --firm FIRM_ID, and --firm needs --level firm.")

@@ -6,6 +6,7 @@ other, or were made by this run and replaced by another since.
 
 from __future__ import annotations
 
+import time
 import warnings
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,8 +28,12 @@ ALLOW_MIXED = "ftm/allow_mixed_generations"
 """Run tag: `true` does for one run what FTM_ALLOW_MIXED_GENERATIONS does for all."""
 
 
-REBUILDS = 10
-"""How often a step reads its input again because a run of another quarter has rebuilt it meanwhile."""
+REREADS = 10
+"""How often a step reads its input again because a run of another quarter has replaced it meanwhile."""
+
+WAITS, WAIT_SECONDS = 36, 5.0
+"""How often, and how long each time, a step waits for a run of another quarter that is between two tables of its
+input. Three minutes are enough for the daemon to notice that the run was killed, and for its retry to complete them."""
 
 
 def pinned_inputs(
@@ -44,7 +49,8 @@ def pinned_inputs(
     """Return a quarter of each table, as pinned.
 
     Raises a Failure that says what to materialize first if a table was never written for the quarter, if another run
-    has replaced what this one made of it, or if the tables and their inputs are not of one generation.
+    has replaced what this one made of it, or if the tables and their inputs are not of one generation. If only a run of
+    another quarter is between two tables that it makes again, the step waits for it and is retried.
     FTM_ALLOW_MIXED_GENERATIONS, or the run's tag ALLOW_MIXED, turns the latter two into a warning. Without
     `is_chain_judged`, it is no matter whether what they were made from in other quarters has changed since: links of a
     tagged quarter stay as they are, and those after it go on from them.
@@ -61,6 +67,8 @@ def pinned_inputs(
         pinned, quarter, tables, is_chain_judged=is_chain_judged
     ):
         if not allows_mixed(run):
+            if _is_being_rebuilt(pinned, quarter, tables) and _becomes_whole(warehouse, quarter, tables, log):
+                raise dg.RetryRequested(max_retries=REREADS)
             raise dg.Failure(
                 f"{problem}. To compute from them anyway, set FTM_ALLOW_MIXED_GENERATIONS=true, or give the run the "
                 f"tag {ALLOW_MIXED}=true.",
@@ -104,8 +112,9 @@ def refuse_replaced(
 
     `inputs` maps tables, or the keys of other quarters' (see `snapshots.source_key`), to what `QuarterTable.provenance`
     returned. Without this, the slower of two runs of a quarter
-    would put its table beside the other's. A run that may mix generations is not refused. If a run of another quarter
-    has rebuilt the input, the step is retried: it only has to read again.
+    would put its table beside the other's. A run that may mix generations is not refused. Runs of other quarters do not
+    exclude this one: if such a run has rebuilt the input, or made one of its own quarter, the step is retried, as it
+    only has to read again.
     """
     if allows_mixed(run) or not inputs:
         return
@@ -116,18 +125,22 @@ def refuse_replaced(
         if read["content"] in {now.content, NOT_COMPARED}:
             continue
         made = warehouse.provenance(name, of_quarter)
-        if made.get("rebuilt"):
-            raise dg.RetryRequested(max_retries=REBUILDS)
         when = (
             datetime.fromtimestamp(made["committed_at_ms"] / 1000, UTC).isoformat(timespec="seconds")
             if made
             else "?"
         )
+        who = f"Run {made.get('run_id') or '(unknown)'} replaced {key} at {when}, after this run had read it"
+        if made.get("rebuilt") or of_quarter != quarter:
+            # Shown only if it happens again each time.
+            why = dg.Failure(
+                f"{table} {quarter}: {who}. Materialize it again once runs of other quarters have ended"
+            )
+            raise dg.RetryRequested(max_retries=REREADS) from why
         raise dg.Failure(
-            f"{table} {quarter}: another run came first. Run {made.get('run_id') or '(unknown)'} replaced {key} at "
-            f"{when}, after this run had read it; nothing was written. Two runs of one quarter with different input "
-            f"exclude each other: wait until the other has ended, then materialize {quarter} again if you want this "
-            "run's input instead.",
+            f"{table} {quarter}: another run came first. {who}; nothing was written. Two runs of one quarter with "
+            f"different input exclude each other: wait until the other has ended, then materialize {quarter} again if "
+            "you want this run's input instead.",
             allow_retries=False,
         )
 
@@ -155,6 +168,35 @@ def consistent(warehouse: Warehouse, quarter: str, tables: Collection[str]) -> d
         stacklevel=2,
     )
     return found
+
+
+def _is_being_rebuilt(pinned: Pinned, quarter: str, tables: Collection[str]) -> bool:
+    """Return whether these tables are mixed because a run of another quarter has made only some of them again."""
+    present = pinned.present(quarter)
+    pairs = (
+        (present(m.table), present(m.source), m.source)
+        for m in pinned.mixtures(quarter, tables)
+        if not is_elsewhere(m.source)
+    )
+    return any(
+        one is not None and other is not None and name in one.together and bool(one.rebuilt or other.rebuilt)
+        for one, other, name in pairs
+    )
+
+
+def _becomes_whole(
+    warehouse: Warehouse, quarter: str, tables: Collection[str], log: Logger | dg.DagsterLogManager
+) -> bool:
+    """Wait until no run of another quarter is between two of these tables; return whether that came about."""
+    for n in range(WAITS):
+        if not _is_being_rebuilt(warehouse.pin(), quarter, tables):
+            return True
+        if n == 0:
+            log.info(
+                f"A run of another quarter is making tables of {quarter} again: waiting until it has them all"
+            )
+        time.sleep(WAIT_SECONDS)
+    return False
 
 
 def _absent(found: Mapping[str, QuarterTable], quarter: str) -> str:

@@ -6,7 +6,7 @@ those before them, and linking these again. Links depend on their own quarter's 
 however often, quarters are materialized.
 
 Writers of one machine take turns. On S3 they do not: each looks for outdated quarters after its last write, so that of
-two that crossed, the later one finds what the other left.
+two that crossed, the later one finds what the other left. Readers take no turns anywhere: they wait.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ CHAIN = "theme_series"
 ROUNDS = 5
 """How often the chain is looked through for quarters that other writers made outdated meanwhile."""
 
-WAITS, WAIT_SECONDS = 12, 5.0
-"""How often, and how long each time, a writer waits for another that is between two tables of a quarter."""
+WAITS, WAIT_SECONDS = 30, 2.0
+"""How often, and how long each time, to wait for a writer that is between two tables of a quarter."""
 
 OTHER_MODELS = "allow_other_models"
 """Name of the config field that lets a quarter be linked past quarters of other embedding models."""
@@ -85,17 +85,18 @@ class Mended:
     """Quarter that was left as it is → why."""
 
 
-def settled(warehouse: Warehouse) -> Pinned:
+def settled(warehouse: Warehouse, *, has_turn: bool = False) -> Pinned:
     """Return a view of the warehouse in which no quarter's links are half written, if that comes about in a minute.
 
-    Only on S3 is there anything to wait for, as writers elsewhere take turns. What a killed run left stays half
-    written: whoever reads links from the view calls `require_whole` for them first.
+    `has_turn` is for the writer that holds the lock: on one machine there is nothing that it could wait for. What a
+    killed run left stays half written: whoever reads links from the view calls `require_whole` for them first.
     """
-    for _ in range(WAITS if warehouse.location.is_s3 else 1):
-        pinned = warehouse.pin()
+    pinned = warehouse.pin()
+    for _ in range(0 if has_turn and not warehouse.location.is_s3 else WAITS):
         if all(_is_whole(pinned, quarter) for quarter in pinned.quarters([CHAIN])):
             break
-        time.sleep(WAIT_SECONDS if warehouse.location.is_s3 else 0)
+        time.sleep(WAIT_SECONDS)
+        pinned = warehouse.pin()
     return pinned
 
 
@@ -104,6 +105,18 @@ def _is_whole(pinned: Pinned, quarter: str) -> bool:
     present = pinned.present(quarter)
     writes = [write for name in LINK_TABLES if (write := present(name)) is not None]
     return len(writes) == len(LINK_TABLES) and len({(w.made_by, str(w.inputs)) for w in writes}) == 1
+
+
+def _is_half_rebuilt(pinned: Pinned, quarter: str) -> bool:
+    """Return whether all that is wrong with a quarter's links is that making them again was not finished.
+
+    All tables are then of the same themes, so that the links can be made again from the stored profiles.
+    """
+    present = pinned.present(quarter)
+    writes = [write for name in LINK_TABLES if (write := present(name)) is not None]
+    own = {str({key: read for key, read in w.inputs.items() if not is_elsewhere(key)}) for w in writes}
+    by_the_quarter = {write.made_by for write in writes if not write.rebuilt}
+    return len(writes) == len(LINK_TABLES) and len(own) == 1 and len(by_the_quarter) <= 1
 
 
 class HalfWrittenFailure(dg.Failure):
@@ -172,7 +185,8 @@ def mend(
 
     Only quarters later than `after`, and earlier than `up_to` if given, are looked at. One that a tag marks, or that
     another embedding model made, is left as it is: what follows it still follows from it. So is one that was only
-    written in part: its profiles may be of other themes than its inputs record, and linked again it would look whole.
+    written in part, unless by a run that was itself linking it again: its profiles may be of other themes than its
+    inputs record, and linked again it would look whole.
     """
     found = Mended()
     for _ in range(ROUNDS):
@@ -190,12 +204,14 @@ def _mend_once(
     *,
     code_version: str,
 ) -> bool:
-    has_changed, pinned = False, settled(warehouse)
+    has_changed, pinned = False, settled(warehouse, has_turn=True)
     for quarter in pinned.quarters([CHAIN]):
         if quarter <= after or (up_to is not None and quarter >= up_to) or quarter in found.kept:
             continue
         why = outdated(pinned, quarter)
-        if not _is_whole(pinned, quarter):
+        if not _is_whole(pinned, quarter) and _is_half_rebuilt(pinned, quarter):
+            why = why or "a run that was linking it again was killed"
+        elif not _is_whole(pinned, quarter):
             found.kept[quarter] = (
                 f"{why or 'its tables differ'}, but only written in part, by a run that was killed"
             )
@@ -214,7 +230,7 @@ def _mend_once(
             found.kept[quarter] = f"{why}, but follows links that were only written in part"
             continue
         found.rebuilt[quarter] = why
-        has_changed, pinned = True, settled(warehouse)
+        has_changed, pinned = True, settled(warehouse, has_turn=True)
     return has_changed
 
 

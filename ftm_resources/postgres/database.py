@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources import settings
+from ftm_resources.extras import how_to_install
 from ftm_resources.warehouse import WarehouseError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def connected(*, only_reads: bool = False) -> Iterator[psycopg.Connection[tuple[
         import psycopg  # noqa: PLC0415 - an extra
         from pgvector.psycopg import register_vector  # noqa: PLC0415
     except ImportError as error:
-        raise PublishError("a copy in PostgreSQL needs the extra: pip install 'ftm[postgres]'") from error
+        raise PublishError(f"a copy in PostgreSQL needs an extra: {how_to_install('postgres')}") from error
     chosen = settings.current().ftm_postgres_url
     if chosen is None:
         raise settings.SettingsError(

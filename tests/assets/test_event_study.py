@@ -258,7 +258,7 @@ def test_a_model_that_was_not_estimated_is_refused_not_replaced(
 
 def test_a_missing_package_is_said_before_anything_is_read(studied: Studied, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(clustered_errors, "find_spec", lambda _: None)
-    assert "pip install 'ftm[returns]'" in why(study(studied[0], LAST))
+    assert "pip install -c constraints.txt -e '.[returns]'" in why(study(studied[0], LAST))
 
 
 def test_a_run_of_the_quarter_tells_what_the_study_found(studied: Studied, tmp_path: Path):

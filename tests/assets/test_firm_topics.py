@@ -102,5 +102,5 @@ def test_without_the_extra_the_asset_fails_and_says_what_to_install(
     result = quarter.run("after", PUBLISHED)
     assert not result.success
     (error,) = (e.step_failure_data.error for e in result.all_events if e.is_step_failure)
-    assert "umap-learn: pip install 'ftm[bertopic]'" in str(error)
+    assert "umap-learn: pip install -c constraints.txt -e '.[bertopic]'" in str(error)
     assert quarter.warehouse.quarter("firm_topics", QUARTER).content == before

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ftm_assets.orchestration.series_chain import LINK_TABLES
+from ftm_assets.orchestration.io_manager import write_quarter
+from ftm_assets.orchestration.series_chain import LINK_TABLES, require_whole, settled
 from ftm_assets.orchestration.series_plot import series_picture
 from ftm_resources.warehouse import Warehouse, tags
 from ftm_resources.warehouse.status import status
@@ -282,6 +284,58 @@ def test_a_quarter_written_in_part_is_never_linked_again_from_profiles_of_other_
     assert why(link(warehouse, "2020Q2")) == ""
     assert [q.mixtures for q in status(warehouse)] == [[]] * 2
     assert series(warehouse, "2020Q2")["freight"] == ("2020Q1:series:000", "continued")
+
+
+@pytest.fixture(scope="module")
+def changed(linked: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The four quarters after the first got other themes, linked through; to be read only."""
+    root = tmp_path_factory.mktemp("changed") / "warehouse"
+    shutil.copytree(linked.root, root)
+    warehouse = Warehouse(path=str(root))
+    write_themes(warehouse, "2020Q1", ("oil", "hiring"), run="again")
+    assert why(link(warehouse, "2020Q1")) == ""
+    return warehouse
+
+
+@pytest.mark.parametrize(
+    ("n_rebuilt", "next_run"),
+    [(1, "2020Q1"), (2, "2020Q4"), (len(LINK_TABLES) - 1, "2020Q4")],
+    ids=["its retry", "a run of another quarter", "after all but one table"],
+)
+def test_what_a_killed_run_was_linking_again_is_linked_again_by_the_next(
+    relinked: Warehouse, changed: Warehouse, monkeypatch: pytest.MonkeyPatch, n_rebuilt: int, next_run: str
+):
+    """Nothing of its own quarter has changed, so that it need not be that quarter's run that does it."""
+    warehouse = relinked
+    write_themes(warehouse, "2020Q1", ("oil", "hiring"), run="again")
+    rebuilt: list[str] = []
+
+    def killed(warehouse: Warehouse, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        if len(rebuilt) == n_rebuilt:
+            raise RuntimeError("killed")
+        rebuilt.append(name)
+        return write_quarter(warehouse, name, *args, **kwargs)
+
+    with monkeypatch.context() as context:
+        context.setattr("ftm_assets.orchestration.series_chain.write_quarter", killed)
+        assert "killed" in why(link(warehouse, "2020Q1"))
+    assert len(rebuilt) == n_rebuilt
+    assert why(link(warehouse, next_run)) == ""
+    assert contents(warehouse) == contents(changed)
+    assert [q.mixtures for q in status(warehouse)] == [[]] * 4
+
+
+def test_a_reader_waits_for_a_quarter_that_is_being_linked(
+    relinked: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ftm_assets.orchestration.series_chain.WAIT_SECONDS", 0.1)
+    rows, held = relinked.read("theme_links", "2020Q3"), relinked.provenance("theme_links", "2020Q3")
+    relinked.replace("theme_links", "2020Q3", [rows], provenance={"run_id": "at work"})
+    made = {key: held[key] for key in ("run_id", "inputs", "together")}
+    done = threading.Timer(0.4, relinked.replace, ("theme_links", "2020Q3", [rows]), {"provenance": made})
+    done.start()
+    require_whole(settled(relinked), list(SUBJECTS), "a reader")
+    done.join()
 
 
 def test_what_follows_a_quarter_written_in_part_waits_and_the_run_goes_on(tmp_path: Path):

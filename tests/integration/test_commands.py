@@ -85,7 +85,7 @@ ELSEWHERE = {
     "ftm run --calls": "test_your_own_calls_run",
     "for quarter in": "ftm run --quarter, which is run in order",
     "dagster job backfill": "test_a_backfill_from_the_command_line_runs_the_quarters_between_two",
-    "pip install 'ftm[": "the extras are installed here",
+    "pip install -c constraints.txt -e '.[": "the extras are installed here",
     "pip install -e '.[": "likewise",
     ".venv/bin/python -m pip install": "likewise",
     "jupytext --to ipynb": "tests/integration/test_notebooks.py",

@@ -1,6 +1,7 @@
 """What a step reads: refused where it is not there, or not of one generation; with the real IO manager."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from ftm_assets.orchestration.inputs import ALLOW_MIXED, consistent, pinned_inputs
+from ftm_assets.orchestration.inputs import ALLOW_MIXED, REREADS, consistent, pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, WarehouseIOManager
 from ftm_assets.orchestration.outputs import asset_outs, write_tables
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -18,6 +19,7 @@ from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import QuarterTable, Warehouse
 from ftm_resources.warehouse.cleanup import Policy, maintain
 from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseError
+from ftm_resources.warehouse.status import status
 
 QUARTER = "2020Q1"
 TOPICS = ("firm_topics", "sentence_topics")
@@ -393,6 +395,89 @@ def test_a_step_whose_input_was_rebuilt_meanwhile_reads_it_again(warehouse: Ware
     assert result.success
     assert attempts == [3, 5]
     assert warehouse.read("theme_topics", QUARTER).num_rows == 5
+
+
+def _half_rebuilt(warehouse: Warehouse, tables: tuple[str, ...] = TOPICS[1:]) -> None:
+    """Make some tables of the topics again, as a run of another quarter does that is not through yet."""
+    for name in tables:
+        held = warehouse.provenance(name, QUARTER)
+        made = {"run_id": "of another quarter", "inputs": {}, "together": held["together"], "rebuilt": "why"}
+        warehouse.replace(name, QUARTER, [warehouse.read(name, QUARTER)], provenance=made)
+
+
+@pytest.fixture
+def brief_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftm_assets.orchestration.inputs.WAIT_SECONDS", 0.1)
+
+
+@pytest.mark.usefixtures("brief_waits")
+def test_a_step_waits_while_a_run_of_another_quarter_is_between_two_tables_of_its_input(
+    run: Callable[..., str], warehouse: Warehouse, capfd: pytest.CaptureFixture[str]
+):
+    run()
+    _half_rebuilt(warehouse)
+    rest = threading.Timer(0.5, _half_rebuilt, (warehouse, TOPICS[:1]))
+    rest.start()
+    assert run("sentiment_scores") == ""
+    rest.join()
+    assert "waiting until it has them all" in capfd.readouterr().err
+    assert [q.mixtures for q in status(warehouse)] == [[]]
+
+
+@pytest.mark.usefixtures("brief_waits")
+def test_tables_that_nobody_goes_on_to_rebuild_are_refused_in_the_end(
+    run: Callable[..., str], warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ftm_assets.orchestration.inputs.WAITS", 3)
+    run()
+    _half_rebuilt(warehouse)
+    problem = run("sentiment_scores")
+    assert "belong to one step, but were not written by the same run" in problem
+    assert "Materialize" in problem
+
+
+def _read_beside_a_writer_of(
+    warehouse: Warehouse, other: str, writes: int
+) -> tuple[dg.ExecuteInProcessResult, list[int]]:
+    """Read the topics of this and another quarter while a run of that one replaces them this often."""
+    attempts: list[int] = []
+    warehouse.replace("firm_topics", QUARTER, [_topics(QUARTER, 3)])
+
+    @dg.asset(name="theme_topics", partitions_def=QUARTERS)
+    def slower(firm_topics: QuarterTable) -> Rows:
+        there = warehouse.quarter("firm_topics", other)
+        attempts.append(there.read().num_rows)
+        if len(attempts) <= writes:
+            made = {"run_id": f"of {other}"}
+            warehouse.replace("firm_topics", other, [_topics(other, len(attempts))], provenance=made)
+        return Rows.of(_members(firm_topics.read(), "theme_id"), firm_topics, there)
+
+    result = dg.materialize(
+        [slower, dg.AssetSpec("firm_topics", partitions_def=QUARTERS)],
+        partition_key=QUARTER,
+        resources={"io_manager": WarehouseIOManager(warehouse=warehouse)},
+        raise_on_error=False,
+    )
+    return result, attempts
+
+
+@pytest.mark.parametrize("other", ["2019Q4", "2020Q2"])
+def test_runs_of_other_quarters_do_not_exclude_each_other(warehouse: Warehouse, other: str):
+    """As in a backfill of two quarters at once, one of which looks back at the other."""
+    result, attempts = _read_beside_a_writer_of(warehouse, other, writes=2)
+    assert result.success
+    assert attempts == [0, 1, 2], "first it was not there, then it was made, then made again"
+    assert f"firm_topics@{other}" in warehouse.provenance("theme_topics", QUARTER)["inputs"]
+    assert warehouse.pin().mixtures(QUARTER, ["theme_topics"]) == []
+
+
+def test_an_input_of_another_quarter_that_never_stands_still_is_named(warehouse: Warehouse):
+    result, attempts = _read_beside_a_writer_of(warehouse, "2019Q4", writes=REREADS + 1)
+    assert not result.success
+    assert len(attempts) == REREADS + 1
+    (failed,) = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+    assert "Run of 2019Q4 replaced firm_topics@2019Q4" in failed.user_failure_data.description
+    assert not warehouse.quarter("theme_topics", QUARTER).is_written
 
 
 def test_rows_that_were_rebuilt_after_this_run_made_them_are_still_its_own(warehouse: Warehouse):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ftm_resources.extras import how_to_install
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,10 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_EXTRA = (
-    "event_study needs linearmodels, which is not installed: pip install 'ftm[returns]' (from a clone: "
-    "pip install '.[returns]' -c constraints.txt)"
-)
+_EXTRA = f"event_study needs linearmodels, which is not installed: {how_to_install('returns')}"
 _PERFECT = 1e-12
 """Share of the variance below which residuals are rounding errors."""
 

@@ -15,6 +15,7 @@ from annotated_types import Ge, Le
 
 from ftm_assets.methods.topics.graph import OUTLIER, by_size
 from ftm_assets.methods.vectors import finite_rows
+from ftm_resources.extras import how_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,7 +99,7 @@ class BertopicParams:
 def require() -> None:
     """Raise ImportError with the install command if BERTopic or one of its parts is missing."""
     if missing := [package for module, package in PACKAGES.items() if find_spec(module) is None]:
-        raise ImportError(f"BERTopic needs {', '.join(missing)}: pip install 'ftm[bertopic]'")
+        raise ImportError(f"BERTopic needs {', '.join(missing)}: {how_to_install('bertopic')}")
 
 
 def cluster(embeddings: NDArray[np.floating], params: BertopicParams, *, seed: int) -> Ints:
