@@ -64,7 +64,7 @@ class Task:
     inputs: Mapping[str, QuarterTable]
     config: Any
     resources: Any
-    log: Any
+    step: dg.OpExecutionContext
     progress: Callable[[int, int], None] = lambda _done, _total: None
     """Called by the work with the amounts done and in total, in any unit."""
     prepared: Any = None
@@ -207,7 +207,7 @@ class FanOut:
             staging.claim()
             inputs = _inputs(warehouse, quarter, chunk)
             config = self.config(**chunk["config"])
-            task = Task(quarter, tuple(chunk["firms"]), inputs, config, context.resources, context.log)
+            task = Task(quarter, tuple(chunk["firms"]), inputs, config, context.resources, context)
             reused = computed = 0
             is_as_planned = False
             was_told = has_notice()
@@ -348,7 +348,7 @@ class FanOut:
         except Exception as error:  # noqa: BLE001 - any firm's exception is a row with its reason, counted at commit
             if len(task.firms) == 1:
                 reason = f"{type(error).__name__}: {error}"
-                task.log.warning(f"{self.name}: firm {task.firms[0]} failed: {reason}")
+                task.step.log.warning(f"{self.name}: firm {task.firms[0]} failed: {reason}")
                 rows = dict(self.on_failure(task, reason)) if self.on_failure else {}
                 return rows, {task.firms[0]: reason}, time.perf_counter() - started
         # A firm of the group failed: run each firm alone, so that the others are not lost with it.
