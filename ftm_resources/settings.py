@@ -135,6 +135,16 @@ class Settings(BaseSettings):
         "auto",
         description="`auto` (half precision if the hardware supports it), `float32`, `bfloat16` or `float16`",
     )
+    ftm_embedding_cache: Path | None = Field(
+        None,
+        description="Folder on this machine that keeps embeddings for later runs, by model and digest of the text; "
+        "unset: none are kept",
+    )
+    ftm_embedding_cache_gb: float = Field(
+        10,
+        gt=0,
+        description="Most that this folder takes, in GB (1e9 bytes); embeddings used longest ago are removed first",
+    )
     ftm_sentiment_model: str | None = Field(
         None,
         description="A transformers text-classification name or path, e.g. `yiyanghkust/finbert-tone`, or "

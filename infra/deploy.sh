@@ -4,7 +4,7 @@
 #   infra/deploy.sh up PARAMETERS.json      deploy what is new or has changed
 #   infra/deploy.sh down                    delete the stacks; the buckets and Glue's tables stay
 #
-# Needs the AWS command line with credentials, docker, and python3. Asks nothing, and may be repeated.
+# Needs the AWS command line with credentials, docker, and python3 with PyYAML (make run has one). Asks nothing, and may be repeated.
 # The region is AWS_REGION, or else AWS_DEFAULT_REGION, or else the profile's. MODELS="name@revision ..." goes into the images.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,7 +16,14 @@ settle_region() {
     echo "Region: $region"
 }
 
-parameter() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["Parameters"].get(sys.argv[2], ""))' "$parameters" "$1"; }
+if [ -x .venv/bin/python ]; then python=.venv/bin/python; else python=python3; fi
+
+parameter() { "$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["Parameters"].get(sys.argv[2], ""))' "$parameters" "$1"; }
+
+check() {  # names, values and rules of all stacks, while nothing is built yet
+    "$python" -c 'import yaml' 2>/dev/null || { echo "$python has no PyYAML: $python -m pip install pyyaml" >&2; exit 2; }
+    "$python" -m infra.before_deploy "$parameters" || exit 2
+}
 
 deploy() {
     # A template takes those of the parameters that it has.
@@ -41,6 +48,7 @@ case "${1:-}" in
 up)
     parameters=${2:?name the file of parameters, such as infra/parameters.json}
     [ -f "$parameters" ] || { echo "There is no file $parameters" >&2; exit 2; }
+    check
     tag=$(parameter ImageTag)
     settle_region
     account=$(aws sts get-caller-identity --query Account --output text)

@@ -250,11 +250,15 @@ def _value(name: str, parameter: Mapping[str, Any], given: Mapping[str, str]) ->
     rules: dict[str, Callable[[Any], bool]] = {
         "AllowedValues": lambda allowed: value in map(str, allowed),
         "AllowedPattern": lambda pattern: re.fullmatch(pattern, value) is not None,
-        "MinValue": lambda least: float(value) >= least,
-        "MaxValue": lambda most: float(value) <= most,
+        "MinValue": lambda least: _is_number(value) and float(value) >= least,
+        "MaxValue": lambda most: _is_number(value) and float(value) <= most,
         "MinLength": lambda least: len(value) >= int(least),
     }
     for rule, holds in rules.items():
         if rule in parameter and not holds(parameter[rule]):
             raise ValueError(f"the parameter {name} is {value!r}: {rule} {parameter[rule]}")
     return value
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None

@@ -51,6 +51,7 @@ VARIANTS = {
         "LlmApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
         "EmbeddingBaseUrl": "https://embeddings.example.org/v1",
         "EmbeddingApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:other",
+        "Prices": "/opt/ftm/prices.csv",
         "TopicArn": "arn:aws:sns:us-east-1:123456789012:alerts",
     },
 }

@@ -42,6 +42,12 @@ def _without_waiting_for_the_disk(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that start processes and servers: at the end, nobody waits for a long one."""
+    long = {item.path for item in items if item.get_closest_marker("integration")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 # How long an example takes is the machine's affair.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -99,6 +105,28 @@ def _aws_over_http() -> Iterator[None]:
     # All servers of a process hold one state.
     urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a test run share; what is made there once is made under a lock, and only read."""
+    root = tmp_path_factory.getbasetemp()
+    return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
+@pytest.fixture(scope="session")
+def quick_model(folder_of_all: Path) -> str:
+    """The folder of an embedding model for tests that are not about meaning."""
+    from filelock import FileLock
+
+    from . import quick_model
+
+    folder = folder_of_all / "quick_model"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            quick_model.save(folder.with_suffix(".partial"))
+            folder.with_suffix(".partial").rename(folder)
+    return str(folder)
 
 
 @pytest.fixture

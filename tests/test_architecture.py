@@ -13,7 +13,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MODULES = sorted([*REPOSITORY.glob("ftm_assets/**/*.py"), *REPOSITORY.glob("ftm_resources/**/*.py")])
 HEAVY = (
     *("torch", "transformers", "sentence_transformers", "bertopic", "umap", "hdbscan"),
-    *("wrds", "openai", "boto3", "sklearn", "matplotlib"),
+    *("wrds", "openai", "boto3", "sklearn", "matplotlib", "pandas"),
+    *("dagster_dbt", "dbt", "sqlglot", "networkx"),
 )
 
 

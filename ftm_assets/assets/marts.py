@@ -6,86 +6,27 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
-from dagster_dbt import (
-    DagsterDbtTranslator,
-    DagsterDbtTranslatorSettings,
-    DbtCliInvocation,
-    DbtProject,
-    dbt_assets,
-)
 
 from ftm_assets.orchestration import dbt_project
 from ftm_assets.orchestration.compared_quarters import Compared, compared_quarters
-from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, OfflineDbt
+from ftm_assets.orchestration.dbt_project import MARTS, SOURCES, Dbt
 from ftm_assets.orchestration.execution.ecs import op_tags
 from ftm_assets.orchestration.inputs import allows_mixed, pinned_inputs
 from ftm_assets.orchestration.io_manager import Rows, write_quarter
+from ftm_assets.orchestration.mart_specs import mart_check_specs, mart_specs
 from ftm_assets.orchestration.partitions import QUARTERS
-from ftm_assets.orchestration.specs import asset_attributes, preview
+from ftm_assets.orchestration.specs import preview
 from ftm_resources.duck import scratch_folder
 from ftm_resources.expected import plainly
 from ftm_resources.warehouse import QuarterTable, Warehouse
 from ftm_resources.warehouse.snapshots import is_elsewhere
 
-
-class ContractTranslator(DagsterDbtTranslator):
-    """Asset keys are table names; descriptions, columns and groups come from the contracts."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            DagsterDbtTranslatorSettings(
-                # A table of this quarter, and of those before, is one asset.
-                enable_source_metadata=False,
-                enable_duplicate_source_asset_keys=True,
-            )
-        )
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """Return the table's name, for models and sources alike."""
-        return dg.AssetKey(dbt_resource_props["name"])
-
-    def get_asset_spec(
-        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
-    ) -> dg.AssetSpec:
-        """Return dagster-dbt's spec of a model with the attributes that all our assets share."""
-        spec = super().get_asset_spec(manifest, unique_id, project)
-        if not unique_id.startswith("model."):
-            return spec
-        shared = asset_attributes(
-            spec.key.path[-1],
-            code_version=dbt_project.code_version(manifest, unique_id),
-            kinds={"dbt", "duckdb"},
-        )
-        # The contract says what the table holds; the model's own text and SQL say how it is made.
-        description = f"{shared.pop('description')}\n\n{spec.description}"
-        metadata = {**spec.metadata, **shared.pop("metadata")}
-        return spec.replace_attributes(description=description, metadata=metadata, **shared)
-
-    def get_asset_check_spec(
-        self,
-        asset_spec: dg.AssetSpec,
-        manifest: Mapping[str, Any],
-        unique_id: str,
-        project: DbtProject | None,
-    ) -> dg.AssetCheckSpec | None:
-        """Return dagster-dbt's check of a test, partitioned by quarter, with the test's own description."""
-        check = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
-        if check is None:
-            return None
-        return dg.AssetCheckSpec(
-            check.name,
-            asset=check.asset_key,
-            description=self.get_resource_props(manifest, unique_id).get("description") or None,
-            additional_deps=[dep.asset_key for dep in check.additional_deps],
-            blocking=check.blocking,
-            metadata=check.metadata,
-            partitions_def=QUARTERS,
-        )
-
+if TYPE_CHECKING:
+    from dagster_dbt import DbtCliInvocation
 
 ATTEMPTS = 5
 """How often the marts are built before a run gives up on tables that runs of other quarters keep replacing."""
@@ -100,20 +41,24 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
     parsed = json.loads(path.read_text(encoding="utf-8"))
     with_earlier = frozenset(mart for mart in MARTS if dbt_project.reads_earlier(parsed, mart))
 
-    @dbt_assets(
-        manifest=path,
+    @dg.multi_asset(
         name="marts",
+        specs=mart_specs(parsed),
+        check_specs=mart_check_specs(parsed),
         partitions_def=QUARTERS,
         op_tags=op_tags("marts"),
-        dagster_dbt_translator=ContractTranslator(),
+        can_subset=True,
     )
     @plainly
-    def marts(context: dg.AssetExecutionContext, dbt: OfflineDbt, warehouse: Warehouse) -> Iterator[Any]:
+    def marts(context: dg.AssetExecutionContext, dbt: Dbt, warehouse: Warehouse) -> Iterator[Any]:
+        from ftm_assets.orchestration import dbt_runs  # noqa: PLC0415 - loads dbt, which only this step needs
+
         for left in range(ATTEMPTS - 1, -1, -1):
             with tempfile.TemporaryDirectory(prefix="ftm-marts-", dir=scratch_folder()) as scratch:
                 inputs = _inputs(context, warehouse, with_earlier)
-                dbt_project.stage(Path(scratch), inputs.tables, inputs.compared.used)
-                run = dbt.cli(["build"], context=context, target_path=Path(scratch), raise_on_error=False)
+                folder = dbt_project.working_copy(path, Path(scratch), Path(dbt.project_dir))
+                dbt_project.stage(folder, inputs.tables, inputs.compared.used)
+                run = dbt_runs.build(dbt, context, path, folder)
                 events = list(run.stream())
                 if left and (changed := inputs.changed(warehouse)):
                     context.log.info(f"{', '.join(changed)} changed meanwhile: the marts are built again")
@@ -123,7 +68,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
                     raise _failure(context.partition_key, run, inputs.tables)
                 for event in events:
                     if isinstance(event, dg.Output):
-                        yield _stored(context, warehouse, event, Path(scratch), inputs, with_earlier)
+                        yield _stored(context, warehouse, event, folder, inputs, with_earlier)
                 return
 
     return marts
@@ -214,7 +159,7 @@ def _stored(
     return dg.Output(None, output_name=model.output_name, metadata=metadata)
 
 
-def _failure(quarter: str, run: DbtCliInvocation, tables: Mapping[str, QuarterTable]) -> dg.Failure:
+def _failure(quarter: str, run: "DbtCliInvocation", tables: Mapping[str, QuarterTable]) -> dg.Failure:
     """Return a Failure with what failed in dbt. No retries: the same inputs would fail again."""
     failed = dbt_project.failed_nodes(run.target_path)
     if not failed:

@@ -3,6 +3,7 @@
 Procedural sentences are embedded too, so that a better rule for them does not require embedding the quarter again.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,12 @@ CODE_VERSION = code_version(__name__)
 def embed(task: Task) -> Mapping[str, pa.Table]:
     """Embed the group's sentences."""
     rows = task.read("sentences", ["sentence_id", "firm_id", "text"])
-    vectors = task.resources.embedder.embed(rows.column("text").to_pylist(), progress=task.progress)
+
+    def count(embedded: int, from_cache: int) -> None:
+        task.prepared.update(texts_embedded=embedded, texts_from_cache=from_cache)
+
+    texts = rows.column("text").to_pylist()
+    vectors = task.resources.embedder.embed(texts, progress=task.progress, counted=count)
     columns = {
         "sentence_id": rows.column("sentence_id"),
         "firm_id": rows.column("firm_id"),
@@ -41,6 +47,9 @@ sentence_embeddings = FanOut(
     config=FanOutConfig,
     code_version=CODE_VERSION,
     work=embed,
+    prepare=lambda _: Counter(),
+    counts=lambda counter: counter,
+    pooled=sum,
     identity=_identity,
     loads="the embedding model",
     resources=frozenset({"embedder"}),

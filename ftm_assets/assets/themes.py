@@ -65,7 +65,7 @@ def themes(
     model = model_themes(topics, quarter, params_of(config, ThemeParams), embedder.embed)
     digests = theme_digests(model.themes, model.central_topic_ids, topics, model.theme_topics)
     with bar(f"themes {quarter}: naming", "themes", len(digests)) as move:
-        namer = build_namer(llm, warehouse, "themes", quarter)
+        namer = build_namer(llm, warehouse, "themes", quarter, step=context.op_execution_context)
         named = namer.name(digests, move)
     rows = model.themes
     audit = pa.table({"theme_id": rows.column("theme_id"), **audit_columns(named, llm.cost)})

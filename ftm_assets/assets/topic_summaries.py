@@ -46,7 +46,12 @@ def prepare(task: Task) -> Namer:
     refuse_other_dimension(warehouse, task.quarter, resources.embedder.dimension())
     refuse_other_model(warehouse, task.quarter, resources.embedder.model_name(), "sentence_embeddings")
     return build_namer(
-        resources.llm, warehouse, "topic_summaries", task.quarter, processes=task.config.processes
+        resources.llm,
+        warehouse,
+        "topic_summaries",
+        task.quarter,
+        processes=task.config.processes,
+        step=task.step,
     )
 
 

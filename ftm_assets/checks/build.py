@@ -1,7 +1,5 @@
 """All asset checks: of contracts, firms, names and measures."""
 
-import warnings
-
 import dagster as dg
 
 from ftm_assets.checks.calls_read import calls_read
@@ -11,16 +9,13 @@ from ftm_assets.checks.degraded_names import degraded_names
 from ftm_assets.checks.firm_loss import firm_loss
 from ftm_assets.checks.measures import quality_limits
 from ftm_assets.checks.one_class import one_class
+from ftm_assets.orchestration.partitions import partitioned_checks
 from ftm_resources.tables import NAMING_AUDITS, TABLES
 
 
 def build_checks() -> list[dg.AssetChecksDefinition]:
     """Return the checks of all tables."""
-    with warnings.catch_warnings():
-        # Partitioned checks are a preview feature of Dagster, whose version is pinned: users need no warning.
-        warnings.filterwarnings(
-            "ignore", "Specifying a partitions_def on an AssetCheckSpec", dg.PreviewWarning
-        )
+    with partitioned_checks():
         return [
             *(contract_checks(table) for table in TABLES.values()),
             calls_read(),

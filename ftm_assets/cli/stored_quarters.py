@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftm_assets.methods.wording import dollars
-from ftm_resources.tables.cost_tables import PRICED_ROWS, RUN_COSTS
+from ftm_resources.tables.cost_tables import PRICED_ROWS, RUN_COSTS, USD_SUM
 from ftm_resources.warehouse.snapshots import source_of
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def notes(quarter: QuarterStatus, *, details: bool = False) -> list[str]:
 
 
 _COSTS = f"""
-    SELECT quarter, sum(coalesce(usd, 0) + coalesce(tokens_usd, 0)), bool_or(lacks_usd)
+    SELECT quarter, {USD_SUM} AS known, bool_or(lacks_usd)
     FROM {PRICED_ROWS}
-    GROUP BY quarter HAVING count(usd) + count(tokens_usd) > 0
+    GROUP BY quarter HAVING known IS NOT NULL
 """  # noqa: S608 - a constant
 
 

@@ -31,6 +31,7 @@ FOLLOWED = (
     "ftm_assets.orchestration.priced_runs",
     "ftm_assets.orchestration.series_chain",
     "ftm_assets.orchestration.service_time",
+    "ftm_assets.orchestration.silent_runs",
     "ftm_assets.orchestration.spent_time",
     "ftm_assets.report",
     "ftm_resources.endpoint.chat",

@@ -12,28 +12,27 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pyarrow as pa
-from dagster_dbt import DbtCliResource
-from packaging.version import Version
 
-from ftm_resources import quarters
+from ftm_resources import quarters, settings
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.shipped import IN_WHEEL, shipped
 from ftm_resources.tables import TABLES
 from ftm_resources.tables.contract import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     import duckdb
 
@@ -110,7 +109,11 @@ MARTS = (
 BATCH_ROWS = 50_000
 """Rows of a mart in memory at a time."""
 
+TARGET_FOLDER = "target"
+"""dbt's own folder in a project, for its artifacts."""
+
 _TARGET = "duckdb"
+_PARSED = "partial_parse.msgpack"
 _EARLIER_SCHEMA = "earlier"
 _PROJECT_FILES = ("dbt_project.yml", "profiles.yml", "models/**/*", "macros/**/*", "tests/**/*")
 
@@ -119,24 +122,24 @@ class DbtProjectError(RuntimeError):
     """The dbt project cannot be parsed or run; the message says what to do about it."""
 
 
-class OfflineDbt(DbtCliResource):
-    """dagster-dbt's command line without its two extra steps before every command.
+class Dbt(dg.ConfigurableResource[Any]):
+    """How dbt's command line is run. dagster-dbt runs it (see `dbt_runs`), and is loaded only then."""
 
-    Those would run `dbt --version`, which asks PyPI for the newest release, and load the project again in the
-    calling process, for features that are not used here (row counts and columns fetched by dbt).
-    """
+    project_dir: str
+    """The folder of `dbt_project.yml`."""
+    profiles_dir: str
+    """The folder of `profiles.yml`."""
+    target: str
+    """Which of the profile's targets."""
+    dbt_executable: str
+    """Path of the `dbt` command."""
+    global_config_flags: list[str]
+    """Flags that stand before the command."""
 
-    @cached_property
-    def _cli_version(self) -> Version:
-        return Version(version("dbt-core"))
 
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:  # type: ignore[override]  # noqa: ARG002
-        return None
-
-
-def dbt_resource(project_dir: Path = PROJECT) -> OfflineDbt:
+def dbt_resource(project_dir: Path = PROJECT) -> Dbt:
     """Return the resource that runs dbt's command line on the project."""
-    return OfflineDbt(
+    return Dbt(
         project_dir=str(project_dir),
         profiles_dir=str(project_dir),
         target=_TARGET,
@@ -156,7 +159,7 @@ def dbt_executable() -> str:
 def target_folder(project_dir: Path = PROJECT) -> Path:
     """Return dbt's target folder: beside the project, or in the user's cache if FTM is installed from a wheel."""
     if not project_dir.is_relative_to(IN_WHEEL):
-        return project_dir / "target"
+        return project_dir / TARGET_FOLDER
     from platformdirs import user_cache_path  # noqa: PLC0415
 
     return user_cache_path("ftm", appauthor=False) / "dbt"
@@ -189,9 +192,29 @@ def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
     return path
 
 
+def working_copy(manifest: Path, folder: Path, project_dir: Path = PROJECT) -> Path:
+    """Copy the project into `folder`, with what was parsed of it for `manifest`; return dbt's target folder there.
+
+    dbt takes up what was parsed only for the same path of the database, so there the path is relative.
+    """
+    for path in _files(project_dir):
+        copied = folder / path.relative_to(project_dir)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copied)
+    target = folder / TARGET_FOLDER
+    target.mkdir()
+    if (parsed := manifest.with_name(_PARSED)).exists():
+        shutil.copyfile(parsed, target / _PARSED)
+    return target
+
+
+def _files(project_dir: Path) -> list[Path]:
+    return sorted({p for pattern in _PROJECT_FILES for p in project_dir.glob(pattern) if p.is_file()})
+
+
 def _fingerprint(project_dir: Path) -> str:
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
-    for path in sorted({p for pattern in _PROJECT_FILES for p in project_dir.glob(pattern) if p.is_file()}):
+    for path in _files(project_dir):
         content = path.read_bytes()
         digest.update(f"\0{path.relative_to(project_dir).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
@@ -211,7 +234,9 @@ def _parse(project_dir: Path, folder: Path) -> None:
             _TARGET,
         ]
         command += ["--target-path", f"{scratch}/parsed", "--log-path", f"{scratch}/logs"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+        # What is parsed holds for a run in which the profile, which reads this variable, says the same.
+        environment = settings.environment_without("DBT_TARGET_PATH") | {"DBT_TARGET_PATH": TARGET_FOLDER}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
         if done.returncode:
             raise DbtProjectError(f"dbt cannot parse {project_dir}:\n{done.stdout}{done.stderr}")
         (Path(scratch) / "parsed").rename(folder)
@@ -223,7 +248,7 @@ def code_version(manifest: Mapping[str, Any], unique_id: str) -> str:
     while queue:
         name = queue.pop()
         node = manifest["nodes"].get(name) or manifest["macros"].get(name)
-        is_within = name == unique_id or name.startswith("macro.ftm.") or _is_ephemeral(node)
+        is_within = name == unique_id or name.startswith("macro.ftm.") or is_ephemeral(node)
         if node is None or name in seen or not is_within:
             continue
         seen[name] = node["raw_code"] if "raw_code" in node else node["macro_sql"]
@@ -231,7 +256,8 @@ def code_version(manifest: Mapping[str, Any], unique_id: str) -> str:
     return hashlib.sha256("\0".join(f"{name}\0{seen[name]}" for name in sorted(seen)).encode()).hexdigest()
 
 
-def _is_ephemeral(node: Mapping[str, Any] | None) -> bool:
+def is_ephemeral(node: Mapping[str, Any] | None) -> bool:
+    """Return whether a node of the manifest is a model that makes no table: its SQL is part of those that read it."""
     return node is not None and node.get("config", {}).get("materialized") == "ephemeral"
 
 

@@ -64,7 +64,7 @@ class Task:
     inputs: Mapping[str, QuarterTable]
     config: Any
     resources: Any
-    log: Any
+    step: dg.OpExecutionContext
     progress: Callable[[int, int], None] = lambda _done, _total: None
     """Called by the work with the amounts done and in total, in any unit."""
     prepared: Any = None
@@ -111,7 +111,9 @@ class FanOut:
     prepare: Callable[[Task], Any] = lambda _: None
     """Makes what all groups of a chunk share, from a task of the chunk, once per step that has work left."""
     counts: Callable[[Any], Mapping[str, int]] = lambda _: {}
-    """Counts, from what was prepared, of something that all chunks see; the commit's metadata has the largest."""
+    """Counts, from what was prepared, for the commit's metadata."""
+    pooled: Callable[[Sequence[int]], int] = max
+    """One count from those of the chunks: by default of something that all of them see."""
     identity: Callable[[Any], Mapping[str, Any]] = lambda _: {}
     """What the result depends on besides inputs, code and config, from the resources: e.g. the model's name."""
     on_failure: Callable[[Task, str], Mapping[str, pa.Table]] | None = None
@@ -205,7 +207,7 @@ class FanOut:
             staging.claim()
             inputs = _inputs(warehouse, quarter, chunk)
             config = self.config(**chunk["config"])
-            task = Task(quarter, tuple(chunk["firms"]), inputs, config, context.resources, context.log)
+            task = Task(quarter, tuple(chunk["firms"]), inputs, config, context.resources, context)
             reused = computed = 0
             is_as_planned = False
             was_told = has_notice()
@@ -297,9 +299,8 @@ class FanOut:
             )
             failures = {firm: why for part in parts for firm, why in part.failures.items()}
             _refuse_many_failures(self.name, failures, planned["n_firms"], config.max_failed_share)
-            counts: dict[str, int] = {}
-            for chunk in chunks:
-                counts |= {k: max(n, counts.get(k, 0)) for k, n in chunk["counts"].items()}
+            counted = sorted({name for chunk in chunks for name in chunk["counts"]})
+            counts = {name: self.pooled([c["counts"].get(name, 0) for c in chunks]) for name in counted}
             shared = {
                 "firms": planned["n_firms"],
                 "firms_failed": len(failures),
@@ -347,7 +348,7 @@ class FanOut:
         except Exception as error:  # noqa: BLE001 - any firm's exception is a row with its reason, counted at commit
             if len(task.firms) == 1:
                 reason = f"{type(error).__name__}: {error}"
-                task.log.warning(f"{self.name}: firm {task.firms[0]} failed: {reason}")
+                task.step.log.warning(f"{self.name}: firm {task.firms[0]} failed: {reason}")
                 rows = dict(self.on_failure(task, reason)) if self.on_failure else {}
                 return rows, {task.firms[0]: reason}, time.perf_counter() - started
         # A firm of the group failed: run each firm alone, so that the others are not lost with it.

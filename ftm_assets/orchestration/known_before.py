@@ -30,8 +30,8 @@ READ_FOR_KNOWN = ("sentence_sentiment", "sentence_topics", "sentences", "topic_s
 """Tables of the quarter that it is made from."""
 
 _NOTHING_SAID = pa.table(
-    {"series_id": pa.array([], pa.string())}
-    | {c: pa.array([], TABLES["sentiment_scores"].column(c).type) for c in COLUMNS}
+    {"series_id": pa.nulls(0, pa.string())}
+    | {c: pa.nulls(0, TABLES["sentiment_scores"].column(c).type) for c in COLUMNS}
 )
 
 

@@ -14,13 +14,13 @@ import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from ftm_assets.orchestration import spent_time
+from ftm_assets.orchestration.silent_runs import believed_until
 from ftm_resources import settings
 from ftm_resources.expected import plainly
 from ftm_resources.tables.cost_tables import RUN_COSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 NAME = "late_costs"
 
@@ -32,6 +32,9 @@ TAG = "ftm/late_costs"
 
 MOST_TRIES = 5
 """Runs that are asked for, if each of them fails, to count what one run cost."""
+
+FIRST_PAUSE_SECONDS = 600
+"""Seconds from the end of the first of them that failed to the next one; each further pause is twice the last."""
 
 SPARE_SECONDS = 180
 """Seconds after a server was to be stopped, within which the sensor that stops it has noted so."""
@@ -58,15 +61,24 @@ def late_costs_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | 
         if done.get(quarter) == run:
             continue
         key = f"{NAME}/{quarter}/{run}"
-        tries = context.instance.get_runs(dg.RunsFilter(tags={TAG: key}))
-        if any(made.is_success for made in tries):
+        tries = context.instance.get_run_records(dg.RunsFilter(tags={TAG: key}))
+        if any(made.dagster_run.is_success for made in tries):
             done[quarter] = run
-        elif len(tries) < MOST_TRIES and all(made.is_finished for made in tries):
+        elif len(tries) < MOST_TRIES and _may_follow(tries, datetime.now(UTC)):
             # Of a run key that it has seen, Dagster would start none.
             requests.append(
                 dg.RunRequest(run_key=f"{key}/{len(tries)}", partition_key=quarter, tags={TAG: key})
             )
     return dg.SensorResult(run_requests=requests, cursor=json.dumps(done))
+
+
+def _may_follow(tries: Sequence[dg.RunRecord], now: datetime) -> bool:
+    """Return whether another run may follow those that failed: none of them goes on, and the pause is over."""
+    if not all(made.dagster_run.is_finished for made in tries):
+        return False
+    ended = [made.update_timestamp.replace(tzinfo=UTC) for made in tries]
+    pause = timedelta(seconds=FIRST_PAUSE_SECONDS * 2 ** (len(tries) - 1))
+    return not ended or now >= max(ended) + pause
 
 
 def newest_ended(instance: dg.DagsterInstance, before: datetime) -> dict[str, str]:
@@ -83,7 +95,7 @@ def newest_ended(instance: dg.DagsterInstance, before: datetime) -> dict[str, st
     busy = {
         quarter
         for quarter, record in _of_quarters(going_on)
-        if spent_time.believed_until(instance, record) > before.timestamp()
+        if believed_until(instance, record) > before.timestamp()
     }
     for quarter, record in _of_quarters(recent):
         if record.update_timestamp.replace(tzinfo=UTC) > before:

@@ -20,6 +20,7 @@ from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, NOT_FINI
 
 from ftm_assets.orchestration import service_time
 from ftm_assets.orchestration.execution.ecs import asset_of
+from ftm_assets.orchestration.silent_runs import believed_until
 from ftm_resources.endpoint.ecs_service import EcsService, ModelServices
 from ftm_resources.expected import plainly
 
@@ -164,8 +165,8 @@ def _act(
 
 def needs(instance: dg.DagsterInstance, use: Use, silent_seconds: float, now: float) -> dict[str, Need]:
     """Return how much each unfinished run of an instance needs a service, by the run's id."""
-    runs = instance.get_runs(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
-    return {run.run_id: _needed_by(instance, run, use, silent_seconds, now) for run in runs}
+    records = instance.get_run_records(RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    return {r.dagster_run.run_id: _needed_by(instance, r, use, silent_seconds, now) for r in records}
 
 
 def of_backfills(instance: dg.DagsterInstance, use: Use) -> Need:
@@ -174,8 +175,9 @@ def of_backfills(instance: dg.DagsterInstance, use: Use) -> Need:
 
 
 def _needed_by(
-    instance: dg.DagsterInstance, run: dg.DagsterRun, use: Use, silent_seconds: float, now: float
+    instance: dg.DagsterInstance, record: dg.RunRecord, use: Use, silent_seconds: float, now: float
 ) -> Need:
+    run = record.dagster_run
     if run.execution_plan_snapshot_id is None:
         return Need.NONE
     plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id).step_keys_to_execute
@@ -183,8 +185,7 @@ def _needed_by(
         return Need.NONE
     if run.status not in IN_PROGRESS_RUN_STATUSES or run.status == dg.DagsterRunStatus.STARTING:
         return Need.LATER
-    (newest,) = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
-    if now - newest.event_log_entry.timestamp > silent_seconds:
+    if now > believed_until(instance, record, silent_seconds):
         return Need.NONE
     return _progress(plan, _steps(instance, run.run_id), use)
 

@@ -12,6 +12,7 @@ from ftm_assets.methods.naming.by_model import Complete, LlmNamer
 from ftm_assets.methods.naming.extractive import RULES_VERSION, ExtractiveNamer
 from ftm_assets.methods.naming.prompts import PROMPT_VERSION, prompt_tokens
 from ftm_assets.methods.naming.rules import Digest, Named, Namer, Progress
+from ftm_assets.orchestration.asked_tokens import telling
 from ftm_assets.orchestration.processes import side_by_side
 from ftm_resources.endpoint.connection import EndpointUnavailableError
 from ftm_resources.endpoint.llm import LlmResource
@@ -29,12 +30,14 @@ def build_namer(
     quarter: str,
     *,
     processes: int = 0,
+    step: dg.OpExecutionContext | None = None,
 ) -> Namer:
     """Return the namer of a table's quarter: a model's if an endpoint is configured, else the extractive one.
 
     The extractive one, which also names what a model cannot, names group by group in `processes` processes (0: one
     per CPU). A model's replies are cached and not requested again, except unusable ones from before the quarter was
-    last committed: materializing it again requests its degraded names again. An endpoint that cannot be used raises a
+    last committed: materializing it again requests its degraded names again. The events of `step`'s run are told
+    what was asked for. An endpoint that cannot be used raises a
     Failure that says what to fix, when the namer is built or when it names.
     """
     if not llm.is_configured():
@@ -45,7 +48,10 @@ def build_namer(
 
     def complete(*requests: Any, **options: Any) -> Any:
         try:
-            return llm.complete(*requests, cache=replies, stale_before=stale_before, **options)
+            with telling(step, llm.cost) as usage:
+                return llm.complete(
+                    *requests, cache=replies, stale_before=stale_before, usage=usage, **options
+                )
         except EndpointUnavailableError as error:
             raise dg.Failure(str(error)) from None
 

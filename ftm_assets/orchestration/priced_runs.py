@@ -20,7 +20,7 @@ from ftm_resources.tables import TABLES
 from ftm_resources.tables.cost_tables import RUN_COSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from ftm_assets.orchestration.spent_time import Spent
     from ftm_resources.price_table import Machine, Prices
@@ -136,16 +136,3 @@ def _priced(prices: Prices, machine: Machine, seconds: float) -> dict[str, Any]:
         "usd": None if hour is None else hour * charged(seconds, machine.market) / 3600,
         "priced_on": None if hour is None else prices.as_of(machine),
     }
-
-
-def total(rows: Iterable[Mapping[str, Any]]) -> tuple[float | None, float]:
-    """Return the known USD of rows, of machines and tokens together, and the seconds of machines without a price.
-
-    USD are None if nothing has a price.
-    """
-    usd: list[float] = []
-    without = 0.0
-    for row in rows:
-        usd += [row[c] for c in ("usd", "tokens_usd") if row[c] is not None]
-        without += row["seconds"] if row["usd"] is None else 0.0
-    return (sum(usd) if usd else None), without

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from ftm_assets.orchestration.asked_tokens import Told, told_by
 from ftm_assets.orchestration.execution import task_facts
 from ftm_assets.orchestration.execution.ecs import asset_of
-from ftm_resources import settings
+from ftm_assets.orchestration.silent_runs import believed_until
 from ftm_resources.price_table import Machine
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 RUN = "run"
 """Stage and step of a run's own task."""
@@ -48,21 +46,32 @@ _CHECK = "check_"
 _TASK_TAG = "ecs/task_arn"
 """Tag of a run with a task of its own on ECS, which dagster-aws's launcher sets."""
 
-_NEWEST = 20
-"""Events at the end of a run's log among which its own last one is looked for."""
-
 CHECKS = "checks"
 """Stage of steps that only check tables."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """What the names that a step committed took."""
+    """What an attempt asked of a language model: the replies that arrived, whatever became of them."""
 
-    sent: int = 0
-    received: int = 0
+    sent: int | None = 0
+    """None if it is not known: its process ended without a word while it asked, or the server did not say."""
+    received: int | None = 0
     usd: float | None = None
     """None without prices of tokens."""
+
+    @classmethod
+    def of(cls, told: list[Told]) -> Tokens:
+        """Return the tokens of an attempt from all that it told."""
+        ends = [one for one in told if one.is_end]
+        if 2 * len(ends) < len(told) or any(one.sent is None or one.received is None for one in ends):
+            return cls(None, None)
+        usd = [one.usd for one in ends if one.usd is not None]
+        return cls(
+            sum(one.sent or 0 for one in ends),
+            sum(one.received or 0 for one in ends),
+            sum(usd) if len(usd) == len(ends) > 0 else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,8 @@ class _Open:
 
     began: float
     facts: dict[str, Any] = field(default_factory=dict)
-    sent: int = 0
-    received: int = 0
-    usd: list[float] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    """What it told of its asking a language model."""
     is_check: bool = False
 
 
@@ -116,13 +124,16 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
     def close(step: str, outcome: str, ended: float) -> None:
         one = open_.pop(step)
         began = max(float(one.facts.get("began", 0)), one.began)
-        tokens = Tokens(one.sent, one.received, sum(one.usd) if one.usd else None)
         # On AWS, what is not told of a task is not known: it was not this computer's.
         unknown = is_on_aws and not one.facts
         machine = Machine("unknown") if unknown else task_facts.machine(one.facts)
         seconds = max(ended - began, 0.0)
         stage = CHECKS if one.is_check else asset_of(step)
-        found.append(Spent(run.run_id, stage, step, attempts[step], outcome, began, seconds, machine, tokens))
+        found.append(
+            Spent(
+                run.run_id, stage, step, attempts[step], outcome, began, seconds, machine, Tokens.of(one.told)
+            )
+        )
         attempts[step] += 1
 
     for entry in instance.all_logs(run.run_id, of_type=_READ):
@@ -139,8 +150,9 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
         is_of_earlier_attempt = task != open_[step].facts.get("arn", task)
         if not is_of_earlier_attempt:
             open_[step].facts |= facts
-        if kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
-            _count(open_[step], event)
+        if (told := told_by(event)) is not None:
+            open_[step].told.append(told)
+        elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             open_[step].is_check = False
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             open_[step].is_check |= _is_of(step, event)  # not the marts, with which dbt tests them
@@ -155,38 +167,7 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
     return found
 
 
-def believed_until(instance: dg.DagsterInstance, record: dg.RunRecord) -> float:
-    """Return until when a run is taken to be at work, in seconds since 1970, unless it reports something later.
-
-    What Dagster says of the run as a whole, such as that it is taken for lost, is no sign of its being at work.
-    """
-    newest = instance.get_records_for_run(record.dagster_run.run_id, limit=_NEWEST, ascending=False).records
-    entries = [found.event_log_entry for found in newest]
-    heard = next(
-        (e for e in entries if e.step_key or e.dagster_event is None), entries[-1] if entries else None
-    )
-    last = heard.timestamp if heard else record.update_timestamp.timestamp()
-    return last + settings.current().ftm_service_silent_seconds
-
-
 def _is_of(step: str, event: dg.DagsterEvent) -> bool:
     """Return whether a step is that of the one check whose outcome an event tells: Dagster names it after the check."""
     of = event.asset_check_evaluation_data
     return step == f"{of.asset_key.to_python_identifier()}_{of.check_name}"
-
-
-def _count(one: _Open, event: dg.DagsterEvent) -> None:
-    """Add the tokens that a materialization tells of."""
-    told = dict(_numbers(event))
-    one.sent += int(told.get("tokens_in", 0))
-    one.received += int(told.get("tokens_out", 0))
-    if "cost_usd" in told:
-        one.usd.append(told["cost_usd"])
-
-
-def _numbers(event: dg.DagsterEvent) -> Iterator[tuple[str, float]]:
-    metadata = event.step_materialization_data.materialization.metadata
-    for name in ("tokens_in", "tokens_out", "cost_usd"):
-        value = getattr(metadata.get(name), "value", None)
-        if isinstance(value, int | float):
-            yield name, float(value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ftm_assets.methods.wording import counted, dollars
 from ftm_assets.report.payload import Fact, Measure
 from ftm_resources.endpoint.forecast import duration
-from ftm_resources.tables.cost_tables import PRICED_ROWS
+from ftm_resources.tables.cost_tables import PRICED_ROWS, USD_SUM
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 HEADING = "Cost"
 
 _MARKETS = {"fargate": "Fargate", "fargate-spot": "Fargate Spot", "spot": "Spot", "on-demand": "On-Demand"}
+
+_AT_LEAST = "at least "
 
 MOST_STAGES = 12
 """Stages listed one by one, most seconds first; the others are one line."""
@@ -32,12 +34,15 @@ class _Stage(NamedTuple):
     """Seconds of machines without a price."""
     lost: float
     """Seconds in attempts that failed."""
-    n_prices: int
-    """Rows with a price of the machine or of tokens."""
-    usd: float
-    """Of both."""
+    usd: float | None
+    """Of machines and tokens, as far as they are known; None if nothing has a price."""
     tokens: int
+    """As far as they are known."""
+    lacks_tokens: bool
+    """Whether the tokens of an attempt are not known."""
+    lacks_tokens_usd: bool
     lacks_usd: bool
+    """Whether a part has no price, so that `usd` is the least."""
     machines: list[str]
 
     @property
@@ -47,17 +52,19 @@ class _Stage(NamedTuple):
         if self.lost:
             told.append(f"{duration(self.lost)} of it in attempts that failed")
         if self.tokens:
-            told.append(f"{self.tokens:,} tokens")
-        if self.n_prices:
-            told.append(dollars(self.usd))
+            told.append(f"{_AT_LEAST * self.lacks_tokens}{self.tokens:,} tokens")
+        elif self.lacks_tokens:
+            told.append("an unknown number of tokens")
+        if self.usd is not None:
+            told.append(f"{_AT_LEAST * self.lacks_usd}{dollars(self.usd)}")
         return "; ".join(told)
 
 
 _BY_STAGE = f"""
-    SELECT stage, sum(seconds), coalesce(sum(seconds) FILTER (usd IS NULL), 0),
-        coalesce(sum(seconds) FILTER (outcome IN ('failed', 'restarted', 'cut_off')), 0),
-        count(usd) + count(tokens_usd), coalesce(sum(usd), 0) + coalesce(sum(tokens_usd), 0),
-        sum(tokens_in + tokens_out), bool_or(lacks_usd),
+    SELECT stage, sum(seconds), coalesce(sum(seconds) FILTER (lacks_machine_usd), 0),
+        coalesce(sum(seconds) FILTER (has_failed), 0),
+        {USD_SUM}, coalesce(sum(tokens_in + tokens_out), 0), bool_or(tokens_in + tokens_out IS NULL),
+        bool_or(lacks_tokens_usd), bool_or(lacks_usd),
         list_sort(list(DISTINCT coalesce(machine, '') || ' ' || market))
     FROM {PRICED_ROWS} GROUP BY stage ORDER BY 2 DESC, 1
 """  # noqa: S608 - a constant
@@ -80,21 +87,25 @@ def told_cost(db: duckdb.DuckDBPyConnection) -> tuple[tuple[Measure, ...], tuple
             round(sum(s.seconds for s in stages), 1), "seconds", (), None,
         )
     ]  # fmt: skip
-    if any(s.n_prices for s in stages):
+    priced = [s.usd for s in stages if s.usd is not None]
+    if priced:
         name = "Cost of the quarter"
         meaning = "Machines, servers of models and tokens, until the page was made"
         if first is not None:
             meaning += f"; prices of {first}{'' if first == last else f' to {last}'}"
         if any(s.lacks_usd for s in stages):
             without = sum(s.without_price for s in stages)
+            lacking = [duration(without)] if without else []
+            if any(s.lacks_tokens_usd for s in stages):
+                lacking.append("some tokens")
             name += ", at least"
-            meaning += f"; {duration(without)} have no price" if without else "; some tokens have no price"
-        measures.insert(0, Measure(name, meaning, round(sum(s.usd for s in stages), 4), "USD", (), None))
+            meaning += f"; {' and '.join(lacking)} have no price"
+        measures.insert(0, Measure(name, meaning, round(sum(priced), 4), "USD", (), None))
     facts = [Fact(HEADING, stage.name, stage.told) for stage in stages[:MOST_STAGES]]
     if others := stages[MOST_STAGES:]:
         told = duration(sum(s.seconds for s in others))
-        if any(s.n_prices for s in others):
-            told += f", {dollars(sum(s.usd for s in others))}"
+        if rest := [s.usd for s in others if s.usd is not None]:
+            told += f", {_AT_LEAST * any(s.lacks_usd for s in others)}{dollars(sum(rest))}"
         facts.append(Fact(HEADING, counted(len(others), "other stage"), told))
     return tuple(measures), tuple(facts)
 

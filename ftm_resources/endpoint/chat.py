@@ -73,6 +73,25 @@ class Completion(Generic[T]):
 
 
 @dataclass
+class Usage:
+    """Tokens of all replies to a call that arrived, whatever became of them."""
+
+    sent: int = 0
+    """Tokens of their prompts."""
+    received: int = 0
+    replies: int = 0
+    is_reported: bool = True
+    """Whether the server said the tokens of each."""
+
+    def add(self, sent: int | None, received: int | None) -> None:
+        """Count a reply by its tokens; None: the server did not say."""
+        self.replies += 1
+        self.is_reported &= sent is not None and received is not None
+        self.sent += sent or 0
+        self.received += received or 0
+
+
+@dataclass
 class Learnt:
     """What a run has learnt about how to ask its model; kept across calls."""
 
@@ -103,6 +122,7 @@ class Session(Generic[T]):
     cache: ReplyCache | None
     stale_before: float
     progress: Callable[[int, int], None] | None
+    usage: Usage = field(default_factory=Usage)
     done: dict[int, Completion[T]] = field(default_factory=dict)
     is_useless: bool = False
     """Whether the endpoint was given up because most replies were unusable."""
@@ -192,6 +212,7 @@ class Session(Generic[T]):
                 if first == self.learnt.dialect:
                     _log.warning("the server rejects %s (%s); continuing with %s", first, rejected, tried)
                     self.learnt.dialect = tried
+            self.usage.add(*_tokens(data))
             reply = _read(data, seconds, done.reply)
             if self.cache is not None:
                 self.cache.put(key, reply)
@@ -256,7 +277,7 @@ class Session(Generic[T]):
 def _read(data: Any, seconds: float, before: Reply | None) -> Reply:
     """Return the reply in a completion; an empty one if it is null or the body has a different shape."""
     data = data if isinstance(data, dict) else {}
-    choices, usage = data.get("choices"), data.get("usage")
+    choices = data.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     message = choice.get("message")
     said = {k: v for k, v in message.items() if isinstance(v, str)} if isinstance(message, dict) else {}
@@ -264,8 +285,7 @@ def _read(data: Any, seconds: float, before: Reply | None) -> Reply:
     finish_reason = "length" if choice.get("finish_reason") == "length" else "stop"
     # Some servers return the answer of a model that does not reason in the reasoning field.
     text = said.get("content") or (thought if finish_reason != "length" else "")
-    counts = [usage.get(k) if isinstance(usage, dict) else 0 for k in ("prompt_tokens", "completion_tokens")]
-    n_in, n_out = (n if type(n) is int and 0 <= n <= MOST_TOKENS // 2 else 0 for n in counts)
+    n_in, n_out = (n or 0 for n in _tokens(data))
     return Reply(
         # Files and tables cannot hold a lone surrogate.
         text=text.encode("utf-8", "replace").decode(),
@@ -277,3 +297,11 @@ def _read(data: Any, seconds: float, before: Reply | None) -> Reply:
         thinks=bool(thought) or "<think" in text,
         is_repair=before is not None,
     )
+
+
+def _tokens(data: Any) -> tuple[int | None, int | None]:
+    """Return the tokens of the prompt and of the reply in a completion; None where it has no number that can be."""
+    usage = data.get("usage") if isinstance(data, dict) else None
+    said = [usage.get(k) if isinstance(usage, dict) else None for k in ("prompt_tokens", "completion_tokens")]
+    sent, received = (n if type(n) is int and 0 <= n <= MOST_TOKENS // 2 else None for n in said)
+    return sent, received

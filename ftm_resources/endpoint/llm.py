@@ -12,7 +12,15 @@ from dagster import ConfigurableResource, InitResourceContext
 from pydantic import Field, PrivateAttr
 
 from ftm_resources import settings
-from ftm_resources.endpoint.chat import DEFAULT_CONTEXT_TOKENS, Completion, Learnt, Message, Repair, Session
+from ftm_resources.endpoint.chat import (
+    DEFAULT_CONTEXT_TOKENS,
+    Completion,
+    Learnt,
+    Message,
+    Repair,
+    Session,
+    Usage,
+)
 from ftm_resources.endpoint.connection import (
     Connection,
     Endpoint,
@@ -154,13 +162,15 @@ class LlmResource(ConfigurableResource):
         cache: ReplyCache | None = None,
         stale_before: float = 0.0,
         progress: Callable[[int, int], None] | None = None,
+        usage: Usage | None = None,
     ) -> list[Completion[T]]:
         """Return, in order, the result of `parse(index, reply)` for each request, or its error.
 
         `parse` raises ValueError for an unusable reply; `repair` then writes the one repair request. `schema` is the
         JSON schema of a reply, sent until the server rejects it. Replies are read from and stored in `cache`; one
         that `parse` cannot use, and that arrived before `stale_before` (seconds since 1970), is requested again.
-        `progress` is called with (done, total). Safe to call with or without a running event loop.
+        `progress` is called with (done, total). `usage` counts the tokens of every reply that arrives, even if the
+        call then fails. Safe to call with or without a running event loop.
 
         Raises EndpointUnavailableError if the endpoint is not configured, refuses the key or the model, or
         (with `on_llm_failure="fail"`) stops answering or returns mostly unusable replies.
@@ -171,7 +181,7 @@ class LlmResource(ConfigurableResource):
             return []
         session = Session(
             self._connection(), self._learnt, self.parameters(), self.context_tokens, requests, parse, repair, schema,
-            cache, stale_before, progress,
+            cache, stale_before, progress, usage or Usage(),
         )  # fmt: skip
         try:
             return run(session.run())

@@ -1,6 +1,7 @@
 """The embedder: turns texts into unit vectors with a sentence-transformers model, by default the bundled MiniLM.
 
-With FTM_EMBEDDING_BASE_URL the model runs at an endpoint; see `endpoint/embeddings`.
+With FTM_EMBEDDING_BASE_URL the model runs at an endpoint; see `endpoint/embeddings`. With FTM_EMBEDDING_CACHE texts
+embedded before are not embedded again; see `embedding_cache`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from ftm_resources import settings
 from ftm_resources.endpoint.connection import Endpoint, check, run
 from ftm_resources.endpoint.embeddings import MAX_BYTES_PER_TEXT, RemoteEmbedder
 from ftm_resources.expected import plainly
-from ftm_resources.models import batches, loading
-from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
+from ftm_resources.models import batches, embedding_cache, loading
+from ftm_resources.models.encoders import FAITHFUL, Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models.loading import LoadedModel, Progress
 from ftm_resources.models.query_encoder import query_encoder
 from ftm_resources.settings import Precision
@@ -93,8 +94,10 @@ class Embedder(ConfigurableResource):
         """Raise ModelLoadError or EndpointUnavailableError if the model is not there, or the key is refused.
 
         Reads the model's configuration only; an endpoint that does not answer yet is warned about. SettingsError if
-        the config passes a secret of the environment in another field than api_key.
+        the config passes a secret of the environment in another field than api_key, or FTM_EMBEDDING_CACHE cannot be
+        used.
         """
+        embedding_cache.configured()
         if self._remote():
             run(check(self._endpoint(), None))
         elif name := self._configured():
@@ -128,25 +131,53 @@ class Embedder(ConfigurableResource):
         loaded = self._load()
         return {"model": self.model_name(), "dimension": loaded.width, **loaded.encoder.describe()}
 
-    def embed(self, texts: Sequence[str], *, progress: Progress | None = None) -> NDArray[np.float32]:
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        progress: Progress | None = None,
+        counted: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float32]:
         """Embed texts: float32 (n, dimension), each row of unit length; equal texts have equal rows.
 
-        Every distinct text is embedded once. On a CPU, the same call on the same machine gives identical bits with
-        any number of threads; otherwise a row depends only on its text, within the bounds stated in `encoders`.
+        Every distinct text is embedded once, or taken from the cache; `counted` is called at the end with how many
+        were embedded, and how many taken. On a CPU, the same call on the same machine gives identical bits with any
+        number of threads; otherwise a row depends only on its text, within the bounds stated in `encoders`.
         Besides the result, memory holds the tokens of a few thousand texts. ValueError if the model returns a
         vector that is zero or not finite; EndpointUnavailableError if an endpoint returns none.
         """
         unique, where = loading.distinct(texts)
+        folder = embedding_cache.configured()
+        if folder is None:
+            vectors, n_embedded = self._embedded(unique, progress), len(unique)
+        else:
+            vectors, n_embedded = embedding_cache.completed(
+                self._cache(folder), unique, self._embedded, progress
+            )
+        if counted:
+            counted(n_embedded, len(unique) - n_embedded)
+        return vectors if len(unique) == len(texts) else vectors[where]
+
+    def _embedded(self, unique: list[str], progress: Progress | None) -> NDArray[np.float32]:
         if remote := self._remote():
             if not unique:
                 return np.empty((0, self.dimension()), np.float32)
             raw = run(remote.embed(unique, progress or (lambda _done, _total: None)))
-            return _unit(raw.astype(np.float64), unique).astype(np.float32)[where]
+            return _unit(raw.astype(np.float64), unique).astype(np.float32)
         loaded = self._load()
         vectors = np.empty((len(unique), loaded.width), np.float32)
         for rows, out in loaded.run(unique, self.batch_tokens, progress):
             vectors[rows] = _unit(out.astype(np.float64), [unique[i] for i in rows])
-        return vectors if len(unique) == len(texts) else vectors[where]
+        return vectors
+
+    def _cache(self, folder: Path) -> embedding_cache.EmbeddingCache:
+        described = self.describe()
+        # The second text's vector tells at how many tokens a model cuts off; an endpoint may refuse one so long.
+        texts = list(_PROBES[1:2] if self._remote() else _PROBES[1:])
+        is_exact = described.get("device", "").startswith("cpu")
+        return embedding_cache.opened(
+            folder, described, lambda: self._embedded(texts, None), 0.0 if is_exact else 2 * FAITHFUL
+        )
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Embed a query: float32 (dimension,), of unit length.
@@ -160,7 +191,7 @@ class Embedder(ConfigurableResource):
             plain = query_encoder(self._configured() or _bundled())
             encode = plain.encode if plain else self._load().encode_query
         if encode is None:
-            vector: NDArray[np.float32] = self.embed([text])[0]
+            vector: NDArray[np.float32] = self._embedded([text], None)[0]
         else:
             vector = _unit(encode(text)[None].astype(np.float64), [text])[0].astype(np.float32)
         return vector

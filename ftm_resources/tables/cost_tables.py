@@ -15,14 +15,20 @@ COST_MARKETS = ("fargate", "fargate-spot", "on-demand", "spot", "local", "unknow
 RUN_COSTS = "run_costs"
 
 PRICED_ROWS = """(
-    SELECT *, (usd IS NULL AND seconds > 0) OR (
-        tokens_in + tokens_out > 0 AND tokens_usd IS NULL
-        AND NOT bool_or(stage = 'llm_service') OVER (PARTITION BY run_id)
-    ) AS lacks_usd
+    SELECT *,
+        usd IS NULL AND seconds > 0 AS lacks_machine_usd,
+        coalesce(tokens_in + tokens_out, 1) > 0 AND tokens_usd IS NULL
+            AND NOT bool_or(stage = 'llm_service') OVER (PARTITION BY run_id) AS lacks_tokens_usd,
+        lacks_machine_usd OR lacks_tokens_usd AS lacks_usd,
+        outcome IN ('failed', 'restarted', 'cut_off') AS has_failed
     FROM run_costs
 )"""
-"""SQL: the rows, and of each whether a part of it has no price, so that a sum of USD is the least. Tokens of a run that
-has a share of FTM's own server of names cost what the server costs."""
+"""SQL: the rows, and of each whether its machine, its tokens or either of them has no price, so that a sum of USD is
+the least. Tokens that are not known have none. Those of a run that has a share of FTM's own server of names cost what
+the server costs. `has_failed`: whether the attempt came to nothing."""
+
+USD_SUM = "CASE WHEN count(usd) + count(tokens_usd) > 0 THEN coalesce(sum(usd), 0) + coalesce(sum(tokens_usd), 0) END"
+"""SQL: the USD of rows, of machines and tokens together, as far as they are known; null if nothing has a price."""
 
 COST_TABLES = (
     Table(
@@ -65,12 +71,20 @@ COST_TABLES = (
                 bounds=COUNT,
             ),
             Column("priced_on", DATE, "Oldest date of the prices that `usd` was made with", nullable=True),
-            Column("tokens_in", LONG, "Tokens in the prompts that the step committed", bounds=COUNT),
-            Column("tokens_out", LONG, "Tokens in the replies that the step committed", bounds=COUNT),
+            Column(
+                "tokens_in",
+                LONG,
+                "Tokens in the prompts of all replies that this attempt got from the language model, whatever became "
+                "of them; null if it was killed while it asked, or the server did not say",
+                nullable=True,
+                bounds=COUNT,
+            ),
+            Column("tokens_out", LONG, "Tokens in these replies; null likewise", nullable=True, bounds=COUNT),
             Column(
                 "tokens_usd",
                 DOUBLE,
-                "USD of these tokens at the prices of the resource `llm`; null without tokens or prices",
+                "USD of these tokens at the prices of the resource `llm`; null if nothing was asked, or tokens or "
+                "prices are not known",
                 nullable=True,
                 bounds=COUNT,
             ),

@@ -14,7 +14,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlparse
 
 from ftm_resources import locks, settings
 from ftm_resources.tables import NAMESPACE, TABLES
@@ -43,7 +42,13 @@ _MANAGED = (NAMESPACE, LOCKS, "staging", "runs", "replies", "search", "reports")
 ROOT = "ftm.root"
 """Property of PyIceberg's file access (`rooted_io`): the URI of the root that it is confined to."""
 
-_S3 = ("s3", "s3a")
+_S3 = "s3://"
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
+"""The beginning of a URI, also with a slash missing. One letter is a drive of Windows."""
+
+_ALIASES = ("s3", "s3a", "s3n")
+"""Schemes of S3: Hadoop and Spark call it by the others."""
 
 _IN_TABLE = re.compile(rf".*/{NAMESPACE}/(?P<file>[^/]+/(?:data|metadata)/.+)", re.DOTALL)
 """A file of a table; the last folder of that name counts, since the root's own path may contain one."""
@@ -59,16 +64,25 @@ class Location:
     def of(cls, path: str) -> Self:
         """Return the location for a path as users write it; it may be relative or start with `~`.
 
-        Raises WarehouseError if it has a scheme other than `s3`, or a name that cannot be stored or that DuckDB
-        would take for a column of FTM's tables.
+        `s3a://` and `s3n://` are `s3://`, in any case. Raises WarehouseError if it has another scheme, no bucket or
+        options, or a name that cannot be stored or that DuckDB would take for a column of FTM's tables.
         """
         refused = f"a warehouse cannot be at {path!r}: "
         if "\0" in path or path != path.encode(errors="replace").decode():
             raise WarehouseError(f"{refused}it has characters that cannot be stored. Choose another folder")
-        is_s3 = urlparse(path).scheme in _S3
-        if "://" in path and not is_s3:
-            raise WarehouseError(f"{refused}FTM_WAREHOUSE must be a folder or s3://bucket/prefix")
-        root = path.rstrip("/") if is_s3 else str(Path(path).expanduser().resolve())
+        if (uri := _SCHEME.match(path)) is None:
+            root = str(Path(path).expanduser().resolve())
+        else:
+            place = path[uri.end() :].rstrip("/")
+            bucket = place.partition("/")[0]
+            if uri[1].lower() not in _ALIASES or not uri[0].endswith("://") or not bucket:
+                raise WarehouseError(f"{refused}FTM_WAREHOUSE must be a folder or s3://bucket/prefix")
+            if "@" in bucket or set("?#") & set(place):
+                raise WarehouseError(
+                    f"a warehouse cannot be at {uri[0]}…: leave keys and options out of FTM_WAREHOUSE, "
+                    "which takes s3://bucket/prefix alone; AWS's own variables have them"
+                )
+            root = f"{_S3}{place}"
         for folder in root.split("/"):
             if "=" in folder and folder.partition("=")[0].lower() in _columns():
                 raise WarehouseError(
@@ -79,7 +93,7 @@ class Location:
     @property
     def is_s3(self) -> bool:
         """Whether it is on S3 with the Glue catalog; otherwise it is a folder with a SQLite catalog."""
-        return urlparse(self.root).scheme in _S3
+        return self.root.startswith(_S3)
 
     @property
     def uri(self) -> str:
@@ -88,7 +102,7 @@ class Location:
 
     def path_of(self, uri: str) -> str:
         """Return the path in `filesystem()` of a file that metadata calls `uri`."""
-        return under(self.uri, uri).removeprefix("file://").removeprefix("s3://").removeprefix("s3a://")
+        return under(self.uri, uri).removeprefix("file://").removeprefix(_S3)
 
     @property
     def file_options(self) -> dict[str, str]:

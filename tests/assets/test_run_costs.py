@@ -6,12 +6,15 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster import DagsterEvent
 
 from ftm_assets.assets.run_costs import AFTER, run_costs
 from ftm_assets.definitions import build_definitions
+from ftm_assets.orchestration.asked_tokens import Told, as_data, telling
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.report.reported_state import READ
+from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.price_table import COLUMNS
 from ftm_resources.warehouse import Warehouse
 
@@ -23,7 +26,9 @@ def coverage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Stand for what comes before: its first attempt asks to be restarted."""
     if context.retry_number == 0:
         raise dg.RetryRequested(max_retries=1)
-    return dg.MaterializeResult(metadata={"tokens_in": 700, "tokens_out": 60, "cost_usd": 0.125})
+    with telling(context.op_execution_context, lambda sent, _received: sent / 5_600) as usage:
+        usage.add(700, 60)
+    return dg.MaterializeResult()
 
 
 Run = Callable[..., dict[str, Any]]
@@ -45,7 +50,11 @@ def run(warehouse: Warehouse) -> Iterator[Run]:
                 selection=[*assets, run_costs],
                 partition_key=QUARTER,
                 instance=instance,
-                resources={"warehouse": warehouse, "io_manager": WarehouseIOManager(warehouse=warehouse)},
+                resources={
+                    "warehouse": warehouse,
+                    "io_manager": WarehouseIOManager(warehouse=warehouse),
+                    "duckdb": ConfiguredDuckDB(),
+                },
                 raise_on_error=raise_on_error,
             )
             made = done.asset_materializations_for_node("run_costs")
@@ -65,7 +74,13 @@ def rows(warehouse: Warehouse) -> list[dict[str, Any]]:
 def test_every_attempt_of_every_run_is_there(run: Run, warehouse: Warehouse):
     told = run(coverage)
     assert (told["runs"], told["attempts"], told["attempts_that_failed"]) == (1, 3, 1)
-    assert "usd" in told, "of tokens"
+    assert (told["usd"], told["usd_is_at_least"]) == (0.125, True), "of tokens: this machine has no price"
+    assert told["seconds_without_price"] == told["step_seconds"] > 0
+    assert (told["tokens"], told["tokens_without_price"], told["attempts_with_unknown_tokens"]) == (760, 0, 0)
+    stages = {record.data["stage"]: record.data for record in told["by_stage"].records}
+    assert [(stages[s]["attempts"], stages[s]["usd"], stages[s]["at least"]) for s in ("coverage", "run_costs")] == [
+        (2, 0.125, True), (1, None, True)
+    ]  # fmt: skip
     assert [
         (r["step_key"], r["attempt"], r["outcome"], r["tokens_in"], r["tokens_usd"]) for r in rows(warehouse)
     ] == [
@@ -93,8 +108,34 @@ def test_a_price_of_one_s_own_machine_prices_it(
     assert sum(r["usd"] for r in found) == pytest.approx(sum(r["seconds"] for r in found)), (
         "one after the other"
     )
+    assert (told["usd"], told["usd_is_at_least"]) == (
+        pytest.approx(0.125 + sum(r["usd"] for r in found), abs=1e-3),
+        False,
+    )
     assert told["prices"] == {"model": "mine.csv", "of": "2027-01-01", "region": "here"}
     assert warehouse.provenance("run_costs", QUARTER)["models"]["prices"]["model"] == "mine.csv"
+
+
+@dg.asset(partitions_def=QUARTERS)
+def theme_links(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """Stand for names by a model without prices, whose first attempt was killed while it asked."""
+    if context.retry_number == 0:
+        DagsterEvent.engine_event(context.get_step_execution_context(), "Asks", as_data(Told()))
+        raise dg.RetryRequested(max_retries=1)
+    with telling(context.op_execution_context, lambda *_: None) as usage:
+        usage.add(900, 100)
+    return dg.MaterializeResult()
+
+
+def test_tokens_without_a_price_and_unknown_ones_are_told_of(run: Run, warehouse: Warehouse):
+    told = run(coverage, theme_links)
+    assert (told["usd"], told["usd_is_at_least"]) == (0.125, True)
+    assert (told["tokens"], told["tokens_without_price"], told["attempts_with_unknown_tokens"]) == (
+        1_760,
+        1_000,
+        1,
+    )
+    assert [r["tokens_in"] for r in rows(warehouse) if r["stage"] == "theme_links"] == [None, 900]
 
 
 def test_a_broken_table_of_prices_fails_plainly_and_leaves_what_was_there(

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def called(tmp_path: Path):
 
     def run(*arguments: str, pushed: int = 255, **variables: str) -> tuple[int, str, list[str]]:
         calls.write_text("")
-        path = f"{tmp_path}:{os.environ['PATH']}"
+        path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         done = subprocess.run(
             [SCRIPT, *arguments],
             env={
@@ -139,6 +140,36 @@ def test_without_a_service_vllm_is_left_out(called, tmp_path: Path):
     status, said, calls = called("up", str(parameters))
     assert status == 0, said
     assert "vllm" not in stacks(calls, "deploy")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"LlmService": "ftm/ftm-vllm"}, "rule OtherLlm: LlmService would start a GPU that nobody asks"),
+        ({"Imagetag": "2"}, "no stack has the parameters Imagetag"),
+        ({"UiCidr": "0.0.0.0/0"}, "the parameter UiCidr is '0.0.0.0/0'"),
+    ],
+)
+def test_parameters_that_a_stack_would_refuse_are_refused_before_anything_is_pushed_or_created(
+    called, tmp_path: Path, given: dict[str, str], said: str
+):
+    parameters = tmp_path / "parameters.json"
+    parameters.write_text(json.dumps({"Parameters": {"ImageTag": "1", "Email": "a@b.c", **given}}))
+    status, told, calls = called("up", str(parameters))
+    assert status == 2
+    assert said in told
+    assert "Nothing was pushed or created." in told
+    assert calls == []
+
+
+def test_without_a_way_to_check_nothing_is_deployed(called, tmp_path: Path):
+    (tmp_path / "python3").write_text('#!/bin/sh\ncase "$*" in *yaml*) exit 1 ;; esac\n')
+    (tmp_path / "python3").chmod(0o755)
+    if (REPOSITORY / ".venv").exists():
+        pytest.skip("the script takes the environment's Python")
+    status, told, calls = called("up", "infra/parameters.json")
+    assert (status, calls) == (2, [])
+    assert "python3 -m pip install pyyaml" in told
 
 
 def test_the_stacks_are_deleted_in_reverse_and_no_bucket_is(called):

@@ -1,6 +1,7 @@
 """The CloudFormation templates: linted, rendered in every variant, and agreeing with the code about names and sizes."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from infra import synth
 from infra.rendering import FOLDER, ORDER, Stack, render, template
 
 TASKS = {"Runs", "Steps", "GpuSteps"}
+PRICES = "/opt/ftm/prices.csv"
 XAI = "https://api.x.ai/v1"
 KEY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key"
 OWN = {
@@ -177,6 +179,10 @@ def test_runs_and_steps_have_the_same_environment_of_known_variables(stacks: dic
     for task in (*TASKS, "Daemon", "Webserver"):
         ours = set(environment(stacks["dagster"], task)) - tools
         assert ours <= {*settings.NAMES, *settings.ELSEWHERE}, task
+    assert (runs["FTM_PRICES"], environment(rendered("default")["dagster"], "Steps")["FTM_PRICES"]) == (
+        PRICES,
+        "",
+    )
     assert runs["FTM_WAREHOUSE"] == stacks["storage"].outputs["Warehouse"]
     assert runs["FTM_LOGS_BUCKET"] == stacks["storage"].outputs["LogsBucket"]
 
@@ -209,6 +215,42 @@ def test_each_task_has_the_rights_that_it_needs_and_no_others(stacks: dict[str, 
         for r in ("DaemonRole", "WebserverRole")
     }
     assert set(managed.values()) == {None}, "neither reads the warehouse"
+
+
+def test_the_views_have_the_database_that_dbt_asks_for(stacks: dict[str, Stack]):
+    profile = yaml.safe_load((FOLDER.parents[1] / "dbt" / "profiles.yml").read_text())["ftm"]["outputs"][
+        "athena"
+    ]
+    made = stacks["storage"].resources["Views"]["Properties"]["DatabaseInput"]["Name"]
+    assert made == profile["schema"]
+
+
+def test_who_queries_reads_and_who_makes_views_writes_views_alone(stacks: dict[str, Stack]):
+    """What they allow is what docs/athena.md lists."""
+    storage = stacks["storage"].resources
+    account = "us-east-1:123456789012"
+    allowed = {
+        policy: {
+            (action, resource)
+            for statement in storage[policy]["Properties"]["PolicyDocument"]["Statement"]
+            for action in statement["Action"]
+            for resource in statement["Resource"]
+        }
+        for policy in ("QueryAccess", "ViewAccess")
+    }
+    reads = re.compile(r":(Get|List|Start|Stop)\w+")
+    assert {(a, r) for a, r in allowed["QueryAccess"] if not reads.search(a)} == {
+        (f"s3:{action}", "arn:aws:s3:::ftm-logs-123456789012-us-east-1/athena/*")
+        for action in ("PutObject", "AbortMultipartUpload")
+    }
+    assert {r for _, r in allowed["ViewAccess"]} == {
+        f"arn:aws:glue:{account}:catalog",
+        f"arn:aws:glue:{account}:database/ftm_views",
+        f"arn:aws:glue:{account}:table/ftm_views/*",
+    }
+    page = (FOLDER.parents[1] / "docs" / "athena.md").read_text()
+    assert [a for of in allowed.values() for a, _ in of if f"`{a.partition(':')[2]}`" not in page] == []
+    assert "CreateDatabase" not in page
 
 
 def secrets(stack: Stack, name: str) -> dict[str, str]:
@@ -380,9 +422,9 @@ def test_vllm_loads_from_the_bucket_and_is_believed_healthy_only_once_it_answers
 
 def test_deleting_the_stacks_keeps_the_warehouse_and_its_catalog(stacks: dict[str, Stack]):
     kept = {n for n, r in stacks["storage"].resources.items() if r.get("DeletionPolicy") == "Retain"}
-    assert kept >= {"WarehouseBucket", "WarehouseBucketPolicy", "Database"}
+    assert kept >= {"WarehouseBucket", "WarehouseBucketPolicy", "Database", "Views"}
     again = rendered("private subnets, buckets of an earlier deployment, stopped")["storage"]
-    assert set(again.resources) == {"Queries"}
+    assert set(again.resources) == {"Queries", "QueryAccess", "ViewAccess"}
     assert again.outputs == stacks["storage"].outputs
 
 

@@ -1,11 +1,14 @@
 """One quarter of a small sample, materialized once with everything real, for all tests of this folder."""
 
+import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from filelock import FileLock
 
 from ftm_assets.definitions import QUARTER_JOB, build_definitions
 from ftm_assets.orchestration.deployment import test_resources as resources_under
@@ -30,12 +33,14 @@ them by; and nothing is pinned."""
 SAMPLE_FIRMS = 12
 """As few as still make themes across firms and keep every check; a run takes time in proportion."""
 
+SOURCE = ConfiguredSource(kind="sample", sample_firms=SAMPLE_FIRMS)
+
 
 class Deployment:
     """A warehouse and a Dagster instance under a folder, and the definitions over them."""
 
     def __init__(self, root: Path, source: ConfiguredSource, **overrides: Any) -> None:
-        (root / "dagster").mkdir(parents=True)
+        (root / "dagster").mkdir(parents=True, exist_ok=True)
         self.instance = dg.DagsterInstance.local_temp(str(root / "dagster"))
         resources = resources_under(root / "warehouse", source=source, **overrides)
         self.warehouse: Warehouse = resources["warehouse"]
@@ -57,14 +62,40 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str]:
     return [str(e.step_failure_data.error) for e in result.all_events if e.is_step_failure]
 
 
+@dataclass(frozen=True)
+class Sample:
+    """A quarter of the sample as one run has materialized it, with everything real."""
+
+    deployment: Deployment
+    run_id: str
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return self.deployment.warehouse
+
+    def events(self) -> list[dg.DagsterEvent]:
+        """Return what Dagster has recorded of the run."""
+        logged = self.deployment.instance.all_logs(self.run_id)
+        return [entry.dagster_event for entry in logged if entry.dagster_event]
+
+    def copied(self, root: Path) -> Deployment:
+        """Return a deployment of the test's own under `root`, with a copy of the warehouse, to be written to."""
+        shutil.copytree(self.warehouse.root, root / "warehouse")
+        return Deployment(root, SOURCE)
+
+
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, dg.ExecuteInProcessResult]:
-    """The sample's quarter, materialized."""
-    source = ConfiguredSource(kind="sample", sample_firms=SAMPLE_FIRMS)
-    deployment = Deployment(tmp_path_factory.mktemp("sample"), source)
-    result = deployment.run(SAMPLE_QUARTER)
-    assert result.success, failures(result)
-    return deployment, result
+def sample(folder_of_all: Path) -> Sample:
+    """The sample's quarter, made by one process for all of a test run; to be read only."""
+    folder = folder_of_all / "sample"
+    made = folder / "run_id"
+    with FileLock(folder.with_suffix(".lock")):
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a process that failed left
+            result = Deployment(folder, SOURCE).run(SAMPLE_QUARTER)
+            assert result.success, failures(result)
+            made.write_text(result.run_id)
+    return Sample(Deployment(folder, SOURCE), made.read_text())
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ftm_resources.models.embedder import Embedder
 from ftm_resources.sources.configured import ConfiguredSource
 
 from .conftest import QUICK, Deployment, failures
@@ -17,10 +18,11 @@ QUARTER = "2023Q1"
 
 
 def test_only_transcripts_connects_to_wrds_and_the_coverage_follows_every_call(
-    library: "Library", tmp_path: Path
+    library: "Library", tmp_path: Path, quick_model: str
 ):
     library.add_sample(14, QUARTER)
-    deployment = Deployment(tmp_path, ConfiguredSource(kind="capital_iq"), sentiment=QUICK)
+    source = ConfiguredSource(kind="capital_iq")
+    deployment = Deployment(tmp_path, source, embedder=Embedder(model=quick_model), sentiment=QUICK)
     before = library.server.log.read_text().count("connection received")
     result = deployment.run(QUARTER)
     assert result.success, failures(result)

@@ -20,7 +20,7 @@ import pytest
 from ftm_resources.tables import QUARTERLY, TABLES
 from ftm_resources.warehouse import Warehouse
 
-from .conftest import SAMPLE_QUARTER, Deployment
+from .conftest import SAMPLE_QUARTER, Sample
 
 pytestmark = pytest.mark.integration
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -127,11 +127,11 @@ def in_order() -> list[str]:
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return in_folder(tmp_path)
+def environment(tmp_path: Path, quick_model: str) -> dict[str, str]:
+    return in_folder(tmp_path, quick_model)
 
 
-def in_folder(folder: Path) -> dict[str, str]:
+def in_folder(folder: Path, model: str) -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONPATH": str(REPOSITORY),
@@ -140,7 +140,8 @@ def in_folder(folder: Path) -> dict[str, str]:
         "FTM_WAREHOUSE": str(folder / "warehouse"),
         "FTM_EXPORTS": str(folder / "exports"),
         "FTM_SAMPLE_FIRMS": "8",
-        "FTM_SENTIMENT_MODEL": "word-lists",  # as quick as can be: commands are tested here, not tone
+        "FTM_EMBEDDING_MODEL": model,  # as quick as can be: commands are tested here, not meaning or tone
+        "FTM_SENTIMENT_MODEL": "word-lists",
     }
 
 
@@ -163,9 +164,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def documents_run(folder: Path) -> dict[str, subprocess.CompletedProcess[str]]:
+def documents_run(folder: Path, quick_model: str) -> dict[str, subprocess.CompletedProcess[str]]:
     """Every command of the documents that can follow the one before, run in that order."""
-    environment = in_folder(folder)
+    environment = in_folder(folder, quick_model)
     done = {}
     for command in in_order():
         here = command.replace("--out tables", f"--out {folder}/tables")
@@ -370,10 +371,8 @@ def test_the_ui_answers(ui: str):
     pytest.fail("no answer within five minutes")
 
 
-def test_the_queries_of_the_documents_run(
-    sample: tuple[Deployment, object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    warehouse = sample[0].warehouse
+def test_the_queries_of_the_documents_run(sample: Sample, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    warehouse = sample.copied(tmp_path).warehouse
     monkeypatch.chdir(tmp_path)  # where a plot is written
     monkeypatch.setenv("FTM_WAREHOUSE", warehouse.root)
     assert call("ftm tag 2023Q1 paper-v1", dict(os.environ)).returncode == 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ftm_resources.models.embedder import Embedder
 from ftm_resources.sources.configured import ConfiguredSource
 from ftm_resources.warehouse import MixedGenerationsWarning, repair
 from ftm_resources.warehouse.status import status
@@ -35,8 +36,11 @@ def materialize(deployment: Deployment, *selection: str, **config: object) -> li
     return failures(result)
 
 
-def test_topics_made_again_leave_scores_marts_and_measures_refused_until_all_is_made(tmp_path: Path):
-    deployment = Deployment(tmp_path, ConfiguredSource(kind="sample", sample_firms=8), sentiment=QUICK)
+def test_topics_made_again_leave_scores_marts_and_measures_refused_until_all_is_made(
+    tmp_path: Path, quick_model: str
+):
+    source = ConfiguredSource(kind="sample", sample_firms=8)
+    deployment = Deployment(tmp_path, source, embedder=Embedder(model=quick_model), sentiment=QUICK)
     result = deployment.run(SAMPLE_QUARTER)
     assert result.success, failures(result)
     warehouse = deployment.warehouse
@@ -75,8 +79,9 @@ def test_topics_made_again_leave_scores_marts_and_measures_refused_until_all_is_
         assert warehouse.connect(quarter=SAMPLE_QUARTER).execute(DRILL_DOWN).fetchone() != whole
 
 
-def test_sentences_made_again_with_the_same_rows_change_nothing(tmp_path: Path):
-    deployment = Deployment(tmp_path, ConfiguredSource(kind="sample", sample_firms=4))
+def test_sentences_made_again_with_the_same_rows_change_nothing(tmp_path: Path, quick_model: str):
+    source = ConfiguredSource(kind="sample", sample_firms=4)
+    deployment = Deployment(tmp_path, source, embedder=Embedder(model=quick_model))
     assert (
         materialize(deployment, "transcripts", "transcript_audit", "sentences", "sentence_embeddings") == []
     )

@@ -3,25 +3,24 @@
 import re
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
 from ftm_assets.cli.main import app
 
-from .conftest import SAMPLE_QUARTER, Deployment
+from .conftest import SAMPLE_QUARTER, Sample
 
 pytestmark = pytest.mark.integration
 
 
 def test_a_model_that_says_one_thing_of_everything_is_found_out(
-    sample: tuple[Deployment, dg.ExecuteInProcessResult],
+    sample: Sample,
     scripted_llm,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ):
     page = tmp_path / "sheet.html"
-    monkeypatch.setenv("FTM_WAREHOUSE", sample[0].warehouse.root)
+    monkeypatch.setenv("FTM_WAREHOUSE", sample.copied(tmp_path).warehouse.root)
     monkeypatch.setenv("LLM_BASE_URL", scripted_llm.url)
     compare = ["compare", SAMPLE_QUARTER, "extractive", "test-model", "--firms", "3"]
     rows = [re.split(r" {2,}", line.strip()) for line in names(*compare, "--sheet", str(page)).splitlines()]

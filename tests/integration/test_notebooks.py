@@ -1,6 +1,5 @@
 """The notebooks, executed as a reader runs them, on a small warehouse of the sample that all of them share."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -28,35 +27,17 @@ OWN_FIRMS = "6"
 """In the spreadsheet of the sixth notebook, which runs a quarter of its own."""
 
 
-def quick_model(folder: Path) -> str:
-    """Save MiniLM's word vectors, averaged over a text, as a model: a hundred times as fast, and no test of meaning."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-
-    bundled = SentenceTransformer(Embedder().source())
-    weights = bundled[0].auto_model.embeddings.word_embeddings.weight.detach().numpy()
-    words = StaticEmbedding(
-        bundled.tokenizer.backend_tokenizer, embedding_weights=weights - weights.mean(axis=0)
-    )
-    SentenceTransformer(modules=[words]).save(str(folder))
-    return str(folder)
-
-
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(folder_of_all: Path, quick_model: str) -> Path:
     """A folder with a warehouse of two quarters of the sample, made once for all processes of the test run."""
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-    folder = root / "notebooks"
-    with FileLock(root / "notebooks.lock"):
+    folder = folder_of_all / "notebooks"
+    with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
-            made = root / "notebooks.partial"
+            made = folder.with_suffix(".partial")
             shutil.rmtree(made, ignore_errors=True)  # what a process that failed left
             made.mkdir()
-            model = quick_model(folder.with_name("notebooks.model"))
             source = ConfiguredSource(kind="sample", sample_firms=FIRMS)
-            deployment = Deployment(made, source, embedder=Embedder(model=model), sentiment=QUICK)
+            deployment = Deployment(made, source, embedder=Embedder(model=quick_model), sentiment=QUICK)
             for quarter in QUARTERS:
                 result = deployment.run(quarter)
                 assert result.success, failures(result)
@@ -65,13 +46,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def warehouse(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+def warehouse(prepared: Path, quick_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """A copy of the warehouse, for a notebook that writes; and the settings under which a kernel finds it."""
     shutil.copytree(prepared / "warehouse", tmp_path / "warehouse")
     (tmp_path / "dagster").mkdir()
     for name, value in {
         "FTM_WAREHOUSE": str(tmp_path / "warehouse"),
-        "FTM_EMBEDDING_MODEL": str(prepared.with_name("notebooks.model")),
+        "FTM_EMBEDDING_MODEL": quick_model,
         "FTM_SENTIMENT_MODEL": "word-lists",
         "FTM_SAMPLE_FIRMS": OWN_FIRMS,
         "DAGSTER_HOME": str(tmp_path / "dagster"),

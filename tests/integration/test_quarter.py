@@ -16,15 +16,14 @@ from ftm_resources.tables.categories import SCORE
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.fingerprint import fingerprint
 
-from .conftest import MAY_BE_EMPTY, SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, failures
+from .conftest import MAY_BE_EMPTY, SAMPLE_FIRMS, SAMPLE_QUARTER, Deployment, Sample, failures
 
 pytestmark = pytest.mark.integration
-Sample = tuple[Deployment, dg.ExecuteInProcessResult]
 
 
 @pytest.fixture(scope="session")
 def db(sample: Sample) -> duckdb.DuckDBPyConnection:
-    return sample[0].warehouse.connect(quarter=SAMPLE_QUARTER)
+    return sample.warehouse.connect(quarter=SAMPLE_QUARTER)
 
 
 def one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
@@ -33,13 +32,17 @@ def one(db: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 @pytest.mark.parametrize("table", QUARTERLY)
 def test_every_table_has_rows_that_keep_its_contract(sample: Sample, table: str):
-    rows = sample[0].warehouse.read(table, SAMPLE_QUARTER)
+    rows = sample.warehouse.read(table, SAMPLE_QUARTER)
     assert rows.num_rows or table in MAY_BE_EMPTY
     assert TABLES[table].conform(rows, quarter=SAMPLE_QUARTER).equals(rows)
 
 
 def test_every_check_ran_and_passed(sample: Sample):
-    evaluations = sample[1].get_asset_check_evaluations()
+    evaluations = [
+        e.asset_check_evaluation_data
+        for e in sample.events()
+        if e.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ]
     assert {(e.asset_key.path[-1], "key_unique") for e in evaluations} >= {
         (t, "key_unique") for t in QUARTERLY
     }
@@ -51,13 +54,12 @@ def test_every_check_ran_and_passed(sample: Sample):
 
 def test_every_step_is_recorded_with_what_it_took(sample: Sample):
     """All steps but the page's, which comes after, and run_costs itself, which was at work."""
-    deployment, result = sample
     rows = [
         r
-        for r in deployment.warehouse.read("run_costs", SAMPLE_QUARTER).to_pylist()
-        if r["run_id"] == result.run_id
+        for r in sample.warehouse.read("run_costs", SAMPLE_QUARTER).to_pylist()
+        if r["run_id"] == sample.run_id
     ]
-    ended = {e.step_key for e in result.all_events if e.is_step_success}
+    ended = {e.step_key for e in sample.events() if e.is_step_success}
     last = {"run_costs", "quarter_report", "check_run_costs"}
     assert {r["step_key"] for r in rows if r["outcome"] == "succeeded"} >= ended - last
     assert {(r["market"], r["usd"]) for r in rows} == {("local", None)}
@@ -143,7 +145,6 @@ def test_all_tables_name_the_same_firm_call_and_speaker_of_a_sentence(db: duckdb
 
 
 def test_the_snapshots_say_what_they_were_made_from(sample: Sample):
-    deployment, result = sample
     for table in (
         "sentences",
         "sentence_embeddings",
@@ -153,14 +154,14 @@ def test_the_snapshots_say_what_they_were_made_from(sample: Sample):
         "sentiment_scores",
         "theme_sentiment",
     ):
-        made_from = deployment.warehouse.provenance(table, SAMPLE_QUARTER)
-        assert made_from["run_id"] == result.run_id
+        made_from = sample.warehouse.provenance(table, SAMPLE_QUARTER)
+        assert made_from["run_id"] == sample.run_id
         for name, snapshot in made_from["inputs"].items():
-            assert snapshot["content"] == deployment.warehouse.quarter(name, SAMPLE_QUARTER).content
+            assert snapshot["content"] == sample.warehouse.quarter(name, SAMPLE_QUARTER).content
 
 
-def test_a_second_run_leaves_the_same_rows(sample: Sample):
-    deployment, _ = sample
+def test_a_second_run_leaves_the_same_rows(sample: Sample, tmp_path: Path):
+    deployment = sample.copied(tmp_path)
     contents = {t: deployment.warehouse.quarter(t, SAMPLE_QUARTER).content for t in QUARTERLY}
     result = deployment.run(SAMPLE_QUARTER)
     assert result.success, failures(result)
@@ -195,7 +196,7 @@ def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
 
 def test_metadata_answers_whether_it_went_well(sample: Sample):
     events = {
-        e.asset_key.path[-1]: e.materialization.metadata for e in sample[1].get_asset_materialization_events()
+        e.asset_key.path[-1]: e.materialization.metadata for e in sample.events() if e.is_step_materialization
     }
     assert events.pop("duckdb_file")["path"].value.startswith("none"), "no file is configured"
     assert events.pop("search_index")["is_new"].value is True
@@ -239,7 +240,7 @@ def tells_what_the_tables_hold(warehouse: Warehouse, quarter: str) -> None:
 
 
 def test_the_page_of_the_sample_says_what_its_tables_hold(sample: Sample):
-    tells_what_the_tables_hold(sample[0].warehouse, SAMPLE_QUARTER)
+    tells_what_the_tables_hold(sample.warehouse, SAMPLE_QUARTER)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from dagster._core.events import EngineEventData, StepMaterializationData
 from dagster._core.execution.plan.objects import StepFailureData, StepRetryData, StepSuccessData
 from dagster_shared.error import SerializableErrorInfo
 
+from ftm_assets.orchestration.asked_tokens import Told, as_data
 from ftm_assets.orchestration.execution import ecs, task_facts
 
 START = 1_700_000_000.0
@@ -62,6 +63,16 @@ class Recorder:
     def materialize(self, step: str, at: float, **metadata: Any) -> None:
         made = StepMaterializationData(dg.AssetMaterialization(step.partition(".")[0], metadata=metadata))
         self.event("ASSET_MATERIALIZATION", step, at, made)
+
+    def ask(self, step: str, at: float) -> None:
+        """Begin to ask a language model."""
+        self.event("ENGINE_EVENT", step, at, as_data(Told()))
+
+    def asked(
+        self, step: str, at: float, sent: int | None, received: int | None, usd: float | None = None
+    ) -> None:
+        """End a call of a language model."""
+        self.event("ENGINE_EVENT", step, at, as_data(Told(True, sent, received, usd)))
 
     def end(self, at: float, status: str = "SUCCESS") -> None:
         from dagster._core.events import JobCanceledData, JobFailureData

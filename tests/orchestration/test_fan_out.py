@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ class Runner:
         *,
         code_version: str = "1",
         identity: Callable[[Any], Mapping[str, Any]] = lambda _: {},
+        fields: Mapping[str, Any] | None = None,
         **config: object,
     ) -> dg.ExecuteInProcessResult:
         def counted(task: Task) -> Mapping[str, pa.Table]:
@@ -80,6 +82,7 @@ class Runner:
             code_version=code_version,
             work=counted,
             identity=identity,
+            **(fields or {}),
         )
         return dg.materialize(
             [fan_out.build(), dg.AssetSpec("sentences", partitions_def=QUARTERS)],
@@ -231,6 +234,18 @@ def test_after_a_refused_commit_the_next_run_computes_the_parts_with_failures_ag
     metadata = mended.asset_materializations_for_node("sentence_sentiment")[0].metadata
     assert metadata["firms_failed"].value == 0
     assert metadata["firms_reused"].value == 20
+
+
+@pytest.mark.parametrize(("pooled", "n"), [(max, 10), (sum, 25)])
+def test_the_counts_of_chunks_become_one(runner: Runner, pooled: Callable[[Any], int], n: int):
+    def work(task: Task) -> Mapping[str, pa.Table]:
+        task.prepared["seen"] += len(task.firms)
+        return scored(task)
+
+    fields = {"prepare": lambda _: Counter(), "counts": lambda counter: counter, "pooled": pooled}
+    result = runner.run(work, chunk_firms=10, flush_firms=4, fields=fields)
+    assert result.success
+    assert result.asset_materializations_for_node("sentence_sentiment")[0].metadata["seen"].value == n
 
 
 def test_a_run_commits_its_own_failures_whatever_another_run_of_the_plan_writes_meanwhile(runner: Runner):

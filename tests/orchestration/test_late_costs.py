@@ -84,17 +84,16 @@ def test_runs_of_no_quarter_and_of_costs_alone_count_for_nothing(instance: dg.Da
 
 @pytest.fixture
 def looked(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that has the sensor look, as the daemon would an hour later."""
+    """A function that has the sensor look, as the daemon would an hour later, or some other time."""
     from ftm_assets.orchestration import late_costs
 
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime.now(tz) + LATER
+    def look(cursor: str | None = None, later: timedelta = LATER) -> Any:
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:
+                return datetime.now(tz) + later
 
-    monkeypatch.setattr(late_costs, "datetime", Later)
-
-    def look(cursor: str | None = None) -> Any:
+        monkeypatch.setattr(late_costs, "datetime", Later)
         return late_costs_sensor(dg.build_sensor_context(instance, cursor=cursor))
 
     return look
@@ -120,14 +119,21 @@ def test_a_count_that_fails_is_asked_for_again_but_not_for_ever(
     instance: dg.DagsterInstance, looked: Any, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("FTM_EXECUTOR", "ecs")
+    monkeypatch.setenv("FTM_SERVICE_IDLE_SECONDS", "60")  # less than the first pause
     run(instance, "2023Q1")
-    result, keys = looked(), []
-    while result.run_requests:
-        (asked,) = result.run_requests
-        keys.append(asked.run_key)
-        run(instance, "2023Q1", dg.DagsterRunStatus.FAILURE, ["run_costs"], asked.tags)
-        result = looked(result.cursor)
+    result, keys, pauses, later = looked(), [], [], LATER
+    while later < timedelta(days=2):
+        if result.run_requests:
+            (asked,) = result.run_requests
+            keys.append(asked.run_key)
+            run(instance, "2023Q1", dg.DagsterRunStatus.FAILURE, ["run_costs"], asked.tags)  # ends now
+            later = timedelta()
+        later += timedelta(minutes=5)
+        result = looked(result.cursor, later)
+        if result.run_requests:
+            pauses.append(later / timedelta(minutes=1))
     assert len(set(keys)) == len(keys) == MOST_TRIES
+    assert pauses == [10, 20, 40, 80]
 
 
 def test_nothing_more_is_asked_for_while_a_count_goes_on(

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.definitions.events import AssetKey
-from dagster._core.events import JobCanceledData, JobFailureData
+from dagster._core.events import EngineEventData, JobCanceledData, JobFailureData
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.execution.plan.objects import StepFailureData, StepSuccessData
 
@@ -88,6 +88,7 @@ def names_alone() -> None:
 
 
 DATA = {
+    "ENGINE_EVENT": EngineEventData(),
     "STEP_SUCCESS": StepSuccessData(duration_ms=0.0),
     "STEP_FAILURE": StepFailureData(error=None, user_failure_data=None),
     "PIPELINE_FAILURE": JobFailureData(error=None),
@@ -249,6 +250,16 @@ def test_it_stops_when_the_naming_of_a_run_that_goes_on_has_failed(clock: Clock)
     clock.event(run, "STEP_FAILURE", "topic_summaries.topic_summaries_chunk[chunk_0]")
     clock.look(1)
     assert "stopped" in clock.look(16)
+
+
+def test_a_run_of_which_only_dagster_speaks_keeps_no_server(clock: Clock):
+    run = clock.run()
+    clock.begin(run, "firm_topics.firm_topics_plan")
+    assert "started" in clock.look()
+    for _ in range(5):  # such as run monitoring, which asks ECS for the run's own task
+        clock.now += 30 * MINUTE
+        clock.event(run, "ENGINE_EVENT", None)
+    assert "stopped" in clock.look()
 
 
 def test_the_watchdog_stops_it_if_a_run_hangs(clock: Clock):

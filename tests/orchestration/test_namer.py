@@ -16,6 +16,7 @@ from ftm_assets.methods.naming.rules import DEGRADED, Digest
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.namer import build_namer
 from ftm_assets.orchestration.partitions import QUARTERS
+from ftm_assets.orchestration.spent_time import spent
 from ftm_resources.endpoint.llm import LlmResource
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.tables import TABLES
@@ -229,6 +230,49 @@ def test_an_endpoint_that_dies_fails_the_run_and_loses_no_name(runner, scripted_
     assert runner.run().success
     assert {number(b) for b in scripted_llm.bodies} == set(range(TOPICS)) - named
     assert runner.outcomes() == ["named"] * TOPICS
+
+
+def test_tokens_are_counted_once_in_the_run_that_asked_also_if_it_failed(runner, scripted_llm, reply):
+    answered: list[int] = []
+
+    def script(_asked: int, body: dict[str, Any]) -> Any:
+        if number(body) >= limit:
+            return reply.error(503)
+        answered.append(number(body))
+        return reply(content=good(body))
+
+    scripted_llm.script = script
+    counts = []
+    for limit in (
+        TOPICS // 2,
+        TOPICS,
+        TOPICS,
+    ):  # the first fails; the second has its parts and replies; nothing is left
+        answered.clear()
+        result = runner.run(concurrency=1)
+        assert result.success is (limit == TOPICS)
+        record = runner.instance.get_run_record_by_id(result.run_id)
+        found = [s.tokens for s in spent(runner.instance, record, record.end_time)]
+        counts.append(len(answered))
+        assert sum(t.sent for t in found) == 900 * len(answered)
+        assert sum(t.received for t in found) == 40 * len(answered)
+    assert 0 < counts[0] < TOPICS
+    assert counts[1:] == [TOPICS - counts[0], 0]
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -1, "completion_tokens": 40}, "many"])
+def test_what_a_server_does_not_say_is_not_known(runner, scripted_llm, reply, usage):
+    def script(_asked: int, body: dict[str, Any]) -> Any:
+        message = {"role": "assistant", "content": good(body)}
+        completion = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+        return reply(body=json.dumps(completion).encode()) if number(body) == 5 else reply(content=good(body))
+
+    scripted_llm.script = script
+    result = runner.run()
+    record = runner.instance.get_run_record_by_id(result.run_id)
+    found = {s.step: s.tokens.sent for s in spent(runner.instance, record, record.end_time)}
+    assert found.pop("topic_summaries.topic_summaries_chunk[chunk_000]") is None
+    assert set(found.values()) == {0}
 
 
 def test_told_to_degrade_the_run_succeeds_with_a_warning_and_only_the_rest_is_named_again(

@@ -10,7 +10,7 @@ import pytest
 
 from ftm_assets.orchestration import service_time
 from ftm_assets.orchestration.execution import ecs
-from ftm_assets.orchestration.priced_runs import cost_rows, total
+from ftm_assets.orchestration.priced_runs import cost_rows
 from ftm_resources import price_table
 from ftm_resources.price_table import Prices
 from ftm_resources.tables import TABLES
@@ -153,12 +153,3 @@ def test_a_server_of_a_model_is_a_stage_of_its_own(instance: dg.DagsterInstance,
     assert (served["stage"], served["machine"], served["market"]) == ("llm_service", "g6.xlarge", "on-demand")
     assert served["seconds"] == pytest.approx(1_800)
     assert served["usd"] == pytest.approx(0.8048 / 2)
-
-
-def test_a_total_says_of_how_much_it_is_not_one():
-    def row(seconds: float, usd: float | None, tokens: float | None = None) -> dict[str, Any]:
-        return {"seconds": seconds, "usd": usd, "tokens_usd": tokens}
-
-    assert total([row(5, 1.0), row(7, None, 0.5)]) == (1.5, 7)
-    assert total([row(7, None)]) == (None, 7)
-    assert total([]) == (None, 0)

@@ -114,18 +114,50 @@ def test_steps_that_only_check_are_one_stage(run: Recorder):
     assert [s.stage for s in spent(run.instance, run.record, NOW)] == [CHECKS, CHECKS, "themes"]
 
 
-def test_tokens_are_those_of_what_the_step_committed(run: Recorder):
-    step = "topic_summaries.topic_summaries_commit"
-    run.begin(step, 0)
-    run.materialize(step, 1, topics=3)
-    run.materialize(step, 2, tokens_in=1_000, tokens_out=90, cost_usd=0.25)
-    run.succeed(step, 3)
-    run.begin("themes", 3)
-    run.materialize("themes", 4, tokens_in=50, tokens_out=5)
-    run.succeed("themes", 5)
-    summaries, themes = spent(run.instance, run.record, NOW)
-    assert summaries.tokens == Tokens(1_000, 90, 0.25)
-    assert themes.tokens == Tokens(50, 5, None), "without prices of tokens"
+CHUNK = "topic_summaries.topic_summaries_chunk[chunk_000]"
+
+
+def tokens(run: Recorder) -> list[Tokens]:
+    return [s.tokens for s in spent(run.instance, run.record, NOW)]
+
+
+def test_each_attempt_has_the_tokens_that_it_asked_for_also_one_that_failed(run: Recorder):
+    run.begin(CHUNK, 0)
+    for at, sent, received, usd in ((1, 600, 60, 0.25), (3, 400, 30, 0.125)):
+        run.ask(CHUNK, at)
+        run.asked(CHUNK, at + 1, sent, received, usd)
+    run.fail(CHUNK, 5)
+    run.begin("themes", 6)
+    run.ask("themes", 6)
+    run.asked("themes", 7, 50, 5)
+    run.materialize(
+        "themes", 8, tokens_in=1_050, tokens_out=95, cost_usd=0.5
+    )  # of what another run asked, too
+    run.succeed("themes", 9)
+    run.begin("marts", 9)
+    run.succeed("marts", 10)
+    assert tokens(run) == [Tokens(1_000, 90, 0.375), Tokens(50, 5, None), Tokens(0, 0, None)]
+
+
+def test_what_an_attempt_asked_that_was_killed_meanwhile_is_not_known(run: Recorder):
+    run.begin(CHUNK, 0)
+    run.ask(CHUNK, 1)
+    run.asked(CHUNK, 2, 600, 60, 0.25)
+    run.ask(CHUNK, 3)
+    run.lose(CHUNK, 400)
+    run.begin(CHUNK, 401)
+    run.ask(CHUNK, 402)
+    run.asked(CHUNK, 403, 400, 30, 0.125)
+    run.succeed(CHUNK, 404)
+    assert tokens(run) == [Tokens(None, None, None), Tokens(400, 30, 0.125)]
+
+
+def test_tokens_of_a_server_that_does_not_say_them_are_not_known(run: Recorder):
+    run.begin("themes", 0)
+    run.ask("themes", 1)
+    run.asked("themes", 2, None, None)
+    run.succeed("themes", 3)
+    assert tokens(run) == [Tokens(None, None, None)]
 
 
 def test_only_runs_of_the_quarter_are_read_oldest_first(instance: dg.DagsterInstance):

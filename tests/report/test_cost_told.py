@@ -85,6 +85,43 @@ def test_tokens_without_a_price_are_missing_unless_the_server_is_counted(tell: T
     assert (served.name, served.value) == ("Cost of the quarter", 2.05)
 
 
+def test_each_stage_of_which_a_part_has_no_price_says_so(tell: Tell):
+    asked = {"tokens_in": 900, "tokens_out": 100}
+    (total, _), facts = tell(
+        cost("a", 600, 0.05),
+        cost("a", 300, None, machine=None, market="spot", priced_on=None),
+        cost("b", 500, 0.05, **asked),
+        cost("c", 400, 0.05, **asked, tokens_usd=0.25),
+        cost("d", 300, None, machine=None, market="spot", priced_on=None),
+    )
+    assert {f.name: f.value.rpartition("; ")[2] for f in facts} == {
+        "a": "at least $0.050", "b": "at least $0.050", "c": "$0.30", "d": "5 min on an unknown machine (Spot)"
+    }  # fmt: skip
+    assert total.meaning.endswith("10 min and some tokens have no price")
+
+
+def test_tokens_that_are_not_known_are_not_taken_for_none(tell: Tell):
+    unknown = cost("themes", 600, 0.05, tokens_in=None, tokens_out=None, outcome="restarted")
+    (total, _), (fact,) = tell(unknown)
+    assert total.name == "Cost of the quarter, at least"
+    assert fact.value.endswith("an unknown number of tokens; at least $0.050")
+    _, (fact,) = tell(unknown, cost("themes", 60, 0.05, tokens_in=900, tokens_out=100, tokens_usd=0.25))
+    assert fact.value.endswith("at least 1,000 tokens; at least $0.35")
+    (served, _), (fact, _) = tell(
+        unknown, cost("llm_service", 60, 2.0, machine="g6.xlarge", market="on-demand")
+    )
+    assert served.name == "Cost of the quarter", "the server's price is that of all its tokens"
+    assert fact.value.endswith("an unknown number of tokens; $0.050")
+
+
+def test_the_other_stages_say_so_too(tell: Tell):
+    _, facts = tell(
+        *(cost(f"stage_{i:02}", 100 - i, 0.5) for i in range(14)),
+        cost("last", 1, 0.5, tokens_in=9, tokens_out=1),
+    )
+    assert facts[-1].value == "3 min, at least $1.50"
+
+
 def test_on_one_machine_there_is_time_and_no_cost(tell: Tell):
     (time,), (fact,) = tell(cost("themes", 12, None, machine="local", market="local"))
     assert (time.name, time.value) == ("Machine time", 12)

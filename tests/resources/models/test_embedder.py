@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from ftm_resources.models import loading
+from ftm_resources.models import embedding_cache, loading
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.models.encoders import FAITHFUL, FLOAT32_WITHIN
+
+SIXTEEN = [" ".join(["grew"] * i) for i in range(1, 17)]
 
 TEXTS = [
     "Our gross margin rose two hundred basis points on pricing.",
@@ -84,6 +86,42 @@ def test_equal_texts_are_embedded_once_and_progress_counts_them_once() -> None:
     assert np.array_equal(vectors[0], vectors[2])
     assert np.array_equal(vectors[0], vectors[3])
     assert not np.allclose(vectors[0], vectors[1])
+
+
+def test_texts_embedded_before_are_taken_from_the_cache_but_not_those_of_another_model(
+    make_tokenizer: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = random_bert(make_tokenizer(), tmp_path)
+    texts = [f"margins grew {'more ' * i}" for i in range(12)]
+    texts += [f"{w} {v} {u}" for w in ("we", "costs") for v in ("expect", "fell") for u in SIXTEEN]
+    told: list[tuple[int, int]] = []
+
+    def embed(said: list[str], model: Path = folder, **fields: Any) -> Any:
+        # As in another process: nothing is loaded, and the cache not opened.
+        monkeypatch.setattr(loading, "_loaded", {})
+        monkeypatch.setattr(embedding_cache, "_opened", {})
+        embedder = Embedder(device="cpu", model=str(model), **{"precision": "float32"} | fields)
+        return embedder.embed(said, counted=lambda *counts: told.append(counts))
+
+    plain = embed([*texts, texts[0]])
+    monkeypatch.setenv("FTM_EMBEDDING_CACHE", str(tmp_path / "cache"))
+    first = embed([*texts, texts[0]])
+    again = embed(["demand is flat", *texts])
+    assert told == [(76, 0), (76, 0), (1, 76)]
+    assert np.array_equal(first[:-1], again[1:])
+    assert np.abs(first - plain).max() <= FLOAT32_WITHIN
+    assert embed(["demand is flat", texts[0], texts[0]]).shape == (3, 24)
+    assert told.pop() == (1, 1), "one new text is not worth a file"
+    embed(texts, precision="bfloat16", backend="torch")
+    assert told.pop() == (76, 0)
+    from safetensors.torch import load_file, save_file
+
+    weights = next(folder.rglob("model.safetensors"))
+    changed = {n: t.flip(0) if "word" in n else t for n, t in load_file(weights).items()}
+    save_file(changed, weights, metadata={"format": "pt"})
+    other = embed(texts)
+    assert told.pop() == (76, 0), "other weights under the same name are another model"
+    assert np.abs(other - first[:-1]).max() > FLOAT32_WITHIN
 
 
 @pytest.mark.parametrize("backend", ["torch", "openvino"])

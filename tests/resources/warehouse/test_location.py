@@ -11,7 +11,20 @@ from ftm_resources.warehouse.errors import WarehouseError
 from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
 
 
-@pytest.mark.parametrize("path", ["gs://bucket/w", "http://host/w", "hdfs://n/w", "file:///w"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "gs://bucket/w",
+        "http://host/w",
+        "hdfs://n/w",
+        "file:///w",
+        "GS://b/w",
+        "s3:/bucket/w",
+        "s3://",
+        "S3:///w",
+        "s3a://",
+    ],
+)
 def test_another_scheme_is_refused_rather_than_made_a_folder(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -19,6 +32,29 @@ def test_another_scheme_is_refused_rather_than_made_a_folder(
     with pytest.raises(WarehouseError, match="a folder or s3://bucket/prefix"):
         Location.of(path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("scheme", ["s3", "S3", "s3a", "S3A", "s3n"])
+def test_every_name_of_s3_is_the_same_warehouse(scheme: str):
+    location = Location.of(f"{scheme}://Bucket/A prefix/")
+    assert location == Location("s3://Bucket/A prefix")
+    assert location.is_s3
+    assert location.path_of(f"{scheme}://elsewhere/ftm/themes/data/a.parquet") == (
+        "Bucket/A prefix/ftm/themes/data/a.parquet"
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["s3://AKIA:secret@bucket/w", "s3://bucket/w?region=eu-west-1", "s3a://bucket/w#x"]
+)
+def test_keys_and_options_in_a_location_are_refused_without_repeating_them(path: str):
+    with pytest.raises(WarehouseError, match="leave keys and options out") as refused:
+        Location.of(path)
+    assert path[5:] not in str(refused.value)
+
+
+def test_a_folder_whose_name_has_a_colon_is_a_folder(tmp_path: Path):
+    assert Location.of(f"{tmp_path}/run:1/w").root == f"{tmp_path}/run:1/w"
 
 
 @pytest.mark.parametrize("name", ["n\0l", "e\udc80x"])
