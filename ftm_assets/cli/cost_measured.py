@@ -1,7 +1,8 @@
 """What earlier quarters took by stage, read from `run_costs` for a forecast.
 
 What belongs here: which of the recorded runs count. Of each quarter and stage, it is the newest run that got it done,
-with the attempts in it that failed: a quarter that was run five times tells of one.
+with the attempts in it that failed: a quarter that was run five times tells of one. A run that took much of a stage's
+work from earlier ones (saved parts, cached vectors, kept replies) does not count for that stage: its time is too short.
 """
 
 from __future__ import annotations
@@ -23,13 +24,18 @@ _STAGES = """
     whole AS (SELECT DISTINCT quarter, run_id FROM of WHERE stage = $whole AND outcome = 'succeeded'),
     done AS (
         SELECT quarter, stage, arg_max(run_id, started_at) AS run_id FROM of
-        WHERE outcome IN ('succeeded', 'running')
+        WHERE outcome IN ('succeeded', 'running') AND is_shortened IS NOT TRUE
             -- Of every run, also of one that makes a single table: these tell of a quarter only beside all others.
             AND (stage NOT IN ('run', 'checks') OR (quarter, run_id) IN (SELECT (quarter, run_id) FROM whole))
         GROUP BY ALL
     )
     SELECT quarter, stage, coalesce(machine, ''), market, sum(seconds)
     FROM of JOIN done USING (quarter, stage, run_id) GROUP BY ALL
+"""
+
+_WHOLE = """
+    SELECT DISTINCT quarter FROM run_costs
+    WHERE (market = 'local') = $local AND stage = $whole AND outcome IN ('succeeded', 'running')
 """
 
 _SIZES = """
@@ -45,11 +51,11 @@ def measured(warehouse: Warehouse, *, on_aws: bool) -> Measured:
     if not warehouse.exists():
         return Measured()
     with warehouse.connect(tables=(RUN_COSTS, "sentences"), newest=True) as db:
-        rows = db.execute(_STAGES, {"local": not on_aws, "whole": WHOLE}).fetchall()
-        sizes = {quarter: (firms, n) for quarter, firms, n in db.execute(_SIZES).fetchall()} if rows else {}
-    whole = sorted({quarter for quarter, stage, *_ in rows if stage == WHOLE and quarter in sizes})[
-        -MOST_QUARTERS:
-    ]
+        of = {"local": not on_aws, "whole": WHOLE}
+        rows = db.execute(_STAGES, of).fetchall()
+        made = {quarter for (quarter,) in db.execute(_WHOLE, of).fetchall()}
+        sizes = {quarter: (firms, n) for quarter, firms, n in db.execute(_SIZES).fetchall()} if made else {}
+    whole = sorted(made & sizes.keys())[-MOST_QUARTERS:]
     if not whole:
         return Measured()
     seconds: defaultdict[str, defaultdict[tuple[str, str], float]] = defaultdict(lambda: defaultdict(float))

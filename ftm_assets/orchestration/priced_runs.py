@@ -50,6 +50,7 @@ def run_rows(
 ) -> list[dict[str, Any]]:
     """Return the rows of runs: their steps, their own tasks, their shares of servers of models."""
     spent = [s for record in records for s in spent_time.spent(instance, record, now)]
+    shortened = {s.run_id for s in spent if s.is_shortened}
     local = [s for s in spent if s.machine.market == "local"]
     if local and prices.per_hour(local[0].machine) is not None:
         local += _beside(instance, local, {record.dagster_run.run_id for record in records}, now)
@@ -67,6 +68,7 @@ def run_rows(
             "tokens_in": s.tokens.sent,
             "tokens_out": s.tokens.received,
             "tokens_usd": s.tokens.usd,
+            "is_shortened": s.is_shortened,
         }
         for s in spent
     ]
@@ -83,6 +85,7 @@ def run_rows(
             "tokens_in": 0,
             "tokens_out": 0,
             "tokens_usd": None,
+            "is_shortened": record.dagster_run.run_id in shortened,
         }
         for record in records
         for k in service_time.kept(instance, record.dagster_run.run_id)

@@ -7,7 +7,7 @@ task was placed and that it was lost, so failed, restarted and lost attempts are
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
@@ -49,6 +49,17 @@ _TASK_TAG = "ecs/task_arn"
 CHECKS = "checks"
 """Stage of steps that only check tables."""
 
+_REUSED = {
+    "firms_reused": ("firms",),
+    "texts_from_cache": ("texts_from_cache", "texts_embedded"),
+    "cache_hits": ("cache_hits", "requests"),
+}
+"""What a stage did not have to compute, as a materialization's metadata counts it, and what it is a share of: firms of
+saved parts, texts of the embedding cache, and kept replies of the language model."""
+
+_FEW_REUSED = 0.1
+"""Share that a run may find in these caches though it began with none: what it repeats itself (docs/embeddings.md)."""
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -89,6 +100,8 @@ class Spent:
     seconds: float
     machine: Machine
     tokens: Tokens
+    is_shortened: bool = False
+    """Whether its stage took more than a tenth of its work from earlier runs; of RUN, whether any stage did."""
 
 
 @dataclass
@@ -120,6 +133,7 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
     attempts: defaultdict[str, int] = defaultdict(int)
     open_: dict[str, _Open] = {}
     found: list[Spent] = []
+    reusing: set[str] = set()
 
     def close(step: str, outcome: str, ended: float) -> None:
         one = open_.pop(step)
@@ -154,6 +168,8 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
             open_[step].told.append(told)
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             open_[step].is_check = False
+            if _reuses(event):
+                reusing.add(asset_of(step))
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             open_[step].is_check |= _is_of(step, event)  # not the marts, with which dbt tests them
         elif kind in _END:
@@ -164,7 +180,19 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
         else:
             outcome = "running" if over is None else "cut_off"
         close(step, outcome, until)
-    return found
+    # Where an attempt of this run came to nothing, what the next one found saved is time of this run too.
+    reusing -= {s.stage for s in found if s.stage in reusing and s.outcome in {"failed", "restarted"}}
+    return [replace(s, is_shortened=bool(reusing) if s.stage == RUN else s.stage in reusing) for s in found]
+
+
+def _reuses(event: dg.DagsterEvent) -> bool:
+    """Return whether the metadata of what a step made counts much work that was done before."""
+    metadata = event.step_materialization_data.materialization.metadata
+
+    def count(name: str) -> int:
+        return int(getattr(metadata.get(name), "value", 0) or 0)
+
+    return any(count(name) > _FEW_REUSED * sum(map(count, of)) for name, of in _REUSED.items())
 
 
 def _is_of(step: str, event: dg.DagsterEvent) -> bool:

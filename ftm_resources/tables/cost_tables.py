@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftm_resources.tables.contract import DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table
+from ftm_resources.tables.contract import BOOL, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, Table
 from ftm_resources.tables.naming_columns import COUNT
 
 STEP_OUTCOMES = ("succeeded", "failed", "restarted", "cut_off", "running")
@@ -87,6 +87,14 @@ COST_TABLES = (
                 "prices are not known",
                 nullable=True,
                 bounds=COUNT,
+            ),
+            Column(
+                "is_shortened",
+                BOOL,
+                "Whether its stage took more than a tenth of its work from earlier runs: saved parts, "
+                "vectors of the embedding cache, or kept replies of the language model; of stages `run`, `llm_service` and "
+                "`embedding_service`, whether any stage of the run did. Null in rows from before this column",
+                nullable=True,
             ),
         ),
         group="serving",

@@ -17,13 +17,14 @@ SPOT = ("2 vCPU, 16 GB", "fargate-spot")
 
 
 def cost(
-    run: int, stage: str, seconds: float, machine: tuple[str, str] = SPOT, outcome: str = "succeeded"
+    run: int, stage: str, seconds: float, machine: tuple[str, str] = SPOT, outcome: str = "succeeded",
+    is_shortened: bool | None = False,
 ) -> dict:
     return {
         "run_id": f"run {run}", "stage": stage, "step_key": f"{stage} {seconds}", "attempt": 0, "outcome": outcome,
         "started_at": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=run), "seconds": seconds,
         "machine": machine[0], "market": machine[1], "usd": None, "priced_on": None,
-        "tokens_in": 0, "tokens_out": 0, "tokens_usd": None,
+        "tokens_in": 0, "tokens_out": 0, "tokens_usd": None, "is_shortened": is_shortened,
     }  # fmt: skip
 
 
@@ -102,3 +103,12 @@ def test_a_small_run_that_only_counts_costs_does_not_stand_for_the_quarter(write
     ]
     found = measured(write("2023Q1", [*whole, *late]), on_aws=True)  # as late_costs leaves every quarter
     assert (found.seconds["run"], found.seconds["checks"]) == ({own: 7_200}, {SPOT: 900})
+
+
+def test_a_run_that_took_its_work_from_earlier_ones_is_no_measurement(write: Callable[..., Warehouse]):
+    first = [cost(1, "themes", 30, is_shortened=None), cost(1, "sentence_embeddings", 91.2)]
+    again = [cost(2, "themes", 20), cost(2, "sentence_embeddings", 22.8, is_shortened=True)]
+    found = measured(write("2023Q1", [*first, *again]), on_aws=True)
+    assert found.seconds == {"themes": {SPOT: 20}, "sentence_embeddings": {SPOT: 91.2}}
+    only = measured(write("2023Q1", [cost(2, "themes", 20, is_shortened=True), cost(2, "marts", 7)]), on_aws=True)
+    assert (only.quarters, only.seconds) == (("2023Q1",), {"marts": {SPOT: 7}}), "the documentation's figure is used"

@@ -215,3 +215,42 @@ def test_marts_whose_tests_fail_are_an_attempt_at_the_marts(run: Recorder):
     run.event("ASSET_CHECK_EVALUATION", "marts", 1, failed)
     run.fail("marts", 2)
     assert [s.stage for s in spent(run.instance, run.record, NOW)] == ["marts"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "is_shortened"),
+    [
+        ({"texts_from_cache": 2_554, "texts_embedded": 0}, True),
+        ({"texts_from_cache": 30, "texts_embedded": 970}, False),  # what the run itself repeats
+        ({"firms_reused": 4, "firms": 8}, True),
+        ({"cache_hits": 100, "requests": 5}, True),
+        ({"cache_hits": 0, "requests": 105, "firms_reused": 0, "firms": 8}, False),
+        ({}, False),
+    ],
+)
+def test_a_stage_that_took_its_work_from_earlier_runs_is_shortened_and_its_run_with_it(
+    run: Recorder, metadata: dict[str, int], is_shortened: bool
+):
+    chunk, commit = (f"sentence_embeddings.sentence_embeddings_{op}" for op in ("chunk[chunk_0]", "commit"))
+    run.facts(None, 0, arn="arn:run", cpu=1024, memory=4096, disk=0, has_address=False)
+    for step in ("sentences", chunk, commit):
+        run.begin(step, 1)
+        if step == commit:
+            run.materialize(step, 5, **metadata)
+        run.succeed(step, 10)
+    run.end(11)
+    found = {s.step: s.is_shortened for s in spent(run.instance, run.record, START + 20)}
+    assert found == {"sentences": False, chunk: is_shortened, commit: is_shortened, RUN: is_shortened}
+
+
+def test_parts_that_an_attempt_of_the_same_run_saved_shorten_nothing(run: Recorder):
+    chunk, commit = (f"firm_topics.firm_topics_{op}" for op in ("chunk[chunk_0]", "commit"))
+    run.begin(chunk, 0)
+    run.lose(chunk, 50)
+    for step in (chunk, commit):
+        run.begin(step, 60)
+        if step == commit:
+            run.materialize(step, 65, firms_reused=7, firms=8)
+        run.succeed(step, 70)
+    run.end(71)
+    assert {s.is_shortened for s in spent(run.instance, run.record, START + 80)} == {False}
