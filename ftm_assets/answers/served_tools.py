@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from ftm_assets.answers.served_sql import run_sql
+from ftm_resources.extras import require_extra
 from ftm_resources.postgres.layout import SCHEMA
 from ftm_resources.warehouse import Warehouse
 
@@ -34,8 +35,9 @@ def build_server(
     """Return the server of a warehouse (default: FTM_WAREHOUSE), to be run over stdio.
 
     Its tool `search` looks where `ftm_resources.search` does with this backend and schema. Raises
-    ImportError without the extra `mcp`.
+    MissingExtraError without the extra `mcp`.
     """
+    require_extra("mcp", "`ftm mcp`", "mcp")
     from mcp.server.fastmcp import FastMCP  # noqa: PLC0415 - an extra
     from mcp.types import ToolAnnotations  # noqa: PLC0415
 

@@ -140,6 +140,7 @@ def variables() -> Iterator[Finding]:
 def warehouse() -> Iterator[Finding]:
     """Check whether the warehouse can be read and written, and whether its catalog opens."""
     from ftm_assets.cli.stored_quarters import state
+    from ftm_resources.extras import MissingExtraError
     from ftm_resources.warehouse import Warehouse
     from ftm_resources.warehouse.errors import WarehouseError
     from ftm_resources.warehouse.status import status
@@ -171,7 +172,8 @@ def warehouse() -> Iterator[Finding]:
         quarters = status(found)
     except Exception as error:  # noqa: BLE001 - any error of catalog, network or damaged files is the finding
         reason = failing.message_of(error) or f"{type(error).__name__}: {error}"
-        yield Finding("fail", "Warehouse", f"{found.root}: {reason}", "See `ftm restore --help`.")
+        advice = "" if isinstance(error, MissingExtraError) else "See `ftm restore --help`."
+        yield Finding("fail", "Warehouse", f"{found.root}: {reason}", advice)
         return
     unsound = [f"{q.quarter} ({state(q)})" for q in quarters if not q.is_complete]
     yield Finding(

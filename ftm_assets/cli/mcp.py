@@ -5,9 +5,7 @@ from __future__ import annotations
 import typer
 
 from ftm_assets.cli import arguments
-from ftm_assets.cli.failing import CommandError
 from ftm_assets.cli.search_options import Backend, Schema
-from ftm_resources.extras import how_to_install
 from ftm_resources.postgres.layout import SCHEMA
 
 commands = typer.Typer()
@@ -22,10 +20,7 @@ def mcp(backend: Backend = "warehouse", schema: Schema = SCHEMA) -> None:
     calls included, goes to the model that it uses. With --backend postgres, the tool search looks in the copy.
     """
     warehouse = arguments.warehouse()
-    try:
-        from ftm_assets.answers.served_tools import build_server
+    from ftm_assets.answers.served_tools import build_server
 
-        server = build_server(warehouse, backend=backend, schema=schema)
-    except ImportError as error:
-        raise CommandError(f"this needs an extra: {how_to_install('mcp')}.") from error
+    server = build_server(warehouse, backend=backend, schema=schema)
     server.run("stdio")

@@ -31,7 +31,7 @@ def require_ready(config: Mapping[str, Any]) -> None:
     checks = (installed.packages, examination.dagster_home, examination.warehouse, examination.disk)
     found = [f for check in checks for f in check() if f.status == "fail"]
     if found:
-        raise CommandError("\n".join(f"{f.what}: {f.found}. {f.advice}".strip() for f in found))
+        raise CommandError("\n".join(f"{f.what}: {f.found.rstrip('.')}. {f.advice}".strip() for f in found))
     for key, source in (("market", ConfiguredMarket), ("accounts", ConfiguredFundamentals)):
         given = config.get("resources", {}).get(key, {}).get("config", {})
         if not any(isinstance(value, dict) for value in given.values()):

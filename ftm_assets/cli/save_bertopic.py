@@ -38,7 +38,7 @@ def bertopic(
 
     try:
         model, documents = to_bertopic(arguments.warehouse(), quarter, level, firm=firm)
-    except (ImportError, LookupError) as error:
+    except LookupError as error:
         raise CommandError(str(error.args[0])) from error
     model.save(out, serialization="safetensors", save_ctfidf=True)
     pq.write_table(documents, out / "documents.parquet")

@@ -60,7 +60,7 @@ def to_bertopic(
 
     Raises ValueError if `firm` is missing at level `firm` or given at level `theme`, LookupError if the quarter has no
     such topics, WarehouseError if a table does not have the quarter or its tables are of mixed generations, and
-    ImportError without the extra `ftm[bertopic]`.
+    MissingExtraError without the extra `ftm[bertopic]`.
     """
     if (level == "firm") != (firm is not None):
         raise ValueError("level firm needs a firm, and level theme takes none")

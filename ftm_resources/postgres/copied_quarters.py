@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ftm_resources.postgres.copied_rows import CopiedRows
-from ftm_resources.postgres.database import PublishError, connected
+from ftm_resources.postgres.database import PublishError, connected, require_postgres
 from ftm_resources.postgres.failures import saying
 from ftm_resources.postgres.layout import OF_LEVEL, SCHEMA, SPOKEN, STATE, split_type
 from ftm_resources.postgres.outdated_copies import differing, type_of_vectors
@@ -111,8 +111,9 @@ def opened_copy(
     """Yield the quarters of a copy that are asked for (see `search`), all as they are at one moment.
 
     Raises PublishError if there is no copy in the schema, it lacks a quarter or was made by an earlier version of FTM,
-    or PostgreSQL fails. Warns (OutdatedCopyWarning) of quarters that differ from the warehouse's, if there is one.
+    or PostgreSQL fails; MissingExtraError without the extra. Warns (OutdatedCopyWarning) of quarters that differ from the warehouse's, if there is one.
     """
+    require_postgres()
     from psycopg import IsolationLevel  # noqa: PLC0415 - an extra
 
     with (

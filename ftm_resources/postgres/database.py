@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources import settings
-from ftm_resources.extras import how_to_install
+from ftm_resources.extras import require_extra
 from ftm_resources.warehouse import WarehouseError
 
 if TYPE_CHECKING:
@@ -26,19 +26,23 @@ class PublishError(WarehouseError):
     """The copy cannot be made; the message says why, and what to do."""
 
 
+def require_postgres() -> None:
+    """Raise MissingExtraError if the packages that a copy is written and read with are not installed."""
+    require_extra("postgres", "A copy in PostgreSQL", "psycopg", "pgvector")
+
+
 @contextmanager
 def connected(*, only_reads: bool = False) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """Yield a connection to the database at FTM_POSTGRES_URL, with pgvector's types.
 
     With `only_reads`, nothing can be changed over it, and it waits for no publisher. A password comes from the URL,
-    PGPASSWORD or `.pgpass`. Raises SettingsError if the variable is unset or no address, and PublishError if the server
+    PGPASSWORD or `.pgpass`. Raises MissingExtraError without the extra, SettingsError if the variable is unset or no address, and PublishError if the server
     cannot be reached, refuses, or has no pgvector.
     """
-    try:
-        import psycopg  # noqa: PLC0415 - an extra
-        from pgvector.psycopg import register_vector  # noqa: PLC0415
-    except ImportError as error:
-        raise PublishError(f"a copy in PostgreSQL needs an extra: {how_to_install('postgres')}") from error
+    require_postgres()
+    import psycopg  # noqa: PLC0415 - an extra
+    from pgvector.psycopg import register_vector  # noqa: PLC0415
+
     chosen = settings.current().ftm_postgres_url
     if chosen is None:
         raise settings.SettingsError(

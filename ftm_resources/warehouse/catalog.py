@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
+from ftm_resources.extras import require_extra
 from ftm_resources.tables import NAMESPACE, PARTITION, TABLES, Table
 from ftm_resources.warehouse import history, metadata_files
 from ftm_resources.warehouse.damage import reporting_damaged_metadata
@@ -258,6 +259,7 @@ def place(location: Location, name: str) -> str:
 
 
 def _glue(location: Location) -> CloudCatalog:
+    require_extra("aws", "A warehouse on S3", "boto3")
     from botocore.exceptions import NoRegionError  # noqa: PLC0415
 
     from ftm_resources.warehouse.glue_pointers import CloudCatalog  # noqa: PLC0415 - boto3 is loaded with it

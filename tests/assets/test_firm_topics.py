@@ -97,10 +97,10 @@ def test_topic_quality_measures_both_so_that_they_can_be_compared(
 def test_without_the_extra_the_asset_fails_and_says_what_to_install(
     quarter: Quarter, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setitem(published.PACKAGES, "no_such_umap", "umap-learn")
+    monkeypatch.setattr(published, "MODULES", ("no_such_umap",))
     before = quarter.warehouse.quarter("firm_topics", QUARTER).content
     result = quarter.run("after", PUBLISHED)
     assert not result.success
     (error,) = (e.step_failure_data.error for e in result.all_events if e.is_step_failure)
-    assert "umap-learn: pip install -c constraints.txt -e '.[bertopic]'" in str(error)
+    assert "BERTopic needs an extra: pip install -c constraints.txt -e '.[bertopic]'" in str(error)
     assert quarter.warehouse.quarter("firm_topics", QUARTER).content == before

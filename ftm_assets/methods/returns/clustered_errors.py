@@ -7,12 +7,11 @@ the same covariance in numpy, for the many groups and days that need no regressi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftm_resources.extras import how_to_install
+from ftm_resources.extras import require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +21,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_EXTRA = f"event_study needs linearmodels, which is not installed: {how_to_install('returns')}"
 _PERFECT = 1e-12
 """Share of the variance below which residuals are rounding errors."""
-
-
-class MissingExtraError(ValueError):
-    """The package that estimates regressions is not installed; the message names the extra."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +37,7 @@ class Regression:
 
 def require_linearmodels() -> None:
     """Raise MissingExtraError, which names the extra to install, if `linearmodels` is not installed."""
-    if find_spec("linearmodels") is None:
-        raise MissingExtraError(_EXTRA)
+    require_extra("returns", "event_study", "linearmodels")
 
 
 def regress(

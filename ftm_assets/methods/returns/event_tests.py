@@ -47,7 +47,7 @@ def build_event_study(
     """Return the rows of `event_study` and `event_terciles`, sorted by their keys.
 
     `toned` maps each definition to its series, `POOLED` among them. A test that cannot be made has a row with the
-    reason. MissingExtraError (a ValueError) if `linearmodels` is not installed.
+    reason. MissingExtraError if `linearmodels` is not installed.
     """
     require_linearmodels()
     studies, groups = [], []

@@ -47,7 +47,7 @@ def fitted(
     model, is given, `transform` and `find_topics` accept texts; `BERTopic.load` reloads that model by
     `model_name`, a name or path.
 
-    Raises ImportError without the extra, and ValueError if there is no topic or a number is missing.
+    Raises MissingExtraError without the extra, and ValueError if there is no topic or a number is missing.
     """
     require()
     n_topics = len(keywords)

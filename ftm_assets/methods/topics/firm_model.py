@@ -229,7 +229,7 @@ def model_firm(
     ------
     ValueError
         If lengths differ, an id occurs twice, or an embedding is not finite.
-    ImportError
+    MissingExtraError
         If the method is `bertopic` and its extra is not installed.
 
     Examples

@@ -7,7 +7,6 @@ rows; `bertopic_model` builds a BERTopic object from stored topics.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from annotated_types import Ge, Le
 
 from ftm_assets.methods.topics.graph import OUTLIER, by_size
 from ftm_assets.methods.vectors import finite_rows
-from ftm_resources.extras import how_to_install
+from ftm_resources.extras import require_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 Method = Literal["graph", "bertopic"]
 """Method of clustering and keyword selection: ours (`graph`) or BERTopic's."""
 
-PACKAGES = {"bertopic": "bertopic", "umap": "umap-learn", "hdbscan": "hdbscan"}
+MODULES = ("bertopic", "umap", "hdbscan")
 """Packages that the extra installs, by import name."""
 
 
@@ -97,9 +96,8 @@ class BertopicParams:
 
 
 def require() -> None:
-    """Raise ImportError with the install command if BERTopic or one of its parts is missing."""
-    if missing := [package for module, package in PACKAGES.items() if find_spec(module) is None]:
-        raise ImportError(f"BERTopic needs {', '.join(missing)}: {how_to_install('bertopic')}")
+    """Raise MissingExtraError with the install command if BERTopic or one of its parts is missing."""
+    require_extra("bertopic", "BERTopic", *MODULES)
 
 
 def cluster(embeddings: NDArray[np.floating], params: BertopicParams, *, seed: int) -> Ints:
@@ -110,7 +108,7 @@ def cluster(embeddings: NDArray[np.floating], params: BertopicParams, *, seed: i
     UMAP runs on one thread, so the same rows in the same order give the same topics on the same machine; another
     order or processor may change them.
 
-    Raises ImportError without the extra, and ValueError naming the first row that is not finite.
+    Raises MissingExtraError without the extra, and ValueError naming the first row that is not finite.
     """
     require()
     n = len(finite_rows(embeddings))
@@ -164,7 +162,7 @@ def keywords(
     `texts`, `embeddings` (n, d) and `labels` (n,) have one row per document. As in BERTopic, c-TF-IDF treats the
     outliers as a class of their own. If the vectorizer counts fewer than two words in total, no topic has keywords.
 
-    Raises ImportError without the extra, and ValueError if `params.embeds_words` and `embed` is None.
+    Raises MissingExtraError without the extra, and ValueError if `params.embeds_words` and `embed` is None.
     """
     require()
     if params.embeds_words and embed is None:

@@ -127,7 +127,7 @@ def model_themes(
 
     Raises
     ------
-    ImportError
+    MissingExtraError
         If the method is `bertopic` and its extra is not installed.
     ValueError
         If the mean of a topic's sentences is null, but has a weight.

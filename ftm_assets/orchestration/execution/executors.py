@@ -8,6 +8,7 @@ from dagster._core.executor.base import Executor
 
 from ftm_resources import settings
 from ftm_resources.expected import plainly
+from ftm_resources.extras import require_extra
 
 
 @dg.executor(
@@ -25,7 +26,7 @@ def ftm_executor(context: dg.InitExecutorContext) -> Executor:
     """Build the executor of FTM_EXECUTOR: `in_process`, `multiprocess` or `ecs`.
 
     The setting is read when a run starts, not when the code is loaded. Raises ExpectedError, naming the value, if it
-    is anything else.
+    is anything else, and MissingExtraError for `ecs` without the extra.
     """
     name = settings.current().ftm_executor
     config = {**context.executor_config, "retries": {"enabled": {}}}
@@ -33,6 +34,7 @@ def ftm_executor(context: dg.InitExecutorContext) -> Executor:
         return _create(dg.in_process_executor, context, {"retries": config["retries"]})
     if name == "multiprocess":
         return _create(dg.multiprocess_executor, context, config | _quick_start())
+    require_extra("aws", "FTM_EXECUTOR=ecs", "boto3", "dagster_aws")
     from ftm_assets.orchestration.execution.ecs_steps import ecs_step_executor  # noqa: PLC0415 - boto3 is loaded with it
 
     return ecs_step_executor(context)

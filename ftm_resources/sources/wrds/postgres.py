@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from ftm_resources import settings
+from ftm_resources.extras import how_to_install
 from ftm_resources.sources.base import Problem, SourceError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _secret(name: str) -> tuple[str, str]:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
     except ImportError:
-        raise wrds_error("WRDS_SECRET_ID", "boto3 is not installed", "Install ftm[aws].") from None
+        raise wrds_error("WRDS_SECRET_ID", "boto3 is not installed", f"Run {how_to_install('aws')}.") from None
     try:
         text = boto3.client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", "")
     except (BotoCoreError, ClientError) as error:

@@ -1,20 +1,20 @@
 """Regressions with clustered errors: exact arithmetic, other packages, and the trap of classical errors."""
 
+import sys
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from statsmodels.api import OLS, add_constant  # noqa: TID253
 
-from ftm_assets.methods.returns import clustered_errors
 from ftm_assets.methods.returns.clustered_errors import (
-    MissingExtraError,
     group_mean_paths,
     group_means,
     p_value,
     regress,
     within,
 )
+from ftm_resources.extras import MissingExtraError
 
 Y = [Fraction(n, 1000) for n in (12, -7, 30, 4, -15, 22, 9, -3, 18, -21, 6, 11)]
 X = [Fraction(n, 10) for n in (3, -2, 6, 1, -4, 5, 0, 2, 7, -6, -1, 4)]
@@ -158,6 +158,6 @@ def test_few_clusters_have_wide_tails():
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(clustered_errors, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "linearmodels", None)
     with pytest.raises(MissingExtraError, match=r"pip install .* '\.\[returns\]'"):
         regress(*arrays())

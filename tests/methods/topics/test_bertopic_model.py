@@ -10,6 +10,7 @@ import pytest
 
 from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.bertopic_model import fitted
+from ftm_resources.extras import MissingExtraError
 
 SUBJECTS = (
     *("tires", "freight", "vaccines", "turbines", "mortgages", "cement", "chips", "tourism"),
@@ -160,6 +161,6 @@ def test_a_topic_without_documents_or_no_topic_at_all_is_refused():
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(published.PACKAGES, "no_such_bertopic", "bertopic")
-    with pytest.raises(ImportError, match="pip install"):
+    monkeypatch.setattr(published, "MODULES", ("no_such_bertopic",))
+    with pytest.raises(MissingExtraError, match="pip install"):
         fitted(["a"], np.eye(1), np.zeros(1, np.int64), keywords=[["a"]], labels=["a"])

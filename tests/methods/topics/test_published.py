@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ftm_assets.methods.topics import published
 from ftm_assets.methods.topics.published import BertopicParams, cluster, keywords
+from ftm_resources.extras import MissingExtraError
 
 SUBJECTS = ("tires", "freight", "vaccines", "turbines", "mortgages", "cement", "chips", "tourism", "copper")
 SEED = 42
@@ -183,10 +184,10 @@ def test_the_row_that_is_not_finite_is_named():
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     published.require()
-    monkeypatch.setitem(published.PACKAGES, "no_such_umap", "umap-learn")
+    monkeypatch.setattr(published, "MODULES", ("no_such_umap",))
     for call in (
         lambda: cluster(np.eye(30), BertopicParams(), seed=SEED),
         lambda: keywords(["a"], np.eye(1), np.zeros(1, np.int64), BertopicParams(), top_n=1),
     ):
-        with pytest.raises(ImportError, match=r"needs umap-learn: pip install .* '\.\[bertopic\]'"):
+        with pytest.raises(MissingExtraError, match=r"needs an extra: pip install .* '\.\[bertopic\]'"):
             call()
