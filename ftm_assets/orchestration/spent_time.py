@@ -168,8 +168,7 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
             open_[step].told.append(told)
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             open_[step].is_check = False
-            if _reuses(event):
-                reusing.add(asset_of(step))
+            reusing.update([asset_of(step)] * _reuses(event))
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             open_[step].is_check |= _is_of(step, event)  # not the marts, with which dbt tests them
         elif kind in _END:

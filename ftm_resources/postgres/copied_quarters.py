@@ -110,8 +110,9 @@ def opened_copy(
 ) -> Iterator[dict[str, CopiedQuarter]]:
     """Yield the quarters of a copy that are asked for (see `search`), all as they are at one moment.
 
-    Raises PublishError if there is no copy in the schema, it lacks a quarter or was made by an earlier version of FTM,
-    or PostgreSQL fails; MissingExtraError without the extra. Warns (OutdatedCopyWarning) of quarters that differ from the warehouse's, if there is one.
+    Raises MissingExtraError without the extra, and PublishError if there is no copy in the schema, it lacks a quarter
+    or was made by an earlier version of FTM, or PostgreSQL fails. Warns (OutdatedCopyWarning) of quarters that differ
+    from the warehouse's, if there is one.
     """
     require_postgres()
     from psycopg import IsolationLevel  # noqa: PLC0415 - an extra

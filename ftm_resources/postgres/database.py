@@ -36,8 +36,8 @@ def connected(*, only_reads: bool = False) -> Iterator[psycopg.Connection[tuple[
     """Yield a connection to the database at FTM_POSTGRES_URL, with pgvector's types.
 
     With `only_reads`, nothing can be changed over it, and it waits for no publisher. A password comes from the URL,
-    PGPASSWORD or `.pgpass`. Raises MissingExtraError without the extra, SettingsError if the variable is unset or no address, and PublishError if the server
-    cannot be reached, refuses, or has no pgvector.
+    PGPASSWORD or `.pgpass`. Raises MissingExtraError without the extra, SettingsError if the variable is unset or no
+    address, and PublishError if the server cannot be reached, refuses, or has no pgvector.
     """
     require_postgres()
     import psycopg  # noqa: PLC0415 - an extra

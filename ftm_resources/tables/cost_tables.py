@@ -91,8 +91,8 @@ COST_TABLES = (
             Column(
                 "is_shortened",
                 BOOL,
-                "Whether its stage took more than a tenth of its work from earlier runs: saved parts, "
-                "vectors of the embedding cache, or kept replies of the language model; of stages `run`, `llm_service` and "
+                "Whether its stage took more than a tenth of its work from earlier runs: saved parts, vectors of the "
+                "embedding cache, or kept replies of the language model; of stages `run`, `llm_service` and "
                 "`embedding_service`, whether any stage of the run did. Null in rows from before this column",
                 nullable=True,
             ),

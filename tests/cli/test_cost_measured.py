@@ -17,7 +17,11 @@ SPOT = ("2 vCPU, 16 GB", "fargate-spot")
 
 
 def cost(
-    run: int, stage: str, seconds: float, machine: tuple[str, str] = SPOT, outcome: str = "succeeded",
+    run: int,
+    stage: str,
+    seconds: float,
+    machine: tuple[str, str] = SPOT,
+    outcome: str = "succeeded",
     is_shortened: bool | None = False,
 ) -> dict:
     return {
@@ -110,5 +114,9 @@ def test_a_run_that_took_its_work_from_earlier_ones_is_no_measurement(write: Cal
     again = [cost(2, "themes", 20), cost(2, "sentence_embeddings", 22.8, is_shortened=True)]
     found = measured(write("2023Q1", [*first, *again]), on_aws=True)
     assert found.seconds == {"themes": {SPOT: 20}, "sentence_embeddings": {SPOT: 91.2}}
-    only = measured(write("2023Q1", [cost(2, "themes", 20, is_shortened=True), cost(2, "marts", 7)]), on_aws=True)
-    assert (only.quarters, only.seconds) == (("2023Q1",), {"marts": {SPOT: 7}}), "the documentation's figure is used"
+    only = measured(
+        write("2023Q1", [cost(2, "themes", 20, is_shortened=True), cost(2, "marts", 7)]), on_aws=True
+    )
+    assert (only.quarters, only.seconds) == (("2023Q1",), {"marts": {SPOT: 7}}), (
+        "the documentation's figure is used"
+    )

@@ -135,7 +135,9 @@ def _secret(name: str) -> tuple[str, str]:
         import boto3
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
     except ImportError:
-        raise wrds_error("WRDS_SECRET_ID", "boto3 is not installed", f"Run {how_to_install('aws')}.") from None
+        raise wrds_error(
+            "WRDS_SECRET_ID", "boto3 is not installed", f"Run {how_to_install('aws')}."
+        ) from None
     try:
         text = boto3.client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", "")
     except (BotoCoreError, ClientError) as error:
