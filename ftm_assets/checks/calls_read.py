@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from ftm_assets.checks.limits_told import Beside
 from ftm_assets.methods.calls.turn_types import is_known_component
 from ftm_assets.methods.wording import counted
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -53,7 +54,10 @@ def calls_read() -> dg.AssetChecksDefinition:
             asset_key="transcripts",
             passed=max(shares.values()) <= MAX_UNKNOWN_TURNS,
             severity=dg.AssetCheckSeverity.WARN,
-            description="; ".join(f"{share:.1%} of the turns: {kind} type" for kind, share in shares.items()),
+            description="; ".join(
+                f"{Beside(share, MAX_UNKNOWN_TURNS):.1%} of the turns: {kind} type"
+                for kind, share in shares.items()
+            ),
             metadata={"turns": rows.num_rows, "unknown_component_types": unknown, **shares},
         )
         config = warehouse.provenance("transcripts", quarter).get("config", {})

@@ -8,6 +8,7 @@ from statistics import median
 
 import dagster as dg
 
+from ftm_assets.checks.limits_told import Beside
 from ftm_assets.methods.topics.quality import LARGE_TOPIC_SENTENCES, LARGE_TOPIC_SHARE
 from ftm_assets.methods.topics.theme_model import ThemeParams
 from ftm_assets.orchestration.partitions import QUARTERS
@@ -117,9 +118,10 @@ class Limit:
         value, n = now.get((self.level, self.metric), (None, 0))
         return (None if self.name == "largest_theme" and n < FEWEST_PLACED_TOPICS else value), n
 
-    def told(self, value: float | None, n: int) -> str:
+    def told(self, value: float, n: int) -> str:
         """Return what is said of a value beyond the limit."""
-        return self.said.format(value, limit=self.at(n))
+        limit = self.at(n)
+        return self.said.format(Beside(value, limit), limit=Beside(limit, value))
 
 
 LIMITS = (
@@ -195,8 +197,9 @@ def lowest_compared(others: Sequence[float]) -> float | None:
 
 def far_below(level: str, metric: str, value: float, lowest: float) -> str:
     """Return what is said of a value below `lowest_compared`."""
+    shown, least = Beside(value, lowest), Beside(lowest, value)
     return (
-        f"{metric} of {level} is {value:.3f}, far below the other quarters' (expected: at least {lowest:.3f})"
+        f"{metric} of {level} is {shown:.3f}, far below the other quarters' (expected: at least {least:.3f})"
     )
 
 
@@ -208,7 +211,7 @@ def doubts(now: Measured, others: Mapping[tuple[str, str], Sequence[float]]) -> 
     found = {}
     for limit in LIMITS:
         value, n = limit.of(now)
-        if not limit.keeps(value, n):
+        if value is not None and not limit.keeps(value, n):
             found[limit.level, limit.metric] = limit.told(value, n)
     for key in COMPARED:
         value, lowest = now.get(key, (None, 0))[0], lowest_compared(others.get(key, ()))
@@ -266,7 +269,7 @@ def quality_limits() -> dg.AssetChecksDefinition:
         now = {(level, metric): (value, n) for q, level, metric, value, n in rows if q == quarter}
         for limit in LIMITS:
             value, n = limit.of(now)
-            if limit.keeps(value, n):
+            if value is None or limit.keeps(value, n):
                 yield _passed(limit.name, value, n, limit.at(n))
                 continue
             advice = [limit.doc.partition("If not, ")[2]]

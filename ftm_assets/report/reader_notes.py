@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from ftm_assets.checks.limits_told import Beside
+from ftm_assets.checks.measures import MIN_PLACED_SHARE
 from ftm_assets.methods.wording import counted
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def summary(stages: Sequence[Stage], placed: Measure | None, themes: Sequence[Th
         )
     if placed is not None and placed.value is not None:
         limit = f" (expected: {placed.limit})" if placed.limit else ""
-        found.append(f"{placed.value:.0%} of the topics are in a theme{limit}.")
+        found.append(f"{Beside(placed.value, MIN_PLACED_SHARE):.0%} of the topics are in a theme{limit}.")
     kinds = [theme.coherence_class for theme in themes if theme.coherence_class]
     if kinds:
         n = {kind: kinds.count(kind) for kind in ("coherent", "mixed", "weak")}
