@@ -129,7 +129,7 @@ def _told(found: Forecast, prices: Prices, on: str, *, is_priced: bool) -> Itera
             with_part = f"{_money(found.in_a_month)} a quarter, on Spot, if all run within {months}"
             yield "", f"{with_part}, its part included"
         if plan.firms >= GOAL_FIRMS:
-            yield "goal", _goal(found.spot, GOAL_USD)
+            yield "goal", _goal(found.spot, found.in_a_month, GOAL_USD)
     else:
         sentences, cores = screen.count(plan.sentences, "sentence"), screen.count(plan.cores, "core")
         yield "counted", f"{sentences} a firm; {cores} where marked *; no GPU; names extractive"
@@ -193,11 +193,21 @@ def _standing(found: Forecast) -> Iterator[tuple[str, str]]:
     yield "each month", f"{_money(found.monthly)} while the stacks exist and run ({parts})"
 
 
-def _goal(usd: float | None, goal: float) -> str:
-    said = f"below ${goal:.0f} a quarter on Spot"
+def _goal(usd: float | None, in_a_month: float | None, goal: float) -> str:
+    """Return whether the goal is met, without what is paid by the month and with a quarter's part of it.
+
+    >>> _goal(9.84, 20.85, 15)
+    'below $15 a quarter on Spot: met without what is paid by the month ($9.84), missed with it ($20.85)'
+    """
+    said = f"below ${goal:.0f} a quarter on Spot: "
     if usd is None:
-        return f"{said}: cannot be told without every price"
-    return f"{said}: {'met' if usd < goal else 'missed'}, without what is paid by the month"
+        return f"{said}cannot be told without every price"
+    without = f"{'met' if usd < goal else 'missed'} without what is paid by the month ({_money(usd)})"
+    if in_a_month is None:
+        return f"{said}{without}; with it, cannot be told without every price"
+    if (usd < goal) == (in_a_month < goal):
+        return f"{said}{without}, and with it ({_money(in_a_month)})"
+    return f"{said}{without}, missed with it ({_money(in_a_month)})"
 
 
 def _measured(found: Forecast) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from ftm_assets.cli.cost import _goal
 from ftm_resources.price_table import BUNDLED, COLUMNS
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -28,7 +29,10 @@ def test_it_says_what_eight_quarters_cost_and_what_it_knows_that_from(ftm):
         "elapsed 8.6 h a quarter, 68.7 h for 8 quarters one after the other",
     ):
         assert word in said
-    assert "goal below $15 a quarter on Spot: met, without what is paid by the month" in said
+    assert (
+        "goal below $15 a quarter on Spot: met without what is paid by the month ($9.84), missed with it ($20.85)"
+        in said
+    )
     assert "bundled table, us-east-1, 2025-06-30 to 2026-06-30" in said
     assert "* the documentation's, in part assumed" in said
     assert "measured in" not in said
@@ -70,6 +74,26 @@ def test_json_says_where_each_default_is_from(ftm):
     assert figures["names_per_second"]["value"]["g6.xlarge"] == 4
     assert all(d["source"] for d in told["defaults"])
     assert (told["tasks_at_once"]["llm"], figures["chunk_firms"]["value"]) == (4, 500)
+
+
+@pytest.mark.parametrize(
+    ("usd", "in_a_month", "said"),
+    [
+        (9.0, 14.9, "met without what is paid by the month ($9.00), and with it ($14.90)"),
+        (9.0, 15.1, "met without what is paid by the month ($9.00), missed with it ($15.10)"),
+        (16.0, 20.0, "missed without what is paid by the month ($16.00), and with it ($20.00)"),
+        (
+            9.0,
+            None,
+            "met without what is paid by the month ($9.00); with it, cannot be told without every price",
+        ),
+        (None, None, "cannot be told without every price"),
+    ],
+)
+def test_the_goal_is_told_without_and_with_what_is_paid_by_the_month(
+    usd: float | None, in_a_month: float | None, said: str
+):
+    assert _goal(usd, in_a_month, 15) == f"below $15 a quarter on Spot: {said}"
 
 
 def test_the_goal_is_said_of_as_many_firms_as_it_is_for(ftm):
