@@ -47,20 +47,30 @@ def notes(quarter: QuarterStatus, *, details: bool = False) -> list[str]:
     return found
 
 
+NOT_KNOWN = "not known"
+
 _COSTS = f"""
     SELECT quarter, {USD_SUM} AS known, bool_or(lacks_usd)
     FROM {PRICED_ROWS}
-    GROUP BY quarter HAVING known IS NOT NULL
+    GROUP BY quarter
 """  # noqa: S608 - a constant
 
 
 def costs(warehouse: Warehouse) -> dict[str, str]:
-    """Return what the runs of quarters cost, where something of it has a price; `over` if not all of it has."""
+    """Return what the runs of quarters cost; nothing if no quarter's cost has a price.
+
+    `at least` where a part of a quarter's cost has no price, `not known` where no part has one.
+    """
     if RUN_COSTS not in warehouse.pin().names:
         return {}
     with warehouse.connect(tables=(RUN_COSTS,), newest=True) as db:
         rows = db.execute(_COSTS).fetchall()
-    return {quarter: f"{'over ' if is_part else ''}{dollars(usd)}" for quarter, usd, is_part in rows}
+    if all(usd is None for _, usd, _ in rows):
+        return {}
+    return {
+        quarter: NOT_KNOWN if usd is None else f"{'at least ' if is_part else ''}{dollars(usd)}"
+        for quarter, usd, is_part in rows
+    }
 
 
 def _outdated(quarter: QuarterStatus) -> str:

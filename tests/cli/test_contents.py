@@ -146,7 +146,7 @@ def cost(usd: float | None, **other: object) -> dict[str, object]:
 
 def test_a_quarter_shows_what_it_cost_where_a_price_is_known(warehouse: Warehouse, ftm):
     assert "cost" not in ftm("quarters").stdout
-    for rows, shown in (([None], None), ([1.25, 0.5], "$1.75"), ([1.25, None], "over $1.25")):
+    for rows, shown in (([None], None), ([1.25, 0.5], "$1.75"), ([1.25, None], "at least $1.25")):
         made = pa.Table.from_pylist([cost(usd) for usd in rows], schema=TABLES["run_costs"].arrow_schema)
         warehouse.replace("run_costs", "2020Q1", [made])
         said = " ".join(ftm("quarters").stdout.split())
@@ -154,7 +154,15 @@ def test_a_quarter_shows_what_it_cost_where_a_price_is_known(warehouse: Warehous
         assert shown is None or f"none {shown}" in said or f"outdated {shown}" in said
 
 
-@pytest.mark.parametrize(("served", "shown"), [("a", "$1.75"), ("b", "over $1.75")])
+def test_a_quarter_of_which_nothing_has_a_price_is_not_taken_for_one_that_cost_nothing(warehouse: Warehouse):
+    for quarter, usd in (("2020Q1", None), ("2020Q2", 1.25)):
+        row = cost(usd, quarter=quarter)
+        made = pa.Table.from_pylist([row], schema=TABLES["run_costs"].arrow_schema)
+        warehouse.replace("run_costs", quarter, [made])
+    assert costs(warehouse) == {"2020Q1": "not known", "2020Q2": "$1.25"}
+
+
+@pytest.mark.parametrize(("served", "shown"), [("a", "$1.75"), ("b", "at least $1.75")])
 def test_tokens_without_a_price_make_a_cost_the_least_unless_a_server_of_the_same_run_is_counted(
     warehouse: Warehouse, served: str, shown: str
 ):
