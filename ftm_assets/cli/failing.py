@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dagster_shared.error import SerializableErrorInfo
 
-STOPPED = "Stopped. Run the same command again to resume."
+STOPPED = "Stopped."
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, by shell convention."""
@@ -35,12 +35,14 @@ class CommandError(Exception):
 def told(*, debug: bool = False) -> Iterator[None]:
     """Turn an exception from the block into a message on standard error and exit code 1, or 130 after Ctrl-C.
 
+    An interrupt may say, as its argument, what the same command does next time.
+
     With `debug`, errors are raised unchanged.
     """
     try:
         yield
-    except KeyboardInterrupt:
-        tell(STOPPED)
+    except KeyboardInterrupt as stopped:
+        tell(" ".join([STOPPED, *map(str, stopped.args)]))
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
         if debug or _is_for_typer(error):

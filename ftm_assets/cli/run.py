@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from dagster import JobExecutionResult
     from dagster._core.instance.ref import InstanceRef
 
+AGAIN = (
+    "Run the same command again: finished steps are made again, and the step that was at work goes on after the last "
+    "firms that it saved."
+)
+"""What `ftm run` does after an interruption."""
+
 commands = typer.Typer()
 
 DEFAULT_QUARTER = "2023Q1"
@@ -95,7 +101,8 @@ def run(
 ) -> None:
     """Materialize every asset of one quarter on this machine and print its top themes.
 
-    Run it again at any time: it replaces the quarter as a whole, and an interrupted run resumes where it stopped.
+    Run it again at any time: it replaces the quarter as a whole. After an interrupted run, steps that were finished are
+    made again, and the step that was at work goes on after the last firms that it saved.
     FTM_EXECUTOR=multiprocess runs independent steps in parallel.
     """
     from ftm_assets.cli import run_report
@@ -119,7 +126,7 @@ def run(
     with _executed(chosen, asked, folder) as result:
         if not result.success:
             if run_report.was_interrupted(result):
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(AGAIN)
             if ctx.find_root().params.get("debug"):
                 failing.tell(run_report.tracebacks(result))
             raise CommandError(run_report.failures(result))

@@ -118,7 +118,7 @@ def failing_app() -> typer.Typer:
     ("how", "code", "said"),
     [
         ("expected", 1, "the value [red] is wrong\n"),
-        ("interrupt", 130, "Stopped. Run the same command again to resume.\n"),
+        ("interrupt", 130, "Stopped.\n"),
     ],
 )
 def test_a_command_ends_in_its_message_alone(failing_app: typer.Typer, how: str, code: int, said: str):
