@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from ftm_assets.assets.search_index import search_index
 from ftm_resources.warehouse import Warehouse
@@ -32,6 +33,19 @@ def test_a_quarter_is_indexed_and_kept_until_its_rows_change(small_topics: Wareh
     third = made(warehouse, "2023Q1").asset_materializations_for_node("search_index")[0].metadata
     assert third["rows"].value == 2 + 12 + 51
     assert not Path(first["path"].value).exists()
+
+
+def test_an_index_that_is_kept_is_not_said_to_be_empty(
+    small_topics: Warehouse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    warehouse = Warehouse(path=str(shutil.copytree(small_topics.root, tmp_path / "warehouse")))
+    made(warehouse, "2023Q1")
+    assert "have not changed" not in capsys.readouterr().err
+    made(warehouse, "2023Q1")
+    said = capsys.readouterr().err
+    assert "search_index 2023Q1: 66 rows" in said
+    assert "search_index 2023Q1: the rows have not changed, and its index is kept" in said
+    assert " 0 rows" not in said
 
 
 def test_a_quarter_that_is_not_there_fails_plainly(small_topics: Warehouse, tmp_path: Path):
