@@ -135,10 +135,10 @@ class Settings(BaseSettings):
         "auto",
         description="`auto` (half precision if the hardware supports it), `float32`, `bfloat16` or `float16`",
     )
-    ftm_embedding_cache: Path | None = Field(
+    ftm_embedding_cache: str | None = Field(
         None,
         description="Folder on this machine that keeps embeddings for later runs, by model and digest of the text; "
-        "unset: none are kept",
+        "a relative one is under the folder in which FTM is started; unset: none are kept",
     )
     ftm_embedding_cache_gb: float = Field(
         10,

@@ -51,7 +51,9 @@ def examine(*, online: bool = False) -> list[Finding]:
         lambda: source(online=online),
         market,
         pinned_themes,
+        prices,
         models,
+        embedding_cache,
         lambda: endpoint("LLM", "names", online=online),
         lambda: endpoint("FTM_EMBEDDING", "embeddings", online=online),
     ]
@@ -216,6 +218,31 @@ def disk() -> Iterator[Finding]:
         "" if status == "ok" else "Make space, e.g. with `ftm cleanup`; a full quarter takes several GiB."
     )
     yield Finding(status, "Disk", f"{screen.size(free)} free at {folder}", advice)
+
+
+def prices() -> Iterator[Finding]:
+    """Check the table of prices, which a run needs at its end."""
+    from ftm_resources import price_table
+
+    try:
+        table = price_table.current()
+    except price_table.PriceTableError as error:
+        yield Finding("fail", "Prices", str(error), "Correct the file or FTM_PRICES, or unset it.")
+        return
+    yield Finding("ok", "Prices", f"{table.name} table, {table.span}")
+
+
+def embedding_cache() -> Iterator[Finding]:
+    """Check the folder that keeps embeddings, if one is set."""
+    from ftm_resources.models import embedding_cache
+
+    try:
+        folder = embedding_cache.chosen()
+    except settings.SettingsError as error:
+        yield Finding("fail", "Embedding cache", str(error), "Correct FTM_EMBEDDING_CACHE, or unset it.")
+        return
+    if folder is not None:
+        yield Finding("ok", "Embedding cache", f"{folder}")
 
 
 def models() -> Iterator[Finding]:

@@ -60,23 +60,50 @@ _REMOTE = re.compile("[a-z][a-z0-9]+:/", re.IGNORECASE)
 def configured() -> Path | None:
     """Return the folder that FTM_EMBEDDING_CACHE names, which exists; None if it is not set.
 
-    SettingsError if it is an address such as s3://bucket/prefix, or a folder that cannot be made.
+    SettingsError as from `chosen`, or if the folder cannot be made.
     """
-    chosen = settings.current().ftm_embedding_cache
-    if chosen is None:
+    folder = chosen()
+    if folder is None:
         return None
-    if _REMOTE.match(str(chosen)):
-        raise settings.SettingsError(
-            f"FTM_EMBEDDING_CACHE is '{chosen}', but the cache must be a folder on this machine; unset it"
-        )
-    folder = chosen.expanduser().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise settings.SettingsError(
-            f"FTM_EMBEDDING_CACHE is '{chosen}', which cannot be used: {error}; choose a folder that you can write to"
+        raise _refused(
+            f"which cannot be used ({error.strerror}); choose a folder that you can write to"
         ) from error
     return folder
+
+
+def chosen() -> Path | None:
+    """Return the absolute folder that FTM_EMBEDDING_CACHE names, which need not exist; None if it is not set.
+
+    SettingsError, quoting the variable, if it is an address such as s3://bucket/prefix, or a file, or in a place that
+    cannot be written to. Makes nothing.
+    """
+    given = settings.current().ftm_embedding_cache
+    if given is None:
+        return None
+    if _REMOTE.match(given):
+        raise _refused("but the cache must be a folder on this machine; unset it")
+    folder = Path(given).expanduser().absolute()
+    try:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+    except OSError as error:
+        raise _refused(
+            f"which cannot be used ({error.strerror}); choose a folder that you can write to"
+        ) from error
+    if not there.is_dir():
+        what = (
+            "which is a file, not a folder" if there == folder else f"but '{there}' is a file, not a folder"
+        )
+        raise _refused(f"{what}; choose a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _refused("where you cannot write; choose a folder that you can write to")
+    return folder
+
+
+def _refused(why: str) -> settings.SettingsError:
+    return settings.SettingsError(f"FTM_EMBEDDING_CACHE is '{settings.current().ftm_embedding_cache}', {why}")
 
 
 _opened: dict[tuple[str, str, float], EmbeddingCache] = {}

@@ -1,5 +1,6 @@
 """What `ftm doctor` finds, and that it finds it without making anything."""
 
+import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -32,6 +33,9 @@ def test_a_machine_that_is_ready_says_so_and_nothing_is_made(ftm, tmp_path: Path
         ("FTM_SENTIMENT_MODEL", "nobody/nothing", "Sentiment model", "HF_HUB_OFFLINE"),
         ("FTM_SENTIMENT_MODEL", "/nowhere/model", "Sentiment model", "Set FTM_SENTIMENT_MODEL to"),
         ("FTM_EMBEDDING_MODEL", "/nowhere/model", "Embedding model", "Set FTM_EMBEDDING_MODEL to"),
+        ("FTM_PRICES", "/nowhere/prices.csv", "Prices", "Correct the file or FTM_PRICES"),
+        ("FTM_EMBEDDING_CACHE", "s3://bucket/cache", "Embedding cache", "Correct FTM_EMBEDDING_CACHE"),
+        ("FTM_EMBEDDING_CACHE", "/dev/null", "Embedding cache", "Correct FTM_EMBEDDING_CACHE"),
     ],
 )
 def test_what_would_fail_fails_with_what_to_do(
@@ -45,6 +49,23 @@ def test_what_would_fail_fails_with_what_to_do(
     done = ftm("doctor")
     assert done.exit_code == 1
     assert "1 problem to solve" in done.stdout
+
+
+@pytest.mark.parametrize("command", [("themes", "2023Q1"), ("run",), ("doctor",)])
+def test_a_warehouse_on_s3_without_its_extra_says_what_to_install(
+    ftm, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+):
+    monkeypatch.setenv("FTM_WAREHOUSE", "s3://bucket/prefix")
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    done = ftm(*command)
+    said = " ".join(done.output.split())
+    assert done.exit_code == 1
+    assert (
+        "A warehouse on S3 needs an extra: pip install -c constraints.txt -e '.[aws]' (in the clone of FTM)."
+        in said
+    )
+    assert "bug" not in said
+    assert "ftm restore" not in said
 
 
 @pytest.mark.usefixtures("place")
