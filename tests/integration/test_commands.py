@@ -17,6 +17,7 @@ from urllib.request import urlopen
 import dagster as dg
 import pytest
 
+from ftm_assets.cli.run import AGAIN
 from ftm_resources.tables import QUARTERLY, TABLES
 from ftm_resources.warehouse import Warehouse
 
@@ -86,7 +87,6 @@ ELSEWHERE = {
     "for quarter in": "ftm run --quarter, which is run in order",
     "dagster job backfill": "test_a_backfill_from_the_command_line_runs_the_quarters_between_two",
     "pip install -c constraints.txt -e '.[": "the extras are installed here",
-    "pip install -e '.[": "likewise",
     ".venv/bin/python -m pip install": "likewise",
     "jupytext --to ipynb": "tests/integration/test_notebooks.py",
     "jupyter lab": "a program that is not installed here",
@@ -334,7 +334,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(environment: dict[str, str], 
     os.killpg(process.pid, signal.SIGINT)
     out, rest = process.communicate()
     assert process.returncode == 130, rest
-    assert rest.splitlines()[-1] == "Stopped. Run the same command again to resume."
+    assert rest.splitlines()[-1] == f"Stopped. {AGAIN}"
     assert "Traceback" not in rest
     assert out == ""
     with dg.DagsterInstance.from_config(environment["DAGSTER_HOME"]) as instance:

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 EXTRAS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 TOLD = [
     path
-    for folder in ("ftm_assets", "ftm_resources", "docs", "notebooks", "infra")
+    for folder in ("ftm_assets", "ftm_resources", "benchmarks", "docs", "notebooks", "infra")
     for path in sorted((REPOSITORY / folder).rglob("*"))
     if path.suffix in {".md", ".py", ".sh", ".yaml", ".html"}
 ] + [*REPOSITORY.glob("*.md")]
@@ -35,6 +35,13 @@ def test_nobody_is_told_to_install_a_package_of_our_name_from_an_index():
     our_name = re.compile(r"pip install (?:-\S+ (?:constraints\.txt )?)*['\"]?ftm\b")
     assert our_name.search("pip install -c constraints.txt 'ftm[returns]'")
     assert [path for path in TOLD if our_name.search(path.read_text())] == []
+
+
+def test_there_is_one_way_to_install_an_extra_and_a_table_of_all():
+    told = [way for path in TOLD for way in re.findall(r"pip install ([^\n`]*)'\.\[", path.read_text())]
+    assert {way.replace("--quiet ", "") for way in told} == {"-c constraints.txt -e "}
+    listed = re.findall(r"^\| `(\w+)` \|", (REPOSITORY / "docs" / "settings.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(EXTRAS)
 
 
 def test_every_extra_that_is_named_exists():
