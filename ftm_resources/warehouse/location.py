@@ -83,8 +83,8 @@ class Location:
                 raise WarehouseError(f"{refused}FTM_WAREHOUSE must be a folder or s3://bucket/prefix")
             if not _BUCKET.fullmatch(bucket) or set("?#") & set(place):
                 raise WarehouseError(
-                    f"{refused}leave keys, ports and options out of FTM_WAREHOUSE, which takes s3://bucket/prefix alone; "
-                    "AWS's own variables have them"
+                    f"{refused}leave keys, ports and options out of FTM_WAREHOUSE, which takes s3://bucket/prefix "
+                    "alone; AWS's own variables have them"
                 )
             if any(folder in {"", ".", ".."} or not folder.isprintable() for folder in folders):
                 raise WarehouseError(f"{refused}a folder in it has no name, or one that is not plain text")
