@@ -5,6 +5,7 @@ What belongs here: the command, and the variants whose resources differ.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -92,4 +93,8 @@ def main(folder: Path | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
+    parser = argparse.ArgumentParser(prog="python -m infra.synth", description=__doc__)
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="where the rendered stacks are written; none by default"
+    )
+    sys.exit(main(parser.parse_args().folder))

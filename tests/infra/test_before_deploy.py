@@ -1,6 +1,8 @@
 """What is found wrong with a file of parameters before anything is deployed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +40,72 @@ def test_the_example_and_the_least_that_is_needed_are_fine(found: Any):
             "dagster, rule OtherLlm: LlmService would start a GPU that nobody asks",
         ),
         ({"CertificateArn": "arn:aws:acm:x"}, "dagster, rule PublishedUi: The UI has no login of its own"),
-        ({"Imagetag": "2"}, "no stack has the parameters Imagetag"),
-        ({"Source": "sampl"}, "the parameter Source is 'sampl'"),
-        ({"VersionDays": ""}, "the parameter VersionDays is ''"),
-        ({"ImageTag": ""}, "the parameter ImageTag is ''"),
+        ({"Imagetag": "2"}, "no stack has the parameter Imagetag: did you mean ImageTag?"),
+        ({"LLMBASEURL": "2"}, "no stack has the parameter LLMBASEURL: did you mean LlmBaseUrl?"),
+        ({"Zzzz": "2"}, "no stack has the parameter Zzzz"),
+        ({"Source": "sampl"}, "the parameter Source is 'sampl': it must be one of sample, capital_iq, files"),
+        ({"VersionDays": ""}, "the parameter VersionDays is '': it must be a number"),
+        ({"VersionDays": "0"}, "the parameter VersionDays is '0': it must be at least 1"),
+        ({"NetworkNumber": "256"}, "the parameter NetworkNumber is '256': it must be at most 255"),
+        ({"EmbeddingBaseUrl": "x"}, "the parameter EmbeddingBaseUrl is 'x': it must be http://embedding.ftm"),
+        ({"ImageTag": ""}, "the parameter ImageTag is '': it must be a docker tag"),
+        ({"ImageTag": "v1:2"}, "the parameter ImageTag is 'v1:2': it must be a docker tag"),
+        ({"ImageTag": "-1"}, "the parameter ImageTag is '-1': it must be a docker tag"),
+        ({"ImageTag": "1" * 129}, "it must be a docker tag"),
+        ({"UiCidr": "any"}, "the parameter UiCidr is 'any': it must be addresses such as"),
     ],
 )
 def test_what_a_stack_would_refuse_later_is_refused_now(found: Any, given: dict[str, str], said: str):
     (fault,) = found(json.dumps({"Parameters": {**OK, **given}}))
     assert fault.startswith("mine.json: ")
     assert said in fault
+
+
+def test_all_faults_are_shown_at_once(found: Any):
+    faulty = {"Imagetag": "1", "Source": "sampl", "LlmService": "ftm/ftm-vllm", "MaxHosts": "0"}
+    said = "\n".join(found(json.dumps({"Parameters": faulty})))
+    for about in (
+        "Imagetag",
+        "ImageTag has no value",
+        "Email has no value",
+        "Source",
+        "rule OtherLlm",
+        "MaxHosts",
+    ):
+        assert about in said
+    assert len(said.splitlines()) == 6
+
+
+def test_a_rule_about_a_value_that_is_refused_says_nothing_besides(found: Any):
+    (fault,) = found(json.dumps({"Parameters": {**OK, "LlmBaseUrl": "vllm", "LlmService": "ftm/ftm-vllm"}}))
+    assert "the parameter LlmBaseUrl is 'vllm'" in fault
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        '{"Parameters": {"ImageTag": "1", "Email": "a@b.c", "ImageTag": "2"}}',
+        '{"Parameters": {"ImageTag": "1", "Email": "a@b.c", "ImageTag": "1"}}',
+        '{"Parameters": {"Email": "a@b.c"}, "Parameters": {"ImageTag": "1", "Email": "a@b.c"}}',
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(found: Any, contents: str):
+    (fault,) = found(contents)
+    assert fault.startswith("mine.json: more than once in it")
+    assert fault.endswith(("ImageTag", "Parameters"))
+
+
+@pytest.mark.parametrize("called", [[], ["--help"], ["one.json", "two.json"]])
+def test_another_call_is_told_how_to_call_it(called: list[str]):
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.before_deploy", *called],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (0 if called == ["--help"] else 2)
+    assert "usage: python -m infra.before_deploy" in done.stdout + done.stderr
 
 
 def test_a_missing_parameter_is_named(found: Any):

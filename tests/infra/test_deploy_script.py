@@ -146,7 +146,7 @@ def test_without_a_service_vllm_is_left_out(called, tmp_path: Path):
     ("given", "said"),
     [
         ({"LlmService": "ftm/ftm-vllm"}, "rule OtherLlm: LlmService would start a GPU that nobody asks"),
-        ({"Imagetag": "2"}, "no stack has the parameters Imagetag"),
+        ({"Imagetag": "2"}, "no stack has the parameter Imagetag: did you mean ImageTag?"),
         ({"UiCidr": "0.0.0.0/0"}, "the parameter UiCidr is '0.0.0.0/0'"),
     ],
 )

@@ -1,7 +1,10 @@
 """The CloudFormation templates: linted, rendered in every variant, and agreeing with the code about names and sizes."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -85,6 +88,33 @@ def test_every_parameter_says_what_it_is():
     assert [
         (n, p) for n in ORDER for p, body in template(n)["Parameters"].items() if not body.get("Description")
     ] == []
+
+
+def test_a_value_s_pattern_is_said_in_words():
+    patterns = [
+        (name, body)
+        for n in ORDER
+        for name, body in template(n)["Parameters"].items()
+        if "AllowedPattern" in body
+    ]
+    assert patterns
+    assert [
+        name for name, body in patterns if not body.get("ConstraintDescription", "").startswith("must ")
+    ] == []
+
+
+@pytest.mark.parametrize("called", [["--help"], ["-h"], ["--no-such-option"]])
+def test_an_option_is_not_taken_for_the_folder(called: list[str], tmp_path: Any):
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.synth", *called],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "usage: python -m infra.synth" in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_published_ui_without_a_login_is_refused():
@@ -329,10 +359,10 @@ def test_one_endpoint_may_be_ftm_s_own_and_the_other_not():
         ({"BaseUrl": XAI, "Service": "own"}, "a GPU that nobody asks"),
         ({"BaseUrl": XAI, "Service": "own", "ApiKeyArn": KEY}, "a GPU that nobody asks"),
         ({"ApiKeyArn": KEY}, "is the key of an endpoint"),
-        ({"BaseUrl": "own/"}, "AllowedPattern"),
-        ({"BaseUrl": "https://VLLM.FTM.internal/v1"}, "AllowedPattern"),
-        ({"BaseUrl": "other own", "Service": "own"}, "AllowedPattern"),
-        ({"BaseUrl": "api.x.ai/v1"}, "AllowedPattern"),
+        ({"BaseUrl": "own/"}, "it must be http://"),
+        ({"BaseUrl": "https://VLLM.FTM.internal/v1"}, "it must be http://"),
+        ({"BaseUrl": "other own", "Service": "own"}, "it must be http://"),
+        ({"BaseUrl": "api.x.ai/v1"}, "it must be http://"),
     ],
 )
 def test_an_address_a_service_and_a_key_that_do_not_go_together_are_refused(
