@@ -52,6 +52,9 @@ def test_the_example_and_the_least_that_is_needed_are_fine(found: Any):
         ({"ImageTag": "v1:2"}, "the parameter ImageTag is 'v1:2': it must be a docker tag"),
         ({"ImageTag": "-1"}, "the parameter ImageTag is '-1': it must be a docker tag"),
         ({"ImageTag": "1" * 129}, "it must be a docker tag"),
+        ({"TaskZone": "b"}, "network, rule TwoZones: TaskZone and OtherZone are the same zone"),
+        ({"OtherZone": "a"}, "network, rule TwoZones: TaskZone and OtherZone are the same zone"),
+        ({"TaskZone": "c", "OtherZone": "c"}, "TaskZone and OtherZone are the same zone"),
         ({"UiCidr": "any"}, "the parameter UiCidr is 'any': it must be addresses such as"),
     ],
 )
@@ -59,6 +62,11 @@ def test_what_a_stack_would_refuse_later_is_refused_now(found: Any, given: dict[
     (fault,) = found(json.dumps({"Parameters": {**OK, **given}}))
     assert fault.startswith("mine.json: ")
     assert said in fault
+
+
+@pytest.mark.parametrize("zones", [{"TaskZone": "c"}, {"TaskZone": "b", "OtherZone": "a"}])
+def test_two_zones_are_fine(found: Any, zones: dict[str, str]):
+    assert found(json.dumps({"Parameters": {**OK, **zones}})) == []
 
 
 def test_all_faults_are_shown_at_once(found: Any):
