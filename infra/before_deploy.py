@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.policies import findings
-from infra.rendering import refusals, render
+from infra.rendering import refusals, render, template
 
 
 def faults(file: Path) -> list[str]:
@@ -30,9 +30,29 @@ def faults(file: Path) -> list[str]:
     given = read.get("Parameters") if isinstance(read, dict) else None
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         return [f'{file} must be {{"Parameters": {{"ImageTag": "1", …}}}}, each value a text in quotes']
-    if refused := refusals(given):
-        return [f"{file}: {why}" for why in refused]
+    if wrong := [*refusals(given), *_strangers(given)]:
+        return [f"{file}: {why}" for why in wrong]
     return [str(found) for found in findings(render(given)) if found.severity == "high"]
+
+
+def _strangers(given: dict[str, str]) -> list[str]:
+    """Return which of FTM's own services would be asked for a model by another name than its server has.
+
+    The rules of a stack cannot see this: one parameter is of `dagster`, the other of `vllm`.
+    """
+    names = {
+        "LlmService": ("LlmModel", "ServedName"),
+        "EmbeddingService": ("EmbeddingModel", "EmbeddingServedName"),
+    }
+    found = []
+    for service, (asked, served) in names.items():
+        model = given.get(asked, "")  # if it is empty, a rule says so
+        server_has = given.get(served, template("vllm")["Parameters"][served]["Default"])
+        if given.get(service) and model and model != server_has:
+            found.append(
+                f"{asked} is {model!r}, but {service} serves {server_has!r}: {asked} and {served} must be the same"
+            )
+    return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

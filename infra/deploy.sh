@@ -7,6 +7,7 @@
 # Needs the AWS command line with credentials, docker, and python3 with PyYAML (make run has one). Asks nothing, and may be repeated.
 # The region is AWS_REGION, or else AWS_DEFAULT_REGION, or else the profile's. MODELS="name@revision ..." goes into the images.
 set -euo pipefail
+stands=$PWD  # where the user does: a relative path counts from there
 cd "$(dirname "$0")/.."
 
 settle_region() {
@@ -46,7 +47,8 @@ push() {  # repository, Dockerfile
 
 case "${1:-}" in
 up)
-    parameters=${2:?name the file of parameters, such as infra/parameters.json}
+    [ -n "${2:-}" ] || { echo "Name your file of parameters: infra/deploy.sh up my-parameters.json" >&2; exit 2; }
+    case $2 in /*) parameters=$2 ;; *) parameters=$stands/$2 ;; esac
     [ -f "$parameters" ] || { echo "There is no file $parameters" >&2; exit 2; }
     check
     tag=$(parameter ImageTag)
@@ -71,7 +73,7 @@ down)
     echo "The buckets ftm-warehouse-… and ftm-logs-… and Glue's database ftm are left: docs/aws.md says how to delete them"
     ;;
 *)
-    sed -n '2,8p' "$0" >&2
+    sed -n '2,8p' infra/deploy.sh >&2
     exit 2
     ;;
 esac

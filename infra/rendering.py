@@ -227,6 +227,9 @@ class _Renderer:
     def _and(self, argument: list[Any]) -> bool:
         return all(self.resolve(argument))
 
+    def _or(self, argument: list[Any]) -> bool:
+        return any(self.resolve(argument))
+
     def _sub(self, argument: str | list[Any]) -> str:
         text, values = (
             (argument, {}) if isinstance(argument, str) else (argument[0], self.resolve(argument[1]))

@@ -14,7 +14,7 @@ from pathlib import Path
 from infra.policies import findings
 from infra.rendering import FOLDER, ORDER, render
 
-NEEDED = {"ImageTag": "2026-01-31", "Email": "you@example.org"}
+NEEDED = {"ImageTag": "2026-01-31", "Email": "somebody@example.org"}
 """The parameters without a default."""
 
 LOGIN = {
@@ -33,9 +33,11 @@ VARIANTS = {
     "default": {},
     "own services": {
         "LlmBaseUrl": "http://vllm.ftm.internal:8000/v1",
+        "LlmModel": "Qwen/Qwen3-8B-AWQ",
         "LlmService": "ftm/ftm-vllm",
         "Embedding": "true",
         "EmbeddingBaseUrl": "http://embedding.ftm.internal:8000/v1",
+        "EmbeddingModel": "Qwen/Qwen3-Embedding-0.6B",
         "EmbeddingService": "ftm/ftm-embedding",
     },
     "private subnets, buckets of an earlier deployment, stopped": {
@@ -49,8 +51,10 @@ VARIANTS = {
         "Embedding": "true",
         "WrdsSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wrds",
         "LlmBaseUrl": "https://api.x.ai/v1",
+        "LlmModel": "grok-4",
         "LlmApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
         "EmbeddingBaseUrl": "https://embeddings.example.org/v1",
+        "EmbeddingModel": "embedder",
         "EmbeddingApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:other",
         "Prices": "/opt/ftm/prices.csv",
         "TopicArn": "arn:aws:sns:us-east-1:123456789012:alerts",

@@ -13,6 +13,13 @@ from infra.before_deploy import faults
 from .conftest import REPOSITORY
 
 OK = {"ImageTag": "1", "Email": "a@b.c"}
+LLM = {"LlmBaseUrl": "http://vllm.ftm.internal:8000/v1", "LlmService": "ftm/ftm-vllm"}
+EMBEDDING = {
+    "EmbeddingBaseUrl": "http://embedding.ftm.internal:8000/v1",
+    "EmbeddingService": "ftm/ftm-embedding",
+    "Embedding": "true",
+}
+AWQ, FP8 = "Qwen/Qwen3-8B-AWQ", "Qwen/Qwen3-8B-FP8"
 
 
 @pytest.fixture
@@ -27,9 +34,11 @@ def found(tmp_path: Path) -> Any:
     return of
 
 
-def test_the_example_and_the_least_that_is_needed_are_fine(found: Any):
-    assert faults(REPOSITORY / "infra" / "parameters.json") == []
-    assert found(json.dumps({"Parameters": OK})) == []
+def test_the_example_needs_an_address_and_nothing_else(found: Any):
+    example = (REPOSITORY / "infra" / "parameters.json").read_text()
+    (fault,) = found(example)
+    assert "the parameter Email is 'you@example.org': it must be your own address" in fault
+    assert found(example.replace("you@example.org", "a@b.c")) == []
 
 
 @pytest.mark.parametrize(
@@ -52,6 +61,30 @@ def test_the_example_and_the_least_that_is_needed_are_fine(found: Any):
         ({"ImageTag": "v1:2"}, "the parameter ImageTag is 'v1:2': it must be a docker tag"),
         ({"ImageTag": "-1"}, "the parameter ImageTag is '-1': it must be a docker tag"),
         ({"ImageTag": "1" * 129}, "it must be a docker tag"),
+        ({"Source": "files"}, "dagster, rule FilesOfCalls: Source=files reads SourcePath, which is empty"),
+        ({"ReturnsSource": "files"}, "ReturnsSource=files reads ReturnsPath, which is empty"),
+        ({"FundamentalsSource": "files"}, "FundamentalsSource=files reads FundamentalsPath, which is empty"),
+        (
+            {"Source": "files", "SourcePath": "calls"},
+            "SourcePath is 'calls': it must be a path in the images",
+        ),
+        ({"ReturnsPath": "./r"}, "the parameter ReturnsPath is './r'"),
+        ({"FundamentalsPath": "f"}, "the parameter FundamentalsPath is 'f'"),
+        ({"Source": "capital_iq"}, "log in to WRDS: set WrdsSecretArn"),
+        ({"ReturnsSource": "wrds"}, "log in to WRDS: set WrdsSecretArn"),
+        ({"FundamentalsSource": "wrds"}, "log in to WRDS: set WrdsSecretArn"),
+        ({"Prices": "prices.csv"}, "the parameter Prices is 'prices.csv': it must be a path in the images"),
+        ({"Prices": "/opt/ftm/prices"}, "begins with / and ends in .csv, or empty"),
+        ({"LlmBaseUrl": "https://api.x.ai/v1"}, "dagster, rule NamedLlm: LlmBaseUrl needs LlmModel"),
+        (
+            {"EmbeddingBaseUrl": "https://e.org/v1"},
+            "rule NamedEmbedding: EmbeddingBaseUrl needs EmbeddingModel",
+        ),
+        (LLM, "dagster, rule NamedLlm: LlmBaseUrl needs LlmModel"),
+        ({**LLM, "LlmModel": FP8}, f"LlmModel is '{FP8}', but LlmService serves 'Qwen/Qwen3-8B-AWQ'"),
+        ({**LLM, "LlmModel": AWQ, "ServedName": FP8}, f"LlmModel is '{AWQ}', but LlmService serves '{FP8}'"),
+        (EMBEDDING, "rule NamedEmbedding: EmbeddingBaseUrl needs EmbeddingModel"),
+        ({**EMBEDDING, "EmbeddingModel": "e"}, "EmbeddingModel and EmbeddingServedName must be the same"),
         ({"TaskZone": "b"}, "network, rule TwoZones: TaskZone and OtherZone are the same zone"),
         ({"OtherZone": "a"}, "network, rule TwoZones: TaskZone and OtherZone are the same zone"),
         ({"TaskZone": "c", "OtherZone": "c"}, "TaskZone and OtherZone are the same zone"),
@@ -64,9 +97,25 @@ def test_what_a_stack_would_refuse_later_is_refused_now(found: Any, given: dict[
     assert said in fault
 
 
-@pytest.mark.parametrize("zones", [{"TaskZone": "c"}, {"TaskZone": "b", "OtherZone": "a"}])
-def test_two_zones_are_fine(found: Any, zones: dict[str, str]):
-    assert found(json.dumps({"Parameters": {**OK, **zones}})) == []
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"TaskZone": "c"},
+        {"TaskZone": "b", "OtherZone": "a"},
+        {"Source": "files", "SourcePath": "/opt/ftm/calls", "Prices": "/opt/ftm/prices.csv"},
+        {"Source": "capital_iq", "ReturnsSource": "wrds", "WrdsSecretArn": "arn:aws:secretsmanager:x"},
+        {**LLM, "LlmModel": FP8, "ServedName": FP8},
+        {**EMBEDDING, "EmbeddingModel": "Qwen/Qwen3-Embedding-0.6B"},
+        {
+            "LlmBaseUrl": "https://llm.university.edu/v1",
+            "LlmModel": AWQ,
+        },  # another's server may have the same
+        {"LlmBaseUrl": "https://api.x.ai/v1", "LlmModel": "grok-4"},  # ServedName is that of no server then
+    ],
+)
+def test_what_goes_together_is_fine(found: Any, given: dict[str, str]):
+    assert found(json.dumps({"Parameters": {**OK, **given}})) == []
 
 
 def test_all_faults_are_shown_at_once(found: Any):

@@ -13,6 +13,8 @@ from infra.rendering import ORDER, template
 from .conftest import REPOSITORY
 
 SCRIPT = REPOSITORY / "infra" / "deploy.sh"
+MINE = "my-parameters.json"
+"""The user's copy of the example, named from where the user stands."""
 STUB = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
 echo "$AWS_REGION $AWS_DEFAULT_REGION" >> "$CALLS.regions"
@@ -31,6 +33,8 @@ def called(tmp_path: Path):
     for name in ("aws", "docker"):
         (tmp_path / name).write_text(STUB)
         (tmp_path / name).chmod(0o755)
+    example = (REPOSITORY / "infra" / "parameters.json").read_text()
+    (tmp_path / MINE).write_text(example.replace("you@example.org", "a@b.c"))
     calls = tmp_path / "calls"
 
     def run(*arguments: str, pushed: int = 255, **variables: str) -> tuple[int, str, list[str]]:
@@ -38,6 +42,7 @@ def called(tmp_path: Path):
         path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         done = subprocess.run(
             [SCRIPT, *arguments],
+            cwd=tmp_path,
             env={
                 "PATH": path,
                 "CALLS": str(calls),
@@ -62,8 +67,8 @@ def stacks(calls: list[str], what: str) -> list[str]:
     ]
 
 
-def test_everything_is_deployed_in_an_order_in_which_each_finds_what_it_imports(called):
-    status, said, calls = called("up", "infra/parameters.json")
+def test_everything_is_deployed_in_an_order_in_which_each_finds_what_it_imports(called, tmp_path: Path):
+    status, said, calls = called("up", MINE)
     assert status == 0, said
     order = stacks(calls, "deploy")
     assert order == ["budget", "storage", "network", "cluster", "dagster", "vllm"]
@@ -72,11 +77,11 @@ def test_everything_is_deployed_in_an_order_in_which_each_finds_what_it_imports(
     registry = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
     assert pushed == [f"docker push {registry}/ftm:1", f"docker push {registry}/ftm-gpu:1"]
     assert calls.index(pushed[1]) < calls.index(next(c for c in calls if "ftm-dagster" in c))
-    assert all("--parameter-overrides file://infra/parameters.json" in c for c in calls if "deploy" in c)
+    assert all(f"--parameter-overrides file://{tmp_path / MINE} " in c for c in calls if "deploy" in c)
 
 
 def test_an_image_that_is_in_the_registry_is_not_built_again(called):
-    _, said, calls = called("up", "infra/parameters.json", pushed=0)
+    _, said, calls = called("up", MINE, pushed=0)
     assert "ftm:1 is in the registry" in said
     (built,) = [c for c in calls if c.startswith("docker build")]
     assert " -f infra/images/gpu.Dockerfile " in built
@@ -89,7 +94,7 @@ def test_images_are_built_for_the_machines_that_the_tasks_ask_for(called):
         if resource["Type"] == "AWS::ECS::TaskDefinition"
     }
     assert asked == {"X86_64"}
-    _, _, calls = called("up", "infra/parameters.json")
+    _, _, calls = called("up", MINE)
     built = [c for c in calls if c.startswith("docker build")]
     assert len(built) == 2
     assert all(" --platform linux/amd64 " in c for c in built)
@@ -97,7 +102,7 @@ def test_images_are_built_for_the_machines_that_the_tasks_ask_for(called):
 
 def test_models_go_into_both_images(called):
     models = "yiyanghkust/finbert-tone@0123abc other/model@main"
-    _, _, calls = called("up", "infra/parameters.json", MODELS=models)
+    _, _, calls = called("up", MINE, MODELS=models)
     assert sum(f"--build-arg MODELS={models} -f" in c for c in calls) == 2
 
 
@@ -111,7 +116,7 @@ def test_models_go_into_both_images(called):
         ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "us-west-2", "PROFILE_REGION": ""}, "us-west-2"),
     ],
 )
-@pytest.mark.parametrize("arguments", [("up", "infra/parameters.json"), ("down",)])
+@pytest.mark.parametrize("arguments", [("up", MINE), ("down",)])
 def test_one_region_holds_for_every_call(
     called, tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], expected: str
 ):
@@ -126,7 +131,7 @@ def test_one_region_holds_for_every_call(
     assert all(f".ecr.{expected}.amazonaws.com" in c for c in calls if c.startswith("docker push"))
 
 
-@pytest.mark.parametrize("arguments", [("up", "infra/parameters.json"), ("down",)])
+@pytest.mark.parametrize("arguments", [("up", MINE), ("down",)])
 def test_without_a_region_nothing_is_deployed_or_deleted(called, arguments: tuple[str, ...]):
     status, said, calls = called(*arguments, PROFILE_REGION="")
     assert status == 2
@@ -167,7 +172,7 @@ def test_without_a_way_to_check_nothing_is_deployed(called, tmp_path: Path):
     (tmp_path / "python3").chmod(0o755)
     if (REPOSITORY / ".venv").exists():
         pytest.skip("the script takes the environment's Python")
-    status, told, calls = called("up", "infra/parameters.json")
+    status, told, calls = called("up", MINE)
     assert (status, calls) == (2, [])
     assert "python3 -m pip install pyyaml" in told
 

@@ -329,7 +329,12 @@ def test_ftm_s_own_key_goes_to_its_own_servers_alone():
     "parameters",
     [
         {},
-        {"LlmBaseUrl": XAI, "EmbeddingBaseUrl": "http://10.20.1.9:8080/v1"},  # servers of yours without a key
+        {  # servers of yours without a key
+            "LlmBaseUrl": XAI,
+            "LlmModel": "m",
+            "EmbeddingBaseUrl": "http://10.20.1.9:8080/v1",
+            "EmbeddingModel": "e",
+        },
     ],
 )
 def test_without_a_key_of_its_own_an_endpoint_gets_none(parameters: dict[str, str]):
@@ -340,8 +345,9 @@ def test_without_a_key_of_its_own_an_endpoint_gets_none(parameters: dict[str, st
 
 
 def test_one_endpoint_may_be_ftm_s_own_and_the_other_not():
-    own = {"LlmBaseUrl": OWN["Llm"][0], "LlmService": OWN["Llm"][1]}
-    dagster = render({**synth.NEEDED, **own, "EmbeddingBaseUrl": XAI, "EmbeddingApiKeyArn": KEY})["dagster"]
+    own = {"LlmBaseUrl": OWN["Llm"][0], "LlmService": OWN["Llm"][1], "LlmModel": "m"}
+    other = {"EmbeddingBaseUrl": XAI, "EmbeddingModel": "e", "EmbeddingApiKeyArn": KEY}
+    dagster = render({**synth.NEEDED, **own, **other})["dagster"]
     for task in TASKS:
         told = secrets(dagster, task)
         assert told["LLM_API_KEY"] == dagster.outputs["ServiceKeyArn"]
@@ -396,7 +402,8 @@ def test_the_services_that_the_address_needs_are_made_and_the_rules_know_their_n
     ("url", "key"), [("LlmBaseUrl", "LLM_API_KEY"), ("EmbeddingBaseUrl", "FTM_EMBEDDING_API_KEY")]
 )
 def test_the_key_of_ftm_s_own_services_is_not_sent_to_a_provider(url: str, key: str):
-    stack = render({**synth.NEEDED, url: "https://api.example.com/v1"})["dagster"]
+    model = url.replace("BaseUrl", "Model")
+    stack = render({**synth.NEEDED, url: "https://api.example.com/v1", model: "m"})["dagster"]
     assert {secrets(stack, task).get(key) for task in TASKS} == {None}
 
 
@@ -441,7 +448,8 @@ def test_vllm_loads_from_the_bucket_and_is_believed_healthy_only_once_it_answers
     assert {"Name": "HF_HUB_OFFLINE", "Value": "1"} in vllm["Environment"]
     assert vllm["EntryPoint"] == ["vllm", "serve"]
     flags = dict(zip(vllm["Command"][1:-1:2], vllm["Command"][2:-1:2], strict=True))
-    assert flags["--served-model-name"] == environment(stacks["dagster"], "Steps")["LLM_MODEL"]
+    own = environment(rendered("own services")["dagster"], "Steps")
+    assert flags["--served-model-name"] == own["LLM_MODEL"]
     assert flags["--max-model-len"] == "8192"
     assert vllm["Command"][-1] == "--enable-prefix-caching"
     health = vllm["HealthCheck"]
