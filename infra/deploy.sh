@@ -33,9 +33,16 @@ deploy() {
         --tags project=ftm --no-fail-on-empty-changeset
 }
 
+is_pushed() { aws ecr describe-images --repository-name "$1" --image-ids "imageTag=$tag" >/dev/null 2>&1; }
+
+look_for_docker() {  # which builds what is not pushed yet, after four stacks
+    if is_pushed ftm && is_pushed ftm-gpu; then return; fi
+    docker info >/dev/null 2>&1 || { echo "Docker does not answer: start it. Nothing was pushed or created." >&2; exit 2; }
+}
+
 push() {  # repository, Dockerfile
     local registry=$account.dkr.ecr.$region.amazonaws.com
-    if aws ecr describe-images --repository-name "$1" --image-ids "imageTag=$tag" >/dev/null 2>&1; then
+    if is_pushed "$1"; then
         echo "$1:$tag is in the registry"
         return
     fi
@@ -54,6 +61,7 @@ up)
     tag=$(parameter ImageTag)
     settle_region
     account=$(aws sts get-caller-identity --query Account --output text)
+    look_for_docker
     deploy budget  # first, so that it watches the rest
     deploy storage
     deploy network

@@ -22,7 +22,8 @@ case "$*" in
     "sts get-caller-identity"*) echo 123456789012 ;;
     "configure get region") [ -n "$PROFILE_REGION" ] && echo "$PROFILE_REGION" ;;
     "ecr describe-images --repository-name ftm --"*) exit "$PUSHED" ;;
-    "ecr describe-images"*) exit 255 ;;
+    "ecr describe-images"*) exit "${GPU_PUSHED:-255}" ;;
+    info) exit "${DOCKER:-0}" ;;
 esac
 """
 
@@ -37,12 +38,14 @@ def called(tmp_path: Path):
     (tmp_path / MINE).write_text(example.replace("you@example.org", "a@b.c"))
     calls = tmp_path / "calls"
 
-    def run(*arguments: str, pushed: int = 255, **variables: str) -> tuple[int, str, list[str]]:
+    def run(
+        *arguments: str, pushed: int = 255, stands: Path = tmp_path, **variables: str
+    ) -> tuple[int, str, list[str]]:
         calls.write_text("")
         path = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         done = subprocess.run(
-            [SCRIPT, *arguments],
-            cwd=tmp_path,
+            [os.path.relpath(SCRIPT, stands), *arguments],
+            cwd=stands,
             env={
                 "PATH": path,
                 "CALLS": str(calls),
@@ -85,6 +88,21 @@ def test_an_image_that_is_in_the_registry_is_not_built_again(called):
     assert "ftm:1 is in the registry" in said
     (built,) = [c for c in calls if c.startswith("docker build")]
     assert " -f infra/images/gpu.Dockerfile " in built
+
+
+def test_without_docker_nothing_is_pushed_or_created(called):
+    status, said, calls = called("up", MINE, DOCKER="1")
+    assert status == 2
+    assert "Docker does not answer: start it. Nothing was pushed or created." in said
+    assert stacks(calls, "deploy") == []
+    assert called("up", MINE, DOCKER="1", pushed=0)[0] == 2, "one of the two images is not enough"
+
+
+def test_docker_is_not_asked_for_if_both_images_are_in_the_registry(called):
+    status, said, calls = called("up", MINE, DOCKER="1", pushed=0, GPU_PUSHED="0")
+    assert status == 0, said
+    assert not [c for c in calls if c.startswith("docker")]
+    assert len(stacks(calls, "deploy")) == 6
 
 
 def test_images_are_built_for_the_machines_that_the_tasks_ask_for(called):
@@ -185,12 +203,35 @@ def test_the_stacks_are_deleted_in_reverse_and_no_bucket_is(called):
     assert "are left" in said
 
 
-@pytest.mark.parametrize("arguments", [(), ("sideways",), ("up",), ("up", "no.json")])
-def test_a_wrong_call_says_what_is_missing_and_does_nothing(called, arguments: tuple[str, ...]):
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "#   infra/deploy.sh up PARAMETERS.json"),
+        (("sideways",), "#   infra/deploy.sh up PARAMETERS.json"),
+        (("up",), "Name your file of parameters: "),
+        (("up", ""), "Name your file of parameters: "),
+        (("up", "no.json"), "There is no file /"),
+    ],
+)
+def test_a_wrong_call_says_what_is_missing_and_does_nothing(called, arguments: tuple[str, ...], says: str):
     status, said, calls = called(*arguments)
-    assert status != 0
-    assert "parameters" in said.lower() or "no.json" in said
+    assert status == 2
+    assert says in said
+    assert ": line " not in said, "bash's own words"
     assert calls == []
+
+
+@pytest.mark.parametrize("folder", [".", "..", "a folder/below"])
+def test_the_file_is_named_from_where_the_user_stands_or_from_the_root(called, tmp_path: Path, folder: str):
+    """The script itself may be named by a relative path too."""
+    stands = tmp_path / "one" / folder
+    stands.mkdir(parents=True, exist_ok=True)
+    (tmp_path / MINE).rename(stands / MINE)
+    for named in (MINE, f"./{MINE}", str(stands / MINE)):
+        status, said, calls = called("up", named, stands=stands)
+        assert status == 0, said
+        (file,) = {c.partition("file://")[2].partition(" --capabilities")[0] for c in calls if "file://" in c}
+        assert Path(file).resolve() == (stands / MINE).resolve()
 
 
 def test_the_example_s_parameters_are_those_of_the_stacks():
