@@ -2,7 +2,7 @@
 # Deploys every stack and pushes the images, or deletes the stacks: docs/aws.md explains each step.
 #
 #   infra/deploy.sh up PARAMETERS.json      deploy what is new or has changed
-#   infra/deploy.sh down                    delete the stacks; the buckets and Glue's tables stay
+#   infra/deploy.sh down                    delete the stacks; the buckets, and Glue's databases with their tables, stay
 #
 # Needs the AWS command line with credentials, docker, and python3 with PyYAML (make run has one). Asks nothing, and may be repeated.
 # The region is AWS_REGION, or else AWS_DEFAULT_REGION, or else the profile's. MODELS="name@revision ..." goes into the images.
@@ -52,6 +52,19 @@ push() {  # repository, Dockerfile
     docker push "$registry/$1:$tag"
 }
 
+look_for_attached() {  # IAM deletes no policy that somebody has, and so no stack storage
+    local arn partition account policy who detach=
+    arn=$(aws sts get-caller-identity --query Arn --output text)
+    IFS=: read -r _ partition _ _ account _ <<<"$arn"
+    for policy in "ftm-query-$region" "ftm-views-$region"; do
+        # Nobody, too, if there is no such policy, or if whoever calls may not look.
+        who=$(aws iam list-entities-for-policy --policy-arn "arn:$partition:iam::$account:policy/$policy" --output text \
+            --query '[PolicyUsers[].UserName, PolicyGroups[].GroupName, PolicyRoles[].RoleName][]' 2>/dev/null) || continue
+        if [ -n "$who" ]; then echo "$policy is attached to: $(echo $who)" >&2; detach=yes; fi
+    done
+    [ -z "$detach" ] || { echo "IAM deletes no attached policy: detach first (docs/aws.md). Nothing was deleted." >&2; exit 2; }
+}
+
 case "${1:-}" in
 up)
     [ -n "${2:-}" ] || { echo "Name your file of parameters: infra/deploy.sh up my-parameters.json" >&2; exit 2; }
@@ -73,12 +86,13 @@ up)
     ;;
 down)
     settle_region
+    look_for_attached
     for stack in vllm dagster cluster network storage budget; do
         echo "Deleting ftm-$stack"
         aws cloudformation delete-stack --stack-name "ftm-$stack"
         aws cloudformation wait stack-delete-complete --stack-name "ftm-$stack"
     done
-    echo "The buckets ftm-warehouse-… and ftm-logs-… and Glue's database ftm are left: docs/aws.md says how to delete them"
+    echo "The buckets ftm-warehouse-… and ftm-logs-… and Glue's databases ftm and ftm_views are left: docs/aws.md says how to delete them"
     ;;
 *)
     sed -n '2,8p' infra/deploy.sh >&2

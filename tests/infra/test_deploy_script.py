@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,9 @@ STUB = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
 echo "$AWS_REGION $AWS_DEFAULT_REGION" >> "$CALLS.regions"
 case "$*" in
+    "sts get-caller-identity --query Arn"*) echo "arn:aws-cn:sts::123456789012:assumed-role/admin/me" ;;
+    "iam list-entities-for-policy"*/"$ATTACHED"-*) printf 'Maria\nanalysts\tresearch\n' ;;
+    "iam list-entities-for-policy"*) exit "${MAY_NOT_LOOK:-0}" ;;
     "sts get-caller-identity"*) echo 123456789012 ;;
     "configure get region") [ -n "$PROFILE_REGION" ] && echo "$PROFILE_REGION" ;;
     "ecr describe-images --repository-name ftm --"*) exit "$PUSHED" ;;
@@ -201,6 +205,39 @@ def test_the_stacks_are_deleted_in_reverse_and_no_bucket_is(called):
     assert stacks(calls, "delete-stack") == ["vllm", "dagster", "cluster", "network", "storage", "budget"]
     assert not [c for c in calls if " s3" in c]
     assert "are left" in said
+    kept = {r["Properties"]["DatabaseInput"]["Name"] for r in of_type("AWS::Glue::Database")}
+    assert kept == {"ftm", "ftm_views"}
+    assert "Glue's databases ftm and ftm_views" in said
+
+
+def of_type(kind: str) -> list[dict[str, Any]]:
+    """The resources of a type in the stack `storage`."""
+    return [r for r in template("storage")["Resources"].values() if r["Type"] == kind]
+
+
+POLICIES = [
+    r["Properties"]["ManagedPolicyName"]["Fn::Sub"].removesuffix("-${AWS::Region}")
+    for r in of_type("AWS::IAM::ManagedPolicy")
+]
+"""What users attach: docs/athena.md."""
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_policy_that_somebody_has_is_named_before_anything_is_deleted(called, policy: str):
+    status, said, calls = called("down", ATTACHED=policy)
+    assert status == 2
+    assert f"{policy}-eu-central-1 is attached to: Maria analysts research\n" in said
+    assert "Nothing was deleted." in said
+    assert f"--policy-arn arn:aws-cn:iam::123456789012:policy/{policy}-eu-central-1 " in "\n".join(calls)
+    assert stacks(calls, "delete-stack") == []
+
+
+@pytest.mark.parametrize("refused", ["0", "254"])
+def test_policies_that_nobody_has_or_that_may_not_be_looked_at_do_not_stop_it(called, refused: str):
+    status, said, calls = called("down", MAY_NOT_LOOK=refused)
+    assert status == 0, said
+    assert sum("list-entities-for-policy" in c for c in calls) == len(POLICIES) == 2
+    assert len(stacks(calls, "delete-stack")) == 6
 
 
 @pytest.mark.parametrize(
