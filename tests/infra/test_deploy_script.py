@@ -271,6 +271,11 @@ def test_the_file_is_named_from_where_the_user_stands_or_from_the_root(called, t
         assert Path(file).resolve() == (stands / MINE).resolve()
 
 
+def test_the_copy_that_the_page_makes_stays_out_of_git():
+    assert f"cp infra/parameters.json {MINE}" in (REPOSITORY / "docs" / "aws.md").read_text()
+    assert f"/{MINE}" in (REPOSITORY / ".gitignore").read_text().splitlines()
+
+
 def test_the_example_s_parameters_are_those_of_the_stacks():
     given = json.loads((REPOSITORY / "infra" / "parameters.json").read_text())["Parameters"]
     known = {p for name in ORDER for p in template(name)["Parameters"]}

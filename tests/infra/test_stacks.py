@@ -179,6 +179,19 @@ def test_a_host_has_what_a_gpu_step_asks_for(stacks: dict[str, Stack]):
     assert {"InstanceType": "g4dn.xlarge"} not in overrides
 
 
+def test_the_quotas_to_ask_for_are_those_of_the_pools():
+    page = (FOLDER.parents[1] / "docs" / "aws.md").read_text()
+    asked = {quota: int(n) for quota, n in re.findall(r"\| \"([^\"]+)\" \| (\d+) \|", page)}
+    hosts, steps = pools.LIMITS["gpu"] * ecs.GPU.cpu // 1024, pools.LIMITS["cpu"] * 8
+    assert template("cluster")["Parameters"]["MaxHosts"]["Default"] == pools.LIMITS["gpu"]
+    assert asked == {
+        "All G and VT Spot Instance Requests": hosts,
+        "Running On-Demand G and VT instances": hosts,
+        "Fargate Spot vCPU resource count": steps,
+        "Fargate On-Demand vCPU resource count": steps,
+    }
+
+
 def test_spot_hosts_are_spot_and_the_others_are_not(stacks: dict[str, Stack]):
     share = {
         group: stacks["cluster"].resources[group]["Properties"]["MixedInstancesPolicy"][
