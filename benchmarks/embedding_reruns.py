@@ -68,7 +68,7 @@ def runs(texts: list[str], folder: Path, rounds: int) -> list[dict[str, Any]]:
 def at_scale(entries: int, folder: Path) -> list[dict[str, Any]]:
     """Return a row per act on a cache of many entries."""
     dice = np.random.default_rng(0)
-    model = model_folder(folder, {"model": "random"}, np.eye(1, WIDTH, dtype=np.float32), 0.0)
+    model = model_folder(folder, {"model": "random"}, np.eye(1, WIDTH, dtype=np.float32))
     parts = [range(i, min(i + AT_ONCE, entries)) for i in range(0, entries, AT_ONCE)]
     vectors = dice.normal(size=(AT_ONCE, WIDTH)).astype(np.float32)
 

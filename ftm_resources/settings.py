@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 import warnings
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -17,7 +18,7 @@ from pydantic import AliasGenerator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Source = Literal["sample", "files", "capital_iq"]
 """Where transcripts come from."""
@@ -143,6 +144,7 @@ class Settings(BaseSettings):
     ftm_embedding_cache_gb: float = Field(
         10,
         gt=0,
+        le=1e6,
         description="Most that this folder takes, in GB (1e9 bytes); embeddings used longest ago are removed first",
     )
     ftm_sentiment_model: str | None = Field(
@@ -318,9 +320,19 @@ def assign(name: str, value: str) -> None:
     os.environ[name] = value
 
 
-def environment_without(name: str) -> dict[str, str]:
-    """Return the environment for another process, without one variable."""
-    return {n: v for n, v in os.environ.items() if n != name}
+def environment_without(beginning: str) -> dict[str, str]:
+    """Return the environment for another process, without the variables whose names begin so."""
+    return {n: v for n, v in os.environ.items() if not n.startswith(beginning)}
+
+
+@contextmanager
+def hidden(beginning: str) -> Iterator[None]:
+    """Take the variables whose names begin so out of this process's environment for a while."""
+    taken = {n: os.environ.pop(n) for n in list(os.environ) if n.startswith(beginning)}
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
 
 
 def unknown() -> dict[str, str | None]:

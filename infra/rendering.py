@@ -5,8 +5,9 @@ What belongs here: the intrinsic functions that the templates in `infra/cloudfor
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -104,19 +105,41 @@ def render(
     """Return the stacks by name, each rendered with those parameters that it has.
 
     `exports` are values of stacks that are not rendered here, `attributes` what AWS would answer for a resource
-    (`Database.Endpoint.Address`); for others a made-up value stands. ValueError if a parameter is unknown to all
-    stacks, misses a value or breaks its rule; KeyError for an export that no earlier stack has.
+    (`Database.Endpoint.Address`); for others a made-up value stands. ValueError with all that `refusals` finds, a
+    line each; KeyError for an export that no earlier stack has.
     """
-    templates = {name: template(name) for name in names}
-    known = {p for t in templates.values() for p in t.get("Parameters", {})}
-    if unknown := sorted(set(parameters) - known):
-        raise ValueError(f"no stack has the parameters {', '.join(unknown)}")
+    if refused := refusals(parameters, names):
+        raise ValueError("\n".join(refused))
     exported, stacks = dict(exports or {}), {}
-    for name, read in templates.items():
-        renderer = _Renderer(name, read, parameters, exported, attributes or {}, {**PSEUDO, **(pseudo or {})})
+    for name in names:
+        renderer = _Renderer(
+            name, template(name), parameters, exported, attributes or {}, {**PSEUDO, **(pseudo or {})}
+        )
         stacks[name] = renderer.stack()
         exported |= stacks[name].exports
     return stacks
+
+
+def refusals(parameters: Mapping[str, str], names: Sequence[str] = ORDER) -> list[str]:
+    """Return why CloudFormation would refuse these parameters, a sentence each; empty if it takes them.
+
+    Looked at are names that no stack has, values, and the stacks' own rules. A rule about a value that is itself
+    refused is left out, since it could only repeat that.
+    """
+    templates = {name: template(name) for name in names}
+    known = {p for t in templates.values() for p in t.get("Parameters", {})}
+    found = [
+        f"no stack has the parameter {name}{_meant(name, known)}" for name in sorted(set(parameters) - known)
+    ]
+    for stack, read in templates.items():
+        wrong = {n: w for n, p in read.get("Parameters", {}).items() if (w := _wrong(n, p, parameters))}
+        found += wrong.values()
+        sound = {n: p for n, p in read.get("Parameters", {}).items() if n not in wrong}
+        renderer = _Renderer(stack, {"Parameters": sound}, parameters, {}, {}, PSEUDO)
+        for name, rule in read.get("Rules", {}).items():
+            if not wrong.keys() & _references(rule):
+                found += [f"{stack}, rule {name}: {broken}" for broken in renderer.broken(rule)]
+    return list(dict.fromkeys(found))  # two stacks may have a parameter of the same name
 
 
 class _Renderer:
@@ -137,8 +160,6 @@ class _Renderer:
             self.conditions[condition] = self.resolve(expression)
 
     def stack(self) -> Stack:
-        for name, rule in self.template.get("Rules", {}).items():
-            self._obey(name, rule)
         made = {n: r for n, r in self.template["Resources"].items() if self._is_made(r)}
         self.references |= {n: self._physical(n, r) for n, r in made.items()}
         resources = {n: self.resolve(r) for n, r in made.items()}
@@ -149,6 +170,12 @@ class _Renderer:
                 if "Export" in output:
                     exports[self.resolve(output["Export"]["Name"])] = outputs[name]
         return Stack(self.name, self.parameters, resources, outputs, exports)
+
+    def broken(self, rule: Mapping[str, Any]) -> list[str]:
+        """Return what a rule says about each of its assertions that does not hold."""
+        if not self.resolve(rule.get("RuleCondition", True)):
+            return []
+        return [a["AssertDescription"] for a in rule["Assertions"] if not self.resolve(a["Assert"])]
 
     def resolve(self, value: Any) -> Any:
         """Return a value with its functions replaced by their results; what is AWS::NoValue is left out."""
@@ -184,12 +211,6 @@ class _Renderer:
         place = ":" if kind == "AWS::S3::Bucket" else f"{region}:{account}"
         return f"arn:aws:{kind.split('::')[1].lower()}:{place}:{name}"
 
-    def _obey(self, name: str, rule: Mapping[str, Any]) -> None:
-        if self.resolve(rule.get("RuleCondition", True)):
-            for assertion in rule["Assertions"]:
-                if not self.resolve(assertion["Assert"]):
-                    raise ValueError(f"{self.name}, rule {name}: {assertion['AssertDescription']}")
-
     # The functions; their names are those of CloudFormation.
 
     def _if(self, argument: list[Any]) -> Any:
@@ -205,6 +226,9 @@ class _Renderer:
 
     def _and(self, argument: list[Any]) -> bool:
         return all(self.resolve(argument))
+
+    def _or(self, argument: list[Any]) -> bool:
+        return any(self.resolve(argument))
 
     def _sub(self, argument: str | list[Any]) -> str:
         text, values = (
@@ -243,22 +267,51 @@ class _Renderer:
 
 
 def _value(name: str, parameter: Mapping[str, Any], given: Mapping[str, str]) -> str:
-    """Return a parameter's value; ValueError if it has none, or one that its rules exclude."""
+    return str(given.get(name, parameter.get("Default")))
+
+
+def _wrong(name: str, parameter: Mapping[str, Any], given: Mapping[str, str]) -> str | None:
+    """Return in plain words what is wrong with a parameter's value; None if its template takes it."""
     if name not in given and "Default" not in parameter:
-        raise ValueError(f"the parameter {name} has no value")
-    value = str(given.get(name, parameter.get("Default")))
-    rules: dict[str, Callable[[Any], bool]] = {
-        "AllowedValues": lambda allowed: value in map(str, allowed),
-        "AllowedPattern": lambda pattern: re.fullmatch(pattern, value) is not None,
-        "MinValue": lambda least: _is_number(value) and float(value) >= least,
-        "MaxValue": lambda most: _is_number(value) and float(value) <= most,
-        "MinLength": lambda least: len(value) >= int(least),
-    }
-    for rule, holds in rules.items():
-        if rule in parameter and not holds(parameter[rule]):
-            raise ValueError(f"the parameter {name} is {value!r}: {rule} {parameter[rule]}")
-    return value
+        return f"the parameter {name} has no value"
+    value = _value(name, parameter, given)
+    least, most = (parameter.get(bound) for bound in ("MinValue", "MaxValue"))
+    number = float(value) if re.fullmatch(r"-?\d+(\.\d+)?", value) else None
+    demands = [
+        (
+            parameter["Type"] != "Number" or number is not None,
+            "must be a number",
+        ),
+        (least is None or number is None or number >= least, f"must be at least {least}"),
+        (most is None or number is None or number <= most, f"must be at most {most}"),
+        (
+            value in map(str, parameter.get("AllowedValues", [value])),
+            f"must be one of {', '.join(str(v) or 'empty' for v in parameter.get('AllowedValues', []))}",
+        ),
+        (
+            re.fullmatch(parameter.get("AllowedPattern", "(?s:.*)"), value) is not None,
+            f"does not match {parameter.get('AllowedPattern')}",
+        ),
+    ]
+    for holds, otherwise in demands:
+        if not holds:
+            return (
+                f"the parameter {name} is {value!r}: it {parameter.get('ConstraintDescription', otherwise)}"
+            )
+    return None
 
 
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
+def _meant(name: str, known: set[str]) -> str:
+    """Return the end of a sentence that asks for the known name closest to a wrong one; empty if none is close."""
+    by_lower = {k.lower(): k for k in sorted(known)}
+    return "".join(
+        f": did you mean {by_lower[c]}?" for c in difflib.get_close_matches(name.lower(), by_lower, n=1)
+    )
+
+
+def _references(value: Any) -> set[str]:
+    """Return the names of all parameters that an expression refers to."""
+    if isinstance(value, dict):
+        own = {value["Ref"]} if isinstance(value.get("Ref"), str) else set()
+        return own.union(*map(_references, value.values()))
+    return set().union(*map(_references, value)) if isinstance(value, list) else set()

@@ -5,6 +5,7 @@ What belongs here: the command, and the variants whose resources differ.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from infra.policies import findings
 from infra.rendering import FOLDER, ORDER, render
 
-NEEDED = {"ImageTag": "2026-01-31", "Email": "you@example.org"}
+NEEDED = {"ImageTag": "2026-01-31", "Email": "somebody@example.org"}
 """The parameters without a default."""
 
 LOGIN = {
@@ -32,9 +33,11 @@ VARIANTS = {
     "default": {},
     "own services": {
         "LlmBaseUrl": "http://vllm.ftm.internal:8000/v1",
+        "LlmModel": "Qwen/Qwen3-8B-AWQ",
         "LlmService": "ftm/ftm-vllm",
         "Embedding": "true",
         "EmbeddingBaseUrl": "http://embedding.ftm.internal:8000/v1",
+        "EmbeddingModel": "Qwen/Qwen3-Embedding-0.6B",
         "EmbeddingService": "ftm/ftm-embedding",
     },
     "private subnets, buckets of an earlier deployment, stopped": {
@@ -48,8 +51,10 @@ VARIANTS = {
         "Embedding": "true",
         "WrdsSecretArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wrds",
         "LlmBaseUrl": "https://api.x.ai/v1",
+        "LlmModel": "grok-4",
         "LlmApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key",
         "EmbeddingBaseUrl": "https://embeddings.example.org/v1",
+        "EmbeddingModel": "embedder",
         "EmbeddingApiKeyArn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:other",
         "Prices": "/opt/ftm/prices.csv",
         "TopicArn": "arn:aws:sns:us-east-1:123456789012:alerts",
@@ -92,4 +97,8 @@ def main(folder: Path | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else None))
+    parser = argparse.ArgumentParser(prog="python -m infra.synth", description=__doc__)
+    parser.add_argument(
+        "folder", type=Path, nargs="?", help="where the rendered stacks are written; none by default"
+    )
+    sys.exit(main(parser.parse_args().folder))

@@ -3,7 +3,7 @@
 import itertools
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,12 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
                 yield from (event for event in events if not isinstance(event, dg.Output))
                 if not run.is_successful():
                     raise _failure(context.partition_key, run, inputs.tables)
+                if lost := _lost(context, events):
+                    raise dg.Failure(
+                        f"marts {context.partition_key}: dbt ended well, but said nothing of {', '.join(lost)}; "
+                        "nothing was written",
+                        allow_retries=False,
+                    )
                 for event in events:
                     if isinstance(event, dg.Output):
                         yield _stored(context, warehouse, event, folder, inputs, with_earlier)
@@ -110,6 +116,13 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
         context.log.warning(f"{quarter} is linked to what has changed since: {'; '.join(map(str, outdated))}")
     names = [*SOURCES, *(mart for mart in MARTS if mart not in selected)]
     tables = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in names}
+    tested = {key.asset_key.path[-1] for key in context.selected_asset_check_keys} - selected
+    if never := sorted(mart for mart in tested if not tables[mart].is_written):
+        raise dg.Failure(
+            f"{', '.join(never)} of {quarter} was never materialized, so there is nothing to check. Materialize it "
+            "first",
+            allow_retries=False,
+        )
     if not with_earlier & selected:
         return _Inputs(tables, Compared())
     compared = compared_quarters(warehouse, pinned, quarter, mixed_allowed=allows_mixed(context.run))
@@ -119,6 +132,17 @@ def _inputs(context: dg.AssetExecutionContext, warehouse: Warehouse, with_earlie
             f"quarters`), and then {', '.join(sorted(with_earlier))} of {quarter} again"
         )
     return _Inputs(tables, compared)
+
+
+def _lost(context: dg.AssetExecutionContext, events: Sequence[Any]) -> list[str]:
+    """Return the selected marts and checks that dbt did not report: Dagster itself would not miss them."""
+    made = {context.asset_key_for_output(e.output_name) for e in events if isinstance(e, dg.Output)}
+    tested = {(e.asset_key, e.check_name) for e in events if isinstance(e, dg.AssetCheckResult)}
+    marts = [key.path[-1] for key in context.selected_asset_keys if key not in made]
+    checks = [
+        key.name for key in context.selected_asset_check_keys if (key.asset_key, key.name) not in tested
+    ]
+    return sorted([*marts, *checks])
 
 
 def _stored(

@@ -112,6 +112,10 @@ BATCH_ROWS = 50_000
 TARGET_FOLDER = "target"
 """dbt's own folder in a project, for its artifacts."""
 
+VARIABLES = "DBT_"
+"""How the variables begin by which dbt itself takes options. Those of the user are not for our project: DBT_EMPTY alone
+would leave every mart without rows."""
+
 _TARGET = "duckdb"
 _PARSED = "partial_parse.msgpack"
 _EARLIER_SCHEMA = "earlier"
@@ -173,7 +177,7 @@ def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
     once; one parses. If the folder will be read-only (in an image), call this once while building the image. Raises
     DbtProjectError with dbt's own message if the project does not parse.
     """
-    folder = (target or target_folder(project_dir)) / f"manifest-{_fingerprint(project_dir)}"
+    folder = (target or target_folder(project_dir)) / _folder_name(project_dir)
     path = folder / "manifest.json"
     if path.exists():
         return path
@@ -195,12 +199,18 @@ def manifest(project_dir: Path = PROJECT, target: Path | None = None) -> Path:
 def working_copy(manifest: Path, folder: Path, project_dir: Path = PROJECT) -> Path:
     """Copy the project into `folder`, with what was parsed of it for `manifest`; return dbt's target folder there.
 
-    dbt takes up what was parsed only for the same path of the database, so there the path is relative.
+    dbt takes up what was parsed only for the same path of the database, so there the path is relative. Raises
+    DbtProjectError if the project has changed since: assets and their code versions would be those of other files.
     """
     for path in _files(project_dir):
         copied = folder / path.relative_to(project_dir)
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copied)
+    if manifest.parent.name != _folder_name(folder):
+        raise DbtProjectError(
+            f"files of {project_dir} have changed since they were loaded: reload the code location in the UI, or start "
+            "the command again"
+        )
     target = folder / TARGET_FOLDER
     target.mkdir()
     if (parsed := manifest.with_name(_PARSED)).exists():
@@ -212,13 +222,14 @@ def _files(project_dir: Path) -> list[Path]:
     return sorted({p for pattern in _PROJECT_FILES for p in project_dir.glob(pattern) if p.is_file()})
 
 
-def _fingerprint(project_dir: Path) -> str:
+def _folder_name(project_dir: Path) -> str:
+    """Return the name of the folder of what is parsed of a project: the same for the same files and dbt."""
     digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
     for path in _files(project_dir):
         content = path.read_bytes()
         digest.update(f"\0{path.relative_to(project_dir).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
-    return digest.hexdigest()[:16]
+    return f"manifest-{digest.hexdigest()[:16]}"
 
 
 def _parse(project_dir: Path, folder: Path) -> None:
@@ -235,10 +246,12 @@ def _parse(project_dir: Path, folder: Path) -> None:
         ]
         command += ["--target-path", f"{scratch}/parsed", "--log-path", f"{scratch}/logs"]
         # What is parsed holds for a run in which the profile, which reads this variable, says the same.
-        environment = settings.environment_without("DBT_TARGET_PATH") | {"DBT_TARGET_PATH": TARGET_FOLDER}
+        environment = settings.environment_without(VARIABLES) | {"DBT_TARGET_PATH": TARGET_FOLDER}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - no shell
         if done.returncode:
             raise DbtProjectError(f"dbt cannot parse {project_dir}:\n{done.stdout}{done.stderr}")
+        if folder.exists():  # left without a manifest
+            shutil.rmtree(folder)
         (Path(scratch) / "parsed").rename(folder)
 
 

@@ -17,6 +17,9 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 from dagster_dbt.asset_utils import get_subset_selection_for_context
 from packaging.version import Version
 
+from ftm_assets.orchestration.dbt_project import VARIABLES
+from ftm_resources import settings
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -77,12 +80,13 @@ def build(dbt: Dbt, context: dg.AssetExecutionContext, manifest: Path, target: P
     arguments = ["build", *selection, *(["--indirect-selection", indirect] if indirect else [])]
     # With the context, dagster-dbt would look for manifest and translator in the specs, where only it can put them.
     copy = {"project_dir": str(target.parent), "profiles_dir": str(target.parent)}
-    run = OfflineDbt(**dbt.model_dump() | copy).cli(
-        arguments,
-        manifest=parsed,
-        dagster_dbt_translator=names,
-        target_path=Path(target.name),
-        raise_on_error=False,
-    )
+    with settings.hidden(VARIABLES):  # dagster-dbt passes on whatever is there when it starts dbt
+        run = OfflineDbt(**dbt.model_dump() | copy).cli(
+            arguments,
+            manifest=parsed,
+            dagster_dbt_translator=names,
+            target_path=Path(target.name),
+            raise_on_error=False,
+        )
     run.context = context
     return run

@@ -31,9 +31,10 @@ ALLOW_MIXED = "ftm/allow_mixed_generations"
 REREADS = 10
 """How often a step reads its input again because a run of another quarter has replaced it meanwhile."""
 
-WAITS, WAIT_SECONDS = 36, 5.0
-"""How often, and how long each time, a step waits for a run of another quarter that is between two tables of its
-input. Three minutes are enough for the daemon to notice that the run was killed, and for its retry to complete them."""
+WAITS, WAIT_SECONDS, MOST_WAITS = 36, 5.0, 360
+"""How often, and how long each time, a step waits for a run of another quarter that may be making its input again, if
+nothing changes meanwhile. Three minutes are enough for the daemon to notice that the run was killed, and for its retry
+to go on."""
 
 
 def pinned_inputs(
@@ -49,8 +50,8 @@ def pinned_inputs(
     """Return a quarter of each table, as pinned.
 
     Raises a Failure that says what to materialize first if a table was never written for the quarter, if another run
-    has replaced what this one made of it, or if the tables and their inputs are not of one generation. If only a run of
-    another quarter is between two tables that it makes again, the step waits for it and is retried.
+    has replaced what this one made of it, or if the tables and their inputs are not of one generation. If a run of
+    another quarter that links this one again explains the latter, the step waits for it and is retried.
     FTM_ALLOW_MIXED_GENERATIONS, or the run's tag ALLOW_MIXED, turns the latter two into a warning. Without
     `is_chain_judged`, it is no matter whether what they were made from in other quarters has changed since: links of a
     tagged quarter stay as they are, and those after it go on from them.
@@ -67,7 +68,9 @@ def pinned_inputs(
         pinned, quarter, tables, is_chain_judged=is_chain_judged
     ):
         if not allows_mixed(run):
-            if _is_being_rebuilt(pinned, quarter, tables) and _becomes_whole(warehouse, quarter, tables, log):
+            if _may_be_at_work(pinned, quarter, tables) and _comes_right(
+                warehouse, quarter, tables, log, is_chain_judged=is_chain_judged
+            ):
                 raise dg.RetryRequested(max_retries=REREADS)
             raise dg.Failure(
                 f"{problem}. To compute from them anyway, set FTM_ALLOW_MIXED_GENERATIONS=true, or give the run the "
@@ -170,32 +173,49 @@ def consistent(warehouse: Warehouse, quarter: str, tables: Collection[str]) -> d
     return found
 
 
-def _is_being_rebuilt(pinned: Pinned, quarter: str, tables: Collection[str]) -> bool:
-    """Return whether these tables are mixed because a run of another quarter has made only some of them again."""
+def _may_be_at_work(pinned: Pinned, quarter: str, tables: Collection[str]) -> bool:
+    """Return whether a run of another quarter that links quarters again explains how these tables are mixed.
+
+    It has then made only some of the quarter's links again, or not yet begun with those of this quarter.
+    """
     present = pinned.present(quarter)
-    pairs = (
-        (present(m.table), present(m.source), m.source)
-        for m in pinned.mixtures(quarter, tables)
-        if not is_elsewhere(m.source)
-    )
-    return any(
-        one is not None and other is not None and name in one.together and bool(one.rebuilt or other.rebuilt)
-        for one, other, name in pairs
-    )
-
-
-def _becomes_whole(
-    warehouse: Warehouse, quarter: str, tables: Collection[str], log: Logger | dg.DagsterLogManager
-) -> bool:
-    """Wait until no run of another quarter is between two of these tables; return whether that came about."""
-    for n in range(WAITS):
-        if not _is_being_rebuilt(warehouse.pin(), quarter, tables):
+    for mixture in pinned.mixtures(quarter, tables):
+        one, other = present(mixture.table), present(mixture.source)
+        if one is None or other is None:
+            continue
+        is_half = mixture.source in one.together and bool(one.rebuilt or other.rebuilt)
+        if is_half or is_elsewhere(mixture.source):
             return True
+    return False
+
+
+def _comes_right(
+    warehouse: Warehouse,
+    quarter: str,
+    tables: Collection[str],
+    log: Logger | dg.DagsterLogManager,
+    *,
+    is_chain_judged: bool,
+) -> bool:
+    """Wait while a run of another quarter may be at work on these tables; return whether they are then of one kind.
+
+    Gives up when nothing has changed for WAITS, or after MOST_WAITS.
+    """
+    left, before = WAITS, warehouse.pin()
+    for n in range(MOST_WAITS):
+        if not _mixed(before, quarter, tables, is_chain_judged=is_chain_judged):
+            return True
+        if not left or not _may_be_at_work(before, quarter, tables):
+            break
         if n == 0:
             log.info(
-                f"A run of another quarter is making tables of {quarter} again: waiting until it has them all"
+                f"{', '.join(tables)} of {quarter}: waiting for a run of another quarter that may be linking it again, "
+                f"until nothing has changed for {WAITS * WAIT_SECONDS:.0f} s"
             )
         time.sleep(WAIT_SECONDS)
+        now = warehouse.pin()
+        now.mixtures(quarter, tables)
+        left, before = (left - 1 if now.is_as(before) else WAITS), now
     return False
 
 

@@ -5,12 +5,14 @@ those before them, and linking these again. Links depend on their own quarter's 
 `theme_series` of the quarter before them, and on nothing else; so the tables are the same in whatever order, and
 however often, quarters are materialized.
 
-Writers of one machine take turns. On S3 they do not: each looks for outdated quarters after its last write, so that of
-two that crossed, the later one finds what the other left. Readers take no turns anywhere: they wait.
+Writers of one machine take turns, and readers between them. On S3 they do not: each writer looks for outdated quarters
+after its last write, so that of two that crossed, the later one finds what the other left.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -52,8 +54,8 @@ CHAIN = "theme_series"
 ROUNDS = 5
 """How often the chain is looked through for quarters that other writers made outdated meanwhile."""
 
-WAITS, WAIT_SECONDS = 30, 2.0
-"""How often, and how long each time, to wait for a writer that is between two tables of a quarter."""
+WAITS, WAIT_SECONDS = 12, 5.0
+"""How often, and how long each time, to wait on S3 for a writer that is between two tables of a quarter."""
 
 OTHER_MODELS = "allow_other_models"
 """Name of the config field that lets a quarter be linked past quarters of other embedding models."""
@@ -86,18 +88,30 @@ class Mended:
 
 
 def settled(warehouse: Warehouse, *, has_turn: bool = False) -> Pinned:
-    """Return a view of the warehouse in which no quarter's links are half written, if that comes about in a minute.
+    """Return a view of the warehouse that shows no quarter's links while they are being written, if that is possible.
 
-    `has_turn` is for the writer that holds the lock: on one machine there is nothing that it could wait for. What a
-    killed run left stays half written: whoever reads links from the view calls `require_whole` for them first.
+    On one machine, it waits for the turn of whoever writes, unless `has_turn` says that the caller holds the lock, or
+    the caller may not write there. On S3, it waits a minute for links that are half written. What a killed run left
+    stays half written: whoever reads links from the view calls `require_whole` for them first.
     """
-    pinned = warehouse.pin()
-    for _ in range(0 if has_turn and not warehouse.location.is_s3 else WAITS):
-        if all(_is_whole(pinned, quarter) for quarter in pinned.quarters([CHAIN])):
+    if not warehouse.location.is_s3:
+        with contextlib.ExitStack() as turn:
+            if not has_turn and os.access(warehouse.root, os.W_OK):
+                turn.enter_context(warehouse.lock("theme_links"))
+            return _with_links(warehouse)[0]
+    for _ in range(WAITS):
+        pinned, is_whole = _with_links(warehouse)
+        if is_whole:
             break
         time.sleep(WAIT_SECONDS)
-        pinned = warehouse.pin()
     return pinned
+
+
+def _with_links(warehouse: Warehouse) -> tuple[Pinned, bool]:
+    """Return a view with all tables of links loaded as they are now, and whether every quarter's are whole."""
+    pinned = warehouse.pin()
+    halves = [quarter for quarter in pinned.quarters(LINK_TABLES) if not _is_whole(pinned, quarter)]
+    return pinned, not halves
 
 
 def _is_whole(pinned: Pinned, quarter: str) -> bool:

@@ -6,6 +6,8 @@ embedded before are not embedded again; see `embedding_cache`.
 
 from __future__ import annotations
 
+import functools
+import logging
 import threading
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,7 @@ from ftm_resources.endpoint.connection import Endpoint, check, run
 from ftm_resources.endpoint.embeddings import MAX_BYTES_PER_TEXT, RemoteEmbedder
 from ftm_resources.expected import plainly
 from ftm_resources.models import batches, embedding_cache, loading
-from ftm_resources.models.encoders import FAITHFUL, Backend, TorchEncoder, openvino_encoder
+from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
 from ftm_resources.models.loading import LoadedModel, Progress
 from ftm_resources.models.query_encoder import query_encoder
 from ftm_resources.settings import Precision
@@ -31,8 +33,15 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+_log = logging.getLogger(__name__)
+
 _PROBES = ("", "Gross margin rose.", "Freight, labor and raw materials cost more than planned. " * 100)
 """Texts that test whether a model's own preprocessing matches `batches`: empty, plain, too long."""
+
+
+@functools.cache
+def _say_once(message: str) -> None:
+    _log.warning(message)
 
 
 class Embedder(ConfigurableResource):
@@ -147,13 +156,11 @@ class Embedder(ConfigurableResource):
         vector that is zero or not finite; EndpointUnavailableError if an endpoint returns none.
         """
         unique, where = loading.distinct(texts)
-        folder = embedding_cache.configured()
-        if folder is None:
+        cache = self._cache()
+        if cache is None:
             vectors, n_embedded = self._embedded(unique, progress), len(unique)
         else:
-            vectors, n_embedded = embedding_cache.completed(
-                self._cache(folder), unique, self._embedded, progress
-            )
+            vectors, n_embedded = embedding_cache.completed(cache, unique, self._embedded, progress)
         if counted:
             counted(n_embedded, len(unique) - n_embedded)
         return vectors if len(unique) == len(texts) else vectors[where]
@@ -170,14 +177,19 @@ class Embedder(ConfigurableResource):
             vectors[rows] = _unit(out.astype(np.float64), [unique[i] for i in rows])
         return vectors
 
-    def _cache(self, folder: Path) -> embedding_cache.EmbeddingCache:
-        described = self.describe()
-        # The second text's vector tells at how many tokens a model cuts off; an endpoint may refuse one so long.
-        texts = list(_PROBES[1:2] if self._remote() else _PROBES[1:])
-        is_exact = described.get("device", "").startswith("cpu")
-        return embedding_cache.opened(
-            folder, described, lambda: self._embedded(texts, None), 0.0 if is_exact else 2 * FAITHFUL
-        )
+    def _cache(self) -> embedding_cache.EmbeddingCache | None:
+        """Return the cache; None if there is none, or if the model is not known to be the same by what it computes."""
+        folder = embedding_cache.configured()
+        if folder is None:
+            return None
+        described = {} if self._remote() else self.describe()
+        if not described.get("device", "").startswith("cpu"):
+            _say_once(
+                "the embedding cache is not used: only a model on this machine's CPU gives the same bits each time"
+            )
+            return None
+        # The last one's vector tells at how many tokens a model cuts off.
+        return embedding_cache.opened(folder, described, lambda: self._embedded(list(_PROBES[1:]), None))
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Embed a query: float32 (dimension,), of unit length.

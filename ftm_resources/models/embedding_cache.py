@@ -6,8 +6,8 @@ the vector. A segment with a damaged entry is removed, and its texts are embedde
 than the bound, those used longest ago are removed. Deleting the folder costs nothing but embedding again.
 
 What a model is, is known by what it computes: beside its description a folder keeps the vectors of a few texts, and
-only a model that gives the same ones uses it. Other weights under the same name, another tokenizer or another processor
-are therefore another model.
+only a model that gives the same bits uses it. Other weights under the same name, another tokenizer or another processor
+are therefore another model. So the cache is for models that give the same bits each time: those on a CPU.
 """
 
 from __future__ import annotations
@@ -106,25 +106,26 @@ def _refused(why: str) -> settings.SettingsError:
     return settings.SettingsError(f"FTM_EMBEDDING_CACHE is '{settings.current().ftm_embedding_cache}', {why}")
 
 
-_opened: dict[tuple[str, str, float], EmbeddingCache] = {}
+_opened: dict[tuple[str, str, float], EmbeddingCache | None] = {}
 _opening = threading.Lock()
 
 
-def opened(
-    root: Path, described: Mapping[str, Any], probed: Callable[[], Vectors], within: float
-) -> EmbeddingCache:
-    """Return the cache of a model in a folder, opened once per process.
+def opened(root: Path, described: Mapping[str, Any], probed: Callable[[], Vectors]) -> EmbeddingCache | None:
+    """Return the cache of a model in a folder, opened once per process; None, with a warning, if it cannot be used.
 
-    `probed` gives the model's vectors of the texts that tell models apart; see `model_folder` for the others. Raises
-    OSError if the folder cannot be written.
+    `probed` gives the model's vectors of the texts that tell models apart; see `model_folder` for the others.
     """
     most = settings.current().ftm_embedding_cache_gb
     key = (str(root), json.dumps(dict(described), sort_keys=True), most)
     with _opening:
         if key not in _opened:
             probe = probed()
-            folder = model_folder(root, described, probe, within)
-            _opened[key] = EmbeddingCache(folder, probe.shape[1], int(most * 1e9))
+            try:
+                folder = model_folder(root, described, probe)
+                _opened[key] = EmbeddingCache(folder, probe.shape[1], int(most * 1e9))
+            except OSError as error:
+                _log.warning("embedding cache: %s cannot be used, all texts are embedded: %s", root, error)
+                _opened[key] = None
         return _opened[key]
 
 
@@ -136,7 +137,7 @@ def digests(texts: Sequence[str]) -> NDArray[np.uint8]:
     return np.frombuffer(joined, np.uint8).reshape(-1, KEY_BYTES)
 
 
-def model_folder(root: Path, described: Mapping[str, Any], probe: Vectors, within: float) -> Path:
+def model_folder(root: Path, described: Mapping[str, Any], probe: Vectors) -> Path:
     """Return the folder of a model; create it if there is none.
 
     Parameters
@@ -147,8 +148,6 @@ def model_folder(root: Path, described: Mapping[str, Any], probe: Vectors, withi
         What the model says of itself, as JSON values.
     probe : ndarray
         Its vectors of some texts, always the same: float32 (n, dimension), of unit length.
-    within : float
-        How far (in Euclidean distance) its vector of a text may be from the one it gave before.
 
     Raises
     ------
@@ -160,7 +159,7 @@ def model_folder(root: Path, described: Mapping[str, Any], probe: Vectors, withi
     family = root / LAYOUT / _digest(said.encode())
     for file in sorted(family.glob(f"*/{MODEL_FILE}")):
         before = _probe(file)
-        if before.shape == probe.shape and np.linalg.norm(before - probe, axis=1).max() <= within:
+        if np.array_equal(before, probe):
             return file.parent
     folder = family / _digest(probe.tobytes())
     folder.mkdir(parents=True, exist_ok=True)
@@ -287,21 +286,19 @@ class EmbeddingCache:
         return size // (KEY_BYTES + self._record.itemsize)
 
     def _keys_in(self, path: Path) -> NDArray[np.uint8]:
-        """Return the keys of a segment; none if it is gone, or removed because it is damaged."""
+        """Return the keys of a segment; none if it cannot be read, or is removed because it is damaged."""
         try:
             with path.open("rb") as file:
                 size = path.stat().st_size
                 content = file.read(self._entries(size) * KEY_BYTES)
-        except FileNotFoundError:
+        except OSError:  # gone, or another user's own
             return np.empty((0, KEY_BYTES), np.uint8)
-        except OSError as error:
-            return self._discard(path, str(error))
         if size % (KEY_BYTES + self._record.itemsize):
             return self._discard(path, "it is cut off")
         return np.frombuffer(content, np.uint8).reshape(-1, KEY_BYTES)
 
     def _read(self, path: Path, rows: NDArray[np.uint32], keys: NDArray[np.uint8]) -> Vectors | None:
-        """Return rows of a segment; None if it is gone, or removed because one of them is damaged."""
+        """Return rows of a segment; None if it cannot be read, or is removed because one of them is damaged."""
         step = self._record.itemsize
         read = bytearray()
         try:
@@ -318,10 +315,7 @@ class EmbeddingCache:
                     read += entry
             with suppress(OSError):  # removed meanwhile, or another user's
                 os.utime(path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            self._discard(path, str(error))
+        except OSError:  # gone, or not to be read now
             return None
         return np.ascontiguousarray(np.frombuffer(bytes(read), self._record)["vector"])
 

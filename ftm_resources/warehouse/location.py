@@ -44,8 +44,11 @@ ROOT = "ftm.root"
 
 _S3 = "s3://"
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
-"""The beginning of a URI, also with a slash missing. One letter is a drive of Windows."""
+_SCHEME = re.compile(r"\s*(?:([a-z][a-z0-9+.-]+):/+|(s3[an]?):)", re.IGNORECASE)
+"""The beginning of a URI, also with slashes missing. One letter is a drive of Windows."""
+
+_BUCKET = re.compile(r"[A-Za-z0-9._-]+")
+"""More than what AWS allows today: other servers, and old buckets, have capitals and underscores too."""
 
 _ALIASES = ("s3", "s3a", "s3n")
 """Schemes of S3: Hadoop and Spark call it by the others."""
@@ -73,15 +76,18 @@ class Location:
         if (uri := _SCHEME.match(path)) is None:
             root = str(Path(path).expanduser().resolve())
         else:
-            place = path[uri.end() :].rstrip("/")
-            bucket = place.partition("/")[0]
-            if uri[1].lower() not in _ALIASES or not uri[0].endswith("://") or not bucket:
+            # The rest of a URI is not repeated: it may hold a key.
+            refused, place = f"a warehouse cannot be at {uri[0]}…: ", path[uri.end() :].rstrip("/")
+            bucket, *folders = place.split("/")
+            if (uri[1] or "").lower() not in _ALIASES or not uri[0].endswith("://") or not bucket:
                 raise WarehouseError(f"{refused}FTM_WAREHOUSE must be a folder or s3://bucket/prefix")
-            if "@" in bucket or set("?#") & set(place):
+            if not _BUCKET.fullmatch(bucket) or set("?#") & set(place):
                 raise WarehouseError(
-                    f"a warehouse cannot be at {uri[0]}…: leave keys and options out of FTM_WAREHOUSE, "
-                    "which takes s3://bucket/prefix alone; AWS's own variables have them"
+                    f"{refused}leave keys, ports and options out of FTM_WAREHOUSE, which takes s3://bucket/prefix "
+                    "alone; AWS's own variables have them"
                 )
+            if any(folder in {"", ".", ".."} or not folder.isprintable() for folder in folders):
+                raise WarehouseError(f"{refused}a folder in it has no name, or one that is not plain text")
             root = f"{_S3}{place}"
         for folder in root.split("/"):
             if "=" in folder and folder.partition("=")[0].lower() in _columns():

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import os
 import shutil
 import statistics
 import subprocess
@@ -105,6 +106,11 @@ dg.materialize(
     resources={"dbt": dbt_resource(), "warehouse": Warehouse(path=sys.argv[1])},
 )
 """
+
+
+def why(result: dg.ExecuteInProcessResult) -> str:
+    """Return what failed, as the run says it."""
+    return " ".join(str(e.step_failure_data.error) for e in result.all_events if e.is_step_failure)
 
 
 @pytest.fixture(scope="module")
@@ -360,6 +366,47 @@ def test_a_check_on_its_own_tests_the_stored_rows(own_warehouse: Warehouse):
     key = dg.AssetCheckKey(dg.AssetKey("theme_sentiment"), "theme_sentiment_counts_add_up")
     result = run_marts(own_warehouse, FIRST, dg.AssetSelection.checks(key))
     assert [(e.check_name, e.passed) for e in result.get_asset_check_evaluations()] == [(key.name, False)]
+
+
+def test_a_check_of_a_mart_that_was_never_made_is_refused(tmp_path: Path):
+    warehouse = Warehouse(path=str(tmp_path / "warehouse"))
+    IN_FIRST.write(warehouse)
+    result = run_marts(warehouse, FIRST, dg.AssetSelection.checks_for_assets(dg.AssetKey("theme_sentiment")))
+    assert "theme_sentiment of 2023Q1 was never materialized, so there is nothing to check" in why(result)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DBT_EMPTY", "1"),
+        ("DBT_QUIET", "1"),
+        ("DBT_LOG_LEVEL", "none"),
+        ("DBT_EXCLUDE_RESOURCE_TYPES", "test"),
+    ],
+)
+def test_the_users_own_options_of_dbt_do_not_count(
+    own_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+):
+    """DBT_EMPTY would leave the mart without rows, DBT_QUIET without any, both in a green run."""
+    monkeypatch.setenv(variable, value)
+    before = own_warehouse.quarter("theme_sentiment", FIRST).content
+    result = run_marts(own_warehouse, FIRST, dg.AssetSelection.assets("theme_sentiment"))
+    assert result.success
+    assert [e.asset_key.path[-1] for e in result.get_asset_materialization_events()] == ["theme_sentiment"]
+    assert result.get_asset_check_evaluations()
+    assert own_warehouse.quarter("theme_sentiment", FIRST).content == before
+    assert os.environ[variable] == value
+
+
+def test_a_mart_or_a_check_that_dbt_does_not_report_fails_the_run(
+    own_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+):
+    """Dagster would not miss it: it takes an output that does not come for one that was not needed."""
+    monkeypatch.setattr("ftm_assets.orchestration.dbt_runs.VARIABLES", "NONE_BEGINS_SO")
+    monkeypatch.setenv("DBT_QUIET", "1")
+    problem = why(run_marts(own_warehouse, FIRST, dg.AssetSelection.assets("theme_sentiment")))
+    assert "dbt ended well, but said nothing of " in problem
+    assert "theme_sentiment" in problem
 
 
 def test_marts_of_themes_and_scores_that_do_not_belong_together_are_refused(own_warehouse: Warehouse):

@@ -40,10 +40,7 @@ def test_families_join_what_opened_anew_and_change_nothing_that_was_known(tmp_pa
     assert version not in {r["version"] for r in families_of(warehouse, "2020Q2")}
 
 
-def test_an_earlier_quarter_written_in_part_is_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("ftm_assets.orchestration.series_chain.WAITS", 0)
+def test_an_earlier_quarter_written_in_part_is_refused_by_name(tmp_path: Path):
     warehouse = Warehouse(path=str(tmp_path / "warehouse"))
     for quarter in ("2020Q1", "2020Q2"):
         write_themes(warehouse, quarter, ("freight", "hiring"))

@@ -12,10 +12,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ftm_assets.orchestration.io_manager import write_quarter
+from ftm_assets.orchestration.io_manager import WarehouseIOManager, write_quarter
+from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.series_chain import LINK_TABLES, require_whole, settled
 from ftm_assets.orchestration.series_plot import series_picture
-from ftm_resources.warehouse import Warehouse, tags
+from ftm_resources.warehouse import QuarterTable, Warehouse, tags
+from ftm_resources.warehouse.pinned import Pinned
 from ftm_resources.warehouse.status import status
 
 from .quarters_of_themes import MODEL, killed_after_profiles, link, why, write_themes
@@ -325,17 +327,73 @@ def test_what_a_killed_run_was_linking_again_is_linked_again_by_the_next(
     assert [q.mixtures for q in status(warehouse)] == [[]] * 4
 
 
-def test_a_reader_waits_for_a_quarter_that_is_being_linked(
+def _read_links(warehouse: Warehouse, quarter: str) -> dg.ExecuteInProcessResult:
+    """Run a step that reads a quarter's links, as those do that follow themes through time."""
+
+    @dg.asset(partitions_def=QUARTERS, io_manager_key="plain")
+    def reader(theme_links: QuarterTable) -> int:
+        return theme_links.read().num_rows
+
+    return dg.materialize(
+        [reader, dg.AssetSpec("theme_links", partitions_def=QUARTERS)],
+        selection=[reader],
+        partition_key=quarter,
+        resources={"io_manager": WarehouseIOManager(warehouse=warehouse), "plain": dg.mem_io_manager},
+        raise_on_error=False,
+    )
+
+
+@pytest.mark.parametrize("n_rebuilt", [0, 2, len(LINK_TABLES)])
+def test_a_step_waits_while_a_run_of_another_quarter_links_its_quarter_again(
+    relinked: Warehouse, monkeypatch: pytest.MonkeyPatch, n_rebuilt: int
+):
+    """The run has replaced the series of the first quarter, and comes to the third only after the second."""
+    monkeypatch.setattr("ftm_assets.orchestration.inputs.WAIT_SECONDS", 0.1)
+    write_themes(relinked, "2020Q1", ("oil", "hiring"), run="again")
+    is_there, goes_on, written = threading.Event(), threading.Event(), []
+
+    def slowly(warehouse: Warehouse, name: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        if len(written) == n_rebuilt:
+            is_there.set()
+            assert goes_on.wait(60)
+        written.append(name)
+        return write_quarter(warehouse, name, *args, **kwargs)
+
+    monkeypatch.setattr("ftm_assets.orchestration.series_chain.write_quarter", slowly)
+    linking = threading.Thread(target=link, args=(relinked, "2020Q1"))
+    linking.start()
+    assert is_there.wait(60)
+    threading.Timer(0.5, goes_on.set).start()
+    assert why(_read_links(relinked, "2020Q3")) == ""
+    linking.join()
+    assert [q.mixtures for q in status(relinked)] == [[]] * 4
+
+
+def test_links_that_nobody_makes_again_are_refused_in_the_end(
     relinked: Warehouse, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("ftm_assets.orchestration.series_chain.WAIT_SECONDS", 0.1)
-    rows, held = relinked.read("theme_links", "2020Q3"), relinked.provenance("theme_links", "2020Q3")
-    relinked.replace("theme_links", "2020Q3", [rows], provenance={"run_id": "at work"})
-    made = {key: held[key] for key in ("run_id", "inputs", "together")}
-    done = threading.Timer(0.4, relinked.replace, ("theme_links", "2020Q3", [rows]), {"provenance": made})
-    done.start()
-    require_whole(settled(relinked), list(SUBJECTS), "a reader")
-    done.join()
+    monkeypatch.setattr("ftm_assets.orchestration.inputs.WAITS", 1)
+    monkeypatch.setattr("ftm_assets.orchestration.inputs.WAIT_SECONDS", 0)
+    rows = relinked.read("theme_series", "2020Q2").slice(1)
+    relinked.replace("theme_series", "2020Q2", [rows], provenance={"run_id": "killed"})
+    assert "theme_links was made from other rows of theme_series@2020Q2" in why(
+        _read_links(relinked, "2020Q3")
+    )
+
+
+def test_a_view_is_taken_between_two_writers_of_links(relinked: Warehouse):
+    with relinked.lock("theme_links"):
+        rows, held = relinked.read("theme_links", "2020Q3"), relinked.provenance("theme_links", "2020Q3")
+        relinked.replace("theme_links", "2020Q3", [rows], provenance={"run_id": "at work"})
+        found: list[Pinned] = []
+        reader = threading.Thread(target=lambda: found.append(settled(relinked)))
+        reader.start()
+        reader.join(0.3)
+        assert found == []
+        made = {key: held[key] for key in ("run_id", "inputs", "together")}
+        relinked.replace("theme_links", "2020Q3", [rows], provenance=made)
+    reader.join()
+    require_whole(found[0], list(SUBJECTS), "a reader")
 
 
 def test_what_follows_a_quarter_written_in_part_waits_and_the_run_goes_on(tmp_path: Path):

@@ -71,6 +71,7 @@ class Account:
         }
         parameters = {**synth.NEEDED, "HostImage": "/ftm/host"}
         parameters |= {"LlmBaseUrl": "http://vllm.ftm.internal:8000/v1", "LlmService": "ftm/ftm-vllm"}
+        parameters |= {"LlmModel": "Qwen/Qwen3-8B-AWQ"}
         image = boto3.client("ec2").describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
         boto3.client("ssm").put_parameter(Name="/ftm/host", Value=image, Type="String")
         status, made, outputs, exports = {}, {}, {}, {}

@@ -98,7 +98,7 @@ class Daemon:
 
 
 @pytest.fixture(scope="module")
-def llm(aws: LocalAws) -> Iterator[ScriptedLlm]:
+def llm(aws: LocalAws, quick_model: str) -> Iterator[ScriptedLlm]:
     """What answers at LLM_BASE_URL, while the service has a server."""
     server = ScriptedLlm()
     models = server.models
@@ -113,6 +113,7 @@ def llm(aws: LocalAws) -> Iterator[ScriptedLlm]:
             "LLM_MODEL": "test-model",
             "FTM_SAMPLE_FIRMS": str(FIRMS),
             "FTM_SENTIMENT_MODEL": QUICK.model,
+            "FTM_EMBEDDING_MODEL": quick_model,
         }
         # What is asked of ECS is recorded; files and catalog take the shorter way.
         settings |= {f"AWS_ENDPOINT_URL_{service}": aws.direct_url for service in ("S3", "GLUE")}

@@ -1,7 +1,10 @@
 """The CloudFormation templates: linted, rendered in every variant, and agreeing with the code about names and sizes."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -87,6 +90,33 @@ def test_every_parameter_says_what_it_is():
     ] == []
 
 
+def test_a_value_s_pattern_is_said_in_words():
+    patterns = [
+        (name, body)
+        for n in ORDER
+        for name, body in template(n)["Parameters"].items()
+        if "AllowedPattern" in body
+    ]
+    assert patterns
+    assert [
+        name for name, body in patterns if not body.get("ConstraintDescription", "").startswith("must ")
+    ] == []
+
+
+@pytest.mark.parametrize("called", [["--help"], ["-h"], ["--no-such-option"]])
+def test_an_option_is_not_taken_for_the_folder(called: list[str], tmp_path: Any):
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.synth", *called],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(FOLDER.parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "usage: python -m infra.synth" in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_published_ui_without_a_login_is_refused():
     parameters = {**synth.NEEDED, **synth.LOGIN, "OidcClientId": ""}
     with pytest.raises(ValueError, match="no login of its own"):
@@ -147,6 +177,19 @@ def test_a_host_has_what_a_gpu_step_asks_for(stacks: dict[str, Stack]):
         "Overrides"
     ]
     assert {"InstanceType": "g4dn.xlarge"} not in overrides
+
+
+def test_the_quotas_to_ask_for_are_those_of_the_pools():
+    page = (FOLDER.parents[1] / "docs" / "aws.md").read_text()
+    asked = {quota: int(n) for quota, n in re.findall(r"\| \"([^\"]+)\" \| (\d+) \|", page)}
+    hosts, steps = pools.LIMITS["gpu"] * ecs.GPU.cpu // 1024, pools.LIMITS["cpu"] * 8
+    assert template("cluster")["Parameters"]["MaxHosts"]["Default"] == pools.LIMITS["gpu"]
+    assert asked == {
+        "All G and VT Spot Instance Requests": hosts,
+        "Running On-Demand G and VT instances": hosts,
+        "Fargate Spot vCPU resource count": steps,
+        "Fargate On-Demand vCPU resource count": steps,
+    }
 
 
 def test_spot_hosts_are_spot_and_the_others_are_not(stacks: dict[str, Stack]):
@@ -299,7 +342,12 @@ def test_ftm_s_own_key_goes_to_its_own_servers_alone():
     "parameters",
     [
         {},
-        {"LlmBaseUrl": XAI, "EmbeddingBaseUrl": "http://10.20.1.9:8080/v1"},  # servers of yours without a key
+        {  # servers of yours without a key
+            "LlmBaseUrl": XAI,
+            "LlmModel": "m",
+            "EmbeddingBaseUrl": "http://10.20.1.9:8080/v1",
+            "EmbeddingModel": "e",
+        },
     ],
 )
 def test_without_a_key_of_its_own_an_endpoint_gets_none(parameters: dict[str, str]):
@@ -310,8 +358,9 @@ def test_without_a_key_of_its_own_an_endpoint_gets_none(parameters: dict[str, st
 
 
 def test_one_endpoint_may_be_ftm_s_own_and_the_other_not():
-    own = {"LlmBaseUrl": OWN["Llm"][0], "LlmService": OWN["Llm"][1]}
-    dagster = render({**synth.NEEDED, **own, "EmbeddingBaseUrl": XAI, "EmbeddingApiKeyArn": KEY})["dagster"]
+    own = {"LlmBaseUrl": OWN["Llm"][0], "LlmService": OWN["Llm"][1], "LlmModel": "m"}
+    other = {"EmbeddingBaseUrl": XAI, "EmbeddingModel": "e", "EmbeddingApiKeyArn": KEY}
+    dagster = render({**synth.NEEDED, **own, **other})["dagster"]
     for task in TASKS:
         told = secrets(dagster, task)
         assert told["LLM_API_KEY"] == dagster.outputs["ServiceKeyArn"]
@@ -329,10 +378,10 @@ def test_one_endpoint_may_be_ftm_s_own_and_the_other_not():
         ({"BaseUrl": XAI, "Service": "own"}, "a GPU that nobody asks"),
         ({"BaseUrl": XAI, "Service": "own", "ApiKeyArn": KEY}, "a GPU that nobody asks"),
         ({"ApiKeyArn": KEY}, "is the key of an endpoint"),
-        ({"BaseUrl": "own/"}, "AllowedPattern"),
-        ({"BaseUrl": "https://VLLM.FTM.internal/v1"}, "AllowedPattern"),
-        ({"BaseUrl": "other own", "Service": "own"}, "AllowedPattern"),
-        ({"BaseUrl": "api.x.ai/v1"}, "AllowedPattern"),
+        ({"BaseUrl": "own/"}, "it must be http://"),
+        ({"BaseUrl": "https://VLLM.FTM.internal/v1"}, "it must be http://"),
+        ({"BaseUrl": "other own", "Service": "own"}, "it must be http://"),
+        ({"BaseUrl": "api.x.ai/v1"}, "it must be http://"),
     ],
 )
 def test_an_address_a_service_and_a_key_that_do_not_go_together_are_refused(
@@ -366,7 +415,8 @@ def test_the_services_that_the_address_needs_are_made_and_the_rules_know_their_n
     ("url", "key"), [("LlmBaseUrl", "LLM_API_KEY"), ("EmbeddingBaseUrl", "FTM_EMBEDDING_API_KEY")]
 )
 def test_the_key_of_ftm_s_own_services_is_not_sent_to_a_provider(url: str, key: str):
-    stack = render({**synth.NEEDED, url: "https://api.example.com/v1"})["dagster"]
+    model = url.replace("BaseUrl", "Model")
+    stack = render({**synth.NEEDED, url: "https://api.example.com/v1", model: "m"})["dagster"]
     assert {secrets(stack, task).get(key) for task in TASKS} == {None}
 
 
@@ -411,7 +461,8 @@ def test_vllm_loads_from_the_bucket_and_is_believed_healthy_only_once_it_answers
     assert {"Name": "HF_HUB_OFFLINE", "Value": "1"} in vllm["Environment"]
     assert vllm["EntryPoint"] == ["vllm", "serve"]
     flags = dict(zip(vllm["Command"][1:-1:2], vllm["Command"][2:-1:2], strict=True))
-    assert flags["--served-model-name"] == environment(stacks["dagster"], "Steps")["LLM_MODEL"]
+    own = environment(rendered("own services")["dagster"], "Steps")
+    assert flags["--served-model-name"] == own["LLM_MODEL"]
     assert flags["--max-model-len"] == "8192"
     assert vllm["Command"][-1] == "--enable-prefix-caching"
     health = vllm["HealthCheck"]

@@ -69,6 +69,7 @@ ELSEWHERE = {
     "make docs": "tests/docs/test_site.py",
     "make test": "this suite",
     "make synth": "tests/infra/test_stacks.py",
+    "cp infra/parameters.json": "tests/infra/test_deploy_script.py, which deploys with the copy",
     "infra/deploy.sh": "tests/infra/test_deploy_script.py",
     "aws ": "AWS's command line, and an account, which are not here",
     "task=$(aws": "likewise",

@@ -30,7 +30,7 @@ DEADLINE_SECONDS = 600
 
 
 @pytest.fixture
-def environment(tmp_path: Path, earnings21: Path) -> dict[str, str]:
+def environment(tmp_path: Path, earnings21: Path, quick_model: str) -> dict[str, str]:
     home = tmp_path / "dagster"
     home.mkdir()
     shutil.copy(REPOSITORY / "infra" / "dagster" / "local.yaml", home / "dagster.yaml")
@@ -40,7 +40,9 @@ def environment(tmp_path: Path, earnings21: Path) -> dict[str, str]:
         "FTM_WAREHOUSE": str(tmp_path / "warehouse"),
         "FTM_SOURCE": "files",
         "FTM_SOURCE_PATH": str(earnings21),
-        "FTM_SENTIMENT_MODEL": "word-lists",  # quick; tone is tested elsewhere
+        # Quick ones: meaning and tone are tested elsewhere.
+        "FTM_EMBEDDING_MODEL": quick_model,
+        "FTM_SENTIMENT_MODEL": "word-lists",
     }
 
 

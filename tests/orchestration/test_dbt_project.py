@@ -103,6 +103,29 @@ def test_a_manifest_serves_until_a_file_of_the_project_changes(project: Path, pa
     assert len(parses) == 3
 
 
+def test_a_project_that_changed_since_it_was_loaded_is_not_built(
+    project: Path, tmp_path: Path, parses: list[Path]
+):
+    """Rows of the new files would be recorded as those of the old ones' code version."""
+    manifest = dbt_project.manifest(project)
+    assert dbt_project.working_copy(manifest, tmp_path / "one", project).is_dir()
+    model = project / "models" / "theme_sentiment.sql"
+    model.write_text(model.read_text() + "\n-- changed\n")
+    with pytest.raises(DbtProjectError, match="changed since they were loaded: reload"):
+        dbt_project.working_copy(manifest, tmp_path / "two", project)
+    assert len(parses) == 1
+
+
+def test_what_is_parsed_does_not_depend_on_the_users_own_options_of_dbt(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DBT_WRITE_JSON", "false")
+    left = project / "target" / dbt_project._folder_name(project)
+    left.mkdir(parents=True)
+    (left / "partial_parse.msgpack").write_bytes(b"left without a manifest")
+    assert json.loads(dbt_project.manifest(project).read_text())["nodes"]
+
+
 def test_what_dbt_writes_into_its_target_does_not_count_as_a_change(project: Path, parses: list[Path]):
     first = dbt_project.manifest(project)
     (project / "target" / "run_results.json").write_text("{}")

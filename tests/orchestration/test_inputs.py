@@ -420,7 +420,7 @@ def test_a_step_waits_while_a_run_of_another_quarter_is_between_two_tables_of_it
     rest.start()
     assert run("sentiment_scores") == ""
     rest.join()
-    assert "waiting until it has them all" in capfd.readouterr().err
+    assert "waiting for a run of another quarter" in capfd.readouterr().err
     assert [q.mixtures for q in status(warehouse)] == [[]]
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def vectors(said: list[str]) -> np.ndarray:
 
 
 def folder(root: Path) -> Path:
-    return model_folder(root, DESCRIBED, vectors(["probe"]), 0.0)
+    return model_folder(root, DESCRIBED, vectors(["probe"]))
 
 
 def fresh(root: Path, most: int = PLENTY) -> EmbeddingCache:
@@ -189,7 +190,7 @@ def test_the_bound_is_of_all_models_and_of_no_other_file(tmp_path: Path):
     stranger.write_bytes(bytes(10**6))
     os.utime(stranger, (0, 0))
     keep(fresh(tmp_path), texts(100))
-    other = model_folder(tmp_path, DESCRIBED | {"precision": "float32"}, vectors(["probe"]), 0.0)
+    other = model_folder(tmp_path, DESCRIBED | {"precision": "float32"}, vectors(["probe"]))
     keep(EmbeddingCache(other, WIDTH, 150 * ENTRY), texts(100))
     assert found(fresh(tmp_path), texts(100)) == []
     assert stranger.exists()
@@ -209,13 +210,12 @@ def test_a_model_is_known_by_what_it_computes(tmp_path: Path):
     probe = np.eye(2, WIDTH, dtype=np.float32)
     near = probe.copy()
     near[0, 1] = 1e-7
-    first = model_folder(tmp_path, DESCRIBED, probe, 0.0)
-    assert model_folder(tmp_path, dict(reversed(DESCRIBED.items())), probe, 0.0) == first
-    assert model_folder(tmp_path, DESCRIBED, near, 1e-6) == first
-    assert model_folder(tmp_path, DESCRIBED, near, 0.0) != first, "other weights, or another processor"
-    assert model_folder(tmp_path, DESCRIBED, probe[::-1].copy(), 0.1) != first
-    assert model_folder(tmp_path, DESCRIBED, probe[:, :4], 0.1) != first, "another dimension"
-    assert model_folder(tmp_path, DESCRIBED | {"precision": "bfloat16"}, probe, 0.0) != first
+    first = model_folder(tmp_path, DESCRIBED, probe)
+    assert model_folder(tmp_path, dict(reversed(DESCRIBED.items())), probe) == first
+    assert model_folder(tmp_path, DESCRIBED, near) != first, "other weights, or another processor"
+    assert model_folder(tmp_path, DESCRIBED, probe[::-1].copy()) != first
+    assert model_folder(tmp_path, DESCRIBED, probe[:, :4]) != first, "another dimension"
+    assert model_folder(tmp_path, DESCRIBED | {"precision": "bfloat16"}, probe) != first
 
 
 @pytest.mark.parametrize(
@@ -239,6 +239,41 @@ def test_what_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogC
         keep(cache, texts(100))
     assert "100 embeddings were not kept" in caplog.text
     assert found(cache, texts(100)) == []
+
+
+def test_a_folder_that_cannot_take_a_model_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(embedding_cache, "_opened", {})
+    (tmp_path / LAYOUT).write_text("a file")
+    asked: list[str] = []
+
+    def probed() -> np.ndarray:
+        asked.append("probe")
+        return vectors(["probe"])
+
+    for _ in range(2):
+        assert embedding_cache.opened(tmp_path, DESCRIBED, probed) is None
+    assert caplog.text.count("all texts are embedded") == 1
+    assert asked == ["probe"]
+
+
+def test_a_file_that_cannot_be_read_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As another user's own; the tests may run as root, who can read everything."""
+    keep(fresh(tmp_path), texts(100))
+    (segment,) = tmp_path.rglob(f"*{SUFFIX}")
+    cache, path_open = fresh(tmp_path), Path.open
+
+    def refuse(path: Path, *args: Any, **kwargs: Any) -> Any:
+        if path == segment:
+            raise PermissionError(13, "Permission denied", str(path))
+        return path_open(path, *args, **kwargs)
+
+    with monkeypatch.context() as context:
+        context.setattr(Path, "open", refuse)
+        assert found(cache, texts(100)) == []
+        assert found(fresh(tmp_path), texts(100)) == []
+    assert found(fresh(tmp_path), texts(100)) == sorted(texts(100))
 
 
 WRITER = """

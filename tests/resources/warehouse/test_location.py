@@ -23,6 +23,9 @@ from ftm_resources.warehouse.location import CATALOG_FILE, Location, near
         "s3://",
         "S3:///w",
         "s3a://",
+        "s3:bucket/w",
+        " s3a:bucket",
+        " gs://bucket/w",
     ],
 )
 def test_another_scheme_is_refused_rather_than_made_a_folder(
@@ -45,12 +48,42 @@ def test_every_name_of_s3_is_the_same_warehouse(scheme: str):
 
 
 @pytest.mark.parametrize(
-    "path", ["s3://AKIA:secret@bucket/w", "s3://bucket/w?region=eu-west-1", "s3a://bucket/w#x"]
+    "path",
+    [
+        "s3://AKIA:secret@bucket/w",
+        "s3n://AKIA:sec/ret@bucket/w",
+        "s3://host:9000/w",
+        "s3://bucket/w?region=eu-west-1",
+        "s3a://bucket/w#x",
+        "s3://bu cket/w",
+        "s3://bucket\n/w",
+    ],
 )
 def test_keys_and_options_in_a_location_are_refused_without_repeating_them(path: str):
-    with pytest.raises(WarehouseError, match="leave keys and options out") as refused:
+    with pytest.raises(WarehouseError, match="leave keys, ports and options out") as refused:
         Location.of(path)
-    assert path[5:] not in str(refused.value)
+    assert path[6:] not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["s3:/AKIA:secret@bucket", "https://u:secret@host/w?X-Amz-Signature=secret", "gs://key:secret@b"]
+)
+def test_no_refusal_of_an_address_repeats_what_may_be_a_key(path: str):
+    with pytest.raises(WarehouseError) as refused:
+        Location.of(path)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["s3://bucket/../other", "s3://bucket/x//y", "s3://bucket/./x", "s3://bucket/x\ty"]
+)
+def test_a_folder_on_s3_has_a_plain_name(path: str):
+    with pytest.raises(WarehouseError, match="a folder in it has no name"):
+        Location.of(path)
+
+
+def test_blanks_around_an_address_do_not_make_it_a_folder():
+    assert Location.of(" s3://bucket/w") == Location("s3://bucket/w")
 
 
 def test_a_folder_whose_name_has_a_colon_is_a_folder(tmp_path: Path):
