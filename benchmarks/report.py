@@ -172,8 +172,8 @@ LARGEST = 5000
 INTRODUCTION = """\
 Written by `python -m benchmarks --calls components.parquet` (after `pip install -c constraints.txt -e '.[bench]'`);
 every figure comes from that command. It takes hours; with `--quick` minutes, for rough figures on a page of their own.
-If it is killed, start it again: it goes on with what is not measured yet. Everything compared runs in one session on one
-machine, taking turns where possible. CPU seconds are shown next to wall seconds because other work on the machine
+If it is killed, start it again: it goes on with what is not measured yet. Everything compared runs in one session on
+one machine, taking turns where possible. CPU seconds are shown next to wall seconds because other work on the machine
 affects them less.
 
 *Predecessor* is the configuration of the system that this one replaces: per firm UMAP (15 neighbours, 10 d, min_dist
