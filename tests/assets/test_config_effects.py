@@ -634,6 +634,7 @@ def of_sorts(**config: Any) -> dict[str, Any]:
         present=lambda _: lambda _: None,
     )
     warehouse = SimpleNamespace(
+        root="no folder",
         location=SimpleNamespace(is_s3=False),
         pin=lambda: pinned,
         quarter=lambda name, of, pinned: held[of][name] if of in held else absent(name),  # noqa: ARG005
