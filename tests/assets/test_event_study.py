@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pytest
 
 from ftm_assets.cli import returns_report
-from ftm_assets.methods.returns import clustered_errors
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
 from ftm_resources.warehouse.status import status
@@ -257,7 +256,7 @@ def test_a_model_that_was_not_estimated_is_refused_not_replaced(
 
 
 def test_a_missing_package_is_said_before_anything_is_read(studied: Studied, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(clustered_errors, "find_spec", lambda _: None)
+    monkeypatch.setattr("ftm_resources.extras.find_spec", lambda _: None)
     assert "pip install -c constraints.txt -e '.[returns]'" in why(study(studied[0], LAST))
 
 
