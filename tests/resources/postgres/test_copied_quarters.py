@@ -80,15 +80,22 @@ FLOATS = ("score", "calibrated", "similarity", "bm25", "tone")
 
 
 def same(wanted: Hits, found: Hits, tolerance: float = 2e-4) -> None:
-    assert [h["id"] for h in found] == [h["id"] for h in wanted]
-    for one, other in zip(wanted, found, strict=True):
+    assert [h["rank"] for h in found] == [h["rank"] for h in wanted]
+    by_id = {h["id"]: h for h in found}
+    assert len(by_id) == len(found)
+    assert by_id.keys() == {h["id"] for h in wanted}
+    # The copy's vectors are rounded: hits as near as each other may change places.
+    order = [by_id[h["id"]]["calibrated"] for h in wanted]
+    assert order == pytest.approx([h["calibrated"] for h in found], abs=tolerance)
+    for one in wanted:
+        other = by_id[one["id"]]
         for name in FLOATS:
             assert other[name] == (None if one[name] is None else pytest.approx(one[name], abs=tolerance)), (
                 name
             )
         for child, twin in zip(one["children"] or [], other["children"] or [], strict=True):
             assert twin.pop("similarity") == pytest.approx(child.pop("similarity"), abs=tolerance)
-        plain = {k: v for k, v in one.items() if k not in FLOATS and k != "is_exact"}
+        plain = {k: v for k, v in one.items() if k not in {*FLOATS, "is_exact", "rank"}}
         assert {k: other[k] for k in plain} == plain
 
 
