@@ -58,7 +58,7 @@ def build_marts(manifest: Path | None = None) -> dg.AssetsDefinition:
                 inputs = _inputs(context, warehouse, with_earlier)
                 folder = dbt_project.working_copy(path, Path(scratch), Path(dbt.project_dir))
                 dbt_project.stage(folder, inputs.tables, inputs.compared.used)
-                run = dbt_runs.build(dbt, context, path, folder)
+                run = dbt_runs.build(dbt, context, parsed, folder)
                 events = list(run.stream())
                 if left and (changed := inputs.changed(warehouse)):
                     context.log.info(f"{', '.join(changed)} changed meanwhile: the marts are built again")

@@ -6,7 +6,6 @@ So only the step that builds marts imports this module, when it runs.
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -62,15 +61,17 @@ class TableNames(DagsterDbtTranslator):
         return dg.AssetKey(dbt_resource_props["name"])
 
 
-def build(dbt: Dbt, context: dg.AssetExecutionContext, manifest: Path, target: Path) -> DbtCliInvocation:
+def build(
+    dbt: Dbt, context: dg.AssetExecutionContext, manifest: Mapping[str, Any], target: Path
+) -> DbtCliInvocation:
     """Start `dbt build` of the marts and tests that a step has selected, in a working copy with this target folder.
 
-    The invocation streams outputs of the step and results of its checks.
+    `manifest` is that of the project as parsed. The invocation streams outputs of the step and results of its checks.
     """
-    parsed, names = json.loads(manifest.read_text(encoding="utf-8")), TableNames()
+    names = TableNames()
     selection, indirect = get_subset_selection_for_context(
         context=context,
-        manifest=parsed,
+        manifest=manifest,
         select=ALL,
         exclude=None,
         selector=None,
@@ -83,7 +84,7 @@ def build(dbt: Dbt, context: dg.AssetExecutionContext, manifest: Path, target: P
     with settings.hidden(VARIABLES):  # dagster-dbt passes on whatever is there when it starts dbt
         run = OfflineDbt(**dbt.model_dump() | copy).cli(
             arguments,
-            manifest=parsed,
+            manifest=manifest,
             dagster_dbt_translator=names,
             target_path=Path(target.name),
             raise_on_error=False,

@@ -18,10 +18,11 @@ from ftm_resources.warehouse.errors import MixedGenerationsWarning, WarehouseErr
 from ftm_resources.warehouse.snapshots import NOT_COMPARED, is_elsewhere, quarter_key, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from logging import Logger
 
     from ftm_resources.warehouse import QuarterTable, Warehouse
+    from ftm_resources.warehouse.generations import Mixture
     from ftm_resources.warehouse.pinned import Pinned
 
 ALLOW_MIXED = "ftm/allow_mixed_generations"
@@ -64,13 +65,11 @@ def pinned_inputs(
         run.parent_run_id,
         run.root_run_id,
     }  # a re-execution goes on with what its parent made
-    if problem := taken_over(pinned, found, runs) or _mixed(
-        pinned, quarter, tables, is_chain_judged=is_chain_judged
-    ):
+    taken = taken_over(pinned, found, runs)
+    mixtures = _mixtures(pinned, quarter, tables, is_chain_judged=is_chain_judged)
+    if problem := taken or _told(pinned, quarter, tables, mixtures):
         if not allows_mixed(run):
-            if _may_be_at_work(pinned, quarter, tables) and _comes_right(
-                warehouse, quarter, tables, log, is_chain_judged=is_chain_judged
-            ):
+            if not taken and _comes_right(warehouse, quarter, tables, log, is_chain_judged=is_chain_judged):
                 raise dg.RetryRequested(max_retries=REREADS)
             raise dg.Failure(
                 f"{problem}. To compute from them anyway, set FTM_ALLOW_MIXED_GENERATIONS=true, or give the run the "
@@ -160,33 +159,17 @@ def consistent(warehouse: Warehouse, quarter: str, tables: Collection[str]) -> d
     found = {name: warehouse.quarter(name, quarter, pinned=pinned) for name in tables}
     if problem := _absent(found, quarter):
         raise WarehouseError(problem) if quarter in pinned.quarters() else warehouse.no_such_quarter(quarter)
-    problem = _mixed(pinned, quarter, tables)
-    if not problem:
+    mixtures = _mixtures(pinned, quarter, tables)
+    if not mixtures:
         return found
     if not settings.current().ftm_allow_mixed_generations:
         return warehouse.together(quarter, tables)
     warnings.warn(
-        f"{problem}. Continuing, because mixed generations are allowed",
+        f"{_told(pinned, quarter, tables, mixtures)}. Continuing, because mixed generations are allowed",
         MixedGenerationsWarning,
         stacklevel=2,
     )
     return found
-
-
-def _may_be_at_work(pinned: Pinned, quarter: str, tables: Collection[str]) -> bool:
-    """Return whether a run of another quarter that links quarters again explains how these tables are mixed.
-
-    It has then made only some of the quarter's links again, or not yet begun with those of this quarter.
-    """
-    present = pinned.present(quarter)
-    for mixture in pinned.mixtures(quarter, tables):
-        one, other = present(mixture.table), present(mixture.source)
-        if one is None or other is None:
-            continue
-        is_half = mixture.source in one.together and bool(one.rebuilt or other.rebuilt)
-        if is_half or is_elsewhere(mixture.source):
-            return True
-    return False
 
 
 def _comes_right(
@@ -203,9 +186,10 @@ def _comes_right(
     """
     left, before = WAITS, warehouse.pin()
     for n in range(MOST_WAITS):
-        if not _mixed(before, quarter, tables, is_chain_judged=is_chain_judged):
+        mixtures = _mixtures(before, quarter, tables, is_chain_judged=is_chain_judged)
+        if not mixtures:
             return True
-        if not left or not _may_be_at_work(before, quarter, tables):
+        if not left or not _may_be_at_work(before, quarter, mixtures):
             break
         if n == 0:
             log.info(
@@ -216,6 +200,22 @@ def _comes_right(
         now = warehouse.pin()
         now.mixtures(quarter, tables)
         left, before = (left - 1 if now.is_as(before) else WAITS), now
+    return False
+
+
+def _may_be_at_work(pinned: Pinned, quarter: str, mixtures: Sequence[Mixture]) -> bool:
+    """Return whether a run of another quarter that links quarters again explains one of these mixtures.
+
+    It has then made only some of the quarter's links again, or not yet begun with those of this quarter.
+    """
+    present = pinned.present(quarter)
+    for mixture in mixtures:
+        one, other = present(mixture.table), present(mixture.source)
+        if one is None or other is None:
+            continue
+        is_half = mixture.source in one.together and bool(one.rebuilt or other.rebuilt)
+        if is_half or is_elsewhere(mixture.source):
+            return True
     return False
 
 
@@ -230,9 +230,16 @@ def _absent(found: Mapping[str, QuarterTable], quarter: str) -> str:
     )
 
 
-def _mixed(pinned: Pinned, quarter: str, tables: Collection[str], *, is_chain_judged: bool = True) -> str:
+def _mixtures(
+    pinned: Pinned, quarter: str, tables: Collection[str], *, is_chain_judged: bool = True
+) -> list[Mixture]:
+    """Return how the tables are of mixed generations, as far as it is judged."""
+    found = pinned.mixtures(quarter, tables)
+    return [mixture for mixture in found if is_chain_judged or not is_elsewhere(mixture.source)]
+
+
+def _told(pinned: Pinned, quarter: str, tables: Collection[str], mixtures: Sequence[Mixture]) -> str:
     """Return how the tables are of mixed generations and what to materialize; empty if they are of one."""
-    mixtures = [m for m in pinned.mixtures(quarter, tables) if is_chain_judged or not is_elsewhere(m.source)]
     if not mixtures:
         return ""
     problems = "; ".join(map(str, mixtures))

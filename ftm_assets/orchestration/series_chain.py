@@ -223,13 +223,13 @@ def _mend_once(
         if quarter <= after or (up_to is not None and quarter >= up_to) or quarter in found.kept:
             continue
         why = outdated(pinned, quarter)
-        if not _is_whole(pinned, quarter) and _is_half_rebuilt(pinned, quarter):
+        if not _is_whole(pinned, quarter):
+            if not _is_half_rebuilt(pinned, quarter):
+                found.kept[quarter] = (
+                    f"{why or 'its tables differ'}, but only written in part, by a run that was killed"
+                )
+                continue
             why = why or "a run that was linking it again was killed"
-        elif not _is_whole(pinned, quarter):
-            found.kept[quarter] = (
-                f"{why or 'its tables differ'}, but only written in part, by a run that was killed"
-            )
-            continue
         if not why:
             continue
         if marks := tags_on(pinned, quarter):

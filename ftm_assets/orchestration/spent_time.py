@@ -168,7 +168,7 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
             open_[step].told.append(told)
         elif kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
             open_[step].is_check = False
-            reusing.update([asset_of(step)] * _reuses(event))
+            reusing |= _reusing(asset_of(step), event)
         elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             open_[step].is_check |= _is_of(step, event)  # not the marts, with which dbt tests them
         elif kind in _END:
@@ -184,14 +184,15 @@ def spent(instance: dg.DagsterInstance, record: dg.RunRecord, now: float) -> lis
     return [replace(s, is_shortened=bool(reusing) if s.stage == RUN else s.stage in reusing) for s in found]
 
 
-def _reuses(event: dg.DagsterEvent) -> bool:
-    """Return whether the metadata of what a step made counts much work that was done before."""
+def _reusing(stage: str, event: dg.DagsterEvent) -> set[str]:
+    """Return the stage if the metadata of what it made counts much work that was done before, else nothing."""
     metadata = event.step_materialization_data.materialization.metadata
 
     def count(name: str) -> int:
         return int(getattr(metadata.get(name), "value", 0) or 0)
 
-    return any(count(name) > _FEW_REUSED * sum(map(count, of)) for name, of in _REUSED.items())
+    is_much = any(count(name) > _FEW_REUSED * sum(map(count, of)) for name, of in _REUSED.items())
+    return {stage} if is_much else set()
 
 
 def _is_of(step: str, event: dg.DagsterEvent) -> bool:

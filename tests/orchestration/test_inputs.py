@@ -436,6 +436,26 @@ def test_tables_that_nobody_goes_on_to_rebuild_are_refused_in_the_end(
     assert "Materialize" in problem
 
 
+def test_what_another_run_replaced_is_said_at_once_though_the_chain_has_moved_too(warehouse: Warehouse):
+    """That the chain may come right does not bring this run's own rows back."""
+    warehouse.replace("firm_topics", "2019Q4", [_topics("2019Q4", 2)])
+    there = {"firm_topics@2019Q4": warehouse.quarter("firm_topics", "2019Q4").provenance()}
+    for run_id, n in (("mine", 3), ("other", 5)):
+        made = {"run_id": run_id, "inputs": there}
+        warehouse.replace("firm_topics", QUARTER, [_topics(QUARTER, n)], provenance=made)
+    warehouse.replace("firm_topics", "2019Q4", [_topics("2019Q4", 4)])
+    with pytest.raises(dg.Failure, match="another run replaced firm_topics"):
+        pinned_inputs(
+            warehouse,
+            warehouse.pin(),
+            QUARTER,
+            ["firm_topics"],
+            run=dg.DagsterRun("job", run_id="mine"),
+            log=logging.getLogger(),
+            is_chain_judged=False,
+        )
+
+
 def _read_beside_a_writer_of(
     warehouse: Warehouse, other: str, writes: int
 ) -> tuple[dg.ExecuteInProcessResult, list[int]]:

@@ -40,9 +40,8 @@ def _sums(points: Floats, labels: Ints, weights: NDArray[Any]) -> NDArray[np.flo
     shape = (int(labels.max()) + 1, len(points))
     members = csr_array((weights[inside].astype(np.float64), (labels[inside], inside)), shape=shape)
     sums = np.empty((shape[0], points.shape[1]))
-    for start in range(
-        0, points.shape[1], _COLUMNS
-    ):  # columns do not depend on each other, and rows keep their order
+    # Columns do not depend on each other, and rows keep their order.
+    for start in range(0, points.shape[1], _COLUMNS):
         part = slice(start, start + _COLUMNS)
         sums[:, part] = members @ points[:, part].astype(np.float64)
     return sums
