@@ -43,18 +43,20 @@ AVX2 = {
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
 FLOAT32, BFLOAT16, OPENVINO = "torch float32", "torch bfloat16", "openvino bfloat16"
+OPENVINO32 = "openvino float32"
 WAYS = {
     FLOAT32: {"backend": "torch", "precision": "float32"},
     BFLOAT16: {"backend": "torch", "precision": "bfloat16"},
     OPENVINO: {"backend": "openvino", "precision": "bfloat16"},
+    OPENVINO32: {"backend": "openvino", "precision": "float32"},
 }
 SETTINGS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     AS_IT_IS: ({}, tuple(WAYS)),
     "one thread": ({"OMP_NUM_THREADS": "1"}, tuple(WAYS)),
     "MKL: COMPATIBLE": ({"MKL_CBWR": "COMPATIBLE"}, (FLOAT32,)),
-    "all: AVX2": (AVX2, (FLOAT32,)),
+    "all: AVX2": (AVX2, (FLOAT32, OPENVINO32)),
     "oneDNN: AVX2": ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, tuple(WAYS)),
-    "oneDNN: AVX512_CORE": ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, (BFLOAT16, OPENVINO)),
+    "oneDNN: AVX512_CORE": ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}, (BFLOAT16, OPENVINO, OPENVINO32)),
     "torch: AVX2": ({"ATEN_CPU_CAPABILITY": "avx2"}, (FLOAT32, BFLOAT16)),
     "MKL: AVX2": ({"MKL_CBWR": "AVX2"}, (FLOAT32,)),
     "MKL: AVX512": ({"MKL_CBWR": "AVX512"}, (FLOAT32,)),

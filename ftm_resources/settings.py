@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     )
     ftm_embedding_precision: Precision = Field(
         "auto",
-        description="`auto` (half precision if the hardware supports it), `float32`, `bfloat16` or `float16`",
+        description="`auto` (half precision if the hardware is faster in it), `float32`, `bfloat16` or `float16`",
     )
     ftm_embedding_cache: str | None = Field(
         None,

@@ -72,16 +72,16 @@ def python() -> Iterator[Finding]:
 
 
 def processor() -> Iterator[Finding]:
-    """Check cores, memory, and whether half precision is fast."""
-    from ftm_resources.models.loading import cpu_has_bfloat16
+    """Check cores, memory, and in which precision embeddings are computed."""
+    from ftm_resources.models.loading import cpu_is_faster_in_bfloat16
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     few = memory < 4 * 1024**3
     speed = (
-        "bfloat16 in hardware: embeddings use it"
-        if cpu_has_bfloat16()
-        else "no known bfloat16 support: embeddings run in float32, several times slower"
+        "embeddings in bfloat16, in which this processor is fastest"
+        if cpu_is_faster_in_bfloat16()
+        else "embeddings in float32, in which this processor is fastest"
     )
     yield Finding(
         "warn" if few else "ok",

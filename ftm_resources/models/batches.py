@@ -23,8 +23,9 @@ Tokenize = Callable[[list[str]], list[list[int]]]
 
 ROW_STEP = 8
 """Full batches have a multiple of this many rows, and with torch so do all: measured on AMD, its products otherwise
-differ in the last bit. Those of OpenVINO in bfloat16 do not, and filling adds a tenth to the tokens of 44 calls and a
-third to those of ten: a long text alone of its length is computed eight times."""
+differ in the last bit. Those of OpenVINO do not (measured in bfloat16 on AMD, in both precisions on Intel), and filling
+adds a tenth to the tokens of 44 calls and a third to those of ten: a long text alone of its length is computed eight
+times."""
 
 CHUNK = 10_000
 """Texts tokenized at a time, so that only their tokens are in memory as Python lists."""

@@ -48,7 +48,7 @@ class Embedder(ConfigurableResource):
     """Sentence embeddings. The model is loaded at first use, once per process.
 
     Texts longer than the model's limit (256 tokens for the bundled MiniLM) are truncated. Half-precision vectors
-    (`auto`, if the hardware supports it) have a cosine similarity of at least 0.9995 to those in float32, which
+    (`auto`, if the hardware is faster in it) have a cosine similarity of at least 0.9995 to those in float32, which
     differ between processors by at most 1e-6 (see `encoders`). If tasks run on different machines, set precision
     to float32.
     """
@@ -63,12 +63,12 @@ class Embedder(ConfigurableResource):
     precision: Precision = Field(
         default="auto",
         description="float32, bfloat16, float16, or auto: FTM_EMBEDDING_PRECISION if set, otherwise half precision "
-        "if the hardware supports it",
+        "if the hardware is faster in it",
     )
     backend: Backend = Field(
         default="auto",
-        description="torch, openvino, or auto: openvino for bfloat16 on a CPU, if it is installed and the "
-        "model is a plain transformer; otherwise torch",
+        description="torch, openvino, or auto: openvino for bfloat16 and float32 on a CPU, if it is installed and "
+        "the model is a plain transformer; otherwise torch",
     )
     batch_tokens: int | None = Field(
         default=None, ge=1, description="Tokens per batch; default: 2048 on a CPU, 32768 on a GPU"

@@ -71,11 +71,11 @@ class SentimentScorer(ConfigurableResource):
     precision: Precision = Field(
         default="auto",
         description="float32, bfloat16, float16, or auto: FTM_SENTIMENT_PRECISION if set, otherwise half precision "
-        "if the hardware supports it",
+        "if the hardware is faster in it",
     )
     backend: Backend = Field(
         default="auto",
-        description="torch, openvino, or auto: openvino for bfloat16 on a CPU, if it is installed; "
+        description="torch, openvino, or auto: openvino for bfloat16 and float32 on a CPU, if it is installed; "
         "otherwise torch",
     )
     batch_tokens: int | None = Field(

@@ -67,11 +67,12 @@ def test_a_row_depends_on_its_text_alone(
     assert same(np.concatenate([embedder.embed([t]) for t in SENTENCES[:4]]), vectors[:4], precision)
 
 
-def test_leftover_rows_of_openvino_in_bfloat16_need_no_filling(
-    skip_unless_computed: Callable[[str, str], None],
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_leftover_rows_of_openvino_need_no_filling(
+    precision: Any, skip_unless_computed: Callable[[str, str], None]
 ) -> None:
-    skip_unless_computed("openvino", "bfloat16")
-    model = Embedder(device="cpu", backend="openvino", precision="bfloat16")._load()
+    skip_unless_computed("openvino", precision)
+    model = Embedder(device="cpu", backend="openvino", precision=precision)._load()
     texts = [f"{s} {'Costs rose again. ' * (i % 7)}" for i, s in enumerate(SENTENCES[:40])]
     found = []
     for row_step in (1, batches.ROW_STEP):
@@ -88,7 +89,7 @@ def test_leftover_rows_of_openvino_in_bfloat16_need_no_filling(
     assert model.encoder.row_step == 1
 
 
-@pytest.mark.parametrize(("backend", "precision"), BACKENDS[:3])
+@pytest.mark.parametrize(("backend", "precision"), BACKENDS)
 def test_the_number_of_threads_does_not_matter(
     backend: Any,
     precision: Any,
@@ -109,18 +110,22 @@ def test_the_number_of_threads_does_not_matter(
         torch.set_num_threads(before)
 
 
-def test_kernels_for_older_processors_give_the_same_rows_within_the_bound(tmp_path: Path) -> None:
-    settings = {"MKL_CBWR": "COMPATIBLE", "ATEN_CPU_CAPABILITY": "default"}
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_kernels_for_older_processors_give_the_same_rows_within_the_bound(
+    backend: Any, tmp_path: Path
+) -> None:
+    settings = {"MKL_CBWR": "COMPATIBLE", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "AVX2"}
     script = """
 import sys, numpy as np
 from ftm_resources.models.embedder import Embedder
-np.save(sys.argv[1], Embedder(device="cpu", precision="float32").embed(sys.argv[2:]))
+np.save(sys.argv[1], Embedder(device="cpu", backend=sys.argv[2], precision="float32").embed(sys.argv[3:]))
 """
     found = tmp_path / "rows.npy"
-    command = [sys.executable, "-c", script, str(found), *SENTENCES[:12]]
+    command = [sys.executable, "-c", script, str(found), backend, *SENTENCES[:12]]
     subprocess.run(command, env={**os.environ, **settings}, check=True)
-    ours = Embedder(device="cpu", precision="float32").embed(SENTENCES[:12])
-    assert same(np.load(found), ours, "float32")
+    for other in ("torch", "openvino"):
+        ours = Embedder(device="cpu", backend=other, precision="float32").embed(SENTENCES[:12])
+        assert same(np.load(found), ours, "float32")
 
 
 @pytest.fixture
@@ -252,17 +257,20 @@ def test_a_conversion_that_is_not_faithful_is_not_used(caplog: pytest.LogCapture
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
             return ids.float().sum(1, keepdim=True) + torch.full((1, 3), float(ids.shape[1]) ** 2)
 
-    assert encoders.openvino_encoder(Baked(), "auto", "bfloat16") is None
-    assert "differs from the original" in caplog.text
-    with pytest.raises(ValueError, match=r"differs from the original; use backend torch"):
-        encoders.openvino_encoder(Baked(), "openvino", "bfloat16")
+    for precision in ("bfloat16", "float32"):
+        caplog.clear()
+        assert encoders.openvino_encoder(Baked(), "auto", precision) is None
+        assert "differs from the original" in caplog.text
+        with pytest.raises(ValueError, match=r"differs from the original; use backend torch"):
+            encoders.openvino_encoder(Baked(), "openvino", precision)
 
 
-def test_auto_is_openvino_for_bfloat16_on_a_plain_model(
-    skip_unless_computed: Callable[[str, str], None],
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_auto_is_openvino_on_a_plain_model(
+    precision: str, skip_unless_computed: Callable[[str, str], None]
 ) -> None:
-    skip_unless_computed("openvino", "bfloat16")
-    assert isinstance(encoders.openvino_encoder(tiny(), "auto", "bfloat16"), encoders.OpenVinoEncoder)
+    skip_unless_computed("openvino", precision)
+    assert isinstance(encoders.openvino_encoder(tiny(), "auto", precision), encoders.OpenVinoEncoder)
 
 
 def test_without_avx512_openvino_is_refused_in_bfloat16_and_auto_is_torch() -> None:
@@ -286,9 +294,10 @@ except ValueError as error:
 
 
 def test_auto_is_torch_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert encoders.openvino_encoder(tiny(), "auto", "float32") is None
-    assert encoders.openvino_encoder(tiny(), "torch", "bfloat16") is None
-    assert encoders.openvino_encoder(None, "auto", "bfloat16") is None
+    assert encoders.openvino_encoder(tiny(), "auto", "float16") is None
+    for precision in ("bfloat16", "float32"):
+        assert encoders.openvino_encoder(tiny(), "torch", precision) is None
+        assert encoders.openvino_encoder(None, "auto", precision) is None
     with pytest.raises(ValueError, match="needs a CPU and a plain model"):
         encoders.openvino_encoder(None, "openvino", "bfloat16")
 

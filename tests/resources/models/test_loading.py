@@ -42,17 +42,30 @@ def test_threads_that_ask_at_once_share_one_load(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("flags", "expected"),
-    [("fpu avx2 avx512f", False), ("fpu avx512f avx512_bf16", True), ("fpu amx_bf16 amx_tile", True)],
+    ("vendor", "flags", "expected"),
+    [
+        ("GenuineIntel", "fpu avx2 avx512f", False),
+        ("GenuineIntel", "fpu avx512f avx512_bf16", False),
+        ("GenuineIntel", "fpu avx512f avx512_bf16 amx_bf16 amx_tile", True),
+        ("AuthenticAMD", "fpu avx512f avx512_bf16", True),
+        ("AuthenticAMD", "fpu avx2", False),
+    ],
 )
-def test_bfloat16_is_read_from_the_cpu_flags(tmp_path: Path, flags: str, expected: bool) -> None:
+def test_whether_bfloat16_is_faster_is_read_from_the_cpu_flags(
+    tmp_path: Path, vendor: str, flags: str, expected: bool
+) -> None:
     cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(f"processor : 0\nflags : {flags}\nprocessor : 1\n")
-    assert loading.cpu_has_bfloat16(cpuinfo) is expected
+    first = f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: {flags}\n\n"
+    cpuinfo.write_text(first + "processor\t: 1\nvendor_id\t: other\nflags\t\t: amx_bf16\n")
+    assert loading.cpu_is_faster_in_bfloat16(cpuinfo) is expected
 
 
-def test_without_cpuinfo_there_is_no_bfloat16(tmp_path: Path) -> None:
-    assert not loading.cpu_has_bfloat16(tmp_path / "none")
+@pytest.mark.parametrize("text", [None, "", "Processor : ARMv8\nFeatures : fp asimd bf16\n"])
+def test_where_linux_says_nothing_of_it_bfloat16_is_not_faster(tmp_path: Path, text: str | None) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    if text is not None:
+        cpuinfo.write_text(text)
+    assert not loading.cpu_is_faster_in_bfloat16(cpuinfo)
 
 
 def test_auto_is_half_precision_on_a_gpu_and_what_is_asked_for_stays() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -226,16 +227,14 @@ def test_a_checkpoint_that_marks_tokens_by_type_is_fed_as_its_tokenizer_says(
 def test_the_setting_chooses_the_checkpoint(
     make_tokenizer: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
     folder = random_bert(make_tokenizer(), tmp_path / "m", POSITIVE_FIRST)
     monkeypatch.setenv("FTM_SENTIMENT_MODEL", folder)
     scorer = SentimentScorer(device="cpu", precision="float32")
     assert scorer.describe() == {
         "model": folder,
         "is_degraded": False,
-        "backend": "torch",
-        "backend_version": torch.__version__,
+        "backend": "openvino",
+        "backend_version": version("openvino"),
         "device": "cpu",
         "precision": "float32",
     }
