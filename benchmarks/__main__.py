@@ -7,6 +7,8 @@ goes on where it was; a generated quarter goes on with the stage that it lacks.
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +65,13 @@ def main() -> None:
         "--only", nargs="*", choices=SECTIONS, default=SECTIONS, help="sections; default: all"
     )
     parser.add_argument("--firms", type=int, nargs="+", help="numbers of firms in the scale section")
+    parser.add_argument(
+        "--stand-ins-from",
+        type=int,
+        metavar="FIRMS",
+        help="quarters of so many firms and more have word vectors and word lists for models, which says how long "
+        "all but the models take, in minutes instead of hours",
+    )
     parser.add_argument("--again", action="store_true", help="measure again what was measured at this commit")
     parser.add_argument(
         "--page", type=Path, help=f"file to write; default: {PAGE}, with --quick {FOLDER}/quick/{PAGE.name}"
@@ -70,7 +79,10 @@ def main() -> None:
     options = parser.parse_args()
     form = "quick" if options.quick else "full"
     results, made = Results(FOLDER / form), here(form)
-    results.keep("machine", made, machine())
+    asked = [options.calls.name if a == str(options.calls) else a for a in sys.argv[1:]]
+    results.keep(
+        "machine", made, {"command": shlex.join(["python", "-m", "benchmarks", *asked]), **machine()}
+    )
     wanted = [s for s in SECTIONS if s in options.only and (options.again or not results.has(s, made))]
     page = options.page or (results.folder / PAGE.name if options.quick else PAGE)
     if set(wanted) - {"scale"}:
@@ -84,7 +96,14 @@ def main() -> None:
         if options.again:
             results.stages.unlink(missing_ok=True)
         firms = options.firms or FIRMS[form]
-        scale.run_all(firms, results, made, results.folder / "quarters", stages=STAGES[form])
+        scale.run_all(
+            firms,
+            results,
+            made,
+            results.folder / "quarters",
+            stages=STAGES[form],
+            stand_ins_from=options.stand_ins_from,
+        )
     report.write(results, page)
     print(f"wrote {page}")
 

@@ -114,8 +114,9 @@ class Results:
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for line in self.stages.read_text().splitlines():
             row = json.loads(line)
+            row.setdefault("stand_ins", False)
             if made is None or _same(Made(**row["made"]), made):
-                rows[row["firms"], row["stage"]] = row
+                rows[row["firms"], row["stage"], row["stand_ins"]] = row
         return list(rows.values())
 
     def add(self, made: Made, row: dict[str, Any]) -> None:

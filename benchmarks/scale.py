@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
+from benchmarks import word_vectors
 from benchmarks.kept_results import Made, Results, here
 from ftm_resources.warehouse.parts import FOLDER
 
@@ -38,6 +39,8 @@ AFTER = (
     *("theme_sentiment", "firm_theme_sentiment", "quarter_report"),
 )
 """Stages that follow, which are measured but not counted in the minutes from text to themes."""
+STOOD_IN = ("sentence_embeddings", "sentence_sentiment")
+"""Stages that a quarter with stand-ins for the models says nothing about: a stage takes these hours at 5,000 firms."""
 QUARTER = "2023Q1"
 _EVERY = 0.25
 """Seconds between memory samples."""
@@ -50,6 +53,8 @@ def run(
     kills: Mapping[str, float] | None = None,
     keep: Callable[[dict[str, Any]], None] | None = None,
     before: Sequence[dict[str, Any]] = (),
+    *,
+    stand_ins: bool = False,
 ) -> list[dict[str, Any]]:
     """Materialize each stage of a quarter of generated firms; return seconds, CPU seconds and peak memory of each.
 
@@ -60,6 +65,9 @@ def run(
     all its processes, in MiB, sampled every quarter of a second (see `memory_and_cpu`). `rows` and `files` count the
     rows and data files of the table's quarter afterwards. A stage in `kills` is killed with SIGKILL, with all its
     processes, after the given seconds and started again; its row covers both attempts.
+
+    With `stand_ins`, word vectors embed and word lists score, which takes minutes: the stages of `STOOD_IN` then count
+    for nothing, the others have as many rows of the same width. `stand_ins` of each row says so.
     """
     environment = os.environ | {
         "FTM_WAREHOUSE": str(folder / "warehouse"),
@@ -69,12 +77,21 @@ def run(
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
     (folder / "home").mkdir(parents=True, exist_ok=True)
+    if stand_ins:
+        environment |= {"FTM_EMBEDDING_MODEL": str(folder / "words"), "FTM_SENTIMENT_MODEL": "word-lists"}
+        if not (folder / "words").exists():
+            word_vectors.save(folder / "words")
     found = []
     for number, stage in enumerate(stages, 1):
         print(f"{firms:,} firms, {stage} ({number} of {len(stages)}) …", flush=True)
         log = folder / f"{stage}.log"
         if stage == FLOORS:
-            row = {"firms": firms, "stage": stage, **_floors(folder, [*before, *found])}
+            row = {
+                "firms": firms,
+                "stage": stage,
+                "stand_ins": stand_ins,
+                **_floors(folder, [*before, *found]),
+            }
             found.append(row)
             if keep:
                 keep(row)
@@ -94,6 +111,7 @@ def run(
         row = {
             "firms": firms,
             "stage": stage,
+            "stand_ins": stand_ins,
             "seconds": round(sum(a.seconds for a in attempts), 1),
             "killed_after": kill_after,
             "cpu_seconds": round(sum(a.cpu_seconds for a in attempts), 1),
@@ -182,7 +200,7 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Return the growth exponent of each stage: the slope of log CPU seconds over log firms; 1 is linear.
 
     The CPU seconds of `START` are taken off: they are the same at every size and would hide growth. A stage that takes
-    less than that again has no exponent.
+    less than that again has no exponent. Rows of models' stages that stand-ins computed are left out.
     """
     slopes = {}
     start = {r["firms"]: r["cpu_seconds"] for r in rows if r["stage"] == START}
@@ -191,6 +209,7 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
             (r["firms"], own)
             for r in rows
             if r["stage"] == stage
+            and not (stage in STOOD_IN and r["stand_ins"])
             and (own := r["cpu_seconds"] - start.get(r["firms"], 0.0)) > start.get(r["firms"], 0.0)
         ]
         if len({firms for firms, _ in own}) > 1:
@@ -207,15 +226,17 @@ def run_all(
     *,
     stages: Sequence[str] = (START, *STAGES, *AFTER, FLOORS),
     kills: Mapping[str, float] | None = None,
+    stand_ins_from: int | None = None,
 ) -> None:
     """Run each size, and keep each stage's row as soon as it is measured; stages that have one are not run again.
 
     A quarter that is not finished stays in `folder`, and is begun anew if it was measured at another commit. `kills`
-    apply to the largest size only.
+    apply to the largest size only. Quarters of at least `stand_ins_from` firms have stand-ins for the models.
     """
     for firms in sizes:
-        own = (folder / str(firms)).resolve()
-        there = [r for r in results.rows(made) if r["firms"] == firms]
+        stand_ins = stand_ins_from is not None and firms >= stand_ins_from
+        own = (folder / f"{firms}{'-stand-ins' * stand_ins}").resolve()
+        there = [r for r in results.rows(made) if (r["firms"], r["stand_ins"]) == (firms, stand_ins)]
         names = {r["stage"] for r in there}
         if set(stages) <= names:
             print(f"{firms:,} firms: measured already", flush=True)
@@ -232,6 +253,7 @@ def run_all(
             kills if firms == max(sizes) else None,
             lambda row: results.add(made, row),
             there,
+            stand_ins=stand_ins,
         )
         shutil.rmtree(own)
 
@@ -250,13 +272,27 @@ def main() -> None:
         metavar="STAGE=SECONDS",
         help="kill a stage of the largest size after SECONDS and start it again",
     )
+    parser.add_argument(
+        "--stand-ins-from",
+        type=int,
+        metavar="FIRMS",
+        help="word vectors and word lists from so many firms on",
+    )
     options = parser.parse_args()
     kills = {stage: float(seconds) for stage, _, seconds in (k.partition("=") for k in options.kill)}
     known = (START, *STAGES, *AFTER, FLOORS)
     if unknown := {*kills, *options.stages} - set(known):
         parser.error(f"unknown stage {', '.join(sorted(unknown))}; stages are {', '.join(known)}")
     folder = options.folder or options.out / "quarters"
-    run_all(options.firms, Results(options.out), here("full"), folder, stages=options.stages, kills=kills)
+    run_all(
+        options.firms,
+        Results(options.out),
+        here("full"),
+        folder,
+        stages=options.stages,
+        kills=kills,
+        stand_ins_from=options.stand_ins_from,
+    )
 
 
 if __name__ == "__main__":

@@ -119,12 +119,12 @@ def quick_model(folder_of_all: Path) -> str:
     """The folder of an embedding model for tests that are not about meaning."""
     from filelock import FileLock
 
-    from . import quick_model
+    from benchmarks import word_vectors
 
     folder = folder_of_all / "quick_model"
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
-            quick_model.save(folder.with_suffix(".partial"))
+            word_vectors.save(folder.with_suffix(".partial"))
             folder.with_suffix(".partial").rename(folder)
     return str(folder)
 

@@ -29,11 +29,12 @@ def test_a_page_says_what_was_not_run_and_holds_what_was(tmp_path: Path):
     assert "| the same: 6 times BERTopic's default | 5.0 times | **no** |" in page
 
 
-def quarter(firms: int, *, exponent: float = 1.0, peak: int = 100) -> list[dict]:
+def quarter(firms: int, *, exponent: float = 1.0, peak: int = 100, stand_ins: bool = False) -> list[dict]:
     rows = [
         {
             "firms": firms,
             "stage": stage,
+            "stand_ins": stand_ins,
             "seconds": 60.0,
             "cpu_seconds": 5.0 + (0 if stage == START else 0.1 * firms**exponent),
             "peak_mib": peak,
@@ -41,7 +42,8 @@ def quarter(firms: int, *, exponent: float = 1.0, peak: int = 100) -> list[dict]
         }
         for stage in (START, *STAGES)
     ]
-    return [*rows, {"firms": firms, "stage": FLOORS, "floors": dict.fromkeys(STAGES, 6.0)}]
+    floors = dict.fromkeys(STAGES, 6.0)
+    return [*rows, {"firms": firms, "stage": FLOORS, "stand_ins": stand_ins, "floors": floors}]
 
 
 def test_each_stage_stands_beside_its_floor_and_the_share_of_it_reached(tmp_path: Path):
@@ -50,8 +52,8 @@ def test_each_stage_stands_beside_its_floor_and_the_share_of_it_reached(tmp_path
         results.add(MADE, row)
     page = page_of(results, tmp_path)
     lines = [line for line in page.splitlines() if line.startswith("| 250 | themes |")]
-    assert lines == ["| 250 | themes | 60.0 | 30.0 | 100 | 250 | 6.000 | 0.200 |"]
-    assert "| 250 | start | 60.0 | 5.000 | 100 | 250 |  |  |" in page
+    assert lines == ["| 250 | themes |  | 60.0 | 30.0 | 100 | 250 | 6.000 | 0.200 |"]
+    assert "| 250 | start |  | 60.0 | 5.000 | 100 | 250 |  |  |" in page
     assert "5,000 firms" not in page.partition("## Targets")[2]
 
 
@@ -70,6 +72,23 @@ def test_targets_of_a_quarter_are_those_of_the_largest(
     assert "47 minutes" in targets[0]
 
 
+def test_a_quarter_with_stand_ins_takes_the_seconds_of_the_models_from_the_largest_with_them(tmp_path: Path):
+    results = Results(tmp_path / "results")
+    for row in (*quarter(1000), *quarter(5000, stand_ins=True)):
+        results.add(MADE, row)
+    page = page_of(results, tmp_path)
+    text, _, targets = page.partition("## Targets")
+    embedding = "sentence_embeddings: 5.00 times the seconds of 1,000 firms"
+    assert f"| {5 + len(STAGES) - 1} minutes; {embedding} | yes |" in targets
+    assert "| 5,000 | themes | yes |" in text
+    assert "| 5,000 | sentence_embeddings |" not in text
+    assert "| 5,000 | 5,000 |" not in text, "no sum of minutes that the models did not take"
+    results = Results(tmp_path / "others")
+    for row in quarter(5000, stand_ins=True):
+        results.add(MADE, row)
+    assert "in 40 minutes" not in page_of(results, tmp_path)
+
+
 def test_a_quarter_that_is_not_finished_is_on_the_page_without_sums(tmp_path: Path):
     results = Results(tmp_path / "results")
     for row in quarter(5000)[:3]:
@@ -85,6 +104,11 @@ def test_growth_is_the_slope_in_logarithms_beyond_the_start():
     assert {round(e, 6) for e in exponents(rows).values()} == {1.5}
     assert exponents(quarter(100)) == {}
     assert exponents([*quarter(10), *quarter(20)]) == {}  # less than the start's own seconds
+
+
+def test_seconds_of_stand_ins_are_no_growth_of_what_they_stand_for():
+    rows = [*quarter(1000), *quarter(10_000, stand_ins=True)]
+    assert set(exponents(rows)) == set(STAGES) - {"sentence_embeddings"}
 
 
 def test_a_table_is_readable():

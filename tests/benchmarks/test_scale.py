@@ -49,13 +49,22 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The stages that were run, in order; `themes` is killed the first time."""
     stages: list[str] = []
 
-    def run(firms: int, folder: Path, wanted: list[str], _kills: object, keep: Any, _before: Any) -> None:
+    def run(
+        firms: int,
+        folder: Path,
+        wanted: list[str],
+        _kills: object,
+        keep: Any,
+        _before: Any,
+        *,
+        stand_ins: bool,
+    ) -> None:
         (folder / "warehouse" / scale.FOLDER).mkdir(parents=True)
         for stage in wanted:
             stages.append(stage)
             if stage == "themes" and stages.count(stage) == 1:
                 raise KilledError
-            keep({"firms": firms, "stage": stage})
+            keep({"firms": firms, "stage": stage, "stand_ins": stand_ins})
 
     monkeypatch.setattr(scale, "run", run)
     return stages
@@ -88,3 +97,14 @@ def test_without_its_quarter_a_row_is_measured_again(tmp_path: Path, ran: list[s
         scale.run_all([5], results, MADE, tmp_path / "gone", stages=SIX)
     scale.run_all([5], results, MADE, tmp_path / "quarters", stages=SIX)
     assert ran == [*SIX[:4], *SIX]
+
+
+def test_a_quarter_with_stand_ins_does_not_count_as_one_with_the_models(
+    tmp_path: Path, ran: list[str]
+) -> None:
+    results, folder = Results(tmp_path / "results"), tmp_path / "quarters"
+    stages = ("start", "transcripts")
+    scale.run_all([5, 9], results, MADE, folder, stages=stages, stand_ins_from=9)
+    assert [(r["firms"], r["stand_ins"]) for r in results.rows(MADE)] == [(5, False)] * 2 + [(9, True)] * 2
+    scale.run_all([9], results, MADE, folder, stages=stages)
+    assert ran == [*stages] * 3

@@ -1,4 +1,4 @@
-"""An embedding model for tests that are not about meaning: word vectors, a hundred times as fast as a transformer."""
+"""An embedding model where meaning is not what is measured: word vectors, a hundred times as fast as a transformer."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ def save(folder: Path) -> None:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
+    folder.parent.mkdir(parents=True, exist_ok=True)
     bundled = SentenceTransformer(Embedder().source())
     weights = bundled[0].auto_model.embeddings.word_embeddings.weight.detach().numpy()
     words = StaticEmbedding(
