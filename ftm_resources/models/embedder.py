@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,21 +23,19 @@ from ftm_resources.endpoint.connection import Endpoint, check, run
 from ftm_resources.endpoint.embeddings import MAX_BYTES_PER_TEXT, RemoteEmbedder
 from ftm_resources.expected import plainly
 from ftm_resources.models import batches, embedding_cache, loading
-from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
+from ftm_resources.models.encoders import TorchEncoder
 from ftm_resources.models.loading import LoadedModel, Progress
+from ftm_resources.models.openvino_models import Backend, openvino_encoder
 from ftm_resources.models.query_encoder import query_encoder
 from ftm_resources.settings import Precision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import torch
     from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
-
-_PROBES = ("", "Gross margin rose.", "Freight, labor and raw materials cost more than planned. " * 100)
-"""Texts that test whether a model's own preprocessing matches `batches`: empty, plain, too long."""
 
 
 @functools.cache
@@ -189,7 +188,9 @@ class Embedder(ConfigurableResource):
             )
             return None
         # The last one's vector tells at how many tokens a model cuts off.
-        return embedding_cache.opened(folder, described, lambda: self._embedded(list(_PROBES[1:]), None))
+        return embedding_cache.opened(
+            folder, described, lambda: self._embedded(list(batches.PROBES[1:]), None)
+        )
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Embed a query: float32 (dimension,), of unit length.
@@ -259,6 +260,10 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
         tokenize = batches.tokenizer_call(tokenizer, limit, prompt)
     elif asked == "auto":
         asked = "float32"  # a table of word vectors: there are no matrix products to speed up
+    for module in model.modules():
+        config: Any = getattr(module, "config", None)
+        if hasattr(config, "use_cache"):
+            config.use_cache = False  # of keys and values, for texts yet to be written
     precision = loading.choose_precision(asked, device, str(model.dtype).removeprefix("torch."))
     is_cpu = device.startswith("cpu")
     model.to(torch.float32 if is_cpu else getattr(torch, precision))
@@ -271,22 +276,58 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     if encoder:
         return LoadedModel(encoder, tokenize, width, encode_query=encode_query)
 
-    def by_ids(ids: torch.Tensor, _: list[str]) -> torch.Tensor:
-        out: torch.Tensor = model({"input_ids": ids, **(features or {})})["sentence_embedding"]
-        return out if model.truncate_dim is None else out[:, : model.truncate_dim]
-
-    def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
-        # `encode` does whatever the model's authors intended; texts of equal length are not padded.
+    def by_texts(_: torch.Tensor, texts: list[str], __: torch.Tensor | None) -> torch.Tensor:
+        # `encode` does whatever the model's authors intended.
         found: torch.Tensor = model.encode(
             texts, batch_size=len(texts), convert_to_tensor=True, show_progress_bar=False
         )
         return found
 
-    by_id = features is not None
-    encoder = TorchEncoder(
-        by_ids if by_id else by_texts, device, precision, autocast=is_cpu, in_parallel=by_id
-    )
+    if features is None:
+        encoder = TorchEncoder(by_texts, device, precision, autocast=is_cpu, in_parallel=False)
+    else:
+        encoder = TorchEncoder(_by_ids(model, features), device, precision, autocast=is_cpu)
+        if encoder.mixes_lengths:
+            causal = TorchEncoder(_by_causal_ids(model, features), device, precision, autocast=is_cpu)
+            encoder = causal if causal.mixes_lengths else encoder
+    encoder.compile(model)
     return LoadedModel(encoder, tokenize, width, encode_query=encode_query)
+
+
+Forward = Callable[["torch.Tensor", list[str], "torch.Tensor | None"], "torch.Tensor"]
+
+
+def _by_ids(model: Any, constant: dict[str, Any]) -> Forward:
+    """Return the function from ids and a mask to vectors."""
+
+    def forward(ids: torch.Tensor, _: list[str], mask: torch.Tensor | None) -> torch.Tensor:
+        masked = {} if mask is None else {"attention_mask": mask}
+        return _cut(model, model({"input_ids": ids, **masked, **constant}))
+
+    return forward
+
+
+def _by_causal_ids(model: Any, constant: dict[str, Any]) -> Forward:
+    """Return the same for a causal model: what follows a token does not change it.
+
+    So only the pooling needs the mask, and attention is faster without one.
+    """
+
+    def forward(ids: torch.Tensor, _: list[str], mask: torch.Tensor | None) -> torch.Tensor:
+        first, *rest = model
+        found = first({"input_ids": ids, **constant})
+        if mask is not None:
+            found["attention_mask"] = mask
+        for module in rest:
+            found = module(found)
+        return _cut(model, found)
+
+    return forward
+
+
+def _cut(model: Any, found: dict[str, Any]) -> torch.Tensor:
+    out: torch.Tensor = found["sentence_embedding"]
+    return out if model.truncate_dim is None else out[:, : model.truncate_dim]
 
 
 def _query_encoder(model: Any) -> Callable[[str], NDArray[np.float32]] | None:
@@ -317,7 +358,7 @@ def _features(model: Any, tokenize: batches.Tokenize, prompt: str) -> dict[str, 
     Ids are not enough for models that use token types (XLNet) or chat messages.
     """
     constant: dict[str, Any] = {}
-    for text, ids in zip(_PROBES, tokenize(list(_PROBES)), strict=True):
+    for text, ids in zip(batches.PROBES, tokenize(list(batches.PROBES)), strict=True):
         found = dict(model.preprocess([text], prompt=prompt or None))
         constant = {k: found.pop(k) for k in ("modality", "prompt_length") if k in found}
         theirs = found.pop("input_ids", None)

@@ -1,4 +1,4 @@
-"""Encoders: turn batches of token ids into rows of numbers, with torch on any device or OpenVINO on a CPU.
+"""Encoders: turn batches of token ids into rows of numbers; here with torch on any device.
 
 The embedder and the sentiment scorer run on these. The last bits of an encoder's output depend on the processor
 and on what `describe` reports: backend, version, device and precision.
@@ -13,29 +13,25 @@ and on what `describe` reports: backend, version, device and precision.
 from __future__ import annotations
 
 import logging
-import sys
 import threading
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ftm_resources.models.batches import ROW_STEP, Batch, ahead
+from ftm_resources.models.compiling import compile_layers
 
 if TYPE_CHECKING:
     import torch
 
 _log = logging.getLogger(__name__)
 
-Backend = Literal["auto", "torch", "openvino"]
 Rows = tuple[NDArray[np.int64], NDArray[np.float32]]
 """The positions of n texts, and the model's output for them: float32 (n, d)."""
 
@@ -54,11 +50,13 @@ FAITHFUL = 0.03
 
 Two such rows of one text, from different calls, kernels or processors, differ by at most twice that: 0.998."""
 
-_FLOAT32_FAITHFUL = 1e-4
+FLOAT32_FAITHFUL = 1e-4
 """The same for float32: far above rounding, far below what a constant frozen in the graph does."""
 
-_PROBES = ((7, 3), (2, 21))
-"""Shapes (rows, tokens) that differ from the traced one, to reveal constants in the graph."""
+
+_PROBE = 9
+"""Tokens of the longer of two texts that are tried together: every model takes as many. Not the number of rows, or a
+compiler would take the two for one."""
 
 
 class Encoder(Protocol):
@@ -66,6 +64,8 @@ class Encoder(Protocol):
 
     row_step: int
     """Batches have a multiple of this many rows, so that a text's row does not depend on how many there are."""
+    mixes_lengths: bool
+    """Whether batches may hold texts of different lengths."""
 
     def describe(self) -> dict[str, str]:
         """Return backend, backend_version, device and precision."""
@@ -77,20 +77,24 @@ class Encoder(Protocol):
 class TorchEncoder:
     """A torch model whose weights are already on the device.
 
-    `forward` takes a batch's token ids (int64 tensor on the device) and texts, and returns a tensor (n, d).
+    `forward` takes a batch's token ids (int64 tensor on the device), its texts, and a mask (int64, 1 for a token and 0
+    for padding; None if all have one length), and returns a tensor (n, d).
     With `autocast`, products are computed in `precision` and the rest in float32: on a CPU this is as fast as
     casting the weights, and more accurate. On a GPU the loader casts the weights.
 
     On a CPU each core processes its own batch on one thread, so the number of cores does not change any bit, and
     it is no slower. Set `in_parallel=False` (one batch at a time) if `forward` is not thread-safe, for example
     because it tokenizes.
+
+    On a GPU a batch holds texts of different lengths (`mixes_lengths`), if `forward` gives a padded text the row that
+    it gives to the text alone; this is tried at the start.
     """
 
     row_step = ROW_STEP
 
     def __init__(
         self,
-        forward: Callable[[torch.Tensor, list[str]], torch.Tensor],
+        forward: Callable[[torch.Tensor, list[str], torch.Tensor | None], torch.Tensor],
         device: str,
         precision: str,
         *,
@@ -105,6 +109,43 @@ class TorchEncoder:
         self._autocast = autocast and precision != "float32"
         self._in_parallel = in_parallel
         self._is_cuda = self._device.type == "cuda"
+        self._compiled = False
+        self.mixes_lengths = self._device.type != "cpu" and self.takes_padding()
+
+    def takes_padding(self) -> bool:
+        """Whether a padded text has the row that it has alone, whatever it is padded with."""
+        texts, half = ["one two three", "one two three four five six"], ROW_STEP // 2
+        short, long = (
+            np.repeat(ids[None], half, axis=0) for ids in (np.array([3, 1, 2]), np.arange(_PROBE) % 5)
+        )
+        said, lengths = np.repeat(texts, half).tolist(), np.repeat([3, _PROBE], half)
+
+        def mixed(pad: int) -> Batch:
+            padded = np.pad(short, ((0, 0), (0, _PROBE - 3)), constant_values=pad)
+            return Batch(np.arange(len(said)), np.concatenate([padded, long]), said, lengths)
+
+        alone = [Batch(np.arange(half), ids, [t] * half) for ids, t in zip((short, long), texts, strict=True)]
+        try:
+            (_, found), (_, other) = self.run([mixed(0), mixed(4)])
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RuntimeError,
+        ) as error:  # it has no use for a mask
+            _log.info("texts of one length at a time: %s", error)
+            return False
+        expected = np.concatenate([rows for _, rows in self.run(alone)])
+        apart = np.linalg.norm(found - expected, axis=1)
+        limit = FLOAT32_FAITHFUL if self._precision == "float32" else 2 * FAITHFUL
+        is_near = bool((apart <= limit * np.linalg.norm(expected, axis=1)).all())
+        return is_near and np.array_equal(found, other)
+
+    def compile(self, model: torch.nn.Module) -> None:
+        """Compile the layers of the model that `forward` runs, if it is large and on a GPU."""
+        if self._is_cuda:
+            self._compiled = compile_layers(model, self.takes_padding)
 
     def describe(self) -> dict[str, str]:
         """Return backend, backend_version, device and precision."""
@@ -115,6 +156,7 @@ class TorchEncoder:
             "backend_version": str(torch.__version__),
             "device": str(self._device),
             "precision": self._precision,
+            **({"compiled": "yes"} if self._compiled else {}),
         }
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
@@ -141,32 +183,49 @@ class TorchEncoder:
     def _rows(self, batch: Batch) -> Rows:
         import torch
 
+        lengths = None if batch.lengths is None else torch.from_numpy(batch.lengths)
         with torch.inference_mode(), self._context():
-            out = self._forward(torch.from_numpy(batch.ids), batch.texts).float()
+            out = self._rows_of(torch.from_numpy(batch.ids), batch.texts, lengths)
         return batch.rows, out.numpy()[: len(batch.rows)]
+
+    def _rows_of(self, ids: torch.Tensor, texts: list[str], lengths: torch.Tensor | None) -> torch.Tensor:
+        import torch
+
+        mask = None
+        if lengths is not None:
+            mask = (torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]).long()
+        return self._forward(ids, texts, mask).float()
 
     def _on_device(self, batches: Iterable[Batch]) -> Iterator[Rows]:
         running: deque[tuple[Batch, torch.Tensor, Callable[[], None]]] = deque()
-        for batch, ids in ahead(self._inputs(batches), READY_BATCHES):
-            running.append((batch, *self._start(batch, ids)))
+        for batch, ids, lengths in ahead(self._inputs(batches), READY_BATCHES):
+            running.append((batch, *self._start(batch, ids, lengths)))
             if len(running) > READY_BATCHES:
                 yield _finish(*running.popleft())
         while running:
             yield _finish(*running.popleft())
 
-    def _inputs(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor]]:
+    def _inputs(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, torch.Tensor, torch.Tensor | None]]:
         import torch
+
+        def ready(numbers: NDArray[np.int64]) -> torch.Tensor:
+            found = torch.from_numpy(numbers)
+            return found.pin_memory() if self._is_cuda else found
 
         for batch in batches:
-            ids = torch.from_numpy(batch.ids)
-            yield batch, ids.pin_memory() if self._is_cuda else ids
+            yield batch, ready(batch.ids), None if batch.lengths is None else ready(batch.lengths)
 
-    def _start(self, batch: Batch, ids: torch.Tensor) -> tuple[torch.Tensor, Callable[[], None]]:
+    def _start(
+        self, batch: Batch, ids: torch.Tensor, lengths: torch.Tensor | None
+    ) -> tuple[torch.Tensor, Callable[[], None]]:
         import torch
 
-        with torch.inference_mode(), self._context():
-            # Both copies use pinned memory, so that neither they nor the GPU wait for each other.
-            out = self._forward(ids.to(self._device, non_blocking=self._is_cuda), batch.texts).float()
+        def moved(numbers: torch.Tensor) -> torch.Tensor:
+            # All copies use pinned memory, so that neither they nor the GPU wait for each other.
+            return numbers.to(self._device, non_blocking=self._is_cuda)
+
+        with torch.inference_mode(), self._context(), self._attention():
+            out = self._rows_of(moved(ids), batch.texts, None if lengths is None else moved(lengths))
         if not self._is_cuda:
             return out.cpu(), lambda: None
         host = torch.empty(out.shape, dtype=out.dtype, pin_memory=True)
@@ -174,6 +233,16 @@ class TorchEncoder:
         copied = torch.cuda.Event()  # type: ignore[no-untyped-call] # untyped in torch
         copied.record(torch.cuda.current_stream(self._device))
         return host, copied.synchronize
+
+    def _attention(self) -> AbstractContextManager[Any]:
+        """On a GPU, leave out cuDNN's attention: it makes a plan for every new shape, and most batches have one."""
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+
+        if not self._is_cuda:
+            return nullcontext()
+        kernels = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+        found: AbstractContextManager[Any] = sdpa_kernel(kernels)
+        return found
 
     def _context(self) -> AbstractContextManager[Any]:
         import torch
@@ -214,144 +283,6 @@ def _one_thread_per_batch() -> Iterator[int]:
             _cores.n_running -= 1
             if not _cores.n_running:
                 torch.set_num_threads(_cores.n_cores)
-
-
-class OpenVinoEncoder:
-    """A torch module from token ids (int64 (n, tokens)) to rows (n, d), converted to OpenVINO, on the CPU.
-
-    Each core processes its own batch on one thread: this is fastest, and the number of cores does not change any
-    bit.
-    """
-
-    def __init__(self, module: torch.nn.Module, precision: str) -> None:
-        import torch
-
-        openvino = _openvino()
-        ids = torch.ones((2, 8), dtype=torch.long)
-        with _quiet_tracing():
-            model = openvino.convert_model(module, example_input=(ids,), input=[[-1, -1]])
-        n_streams = torch.get_num_threads()  # available to the process: affinity, cgroup, OMP_NUM_THREADS
-        options = {
-            "INFERENCE_PRECISION_HINT": {"bfloat16": "bf16", "float16": "f16"}.get(precision, "f32"),
-            "NUM_STREAMS": str(n_streams),
-            "INFERENCE_NUM_THREADS": str(n_streams),
-        }
-        compiled = openvino.Core().compile_model(model, "CPU", options)
-        self._requests = [compiled.create_infer_request() for _ in range(n_streams + 1)]
-        self._precision = precision
-        self._module = module
-        self.row_step = 1  # its kernels treat leftover rows like all others
-
-    def describe(self) -> dict[str, str]:
-        """Return backend, backend_version, device and precision."""
-        return {
-            "backend": "openvino",
-            "backend_version": version("openvino"),
-            "device": "cpu",
-            "precision": self._precision,
-        }
-
-    def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
-        """Yield the rows of each batch, in order; each core processes one batch."""
-        running: deque[tuple[Any, Batch]] = deque()
-        free = deque(self._requests)
-
-        def finish() -> Rows:
-            request, batch = running.popleft()
-            request.wait()
-            rows = np.array(request.get_output_tensor(0).data[: len(batch.rows)], np.float32)
-            free.append(request)
-            return batch.rows, rows
-
-        try:
-            for batch in ahead(batches, READY_BATCHES):
-                request = free.popleft()
-                request.start_async([batch.ids], share_inputs=True)
-                running.append((request, batch))
-                if not free:
-                    yield finish()
-            while running:
-                yield finish()
-        finally:
-            while running:  # the caller stopped: no request may use freed memory
-                finish()
-
-    def is_faithful(self) -> bool:
-        """Whether dummy tokens give the torch module's rows.
-
-        In half precision, within `FAITHFUL` or twice torch's own rounding error.
-        """
-        import torch
-
-        for shape in _PROBES:
-            ids = np.arange(shape[0] * shape[1], dtype=np.int64).reshape(shape) % 5
-            tensor = torch.from_numpy(ids)
-            with torch.inference_mode():
-                exact = self._module(tensor).double().numpy()
-                with torch.autocast("cpu", torch.bfloat16):
-                    rounded = self._module(tensor).double().numpy()
-            ((_, found),) = self.run([Batch(np.arange(shape[0]), ids, [])])
-            size = np.linalg.norm(exact)
-            error, own = (float(np.linalg.norm(x - exact) / size) for x in (found, rounded))
-            limit = _FLOAT32_FAITHFUL if self._precision == "float32" else max(FAITHFUL, 2 * own)
-            if not error <= limit:
-                return False
-        return True
-
-
-def openvino_encoder(module: torch.nn.Module | None, backend: Backend, precision: str) -> Encoder | None:
-    """Return `module` (float32, on the CPU) as an OpenVINO encoder, or None to use torch.
-
-    `module` is None if OpenVINO cannot run the model. `auto` selects OpenVINO for bfloat16 and float32 if the package
-    is installed and the converted model is faithful; in float16 it is slower than in float32. ValueError if
-    `openvino` is requested but impossible.
-    """
-    if backend == "torch" or (backend == "auto" and (precision == "float16" or module is None)):
-        return None
-    try:
-        version("openvino")
-    except PackageNotFoundError:
-        if backend == "auto":
-            return None
-        raise ValueError("backend openvino: the package is not installed; pip install openvino") from None
-    if module is None:
-        raise ValueError(
-            "backend openvino needs a CPU and a plain model (a transformer with mean or cls pooling, or a "
-            "classifier, whose only input is token ids); use backend torch"
-        )
-    try:
-        encoder = OpenVinoEncoder(module, precision)
-        if encoder.is_faithful():
-            return encoder
-        reason = "the converted model differs from the original"
-    except RuntimeError as error:  # the converter does not support the model, or the processor the precision
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = next((line for line in lines if "Exception from" not in line), str(error))
-    if backend == "openvino":
-        raise ValueError(f"backend openvino: {reason}; use backend torch")
-    _log.warning("using torch instead of openvino: %s", reason)
-    return None
-
-
-def _openvino() -> Any:
-    import torch  # noqa: F401 - must precede libraries with their own threads
-
-    # OpenVINO reports every import to Google Analytics without asking; without this package it uses a stub.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # None blocks the import
-    return import_module("openvino")
-
-
-@contextmanager
-def _quiet_tracing() -> Iterator[None]:
-    # Tracing warns about every value that it freezes in the graph; `is_faithful` tests whether that does harm.
-    library = logging.getLogger("transformers")
-    level = library.level
-    library.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        library.setLevel(level)
 
 
 def _finish(batch: Batch, rows: torch.Tensor, wait: Callable[[], None]) -> Rows:

@@ -44,7 +44,13 @@ class LoadedModel:
         budget = batch_tokens or BATCH_TOKENS["cpu" if described["device"].startswith("cpu") else "gpu"]
         done = 0
         with self.lock:
-            made = batches.batches(texts, self.tokenize, budget, row_step=self.encoder.row_step)
+            made = batches.batches(
+                texts,
+                self.tokenize,
+                budget,
+                row_step=self.encoder.row_step,
+                mixed=self.encoder.mixes_lengths,
+            )
             for rows, found in self.encoder.run(made):
                 yield rows, found
                 done += len(rows)

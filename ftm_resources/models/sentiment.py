@@ -17,8 +17,9 @@ from pydantic import Field
 from ftm_resources import settings
 from ftm_resources.expected import plainly
 from ftm_resources.models import batches, lexicon, loading, tone_classifier
-from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
+from ftm_resources.models.encoders import TorchEncoder
 from ftm_resources.models.loading import LoadedModel, Progress
+from ftm_resources.models.openvino_models import Backend, openvino_encoder
 from ftm_resources.settings import Precision
 from ftm_resources.tables import LABELS
 
@@ -189,8 +190,8 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
             super().__init__()
             self.model = model
 
-        def forward(self, ids: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.model(input_ids=ids).logits
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            found: torch.Tensor = self.model(input_ids=ids, attention_mask=mask).logits
             return found
 
     limit = min(int(tokenizer.model_max_length), _positions(model))
@@ -198,15 +199,15 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     types = tokenizer("Gross margin rose.").get("token_type_ids", [])
     module = None if any(types) else Logits().eval()
 
-    def by_texts(_: torch.Tensor, texts: list[str]) -> torch.Tensor:
-        # Models that use token types (XLNet); texts of equal length are not padded.
-        features = tokenizer(texts, truncation=True, max_length=limit, return_tensors="pt")
+    def by_texts(_: torch.Tensor, texts: list[str], __: torch.Tensor | None) -> torch.Tensor:
+        # Models that use token types (XLNet).
+        features = tokenizer(texts, truncation=True, max_length=limit, padding=True, return_tensors="pt")
         found: torch.Tensor = model(**features.to(device)).logits
         return found
 
     encoder = openvino_encoder(module if is_cpu else None, backend, precision)
     if encoder is None:
-        forward = (lambda ids, _: module(ids)) if module is not None else by_texts
+        forward = (lambda ids, _, mask: module(ids, mask)) if module is not None else by_texts
         encoder = TorchEncoder(forward, device, precision, autocast=is_cpu, in_parallel=module is not None)
     return LoadedModel(encoder, tokenize, config.num_labels, _classes(config))
 

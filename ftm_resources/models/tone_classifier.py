@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftm_resources.models import batches, loading
-from ftm_resources.models.encoders import Backend, TorchEncoder, openvino_encoder
+from ftm_resources.models.encoders import TorchEncoder
 from ftm_resources.models.loading import LoadedModel, ModelLoadError
+from ftm_resources.models.openvino_models import Backend, openvino_encoder
 from ftm_resources.tables import LABELS
 
 if TYPE_CHECKING:
@@ -91,12 +92,12 @@ def load(device: str, asked: str, backend: Backend, folder: Path = FOLDER) -> Lo
     )
     encoder = openvino_encoder(module if is_cpu else None, backend, precision)
     if encoder is None:
-        encoder = TorchEncoder(lambda ids, _: module(ids), device, precision, autocast=is_cpu)
+        encoder = TorchEncoder(lambda ids, _, mask: module(ids, mask), device, precision, autocast=is_cpu)
     return LoadedModel(encoder, tokenize, len(LABELS), list(LABELS))
 
 
 def classifier(learned: Mapping[str, torch.Tensor]) -> torch.nn.Module:
-    """Return the module from token ids (int64 (n, tokens), no padding) to logits (n, 3).
+    """Return the module from token ids (int64 (n, tokens)), and a mask if some are padding, to logits (n, 3).
 
     `learned` has the linear layer as `linear.weight` (3, width) and `linear.bias`, and the encoder's trained tensors
     under the names that transformers gives them. What it lacks is the package's.
@@ -116,9 +117,14 @@ def classifier(learned: Mapping[str, torch.Tensor]) -> torch.nn.Module:
             self.encoder = encoder
             self.linear = torch.nn.Linear(encoder.config.hidden_size, len(LABELS))
 
-        def forward(self, ids: torch.Tensor) -> torch.Tensor:
-            hidden: torch.Tensor = self.encoder(input_ids=ids).last_hidden_state
-            found: torch.Tensor = self.linear(hidden.mean(1))
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            hidden: torch.Tensor = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            if mask is None:
+                mean = hidden.mean(1)
+            else:
+                share = (mask / mask.sum(1, keepdim=True)).to(hidden.dtype)
+                mean = (hidden * share[..., None]).sum(1)
+            found: torch.Tensor = self.linear(mean)
             return found
 
     tone = Tone()

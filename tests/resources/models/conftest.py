@@ -17,7 +17,7 @@ def skip_unless_computed() -> Callable[[str, str], None]:
     """
     import torch
 
-    from ftm_resources.models.encoders import openvino_encoder
+    from ftm_resources.models.openvino_models import openvino_encoder
 
     module = torch.nn.Sequential(torch.nn.Embedding(64, 16), torch.nn.Linear(16, 6)).eval()
     reasons: dict[tuple[str, str], str] = {}

@@ -36,6 +36,30 @@ def test_batches_hold_every_text_once_unpadded_and_within_the_budget(
     assert widths == sorted(widths, reverse=True)  # here a token is a character
 
 
+@given(
+    texts=st.lists(st.text("abc", max_size=40), max_size=60),
+    budget=st.integers(1, 200),
+    row_step=st.sampled_from([1, batches.ROW_STEP]),
+)
+def test_mixed_batches_hold_every_text_once_padded_at_its_end_and_not_much(
+    texts: list[str], budget: int, row_step: int
+) -> None:
+    found = list(batches.batches(texts, by_character, budget, row_step=row_step, mixed=True))
+    assert sorted(i for batch in found for i in batch.rows.tolist()) == list(range(len(texts)))
+    for batch in found:
+        n, width = len(batch.rows), batch.ids.shape[1]
+        expected = by_character([texts[i] for i in batch.rows])
+        lengths = [width] * n if batch.lengths is None else batch.lengths[:n].tolist()
+        assert lengths == [len(tokens) for tokens in expected]
+        assert batch.ids[:n].tolist() == [[*t, *[0] * (width - len(t))] for t in expected]
+        assert min(lengths) >= batches.PADDED * width
+        assert len(batch.ids) == len(batch.texts) == -(-n // row_step) * row_step
+        assert n <= batches.ROW_STEP or len(batch.ids) * width <= budget
+        if batch.lengths is not None:
+            assert len(batch.lengths) == len(batch.ids)
+            assert len(set(lengths)) > 1
+
+
 def test_only_a_few_chunks_of_the_texts_are_tokenized_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "CHUNK", 7)
     sizes: list[int] = []
@@ -99,3 +123,35 @@ def test_an_error_in_the_background_is_raised_and_closing_ends_the_thread() -> N
     next(endless)
     endless.close()  # type: ignore[attr-defined]
     assert not [t for t in threading.enumerate() if t.name.startswith("ahead")]
+
+
+def test_tokens_come_straight_from_the_tokenizer_and_are_those_of_transformers(
+    make_tokenizer: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["we expect demand", "", "margins grew " * 9, "unknown"]
+    tokenizer = make_tokenizer()
+    expected = tokenizer(texts, truncation=True, max_length=7)["input_ids"]
+    tokenize = batches.tokenizer_call(tokenizer, 7)
+    tokenizer(texts, padding=True, truncation=True, max_length=3)  # leaves its settings behind
+    monkeypatch.setattr(type(tokenizer), "__call__", lambda *_, **__: pytest.fail("asked transformers"))
+    assert tokenize(texts) == expected
+
+
+def test_a_tokenizer_with_parts_in_python_is_left_to_transformers(
+    make_tokenizer: Callable[[], Any],
+) -> None:
+    from tokenizers import NormalizedString, PreTokenizedString, pre_tokenizers
+
+    class ByDash:
+        def split(self, _: int, text: NormalizedString) -> list[NormalizedString]:
+            found: list[NormalizedString] = text.split("-", "removed")
+            return found
+
+        def pre_tokenize(self, text: PreTokenizedString) -> None:
+            text.split(self.split)
+
+    tokenizer = make_tokenizer()
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.PreTokenizer.custom(ByDash())
+    expected = tokenizer(["we-expect-demand"], truncation=True, max_length=9)["input_ids"]
+    assert len(expected[0]) == 5
+    assert batches.tokenizer_call(tokenizer, 9)(["we-expect-demand"]) == expected

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from ftm_resources.models import embedding_cache, loading
+from ftm_resources.models import batches, embedder, embedding_cache, loading
 from ftm_resources.models.embedder import Embedder
-from ftm_resources.models.encoders import FAITHFUL, FLOAT32_WITHIN
+from ftm_resources.models.encoders import FAITHFUL, FLOAT32_WITHIN, TorchEncoder
 
 SIXTEEN = [" ".join(["grew"] * i) for i in range(1, 17)]
 
@@ -154,6 +154,53 @@ def test_the_setting_pins_the_precision_and_the_field_overrides_it(
     monkeypatch.setenv("FTM_EMBEDDING_PRECISION", "half")
     with pytest.raises(ValueError, match="FTM_EMBEDDING_PRECISION is 'half': it must be 'auto', 'float32'"):
         precision()
+
+
+def random_qwen3(tokenizer: Any, folder: Path) -> Path:
+    """A causal model with random weights whose last token is the text's vector."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+    from transformers import Qwen3Config, Qwen3Model
+
+    torch.manual_seed(0)
+    config = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        intermediate_size=64,
+    )
+    Qwen3Model(config).save_pretrained(folder / "qwen3")
+    tokenizer.save_pretrained(folder / "qwen3")
+    words = Transformer(str(folder / "qwen3"), max_seq_length=20)
+    SentenceTransformer(modules=[words, Pooling(32, pooling_mode="lasttoken")], device="cpu").save(
+        str(folder / "model")
+    )
+    return folder / "model"
+
+
+@pytest.mark.parametrize(("make", "is_causal"), [(random_bert, False), (random_qwen3, True)])
+def test_texts_of_many_lengths_may_share_a_batch_and_a_causal_model_needs_no_mask_for_it(
+    make: Any, is_causal: bool, make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(make(make_tokenizer(), tmp_path)), device="cpu").eval()
+    tokenize = batches.tokenizer_call(model.tokenizer, 20)
+    masked, unmasked = (
+        TorchEncoder(way(model, {}), "cpu", "float32", autocast=False)
+        for way in (embedder._by_ids, embedder._by_causal_ids)
+    )
+    assert masked.takes_padding()
+    assert unmasked.takes_padding() is is_causal
+    texts = [*SIXTEEN, *SIXTEEN]
+    expected = model.encode(texts, batch_size=1)
+    for encoder in (masked, unmasked) if is_causal else (masked,):
+        for rows, found in encoder.run(batches.batches(texts, tokenize, 200, mixed=True)):
+            assert np.allclose(found, expected[rows], atol=1e-5)
 
 
 def test_a_local_model_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:

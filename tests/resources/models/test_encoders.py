@@ -3,7 +3,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from ftm_resources.models import batches, encoders, loading
 from ftm_resources.models.embedder import Embedder
 from ftm_resources.models.encoders import FAITHFUL, FLOAT32_WITHIN
+from ftm_resources.models.openvino_models import OpenVinoEncoder
 
 SENTENCES = [
     " ".join(f"Margin {i} grew on pricing and volume in the {i % 4} quarter".split()[: 1 + i % 6])
@@ -65,28 +65,6 @@ def test_a_row_depends_on_its_text_alone(
     other = Embedder(device="cpu", backend=backend, precision=precision, batch_tokens=100)
     assert same(other.embed(SENTENCES[:17]), vectors[:17], precision)
     assert same(np.concatenate([embedder.embed([t]) for t in SENTENCES[:4]]), vectors[:4], precision)
-
-
-@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
-def test_leftover_rows_of_openvino_need_no_filling(
-    precision: Any, skip_unless_computed: Callable[[str, str], None]
-) -> None:
-    skip_unless_computed("openvino", precision)
-    model = Embedder(device="cpu", backend="openvino", precision=precision)._load()
-    texts = [f"{s} {'Costs rose again. ' * (i % 7)}" for i, s in enumerate(SENTENCES[:40])]
-    found = []
-    for row_step in (1, batches.ROW_STEP):
-        made = list(batches.batches(texts, model.tokenize, 2048, row_step=row_step))
-        found.append(
-            {
-                i: row
-                for rows, raw in model.encoder.run(made)
-                for i, row in zip(rows.tolist(), raw, strict=True)
-            }
-        )
-        assert (row_step == 1) == all(len(b.ids) == len(b.rows) for b in made)
-    assert all(np.array_equal(row, found[1][i]) for i, row in found[0].items())  # bit for bit
-    assert model.encoder.row_step == 1
 
 
 @pytest.mark.parametrize(("backend", "precision"), BACKENDS)
@@ -144,7 +122,7 @@ def test_every_batch_has_one_thread_and_torch_has_its_own_back_when_the_last_enc
 
     seen: list[int] = []
 
-    def forward(ids: torch.Tensor, _: list[str]) -> torch.Tensor:
+    def forward(ids: torch.Tensor, *_: Any) -> torch.Tensor:
         seen.append(torch.get_num_threads())
         return ids[:, :1].float()
 
@@ -173,7 +151,7 @@ def test_batches_are_computed_side_by_side_unless_forward_is_for_one_thread(in_p
     together = threading.Barrier(2)
     broken: list[threading.BrokenBarrierError] = []
 
-    def forward(ids: torch.Tensor, _: list[str]) -> torch.Tensor:
+    def forward(ids: torch.Tensor, *_: Any) -> torch.Tensor:
         try:
             together.wait(timeout=30 if in_parallel else 0.05)
         except threading.BrokenBarrierError as error:
@@ -208,7 +186,7 @@ def test_weights_cast_as_they_are_on_a_gpu_are_faithful_too(precision: str) -> N
     model = SentenceTransformer(folder, device="cpu", local_files_only=True).to(getattr(torch, precision))
     tokenize = batches.tokenizer_call(model.tokenizer, 256)
     encoder = encoders.TorchEncoder(
-        lambda ids, _: model({"input_ids": ids})["sentence_embedding"], "cpu", precision, autocast=False
+        lambda ids, *_: model({"input_ids": ids})["sentence_embedding"], "cpu", precision, autocast=False
     )
     exact = Embedder(device="cpu", precision="float32").embed(SENTENCES[:8]).astype(np.float64)
     for rows, raw in encoder.run(batches.batches(SENTENCES[:8], tokenize, 512)):
@@ -223,9 +201,9 @@ def test_rows_arrive_in_the_order_of_the_batches_with_several_on_the_way() -> No
     expected = {
         int(i): module(torch.from_numpy(b.ids))[k] for b in made_up_batches() for k, i in enumerate(b.rows)
     }
-    on_torch = encoders.TorchEncoder(lambda ids, _: module(ids), "cpu", "float32", autocast=False)
+    on_torch = encoders.TorchEncoder(lambda ids, *_: module(ids), "cpu", "float32", autocast=False)
     # How it works on a GPU is the same on any device of torch, but for pinned memory.
-    for run in (on_torch.run, on_torch._on_device, encoders.OpenVinoEncoder(module, "float32").run):
+    for run in (on_torch.run, on_torch._on_device, OpenVinoEncoder(module, "float32").run):
         found = list(run(made_up_batches()))
         assert [rows.tolist() for rows, _ in found] == [b.rows.tolist() for b in made_up_batches()]
         for rows, raw in found:
@@ -234,96 +212,71 @@ def test_rows_arrive_in_the_order_of_the_batches_with_several_on_the_way() -> No
                 assert np.allclose(row, expected[i].detach(), atol=1e-6)
 
 
+def in_its_place() -> Any:
+    """A module whose rows depend on what comes before in the text, and the mean over its tokens."""
+    import torch
+
+    class InItsPlace(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.words = torch.nn.Embedding(64, 16)
+
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            heard = self.words(ids).cumsum(1)
+            weights = torch.ones_like(ids) if mask is None else mask
+            return (heard * weights[..., None]).sum(1) / weights.sum(1, keepdim=True)
+
+    return InItsPlace().eval()
+
+
+def test_padded_texts_have_the_rows_that_they_have_alone_if_the_mask_is_used() -> None:
+    module = in_its_place()
+    heeds = encoders.TorchEncoder(lambda ids, _, mask: module(ids, mask), "cpu", "float32", autocast=False)
+    forgets = encoders.TorchEncoder(lambda ids, *_: module(ids), "cpu", "float32", autocast=False)
+    assert heeds.takes_padding()
+    assert not forgets.takes_padding()
+    texts = ["x" * (1 + i * 7 % 23) for i in range(200)]
+
+    def tokenize(part: list[str]) -> list[list[int]]:
+        return [[(i * 5 + len(t)) % 64 for i in range(len(t))] for t in part]
+
+    def rows(run: Any, *, mixed: bool) -> np.ndarray:
+        found = np.full((len(texts), 16), np.nan, np.float32)
+        made = list(batches.batches(texts, tokenize, 400, mixed=mixed))
+        assert any(b.lengths is not None for b in made) is mixed
+        for positions, raw in run(made):
+            found[positions] = raw
+        return found
+
+    alone = rows(heeds.run, mixed=False)
+    for run in (heeds.run, heeds._on_device):
+        assert np.allclose(rows(run, mixed=True), alone, atol=1e-6)
+    assert not np.allclose(rows(forgets.run, mixed=True), alone, atol=1e-2)
+
+
+def test_a_model_that_fails_on_a_mask_gets_texts_of_one_length(caplog: pytest.LogCaptureFixture) -> None:
+    import torch
+
+    def forward(ids: torch.Tensor, _: list[str], mask: torch.Tensor | None) -> torch.Tensor:
+        if mask is not None:
+            raise TypeError("an unexpected keyword argument")
+        return ids[:, :1].float()
+
+    with caplog.at_level("INFO"):
+        assert not encoders.TorchEncoder(forward, "cpu", "float32", autocast=False).takes_padding()
+    assert "texts of one length at a time: an unexpected keyword" in caplog.text
+
+
 @pytest.mark.parametrize("kind", ["torch", "openvino"])
 def test_a_caller_that_stops_early_can_run_again(kind: str) -> None:
     module = tiny()
     encoder: encoders.Encoder = (
-        encoders.OpenVinoEncoder(module, "float32")
+        OpenVinoEncoder(module, "float32")
         if kind == "openvino"
-        else encoders.TorchEncoder(lambda ids, _: module(ids), "cpu", "float32", autocast=False)
+        else encoders.TorchEncoder(lambda ids, *_: module(ids), "cpu", "float32", autocast=False)
     )
     run = encoder.run(made_up_batches())
     next(run)
     run.close()  # type: ignore[attr-defined]
     assert sum(len(rows) for rows, _ in encoder.run(made_up_batches())) == 40
-
-
-def test_a_conversion_that_is_not_faithful_is_not_used(caplog: pytest.LogCaptureFixture) -> None:
-    import torch
-
-    class Baked(torch.nn.Module):
-        """Tracing keeps the length of its example."""
-
-        def forward(self, ids: torch.Tensor) -> torch.Tensor:
-            return ids.float().sum(1, keepdim=True) + torch.full((1, 3), float(ids.shape[1]) ** 2)
-
-    for precision in ("bfloat16", "float32"):
-        caplog.clear()
-        assert encoders.openvino_encoder(Baked(), "auto", precision) is None
-        assert "differs from the original" in caplog.text
-        with pytest.raises(ValueError, match=r"differs from the original; use backend torch"):
-            encoders.openvino_encoder(Baked(), "openvino", precision)
-
-
-@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
-def test_auto_is_openvino_on_a_plain_model(
-    precision: str, skip_unless_computed: Callable[[str, str], None]
-) -> None:
-    skip_unless_computed("openvino", precision)
-    assert isinstance(encoders.openvino_encoder(tiny(), "auto", precision), encoders.OpenVinoEncoder)
-
-
-def test_without_avx512_openvino_is_refused_in_bfloat16_and_auto_is_torch() -> None:
-    script = """
-import torch
-from ftm_resources.models import encoders
-module = torch.nn.Sequential(torch.nn.Embedding(64, 16), torch.nn.Linear(16, 6)).eval()
-assert encoders.openvino_encoder(module, "auto", "bfloat16") is None
-assert encoders.openvino_encoder(module, "openvino", "float32")
-try:
-    encoders.openvino_encoder(module, "openvino", "bfloat16")
-except ValueError as error:
-    print(error)
-"""
-    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
-    command = [sys.executable, "-c", script]
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert said.startswith("backend openvino: ")
-    assert said.endswith("use backend torch\n")
-    assert "Exception from" not in said
-
-
-def test_auto_is_torch_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert encoders.openvino_encoder(tiny(), "auto", "float16") is None
-    for precision in ("bfloat16", "float32"):
-        assert encoders.openvino_encoder(tiny(), "torch", precision) is None
-        assert encoders.openvino_encoder(None, "auto", precision) is None
-    with pytest.raises(ValueError, match="needs a CPU and a plain model"):
-        encoders.openvino_encoder(None, "openvino", "bfloat16")
-
-    def missing(_: str) -> str:
-        raise PackageNotFoundError
-
-    monkeypatch.setattr(encoders, "version", missing)
-    assert encoders.openvino_encoder(tiny(), "auto", "bfloat16") is None
-    with pytest.raises(ValueError, match="pip install openvino"):
-        encoders.openvino_encoder(tiny(), "openvino", "bfloat16")
-
-
-def test_openvino_comes_after_torch_and_tells_nobody(tmp_path: Path) -> None:
-    script = """
-import socket, sys
-def refuse(*_): raise SystemExit("a connection was attempted")
-socket.socket.connect = socket.getaddrinfo = refuse
-from ftm_resources.models import encoders
-encoders._openvino().convert_model
-loaded = list(sys.modules)
-assert loaded.index("torch") < loaded.index("openvino")
-assert sys.modules["openvino_telemetry"] is None
-"""
-    env = {**os.environ, "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert not list(tmp_path.iterdir())  # where it keeps the id that it reports under

@@ -28,7 +28,7 @@ def test_threads_that_ask_at_once_share_one_load(monkeypatch: pytest.MonkeyPatch
 
     def load() -> loading.LoadedModel:
         loads.append(threading.get_ident())
-        encoder = TorchEncoder(lambda ids, _: ids, "cpu", "float32", autocast=False)
+        encoder = TorchEncoder(lambda ids, *_: ids, "cpu", "float32", autocast=False)
         return loading.LoadedModel(encoder, None, 8)
 
     def ask(_: int) -> loading.LoadedModel:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ftm_resources.models.encoders import TorchEncoder
 from ftm_resources.models.sentiment import SCORE_WITHIN, SentimentScorer, most_probable
 
 TEXTS = [
@@ -222,6 +223,13 @@ def test_a_checkpoint_that_marks_tokens_by_type_is_fed_as_its_tokenizer_says(
         expected = model(**features).logits.softmax(1).numpy()
     found = SentimentScorer(model=folder, device="cpu", precision="float32").score(TEXTS[:1])
     assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_texts_of_many_lengths_may_share_a_batch(make_tokenizer: Callable[[], Any], tmp_path: Path) -> None:
+    folder = random_bert(make_tokenizer(), tmp_path / "m", POSITIVE_FIRST)
+    encoder = SentimentScorer(device="cpu", precision="float32", backend="torch")._load(folder).encoder
+    assert isinstance(encoder, TorchEncoder)
+    assert encoder.takes_padding()
 
 
 def test_the_setting_chooses_the_checkpoint(

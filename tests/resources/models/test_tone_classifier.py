@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ftm_resources.models import loading, tone_classifier
+from ftm_resources.models.encoders import TorchEncoder
 from ftm_resources.models.loading import ModelLoadError
 from ftm_resources.models.sentiment import SCORE_WITHIN, SentimentScorer, most_probable
 from ftm_resources.tables import LABELS
@@ -88,6 +89,12 @@ def test_a_score_depends_on_its_text_alone_and_not_on_threads() -> None:
         assert np.array_equal(scorer.score(TEXTS), found)
     finally:
         torch.set_num_threads(before)
+
+
+def test_texts_of_many_lengths_may_share_a_batch() -> None:
+    encoder = tone_classifier.load("cpu", "float32", "torch").encoder
+    assert isinstance(encoder, TorchEncoder)
+    assert encoder.takes_padding()
 
 
 def test_half_precision_gives_nearly_the_same_scores() -> None:
