@@ -31,7 +31,8 @@ COPY dbt dbt
 RUN .venv/bin/ftm manifest && .venv/bin/python -m compileall -q ftm_assets ftm_resources
 
 FROM python:${PYTHON}
-# Large embedding models are compiled where they run, which takes a C compiler.
+# Large embedding models are compiled where they run, which takes a C compiler. A release of Debian keeps one version of it.
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --create-home ftm && install -d -o ftm /opt/dagster
 # The same path as in the build stage, because the environment and the editable install refer to it.
