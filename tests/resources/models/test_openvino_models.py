@@ -11,6 +11,7 @@ import pytest
 
 from ftm_resources.models import batches, openvino_models
 from ftm_resources.models.embedder import Embedder
+from ftm_resources.models.encoders import FLOAT32_WITHIN
 
 
 def plain() -> Any:
@@ -38,7 +39,11 @@ def test_leftover_rows_of_openvino_need_no_filling(
             }
         )
         assert (row_step == 1) == all(len(b.ids) == len(b.rows) for b in made)
-    assert all(np.array_equal(row, found[1][i]) for i, row in found[0].items())  # bit for bit
+    one, other = (np.array([rows[i] for i in range(len(texts))]) for rows in found)
+    if precision == "float32":  # in this one, bit for bit only where we have seen it
+        assert np.abs(one - other).max() <= FLOAT32_WITHIN * np.linalg.norm(one, axis=1).min()
+    else:
+        assert np.array_equal(one, other)
     assert model.encoder.row_step == 1
 
 
