@@ -70,6 +70,13 @@ def _scale(rows: list[dict[str, Any]]) -> str:
     sizes = sorted({r["firms"] for r in measured if r["stage"] == STAGES[-1]})
     if whole := [n for n in sizes if _is_whole(n, measured)]:
         parts.append(markdown([_total(n, measured) for n in whole]))
+    if timed := _seconds(LARGEST, rows):
+        seconds, how = timed
+        total = sum(seconds.values())
+        parts += [
+            f"Where the time of {LARGEST:,} firms goes{' (' + how.removeprefix('; ') + ')' if how else ''}:",
+            markdown([{"stage": k, "minutes": v / 60, "share": v / total} for k, v in seconds.items()]),
+        ]
     if floors:
         parts += [
             "What each floor consists of:",
@@ -108,25 +115,27 @@ def _is_whole(firms: int, rows: list[dict[str, Any]]) -> bool:
     return {r["stage"] for r in rows if r["firms"] == firms and not r["stand_ins"]} >= set(STAGES)
 
 
-def _minutes(firms: int, rows: list[dict[str, Any]]) -> tuple[float, str] | None:
-    """Return the minutes from text to themes, and how they were found; None if they were not.
+def _seconds(firms: int, rows: list[dict[str, Any]]) -> tuple[dict[str, float], str] | None:
+    """Return the seconds of each stage from text to themes, and what was scaled; None if not all were measured.
 
-    Of a quarter with stand-ins, those of the models are scaled from the largest quarter with the models, by rows.
+    Of a quarter with stand-ins, those of the models are scaled from the largest quarter with the models, by sentences.
     """
-    if _is_whole(firms, rows):
-        return _total(firms, rows)["minutes, text to themes"], ""
-    seconds = {r["stage"]: r["seconds"] for r in rows if r["firms"] == firms and r["stage"] in STAGES}
     largest = max((r["firms"] for r in rows if _is_whole(r["firms"], rows)), default=None)
-    if set(seconds) < set(STAGES) or largest is None:
+    stands_in = not _is_whole(firms, rows)
+    own = [r for r in rows if r["firms"] == firms and r["stage"] in STAGES and r["stand_ins"] is stands_in]
+    seconds = {r["stage"]: r["seconds"] for r in own}
+    if set(seconds) < set(STAGES) or (stands_in and largest is None):
         return None
-    modelled = set(STAGES) & set(STOOD_IN)
+    if not stands_in:
+        return seconds, ""
     sentences = {r["firms"]: r["rows"] for r in rows if r["stage"] == "sentences"}
     factor = sentences[firms] / sentences[largest]
     scaled = {
-        r["stage"]: r["seconds"] * factor for r in rows if r["firms"] == largest and r["stage"] in modelled
+        r["stage"]: r["seconds"] * factor
+        for r in rows
+        if r["firms"] == largest and not r["stand_ins"] and r["stage"] in set(STAGES) & set(STOOD_IN)
     }
-    how = f"; {', '.join(sorted(scaled))}: {factor:.2f} times the seconds of {largest:,} firms"
-    return sum({**seconds, **scaled}.values()) / 60, how
+    return seconds | scaled, f"; {', '.join(scaled)}: {factor:.2f} times the seconds of {largest:,} firms"
 
 
 def _targets(found: Callable[[str], Any], scale: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -181,8 +190,8 @@ def _targets(found: Callable[[str], Any], scale: list[dict[str, Any]]) -> list[d
         )
         add("70% of topics placed", f"{mine['placed']:.1%}", met=mine["placed"] >= 0.7)
         add("under 4 GiB", f"{mine['peak MiB']:,} MiB", met=mine["peak MiB"] < 4096)
-    if timed := _minutes(LARGEST, scale):
-        minutes, how = timed
+    if timed := _seconds(LARGEST, scale):
+        minutes, how = sum(timed[0].values()) / 60, timed[1]
         add("5,000 firms, text to themes, in 40 minutes", f"{minutes:.0f} minutes{how}", met=minutes < 40)
         peak, stage = max(
             (r["peak_mib"], r["stage"]) for r in scale if r["firms"] == LARGEST and "peak_mib" in r
