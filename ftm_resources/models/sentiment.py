@@ -205,7 +205,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
         found: torch.Tensor = model(**features.to(device)).logits
         return found
 
-    encoder = openvino_encoder(module if is_cpu else None, backend, precision)
+    encoder = openvino_encoder(module if is_cpu else None, backend, precision, limit)
     if encoder is None:
         forward = (lambda ids, _, mask: module(ids, mask)) if module is not None else by_texts
         encoder = TorchEncoder(forward, device, precision, autocast=is_cpu, in_parallel=module is not None)
