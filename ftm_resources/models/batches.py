@@ -149,7 +149,9 @@ def _directly(tokenizer: Any, by_transformers: Tokenize) -> Tokenize | None:
 
     try:
         own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())  # nobody else sets its truncation
-        own.encode_special_tokens = tokenizer.backend_tokenizer.encode_special_tokens  # `to_str` leaves it out
+        own.encode_special_tokens = (
+            tokenizer.backend_tokenizer.encode_special_tokens
+        )  # `to_str` leaves it out
     except Exception as error:  # noqa: BLE001 - tokenizers raises no narrower one for parts written in Python
         _log.info("tokenizing by transformers: %s", error)
         return None
@@ -163,7 +165,7 @@ def _directly(tokenizer: Any, by_transformers: Tokenize) -> Tokenize | None:
 
 def _has_own_python(tokenizer: Any) -> bool:
     """Whether a tokenizer's class does more to a text than transformers' own, which a copy of its core would not."""
-    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 - only where texts are tokenized
+    from transformers import PreTrainedTokenizerFast
 
     steps = ("__call__", "_encode_plus")
     return any(getattr(type(tokenizer), s) is not getattr(PreTrainedTokenizerFast, s) for s in steps)
