@@ -31,6 +31,9 @@ Backend = Literal["auto", "torch", "openvino"]
 _PROBES = ((7, 3), (2, 21))
 """Shapes (rows, tokens) that differ from the traced one, to reveal constants in the graph."""
 
+_WHERE = ("Exception from", " failed at src/", "FrontEnd API failed")
+"""What is in lines of OpenVINO's errors that only say where in its source they arose."""
+
 LONGEST = 2048
 """Tokens of the longest text that is tried, if a model takes as many; a sentence has fewer."""
 
@@ -156,9 +159,10 @@ def openvino_encoder(
         if encoder.is_faithful(limit):
             return encoder
         reason = "the converted model differs from the original"
-    except RuntimeError as error:  # the converter does not support the model, or the processor the precision
+    except Exception as error:  # noqa: BLE001 - not a RuntimeError where an operation has no counterpart; torch has all
+        # The converter does not support the model, or the processor the precision.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = next((line for line in lines if "Exception from" not in line), str(error))
+        reason = next((line for line in lines if not any(w in line for w in _WHERE)), str(error))
     if backend == "openvino":
         raise ValueError(f"backend openvino: {reason}; use backend torch")
     _log.warning("using torch instead of openvino: %s", reason)
@@ -175,12 +179,15 @@ def _openvino() -> Any:
 
 @contextmanager
 def _quiet_tracing() -> Iterator[None]:
-    # Tracing warns about every value that it freezes in the graph; `is_faithful` tests whether that does harm.
-    library = logging.getLogger("transformers")
-    level = library.level
+    # Tracing warns about every value that it freezes in the graph; `is_faithful` tests whether that does harm. The
+    # converter silences all logs below errors, and where it fails leaves them so.
+    library, root = logging.getLogger("transformers"), logging.getLogger()
+    level, before = library.level, (root.level, root.filters[:], root.handlers[:])
     library.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         library.setLevel(level)
+        root.setLevel(before[0])
+        root.filters[:], root.handlers[:] = before[1:]

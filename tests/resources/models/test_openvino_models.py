@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 import sys
@@ -57,6 +58,22 @@ def test_a_conversion_that_is_not_faithful_is_not_used(caplog: pytest.LogCapture
         assert "differs from the original" in caplog.text
         with pytest.raises(ValueError, match=r"differs from the original; use backend torch"):
             openvino_models.openvino_encoder(Baked(), "openvino", precision, 64)
+
+
+def test_a_model_with_an_operation_that_openvino_lacks_runs_on_torch(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import torch
+
+    class Bessel(torch.nn.Module):
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return torch.special.bessel_j0(ids.float()).sum(1, keepdim=True)
+
+    assert openvino_models.openvino_encoder(Bessel(), "auto", "float32", 64) is None
+    assert "using torch instead of openvino: Model wasn't fully converted" in caplog.text
+    assert not logging.getLogger().filters, "the converter changes what is logged, and leaves it so"
+    with pytest.raises(ValueError, match=r"Model wasn't fully converted.*; use backend torch"):
+        openvino_models.openvino_encoder(Bessel(), "openvino", "float32", 64)
 
 
 @pytest.mark.parametrize("window", [16, 40, 128])
