@@ -224,7 +224,8 @@ def _positions(model: Any) -> int:
         table = getattr(module, "position_embeddings", None)
         if isinstance(table, nn.Embedding):
             return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-    return int(getattr(model.config, "max_position_embeddings", loading.FALLBACK_MAX_TOKENS))
+    stated = int(getattr(model.config, "max_position_embeddings", loading.FALLBACK_MAX_TOKENS))
+    return stated if stated > 0 else loading.FALLBACK_MAX_TOKENS  # XLNet states -1: no limit
 
 
 def _class_order(name: str, classes: list[str], labels: list[str] | None) -> list[str]:
