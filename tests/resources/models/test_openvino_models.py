@@ -67,7 +67,8 @@ def test_a_model_with_an_operation_that_openvino_lacks_runs_on_torch(
 
     class Bessel(torch.nn.Module):
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
-            return torch.special.bessel_j0(ids.float()).sum(1, keepdim=True)
+            found: torch.Tensor = torch.special.bessel_j0(ids.float()).sum(1, keepdim=True)
+            return found
 
     assert openvino_models.openvino_encoder(Bessel(), "auto", "float32", 64) is None
     assert "using torch instead of openvino: Model wasn't fully converted" in caplog.text
@@ -99,7 +100,8 @@ def test_a_model_that_heeds_what_is_near_in_long_texts_alone_is_not_converted_wi
             found: torch.Tensor = self.words(input_ids=ids).last_hidden_state.mean(1)
             return found
 
-    mean = Mean().eval()
+    mean: Any = Mean()
+    mean.eval()
     encoder = openvino_models.openvino_encoder(mean, "auto", "float32", 300)
     ids = np.random.default_rng(0).integers(0, 32, (2, 300))
     if encoder:
