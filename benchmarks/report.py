@@ -193,10 +193,12 @@ def _targets(found: Callable[[str], Any], scale: list[dict[str, Any]]) -> list[d
     if timed := _seconds(LARGEST, scale):
         minutes, how = sum(timed[0].values()) / 60, timed[1]
         add("5,000 firms, text to themes, in 40 minutes", f"{minutes:.0f} minutes{how}", met=minutes < 40)
-        peak, stage = max(
-            (r["peak_mib"], r["stage"]) for r in scale if r["firms"] == LARGEST and "peak_mib" in r
-        )
-        add("5,000 firms: no stage above 2.5 GiB", f"{peak:,} MiB ({stage})", met=peak < 2560)
+        memory = [r for r in scale if r["firms"] == LARGEST and "peak_mib" in r]
+        stood_in = {r["stage"] for r in memory if r["stand_ins"] and r["stage"] in STOOD_IN}
+        own = [r for r in memory if not (r["stand_ins"] and r["stage"] in STOOD_IN)]
+        peak, stage = max((r["peak_mib"], r["stage"]) for r in own)
+        unknown = "".join(f"; {s} not measured" for s in sorted(stood_in - {r["stage"] for r in own}))
+        add("5,000 firms: no stage above 2.5 GiB", f"{peak:,} MiB ({stage}){unknown}", met=peak < 2560)
     if slopes := exponents(scale):
         stage, slope = max(slopes.items(), key=lambda item: item[1])
         add("growth of no stage above 1.0", f"{slope:.2f} ({stage})", met=round(slope, 2) <= 1.0)

@@ -143,12 +143,15 @@ def _directly(tokenizer: Any, by_transformers: Tokenize) -> Tokenize | None:
     They cost as much as the tokens, in the thread that a GPU waits for.
     """
     expected = by_transformers(list(PROBES))  # also sets the truncation
-    if not getattr(tokenizer, "is_fast", False):
+    if not getattr(tokenizer, "is_fast", False) or _has_own_python(tokenizer):
         return None
     from tokenizers import Tokenizer  # noqa: PLC0415 - only where texts are tokenized
 
     try:
         own = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())  # nobody else sets its truncation
+        own.encode_special_tokens = (
+            tokenizer.backend_tokenizer.encode_special_tokens
+        )  # `to_str` leaves it out
     except Exception as error:  # noqa: BLE001 - tokenizers raises no narrower one for parts written in Python
         _log.info("tokenizing by transformers: %s", error)
         return None
@@ -158,6 +161,14 @@ def _directly(tokenizer: Any, by_transformers: Tokenize) -> Tokenize | None:
         return [found.ids for found in own.encode_batch_fast(texts)]
 
     return ids_of if ids_of(list(PROBES)) == expected else None
+
+
+def _has_own_python(tokenizer: Any) -> bool:
+    """Whether a tokenizer's class does more to a text than transformers' own, which a copy of its core would not."""
+    from transformers import PreTrainedTokenizerFast
+
+    steps = ("__call__", "_encode_plus")
+    return any(getattr(type(tokenizer), s) is not getattr(PreTrainedTokenizerFast, s) for s in steps)
 
 
 def ahead(items: Iterable[T], depth: int) -> Iterator[T]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import shutil
 import sysconfig
 from pathlib import Path
@@ -56,10 +57,16 @@ def compile_layers(
 ) -> bool:
     """Compile the layers of a model of at least `large` parameters in place; return whether they are compiled.
 
-    They are not if this machine cannot, or if `works` fails then or says no. The log says why a large model is not
-    compiled: it computes the same, more slowly.
+    They are not if this machine cannot, if TORCH_COMPILE_DISABLE is set, or if `works` fails then or says no. The log
+    says whether a large model is compiled, and why not: it computes the same, more slowly. No table records it, because
+    processes of one run may differ in it.
     """
     if sum(p.numel() for p in model.parameters()) < large or not (layers := blocks(model)):
+        return False
+    if (
+        os.environ.get("TORCH_COMPILE_DISABLE") == "1"
+    ):  # then torch's `compile` does nothing, and does not say so
+        _log.info("the model is not compiled, because TORCH_COMPILE_DISABLE is set")
         return False
     if lacking := missing():
         _log.warning(
@@ -70,6 +77,7 @@ def compile_layers(
         for layer in layers:
             layer.compile(dynamic=True, backend=backend)
         if works():
+            _log.info("%d layers of the model are compiled", len(layers))
             return True
         reason = "its rows differ"
     except Exception as error:  # noqa: BLE001 - a compiler raises anything; the model runs without it, and the log says so

@@ -255,8 +255,9 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     model = SentenceTransformer(name, device=device, local_files_only=Path(name).is_dir()).eval()
     tokenize, tokenizer = None, model.tokenizer
     prompt = (model.prompts.get(model.default_prompt_name) or "") if model.default_prompt_name else ""
+    limit = loading.FALLBACK_MAX_TOKENS
     if isinstance(tokenizer, PreTrainedTokenizerBase):
-        limit = int(model.max_seq_length or loading.FALLBACK_MAX_TOKENS)
+        limit = int(model.max_seq_length or limit)
         tokenize = batches.tokenizer_call(tokenizer, limit, prompt)
     elif asked == "auto":
         asked = "float32"  # a table of word vectors: there are no matrix products to speed up
@@ -271,7 +272,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
     features = _features(model, tokenize, prompt) if tokenize else None
     width = int(model.get_embedding_dimension() or 0)
     plain = _plain(model) if is_cpu and features is not None else None
-    encoder = openvino_encoder(plain, backend, precision)
+    encoder = openvino_encoder(plain, backend, precision, limit)
     encode_query = _query_encoder(model)
     if encoder:
         return LoadedModel(encoder, tokenize, width, encode_query=encode_query)

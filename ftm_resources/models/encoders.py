@@ -58,6 +58,9 @@ _PROBE = 9
 """Tokens of the longer of two texts that are tried together: every model takes as many. Not the number of rows, or a
 compiler would take the two for one."""
 
+_HALF = ROW_STEP // 2
+"""Rows of each of the two."""
+
 
 class Encoder(Protocol):
     """A model ready to run; not thread-safe."""
@@ -109,24 +112,12 @@ class TorchEncoder:
         self._autocast = autocast and precision != "float32"
         self._in_parallel = in_parallel
         self._is_cuda = self._device.type == "cuda"
-        self._compiled = False
         self.mixes_lengths = self._device.type != "cpu" and self.takes_padding()
 
     def takes_padding(self) -> bool:
         """Whether a padded text has the row that it has alone, whatever it is padded with."""
-        texts, half = ["one two three", "one two three four five six"], ROW_STEP // 2
-        short, long = (
-            np.repeat(ids[None], half, axis=0) for ids in (np.array([3, 1, 2]), np.arange(_PROBE) % 5)
-        )
-        said, lengths = np.repeat(texts, half).tolist(), np.repeat([3, _PROBE], half)
-
-        def mixed(pad: int) -> Batch:
-            padded = np.pad(short, ((0, 0), (0, _PROBE - 3)), constant_values=pad)
-            return Batch(np.arange(len(said)), np.concatenate([padded, long]), said, lengths)
-
-        alone = [Batch(np.arange(half), ids, [t] * half) for ids, t in zip((short, long), texts, strict=True)]
         try:
-            (_, found), (_, other) = self.run([mixed(0), mixed(4)])
+            (_, found), (_, other) = self.run([_padded_probe(0), _padded_probe(4)])
         except (
             ValueError,
             TypeError,
@@ -136,16 +127,28 @@ class TorchEncoder:
         ) as error:  # it has no use for a mask
             _log.info("texts of one length at a time: %s", error)
             return False
-        expected = np.concatenate([rows for _, rows in self.run(alone)])
-        apart = np.linalg.norm(found - expected, axis=1)
-        limit = FLOAT32_FAITHFUL if self._precision == "float32" else 2 * FAITHFUL
-        is_near = bool((apart <= limit * np.linalg.norm(expected, axis=1)).all())
-        return is_near and np.array_equal(found, other)
+        return self._is_near(found, self._alone()) and np.array_equal(found, other)
 
     def compile(self, model: torch.nn.Module) -> None:
-        """Compile the layers of the model that `forward` runs, if it is large and on a GPU."""
-        if self._is_cuda:
-            self._compiled = compile_layers(model, self.takes_padding)
+        """Compile the layers of the model that `forward` runs, if it is large and on a GPU.
+
+        They stay so if they compute what they did before, padded or not.
+        """
+        if not self._is_cuda:
+            return
+        before = self._alone()
+        compile_layers(
+            model,
+            lambda: self._is_near(self._alone(), before) and (not self.mixes_lengths or self.takes_padding()),
+        )
+
+    def _alone(self) -> NDArray[np.float32]:
+        return np.concatenate([rows for _, rows in self.run(_probes())])
+
+    def _is_near(self, found: NDArray[np.float32], expected: NDArray[np.float32]) -> bool:
+        apart = np.linalg.norm(found - expected, axis=1)
+        limit = FLOAT32_FAITHFUL if self._precision == "float32" else 2 * FAITHFUL
+        return bool((apart <= limit * np.linalg.norm(expected, axis=1)).all())
 
     def describe(self) -> dict[str, str]:
         """Return backend, backend_version, device and precision."""
@@ -156,7 +159,6 @@ class TorchEncoder:
             "backend_version": str(torch.__version__),
             "device": str(self._device),
             "precision": self._precision,
-            **({"compiled": "yes"} if self._compiled else {}),
         }
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Rows]:
@@ -250,6 +252,25 @@ class TorchEncoder:
         if not self._autocast:
             return nullcontext()
         return torch.autocast(self._device.type, dtype=getattr(torch, self._precision))
+
+
+def _probes() -> list[Batch]:
+    """Return a batch of a short text and one of a longer one."""
+    return [
+        Batch(np.arange(_HALF), np.repeat(np.array(ids)[None], _HALF, axis=0), [text] * _HALF)
+        for ids, text in (
+            ([3, 1, 2], "one two three"),
+            ([i % 5 for i in range(_PROBE)], "one two three four five six"),
+        )
+    ]
+
+
+def _padded_probe(pad: int) -> Batch:
+    """Return the two in one batch."""
+    short, long = _probes()
+    padded = np.pad(short.ids, ((0, 0), (0, _PROBE - short.ids.shape[1])), constant_values=pad)
+    lengths = np.repeat([short.ids.shape[1], _PROBE], _HALF)
+    return Batch(np.arange(2 * _HALF), np.concatenate([padded, long.ids]), short.texts + long.texts, lengths)
 
 
 @dataclass

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ftm_resources.models.batches import Batch, ahead
 from ftm_resources.models.encoders import FAITHFUL, FLOAT32_FAITHFUL, READY_BATCHES, Encoder, Rows
@@ -29,6 +30,12 @@ Backend = Literal["auto", "torch", "openvino"]
 
 _PROBES = ((7, 3), (2, 21))
 """Shapes (rows, tokens) that differ from the traced one, to reveal constants in the graph."""
+
+_WHERE = ("Exception from", " failed at src/", "FrontEnd API failed")
+"""What is in lines of OpenVINO's errors that only say where in its source they arose."""
+
+LONGEST = 2048
+"""Tokens of the longest text that is tried, if a model takes as many; a sentence has fewer."""
 
 
 class OpenVinoEncoder:
@@ -93,35 +100,46 @@ class OpenVinoEncoder:
             while running:  # the caller stopped: no request may use freed memory
                 finish()
 
-    def is_faithful(self) -> bool:
-        """Whether dummy tokens give the torch module's rows.
+    def is_faithful(self, limit: int) -> bool:
+        """Whether dummy tokens give the torch module's rows, up to the `limit` tokens of the longest text.
 
-        In half precision, within `FAITHFUL` or twice torch's own rounding error.
+        Tracing keeps what a model decides by the length of a text: ModernBERT, for one, lets tokens heed only those
+        near them if there are others. In half precision, within `FAITHFUL` or twice torch's own rounding error.
         """
         import torch
 
-        for shape in _PROBES:
-            ids = np.arange(shape[0] * shape[1], dtype=np.int64).reshape(shape) % 5
+        for ids in _probes(min(limit, LONGEST)):
             tensor = torch.from_numpy(ids)
             with torch.inference_mode():
                 exact = self._module(tensor).double().numpy()
-                with torch.autocast("cpu", torch.bfloat16):
-                    rounded = self._module(tensor).double().numpy()
-            ((_, found),) = self.run([Batch(np.arange(shape[0]), ids, [])])
+            ((_, found),) = self.run([Batch(np.arange(len(ids)), ids, [])])
             size = np.linalg.norm(exact)
-            error, own = (float(np.linalg.norm(x - exact) / size) for x in (found, rounded))
-            limit = FLOAT32_FAITHFUL if self._precision == "float32" else max(FAITHFUL, 2 * own)
-            if not error <= limit:
+            within = FLOAT32_FAITHFUL
+            if self._precision != "float32":
+                with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+                    rounded = self._module(tensor).double().numpy()
+                within = max(FAITHFUL, 2 * float(np.linalg.norm(rounded - exact) / size))
+            if not float(np.linalg.norm(found - exact) / size) <= within:
                 return False
         return True
 
 
-def openvino_encoder(module: torch.nn.Module | None, backend: Backend, precision: str) -> Encoder | None:
+def _probes(longest: int) -> Iterator[NDArray[np.int64]]:
+    for rows, tokens in _PROBES:
+        width = min(tokens, longest)
+        yield np.arange(rows * width, dtype=np.int64).reshape(rows, width) % 5
+    # Five stretches of one token each: what is near a token differs from the whole.
+    yield np.arange(longest, dtype=np.int64)[None] * 5 // longest
+
+
+def openvino_encoder(
+    module: torch.nn.Module | None, backend: Backend, precision: str, limit: int
+) -> Encoder | None:
     """Return `module` (float32, on the CPU) as an OpenVINO encoder, or None to use torch.
 
-    `module` is None if OpenVINO cannot run the model. `auto` selects OpenVINO for bfloat16 and float32 if the package
-    is installed and the converted model is faithful; in float16 it is slower than in float32. ValueError if
-    `openvino` is requested but impossible.
+    `module` is None if OpenVINO cannot run the model; no text has more than `limit` tokens. `auto` selects OpenVINO
+    for bfloat16 and float32 if the package is installed and the converted model is faithful; in float16 it is slower
+    than in float32. ValueError if `openvino` is requested but impossible.
     """
     if backend == "torch" or (backend == "auto" and (precision == "float16" or module is None)):
         return None
@@ -138,12 +156,13 @@ def openvino_encoder(module: torch.nn.Module | None, backend: Backend, precision
         )
     try:
         encoder = OpenVinoEncoder(module, precision)
-        if encoder.is_faithful():
+        if encoder.is_faithful(limit):
             return encoder
         reason = "the converted model differs from the original"
-    except RuntimeError as error:  # the converter does not support the model, or the processor the precision
+    except Exception as error:  # noqa: BLE001 - not a RuntimeError where an operation has no counterpart; torch has all
+        # The converter does not support the model, or the processor the precision.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = next((line for line in lines if "Exception from" not in line), str(error))
+        reason = next((line for line in lines if not any(w in line for w in _WHERE)), str(error))
     if backend == "openvino":
         raise ValueError(f"backend openvino: {reason}; use backend torch")
     _log.warning("using torch instead of openvino: %s", reason)
@@ -160,12 +179,15 @@ def _openvino() -> Any:
 
 @contextmanager
 def _quiet_tracing() -> Iterator[None]:
-    # Tracing warns about every value that it freezes in the graph; `is_faithful` tests whether that does harm.
-    library = logging.getLogger("transformers")
-    level = library.level
+    # Tracing warns about every value that it freezes in the graph; `is_faithful` tests whether that does harm. The
+    # converter silences all logs below errors, and where it fails leaves them so.
+    library, root = logging.getLogger("transformers"), logging.getLogger()
+    level, before = library.level, (root.level, root.filters[:], root.handlers[:])
     library.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         library.setLevel(level)
+        root.setLevel(before[0])
+        root.filters[:], root.handlers[:] = before[1:]

@@ -205,7 +205,7 @@ def _load(name: str, device: str, asked: str, backend: Backend) -> LoadedModel:
         found: torch.Tensor = model(**features.to(device)).logits
         return found
 
-    encoder = openvino_encoder(module if is_cpu else None, backend, precision)
+    encoder = openvino_encoder(module if is_cpu else None, backend, precision, limit)
     if encoder is None:
         forward = (lambda ids, _, mask: module(ids, mask)) if module is not None else by_texts
         encoder = TorchEncoder(forward, device, precision, autocast=is_cpu, in_parallel=module is not None)
@@ -224,7 +224,8 @@ def _positions(model: Any) -> int:
         table = getattr(module, "position_embeddings", None)
         if isinstance(table, nn.Embedding):
             return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-    return int(getattr(model.config, "max_position_embeddings", loading.FALLBACK_MAX_TOKENS))
+    stated = int(getattr(model.config, "max_position_embeddings", loading.FALLBACK_MAX_TOKENS))
+    return stated if stated > 0 else loading.FALLBACK_MAX_TOKENS  # XLNet states -1: no limit
 
 
 def _class_order(name: str, classes: list[str], labels: list[str] | None) -> list[str]:

@@ -90,7 +90,7 @@ def load(device: str, asked: str, backend: Backend, folder: Path = FOLDER) -> Lo
     tokenize = batches.tokenizer_call(
         AutoTokenizer.from_pretrained(base_path(), local_files_only=True), MAX_TOKENS
     )
-    encoder = openvino_encoder(module if is_cpu else None, backend, precision)
+    encoder = openvino_encoder(module if is_cpu else None, backend, precision, MAX_TOKENS)
     if encoder is None:
         encoder = TorchEncoder(lambda ids, _, mask: module(ids, mask), device, precision, autocast=is_cpu)
     return LoadedModel(encoder, tokenize, len(LABELS), list(LABELS))

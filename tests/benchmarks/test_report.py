@@ -80,6 +80,7 @@ def test_a_quarter_with_stand_ins_takes_the_seconds_of_the_models_from_the_large
     text, _, targets = page.partition("## Targets")
     embedding = "sentence_embeddings: 5.00 times the seconds of 1,000 firms"
     assert f"| {5 + len(STAGES) - 1} minutes; {embedding} | yes |" in targets
+    assert "; sentence_embeddings not measured | yes |" in targets, "memory of a stand-in is not the model's"
     assert "| 5,000 | themes | yes |" in text
     assert "| sentence_embeddings | 5.000 | 0.455 |" in text
     assert f"Where the time of 5,000 firms goes ({embedding}):" in text

@@ -22,7 +22,7 @@ def skip_unless_computed() -> Callable[[str, str], None]:
     module = torch.nn.Sequential(torch.nn.Embedding(64, 16), torch.nn.Linear(16, 6)).eval()
     reasons: dict[tuple[str, str], str] = {}
     try:
-        openvino_encoder(module, "openvino", "bfloat16")
+        openvino_encoder(module, "openvino", "bfloat16", 64)
     except ValueError as error:
         reasons["openvino", "bfloat16"] = str(error)
 

@@ -137,6 +137,34 @@ def test_tokens_come_straight_from_the_tokenizer_and_are_those_of_transformers(
     assert tokenize(texts) == expected
 
 
+@pytest.mark.parametrize("split", [False, True])
+def test_the_name_of_a_special_token_within_a_text_is_read_as_transformers_reads_it(
+    split: bool, make_tokenizer: Callable[[], Any]
+) -> None:
+    texts = ["we [SEP] expect [PAD] demand", "[CLS]"]
+    tokenizer = make_tokenizer()
+    tokenizer.split_special_tokens = split
+    expected = tokenizer(texts, truncation=True, max_length=9)["input_ids"]
+    assert (tokenizer.pad_token_id in expected[0]) is not split
+    assert batches.tokenizer_call(tokenizer, 9)(texts) == expected
+
+
+@pytest.mark.parametrize("step", ["__call__", "_encode_plus"])
+def test_a_class_of_tokenizers_that_changes_texts_first_is_left_to_transformers(
+    step: str, make_tokenizer: Callable[[], Any]
+) -> None:
+    tokenizer = make_tokenizer()
+    kind = type(tokenizer)
+
+    def without_dashes(self: Any, text: list[str], **options: Any) -> Any:
+        return getattr(kind, step)(self, [t.replace("-", " fell ") for t in text], **options)
+
+    tokenizer.__class__ = type("Dashless", (kind,), {step: without_dashes})
+    expected = tokenizer(["we-expect"], truncation=True, max_length=9)["input_ids"]
+    assert len(expected[0]) == 5
+    assert batches.tokenizer_call(tokenizer, 9)(["we-expect"]) == expected
+
+
 def test_a_tokenizer_with_parts_in_python_is_left_to_transformers(
     make_tokenizer: Callable[[], Any],
 ) -> None:

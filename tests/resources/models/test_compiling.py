@@ -78,6 +78,12 @@ def test_what_does_not_work_compiled_runs_as_before_and_the_log_says_why(
     assert "thousand lines" not in caplog.text
 
 
+def test_torchs_own_switch_leaves_a_model_as_it_is(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_COMPILE_DISABLE", "1")
+    assert not compiling.compile_layers(model, lambda: pytest.fail("tried"), "eager", large=10)
+    assert compiled(model) == [False] * N
+
+
 def test_small_models_and_those_without_layers_are_left(model: Any, caplog: pytest.LogCaptureFixture) -> None:
     import torch
 

@@ -268,6 +268,31 @@ def test_a_model_that_fails_on_a_mask_gets_texts_of_one_length(caplog: pytest.Lo
     assert "texts of one length at a time: an unexpected keyword" in caplog.text
 
 
+@pytest.mark.parametrize("takes_masks", [True, False])
+def test_compiled_layers_stay_only_if_they_compute_what_they_did_before(
+    takes_masks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, factor, verdicts = in_its_place(), [1.0], []
+
+    def forward(ids: Any, _: list[str], mask: Any) -> Any:
+        return module(ids, mask if takes_masks else None) * factor[0]
+
+    def compile_layers(_: Any, works: Callable[[], bool]) -> bool:
+        for factor[0] in (1.0, 1.5):  # as with a compiler that is right, and one that is wrong each time
+            verdicts.append(works())
+        return False
+
+    encoder = encoders.TorchEncoder(forward, "cpu", "float32", autocast=False)
+    encoder.mixes_lengths = encoder.takes_padding()
+    assert encoder.mixes_lengths is takes_masks
+    monkeypatch.setattr(encoders, "compile_layers", compile_layers)
+    encoder.compile(module)
+    assert not verdicts, "there is nothing to compile for on a CPU"
+    encoder._is_cuda = True
+    encoder.compile(module)
+    assert verdicts == [True, False]
+
+
 @pytest.mark.parametrize("kind", ["torch", "openvino"])
 def test_a_caller_that_stops_early_can_run_again(kind: str) -> None:
     module = tiny()

@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 import sys
@@ -58,10 +59,61 @@ def test_a_conversion_that_is_not_faithful_is_not_used(caplog: pytest.LogCapture
 
     for precision in ("bfloat16", "float32"):
         caplog.clear()
-        assert openvino_models.openvino_encoder(Baked(), "auto", precision) is None
+        assert openvino_models.openvino_encoder(Baked(), "auto", precision, 64) is None
         assert "differs from the original" in caplog.text
         with pytest.raises(ValueError, match=r"differs from the original; use backend torch"):
-            openvino_models.openvino_encoder(Baked(), "openvino", precision)
+            openvino_models.openvino_encoder(Baked(), "openvino", precision, 64)
+
+
+def test_a_model_with_an_operation_that_openvino_lacks_runs_on_torch(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    import torch
+
+    class Bessel(torch.nn.Module):
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = torch.special.bessel_j0(ids.float()).sum(1, keepdim=True)
+            return found
+
+    assert openvino_models.openvino_encoder(Bessel(), "auto", "float32", 64) is None
+    assert "using torch instead of openvino: Model wasn't fully converted" in caplog.text
+    assert not logging.getLogger().filters, "the converter changes what is logged, and leaves it so"
+    with pytest.raises(ValueError, match=r"Model wasn't fully converted.*; use backend torch"):
+        openvino_models.openvino_encoder(Bessel(), "openvino", "float32", 64)
+
+
+@pytest.mark.parametrize("window", [16, 40, 128])
+def test_a_model_that_heeds_what_is_near_in_long_texts_alone_is_not_converted_without_that(
+    window: int,
+) -> None:
+    import torch
+    from transformers import ModernBertConfig, ModernBertModel
+
+    torch.manual_seed(0)
+    config = ModernBertConfig(
+        vocab_size=32, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=24,
+        local_attention=window, initializer_range=0.3, pad_token_id=0,
+    )  # fmt: skip
+    words = ModernBertModel(config).eval()
+
+    class Mean(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = words
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.words(input_ids=ids).last_hidden_state.mean(1)
+            return found
+
+    mean: Any = Mean()
+    mean.eval()
+    encoder = openvino_models.openvino_encoder(mean, "auto", "float32", 300)
+    ids = np.random.default_rng(0).integers(0, 32, (2, 300))
+    if encoder:
+        ((_, found),) = encoder.run([batches.Batch(np.arange(2), ids, [])])
+        assert np.allclose(found, mean(torch.from_numpy(ids)).detach(), atol=1e-3)
+    short = openvino_models.openvino_encoder(mean, "auto", "float32", 8)
+    assert short, "no text is long enough for it to matter"
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])
@@ -70,7 +122,7 @@ def test_auto_is_openvino_on_a_plain_model(
 ) -> None:
     skip_unless_computed("openvino", precision)
     assert isinstance(
-        openvino_models.openvino_encoder(plain(), "auto", precision), openvino_models.OpenVinoEncoder
+        openvino_models.openvino_encoder(plain(), "auto", precision, 64), openvino_models.OpenVinoEncoder
     )
 
 
@@ -79,10 +131,10 @@ def test_without_avx512_openvino_is_refused_in_bfloat16_and_auto_is_torch() -> N
 import torch
 from ftm_resources.models import openvino_models
 module = torch.nn.Sequential(torch.nn.Embedding(64, 16), torch.nn.Linear(16, 6)).eval()
-assert openvino_models.openvino_encoder(module, "auto", "bfloat16") is None
-assert openvino_models.openvino_encoder(module, "openvino", "float32")
+assert openvino_models.openvino_encoder(module, "auto", "bfloat16", 64) is None
+assert openvino_models.openvino_encoder(module, "openvino", "float32", 64)
 try:
-    openvino_models.openvino_encoder(module, "openvino", "bfloat16")
+    openvino_models.openvino_encoder(module, "openvino", "bfloat16", 64)
 except ValueError as error:
     print(error)
 """
@@ -95,20 +147,20 @@ except ValueError as error:
 
 
 def test_auto_is_torch_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert openvino_models.openvino_encoder(plain(), "auto", "float16") is None
+    assert openvino_models.openvino_encoder(plain(), "auto", "float16", 64) is None
     for precision in ("bfloat16", "float32"):
-        assert openvino_models.openvino_encoder(plain(), "torch", precision) is None
-        assert openvino_models.openvino_encoder(None, "auto", precision) is None
+        assert openvino_models.openvino_encoder(plain(), "torch", precision, 64) is None
+        assert openvino_models.openvino_encoder(None, "auto", precision, 64) is None
     with pytest.raises(ValueError, match="needs a CPU and a plain model"):
-        openvino_models.openvino_encoder(None, "openvino", "bfloat16")
+        openvino_models.openvino_encoder(None, "openvino", "bfloat16", 64)
 
     def missing(_: str) -> str:
         raise PackageNotFoundError
 
     monkeypatch.setattr(openvino_models, "version", missing)
-    assert openvino_models.openvino_encoder(plain(), "auto", "bfloat16") is None
+    assert openvino_models.openvino_encoder(plain(), "auto", "bfloat16", 64) is None
     with pytest.raises(ValueError, match="pip install openvino"):
-        openvino_models.openvino_encoder(plain(), "openvino", "bfloat16")
+        openvino_models.openvino_encoder(plain(), "openvino", "bfloat16", 64)
 
 
 def test_openvino_comes_after_torch_and_tells_nobody(tmp_path: Path) -> None:

@@ -225,6 +225,28 @@ def test_a_checkpoint_that_marks_tokens_by_type_is_fed_as_its_tokenizer_says(
     assert np.allclose(found, expected, atol=1e-5)
 
 
+def test_a_checkpoint_without_a_limit_of_positions_is_scored_as_its_own_library_does(
+    make_tokenizer: Callable[[], Any], tmp_path: Path
+) -> None:
+    import torch
+    from transformers import XLNetConfig, XLNetForSequenceClassification
+
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer()
+    config = XLNetConfig(
+        vocab_size=len(tokenizer), d_model=16, n_layer=1, n_head=2, d_inner=24, initializer_range=0.5,
+        num_labels=3, id2label=dict(enumerate(POSITIVE_FIRST)),
+    )  # fmt: skip
+    model = XLNetForSequenceClassification(config).eval()
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with torch.inference_mode():
+        logits = [model(**tokenizer(t, return_tensors="pt")).logits for t in TEXTS]
+    expected = torch.cat(logits).softmax(1).numpy()
+    found = SentimentScorer(model=str(tmp_path), device="cpu", precision="float32").score(TEXTS)
+    assert np.allclose(found, expected, atol=1e-5)
+
+
 def test_texts_of_many_lengths_may_share_a_batch(make_tokenizer: Callable[[], Any], tmp_path: Path) -> None:
     folder = random_bert(make_tokenizer(), tmp_path / "m", POSITIVE_FIRST)
     encoder = SentimentScorer(device="cpu", precision="float32", backend="torch")._load(folder).encoder
