@@ -1,7 +1,7 @@
 """Run the benchmarks and write their page: `python -m benchmarks --calls FILE [--quick] [--only SECTION ...]`.
 
-A section that was measured at this commit, on this machine and in this form is not run again, so a run that was killed
-goes on where it was; a generated quarter goes on with the stage that it lacks.
+A section that was measured at this commit, on this machine and in this form is not run again, so a run that was
+killed resumes where it stopped; a generated quarter resumes with the first stage that it lacks.
 """
 
 from __future__ import annotations
@@ -57,20 +57,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, required=True, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="minutes instead of hours: few calls and firms, rough figures"
     )
     parser.add_argument(
         "--only", nargs="*", choices=SECTIONS, default=SECTIONS, help="sections; default: all"
     )
-    parser.add_argument("--firms", type=int, nargs="+", help="numbers of firms in the scale section")
+    parser.add_argument(
+        "--firms",
+        type=int,
+        nargs="+",
+        help="numbers of firms in the scale section; default: "
+        + ", with --quick ".join(" ".join(map(str, FIRMS[form])) for form in ("full", "quick")),
+    )
     parser.add_argument(
         "--stand-ins-from",
         type=int,
         metavar="FIRMS",
-        help="quarters of so many firms and more have word vectors and word lists for models, which says how long "
-        "all but the models take, in minutes instead of hours",
+        help="in quarters of at least this many firms, word vectors and word lists replace the models: this "
+        "measures everything but the models, in minutes instead of hours",
     )
     parser.add_argument("--again", action="store_true", help="measure again what was measured at this commit")
     parser.add_argument(

@@ -206,7 +206,9 @@ def compare(calls: Sequence[Call]) -> list[dict[str, Any]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.eight_bits", description=__doc__)
-    parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, required=True, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument("--every", type=int, default=1, help="take every n-th call only")
     options = parser.parse_args()
     print(markdown(compare(corpus.load(options.calls)[:: options.every])))

@@ -157,7 +157,9 @@ def fullness(texts: Sequence[str], tokenize: batches.Tokenize) -> list[dict[str,
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding_batches", description=__doc__)
-    parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, required=True, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument(
         "--lengths", type=int, nargs="+", default=[20, 28, 36, 48], help="in tokens, of the sentences taken"
     )

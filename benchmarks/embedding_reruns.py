@@ -110,7 +110,9 @@ def at_scale(entries: int, folder: Path) -> list[dict[str, Any]]:
 def main() -> None:
     """Print the tables that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding_reruns", description=__doc__)
-    parser.add_argument("--calls", type=Path, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument("--sentences", type=int, default=3_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--entries", type=int, default=0)

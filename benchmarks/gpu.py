@@ -1,7 +1,7 @@
 """The embedder on a GPU: models of real architectures with random weights, alone and in the asset.
 
-Run manually on a machine with a GPU: `python -m benchmarks.gpu --calls FILE`. A line of JSON per architecture says how
-many texts a second the embedder computes, and what share of the card's rate of matrix products that is. Then
+Run manually on a machine with a GPU: `python -m benchmarks.gpu --calls FILE`. A line of JSON per shape of model says
+how many texts a second the embedder computes, and what share of the card's rate of matrix products that is. Then
 `sentence_embeddings` of a quarter of `--sentences` is materialized: reading, tokenizing, embedding, the parts, the
 commit. The texts have the lengths of the file's sentences: each is one of them, its words in another order, so that
 few are equal. `--tiny --device cpu` runs the same code on very small models.
@@ -174,11 +174,27 @@ def main() -> None:
     from ftm_resources.warehouse import Warehouse  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("--calls", type=Path, required=True, help="transcripts as a file of the files source")
-    parser.add_argument("--encoders", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES))
-    parser.add_argument("--device", default="cuda")
-    parser.add_argument("--texts", type=int, default=50_000, help="texts embedded outside the asset")
-    parser.add_argument("--sentences", type=int, default=2_000_000, help="rows of the quarter; 0: no quarter")
+    parser.add_argument(
+        "--calls", type=Path, required=True, help="transcripts, as one file for FTM_SOURCE=files"
+    )
+    parser.add_argument(
+        "--encoders",
+        nargs="+",
+        choices=ARCHITECTURES,
+        default=list(ARCHITECTURES),
+        metavar="NAME",
+        help=f"shapes of models, of {', '.join(ARCHITECTURES)}; default: all",
+    )
+    parser.add_argument("--device", default="cuda", help="a torch device; default: cuda")
+    parser.add_argument(
+        "--texts", type=int, default=50_000, help="texts embedded outside the asset; default: 50,000"
+    )
+    parser.add_argument(
+        "--sentences",
+        type=int,
+        default=2_000_000,
+        help="sentences of the quarter; 0: no quarter; default: 2,000,000",
+    )
     parser.add_argument(
         "--tiny", action="store_true", help="use very small models, to check that the code runs"
     )

@@ -345,7 +345,9 @@ def _do(job: str, folder: Path) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=__doc__)
-    parser.add_argument("--calls", type=Path, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument("--turns", type=int, default=200, help="speaker turns in the first table; 0 skips it")
     parser.add_argument("--quarter", default="2020Q4", help="quarter used for the other tables")
     parser.add_argument("--job", nargs=2, metavar=("JOB", "FOLDER"), help=argparse.SUPPRESS)

@@ -124,7 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.repeated_sentences", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--calls", type=Path, help="Earnings-21 as a file of the files source")
+    which.add_argument(
+        "--calls", type=Path, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     which.add_argument("--firms", type=int, help="number of generated firms")
     options = parser.parse_args(arguments)
     from ftm_resources.models.embedder import Embedder  # noqa: PLC0415

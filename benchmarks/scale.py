@@ -1,6 +1,6 @@
 """A generated quarter at increasing numbers of firms, stage by stage, run with the `dagster` command.
 
-`python -m benchmarks.scale --firms 100 200 --out DIR` keeps a row per stage in DIR. A run that was killed goes on, if
+`python -m benchmarks.scale --firms 100 200 --out DIR` keeps a row per stage in DIR. A run that was killed resumes, if
 started again with the same DIR, with the first stage that has no row.
 """
 
@@ -261,10 +261,16 @@ def run_all(
 def main() -> None:
     """Run the requested sizes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
-    parser.add_argument("--firms", type=int, nargs="+", default=[500, 1000, 2000, 5000])
+    parser.add_argument(
+        "--firms",
+        type=int,
+        nargs="+",
+        default=[500, 1000, 2000, 5000],
+        help="numbers of firms; default: 500 1000 2000 5000",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--folder", type=Path, help="folder of the warehouses; default: within that")
-    parser.add_argument("--stages", nargs="+", default=[START, *STAGES, *AFTER, FLOORS])
+    parser.add_argument("--folder", type=Path, help="folder of the warehouses; default: OUT/quarters")
+    parser.add_argument("--stages", nargs="+", default=[START, *STAGES, *AFTER, FLOORS], help="default: all")
     parser.add_argument(
         "--kill",
         nargs="*",
@@ -276,7 +282,7 @@ def main() -> None:
         "--stand-ins-from",
         type=int,
         metavar="FIRMS",
-        help="word vectors and word lists from so many firms on",
+        help="in quarters of at least this many firms, word vectors and word lists replace the models",
     )
     options = parser.parse_args()
     kills = {stage: float(seconds) for stage, _, seconds in (k.partition("=") for k in options.kill)}

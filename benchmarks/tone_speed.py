@@ -43,7 +43,9 @@ def rates(texts: Sequence[str], precision: Literal["float32", "bfloat16"]) -> tu
 def main() -> None:
     """Print the rates of each precision."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tone_speed", description=__doc__)
-    parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, required=True, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument("--sentences", type=int, default=1000)
     options = parser.parse_args()
     source = FilesSource(options.calls)

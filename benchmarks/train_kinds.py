@@ -268,7 +268,9 @@ def main() -> None:
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_kinds", description=__doc__)
-    parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, required=True, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; fail if the weights differ")
     parser.add_argument(
         "--no-table", action="store_true", help="skip the table, which trains five more probes"

@@ -96,7 +96,9 @@ def left_out(labelled: Labelled, scored: NDArray[np.float64], fold: NDArray[np.i
 def main() -> None:
     """Train, write and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_tone", description=__doc__)
-    parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, required=True, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument("--labels", type=Path, default=LABELLED)
     parser.add_argument("--work", type=Path, default=Path(".benchmarks/tone"), help="finished folds")
     parser.add_argument("--out", type=Path, default=tone_classifier.FOLDER)

@@ -292,7 +292,9 @@ COUNTED = {
 def main() -> None:
     """Measure, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description=__doc__)
-    parser.add_argument("--calls", type=Path, required=True, help="Earnings-21 as a file of the files source")
+    parser.add_argument(
+        "--calls", type=Path, required=True, help="the calls of Earnings-21, as one file for FTM_SOURCE=files"
+    )
     parser.add_argument(
         "--only", nargs="*", choices=tuple(SECTIONS), default=[n for n in SECTIONS if n not in LONG]
     )

@@ -183,6 +183,11 @@ class Prices:
         """The regions of the prices."""
         return ", ".join(sorted({p.region for p in self.rows}))
 
+    def elsewhere(self, region: str | None) -> str:
+        """Return the other regions whose AWS prices the table has; empty if it has none, or no region is known."""
+        of = {p.region for p in self.rows if p.market != "local"} - {region}
+        return ", ".join(sorted(of)) if region else ""
+
     @property
     def name(self) -> str:
         """The table in words: the file's name, or `bundled`."""

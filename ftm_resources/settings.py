@@ -222,6 +222,13 @@ class Settings(BaseSettings):
     aws_endpoint_url_s3: str | None = Field(
         None, description="AWS variable: alternative endpoint for S3 only"
     )
+    aws_region: str | None = Field(
+        None,
+        description="AWS variable: the region of the stacks; `ftm cost` and `run_costs` say if prices are of another",
+    )
+    aws_default_region: str | None = Field(
+        None, description="AWS variable: the same, if `AWS_REGION` is not set"
+    )
     dbt_target_path: Path | None = Field(
         None, description="dbt variable: its working folder; unset: `target` beside the project"
     )
@@ -271,6 +278,11 @@ def current() -> Settings:
     that look like FTM's but are not.
     """
     return _parsed(tuple(os.environ.get(name) for name in NAMES), _strangers())
+
+
+def region() -> str | None:
+    """Return the AWS region that the environment names; None if it names none."""
+    return current().aws_region or current().aws_default_region
 
 
 def secret(value: SecretStr | None) -> str | None:

@@ -30,7 +30,7 @@ def faults(file: Path) -> list[str]:
     given = read.get("Parameters") if isinstance(read, dict) else None
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         return [f'{file} must be {{"Parameters": {{"ImageTag": "1", …}}}}, each value a text in quotes']
-    if wrong := [*refusals(given), *_strangers(given)]:
+    if wrong := [*refusals(given), *_strangers(given), *_too_new(given)]:
         return [f"{file}: {why}" for why in wrong]
     return [str(found) for found in findings(render(given)) if found.severity == "high"]
 
@@ -53,6 +53,27 @@ def _strangers(given: dict[str, str]) -> list[str]:
                 f"{asked} is {model!r}, but {service} serves {server_has!r}: {asked} and {served} must be the same"
             )
     return found
+
+
+def _too_new(given: dict[str, str]) -> list[str]:
+    """Return what the servers are told that a T4 cannot do, if hosts may have one.
+
+    The rules of a stack cannot see this either: OldGpus is of `cluster`, the rest of `vllm`. The server would end again
+    and again on such a host, which may be the only one that AWS has.
+    """
+    if given.get("OldGpus", template("cluster")["Parameters"]["OldGpus"]["Default"]) != "true":
+        return []
+    asked = {
+        "Dtype": given.get("Dtype") == "bfloat16",
+        "KvCacheDtype": given.get("KvCacheDtype") == "fp8",
+        **{name: "fp8" in given.get(name, "").lower() for name in ("Weights", "EmbeddingWeights")},
+    }
+    return [
+        f"{name} is {given[name]!r}, but a T4 has no {'bfloat16' if name == 'Dtype' else 'FP8'}: set OldGpus=false, so "
+        f"that no host has one, or change {name}"
+        for name, is_too_new in asked.items()
+        if is_too_new
+    ]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

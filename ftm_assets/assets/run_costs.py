@@ -12,7 +12,7 @@ from ftm_assets.orchestration.io_manager import Rows
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.priced_runs import cost_rows
 from ftm_assets.orchestration.specs import NO_CONFIG, asset_attributes, page_table, readable
-from ftm_resources import price_table
+from ftm_resources import price_table, settings
 from ftm_resources.duck import ConfiguredDuckDB
 from ftm_resources.expected import plainly
 from ftm_resources.tables.cost_tables import PRICED_ROWS, RUN_COSTS, USD_SUM
@@ -65,12 +65,24 @@ def run_costs(
     """Price all runs of the quarter so far, this one included as far as it has come."""
     started, quarter, prices = time.perf_counter(), context.partition_key, price_table.current()
     rows = cost_rows(context.instance, quarter, prices, _stored(warehouse, quarter), time.time())
+    if said := _of_another_region(prices, settings.region(), set(rows.column("market").to_pylist())):
+        context.log.warning(said)
     told = {"model": prices.name, "of": prices.span, "region": prices.regions}
     with duckdb.get_connection() as db:
         described = _described(db, rows)
     return dg.Output(
         Rows((rows,), {}, models={"prices": told}),
         metadata=readable({**described, "prices": told, "seconds": time.perf_counter() - started}),
+    )
+
+
+def _of_another_region(prices: price_table.Prices, region: str | None, markets: set[str]) -> str:
+    """Return what is said of prices of another region than the machines'; empty if none ran on AWS."""
+    elsewhere = prices.elsewhere(region) if markets - {"local"} else ""
+    return (
+        f"run_costs: steps ran in {region}, but prices are of {elsewhere}: set FTM_PRICES"
+        if elsewhere
+        else ""
     )
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -220,8 +221,18 @@ def doubts(now: Measured, others: Mapping[tuple[str, str], Sequence[float]]) -> 
     return found
 
 
-def expected(now: Measured, others: Mapping[tuple[str, str], Sequence[float]]) -> dict[tuple[str, str], str]:
-    """Return (level, metric) → what the checks expect of it, such as "at most 30%"; of the measures that have a limit.
+class Expected(NamedTuple):
+    """What a check expects of a measure."""
+
+    told: str
+    """Such as "at most 30%"."""
+    limit: float
+
+
+def expected(
+    now: Measured, others: Mapping[tuple[str, str], Sequence[float]]
+) -> dict[tuple[str, str], Expected]:
+    """Return (level, metric) → what the checks expect of it, of the measures that have a limit.
 
     `others` holds the values of other quarters.
     """
@@ -229,11 +240,11 @@ def expected(now: Measured, others: Mapping[tuple[str, str], Sequence[float]]) -
     for limit in LIMITS:
         value, n = limit.of(now)
         if value is not None:
-            found[limit.level, limit.metric] = _expected(limit.told(value, n))
+            found[limit.level, limit.metric] = Expected(_expected(limit.told(value, n)), limit.at(n))
     for key in COMPARED:
         value, lowest = now.get(key, (None, 0))[0], lowest_compared(others.get(key, ()))
         if value is not None and lowest is not None:
-            found[key] = _expected(far_below(*key, value, lowest))
+            found[key] = Expected(_expected(far_below(*key, value, lowest)), lowest)
     return found
 
 

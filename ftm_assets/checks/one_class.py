@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from ftm_assets.checks.limits_told import Beside
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.orchestration.specs import NO_CONFIG, readable
 from ftm_resources.expected import plainly
@@ -24,7 +25,7 @@ def of_one_class(labels: Mapping[str, int], models: str) -> str | None:
     label, most = max(labels.items(), key=lambda item: (item[1], item[0]), default=("none", 0))
     if n < FEWEST_SENTENCES or most <= MAX_SHARE_OF_ONE_CLASS * n:
         return None
-    return f"{models} calls {most / n:.1%} of {n:,} sentences {label}"
+    return f"{models} calls {Beside(most / n, MAX_SHARE_OF_ONE_CLASS):.1%} of {n:,} sentences {label}"
 
 
 def one_class() -> dg.AssetChecksDefinition:

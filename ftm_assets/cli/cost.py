@@ -113,6 +113,7 @@ def _show(found: Forecast, prices: Prices, on: str) -> None:
 def _told(found: Forecast, prices: Prices, on: str, *, is_priced: bool) -> Iterator[tuple[str, str]]:
     """Yield what stands below the table."""
     from ftm_assets.cli.cost_forecast import GOAL_FIRMS, GOAL_USD
+    from ftm_resources import settings
     from ftm_resources.endpoint.forecast import duration
 
     plan = found.plan
@@ -139,6 +140,9 @@ def _told(found: Forecast, prices: Prices, on: str, *, is_priced: bool) -> Itera
             "prices",
             f"{prices.name} table, {prices.regions}, {prices.span}; `--json` has each with its source",
         )
+    region = settings.region() if on == "aws" else None
+    if elsewhere := prices.elsewhere(region):
+        yield "region", f"{region}, but these prices are of {elsewhere}: name a table of yours in FTM_PRICES"
     if found.lacks and on == "aws":
         yield "no price", f"of {', '.join(found.lacks)}: add what {prices.file.name} lacks"
     elif found.lacks:
@@ -234,6 +238,7 @@ def _json(found: Forecast, prices: Prices, on: str) -> str:
     from ftm_assets.cli.cost_defaults import FIGURES
     from ftm_assets.cli.cost_forecast import GOAL_FIRMS, GOAL_USD
     from ftm_assets.orchestration.pools import LIMITS
+    from ftm_resources import settings
 
     told: dict[str, Any] = {
         "on": on,
@@ -248,6 +253,7 @@ def _json(found: Forecast, prices: Prices, on: str) -> str:
         "usd_of_a_quarter_in_a_month": found.in_a_month if found.standing else None,
         "goal_usd_of_a_quarter": GOAL_USD if on == "aws" and found.plan.firms >= GOAL_FIRMS else None,
         "without_price": list(found.lacks),
+        "region": settings.region() if on == "aws" else None,
         "measured_in": list(found.measured.quarters) if found.measured.is_enough_for(found.plan) else [],
         "measured_firms": found.measured.firms,
         "defaults": [{"name": n, "value": value, "source": source} for n, (value, source) in FIGURES.items()],

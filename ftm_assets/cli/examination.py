@@ -53,6 +53,7 @@ def examine(*, online: bool = False) -> list[Finding]:
         pinned_themes,
         prices,
         models,
+        precision,
         embedding_cache,
         lambda: endpoint("LLM", "names", online=online),
         lambda: endpoint("FTM_EMBEDDING", "embeddings", online=online),
@@ -72,22 +73,14 @@ def python() -> Iterator[Finding]:
 
 
 def processor() -> Iterator[Finding]:
-    """Check cores, memory, and in which precision embeddings are computed."""
-    from ftm_resources.models.loading import cpu_is_faster_in_bfloat16
-
+    """Check cores and memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     few = memory < 4 * 1024**3
-    speed = (
-        "embeddings in bfloat16, in which this processor is fastest"
-        if cpu_is_faster_in_bfloat16()
-        else "embeddings in float32, in which this processor is fastest"
-    )
     yield Finding(
         "warn" if few else "ok",
         "Machine",
-        f"{platform.system()} {platform.machine()}, {screen.count(cores, 'core')}, {screen.size(memory)} of memory; "
-        f"{speed}",
+        f"{platform.system()} {platform.machine()}, {screen.count(cores, 'core')}, {screen.size(memory)} of memory",
         "A sample quarter needs about 2 GiB; close other programs." if few else "",
     )
 
@@ -255,6 +248,25 @@ def models() -> Iterator[Finding]:
     else:
         yield _bundled()
     yield _sentiment(sentiment)
+
+
+def precision() -> Iterator[Finding]:
+    """Say in which precision models run on this CPU. Whether there is a GPU is not asked, which would load torch."""
+    from ftm_resources.models.loading import choose_precision
+    from ftm_resources.models.sentiment import WORD_LISTS
+
+    values, told = settings.current(), []
+    if not values.ftm_embedding_base_url:
+        told.append(("embeddings", values.ftm_embedding_precision, "FTM_EMBEDDING_PRECISION"))
+    if values.ftm_sentiment_model != WORD_LISTS:
+        told.append(("sentiment", values.ftm_sentiment_precision, "FTM_SENTIMENT_PRECISION"))
+    parts = [
+        f"{what} in {choose_precision(asked, 'cpu')}" + ("" if asked == "auto" else f" ({variable})")
+        for what, asked, variable in told
+    ]
+    if parts:
+        fastest = choose_precision("auto", "cpu")
+        yield Finding("ok", "Precision", f"on this CPU, {', '.join(parts)}; it is fastest in {fastest}")
 
 
 def _sentiment(model: str | None) -> Finding:

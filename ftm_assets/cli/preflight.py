@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 def require_ready(config: Mapping[str, Any]) -> None:
-    """Raise what a model, an endpoint or a file that settings name is refused with, or CommandError for the machine.
+    """Raise what a model, an endpoint, a file or a missing extra is refused with, or CommandError for the machine.
 
     An endpoint that does not answer yet is only warned about: it may still be starting.
     """
     from ftm_assets.cli import examination, installed
+    from ftm_assets.methods.topics import published
     from ftm_resources import price_table, settings
     from ftm_resources.endpoint.llm import LlmResource
     from ftm_resources.models.embedder import Embedder
@@ -33,15 +34,23 @@ def require_ready(config: Mapping[str, Any]) -> None:
     if found:
         raise CommandError("\n".join(f"{f.what}: {f.found.rstrip('.')}. {f.advice}".strip() for f in found))
     for key, source in (("market", ConfiguredMarket), ("accounts", ConfiguredFundamentals)):
-        given = config.get("resources", {}).get(key, {}).get("config", {})
+        given = _config(config, "resources", key)
         if not any(isinstance(value, dict) for value in given.values()):
             source(**given).require_usable()
     price_table.current()
+    if any(_config(config, "ops", asset).get("method") == "bertopic" for asset in ("firm_topics", "themes")):
+        published.require()
     if path := settings.current().ftm_pinned_themes:
         pinned_dictionary.read(path)
     if settings.current().ftm_executor == "in_process":
         return
     for key, made in (("sentiment", SentimentScorer), ("embedder", Embedder), ("llm", LlmResource)):
-        given = config.get("resources", {}).get(key, {}).get("config", {})
+        given = _config(config, "resources", key)
         if not any(isinstance(value, dict) for value in given.values()):  # {env: NAME} is resolved by the run
             made(**given).require_usable()
+
+
+def _config(config: Mapping[str, Any], kind: str, name: str) -> Mapping[str, Any]:
+    """Return the config of an op or a resource; empty without one."""
+    given: Mapping[str, Any] = config.get(kind, {}).get(name, {}).get("config") or {}
+    return given

@@ -192,6 +192,8 @@ class Measure:
     """What is wrong with the value; None if nothing."""
     limit: str | None = None
     """What a check expects of it, such as "at most 30%"; None if no check has a limit."""
+    shown: str | None = None
+    """The value with the digits that show it on its side of the limit; None if the usual ones of its unit do."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftm_assets.checks.degraded_names import MAX_DEGRADED_NAMES, is_degraded
 from ftm_assets.checks.firm_loss import MAX_FIRMS_WITHOUT_TOPICS
+from ftm_assets.checks.limits_told import Beside
 from ftm_assets.checks.measures import doubts, expected
 from ftm_assets.checks.one_class import MAX_SHARE_OF_ONE_CLASS, of_one_class
 from ftm_assets.methods.naming.audit import usage
@@ -39,6 +40,9 @@ _QUALITY_ROWS = "SELECT level, metric, quarter, value, n FROM topic_quality ORDE
 _AUDIT = "SELECT outcome, model, prompt_version, is_cached, n_attempts, tokens_in, tokens_out, cost FROM {}"
 
 _KEPT = "replies that were kept from earlier runs are not counted"
+
+_WRITTEN = {"share": ".1%", "score": ".2f"}
+"""Unit → how the page writes a value of it. Values of other units are far from their limits, or on them."""
 
 _NAMES = {"topic_naming_audit": "topics", "theme_naming_audit": "themes"}
 
@@ -93,6 +97,7 @@ def _topics(state: ReportedState) -> tuple[list[Measure], Measure | None]:
         value = now[key][0]
         if value is None and not any(v is not None for v in before[key].values()):
             continue  # not measurable here, such as what was planted in calls of one's own
+        limit = limits.get(key)
         found[key] = Measure(
             name=name,
             meaning=meaning,
@@ -100,7 +105,8 @@ def _topics(state: ReportedState) -> tuple[list[Measure], Measure | None]:
             unit=unit,
             earlier=tuple((q, _rounded(before[key].get(q))) for q in earlier),
             warning=said.get(key),
-            limit=limits.get(key),
+            limit=limit.told if limit else None,
+            shown=_shown(value, limit.limit, unit) if limit and value is not None else None,
         )
     return list(found.values()), found.get(("themes", "placed_share"))
 
@@ -116,7 +122,8 @@ def _firms(db: duckdb.DuckDBPyConnection) -> list[Measure]:
     said = f"{without} of {counted(n, 'firm')} have no topics" if share > MAX_FIRMS_WITHOUT_TOPICS else None
     meaning = "Share of the firms that said too little for topics, or whose topics failed"
     limit = f"at most {MAX_FIRMS_WITHOUT_TOPICS:.0%}"
-    return [Measure("Firms without topics", meaning, round(share, 4), "share", (), said, limit)]
+    shown = _shown(share, MAX_FIRMS_WITHOUT_TOPICS, "share")
+    return [Measure("Firms without topics", meaning, round(share, 4), "share", (), said, limit, shown)]
 
 
 def _cost(things: str, sent: Mapping[str, Any]) -> list[Measure]:
@@ -200,6 +207,7 @@ def _labels(db: duckdb.DuckDBPyConnection) -> list[Measure]:
             earlier=(),
             warning=said if label == most else None,
             limit=f"at most {MAX_SHARE_OF_ONE_CLASS:.0%}",
+            shown=_shown(counts[label] / counts.total(), MAX_SHARE_OF_ONE_CLASS, "share"),
         )
         for label in LABELS
     ]
@@ -207,6 +215,22 @@ def _labels(db: duckdb.DuckDBPyConnection) -> list[Measure]:
 
 def _count(name: str, n: int, meaning: str) -> Measure:
     return Measure(name, meaning, float(n), "count", (), None)
+
+
+def _shown(value: float, limit: float, unit: str) -> str | None:
+    """Return a value with more digits than the page writes of its unit, if its side of a limit takes them; else None.
+
+    >>> _shown(0.5496, 0.55, "share"), _shown(0.597, 0.6, "score"), _shown(0.25, 0.55, "share")
+    ('54.96%', '+0.597', None)
+    """
+    if unit not in _WRITTEN:
+        return None
+    usual = _WRITTEN[unit]
+    shown = f"{Beside(value, limit):{usual}}"
+    if shown == f"{value:{usual}}":
+        return None
+    sign = "+" if unit == "score" and value > 0 else ""
+    return sign + shown.replace("-", "\N{MINUS SIGN}")
 
 
 def _rounded(value: float | None) -> float | None:

@@ -75,7 +75,8 @@ def summary(stages: Sequence[Stage], placed: Measure | None, themes: Sequence[Th
         )
     if placed is not None and placed.value is not None:
         limit = f" (expected: {placed.limit})" if placed.limit else ""
-        found.append(f"{Beside(placed.value, MIN_PLACED_SHARE):.0%} of the topics are in a theme{limit}.")
+        share = placed.shown or f"{Beside(placed.value, MIN_PLACED_SHARE):.0%}"
+        found.append(f"{share} of the topics are in a theme{limit}.")
     kinds = [theme.coherence_class for theme in themes if theme.coherence_class]
     if kinds:
         n = {kind: kinds.count(kind) for kind in ("coherent", "mixed", "weak")}

@@ -8,14 +8,14 @@ import dagster as dg
 import pytest
 from dagster import DagsterEvent
 
-from ftm_assets.assets.run_costs import AFTER, run_costs
+from ftm_assets.assets.run_costs import AFTER, _of_another_region, run_costs
 from ftm_assets.definitions import build_definitions
 from ftm_assets.orchestration.asked_tokens import Told, as_data, telling
 from ftm_assets.orchestration.io_manager import WarehouseIOManager
 from ftm_assets.orchestration.partitions import QUARTERS
 from ftm_assets.report.reported_state import READ
 from ftm_resources.duck import ConfiguredDuckDB
-from ftm_resources.price_table import COLUMNS
+from ftm_resources.price_table import BUNDLED, COLUMNS, read
 from ftm_resources.warehouse import Warehouse
 
 QUARTER = "2020Q1"
@@ -114,6 +114,14 @@ def test_a_price_of_one_s_own_machine_prices_it(
     )
     assert told["prices"] == {"model": "mine.csv", "of": "2027-01-01", "region": "here"}
     assert warehouse.provenance("run_costs", QUARTER)["models"]["prices"]["model"] == "mine.csv"
+
+
+def test_prices_of_another_region_than_the_machines_are_said_to_be():
+    bundled = read(BUNDLED)
+    said = _of_another_region(bundled, "eu-west-1", {"fargate-spot", "local"})
+    assert said == "run_costs: steps ran in eu-west-1, but prices are of us-east-1: set FTM_PRICES"
+    for region, markets in ((None, {"spot"}), ("us-east-1", {"spot"}), ("eu-west-1", {"local"})):
+        assert _of_another_region(bundled, region, markets) == ""
 
 
 @dg.asset(partitions_def=QUARTERS)

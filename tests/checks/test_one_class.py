@@ -1,6 +1,7 @@
 import pyarrow as pa
 import pytest
 
+from ftm_assets.checks.one_class import of_one_class
 from ftm_resources.warehouse import Warehouse
 
 QUARTER = "2020Q1"
@@ -35,3 +36,8 @@ def test_a_scorer_that_gives_one_class_to_all_is_warned_about(
     assert found.passed is passes
     if not passes:
         assert found.description.startswith("no/finbert calls ")
+
+
+def test_a_share_just_above_the_limit_is_not_shown_as_the_limit():
+    said = of_one_class({"neutral": 97_010, "positive": 2_990}, "no/finbert")
+    assert said == "no/finbert calls 97.01% of 100,000 sentences neutral"

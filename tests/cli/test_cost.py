@@ -49,6 +49,33 @@ def test_it_fits_a_terminal_of_80_columns(ftm, monkeypatch: pytest.MonkeyPatch):
         assert all("…" not in line for line in table)
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, ""),
+        ({"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "eu-west-1"}, ""),
+        (
+            {"AWS_REGION": "eu-west-1"},
+            "region eu-west-1, but these prices are of us-east-1: name a table of yours",
+        ),
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, "region eu-west-1, but these prices are of us-east-1"),
+    ],
+)
+def test_prices_of_another_region_are_said_to_be(
+    ftm, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    shown = " ".join(ftm("cost").stdout.split())
+    assert said in shown
+    assert ("these prices are of" in shown) is bool(said)
+    told = json.loads(ftm("cost", "--json").stdout)
+    assert told["region"] == (variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION"))
+    assert "these prices are of" not in ftm("cost", "--on", "local").stdout, "no price of AWS is used"
+
+
 def test_json_has_every_stage_and_every_price(ftm):
     told = json.loads(ftm("cost", "--firms", "1000", "--quarters", "2", "--json").stdout)
     assert (told["on"], told["firms"], told["quarters"], told["gpu"]) == ("aws", 1000, 2, "g6.xlarge")

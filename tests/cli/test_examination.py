@@ -9,6 +9,9 @@ import pytest
 
 from ftm_assets.cli import examination, preflight
 from ftm_assets.cli.examination import Finding, examine
+from ftm_assets.methods.topics import published
+from ftm_resources.extras import MissingExtraError
+from ftm_resources.models import loading
 from ftm_resources.price_table import PriceTableError
 from ftm_resources.sources.pinned_dictionary import PinnedThemesError
 
@@ -66,6 +69,43 @@ def test_a_warehouse_on_s3_without_its_extra_says_what_to_install(
     )
     assert "bug" not in said
     assert "ftm restore" not in said
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(("is_faster", "fastest"), [(True, "bfloat16"), (False, "float32")])
+def test_the_precision_is_the_one_that_models_will_have(
+    monkeypatch: pytest.MonkeyPatch, is_faster: bool, fastest: str
+):
+    monkeypatch.setattr(loading, "cpu_is_faster_in_bfloat16", lambda: is_faster)
+
+    def said() -> list[str]:
+        return [f.found for f in examine() if f.what == "Precision"]
+
+    end = f"; it is fastest in {fastest}"
+    assert said() == [f"on this CPU, embeddings in {fastest}, sentiment in {fastest}{end}"]
+    monkeypatch.setenv("FTM_EMBEDDING_PRECISION", "bfloat16")
+    monkeypatch.setenv("FTM_SENTIMENT_PRECISION", "float32")
+    chosen = (
+        "embeddings in bfloat16 (FTM_EMBEDDING_PRECISION)",
+        "sentiment in float32 (FTM_SENTIMENT_PRECISION)",
+    )
+    assert said() == [f"on this CPU, {', '.join(chosen)}{end}"]
+    monkeypatch.setenv("FTM_SENTIMENT_MODEL", "word-lists")
+    assert said() == [f"on this CPU, {chosen[0]}{end}"]
+    monkeypatch.setenv("FTM_EMBEDDING_BASE_URL", "http://localhost:8000/v1")
+    assert said() == []
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("asset", ["firm_topics", "themes"])
+def test_a_run_by_bertopic_is_refused_without_it_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch, asset: str
+):
+    """It is needed after the embeddings, hours later."""
+    monkeypatch.setattr(published, "MODULES", ("no_such_module",))
+    with pytest.raises(MissingExtraError, match=r"BERTopic needs an extra: pip install .*bertopic"):
+        preflight.require_ready({"ops": {asset: {"config": {"method": "bertopic"}}}})
+    preflight.require_ready({"ops": {asset: {"config": {"method": "graph"}}, "themes": {"config": None}}})
 
 
 @pytest.mark.usefixtures("place")

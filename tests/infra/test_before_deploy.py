@@ -88,6 +88,11 @@ def test_the_example_needs_an_address_and_nothing_else(found: Any):
         ({"TaskZone": "b"}, "network, rule TwoZones: TaskZone and OtherZone are the same zone"),
         ({"OtherZone": "a"}, "network, rule TwoZones: TaskZone and OtherZone are the same zone"),
         ({"TaskZone": "c", "OtherZone": "c"}, "TaskZone and OtherZone are the same zone"),
+        ({"Dtype": "bfloat16"}, "Dtype is 'bfloat16', but a T4 has no bfloat16: set OldGpus=false"),
+        ({"Dtype": "bfloat16", "OldGpus": "true"}, "so that no host has one, or change Dtype"),
+        ({"KvCacheDtype": "fp8"}, "KvCacheDtype is 'fp8', but a T4 has no FP8: set OldGpus=false"),
+        ({"Weights": "models/Qwen3-8B-FP8"}, "Weights is 'models/Qwen3-8B-FP8', but a T4 has no FP8"),
+        ({"EmbeddingWeights": "models/e-fp8"}, "EmbeddingWeights is 'models/e-fp8', but a T4 has no FP8"),
         ({"UiCidr": "any"}, "the parameter UiCidr is 'any': it must be addresses such as"),
     ],
 )
@@ -102,6 +107,14 @@ def test_what_a_stack_would_refuse_later_is_refused_now(found: Any, given: dict[
     [
         {},
         {"TaskZone": "c"},
+        {"Dtype": "auto"},
+        {
+            "OldGpus": "false",
+            "Dtype": "bfloat16",
+            "KvCacheDtype": "fp8",
+            "Weights": "models/Qwen3-8B-FP8",
+            "EmbeddingWeights": "models/e-fp8",
+        },
         {"TaskZone": "b", "OtherZone": "a"},
         {"Source": "files", "SourcePath": "/opt/ftm/calls", "Prices": "/opt/ftm/prices.csv"},
         {"Source": "capital_iq", "ReturnsSource": "wrds", "WrdsSecretArn": "arn:aws:secretsmanager:x"},

@@ -181,6 +181,19 @@ def test_quality_opens_with_its_summary_and_has_limits_notes_and_ends_of_lines(
     assert f"{calls[0]} calls" in page.locator(".flows").inner_text()
 
 
+def test_a_measure_has_the_digits_that_show_it_on_its_side_of_the_limit(
+    opened: "Opener", made_report: Report, tmp_path: Path
+):
+    near, *others = made_report.measures
+    near = replace(near, value=0.55, limit="at least 55%", shown="54.996%")
+    file = tmp_path / "near.html"
+    file.write_text(render(replace(made_report, measures=(near, *others))), encoding="utf-8")
+    page = opened("#quality", file=file)
+    value = texts(page.locator(".measures tbody td:nth-child(2)"))[0]
+    assert value.partition("expected")[0].strip() == "54.996%"
+    assert texts(page.locator(".spark-ends").first.locator("span"))[-1] == "54.996%"
+
+
 def test_it_says_how_to_cite_it(opened: "Opener", made_report: Report):
     page = opened("#map", anew=False)
     page.get_by_role("button", name="Copy").click()

@@ -1,7 +1,11 @@
+import duckdb
 import pyarrow as pa
+import pytest
 
+from ftm_assets.report import quality_told
 from ftm_assets.report.payload import Measure, Report
 from ftm_assets.report.quality_told import told_quality
+from ftm_assets.report.reader_notes import summary
 from ftm_assets.report.reported_state import ReportedState
 from ftm_resources.tables import TABLES
 from ftm_resources.warehouse import Warehouse
@@ -57,6 +61,43 @@ def test_a_measure_names_what_the_checks_expect(report: Report):
     assert measure(report, "In a theme").limit == "at least 55%"
     assert measure(report, "Firms without topics").limit == "at most 25%"
     assert measure(report, "new measure of themes").limit is None
+
+
+@pytest.mark.parametrize(
+    ("placed", "shown", "said"),
+    [
+        (0.5496, "54.96%", "54.96% of the topics are in a theme (expected: at least 55%)."),
+        (0.549964, "54.996%", "54.996% of the topics are in a theme (expected: at least 55%)."),
+        (0.5433, None, "54% of the topics are in a theme (expected: at least 55%)."),
+        (0.55, None, "55% of the topics are in a theme (expected: at least 55%)."),
+    ],
+)
+def test_a_value_is_on_its_side_of_the_limit_in_the_table_and_in_the_summary(
+    copied: Warehouse, placed: float, shown: str | None, said: str
+):
+    rows = copied.read("topic_quality", QUARTER).to_pylist()
+    for row in rows:
+        row["value"] = placed if row["metric"] == "placed_share" else row["value"]
+    schema = TABLES["topic_quality"].arrow_schema
+    copied.replace("topic_quality", QUARTER, [pa.Table.from_pylist(rows, schema=schema)])
+    state = ReportedState.of(copied, QUARTER)
+    with state.connect() as db:
+        found = told_quality(db, state)
+    assert found.placed is not None
+    assert found.placed.shown == shown
+    assert summary((), found.placed, ()) == (said,)
+
+
+def test_a_class_just_above_its_limit_is_not_shown_as_the_limit():
+    with duckdb.connect() as db:
+        db.execute(
+            "CREATE TABLE sentence_sentiment AS SELECT 'm' AS model, "
+            "CASE WHEN i < 90 THEN 'positive' ELSE 'neutral' END AS label FROM range(3001) r(i)"
+        )
+        found = {m.name: m for m in quality_told._labels(db)}
+    neutral = found["Neutral sentences"]
+    assert (neutral.shown, found["Positive sentences"].shown) == ("97.001%", None)
+    assert neutral.warning == "m calls 97.001% of 3,001 sentences neutral"
 
 
 def test_the_summary_says_what_was_kept_and_how_good_themes_are(report: Report):

@@ -180,3 +180,23 @@ def test_aws_charges_a_minute_at_least():
     assert price_table.charged(61, "spot") == 61
     assert price_table.charged(12, "local") == 12
     assert HOURS_PER_MONTH == 730
+
+
+def test_the_regions_of_its_aws_prices_are_compared_with_the_one_that_is_used(
+    bundled: Prices, tmp_path: Path
+):
+    assert (bundled.elsewhere("us-east-1"), bundled.elsewhere(None), bundled.elsewhere("eu-west-1")) == (
+        "",
+        "",
+        "us-east-1",
+    )
+    rows = (
+        "local,local,hour,1,here,2027-01-01,me",
+        ROW,
+        ROW.replace("spot", "on-demand").replace("eu-west-1", "us-east-1"),
+    )
+    mixed = price_table.read(table(tmp_path, *rows))
+    assert (mixed.elsewhere("eu-west-1"), mixed.elsewhere("ap-south-1")) == (
+        "us-east-1",
+        "eu-west-1, us-east-1",
+    )

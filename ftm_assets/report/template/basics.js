@@ -59,7 +59,7 @@ function dollars(x) {
   return x > 0 && x < 0.01 ? `$${FEW_DIGITS.format(x)}` : `$${x.toFixed(2)}`;
 }
 
-/** A measure's value in its unit. */
+/** A number in a measure's unit. */
 function inUnit(x, unit) {
   if (x === null || x === undefined) return NONE;
   if (unit === "share") return share(x);

@@ -74,6 +74,9 @@ function stageText(stage, parts, next) {
   );
 }
 
+/** A measure's value, with the digits that show it on its side of the limit. */
+const valueOf = (measure) => measure.shown ?? inUnit(measure.value, measure.unit);
+
 /** A line through quarters between the values that it begins and ends with. */
 function ended(picture, [quarter, value], measure) {
   return h(
@@ -81,7 +84,7 @@ function ended(picture, [quarter, value], measure) {
     { class: "spark-ends" },
     h("span", { class: "soft", title: quarter }, inUnit(value, measure.unit)),
     picture,
-    h("span", {}, inUnit(measure.value, measure.unit)),
+    h("span", {}, valueOf(measure)),
   );
 }
 
@@ -103,7 +106,7 @@ function measures(report) {
         h(
           "td",
           { class: "number" },
-          inUnit(measure.value, measure.unit),
+          valueOf(measure),
           measure.limit ? h("span", { class: "soft limit" }, `expected: ${measure.limit}`) : null,
         ),
         hasEarlier ? h("td", { class: "spark-cell" }, values.filter((v) => v !== null).length > 1 ? ended(sparkline(values, quarters), first, measure) : NONE) : null,
