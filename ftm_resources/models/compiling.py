@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import shutil
 import sysconfig
 from pathlib import Path
@@ -63,9 +62,9 @@ def compile_layers(
     """
     if sum(p.numel() for p in model.parameters()) < large or not (layers := blocks(model)):
         return False
-    if (
-        os.environ.get("TORCH_COMPILE_DISABLE") == "1"
-    ):  # then torch's `compile` does nothing, and does not say so
+    from torch._dynamo import config  # noqa: PLC0415 - takes a second
+
+    if config.disable:  # then torch's `compile` does nothing, and does not say so
         _log.info("the model is not compiled, because TORCH_COMPILE_DISABLE is set")
         return False
     if lacking := missing():

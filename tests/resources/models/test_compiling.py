@@ -79,7 +79,9 @@ def test_what_does_not_work_compiled_runs_as_before_and_the_log_says_why(
 
 
 def test_torchs_own_switch_leaves_a_model_as_it_is(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCH_COMPILE_DISABLE", "1")
+    from torch._dynamo import config
+
+    monkeypatch.setattr(config, "disable", True)  # what it makes of TORCH_COMPILE_DISABLE=1 when it is loaded
     assert not compiling.compile_layers(model, lambda: pytest.fail("tried"), "eager", large=10)
     assert compiled(model) == [False] * N
 
