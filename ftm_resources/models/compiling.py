@@ -62,7 +62,7 @@ def compile_layers(
     """
     if sum(p.numel() for p in model.parameters()) < large or not (layers := blocks(model)):
         return False
-    from torch._dynamo import config  # noqa: PLC0415 - takes a second
+    from torch._dynamo import config  # takes a second
 
     if config.disable:  # then torch's `compile` does nothing, and does not say so
         _log.info("the model is not compiled, because TORCH_COMPILE_DISABLE is set")

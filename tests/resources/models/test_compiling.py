@@ -78,11 +78,11 @@ def test_what_does_not_work_compiled_runs_as_before_and_the_log_says_why(
     assert "thousand lines" not in caplog.text
 
 
-def test_torchs_own_switch_leaves_a_model_as_it_is(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchs_own_switch_leaves_a_model_as_it_is(model: Any) -> None:
     from torch._dynamo import config
 
-    monkeypatch.setattr(config, "disable", True)  # what it makes of TORCH_COMPILE_DISABLE=1 when it is loaded
-    assert not compiling.compile_layers(model, lambda: pytest.fail("tried"), "eager", large=10)
+    with config.patch(disable=True):  # what TORCH_COMPILE_DISABLE=1 makes of it
+        assert not compiling.compile_layers(model, lambda: pytest.fail("tried"), "eager", large=10)
     assert compiled(model) == [False] * N
 
 
