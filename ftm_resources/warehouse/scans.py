@@ -33,12 +33,24 @@ def schema_of(contract: Table, columns: Sequence[str] | None) -> pa.Schema:
 
 def where(quarter: str, firms: Sequence[str] | None = None) -> BooleanExpression:
     """Return the filter for a quarter, or for some firms of it."""
-    from pyiceberg.expressions import And, EqualTo, In  # noqa: PLC0415
+    from pyiceberg.expressions import (  # noqa: PLC0415
+        And,
+        EqualTo,
+        GreaterThanOrEqual,
+        In,
+        LessThanOrEqual,
+    )
 
     in_quarter: BooleanExpression = EqualTo(PARTITION, quarter)  # type: ignore[misc,call-arg]
     if firms is None:
         return in_quarter
-    return And(in_quarter, In("firm_id", set(firms)))  # type: ignore[misc,call-arg]
+    among: BooleanExpression = In("firm_id", set(firms))  # type: ignore[misc,call-arg]
+    if not firms:
+        return And(in_quarter, among)
+    # Arrow skips row groups by a range, but not by a set: it would decompress the whole file for each group of firms.
+    first = GreaterThanOrEqual("firm_id", min(firms))  # type: ignore[misc,call-arg]
+    last = LessThanOrEqual("firm_id", max(firms))  # type: ignore[misc,call-arg]
+    return And(in_quarter, And(And(first, last), among))
 
 
 def is_held(table: IcebergTable, quarter: str) -> bool:
@@ -87,6 +99,22 @@ def rows_of(
     scan = scan.select(*(held or [PARTITION]))
     with reporting_damage(scan, contract.name, quarter):
         return filled(scan.to_arrow(), contract, columns)
+
+
+def vector_length(table: IcebergTable, name: str, quarter: str) -> int | None:
+    """Return the length of a quarter's vectors, from the first row of a file; None if it has no rows.
+
+    A scan with a limit of one row would read whole files.
+    """
+    from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - only where vectors are
+
+    scan = table.scan(row_filter=where(quarter))
+    with reporting_damage(scan, name, quarter):
+        for task in scan.plan_files():
+            with table.io.new_input(task.file.file_path).open() as file:
+                for batch in ParquetFile(file).iter_batches(1, columns=["embedding"]):
+                    return len(batch.column(0)[0])
+    return None
 
 
 def content_of(table: IcebergTable, snapshot: Snapshot, quarter: str) -> str:

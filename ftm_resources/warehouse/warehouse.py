@@ -32,6 +32,7 @@ from ftm_resources.warehouse.scans import (
     is_held,
     rows_of,
     schema_of,
+    vector_length,
     where,
 )
 from ftm_resources.warehouse.schemas import grow, has_grown, incomplete
@@ -279,9 +280,7 @@ class Warehouse(ConfigurableResource):
         table = self._load(name)
         if table is None or table.current_snapshot() is None:
             return None
-        scan = table.scan(row_filter=where(quarter_key(quarter)), selected_fields=("embedding",), limit=1)
-        rows = scan.to_arrow()
-        return len(rows.column("embedding")[0]) if rows.num_rows else None
+        return vector_length(table, name, quarter_key(quarter))
 
     def provenance(self, name: str, quarter: str) -> dict[str, Any]:
         """Return the provenance recorded when a quarter was written; empty if it never was."""
