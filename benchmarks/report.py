@@ -256,4 +256,4 @@ seconds and started again; its seconds cover both attempts. *Start* loads the de
 floor is what the libraries alone take for work that the method cannot do without, measured on some firms of the same
 quarter and scaled to all (`python -m benchmarks.floors`): nothing of ours is in it. In a quarter with *stand-ins*
 (`--stand-ins-from`) word vectors embed and word lists score, so that all other stages are measured at its size in
-minutes; the two that they stand in for grow with the sentences, and are not shown."""
+minutes; the three in which a model runs grow with the sentences, and are not shown."""
