@@ -174,7 +174,7 @@ def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
     """Adjusted Rand index, over topics mostly about one planted theme, of found against planted themes.
 
     With other seeds of the clustering these firms reach 0.54 to 0.59 (8 seeds), and other draws of twelve firms
-    0.49 to 0.60; twenty reach 0.62 to 0.65.
+    0.49 to 0.60; twenty reach 0.62 to 0.65. In float32, 97 to 129 of 157 planted topics have a theme (8 seeds).
     """
     from sklearn.metrics import adjusted_rand_score
 
@@ -190,7 +190,7 @@ def test_planted_themes_are_recovered(db: duckdb.DuckDBPyConnection):
         SELECT planted, m.theme_id FROM mostly JOIN theme_topics m USING (topic_id)
         WHERE part > 0.5 AND planted IS NOT NULL AND m.theme_id IS NOT NULL""").fetchall()
     planted, found = zip(*rows, strict=True)
-    assert len(rows) > 100, "topics whose theme does not recur among other firms are in none"
+    assert len(rows) > 80, "topics whose theme does not recur among other firms are in none"
     assert adjusted_rand_score(planted, found) > 0.5, adjusted_rand_score(planted, found)
 
 
