@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 
 from benchmarks.embedding import matmul_rate, operations
-from benchmarks.gpu import run
 
 
 def counted(model: Any, tokens: int) -> int:
@@ -36,11 +35,3 @@ def test_operations_are_those_that_torch_counts(kind: str, tokens: int):
 
 def test_a_rate_is_positive_and_below_what_any_processor_does():
     assert 1e8 < matmul_rate("float32", size=256) < 1e15
-
-
-@pytest.mark.parametrize("encoder", ["MiniLM-L6", "Qwen3-Embedding-8B"])
-def test_the_gpu_benchmark_runs_on_small_models(encoder: str):
-    texts = [f"Margins rose by {i} points{' and more' * (i % 5)}." for i in range(60)]
-    row = run(encoder, texts, "cpu", "float32", tiny=True)
-    assert row["texts"] == 60
-    assert row["share of matmul"] > 0
