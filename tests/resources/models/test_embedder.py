@@ -26,11 +26,24 @@ TEXTS = [
 ]
 
 
-def random_bert(tokenizer: Any, folder: Path, *, prompt: str | None = None, tail: Any = ()) -> Path:
-    """A sentence-transformers model with random weights, 24 dimensions and a limit of 20 tokens; `tail` follows."""
-    import torch
+def saved(
+    words: Any, tokenizer: Any, folder: Path, mode: str = "mean", tail: Any = (), **prompts: Any
+) -> Path:
+    """Save a transformer, with a limit of 20 tokens, as a sentence-transformers model; `tail` follows the pooling."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Pooling, Transformer
+
+    words.save_pretrained(folder / "words")
+    tokenizer.save_pretrained(folder / "words")
+    first = Transformer(str(folder / "words"), max_seq_length=20)
+    modules = [first, Pooling(words.config.hidden_size, pooling_mode=mode), *tail]
+    SentenceTransformer(modules=modules, device="cpu", **prompts).save(str(folder / "model"))
+    return folder / "model"
+
+
+def random_bert(tokenizer: Any, folder: Path, *, prompt: str | None = None, tail: Any = ()) -> Path:
+    """A model with random weights, 24 dimensions and a limit of 20 tokens; `tail` follows."""
+    import torch
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(0)
@@ -42,16 +55,10 @@ def random_bert(tokenizer: Any, folder: Path, *, prompt: str | None = None, tail
         intermediate_size=32,
         max_position_embeddings=20,
     )
-    BertModel(config).save_pretrained(folder / "bert")
-    tokenizer.save_pretrained(folder / "bert")
-    words = Transformer(str(folder / "bert"), max_seq_length=20)
     prompts: dict[str, Any] = (
         {"prompts": {"passage": prompt}, "default_prompt_name": "passage"} if prompt else {}
     )
-    SentenceTransformer(modules=[words, Pooling(24), *tail], device="cpu", **prompts).save(
-        str(folder / "model")
-    )
-    return folder / "model"
+    return saved(BertModel(config), tokenizer, folder, tail=tail, **prompts)
 
 
 def test_the_bundled_model_gives_unit_vectors_in_the_order_of_the_texts() -> None:
@@ -159,8 +166,6 @@ def test_the_setting_pins_the_precision_and_the_field_overrides_it(
 def random_qwen3(tokenizer: Any, folder: Path) -> Path:
     """A causal model with random weights whose last token is the text's vector."""
     import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
     from transformers import Qwen3Config, Qwen3Model
 
     torch.manual_seed(0)
@@ -173,13 +178,7 @@ def random_qwen3(tokenizer: Any, folder: Path) -> Path:
         head_dim=16,
         intermediate_size=64,
     )
-    Qwen3Model(config).save_pretrained(folder / "qwen3")
-    tokenizer.save_pretrained(folder / "qwen3")
-    words = Transformer(str(folder / "qwen3"), max_seq_length=20)
-    SentenceTransformer(modules=[words, Pooling(32, pooling_mode="lasttoken")], device="cpu").save(
-        str(folder / "model")
-    )
-    return folder / "model"
+    return saved(Qwen3Model(config), tokenizer, folder, "lasttoken")
 
 
 @pytest.mark.parametrize(("make", "is_causal"), [(random_bert, False), (random_qwen3, True)])
